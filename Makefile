@@ -82,6 +82,7 @@ screenshots: $(VENV)/.installed-dev ## Take the pictures of the console that sta
 golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, the table of its values, and the reference of the commands
 	@$(BIN)/python -m tests.chart.golden
 	@$(BIN)/python -m tests.structure.command_reference
+	@$(BIN)/python -m tests.structure.event_reference
 
 format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff check --fix

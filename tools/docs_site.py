@@ -17,7 +17,13 @@ SECTIONS = {
     "runbooks": "Runbooks",
     "adr": "Decisions",
 }
-FOLDERS = {"install": "Install", "sources": "Sources", "destinations": "Destinations", "migrate": "Migrate"}
+FOLDERS = {
+    "install": "Install",
+    "sources": "Sources",
+    "destinations": "Destinations",
+    "notifiers": "Notifiers",
+    "migrate": "Migrate",
+}
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^):\s]+)\)")
 
 

@@ -13,7 +13,7 @@ import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
-from router.assembly import doubling, imports, memory, pages, reporting
+from router.assembly import doubling, imports, memory, notifying, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import identity, rule_files
@@ -199,21 +199,12 @@ def worker(
     bell, inbox = supervise.Bell(), stream.Inbox(connection)
     reader = stream.InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
-    silenced, public = muting(settings, connection), {name for name, place in at.items() if place.kind.public}
-    data, shared = data_set(settings, connection), accounts.Accounts(connection)
+    silenced, shared = muting(settings, connection), accounts.Accounts(connection)
+    data = data_set(settings, connection)
     published = publication_store.Publications(connection, lease_seconds=lease_seconds)
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
-    stage = triage.Triage(
-        reader,
-        store,
-        randomness=randomness,
-        wake=bell.ring,
-        contradicted=contradictions.Contradictions(publishing_state.PublishingControls(connection), store, public),
-        muting=silenced,
-        traces=traces,
-        installation=settings.installation,
-        data=data,
-    )
+    notifiers = notifying.notifying(settings, connection, randomness, clock, ticks)
+    stage = _stage(settings, connection, at, (reader, store, silenced, data), bell.ring, traces=traces)
     return supervise.Worker(
         name,
         reader,
@@ -232,6 +223,7 @@ def worker(
             oldest_unfolded=reader.oldest_unfolded,
             vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
             reclaimer=reclaim.Reclaimer(data, performer, shared, at, installation=settings.installation),
+            announcer=notifiers.incidents,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
@@ -244,6 +236,32 @@ def worker(
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=inbox),
         pace=_pace(settings),
         watching=recovery.Recovery(data, at, store, published, shared=shared, installation=settings.installation),
+        notifying=notifiers.worker,
+    )
+
+
+def _stage(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    at: Mapping[str, bound.Bound],
+    shared: tuple[stream.InboxReader, incident_store.Incidents, mutes.Mutes, dataset.DataSet],
+    wake: Callable[[set[int]], None],
+    *,
+    traces: tracing.Traces,
+) -> triage.Triage:
+    """Build the stage that folds deliveries; ``shared`` is what it has in common with the worker's other parts."""
+    reader, store, silenced, data = shared
+    public = {name for name, place in at.items() if place.kind.public}
+    return triage.Triage(
+        reader,
+        store,
+        randomness=random.SystemRandom(),
+        wake=wake,
+        contradicted=contradictions.Contradictions(publishing_state.PublishingControls(connection), store, public),
+        muting=silenced,
+        traces=traces,
+        installation=settings.installation,
+        data=data,
     )
 
 

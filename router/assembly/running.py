@@ -228,7 +228,7 @@ async def working(
     _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
     at = parts.places(settings, connection)
-    label_sets.start_worker(settings.sources, settings.destinations)
+    label_sets.start_worker(settings.sources, settings.destinations, settings.notifiers)
     spans = traces.start(settings.tracing)
     stop = stop or asyncio.Event()
     task = group.create_task(parts.worker(settings, connection, at, passed=passed, traces=spans).run(stop))

@@ -56,6 +56,7 @@ COMMANDS = {
     "dead-letters": Entry("dead_letters", "app", "What can't succeed without a person."),
     "heartbeats": Entry("heartbeats", "app", "Signals that have to be received regularly."),
     "incidents": Entry("incidents", "app", "Incidents, and what happened to them."),
+    "notifiers": Entry("notifiers", "app", "Where operators hear about incidents and reviews."),
     "orphans": Entry(
         "orphans",
         "app",

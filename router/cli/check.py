@@ -21,7 +21,7 @@ Process = Literal["run", "web", "worker"]
 _NEEDS: Mapping[str, frozenset[str]] = {
     "run": configuration.SECRET_PARTS,
     "web": frozenset({"sources"}),
-    "worker": frozenset({"destinations"}),
+    "worker": frozenset({"destinations", "notifiers"}),
 }
 _NEWEST = 10_000  # Deliveries that are looked through for labels.
 

@@ -1,4 +1,4 @@
-"""Shell completion: the names of sources, destinations, and incidents.
+"""Shell completion: the names of sources, destinations, notifiers, and incidents.
 
 A completion that fails completes nothing: a message in the middle of a command line would be worse.
 """
@@ -53,6 +53,12 @@ def destinations(context: typer.Context, incomplete: str) -> Found:
     """The configured destinations."""
     loaded = _settings(context)
     return _beginning([(name, one.kind) for name, one in loaded.destinations.items()] if loaded else [], incomplete)
+
+
+def notifiers(context: typer.Context, incomplete: str) -> Found:
+    """Complete the names of configured notifiers."""
+    loaded = _settings(context)
+    return _beginning([(name, one.kind) for name, one in loaded.notifiers.items()] if loaded else [], incomplete)
 
 
 def _harmless(title: str) -> str:

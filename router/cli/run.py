@@ -114,7 +114,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
 
 
 async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: endings.Ending) -> None:
-    settings = running.named(starting.settings(config, needs={"destinations"}, ending=ending), name)
+    settings = running.named(starting.settings(config, needs={"destinations", "notifiers"}, ending=ending), name)
     host = at[0] or settings.worker.health_host
     port = settings.worker.health_port if at[1] is None else at[1]
     with listeners.listening(host, port, listeners.HEALTH) as listener:

@@ -98,7 +98,8 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
     are set on the alert, ``copied`` get the text of the field that they name; texts may use them. ``owner`` and
     ``runbook`` are the rule's; ``because`` are all rules that decided, in their order. ``follows_severity``: the
-    incident's severity is that of the worst alert that fires now, and not the highest there was.
+    incident's severity is that of the worst alert that fires now, and not the highest there was. ``notify`` are the
+    notifiers that receive every event of the incident.
     """
 
     rule: str
@@ -112,6 +113,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     runbook: str = ""
     because: tuple[Because, ...] = ()
     follows_severity: bool = False
+    notify: tuple[str, ...] = ()
 
 
 MuteWindow = tuple[int, int, str]

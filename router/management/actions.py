@@ -253,22 +253,26 @@ class Actions:
         """Post nothing at any public page."""
         async with self._logged(act, "freeze"):
             controls = publishing_state.PublishingControls(self._connection)
-            if not await controls.freeze(act.actor.person.name, self._clock(), act.reason):
+            if not await controls.freeze(*self._by(act)):
                 raise Unfit("it is frozen already")
 
     async def unfreeze(self, act: Act) -> entries.Woken:
         """Unfreeze publishing. Pending updates are posted."""
         async with self._logged(act, "unfreeze"):
-            if not await publishing_state.PublishingControls(self._connection).unfreeze():
+            if not await publishing_state.PublishingControls(self._connection).unfreeze(*self._by(act)):
                 raise Unfit("publishing is not frozen")
             return await self._wake_all()
 
     async def reset_guard(self, act: Act) -> entries.Woken:
         """Reset the publishing guard. Rules publish automatically again."""
         async with self._logged(act, "reset publishing guard"):
-            if not await publishing_state.PublishingControls(self._connection).reset():
+            if not await publishing_state.PublishingControls(self._connection).reset(*self._by(act)):
                 raise Unfit("the publishing guard has not tripped")
             return await self._wake_all()
+
+    def _by(self, act: Act) -> tuple[str, int, str]:
+        """Return who acts, when, and why."""
+        return act.actor.person.name, self._clock(), act.reason
 
     async def _wake_all(self) -> entries.Woken:
         return entries.Woken(looked_at=await pages.publications(self._settings, self._connection).wake_all())

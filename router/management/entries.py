@@ -150,6 +150,14 @@ class SourceKind(models.Model):
     summary: str
 
 
+class Notifier(models.Model):
+    """A configured notifier, and the topics that it is subscribed to."""
+
+    name: str
+    kind: str
+    topics: list[str]
+
+
 class Action(models.Model):
     """One line of the audit log.
 

@@ -65,6 +65,18 @@ ReadError = Callable[[int, Any, Mapping[str, str]], VendorMessage]
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A request body that is sent byte for byte, for example because it is signed, with the headers of this request.
+
+    ``is_answer_ignored``: any answer with a status of 200 to 299 is a success, whatever its body is.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    is_answer_ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A vendor's answer with a status of 200 to 299. ``headers`` have lower-case names; ``body`` is None if empty.
 
@@ -197,12 +209,22 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self._mask(self._base)!r})"
 
-    async def call(self, method: str, path: str, *, json: Any = None, query: Mapping[str, Any] | None = None) -> Answer:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        query: Mapping[str, Any] | None = None,
+        content: Content | None = None,
+    ) -> Answer:
         """Make one call below the base URL and return its answer; one of ``errors`` where it does not succeed.
 
-        ``path`` starts with a slash; ``json`` is anything msgspec can encode, None sends no body. A GET changes
-        nothing, so one that was not answered is ``Temporary``.
+        ``path`` starts with a slash; ``json`` is anything msgspec can encode, None sends no body. ``content`` is sent
+        as it is, in the place of ``json``. A GET changes nothing, so one that was not answered is ``Temporary``.
         """
+        if content is None and json is not None:
+            content = Content(msgspec.json.encode(json), {"content-type": "application/json"})
         about = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{about}: the path must start with a slash")
@@ -210,7 +232,7 @@ class Client:
         if self.quota is not None:
             await patience.admitted(self.quota, patience.Turn(floor.get(), called), about, ends_at.get())
         try:
-            return await self._timed_exchange(method, path, about, json=json, query=query)
+            return await self._timed_exchange(method, path, about, content=content, query=query)
         except TimeoutError as problem:
             failure: errors.Failure = errors.Unanswered(f"{about}: no answer within {self._timeout_seconds:g} s")
             raise _settled(failure, method) from problem
@@ -244,13 +266,13 @@ class Client:
         await self._http.aclose()
 
     async def _timed_exchange(
-        self, method: str, path: str, about: str, *, json: Any, query: Mapping[str, Any] | None
+        self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
         """As ``_exchange``, within the time of a call, which is measured."""
         began, result = instruments.clock(), "unanswered"
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._exchange(method, path, about, json=json, query=query)
+                answer = await self._exchange(method, path, about, content=content, query=query)
         except errors.Failure as problem:
             result = _result(type(problem))
             raise
@@ -264,17 +286,18 @@ class Client:
             metrics.vendor_request_duration_seconds.labels(self.name, operation.get(), result).since(began)
 
     async def _exchange(
-        self, method: str, path: str, about: str, *, json: Any, query: Mapping[str, Any] | None
+        self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
-        content = None if json is None else msgspec.json.encode(json)
-        headers = None if content is None else {"content-type": "application/json"}
-        request = self._http.build_request(method, self._base + path, content=content, headers=headers, params=query)
+        body, headers = (None, None) if content is None else (content.body, content.headers)
+        request = self._http.build_request(method, self._base + path, content=body, headers=headers, params=query)
         response = await self._http.send(request, stream=True)
         try:
             raw = await _read_capped(response, self._most_bytes)
         finally:
             await response.aclose()
         headers_read = dict(response.headers)
+        if response.is_success and content is not None and content.is_answer_ignored:
+            return Answer(response.status_code, None, headers_read, about)
         if response.is_success:
             return Answer(response.status_code, self._parse(raw, about), headers_read, about)
         raise self._refusal(response.status_code, _parse_or_none(raw), headers_read, about)

@@ -15,6 +15,8 @@ import pydantic_settings
 from router.destinations import base as destination_base
 from router.destinations import registry as destinations
 from router.domain import patterns
+from router.notifiers import base as notifier_base
+from router.notifiers import registry as notifiers
 from router.outbound import loopback
 from router.settings import sections
 from router.sources import base as source_base
@@ -23,7 +25,7 @@ from router.sources import signatures
 from router.yaml_source import documents, problems, suggestions, validation
 
 DEFAULT_FILE = Path("incident-router.yaml")
-SECRET_PARTS = frozenset({"sources", "destinations"})
+SECRET_PARTS = frozenset({"sources", "destinations", "notifiers"})
 
 
 class Refused(Exception):
@@ -58,8 +60,8 @@ class _Environment(pydantic_settings.BaseSettings):
 class Settings:
     """Everything that the program is told before it starts.
 
-    ``simulated`` names destinations that are stand-ins; ``made_up`` are the environment variables of sources that are
-    not set, with what stands in for them.
+    ``simulated`` names destinations and notifiers that are stand-ins; ``made_up`` are the environment variables of
+    sources that are not set, with what stands in for them.
     """
 
     file: str
@@ -82,6 +84,8 @@ class Settings:
     installation: str = ""
     simulated: frozenset[str] = frozenset()
     made_up: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notifiers: Mapping[str, notifier_base.Config] = dataclasses.field(default_factory=dict)
+    notify: sections.Notify = dataclasses.field(default_factory=sections.Notify)
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,8 @@ class _Reading:
         file = self._validated(sections.File, data, ())
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
+        found_notifiers = self._notifiers(data)
+        self._check_subscriptions(file.notify if file is not None else sections.Notify(), _names(data, "notifiers"))
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
             self._reports_at(("self_report", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.self_report.unreadable.destinations if file is not None else ()):
@@ -215,6 +221,8 @@ class _Reading:
                 file.installation,
                 frozenset(self._simulated),
                 dict(self._made_up),
+                found_notifiers,
+                file.notify,
             )
         )
 
@@ -257,6 +265,23 @@ class _Reading:
                 self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
             self._signed(name, config)
         return found
+
+    def _notifiers(self, data: dict[str, Any]) -> dict[str, notifier_base.Config]:
+        found: dict[str, notifier_base.Config] = self._by_kind(
+            data, "notifiers", lambda name: notifiers.KINDS[name].config, notifiers.KINDS
+        )
+        for name in _names(data, "notifiers") & _names(data, "destinations"):
+            # Metrics and log lines name either by its name alone.
+            message = f'"{name}" is the name of a destination, too'
+            self.problems.append(self._document.problem(message, ("notifiers", name), key=True))
+        return found
+
+    def _check_subscriptions(self, notify: sections.Notify, names: Collection[str]) -> None:
+        for topic in sections.Notify.model_fields:
+            for place, name in enumerate(getattr(notify, topic)):
+                if name not in names:
+                    message = f'unknown notifier "{name}"{suggestions.hint(name, names)}'
+                    self.problems.append(self._document.problem(message, ("notify", topic, place)))
 
     def _signed(self, name: str, config: destination_base.Config) -> None:
         """The secrets of a vendor's webhook have the form that the vendor gives out."""
@@ -355,8 +380,11 @@ class _Reading:
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
                 return _SIMULATED
+            if self._stand_in is not None and at[0] == "notifiers":
+                self._simulated.add(str(at[1]))
+                return _unneeded(at)
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
-            return sections.MISSING
+            return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
         try:
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -364,7 +392,7 @@ class _Reading:
                 return _unneeded(at)
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
-            return sections.MISSING
+            return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
 
     def _simulate(self, entry: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
         """Point a destination whose key is not set at the simulator."""
@@ -376,8 +404,16 @@ class _Reading:
         return {**entry, "base_url": url} if url else entry
 
 
+def _names(data: Mapping[str, Any], part: str) -> set[str]:
+    """Return the names of the entries of a part, whether they are right or not."""
+    entries = data.get(part)
+    return {str(name) for name in entries} if isinstance(entries, dict) else set()
+
+
 def _unneeded(at: tuple[str | int, ...]) -> str:
     """What stands in for a secret that this process does without: of the form that each kind of credential has."""
+    if at[0] == "notifiers":
+        return "https://not-needed.invalid/" if at[-1] == "url" else _UNUSED_KEY
     return _UNSIGNED if "signature" in at or _of_a_webhook(at) else "not-needed:by-this-process"
 
 
@@ -385,6 +421,7 @@ def _of_a_webhook(at: tuple[str | int, ...]) -> bool:
     return at[0] == "destinations" and "webhook" in at[2:]
 
 
+_UNUSED_KEY = "whsec_bm90LW5lZWRlZC1ieS10aGlzLXByb2Nlc3M="
 _UNSIGNED = "whsec_bm90LW5lZWRlZA=="  # A secret that no vendor signs with, of the form that they have.
 
 

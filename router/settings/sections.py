@@ -282,6 +282,21 @@ class Storm(Section):
     destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an incident tells of the storm.")
 
 
+class Notify(Section):
+    """Which notifiers receive which events. Each entry is the name of a notifier."""
+
+    incidents: tuple[str, ...] = pydantic.Field(
+        default=(), description="Incidents that open, escalate, are published or updated, and resolve."
+    )
+    reviews: tuple[str, ...] = pydantic.Field(default=(), description="Posts that wait for a reviewer, and decisions.")
+    guard: tuple[str, ...] = pydantic.Field(default=(), description="The publishing guard trips, or is reset.")
+    dead_letters: tuple[str, ...] = pydantic.Field(
+        default=(), description="Operations that a vendor rejected, and deliveries that could not be processed."
+    )
+    freezes: tuple[str, ...] = pydantic.Field(default=(), description="Public pages are frozen, or a freeze ends.")
+    heartbeats: tuple[str, ...] = pydantic.Field(default=(), description="An expected signal was not received.")
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -318,7 +333,7 @@ class Tracing(Section):
 
 
 class File(Section):
-    """The whole file. Each entry of ``sources`` and ``destinations`` is read by the model of its kind."""
+    """The whole file. Each source, destination, and notifier is read by the model of its kind."""
 
     installation: str = pydantic.Field(
         default="", max_length=100, description="Tells installations that share an account at a vendor apart."
@@ -335,7 +350,9 @@ class File(Section):
     self_report: SelfReport = SelfReport()
     storm: Storm = Storm()
     tracing: Tracing = Tracing()
+    notify: Notify = Notify()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}
     destinations: dict[str, Any] = {}
+    notifiers: dict[str, Any] = {}

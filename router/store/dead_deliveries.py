@@ -46,6 +46,15 @@ class DeadDeliveries:
         async with client.translate_errors():
             return int(await self._connection.xlen(keys.DEAD))
 
+    async def newest(self) -> tuple[int, str]:
+        """Return how many dead deliveries there are, and the ID of the newest; empty if there is none."""
+        async with client.translate_errors():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.xlen(keys.DEAD)
+            pipeline.xrevrange(keys.DEAD, count=1)
+            count, entries = await pipeline.execute()
+        return int(count), entries[0][0].decode() if entries else ""
+
     async def redrive(self, identity: str) -> bool:
         """Move a delivery back to the inbox. Return False if it no longer exists."""
         async with client.translate_errors():

@@ -19,7 +19,7 @@
 | ``ir:{dataset}:turn:NAME``       | string | set while a worker lists a destination's items    | a minute        |
 | ``ir:{schema}:version``          | string | the schema version of the data                    | permanent       |
 | ``ir:{schema}:restoring``        | string | when a restore of a backup began                  | until it ends   |
-| ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
+| ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``, and who ended them last  | permanent       |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | the window      |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | the window      |
 | ``ir:{rules}:counts:RULE``       | hash   | review outcome → count                            | permanent       |
@@ -53,6 +53,12 @@
 | ``ir:{sN}:claims:HOUR``          | hash   | alert → when it got its owner                     | 1 to 2 hours    |
 | ``ir:{sN}:moves``                | hash   | alert → its pending move to another owner         | an hour         |
 | ``ir:{sN}:timers``               | zset   | incident key → when it is due next                | while due       |
+| ``ir:{sN}:notifications:KEY``    | hash   | ``s`` announced, ``d`` delivered, ``seq``, lease  | 30 days         |
+| ``ir:{sN}:events:KEY``           | stream | ``e`` encoded; the ID is the sequence number      | 30 days         |
+| ``ir:{sN}:notify``               | zset   | incident key → when to deliver its events         | until delivered |
+| ``ir:{pages}:notifications:``    | hash   | notifications about the router itself             | 30 days         |
+| ``ir:{pages}:events:``           | stream | events about the router itself                    | 30 days         |
+| ``ir:{pages}:notify``            | zset   | when to deliver the router's own events           | until delivered |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to acknowledge      | permanent       |
 
 A key of a wrong type is moved to ``ir:{TAG}:damaged:REST`` (see ``damage``), until an operator deletes it.
@@ -282,3 +288,29 @@ def mark(number: int) -> str:
 def prefix(number: int) -> str:
     """Return the prefix of all keys of a shard."""
     return f"ir:{{s{number}}}:"
+
+
+def notifications(subject: str) -> str:
+    """The key of what was announced of an incident, or of the router itself if ``subject`` is empty."""
+    return f"{_notification_shard(subject)}notifications:{subject}"
+
+
+def events(subject: str) -> str:
+    """The key of the events of an incident, or of the router itself if ``subject`` is empty."""
+    return f"{_notification_shard(subject)}events:{subject}"
+
+
+def notify(subject: str) -> str:
+    """The key of the timers of a subject's shard: when events are to be delivered."""
+    return f"{_notification_shard(subject)}notify"
+
+
+def notification_shards() -> list[tuple[str, str]]:
+    """For each shard the key of its timers, and what the keys of its subjects' notifications begin with."""
+    shards = [prefix(number) for number in range(SHARDS)] + [_notification_shard("")]
+    return [(f"{first}notify", f"{first}notifications:") for first in shards]
+
+
+def _notification_shard(subject: str) -> str:
+    # The router's own events are in the slot of what they are about.
+    return prefix(shard(subject)) if subject else "ir:{pages}:"

@@ -22,6 +22,7 @@ class Lease(NamedTuple):
     """A leased incident with its publications. Times are microseconds by Redis' clock.
 
     ``rechecks`` holds the time of the latest request to observe the publications at a destination, by destination.
+    ``announced`` is what was announced of the incident to notifiers, encoded.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Lease(NamedTuple):
     publications: list[publications.Publication]
     claimed_at: int
     rechecks: Mapping[str, int] = {}
+    announced: bytes = b""
 
 
 class Swept(NamedTuple):
@@ -73,7 +75,7 @@ def _is_text(member: bytes) -> bool:
 
 def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
     """Decode a claimed incident. If it can't be decoded, return None; it becomes due again when its lease ends."""
-    member, fence, version, incident, packed, rechecks = answer
+    member, fence, version, incident, packed, rechecks, announced = answer
     shown = member.decode(errors="replace")
     if not _is_text(member):
         damage.report(
@@ -90,7 +92,7 @@ def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
     except (errors.UnreadableDocument, UnicodeDecodeError) as error:
         damage.report(key, str(error))
         return None
-    return Lease(shown, int(fence), at_version, held, documents, now, asked)
+    return Lease(shown, int(fence), at_version, held, documents, now, asked, announced)
 
 
 class Publications:

@@ -33,12 +33,15 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
 class State(NamedTuple):
     """Why publishing is frozen, and why the guard has tripped; None if it is not.
 
-    ``tripped_pages`` are single pages at which the guard has tripped, by destination.
+    ``tripped_pages`` are single pages at which the guard has tripped, by destination. ``unfrozen`` and ``guard_reset``
+    say who unfroze publishing last, and who reset the guard last.
     """
 
     frozen: Stop | None = None
     tripped: Stop | None = None
     tripped_pages: Mapping[str, Stop] = MappingProxyType({})
+    unfrozen: Stop | None = None
+    guard_reset: Stop | None = None
 
     @property
     def freeze(self) -> FreezeState:
@@ -62,6 +65,7 @@ ACTIVE = State()
 _FREEZE = "freeze"
 _GUARD = "breaker"  # Stored data of earlier versions has this field, so it keeps its name.
 _PAGE = f"{_GUARD}/"
+_ENDED = "ended:"
 _decode = msgspec.msgpack.Decoder(Stop).decode
 _DAMAGED = Stop("the router", 0, f"the key {keys.GATE} is damaged")
 
@@ -95,15 +99,16 @@ class PublishingControls:
             damage.report(keys.GATE, "it is not a hash", "delete it; public pages are frozen until then")
             return State(frozen=_DAMAGED)
         pages = {name.removeprefix(_PAGE): stop for name, stop in found.items() if name.startswith(_PAGE)}
-        return State(found.get(_FREEZE), found.get(_GUARD), pages)
+        ended = found.get(_ENDED + _FREEZE), found.get(_ENDED + _GUARD)
+        return State(found.get(_FREEZE), found.get(_GUARD), pages, *ended)
 
     async def freeze(self, who: str, at: int, why: str) -> bool:
         """Freeze publishing; False if it is frozen already, and stays so."""
         return await self._stop(_FREEZE, Stop(who, at, why))
 
-    async def unfreeze(self) -> bool:
-        """Unfreeze publishing; False if it was active."""
-        return await self._resume(_FREEZE)
+    async def unfreeze(self, who: str = "", at: int = 0, why: str = "") -> bool:
+        """Unfreeze publishing, and record who did it; False if it was active."""
+        return await self._resume(_FREEZE, Stop(who, at, why))
 
     async def trip(self, at: int, why: str) -> bool:
         """Trip the guard of all pages; False if it has tripped already."""
@@ -113,21 +118,18 @@ class PublishingControls:
         """Trip the guard at one page, by its destination; False if it has tripped there already."""
         return await self._stop(_PAGE + page, Stop("guard", at, why))
 
-    async def reset(self) -> bool:
-        """Reset the guard at all pages, and begin to count anew; False if it had not tripped."""
-        pages = (await self.read()).tripped_pages
-        was_tripped = await self._resume(_GUARD, *(_PAGE + page for page in pages))
-        async with client.translate_errors():
-            await self._connection.delete(keys.POSTS, keys.TOUCHED)
-        return was_tripped
+    async def reset(self, who: str = "", at: int = 0, why: str = "") -> bool:
+        """Reset the guard at all pages, record who did it, and count from zero; False if it had not tripped."""
+        return await self._resume(_GUARD, Stop(who, at, why))
 
     async def _stop(self, field: str, stop: Stop) -> bool:
         async with client.translate_errors():
             return bool(await self._writer.run("HSETNX", keys.GATE, field, _pack(stop)))
 
-    async def _resume(self, *fields: str) -> bool:
+    async def _resume(self, field: str, by: Stop) -> bool:
+        names = [keys.GATE, keys.POSTS, keys.TOUCHED]
         async with client.translate_errors():
-            return bool(await self._writer.run("HDEL", keys.GATE, *fields))
+            return bool(await self._scripts.run_confirmed("resume_publishing", names, [field, _GUARD, _pack(by)]))
 
     async def count_auto_post(self, post: str, components: list[str], posts: Limit, touched: Limit) -> bool:
         """Count an automatic post before it is made; False if the guard has tripped, or trips by this post.

@@ -51,6 +51,11 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "retire_consumers": (1, 1),
     "sweep": (4, 4),
     "copy_incident": (3, 3),
+    "append_events": (3, 3),
+    "claim_deliveries": (1, 1),
+    "record_delivery": (2, 2),
+    "rewind_delivery": (2, 2),
+    "resume_publishing": (3, 3),
 }
 
 

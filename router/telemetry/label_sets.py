@@ -33,6 +33,7 @@ POLLED_OUTCOMES = ("found", "repeated", "ended")
 RELOAD_RESULTS = ("loaded", "unchanged", "refused")
 OPERATION_RESULTS = ("done", "temporary", "unanswered", "refused", "not_found")
 CIRCUIT_BREAKER_STATES = ("closed", "open", "half_open")
+NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
 VENDOR_WEBHOOK_OUTCOMES = (
     "looked_at",
     "unrelated",
@@ -96,9 +97,15 @@ def start_rules(rules: Iterable[str]) -> None:
         metrics.decisions.labels(rule)
 
 
-def start_worker(sources: Iterable[str], destinations: Iterable[str]) -> None:
+def start_worker(sources: Iterable[str], destinations: Iterable[str], notifiers: Iterable[str] = ()) -> None:
     """Export 0 for a worker."""
     _start_data_set()
+    for notifier in notifiers:
+        for state in CIRCUIT_BREAKER_STATES:
+            metrics.circuit_breaker_state.labels(notifier, state).set(state == "closed")
+        metrics.notification_delay_seconds.labels(notifier)
+        for result in NOTIFICATION_RESULTS:
+            metrics.notifications.labels(notifier, result)
     for source in sources:
         metrics.late_alerts.labels(source)
         metrics.conflicting_deliveries.labels(source)

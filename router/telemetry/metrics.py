@@ -138,6 +138,21 @@ not_found = prometheus_client.Counter(
     registry=registries.WORKER,
 )
 
+notifications = prometheus_client.Counter(
+    "incident_router_notifications_total",
+    "Events by notifier and result: delivered, failed (an attempt, which is retried), or dropped (after 24 hours).",
+    ["notifier", "result"],
+    registry=registries.WORKER,
+)
+
+notification_delay_seconds = prometheus_client.Histogram(
+    "incident_router_notification_delay_seconds",
+    "Seconds from a change to the delivery of its event, by notifier.",
+    ["notifier"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    registry=registries.WORKER,
+)
+
 duplicates_ended = prometheus_client.Counter(
     "incident_router_duplicates_ended_total",
     "Incidents and posts that the router ended since the vendor carried out an open late, by destination.",

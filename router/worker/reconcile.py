@@ -15,6 +15,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
+from router.worker import announcer as announcing
 from router.worker import backlog, bound, mutes, perform, reclaim, restored, storm, story, triage, upkeep
 from router.worker import pages as showing
 from router.worker import session as sessions
@@ -42,11 +43,14 @@ class Reconciler:
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
         vendor_ids: vendor_id_store.VendorIds | None = None,
         reclaimer: reclaim.Reclaimer | None = None,
+        announcer: announcing.Announcer | None = None,
     ) -> None:
         """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
 
         ``vendor_ids`` lists what vendors' webhooks may tell of; without it, no destination has webhooks.
+        ``announcer`` is None if no notifier is configured.
         """
+        self._announcer = announcer
         self._vendor_ids = vendor_ids
         self._installation = reclaimer.installation if reclaimer is not None else ""
         self._reclaimer = reclaimer
@@ -109,13 +113,17 @@ class Reconciler:
             session = await self._settled(session)
             again = await self._after_loss(session)
             lease = session.lease
+            # Before the vendors are called: one that doesn't answer delays no notification.
+            await self._announce(session)
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
             waits = await self._rounds(session)
+            announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
             if self._vendor_ids is not None:
                 await self._vendor_ids.save(lease.key, session.publications)
-            moments = [moment for moment in (due, again, self._due(lease.incident, session.now())) if moment]
+            fold_at = self._due(lease.incident, session.now())
+            moments = [moment for moment in (due, again, announce_at, fold_at) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
@@ -125,6 +133,9 @@ class Reconciler:
                 self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
+
+    async def _announce(self, session: sessions.Session) -> int:
+        return await self._announcer.announce(session) if self._announcer is not None else 0
 
     async def _after_loss(self, session: sessions.Session) -> int:
         """Bring the incident in line with what the vendors have open of it, if the data set was lost.

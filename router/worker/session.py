@@ -34,6 +34,7 @@ class Session:
     ) -> None:
         self._pages = pages
         self.lease = lease
+        self.announced = lease.announced  # What was announced of the incident to notifiers, packed.
         self.desires = desires
         kept = retention.retained(lease.incident, lease.publications, lease.claimed_at)
         self.publications = desire.with_missing(lease.incident, kept)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, inbox, keys, quarantine, schema
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import appetite, intake, mutes, own, reconcile, recovery, triage
+from router.worker import announcer, appetite, intake, mutes, notifications, own, reconcile, recovery, triage
 
 _AWAY_SECONDS = 1.0
 _LAST_SECONDS = 1.0  # How long cancelled tasks have to end, and the store to be told.
@@ -38,6 +38,14 @@ class Pace:
     ping_seconds: float = 60.0
 
 
+@dataclass(frozen=True)
+class Notifying:
+    """What a worker does for notifiers: announce the router's own state, and deliver the events of all subjects."""
+
+    router: announcer.RouterAnnouncer
+    deliveries: notifications.Deliveries
+
+
 class Worker:
     """All loops of one worker process."""
 
@@ -59,8 +67,10 @@ class Worker:
         vintage: schema.Schema,
         pace: Pace = Pace(),
         watching: recovery.Recovery | None = None,
+        notifying: "Notifying | None" = None,
     ) -> None:
         self._recovery = watching
+        self._notifying = notifying
         self._name = name
         self._reader = reader
         self._triage = triage_stage
@@ -103,6 +113,8 @@ class Worker:
             await _cancelled({loops, *self._running})
             if self._recovery is not None:
                 await self._recovery.aclose()
+            if self._notifying is not None:
+                await self._notifying.deliveries.aclose()
         if loops.done() and not loops.cancelled():
             loops.result()
         with contextlib.suppress(errors.Unavailable, TimeoutError):
@@ -135,6 +147,9 @@ class Worker:
             await self._import_silences()
             if self._recovery is not None:
                 group.create_task(self._repeat(stop, self._recovery.turn, pace.refresh_seconds))
+            if self._notifying is not None:
+                group.create_task(self._deliver_events(stop, self._notifying.deliveries))
+                group.create_task(self._repeat(stop, self._notifying.router.turn, pace.refresh_seconds))
             group.create_task(self._take_in(stop))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
@@ -144,6 +159,11 @@ class Worker:
             group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
+
+    async def _deliver_events(self, stop: asyncio.Event, deliveries: notifications.Deliveries) -> None:
+        """Deliver events to notifiers until ``stop``, and end what is under way."""
+        await self._repeat(stop, deliveries.turn, 0.0)
+        await deliveries.finish()
 
     async def _live(self, stop: asyncio.Event) -> None:
         """Tell that this worker lives; before the first time, nothing is read of data that may be another version's."""

@@ -15,6 +15,7 @@ from router.store import (
     inbox,
     incidents,
     keys,
+    notifications,
     publications,
     publishing_state,
     replica_acks,
@@ -24,7 +25,19 @@ from router.store import (
     vendor_ids,
 )
 from router.telemetry import tracing
-from router.worker import bound, contradictions, desire, mutes, pages, perform, reconcile, storm, triage
+from router.worker import (
+    announcer,
+    bound,
+    contradictions,
+    desire,
+    mutes,
+    pages,
+    perform,
+    reconcile,
+    reviews,
+    storm,
+    triage,
+)
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -108,8 +121,12 @@ class WorkerHarness:
         render: desire.Render = render,
         ids: vendor_ids.VendorIds | None = None,
         imports: Sequence[tuple[str, mutes.Imported]] = (),
+        announces: bool = False,
     ) -> None:
-        """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
+        """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out.
+
+        With ``announces``, incidents are announced to notifiers; ``notifications`` keeps the events.
+        """
         self.connection = connection
         self.inbox = inbox.Inbox(connection)
         self.reader = inbox.InboxReader(connection, consumer)
@@ -125,26 +142,18 @@ class WorkerHarness:
         self.accounts = accounts.Accounts(connection)
         self.mutes = mutes.Mutes(silences.Silences(connection), imports)
         self.rung: set[int] = set()
-        self.triage = triage.Triage(
-            self.reader,
-            self.incidents,
-            randomness=NoJitter(),
-            wake=self.rung.update,
-            contradicted=contradictions.Contradictions(
-                publishing_state.PublishingControls(connection),
-                self.incidents,
-                {place.name for place in places if place.kind.public},
-            ),
-            muting=self.mutes,
-            traces=traces,
-        )
+        self.triage = self._triage(places, traces)
         self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
         count = storm_queue.StormQueue(connection, most) if most is not None else None
         self.storms = storm.Storms(count, self.incidents, self.publications)
+        self.notifications = notifications.Notifications(connection)
+        by_name = {place.name: place for place in places}
+        self.wakes: list[int] = []
+        told = announcer.Announcer(self.notifications, by_name, reviews.plain, lambda: self.wakes.append(1))
         self.reconciler = reconcile.Reconciler(
             self.publications,
             self.incidents,
-            {place.name: place for place in places},
+            by_name,
             performer,
             self.pages,
             ticks=itertools.count().__next__,
@@ -154,6 +163,20 @@ class WorkerHarness:
             accounts=self.accounts,
             oldest_unfolded=self.reader.oldest_unfolded,
             vendor_ids=ids,
+            announcer=told if announces else None,
+        )
+
+    def _triage(self, places: Sequence[bound.Bound], traces: tracing.Traces) -> triage.Triage:
+        public = {place.name for place in places if place.kind.public}
+        controls = publishing_state.PublishingControls(self.connection)
+        return triage.Triage(
+            self.reader,
+            self.incidents,
+            randomness=NoJitter(),
+            wake=self.rung.update,
+            contradicted=contradictions.Contradictions(controls, self.incidents, public),
+            muting=self.mutes,
+            traces=traces,
         )
 
     async def deliver(

@@ -11,6 +11,7 @@ import pytest
 from router import settings
 from router.destinations import registry as destinations
 from router.domain import notices
+from router.notifiers import registry as notifiers
 from router.settings import sections
 from router.sources import registry as sources
 from router.telemetry import label_sets, metrics
@@ -81,9 +82,15 @@ def test_every_kind_of_destination_has_a_page(kind):
     assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/destinations/{kind}.md").read_text()
 
 
+@pytest.mark.parametrize("kind", notifiers.KINDS)
+def test_every_kind_of_notifier_has_a_page(kind):
+    assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/notifiers/{kind}.md").read_text()
+
+
 def test_no_page_is_about_a_kind_that_is_not_there():
-    pages = {path.stem for path in tree.files("docs/how-to/sources/*.md", "docs/how-to/destinations/*.md")}
-    assert pages - {"index"} <= sources.KINDS.keys() | destinations.KINDS.keys()
+    folders = ("sources", "destinations", "notifiers")
+    pages = {path.stem for path in tree.files(*(f"docs/how-to/{folder}/*.md" for folder in folders))}
+    assert pages - {"index"} <= sources.KINDS.keys() | destinations.KINDS.keys() | notifiers.KINDS.keys()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
@@ -124,6 +131,7 @@ VALUES = {
     "incident_router_polls_total": set(label_sets.POLL_RESULTS),
     "incident_router_polled_alerts_total": set(label_sets.POLLED_OUTCOMES),
     "incident_router_rules_reloads_total": set(label_sets.RELOAD_RESULTS),
+    "incident_router_notifications_total": set(label_sets.NOTIFICATION_RESULTS),
     "incident_router_operations_total": set(label_sets.OPERATION_RESULTS),
     "incident_router_vendor_webhooks_total": {*label_sets.VENDOR_WEBHOOK_OUTCOMES, label_sets.UNKNOWN_DESTINATION},
 }

@@ -7,9 +7,10 @@
 -- ARGV[2]  integer duration of the lease, microseconds
 -- ARGV[3]  integer maximum number of incidents
 -- ARGV[4]  integer the newest time that this worker has seen, microseconds; 0 for none
--- Returns  list    {now, {member, fence, version, incident, publications, rechecks}, ...}; absent documents are '',
---                  rechecks are {destination, microseconds, ...}, as recheck_publications.lua has written them; and {key, type} of
---                  each document of an incident that isn't a hash
+-- Returns  list    {now, {member, fence, version, incident, publications, rechecks, announced}, ...}; absent documents
+--                  are '', rechecks are {destination, microseconds, ...}, as recheck_publications.lua has written them;
+--                  announced is what append_events.lua has written; and {key, type} of each document of an incident
+--                  that isn't a hash
 -- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
 -- `fence` is the time when it was granted, or the previous fence plus one if that is later: a fence is never issued twice,
 -- time, not even after a failover that lost writes. The timer of a leased incident is the end of the lease, so that
@@ -55,8 +56,10 @@ local function leased(member, publications)
     end
   end
   local incident = redis.call('HMGET', ARGV[1] .. 'incident:' .. member, 'v', 'd')
+  local announced = redis.pcall('HGET', ARGV[1] .. 'notifications:' .. member, 's')
   return {
     member, fence, incident[1] or '0', incident[2] or '', redis.call('HGET', publications, 'd') or '', rechecks,
+    type(announced) == 'string' and announced or '',
   }
 end
 for _, member in ipairs(due) do

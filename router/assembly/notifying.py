@@ -1,0 +1,105 @@
+"""Builds what announces events and delivers them to notifiers, from the settings."""
+
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import pages
+from router.domain import events, identity
+from router.notifiers import base, registry
+from router.store import dead_deliveries, publishing_state, quotas
+from router.store import notifications as notification_store
+from router.telemetry import log
+from router.worker import announcer, notifications, supervise
+
+_LEAST_LEASE_SECONDS = 60.0
+
+
+class Notifying(NamedTuple):
+    """What announces incidents, and what the worker runs beside it; both None if no notifier is configured."""
+
+    incidents: announcer.Announcer | None = None
+    worker: supervise.Notifying | None = None
+
+
+def notifying(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    randomness: identity.Randomness,
+    clock: base.Clock,
+    ticks: base.Clock,
+) -> Notifying:
+    """Return what a worker needs for its notifiers."""
+    channels = _channels(settings, connection, clock)
+    if not channels.notifiers:
+        return Notifying()
+    store = notification_store.Notifications(connection, lease_seconds=_lease_seconds(channels))
+    deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
+    places = pages.kinds(settings)
+    return Notifying(
+        announcer.Announcer(store, places, pages.previewer(places), deliveries.wake),
+        supervise.Notifying(
+            announcer.RouterAnnouncer(
+                store,
+                publishing_state.PublishingControls(connection),
+                dead_deliveries.DeadDeliveries(connection),
+                clock,
+                deliveries.wake,
+            ),
+            deliveries,
+        ),
+    )
+
+
+def _lease_seconds(channels: notifications.Channels) -> float:
+    """Return for how long a subject is leased: longer than any attempt takes."""
+    return max(_LEAST_LEASE_SECONDS, 4 * channels.timeout_seconds)
+
+
+def topics(settings: configuration.Settings) -> dict[events.Topic, tuple[str, ...]]:
+    """Return the notifiers that each topic is delivered to."""
+    return {
+        "incidents": settings.notify.incidents,
+        "reviews": settings.notify.reviews,
+        "guard": settings.notify.guard,
+        "dead_letters": settings.notify.dead_letters,
+        "freezes": settings.notify.freezes,
+        "heartbeats": settings.notify.heartbeats,
+    }
+
+
+async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
+    """Deliver one test event to a notifier, without Redis; one of ``outbound.errors`` if that failed."""
+    config = settings.notifiers[name]
+    connected = base.Connection(clock, settings.installation, settings.management.public_url)
+    notifier = registry.KINDS[config.kind].make(name, config, connected)
+    event = events.Recorded(1, clock(), events.ROUTER, "test", events.TestSent(by))
+    try:
+        await notifier.deliver(base.Batch([event], {}))
+    finally:
+        await notifier.aclose()
+
+
+async def redeliver(connection: "redis.asyncio.Redis", name: str, subject: str, after: int) -> int:
+    """Deliver the kept events of a subject after a sequence number again; return how many there are."""
+    store = notification_store.Notifications(connection)
+    found = await store.events(subject, after)
+    if found:
+        await store.rewind(subject, name, after)
+    return len(found)
+
+
+def _channels(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: base.Clock
+) -> notifications.Channels:
+    made = {}
+    for name, config in settings.notifiers.items():
+        if name in settings.simulated:
+            log.get("worker").warning("notifier_without_secret", notifier=name)
+            continue
+        quota = quotas.Quota(connection, f"notifier/{name}", config.per_minute)
+        connected = base.Connection(clock, settings.installation, settings.management.public_url, quota)
+        made[name] = registry.KINDS[config.kind].make(name, config, connected)
+    longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
+    return notifications.Channels(made, topics(settings), longest)

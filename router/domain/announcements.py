@@ -1,0 +1,266 @@
+"""Compares an incident with what was announced about it before, and returns the events in between.
+
+Events are derived from state, as operations are: the announced state is stored, and each look at an incident announces
+the difference. A crash loses no event, since the next look finds the same difference. Several changes between two looks
+are one event: an incident that opened and escalated is announced once, with its highest severity.
+
+Example: an incident opens, one page publishes at once, and another one waits for a reviewer.
+
+| look | state | announced before | events |
+| --- | --- | --- | --- |
+| before the vendor calls | open, two publications absent | nothing | ``incident.opened`` |
+| after the vendor calls | ``status`` open, ``eu`` waits | open | ``incident.published``, ``review.waiting`` |
+| the next one | the same | the same | none |
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from router.domain import events, identity, inhibition, timing
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.domain import severity as severities
+
+SPACING = 30_000_000
+"""Microseconds between two announcements of an incident if the later one has minor events only."""
+BASELINE = 3_600_000_000
+"""Microseconds after which an incident that was never announced counts as announced.
+
+Otherwise the first notifier of an installation would announce every incident that is open, however old.
+"""
+_MINOR = (events.IncidentEscalated, events.IncidentUpdated, events.ReviewChanged)
+
+
+class AnnouncedPublication(msgspec.Struct, frozen=True, array_like=True):
+    """What was announced of one publication. ``content`` is the digest of what was sent, ``failed`` of the refusal."""
+
+    state: str = "absent"
+    content: str = ""
+    edited: str = ""
+    failed: str = ""
+
+
+class Announced(msgspec.Struct, frozen=True, array_like=True):
+    """What was announced of an incident before.
+
+    ``publications`` are by the publication's name, ``reviews`` are the digests that wait, by destination.
+    ``verdicts`` and ``retractions`` are the times of the newest decisions, by destination. ``at`` is when the last
+    event was announced.
+    """
+
+    episode: str = ""
+    status: str = "closed"
+    severity: severities.Severity = severities.Severity.INFO
+    publications: dict[str, AnnouncedPublication] = {}
+    reviews: dict[str, str] = {}
+    verdicts: dict[str, int] = {}
+    at: int = 0
+    retractions: dict[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The state of an incident now. ``reviews`` are those that wait; ``public`` names the public destinations."""
+
+    incident: incidents.Incident
+    publications: Collection[publications.Publication]
+    reviews: Mapping[str, events.Review]
+    public: Collection[str]
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What to announce now. ``after`` is what to store; None if nothing new is to be stored.
+
+    ``due`` is when to look at the incident again, in microseconds since the epoch; 0 for never.
+    """
+
+    after: Announced | None = None
+    found: tuple[events.Event, ...] = ()
+    due: int = 0
+
+
+def announce(before: Announced | None, observed: Observed, now: int) -> Announcement:
+    """Return the events between what was announced and what is.
+
+    Minor events alone wait until ``SPACING`` has passed since the last announcement.
+    """
+    incident = observed.incident
+    if inhibition.is_key(incident.key) or incident.response is None or not incident.episode:
+        return Announcement()
+    after = _state(observed)
+    since = before if before is not None else _baseline(after, incident, now)
+    found = tuple(_events(since, observed, now))
+    if not found:
+        # The first look at an old incident is stored, or the next one would count as the first again.
+        return Announcement(after if before is None else None)
+    due = since.at + SPACING
+    # The clock may have been set back since: no announcement waits longer than one spacing.
+    if all(isinstance(event, _MINOR) for event in found) and now < due <= now + SPACING:
+        return Announcement(due=due)
+    return Announcement(msgspec.structs.replace(after, at=now), found)
+
+
+def about(incident: incidents.Incident) -> events.Incident:
+    """Return what an event says of its incident."""
+    response, alert = incident.response, incident.opening_alert
+    assert response is not None and alert is not None  # noqa: S101, PT018 - what has an episode was opened by an alert
+    return events.Incident(
+        incident.key,
+        identity.reference(incident.episode),
+        alert.title or alert.identity,
+        incident.severity.word,
+        "open" if incident.status == "open" else "closed",
+        events.moment(incident.opened_at),
+        incident.still_fires,
+        response.rule,
+        response.owner,
+        response.runbook,
+    )
+
+
+def _state(observed: Observed) -> Announced:
+    incident = observed.incident
+    return Announced(
+        incident.episode,
+        incident.status,
+        incident.severity,
+        {one.name: _publication(one) for one in observed.publications},
+        {destination: review.digest for destination, review in observed.reviews.items()},
+        {destination: verdict.at for destination, verdict in incident.verdicts.items()},
+        retractions={name: retraction.at for name, retraction in incident.retractions.items()},
+    )
+
+
+def _publication(publication: publications.Publication) -> AnnouncedPublication:
+    failed = f"{publication.dead_of}/{publication.dead_at}" if publication.dead else ""
+    return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed)
+
+
+def _baseline(after: Announced, incident: incidents.Incident, now: int) -> Announced:
+    """Return what counts as announced of an incident that no notifier has heard of: nothing, unless it is old.
+
+    Waiting reviews are announced however old they are: somebody has to decide.
+    """
+    if now - incident.opened_at <= BASELINE:
+        return Announced()
+    return msgspec.structs.replace(after, reviews={})
+
+
+def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+    incident = observed.incident
+    if before.episode != incident.episode:
+        if before.status == "open":
+            # The end of the episode before was never seen: it ended when this one opened at the latest.
+            yield _resolved_before(before, incident)
+        yield from _opened(incident)
+        before = msgspec.structs.replace(before, status="open", severity=incident.severity, reviews={}, verdicts={})
+    elif before.status != "open" and incident.status == "open":
+        yield from _opened(incident)
+    if incident.severity > before.severity:
+        yield events.IncidentEscalated(about(incident), before.severity.word)
+    yield from _publications(before, observed)
+    yield from _reviews(before, observed, now)
+    if before.status == "open" and incident.status != "open":
+        yield events.IncidentResolved(about(incident), events.moment(incident.closed_at or now))
+
+
+def _opened(incident: incidents.Incident) -> Iterator[events.Event]:
+    follows = identity.reference(incident.follows) if incident.follows else ""
+    yield events.IncidentOpened(about(incident), follows)
+    interval = timing.of(incident).heartbeat
+    if interval:
+        last = events.moment(incident.beat_at) if incident.beat_at else None
+        yield events.HeartbeatMissed(about(incident), interval // 1_000_000, last)
+
+
+def _resolved_before(before: Announced, incident: incidents.Incident) -> events.Event:
+    ended = events.Incident(
+        incident.key,
+        identity.reference(before.episode),
+        about(incident).title,
+        before.severity.word,
+        "closed",
+        events.moment(incident.opened_at),
+        rule=about(incident).rule,
+    )
+    return events.IncidentResolved(ended, events.moment(incident.opened_at))
+
+
+def _publications(before: Announced, observed: Observed) -> Iterator[events.Event]:
+    """Compare publications. What ends together with its incident is part of ``incident.resolved``."""
+    published: list[events.Publication] = []
+    updated: list[events.Publication] = []
+    for one in observed.publications:
+        was, is_now = before.publications.get(one.name, AnnouncedPublication()), _publication(one)
+        said = events.Publication(
+            one.destination, one.state, one.destination in observed.public, one.url, one.taken_over
+        )
+        if was.state != "open" and is_now.state == "open":
+            published.append(said)
+        elif _is_update(was, one, observed.incident):
+            updated.append(said)
+        if is_now.failed and is_now.failed != was.failed:
+            yield events.OperationFailed(about(observed.incident), one.destination, one.dead)
+    lowered = before.severity.word if observed.incident.severity < before.severity else ""
+    if published:
+        yield events.IncidentPublished(about(observed.incident), tuple(published))
+    if updated or lowered:
+        yield events.IncidentUpdated(about(observed.incident), tuple(updated), lowered)
+
+
+def _is_update(was: AnnouncedPublication, one: publications.Publication, incident: incidents.Incident) -> bool:
+    if one.taken_over != was.edited:
+        return True
+    if one.state == "open":
+        return one.digest != was.content
+    # A post of the open episode was taken down. What ends with its episode is no news beside the end of the incident.
+    return was.state == "open" and incident.status == "open" and one.episode == incident.episode
+
+
+def _reviews(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+    incident = observed.incident
+    for destination in sorted({*before.reviews, *observed.reviews, *incident.verdicts}):
+        waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
+        decided = _decided(before, observed, destination, now)
+        if decided is not None:
+            yield decided
+            waited = ""
+        if review is not None and not waited:
+            yield events.ReviewWaiting(about(incident), review)
+        elif review is not None and review.digest != waited:
+            yield events.ReviewChanged(about(incident), review, waited)
+
+
+def _decided(before: Announced, observed: Observed, destination: str, now: int) -> events.ReviewDecided | None:
+    """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
+    incident = observed.incident
+    waited, name = before.reviews.get(destination, ""), f"{incident.episode}/{destination}"
+    verdict, retraction = incident.verdicts.get(destination), incident.retractions.get(name)
+    if verdict is not None and verdict.at != before.verdicts.get(destination):
+        outcome: events.ReviewOutcome = verdict.kind
+        if verdict.kind == "approved" and (verdict.fields or verdict.ending):
+            outcome = "edited"
+        digest = waited or verdict.digest
+        return events.ReviewDecided(about(incident), destination, outcome, digest, verdict.who, verdict.reason)
+    if not waited or destination in observed.reviews:
+        return None
+    # A decision on a retraction is kept with the retraction, and not as a verdict.
+    if retraction is not None and name in before.retractions and retraction.at != before.retractions[name]:
+        return events.ReviewDecided(about(incident), destination, "approved", waited, retraction.who)
+    return events.ReviewDecided(about(incident), destination, _lapsed(observed, destination, now), waited)
+
+
+def _lapsed(observed: Observed, destination: str, now: int) -> events.ReviewOutcome:
+    """Return how a review ended that no person decided."""
+    response = observed.incident.response
+    targets = response.targets if response is not None else ()
+    target = next((one for one in targets if one.destination == destination), None)
+    publication = next((one for one in observed.publications if one.destination == destination), None)
+    if target is None or publication is None or not target.deadline:
+        return "withdrawn"
+    if now < (publication.waits_since or observed.incident.opened_at) + target.deadline:
+        return "withdrawn"
+    return "published_at_deadline" if target.at_deadline == "publish" else "dismissed_at_deadline"

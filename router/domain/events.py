@@ -1,0 +1,283 @@
+"""The events that notifiers deliver: what changed about an incident, or about the router itself.
+
+Each event type is one struct. Its tag is the event type, its fields are the JSON members of the outgoing webhook, and
+its JSON Schema is generated from it. Add a type by adding a struct to ``Event`` and to ``TOPICS``.
+"""
+
+import datetime as dt
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+Topic = Literal["incidents", "reviews", "guard", "dead_letters", "freezes", "heartbeats"]
+"""What a setting under ``notify:`` subscribes a notifier to."""
+
+ReviewOutcome = Literal[
+    "approved", "edited", "dismissed", "published_at_deadline", "dismissed_at_deadline", "withdrawn"
+]
+"""How a review ended; ``withdrawn`` if there was nothing left to decide."""
+
+ReviewWork = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
+"""What an approval publishes."""
+
+ROUTER = ""
+"""The subject of events that belong to no incident."""
+
+
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The incident that an event is about, as it was at that time.
+
+    ``reference`` is what operators see at vendors, for example ``IR-7F3K2QXM-A1B4T9``. ``firing`` counts alerts.
+    """
+
+    key: str
+    reference: str
+    title: str
+    severity: str
+    status: Literal["open", "closed"]
+    opened_at: dt.datetime
+    firing: int = 0
+    rule: str = ""
+    owner: str = ""
+    runbook: str = ""
+
+
+class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The incident at one destination. ``public``: customers see it. ``edited``: what a person changed there."""
+
+    destination: str
+    state: str
+    public: bool = False
+    url: str = ""
+    edited: str = ""
+
+
+class Review(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What waits for a reviewer, as customers would see it.
+
+    ``digest`` identifies the version: an approval names it, and fails if the post has changed since. ``components`` are
+    the statuses in the vendor's words. ``at_deadline`` is what happens at ``deadline`` if nobody decides.
+    """
+
+    destination: str
+    work: ReviewWork
+    digest: str
+    reason: str
+    title: str = ""
+    message: str = ""
+    components: dict[str, str] = {}
+    waiting_since: dt.datetime | None = None
+    deadline: dt.datetime | None = None
+    at_deadline: Literal["publish", "dismiss", ""] = ""
+
+
+class IncidentOpened(msgspec.Struct, frozen=True, tag_field="type", tag="incident.opened"):
+    """An incident opened. ``follows`` is the reference of the incident that it reopens, if any."""
+
+    incident: Incident
+    follows: str = ""
+
+
+class IncidentEscalated(msgspec.Struct, frozen=True, tag_field="type", tag="incident.escalated"):
+    """The severity of an incident was raised from ``previous_severity``."""
+
+    incident: Incident
+    previous_severity: str
+
+
+class IncidentPublished(msgspec.Struct, frozen=True, tag_field="type", tag="incident.published"):
+    """An incident appeared at destinations."""
+
+    incident: Incident
+    publications: tuple[Publication, ...]
+
+
+class IncidentUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="incident.updated"):
+    """Publications changed, were taken down, or were edited by a person at the vendor; or the severity was lowered."""
+
+    incident: Incident
+    publications: tuple[Publication, ...] = ()
+    previous_severity: str = ""
+
+
+class IncidentResolved(msgspec.Struct, frozen=True, tag_field="type", tag="incident.resolved"):
+    """No alert of the incident fires any longer, and the incident ended."""
+
+    incident: Incident
+    resolved_at: dt.datetime
+
+
+class HeartbeatMissed(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat.missed"):
+    """An expected signal was not received within ``interval_seconds``; it was last received at ``last_received_at``."""
+
+    incident: Incident
+    interval_seconds: int
+    last_received_at: dt.datetime | None = None
+
+
+class ReviewWaiting(msgspec.Struct, frozen=True, tag_field="type", tag="review.waiting"):
+    """A post waits for a reviewer."""
+
+    incident: Incident
+    review: Review
+
+
+class ReviewChanged(msgspec.Struct, frozen=True, tag_field="type", tag="review.changed"):
+    """The content of a waiting post changed: approvals of ``previous_digest`` fail from now on."""
+
+    incident: Incident
+    review: Review
+    previous_digest: str
+
+
+class ReviewDecided(msgspec.Struct, frozen=True, tag_field="type", tag="review.decided"):
+    """A review ended. ``by`` is the reviewer; empty if no person decided."""
+
+    incident: Incident
+    destination: str
+    outcome: ReviewOutcome
+    digest: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+class OperationFailed(msgspec.Struct, frozen=True, tag_field="type", tag="operation.failed"):
+    """A vendor rejected an operation for good. It is a dead letter until an operator redrives or discards it."""
+
+    incident: Incident
+    destination: str
+    problem: str
+
+
+class DeliveriesFailed(msgspec.Struct, frozen=True, tag_field="type", tag="deliveries.failed"):
+    """Accepted deliveries could not be processed. ``dead_letters`` counts all that wait for an operator now."""
+
+    dead_letters: int
+    newest_id: str
+
+
+class GuardTripped(msgspec.Struct, frozen=True, tag_field="type", tag="guard.tripped"):
+    """The publishing guard tripped: automatic posts wait for review. ``destination`` is empty if this holds for all."""
+
+    since: dt.datetime
+    reason: str
+    destination: str = ""
+
+
+class GuardReset(msgspec.Struct, frozen=True, tag_field="type", tag="guard.reset"):
+    """The publishing guard was reset: rules publish automatically again."""
+
+    by: str = ""
+    destination: str = ""
+
+
+class FreezeStarted(msgspec.Struct, frozen=True, tag_field="type", tag="freeze.started"):
+    """Public pages were frozen: nothing is posted there."""
+
+    since: dt.datetime
+    by: str
+    reason: str = ""
+
+
+class FreezeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="freeze.ended"):
+    """The freeze of public pages was lifted."""
+
+    by: str = ""
+
+
+class TestSent(msgspec.Struct, frozen=True, tag_field="type", tag="notifier.test"):
+    """An operator asked for a test of this notifier."""
+
+    by: str
+    message: str = "This is a test of the notifier. Nothing happened."
+
+
+Event: TypeAlias = (
+    IncidentOpened
+    | IncidentEscalated
+    | IncidentPublished
+    | IncidentUpdated
+    | IncidentResolved
+    | HeartbeatMissed
+    | ReviewWaiting
+    | ReviewChanged
+    | ReviewDecided
+    | OperationFailed
+    | DeliveriesFailed
+    | GuardTripped
+    | GuardReset
+    | FreezeStarted
+    | FreezeEnded
+    | TestSent
+)
+
+TYPES: tuple[Any, ...] = get_args(Event)
+"""Every event type, in the order of the reference page."""
+
+TOPICS: dict[str, Topic] = {
+    "incident.opened": "incidents",
+    "incident.escalated": "incidents",
+    "incident.published": "incidents",
+    "incident.updated": "incidents",
+    "incident.resolved": "incidents",
+    "heartbeat.missed": "heartbeats",
+    "review.waiting": "reviews",
+    "review.changed": "reviews",
+    "review.decided": "reviews",
+    "operation.failed": "dead_letters",
+    "deliveries.failed": "dead_letters",
+    "guard.tripped": "guard",
+    "guard.reset": "guard",
+    "freeze.started": "freezes",
+    "freeze.ended": "freezes",
+}
+"""The topic of each event type. A test event has none: it goes only to the notifier under test."""
+
+
+class Recorded(msgspec.Struct, frozen=True, array_like=True):
+    """One event as it is stored: ``sequence`` counts the events of one subject from 1.
+
+    ``subject`` is the incident key, or ``ROUTER``. ``at`` is when the router noticed the change, in microseconds since
+    the epoch. ``notify`` are the notifiers that the incident's rule names, beside those that the settings subscribe.
+    ``scope`` makes IDs unique: the incident's reference, or ``router``.
+    """
+
+    sequence: int
+    at: int
+    subject: str
+    scope: str
+    event: Event
+    notify: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The ID of the event, which stays the same however often it is delivered."""
+        # The time keeps IDs apart if the sequence went back, since Redis was restored from a backup.
+        return f"{self.scope}.{self.sequence}.{self.at}"
+
+    @property
+    def type(self) -> str:
+        """The event type, for example ``incident.opened``."""
+        return type_of(self.event)
+
+    @property
+    def time(self) -> dt.datetime:
+        """When the router noticed the change."""
+        return moment(self.at)
+
+
+def type_of(event: Event) -> str:
+    """Return the event type, for example ``incident.opened``."""
+    tag = event.__struct_config__.tag
+    assert isinstance(tag, str)  # noqa: S101 - every type of the union has one
+    return tag
+
+
+def topic_of(event: Event) -> Topic | None:
+    """Return the topic that an event belongs to; None for a test event."""
+    return TOPICS.get(type_of(event))
+
+
+def moment(micros: int) -> dt.datetime:
+    """Return a time given in microseconds since the epoch as a time in UTC."""
+    return dt.datetime.fromtimestamp(micros // 1_000_000, dt.UTC).replace(microsecond=micros % 1_000_000)

@@ -1,0 +1,78 @@
+"""Compares the router's own state with what was announced of it before, and returns the events in between."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from router.domain import events
+
+
+class Lock(msgspec.Struct, frozen=True, array_like=True):
+    """Who, or what, has frozen the pages or tripped the guard; when (microseconds; 0 if unknown), and why."""
+
+    by: str
+    at: int
+    reason: str = ""
+
+
+class RouterState(msgspec.Struct, frozen=True, array_like=True):
+    """What is announced of the router itself.
+
+    ``guards`` are the tripped guards by destination, under an empty name that of all pages. ``unfrozen`` and ``reset``
+    say who unfroze publishing last, and who reset the guard last. ``dead_id`` is the newest dead delivery.
+    """
+
+    freeze: Lock | None = None
+    guards: dict[str, Lock] = {}
+    unfrozen: Lock | None = None
+    reset: Lock | None = None
+    dead_id: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The state now, and how many dead deliveries there are."""
+
+    state: RouterState
+    dead: int = 0
+
+
+def announce(before: RouterState | None, observed: Observed, now: int) -> list[events.Event]:
+    """Return the events between what was announced and what is.
+
+    If nothing was announced yet, what holds now is announced, and nothing that ended before.
+    """
+    state = observed.state
+    known = before if before is not None else RouterState(unfrozen=state.unfrozen, reset=state.reset)
+    return [*_freeze(known, state), *_guards(known, state, now), *_dead(known, observed)]
+
+
+def _freeze(before: RouterState, state: RouterState) -> Iterator[events.Event]:
+    # A freeze may have ended, and another one begun, since the last look.
+    if state.unfrozen != before.unfrozen or (before.freeze is not None and state.freeze is None):
+        yield events.FreezeEnded(state.unfrozen.by if state.unfrozen is not None else "")
+        before = msgspec.structs.replace(before, freeze=None)
+    if state.freeze is not None and state.freeze != before.freeze:
+        yield events.FreezeStarted(events.moment(state.freeze.at), state.freeze.by, state.freeze.reason)
+
+
+def _guards(before: RouterState, state: RouterState, now: int) -> Iterator[events.Event]:
+    ended = before.guards if state.reset != before.reset else before.guards.keys() - state.guards.keys()
+    by = state.reset.by if state.reset is not None else ""
+    for destination in sorted(ended):
+        yield events.GuardReset(by, destination)
+    for destination, lock in sorted(state.guards.items()):
+        if destination in ended or destination not in before.guards:
+            yield events.GuardTripped(events.moment(lock.at or now), lock.reason, destination)
+
+
+def _dead(before: RouterState, observed: Observed) -> Iterator[events.Event]:
+    newest = observed.state.dead_id
+    if observed.dead and newest and _order(newest) > _order(before.dead_id):
+        yield events.DeliveriesFailed(observed.dead, newest)
+
+
+def _order(entry: str) -> tuple[int, ...]:
+    """Return what the IDs of a stream's entries are ordered by."""
+    return tuple(int(part) for part in entry.split("-")) if entry else ()

@@ -1,0 +1,1 @@
+"""Notifiers tell operators about incidents, reviews, the publishing guard, freezes, and dead letters; one file each."""

@@ -1,0 +1,82 @@
+"""What every notifier offers the worker."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import pydantic
+
+from router.domain import events
+from router.outbound import patience
+
+Clock = Callable[[], int]
+"""Returns the time in microseconds since the Unix epoch."""
+
+
+class Config(pydantic.BaseModel):
+    """One configured notifier; a kind's own settings are added by its subclass.
+
+    ``per_minute`` is how many requests the receiver allows; the router sends at most four fifths of them.
+    """
+
+    # An error must not repeat the input: it may hold a secret.
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: str
+    timeout_seconds: float = pydantic.Field(default=5.0, gt=0, le=30)
+    per_minute: int = pydantic.Field(default=600, ge=10)
+
+
+class Batch(NamedTuple):
+    """Events of one subject to deliver, in order, and what the notifier kept of the subject before."""
+
+    events: Sequence[events.Recorded]
+    state: Mapping[str, str]
+
+
+class Delivered(NamedTuple):
+    """What was delivered: the sequence number of the last event, and what the notifier keeps of the subject."""
+
+    sequence: int
+    state: Mapping[str, str]
+
+
+class Notifier(Protocol):
+    """One configured notifier."""
+
+    async def deliver(self, batch: Batch) -> Delivered:
+        """Deliver one or more events from the start of the batch; one of ``outbound.errors`` if none was delivered.
+
+        An event may be delivered again after a failure or a crash, so its message carries the event's ID.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class Connection(NamedTuple):
+    """What a notifier is built with.
+
+    ``installation`` tells installations of the router apart. ``console`` is the console's URL, empty if it isn't known.
+    ``quota`` limits how often the receiver is called.
+    """
+
+    clock: Clock
+    installation: str = ""
+    console: str = ""
+    quota: patience.Quota | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One line of the registry: all that the rest of the program knows of a kind of notifier.
+
+    ``make`` builds a notifier from its name, its configuration, and its connection.
+    """
+
+    name: str
+    config: type[Config]
+    make: Callable[[str, Any, Connection], Notifier]
+    summary: str

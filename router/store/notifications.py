@@ -1,0 +1,155 @@
+"""The events of incidents and of the router, and how far each notifier has got with them.
+
+Two writers work on one subject without waiting for each other. The reconciler appends events, guarded by what was
+announced before. The delivery loop records progress, guarded by a lease of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import redis.asyncio
+
+from router.domain import announcements, events, notification, router_state
+from router.domain.undecodable import Undecodable
+from router.store import client, damage, keys, scripts
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_announced = msgspec.msgpack.Decoder(announcements.Announced).decode
+_decode_router_state = msgspec.msgpack.Decoder(router_state.RouterState).decode
+_decode_event = msgspec.msgpack.Decoder(events.Recorded).decode
+_decode_progress = msgspec.msgpack.Decoder(dict[str, notification.Progress]).decode
+_KEPT = 1000  # Events that are kept of one subject.
+
+
+class Lease(NamedTuple):
+    """A subject whose events this worker delivers for a while; ``claimed_at`` is the server's time, in microseconds.
+
+    ``sequence`` is that of the newest event when the lease was given.
+    """
+
+    subject: str
+    fence: int
+    sequence: int
+    progress: Mapping[str, notification.Progress]
+    claimed_at: int
+
+
+class Notifications:
+    """The events of all subjects."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float = 60.0) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._lease = int(lease_seconds * 1_000_000)
+
+    async def announced(self, subject: str) -> bytes:
+        """Read what was announced of a subject, packed; empty if nothing was."""
+        async with client.translate_errors():
+            answer: Any = self._connection.hget(keys.notifications(subject), "s")
+            return await answer or b""
+
+    async def announce(
+        self, subject: str, before: bytes, after: msgspec.Struct, recorded: Sequence[events.Recorded]
+    ) -> bytes | None:
+        """Store what is announced now with its events; None if another worker has announced since ``before`` was read.
+
+        Returns what is announced now, packed. The sequence numbers of the events are set by the store.
+        """
+        packed = _encode(after)
+        names = [keys.notifications(subject), keys.events(subject), keys.notify(subject)]
+        arguments = [before, packed, subject, *(_encode(event) for event in recorded)]
+        async with client.translate_errors():
+            sequence = int(await self._scripts.run_confirmed("append_events", names, arguments))
+        return None if sequence < 0 else packed
+
+    async def events(self, subject: str, after: int = -1, most: int = _KEPT) -> list[events.Recorded]:
+        """Read the events of a subject with sequence numbers above ``after``, in order."""
+        async with client.translate_errors():
+            start = f"({max(after, 0)}-{2**64 - 1}"
+            entries: Any = await self._connection.xrange(keys.events(subject), min=start, count=most)
+        found = []
+        for identity, fields in entries:
+            try:
+                event = _decode_event(fields.get(b"e", b""))
+            except Undecodable as error:
+                damage.report(keys.events(subject), f"entry {identity!r} can't be read: {error}")
+                continue
+            found.append(msgspec.structs.replace(event, sequence=int(identity.split(b"-")[0])))
+        return found
+
+    async def claim(self, most: int) -> list[Lease]:
+        """Take the leases of up to ``most`` subjects of each shard that have events to deliver."""
+        calls: list[tuple[list[str], list[Any]]] = [
+            ([timers], [prefix, self._lease, most]) for timers, prefix in keys.notification_shards()
+        ]
+        async with client.translate_errors():
+            answers = await self._scripts.run_all_confirmed("claim_deliveries", calls)
+        return [_lease(int(now), one) for now, *found in answers for one in found]
+
+    async def record(self, lease: Lease, progress: Mapping[str, notification.Progress]) -> bool:
+        """Store the progress and keep the lease; False if another worker holds the lease by now."""
+        return await self._delivered(lease, progress, self._lease, 0)
+
+    async def release(self, lease: Lease, progress: Mapping[str, notification.Progress], due: int) -> bool:
+        """Store the progress and give the lease back; deliver next at ``due``, 0 for when there are new events."""
+        return await self._delivered(lease, progress, 0, due)
+
+    async def _delivered(
+        self, lease: Lease, progress: Mapping[str, notification.Progress], seconds: int, due: int
+    ) -> bool:
+        names = [keys.notifications(lease.subject), keys.notify(lease.subject)]
+        arguments = [lease.fence, _encode(progress), lease.subject, seconds, due, lease.sequence]
+        async with client.translate_errors():
+            return bool(await self._scripts.run_confirmed("record_delivery", names, arguments))
+
+    async def rewind(self, subject: str, name: str, sequence: int) -> None:
+        """Have a notifier's events after a sequence number delivered again, whatever is under way."""
+        names = [keys.notifications(subject), keys.notify(subject)]
+        while True:
+            async with client.translate_errors():
+                answer: Any = self._connection.hget(keys.notifications(subject), "d")
+                packed = await answer or b""
+                seconds, micros = await self._connection.time()
+            progress = _progress(subject, packed)
+            again = notification.Progress(sequence, rewound_at=seconds * 1_000_000 + micros)
+            state = progress[name].state if name in progress else {}
+            after = {**progress, name: msgspec.structs.replace(again, state=state)}
+            async with client.translate_errors():
+                if await self._scripts.run_confirmed("rewind_delivery", names, [packed, _encode(after), subject]):
+                    return
+
+    async def wake(self, subject: str) -> None:
+        """Have a subject's events delivered now."""
+        async with client.translate_errors():
+            await self._connection.zadd(keys.notify(subject), {subject: 0})
+
+
+def unpack_announced(data: bytes) -> announcements.Announced | None:
+    """Read what was announced of an incident; None if nothing was, or if it can't be read."""
+    try:
+        return _decode_announced(data) if data else None
+    except Undecodable:
+        return None
+
+
+def unpack_router_state(data: bytes) -> router_state.RouterState | None:
+    """Read what was announced of the router; None if nothing was, or if it can't be read."""
+    try:
+        return _decode_router_state(data) if data else None
+    except Undecodable:
+        return None
+
+
+def _lease(now: int, answer: Sequence[Any]) -> Lease:
+    member, fence, sequence, packed = answer
+    subject = member.decode(errors="replace")
+    return Lease(subject, int(fence), int(sequence), _progress(subject, packed), now)
+
+
+def _progress(subject: str, packed: bytes) -> dict[str, notification.Progress]:
+    try:
+        return _decode_progress(packed) if packed else {}
+    except Undecodable as error:
+        damage.report(keys.notifications(subject), f"the progress of its notifiers can't be read: {error}")
+        return {}

@@ -1,0 +1,146 @@
+"""Announces what changed about incidents and about the router: compares state, and appends events to the store."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from router.domain import announcements, events, identity, router_state
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.store import dead_deliveries, publishing_state
+from router.store import notifications as notification_store
+from router.worker import desire, reviews
+
+
+class Session(Protocol):
+    """One incident under lease, as the reconciler holds it."""
+
+    publications: list[publications.Publication]
+    desires: desire.Desires
+    announced: bytes
+
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was last read."""
+        ...
+
+    def now(self) -> int:
+        """Return the time by Redis' clock, in microseconds."""
+        ...
+
+
+class Announcer:
+    """Announces incidents. ``wake`` is called when there are new events to deliver."""
+
+    def __init__(
+        self,
+        store: notification_store.Notifications,
+        places: Mapping[str, desire.Place],
+        preview: reviews.Preview,
+        wake: Callable[[], None],
+    ) -> None:
+        """Set up; ``preview`` renders a post as customers see it."""
+        self._store = store
+        self._places = places
+        self._preview = preview
+        self._wake = wake
+
+    async def announce(self, session: Session) -> int:
+        """Append the events since the last announcement; return when to announce again (microseconds; 0 for never)."""
+        due = await self._announce(session)
+        if due is None:
+            # A worker that lost the lease has announced an older state: the rest is announced on top of it.
+            session.announced = await self._store.announced(session.incident.key)
+            due = await self._announce(session)
+        return due or 0
+
+    async def _announce(self, session: Session) -> int | None:
+        """Announce once; None if another worker has announced since."""
+        incident, now = session.incident, session.now()
+        public = [name for name, place in self._places.items() if place.kind.public]
+        observed = announcements.Observed(incident, session.publications, self._reviews(session, now), public)
+        made = announcements.announce(notification_store.unpack_announced(session.announced), observed, now)
+        if made.after is None:
+            return made.due
+        scope = identity.reference(incident.episode)
+        notify = incident.response.notify if incident.response is not None else ()
+        recorded = [events.Recorded(0, now, incident.key, scope, event, notify) for event in made.found]
+        packed = await self._store.announce(incident.key, session.announced, made.after, recorded)
+        if packed is None:
+            return None
+        session.announced = packed
+        if recorded:
+            self._wake()
+        return made.due
+
+    def _reviews(self, session: Session, now: int) -> dict[str, events.Review]:
+        # The reconciler notes what begins to wait, so other incidents need not be rendered.
+        if not any(one.waits_of for one in session.publications):
+            return {}
+        saying = (session.desires, self._preview)
+        found = reviews.waiting(session.incident, session.publications, self._places, saying, now)
+        return {one.destination: _event_review(one) for one in found}
+
+
+class RouterAnnouncer:
+    """Announces the publishing guard, freezes, and dead deliveries."""
+
+    def __init__(
+        self,
+        store: notification_store.Notifications,
+        controls: publishing_state.PublishingControls,
+        dead: dead_deliveries.DeadDeliveries,
+        clock: Callable[[], int],
+        wake: Callable[[], None],
+    ) -> None:
+        """Set up; ``wake`` is called when there are new events to deliver."""
+        self._store = store
+        self._controls = controls
+        self._dead = dead
+        self._clock = clock
+        self._wake = wake
+
+    async def turn(self) -> None:
+        """Append the events since the last turn of any worker."""
+        packed = await self._store.announced(events.ROUTER)
+        before = notification_store.unpack_router_state(packed)
+        observed, now = await self._observe(), self._clock()
+        if before == observed.state:
+            return
+        found = router_state.announce(before, observed, now)
+        recorded = [events.Recorded(0, now, events.ROUTER, "router", event) for event in found]
+        # If another worker was first, it has announced the same.
+        if await self._store.announce(events.ROUTER, packed, observed.state, recorded) and recorded:
+            self._wake()
+
+    async def _observe(self) -> router_state.Observed:
+        state, (dead, newest) = await self._controls.read(), await self._dead.newest()
+        guards = {name: _lock(stop) for name, stop in state.tripped_pages.items()}
+        if state.tripped is not None:
+            guards[""] = _lock(state.tripped)
+        made = router_state.RouterState(
+            _lock(state.frozen) if state.frozen is not None else None,
+            guards,
+            _lock(state.unfrozen) if state.unfrozen is not None else None,
+            _lock(state.guard_reset) if state.guard_reset is not None else None,
+            newest,
+        )
+        return router_state.Observed(made, dead)
+
+
+def _lock(stop: publishing_state.Stop) -> router_state.Lock:
+    return router_state.Lock(stop.who, stop.at, stop.why)
+
+
+def _event_review(review: reviews.Review) -> events.Review:
+    return events.Review(
+        review.destination,
+        review.what,
+        review.digest,
+        review.reason,
+        review.title,
+        review.message,
+        dict(review.components),
+        events.moment(review.since) if review.since else None,
+        events.moment(review.deadline_at) if review.deadline_at else None,
+        review.at_deadline if review.deadline_at else "",
+    )

@@ -1,0 +1,229 @@
+"""Delivers events to notifiers: claim a subject, send what each notifier has not had yet, record, release.
+
+Delivery has its own leases and its own loop, so a notifier that fails delays no incident. Events of one subject reach a
+notifier in order. A failed delivery is retried with a growing delay; after ``GIVE_UP`` its events are dropped, and the
+log and a metric say so.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from router.domain import events, identity, notification
+from router.notifiers import base
+from router.outbound import backoff, errors
+from router.store import errors as store_errors
+from router.store import notifications as notification_store
+from router.telemetry import log, metrics
+from router.worker import circuit_breaker
+
+GIVE_UP = 86_400_000_000
+"""Microseconds for which the delivery of an event is retried."""
+RECENT = 3_600_000_000
+"""Microseconds: a notifier that is new to a subject receives no events that are older."""
+_POLL_SECONDS = 0.5
+_FROM_EACH_SHARD = 4
+_BASE_SECONDS, _CAP_SECONDS = 1.0, 300.0
+_OVERHEAD_SECONDS = 5.0  # Beyond the timeout of a request: the wait for its turn.
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The configured notifiers by name, and the names that each topic is delivered to."""
+
+    notifiers: Mapping[str, base.Notifier]
+    topics: Mapping[events.Topic, Sequence[str]] = field(default_factory=dict)
+    timeout_seconds: float = 5.0
+
+    def receives(self, name: str, event: events.Recorded) -> bool:
+        """Return whether a notifier receives an event: its topic is subscribed, or the incident's rule names it."""
+        topic = events.topic_of(event.event)
+        return name in event.notify or (topic is not None and name in self.topics.get(topic, ()))
+
+
+class Deliveries:
+    """Delivers the events of many subjects at a time. ``ticks`` are microseconds of a clock that is never set back."""
+
+    def __init__(
+        self,
+        store: notification_store.Notifications,
+        channels: Channels,
+        *,
+        randomness: identity.Randomness,
+        ticks: Callable[[], int],
+        at_once: int = 32,
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._randomness = randomness
+        self._ticks = ticks
+        self._most = at_once
+        self._slots = asyncio.Semaphore(at_once)
+        self._running: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self.breakers = circuit_breaker.CircuitBreakers(randomness)
+        self._log = log.get("notifications")
+
+    def wake(self) -> None:
+        """Look for events at once."""
+        self._woken.set()
+
+    async def turn(self) -> None:
+        """Wait for a wake, for half a second at most, and begin to deliver what is due."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
+        self._woken.clear()
+        while len(self._running) < self._most:
+            leases = await self._store.claim(_FROM_EACH_SHARD)
+            for lease in leases:
+                task = asyncio.create_task(self._deliver(lease))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+            if not leases:
+                return
+        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        self.wake()
+
+    async def finish(self) -> None:
+        """Wait for the deliveries under way."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def aclose(self) -> None:
+        """Cancel the deliveries under way, and close the notifiers' connections."""
+        for task in self._running:
+            task.cancel()
+        await self.finish()
+        for notifier in self._channels.notifiers.values():
+            await notifier.aclose()
+
+    async def _deliver(self, lease: notification_store.Lease) -> None:
+        """Deliver the events of one subject to every notifier, as far as that is possible now."""
+        try:
+            async with self._slots:
+                await self._deliver_all(lease)
+        except _LeaseLostError:
+            self._log.warning("lease_lost", subject=lease.subject)
+        except store_errors.StoreError as error:
+            # The subject is claimed again at the end of the lease.
+            self._log.warning("delivery_interrupted", subject=lease.subject, reason=str(error))
+
+    async def _deliver_all(self, lease: notification_store.Lease) -> None:
+        began = self._ticks()
+        known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
+        recorded = await self._store.events(lease.subject, min((one.sequence for one in known.values()), default=-1))
+        # What a notifier has had that isn't configured any longer is kept: another worker may still have it.
+        work = _Work(lease, {**lease.progress, **known}, lambda: lease.claimed_at + self._ticks() - began)
+        moments = await asyncio.gather(*(self._deliver_to(name, work, recorded) for name in known))
+        await self._store.release(lease, work.progress, min(filter(None, moments), default=0))
+
+    async def _deliver_to(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> int:
+        """Deliver to one notifier; return when to go on (microseconds; 0 for when there are new events)."""
+        progress = work.progress[name]
+        is_new = progress.sequence < 0
+        oldest = work.now() - (RECENT if is_new else GIVE_UP)
+        if progress.rewound_at > oldest:
+            oldest = 0
+        pending = [one for one in recorded if one.sequence > progress.sequence and self._channels.receives(name, one)]
+        dropped = [one for one in pending if one.at < oldest]
+        if dropped and not is_new:
+            metrics.notifications.labels(name, "dropped").inc(len(dropped))
+            self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
+        pending = [one for one in pending if one.at >= oldest]
+        if is_new and pending:
+            # Its first events are recent: from now on they are retried as those of every other notifier.
+            work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
+        while pending:
+            if due := self._waits_until(name, work):
+                return due
+            if not await self._send(name, work, pending):
+                return max(work.progress[name].retry_at, work.now() + 1)
+            pending = [one for one in pending if one.sequence > work.progress[name].sequence]
+        if recorded and recorded[-1].sequence > work.progress[name].sequence:
+            work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded[-1].sequence)
+        return 0
+
+    def _waits_until(self, name: str, work: "_Work") -> int:
+        """Return until when nothing is sent to a notifier (microseconds); 0 if something may be sent now."""
+        now, retry_at = work.now(), work.progress[name].retry_at
+        # The clock may have been set back since the last attempt.
+        if now < retry_at <= now + int(2 * _CAP_SECONDS * 1_000_000):
+            return retry_at
+        return self.breakers.open_until(name, now)
+
+    async def _send(self, name: str, work: "_Work", pending: Sequence[events.Recorded]) -> bool:
+        """Send once, and record what came of it; False if it failed."""
+        before = work.progress[name]
+        try:
+            async with asyncio.timeout(self._channels.timeout_seconds + _OVERHEAD_SECONDS):
+                delivered = await self._channels.notifiers[name].deliver(base.Batch(pending, before.state))
+        except (errors.Failure, TimeoutError) as problem:
+            failure = (
+                problem if isinstance(problem, errors.Failure) else errors.Unanswered(f"{name}: no answer in time")
+            )
+            self._failed(name, work, failure, pending[0])
+            await self._record(work)
+            return False
+        self.breakers.record(name, None, work.now(), "notify")
+        work.progress[name] = notification.Progress(
+            delivered.sequence, state=dict(delivered.state), rewound_at=before.rewound_at
+        )
+        await self._record(work)
+        sent = [one for one in pending if one.sequence <= delivered.sequence]
+        metrics.notifications.labels(name, "delivered").inc(len(sent))
+        metrics.notification_delay_seconds.labels(name).observe(max(0, work.now() - sent[0].at) / 1_000_000)
+        self._log.info(
+            "notification_delivered", notifier=name, events=[one.id for one in sent], types=[one.type for one in sent]
+        )
+        return True
+
+    def _failed(self, name: str, work: "_Work", failure: errors.Failure, first: events.Recorded) -> None:
+        """Note a failure: when to retry, and what it says of the receiver."""
+        now, before = work.now(), work.progress[name]
+        self.breakers.record(name, failure, now, "notify")
+        if self.breakers.is_half_open(name):
+            self.breakers.release_probe(name, now)
+        asked = getattr(failure, "retry_after", None)
+        seconds = backoff.full_jitter(
+            before.attempts + 1,
+            self._randomness,
+            base_seconds=_BASE_SECONDS,
+            cap_seconds=_CAP_SECONDS,
+            at_least=min(asked or 0.0, _CAP_SECONDS),
+        )
+        work.progress[name] = msgspec.structs.replace(
+            before, attempts=before.attempts + 1, retry_at=now + int(seconds * 1_000_000), problem=failure.message
+        )
+        metrics.notifications.labels(name, "failed").inc()
+        self._log.warning(
+            "notification_failed",
+            notifier=name,
+            id=first.id,
+            type=first.type,
+            attempts=before.attempts + 1,
+            retry_seconds=round(seconds, 1),
+            reason=failure.message,
+        )
+
+    async def _record(self, work: "_Work") -> None:
+        # Notifiers of one subject are served at the same time: the newest progress is written last.
+        async with work.writing:
+            if not await self._store.record(work.lease, work.progress):
+                raise _LeaseLostError
+
+
+class _LeaseLostError(Exception):
+    """Another worker delivers the events of this subject now."""
+
+
+@dataclass
+class _Work:
+    """The delivery of one subject's events under a lease."""
+
+    lease: notification_store.Lease
+    progress: dict[str, notification.Progress]
+    now: Callable[[], int]
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)

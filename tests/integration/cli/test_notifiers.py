@@ -1,0 +1,90 @@
+"""A running router delivers events to a webhook, and ``notifiers`` lists, tests, and delivers again."""
+
+import json
+
+import pytest
+import standardwebhooks
+
+from tests.end_to_end import harness
+from tests.integration import receiver
+
+SECRET = "whsec_" + "A" * 43 + "="
+SETTINGS = """
+notifiers:
+  status-team:
+    kind: webhook
+    url: {env: STATUS_HOOK_URL}
+    secrets: [{env: STATUS_HOOK_SECRET}]
+notify:
+  incidents: [status-team]
+  reviews: [status-team]
+  freezes: [status-team]
+"""
+
+
+@pytest.fixture(scope="module")
+def hook():
+    with receiver.receiving() as at:
+        yield at
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory, hook):
+    folder = tmp_path_factory.mktemp("router")
+    with harness.vendors() as at:
+        config = harness.configure(folder, at, publish="review")
+        config.write_text(config.read_text() + SETTINGS)
+        secrets = {"STATUS_HOOK_URL": f"{hook.url}/in", "STATUS_HOOK_SECRET": SECRET}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in secrets.items():
+                patch.setenv(name, value)
+            with harness.router(folder, config) as running:
+                yield running
+
+
+def of_type(hook, name):
+    return [request for request in hook.requests if request.event["type"] == f"incident-router.{name}"]
+
+
+def test_incident_and_its_reviews_are_delivered(router, hook):
+    router.receives()
+    harness.eventually("the reviews are delivered", lambda: len(of_type(hook, "review.waiting")) == 2)
+    [opened] = of_type(hook, "incident.opened")
+    standardwebhooks.Webhook(SECRET).verify(opened.body, opened.headers)
+    assert {one.event["data"]["review"]["destination"] for one in of_type(hook, "review.waiting")} == {
+        "public-page",
+        "devhelm-page",
+    }
+
+
+def test_freeze_names_the_operator(router, hook):
+    assert router.command("freeze", "--by", "ann", "--why", "all hands").returncode == 0
+    assert router.command("thaw").returncode == 0
+    [ended] = harness.eventually("the end is delivered", lambda: of_type(hook, "freeze.ended"))
+    assert ended.event["data"]["by"]
+
+
+def test_events_are_delivered_again_on_request(router, hook):
+    harness.eventually("the incident is delivered", lambda: of_type(hook, "incident.opened"))
+    key = of_type(hook, "incident.opened")[0].event["subject"]
+    done = router.command("notifiers", "redeliver", "status-team", "--incident", key)
+    assert done.returncode == 0, done.stderr
+    both = harness.eventually("it is delivered again", lambda: of_type(hook, "incident.opened")[1:])
+    assert both[0].headers["webhook-id"] == of_type(hook, "incident.opened")[0].headers["webhook-id"]
+    assert router.command("notifiers", "redeliver", "status-team", "--incident", "gone").returncode == 1
+    assert 'did you mean "status-team"' in router.command("notifiers", "redeliver", "status-taem").stderr
+
+
+def test_notifiers_are_listed(router):
+    assert "status-team" in router.command("notifiers", "list").stdout
+    [row] = json.loads(router.command("notifiers", "list", "--json").stdout)["items"]
+    assert row == {"name": "status-team", "kind": "webhook", "topics": ["incidents", "reviews", "freezes"]}
+
+
+def test_test_event_says_whether_it_was_delivered(router, hook):
+    assert router.command("notifiers", "test", "status-team", "--by", "ann").stdout == "status-team: delivered\n"
+    [test] = of_type(hook, "notifier.test")
+    assert test.event["data"]["by"] == "ann"
+    hook.answers = [403]
+    refused = router.command("notifiers", "test", "status-team")
+    assert (refused.returncode, "403" in refused.stderr) == (1, True)

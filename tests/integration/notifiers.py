@@ -1,0 +1,82 @@
+"""A worker's stages with notifiers: what happens to incidents is announced, and delivered to real receivers."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+from router.domain import events
+from router.notifiers import base, registry
+from router.store import dead_deliveries, publishing_state
+from router.worker import announcer, notifications
+from tests.integration import workers
+
+SECRET = "whsec_" + "A" * 43 + "="
+EVERYTHING: dict[events.Topic, tuple[str, ...]] = dict.fromkeys(
+    ("incidents", "reviews", "guard", "dead_letters", "freezes", "heartbeats"), ("hook",)
+)
+
+
+def webhook(url: str, **settings: Any) -> base.Config:
+    return registry.KINDS["webhook"].config(url=url, secrets=[SECRET], **settings)
+
+
+class NotifierHarness:
+    """A worker that announces events, and delivers them one turn at a time."""
+
+    def __init__(self, on: workers.WorkerHarness, made: dict[str, base.Notifier], topics: dict) -> None:
+        self.on = on
+        self.ticks = itertools.count().__next__
+        self.channels = notifications.Channels(made, topics)
+        self.deliveries = self.deliverer()
+        self.router = announcer.RouterAnnouncer(
+            on.notifications,
+            publishing_state.PublishingControls(on.connection),
+            dead_deliveries.DeadDeliveries(on.connection),
+            workers.parts.clock,
+            self.deliveries.wake,
+        )
+
+    def deliverer(self) -> notifications.Deliveries:
+        """What another worker would deliver with."""
+        return notifications.Deliveries(
+            self.on.notifications, self.channels, randomness=workers.NoJitter(), ticks=self.ticks
+        )
+
+    async def deliver(self) -> None:
+        """Deliver everything that is due now."""
+        self.deliveries.wake()
+        await self.deliveries.turn()
+        await self.deliveries.finish()
+
+    async def turn(self) -> None:
+        """Fold, reconcile, announce, and deliver all that is due now."""
+        await self.on.turn()
+        await self.router.turn()
+        await self.deliver()
+
+    async def until(self, met) -> None:
+        """Turn until the condition is met; retries wait by Redis' own clock."""
+        async with asyncio.timeout(60):
+            while not met():
+                await self.turn()
+                await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    connection: Any, *places: Any, configs: dict[str, base.Config], topics: dict | None = None, **more: Any
+) -> AsyncIterator[NotifierHarness]:
+    """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
+    connected = base.Connection(workers.parts.clock, "prod")
+    made = {name: registry.KINDS[config.kind].make(name, config, connected) for name, config in configs.items()}
+    playing = NotifierHarness(
+        workers.WorkerHarness(connection, *places, announces=True, **more),
+        made,
+        EVERYTHING if topics is None else topics,
+    )
+    try:
+        yield playing
+    finally:
+        await playing.deliveries.aclose()

@@ -1,0 +1,333 @@
+"""Every change reaches every notifier that subscribes to it, over real HTTP, in order, whatever fails in between."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from router.domain import announcements, decision, events, severity
+from router.store import keys, publishing_state
+from router.telemetry import metrics
+from router.worker import circuit_breaker
+from router.worker import notifications as delivering
+from tests.integration import notifiers, receiver, vendor, workers
+
+PAGE_FIELDS = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
+
+
+def play(with_redis, body, *, topics=None, configs=None, **more) -> None:
+    """Run ``body`` with a harness, a receiver, the public page, and the destination of those on call."""
+    page, pager = vendor.Vendor(), vendor.Vendor()
+    places = vendor.place("page", page, public=True), vendor.on_call(pager)
+
+    async def main(connection):
+        with receiver.receiving() as at:
+            made = configs(at) if configs else {"hook": notifiers.webhook(f"{at.url}/in?token=s3cret")}
+            async with notifiers.running(connection, *places, configs=made, topics=topics, **more) as harness:
+                await body(harness, at, page)
+
+    with_redis(main)
+
+
+def reviewed(**more) -> decision.Response:
+    return workers.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", PAGE_FIELDS, **more))
+
+
+def test_life_of_an_incident_is_delivered_in_order(with_redis):
+    async def body(harness, at, _):
+        await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+        await harness.turn()
+        assert at.types == ["incident.opened", "incident.published"]
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        assert at.types[2:] == ["incident.resolved"]
+        assert [request.event["sequence"] for request in at.requests] == ["0000000001", "0000000002", "0000000003"]
+        assert {request.event["subject"] for request in at.requests} == {"down"}
+        assert {request.event["source"] for request in at.requests} == {"/incident-router/prod"}
+        await harness.turn()
+        assert len(at.requests) == 3
+
+    play(with_redis, body)
+
+
+def test_waiting_review_shows_what_customers_would_see(with_redis):
+    async def body(harness, at, _):
+        await harness.on.deliver(workers.firing(), response=reviewed(publish="review", deadline=workers.HOUR))
+        await harness.turn()
+        waiting = at.requests[-1].event["data"]
+        assert waiting["type"] == "review.waiting"
+        assert waiting["review"]["message"] == "We are on it."
+        assert waiting["review"]["at_deadline"] == "dismiss"
+        assert waiting["review"]["digest"]
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        decided = [
+            request.event["data"] for request in at.requests if request.event["data"]["type"] == "review.decided"
+        ]
+        assert [one["outcome"] for one in decided] == ["withdrawn"]
+
+    play(with_redis, body)
+
+
+def test_refused_operation_is_delivered(with_redis):
+    async def body(harness, at, page):
+        page.before.append(vendor.permanent())
+        await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+        await harness.turn()
+        (failed,) = [request.event["data"] for request in at.requests if "operation" in request.event["type"]]
+        assert (failed["destination"], failed["problem"]) == ("page", "422: no such component")
+
+    play(with_redis, body)
+
+
+def test_freeze_and_guard_are_delivered_with_names(with_redis):
+    async def body(harness, at, _):
+        controls = publishing_state.PublishingControls(harness.on.connection)
+        await controls.freeze("ann", workers.LONG_AGO, "all hands")
+        await controls.trip_page("page", workers.LONG_AGO, "conflicting alerts")
+        await harness.turn()
+        await controls.unfreeze("bob", workers.LONG_AGO + 1)
+        await controls.reset("carl", workers.LONG_AGO + 2)
+        await harness.turn()
+        said = [request.event["data"] for request in at.requests]
+        assert [one["type"] for one in said] == ["freeze.started", "guard.tripped", "freeze.ended", "guard.reset"]
+        assert [one.get("by", "") for one in said] == ["ann", "", "bob", "carl"]
+        assert (said[0]["reason"], said[1]["destination"]) == ("all hands", "page")
+        assert "subject" not in at.requests[0].event
+
+    play(with_redis, body)
+
+
+def test_freeze_that_ended_before_any_look_is_not_lost(with_redis):
+    async def body(harness, at, _):
+        await harness.turn()
+        controls = publishing_state.PublishingControls(harness.on.connection)
+        await controls.freeze("ann", workers.LONG_AGO, "")
+        await controls.unfreeze("bob", workers.LONG_AGO + 1)
+        await harness.turn()
+        assert at.types == ["freeze.ended"]
+
+    play(with_redis, body)
+
+
+def test_dead_delivery_is_delivered(with_redis):
+    async def body(harness, at, _):
+        await harness.on.connection.xadd(keys.DEAD, {"reason": "not readable", "b": "{}"})
+        await harness.turn()
+        await harness.turn()
+        (failed,) = [request.event["data"] for request in at.requests]
+        assert (failed["type"], failed["dead_letters"]) == ("deliveries.failed", 1)
+
+    play(with_redis, body)
+
+
+def test_notifier_receives_only_the_topics_it_subscribes_to(with_redis):
+    async def body(harness, at, _):
+        await harness.on.deliver(workers.firing(), response=reviewed())
+        await harness.turn()
+        assert at.types == ["review.waiting"]
+
+    play(with_redis, body, topics={"reviews": ("hook",)})
+
+
+def test_notifier_that_a_rule_names_receives_every_event_of_its_incidents(with_redis):
+    async def body(harness, at, _):
+        named = msgspec.structs.replace(reviewed(), notify=("hook",))
+        await harness.on.deliver(workers.firing(), response=named)
+        await harness.on.deliver(workers.firing("f2"), key="other", response=reviewed())
+        await harness.turn()
+        assert {request.event["subject"] for request in at.requests} == {"down"}
+        assert "incident.opened" in at.types
+
+    play(with_redis, body, topics={})
+
+
+def test_failed_delivery_is_retried_with_the_same_id_and_body(with_redis):
+    async def body(harness, at, _):
+        at.answers = [500, 404, 301]
+        await harness.on.deliver(workers.firing())
+        await harness.until(lambda: len(at.requests) == 5)
+        opened = at.requests[:4]
+        assert len({(request.headers["webhook-id"], request.body) for request in opened}) == 1
+        assert at.types[4] == "incident.published"
+
+    play(with_redis, body)
+
+
+def test_receiver_that_asks_for_a_pause_gets_it(with_redis):
+    async def body(harness, at, _):
+        at.answers = [(429, {"retry-after": "120"})]
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        for _ in range(3):
+            await harness.turn()
+        assert len(at.requests) == 1
+        due = await harness.on.connection.zscore(keys.notify("down"), "down")
+        assert due - await harness.on.redis_now() > 60_000_000
+
+    play(with_redis, body)
+
+
+def test_dead_notifier_delays_neither_incidents_nor_other_notifiers(with_redis):
+    def both(at):
+        return {"dead": notifiers.webhook("http://127.0.0.1:9/"), "hook": notifiers.webhook(at.url)}
+
+    async def body(harness, at, page):
+        for number in range(circuit_breaker.FAILURES + 3):
+            name = f"incident-{number}"
+            await harness.on.deliver(workers.firing(name), key=name, response=reviewed(publish="auto"))
+        await harness.turn()
+        assert page.kinds.count("open") == circuit_breaker.FAILURES + 3
+        assert at.types.count("incident.opened") == circuit_breaker.FAILURES + 3
+        # The circuit breaker has opened: the rest was not tried.
+        assert harness.deliveries.breakers.open_until("dead", await harness.on.redis_now())
+        assert harness.deliveries.breakers.open_until("hook", await harness.on.redis_now()) == 0
+
+    play(with_redis, body, configs=both, topics={"incidents": ("dead", "hook")})
+
+
+def test_events_are_dropped_aloud_once_they_are_too_old(with_redis, monkeypatch):
+    monkeypatch.setattr(delivering, "GIVE_UP", 0)
+
+    async def body(harness, at, _):
+        at.answers = [500]
+        dropped = metrics.notifications.labels("hook", "dropped")
+        before = dropped._value.get()
+        await harness.on.deliver(workers.firing())
+        await harness.until(lambda: dropped._value.get() > before)
+        await harness.turn()
+        assert at.types == ["incident.opened"]
+        assert await harness.on.connection.zcard(keys.notify("down")) == 0
+
+    play(with_redis, body)
+
+
+def test_notifier_that_is_new_receives_recent_events_only(with_redis, monkeypatch):
+    async def body(harness, at, _):
+        await harness.on.deliver(workers.firing())
+        await harness.on.turn()
+        monkeypatch.setattr(delivering, "RECENT", 0)
+        await harness.deliver()
+        monkeypatch.undo()
+        assert at.types == []
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        assert at.types == ["incident.resolved"]
+
+    play(with_redis, body)
+
+
+class TestCrashes:
+    def test_announcement_is_made_by_the_next_worker(self, with_redis):
+        """A worker dies after it recorded a change and before it announced it: the next look announces it."""
+
+        async def body(harness, at, _):
+            await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+            told, harness.on.reconciler._announcer = harness.on.reconciler._announcer, None
+            await harness.on.turn()
+            harness.on.reconciler._announcer = told
+            await harness.turn()
+            assert at.types == []
+            await harness.on.publications.wake(["down"])
+            await harness.turn()
+            assert at.types == ["incident.opened", "incident.published"]
+
+        play(with_redis, body)
+
+    def test_delivery_without_a_record_is_repeated_with_the_same_id(self, with_redis):
+        """A worker dies after the receiver accepted an event, and before that is recorded: at least once."""
+
+        async def body(harness, at, _):
+            async def dies(*_):
+                raise asyncio.CancelledError
+
+            await harness.on.deliver(workers.firing())
+            await harness.on.turn()
+            recorded, harness.on.notifications.record = harness.on.notifications.record, dies
+            await harness.deliver()
+            harness.on.notifications.record = recorded
+            assert len(at.requests) == 1
+            # The lease of the dead worker runs out.
+            await harness.on.connection.hset(keys.notifications("down"), "until", 0)
+            await harness.on.notifications.wake("down")
+            await harness.deliver()
+            ids = [request.headers["webhook-id"] for request in at.requests]
+            assert ids[0] == ids[1]
+            assert len(ids) == 3
+
+        play(with_redis, body)
+
+    def test_worker_that_lost_its_lease_records_nothing(self, with_redis):
+        async def body(harness, at, _):
+            await harness.on.deliver(workers.firing())
+            await harness.on.turn()
+            (stale,) = await harness.on.notifications.claim(10)
+            assert await harness.on.notifications.claim(10) == []
+            await harness.on.connection.hset(keys.notifications("down"), "until", 0)
+            await harness.on.notifications.wake("down")
+            (lease,) = await harness.on.notifications.claim(10)
+            assert lease.fence > stale.fence
+            assert not await harness.on.notifications.record(stale, {})
+            assert await harness.on.notifications.release(lease, {}, 0)
+
+        play(with_redis, body)
+
+    def test_two_workers_announce_a_change_once(self, with_redis):
+        async def body(harness, _at, _page):
+            store, before = harness.on.notifications, await harness.on.notifications.announced("down")
+            event = events.Recorded(0, 1, "down", "IR-1", events.FreezeEnded("ann"))
+            after = announcements.Announced("e1")
+            assert await store.announce("down", before, after, [event])
+            assert await store.announce("down", before, after, [event]) is None
+            assert len(await store.events("down")) == 1
+
+        play(with_redis, body)
+
+    def test_events_that_arrive_during_a_delivery_are_delivered_after_it(self, with_redis):
+        async def body(harness, at, _):
+            await harness.on.deliver(workers.firing())
+            await harness.on.turn()
+            (lease,) = await harness.on.notifications.claim(10)
+            await harness.on.deliver(workers.resolved())
+            await harness.on.turn()
+            assert await harness.on.notifications.release(lease, {}, 0)
+            await harness.deliver()
+            assert at.types[-1] == "incident.resolved"
+
+        play(with_redis, body)
+
+
+def test_storm_sends_three_messages_an_incident_at_most(with_redis, monkeypatch):
+    """Alerts of 50 incidents, of rising severity, that never resolve; a slow machine must not end the spacing."""
+    monkeypatch.setattr(announcements, "SPACING", workers.HOUR)
+    levels = [severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL]
+
+    async def body(harness, at, _):
+        response = reviewed(publish="auto")
+        for part in range(5):
+            for number in range(50):
+                name = f"incident-{number}"
+                alerts = [workers.firing(f"{name}/{part}/{index}") for index in range(20)]
+                await harness.on.deliver(*alerts, key=name, level=levels[min(part, 3)], response=response)
+            await harness.turn()
+        counts: dict[str, int] = {}
+        for request in at.requests:
+            subject = request.event["subject"]
+            counts[subject] = counts.get(subject, 0) + 1
+        assert len(counts) == 50
+        assert max(counts.values()) <= 3
+
+    play(with_redis, body)
+
+
+@pytest.mark.parametrize("damage", ["s", "d"])
+def test_damaged_documents_stop_nothing(with_redis, damage):
+    async def body(harness, at, _):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        await harness.on.connection.hset(keys.notifications("down"), damage, b"\xc1")
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        assert at.types[-1] == "incident.resolved"
+
+    play(with_redis, body)

@@ -1,0 +1,245 @@
+"""Events are the difference between what was announced and what is: none is lost, and none comes twice."""
+
+import random
+
+import msgspec
+import pytest
+
+from router.domain import alert, announcements, decision, events, incident, publication, review, severity
+
+SECOND = 1_000_000
+NOW = 1_800_000_000 * SECOND
+RESPONSE = decision.Response("checkout-down", "rules/a.yaml:3", "v1", (decision.Target("page", deadline=60 * SECOND),))
+MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+EPISODE = "e1"
+
+
+def an_incident(**changes) -> incident.Incident:
+    opening = alert.Alert("am", "f1", "firing", NOW, 0, title="Checkout is down")
+    made = incident.Incident(
+        "down", "open", 1, EPISODE, MAJOR, NOW, response=RESPONSE, opening_alert=opening, fires=1, changed_at=NOW
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def a_publication(destination: str = "page", **changes) -> publication.Publication:
+    return publication.Publication(changes.pop("episode", EPISODE), destination, **changes)
+
+
+def a_review(digest: str = "d1") -> events.Review:
+    return events.Review("page", "opening", digest, "a reviewer has to approve", "Checkout fails", "We are on it.")
+
+
+class Told:
+    """What was announced of one incident, look after look."""
+
+    def __init__(self) -> None:
+        self.announced: announcements.Announced | None = None
+        self.now = NOW
+        self.due = 0
+
+    def look(self, one: incident.Incident, *publications, reviews=(), after: int = 0) -> list[str]:
+        """Look at the incident; the types of the events."""
+        return [events.type_of(event) for event in self.events(one, *publications, reviews=reviews, after=after)]
+
+    def events(self, one: incident.Incident, *publications, reviews=(), after: int = 0) -> list[events.Event]:
+        self.now += after
+        by_destination = {waiting.destination: waiting for waiting in reviews}
+        observed = announcements.Observed(one, publications, by_destination, {"page"})
+        made = announcements.announce(self.announced, observed, self.now)
+        self.announced = made.after or self.announced
+        self.due = made.due
+        return list(made.found)
+
+
+def test_life_of_incident_is_announced_once_each():
+    told = Told()
+    absent, shown = a_publication(), a_publication(state="open", digest="c1", url="https://vendor.example/1")
+    assert told.look(an_incident(), absent) == ["incident.opened"]
+    assert told.look(an_incident(), absent) == []
+    assert told.look(an_incident(), shown) == ["incident.published"]
+    assert told.look(an_incident(), shown) == []
+    over = an_incident(status="closed", closed_at=NOW + SECOND)
+    assert told.look(over, shown) == ["incident.resolved"]
+    assert told.look(over, a_publication(state="resolved", digest="c2")) == []
+
+
+def test_incident_that_ended_between_looks_is_announced_whole():
+    assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incident.opened", "incident.resolved"]
+
+
+def test_opening_has_the_highest_severity_so_far():
+    (opened,) = Told().events(an_incident(severity=CRITICAL))
+    assert (opened.incident.severity, opened.incident.title) == ("critical", "Checkout is down")
+    assert opened.incident.reference.startswith("IR-")
+
+
+def test_new_episode_ends_the_one_before():
+    told = Told()
+    told.look(an_incident())
+    again = an_incident(episode="e2", follows=EPISODE, opened_at=NOW + SECOND)
+    resolved, opened = told.events(again)
+    assert resolved.incident.reference != opened.incident.reference
+    assert opened.follows == resolved.incident.reference
+
+
+def test_minor_events_wait_for_the_spacing():
+    told = Told()
+    told.look(an_incident())
+    worse = an_incident(severity=CRITICAL)
+    assert told.look(worse, after=SECOND) == []
+    assert told.due == NOW + announcements.SPACING
+    (escalated,) = told.events(worse, after=announcements.SPACING)
+    assert (escalated.previous_severity, escalated.incident.severity) == ("major", "critical")
+
+
+def test_minor_events_go_with_major_ones_at_once():
+    told = Told()
+    told.look(an_incident())
+    published = told.look(an_incident(severity=CRITICAL), a_publication(state="open"), after=SECOND)
+    assert published == ["incident.escalated", "incident.published"]
+
+
+def test_clock_set_back_does_not_hold_events():
+    told = Told()
+    told.look(an_incident())
+    assert told.look(an_incident(severity=CRITICAL), after=-10 * announcements.SPACING) == ["incident.escalated"]
+
+
+def test_lowered_severity_is_an_update():
+    told = Told()
+    told.look(an_incident(severity=CRITICAL))
+    (updated,) = told.events(an_incident(), after=announcements.SPACING)
+    assert (updated.previous_severity, updated.incident.severity) == ("critical", "major")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"digest": "c2"}, {"taken_over": "the title was changed"}, {"state": "resolved", "retracted": True}]
+)
+def test_changed_publication_is_an_update(changes):
+    told = Told()
+    shown = a_publication(state="open", digest="c1")
+    told.look(an_incident(), shown)
+    (updated,) = told.events(an_incident(), msgspec.structs.replace(shown, **changes), after=announcements.SPACING)
+    assert isinstance(updated, events.IncidentUpdated)
+    assert updated.publications[0].destination == "page"
+    assert updated.publications[0].public
+
+
+def test_refused_operation_is_announced_once_each_time():
+    told = Told()
+    told.look(an_incident(), a_publication())
+    dead = a_publication(dead="422: no such component", dead_of="open/c1", dead_at=NOW)
+    (failed,) = told.events(an_incident(), dead)
+    assert (failed.destination, failed.problem) == ("page", "422: no such component")
+    assert told.look(an_incident(), dead) == []
+    assert told.look(an_incident(), msgspec.structs.replace(dead, dead_at=NOW + 1)) == ["operation.failed"]
+
+
+class TestReviews:
+    def test_waiting_changed_and_approved(self):
+        told = Told()
+        (_, waiting) = told.events(an_incident(), a_publication(waits_of="d1"), reviews=[a_review()])
+        assert waiting.review.message == "We are on it."
+        changed = told.events(an_incident(), reviews=[a_review("d2")], after=announcements.SPACING)
+        assert [(event.previous_digest, event.review.digest) for event in changed] == [("d1", "d2")]
+        approved = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
+        (decided,) = told.events(approved, a_publication())
+        assert (decided.outcome, decided.by, decided.reason) == ("approved", "ann", "looks right")
+        assert told.look(approved, a_publication()) == []
+
+    def test_reviewers_own_words_are_an_edit(self):
+        told = Told()
+        told.look(an_incident(), reviews=[a_review()])
+        edited = review.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
+        (decided,) = told.events(an_incident(verdicts={"page": edited}))
+        assert decided.outcome == "edited"
+
+    def test_next_version_after_a_decision_waits_anew(self):
+        told = Told()
+        told.look(an_incident(), reviews=[a_review()])
+        decided = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
+        assert told.look(decided, reviews=[a_review("d2")]) == ["review.decided", "review.waiting"]
+
+    def test_decision_on_a_review_never_announced_is_announced(self):
+        told = Told()
+        told.look(an_incident())
+        decided = an_incident(verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
+        assert told.look(decided) == ["review.decided"]
+
+    @pytest.mark.parametrize(
+        ("at_deadline", "later", "outcome"),
+        [
+            ("publish", 120 * SECOND, "published_at_deadline"),
+            ("dismiss", 120 * SECOND, "dismissed_at_deadline"),
+            ("dismiss", SECOND, "withdrawn"),
+        ],
+    )
+    def test_review_that_ended_without_a_decision_says_how(self, at_deadline, later, outcome):
+        told = Told()
+        response = msgspec.structs.replace(
+            RESPONSE, targets=(decision.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
+        )
+        one = an_incident(response=response)
+        told.look(one, a_publication(waits_of="d1", waits_since=NOW), reviews=[a_review()])
+        (decided,) = told.events(one, a_publication(waits_since=NOW), after=later)
+        assert (decided.outcome, decided.by) == (outcome, "")
+
+    def test_approved_retraction_names_the_operator(self):
+        told = Told()
+        name = f"{EPISODE}/page"
+        asked = an_incident(retractions={name: review.Retraction("ann", NOW, "false alarm", "d0")})
+        told.look(asked, a_publication(state="open"), reviews=[a_review()])
+        approved = an_incident(retractions={name: review.Retraction("bob", NOW + 1, "false alarm", "d1")})
+        (decided,) = told.events(approved, a_publication(state="open"))
+        assert (decided.outcome, decided.by) == ("approved", "bob")
+
+
+class TestBaseline:
+    def test_old_incident_is_not_announced_as_new(self):
+        told = Told()
+        told.now += 2 * announcements.BASELINE
+        assert told.look(an_incident()) == []
+        assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incident.resolved"]
+
+    def test_old_review_still_is(self):
+        told = Told()
+        told.now += 2 * announcements.BASELINE
+        assert told.look(an_incident(), reviews=[a_review()]) == ["review.waiting"]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        incident.Incident("down"),
+        an_incident(key=f"{decision.INHIBITION}down"),
+        an_incident(episode="", status="pending"),
+    ],
+)
+def test_what_is_no_incident_yet_is_not_announced(one):
+    told = Told()
+    assert told.look(one) == []
+    assert told.announced is None
+
+
+def test_missed_heartbeat_is_announced_with_its_incident():
+    response = msgspec.structs.replace(RESPONSE, timing=decision.Timing(heartbeat=90 * SECOND))
+    _, missed = Told().events(an_incident(response=response, beat_at=NOW - 100 * SECOND))
+    assert (missed.interval_seconds, missed.last_received_at) == (90, events.moment(NOW - 100 * SECOND))
+
+
+def test_every_order_of_looks_announces_each_opening_and_end_once():
+    """However often, and between which changes, a worker looks: each episode opens once and resolves once."""
+    for seed in range(300):
+        chance = random.Random(seed)
+        told, found = Told(), []
+        for number in range(1, 5):
+            opened = an_incident(episode=f"e{number}", opened_at=NOW)
+            closed = msgspec.structs.replace(opened, status="closed", closed_at=NOW)
+            for state in (opened, closed):
+                if chance.random() < 0.6 or number == 4:
+                    found += told.events(state)
+        counts: dict[str, list[str]] = {}
+        for event in found:
+            counts.setdefault(event.incident.reference, []).append(events.type_of(event))
+        assert all(types == ["incident.opened", "incident.resolved"] for types in counts.values()), seed

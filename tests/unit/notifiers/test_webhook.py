@@ -1,0 +1,106 @@
+"""The webhook's requests, verified by the libraries of Standard Webhooks and CloudEvents, and by the JSON Schema."""
+
+import datetime as dt
+import json
+
+import jsonschema_rs
+import pydantic
+import pytest
+import standardwebhooks
+from cloudevents.core.bindings import http as cloudevents_http
+
+from router.domain import events
+from router.notifiers import base, event_schema, webhook
+from tests.contract import test_notifiers as samples
+from tests.integration import receiver
+
+OTHER_SECRET = "whsec_" + "B" * 43 + "="
+VALIDATOR = jsonschema_rs.Draft202012Validator(event_schema.schema())
+
+
+def requests(*found: events.Event, monkeypatch=None, **settings) -> list[receiver.Request]:
+    """The requests for these events, sent now."""
+    with receiver.receiving() as at:
+        now = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
+        monkeypatch.setattr(samples, "NOW", now)
+        samples.delivered("webhook", at, samples.recorded(*found), **settings)
+        return at.requests
+
+
+@pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
+def test_request_is_accepted_by_the_reference_libraries(event, monkeypatch):
+    [request] = requests(event, monkeypatch=monkeypatch)
+    verified = standardwebhooks.Webhook(samples.SECRET).verify(request.body, request.headers)
+    VALIDATOR.validate(verified["data"])
+    message = cloudevents_http.HTTPMessage(request.headers, request.body)
+    made = cloudevents_http.from_http_event(message)
+    assert made.get_type() == f"incident-router.{events.type_of(event)}"
+    assert made.get_id() == request.headers["webhook-id"]
+    assert made.get_source() == "/incident-router/prod"
+    assert made.get_subject() == "down"
+    assert made.get_extension("sequence") == "0000000001"
+    assert made.get_data()["type"] == events.type_of(event)
+
+
+def test_schema_rejects_what_is_no_event():
+    assert not VALIDATOR.is_valid({"type": "freeze.ended", "by": 7})
+    assert not VALIDATOR.is_valid({"type": "something.else"})
+
+
+def test_each_secret_signs_so_that_one_can_be_rotated(monkeypatch):
+    with receiver.receiving() as at:
+        monkeypatch.setattr(samples, "NOW", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000))
+        two = {"url": at.url, "secrets": [samples.SECRET, OTHER_SECRET]}
+        monkeypatch.setitem(samples.SETTINGS, "webhook", lambda _: two)
+        samples.delivered("webhook", at, samples.recorded(samples.ALL[0]))
+        [request] = at.requests
+    for secret in (samples.SECRET, OTHER_SECRET):
+        standardwebhooks.Webhook(secret).verify(request.body, request.headers)
+
+
+def test_changed_body_fails_verification(monkeypatch):
+    [request] = requests(samples.ALL[0], monkeypatch=monkeypatch)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(samples.SECRET).verify(request.body + b" ", request.headers)
+
+
+def test_old_request_fails_verification():
+    headers = webhook.signed("id", 1_700_000_000, b"{}", [b"k" * 24])
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(b"k" * 24).verify(b"{}", dict(headers))
+
+
+def test_query_and_headers_are_sent(monkeypatch):
+    [request] = requests(samples.ALL[0], monkeypatch=monkeypatch, headers={"authorization": "Bearer t"})
+    assert request.path == f"/in?token={samples.TOKEN}"
+    assert request.headers["authorization"] == "Bearer t"
+
+
+def test_body_of_the_answer_is_ignored():
+    with receiver.receiving() as at:
+        at.answers, at.body = [200], b"ok"
+        assert samples.delivered("webhook", at, samples.recorded(samples.ALL[0])).sequence == 1
+
+
+def test_event_of_the_router_has_no_subject():
+    event = events.Recorded(1, samples.NOW, events.ROUTER, "router", events.FreezeEnded("ann"))
+    made = webhook.cloud_event(event, "/incident-router")
+    assert "subject" not in made
+    assert json.loads(json.dumps(made, default=str))["id"] == event.id
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!!!", "whsec_c2hvcnQ=", "whsec_" + "A" * 100])
+def test_secret_of_another_form_is_refused(secret):
+    with pytest.raises(pydantic.ValidationError, match="secret"):
+        webhook.Config(url="https://hooks.example", secrets=[secret])
+
+
+@pytest.mark.parametrize(
+    ("installation", "expected"), [("", "/incident-router"), ("a b/c", "/incident-router/a%20b%2Fc")]
+)
+def test_source_names_the_installation(installation, expected):
+    assert webhook.source(installation) == expected
+
+
+def test_repr_of_a_connection_has_no_secret():
+    assert samples.TOKEN not in repr(base.Connection(lambda: 1))
