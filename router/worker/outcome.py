@@ -228,14 +228,20 @@ LATE = "an earlier change was carried out late"
 
 
 def is_carried_out_late(publication: publications.Publication, seen: operations.Seen) -> bool:
-    """Whether a look shows an update of ours that was not there after our last operation.
+    """Whether a read shows a change of ours that it did not show after our last operation.
 
-    Its text is one that we have posted before: what got no answer was repeated. A person's text is a new one.
+    A text that the router has not posted before is a person's. A change of the status alone adds no text: it counts as
+    ours if it opens a resolved post again, or says that a post is monitored which is not any longer.
     """
     if not publication.unanswered_change_at or seen.edited or seen.view is None or not seen.told:
         return False
-    is_new = not set(seen.view.entries) <= set(publication.view.entries)
-    return is_new and set(seen.told) <= set(publication.told)
+    if not set(seen.told) <= set(publication.told):
+        return False
+    if not set(seen.view.entries) <= set(publication.view.entries):
+        return True
+    is_reopened = publication.state == "resolved" and seen.state == "open"
+    status = str(seen.view.fields.get("status", "")).lower()
+    return is_reopened or (publication.monitored and not publication.says_monitored and status == "monitoring")
 
 
 def verified(

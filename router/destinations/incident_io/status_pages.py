@@ -152,7 +152,7 @@ class StatusPages:
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
-            return operations.Seen(post.id, "resolved")
+            return _resolved(post, operation)
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
@@ -187,9 +187,7 @@ class StatusPages:
     async def _end(self, operation: operations.Operation, wanted: configs.PostOpening, text: str) -> operations.Seen:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
-            return operations.Seen(
-                post.id, "resolved", note="it was resolved already" if operation.kind == "retract" else ""
-            )
+            return _resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
@@ -419,6 +417,12 @@ def _item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
 
 def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
+
+
+def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.Seen:
+    """What is resolved already, by an earlier attempt or a person: later changes are compared with this."""
+    told = views.marks(operation, _timeline(post))
+    return operations.Seen(post.id, "resolved", told=told, view=_view(post, operation), note=note)
 
 
 def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.Seen:

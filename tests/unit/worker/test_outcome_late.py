@@ -1,5 +1,6 @@
 """What a look at a resolved post says of a change that got no answer."""
 
+import msgspec
 import pytest
 
 from router.domain import operation, publication
@@ -22,8 +23,9 @@ def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
     return operation.Seen("p", "open", told=told, view=view, **more)
 
 
-def test_own_text_in_new_update_was_carried_out_late():
-    after = outcome.verified(KNOWN, shown(), NOW, is_reopened=False)
+@pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
+def test_own_change_was_carried_out_late(seen):
+    after = outcome.verified(KNOWN, seen, NOW, is_reopened=False)
     assert (after.state, after.looked_at) == ("open", NOW)
 
 
@@ -31,13 +33,17 @@ def test_own_text_in_new_update_was_carried_out_late():
     ("seen", "is_reopened"),
     [
         (shown(), True),
-        (shown(entries=("1", "2")), False),
         (shown(told=("first", "over", "a person's")), False),
         (shown(told=()), False),
         (shown(edited="a person has posted an update"), False),
     ],
-    ids=["reopened by a later episode", "without an update", "with a new text", "without texts", "edited"],
+    ids=["reopened by a later episode", "with a new text", "without texts", "edited"],
 )
 def test_resolved_post_stays_resolved_otherwise(seen, is_reopened):
     after = outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
     assert (after.state, after.looked_at) == ("resolved", NOW)
+
+
+def test_without_an_unanswered_change_a_person_has_reopened_it():
+    known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
+    assert outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"
