@@ -14,6 +14,7 @@ from router.simulator import server as simulator_server
 from router.web import serve
 
 _CONSOLE_PORT = 8082
+_HEALTH_PORT = 8083
 _WRONG_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -32,7 +33,8 @@ class Purpose:
 
 WEBHOOKS = Purpose("webhooks are received", "--host or web.host", "--port or web.port")
 CONSOLE = Purpose("the console and the API are served", "management.host", "--console-port or management.port")
-HEALTH = Purpose(
+HEALTH = Purpose("health and metrics are served", "web.health_host", "--health-port or web.health_port")
+WORKER_HEALTH = Purpose(
     "health and metrics are served",
     "--health-host or worker.health_host",
     "--health-port or worker.health_port",
@@ -47,17 +49,19 @@ class Listeners:
 
     webhooks: socket.socket
     console: socket.socket
+    health: socket.socket
 
 
 @contextlib.contextmanager
 def opened(settings: configuration.Settings) -> Iterator[Listeners]:
-    """Listen for webhooks and for the console for the length of the block; ``ListenError``."""
+    """Listen for webhooks, the console, and probes for the length of the block; ``ListenError``."""
     web, management = settings.web, settings.management
     with (
         listening(web.host, web.port, WEBHOOKS) as webhooks,
         listening(management.host, console_port(settings), CONSOLE) as console,
+        listening(web.health_host, health_port(settings), HEALTH) as health,
     ):
-        yield Listeners(webhooks, console)
+        yield Listeners(webhooks, console, health)
 
 
 @contextlib.contextmanager
@@ -80,6 +84,13 @@ def console_port(settings: configuration.Settings) -> int:
     if settings.management.port is not None:
         return settings.management.port
     return _CONSOLE_PORT if settings.web.port else 0
+
+
+def health_port(settings: configuration.Settings) -> int:
+    """The port of probes and metrics: the configured one, or one beside the webhook server's."""
+    if settings.web.health_port is not None:
+        return settings.web.health_port
+    return _HEALTH_PORT if settings.web.port else 0
 
 
 def _listen(listen: Callable[[str, int], socket.socket], host: str, port: int, purpose: Purpose) -> socket.socket:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import redis.asyncio
-from starlette import applications
 
 from router import settings as configuration
 from router.assembly import doubling, imports, memory, notifying, pages, reporting
@@ -346,11 +345,6 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
         return {"redis": redis_answers, "worker": worker_lives, "data": data_set_is_known}
     started = {"redis": web_health.Startup(redis_answers), "worker": web_health.Startup(worker_lives)}
     return {**started, "data": web_health.Startup(data_set_is_known), "rules": rules_are_there}
-
-
-def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:
-    """What a worker answers over HTTP: its health and its metrics."""
-    return applications.Starlette(routes=web_health.routes(checks(connection), {"worker"}))
 
 
 def door(

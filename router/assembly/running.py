@@ -6,10 +6,13 @@ Blocks end in the opposite order: the door stops taking, the worker finishes wha
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import gc
+import resource
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,7 @@ import redis.asyncio
 from starlette import types
 
 from router import settings as configuration
-from router.assembly import fallback, parts, polling, traces
+from router.assembly import fallback, listeners, parts, polling, traces
 from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
@@ -28,12 +31,14 @@ from router.store import errors as store_errors
 from router.store import inbox as stream
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
-from router.web import connections, serve, webhooks
+from router.web import connections, health_server, serve, webhooks
 from router.web import health as web_health
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
 _LEAVE_SECONDS = 1.0  # How long the store has to be told that a webhook server has ended.
+_SWITCH_SECONDS = 0.001  # By default 5 ms, for each of several times that a request waits for a thread that parses.
+_OTHER_FILES = 256  # File descriptors for other things than connections: sockets to Redis and vendors, files.
 WEB_ALONE: frozenset[registries.Role] = frozenset({"web"})
 _OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
 
@@ -100,10 +105,11 @@ def _tls(settings: configuration.Settings) -> connection_settings.Tls:
 
 @dataclass(frozen=True)
 class Running:
-    """What runs: where webhooks are taken, under which rules, and with how many of them."""
+    """A running webhook server: the addresses of webhooks and of probes and metrics, and the rules in force."""
 
     settings: configuration.Settings
     address: Address
+    health: Address
     rules: ruleset.RuleSet
     in_force: reload.Rules
 
@@ -142,8 +148,8 @@ async def door(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     group: asyncio.TaskGroup,
+    sockets: listeners.Listeners,
     *,
-    listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
     roles: frozenset[registries.Role] = WEB_ALONE,
 ) -> AsyncIterator[Running]:
@@ -151,12 +157,13 @@ async def door(
 
     ``roles`` are those of the process, whose metrics are exported.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     in_force = await fallback.rules(settings, connection, lambda loaded: put_in_force(taker, loaded))
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = parts.muting(settings, connection)
     taker = parts.door(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
-    asking = polling.polling(settings, connection, in_force, inbox)
+    polls = polling.polling(settings, connection, in_force, inbox)
     label_sets.start_web(settings.sources, polling.polled_sources(settings), parts.with_webhooks(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
@@ -167,22 +174,26 @@ async def door(
         group.create_task(_watch_store(connection, inbox, data)),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
-        group.create_task(asking.run()),
+        group.create_task(polls.run()),
         group.create_task(_follow(fallback.keeper(in_force, connection), fallback.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
     app = web_app.create(
         taker,
         checks=checks,
-        roles=roles,
         vendors=parts.vendor_webhooks(settings, connection),
     )
     _freeze()
     try:
-        limits = connections.Limits(settings.web.receive_seconds, settings.web.max_connections)
-        at = settings.web
-        async with serving(app, at.host, at.port, group, limits=limits, listener=listener, stop=stop) as address:
-            yield Running(settings, address, in_force.in_force, in_force)
+        limits = connections.Limits(settings.web.receive_seconds, _connections(settings.web.max_connections))
+        at, listener = settings.web, sockets.webhooks
+        asking = functools.partial(web_health.states, checks)
+        async with (
+            health_server.serving(asking, roles, sockets.health) as health_port,
+            serving(app, at.host, at.port, group, limits=limits, listener=listener, stop=stop) as address,
+        ):
+            probed = Address(at.health_host, health_port)
+            yield Running(settings, address, probed, in_force.in_force, in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         for task in watching:
@@ -191,6 +202,20 @@ async def door(
         with contextlib.suppress(store_errors.Unavailable, TimeoutError):
             await asyncio.wait_for(data.leave(), _LEAVE_SECONDS)
         await asyncio.to_thread(spans.close)
+
+
+def _connections(wanted: int) -> int:
+    """Raise the limit on open files for this many connections, and return the number that it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = max(soft - _OTHER_FILES, soft // 2)
+    log.get("web").warning("open_files_limited", limit=soft, max_connections=allowed)
+    return allowed
 
 
 def put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
@@ -242,6 +267,14 @@ async def working(
         for place in at.values():
             await place.destination.aclose()
         await asyncio.to_thread(spans.close)
+
+
+@contextlib.asynccontextmanager
+async def probed(connection: "redis.asyncio.Redis", listener: socket.socket) -> AsyncIterator[int]:
+    """Serve probes and metrics of a worker for the length of the block; yields the port."""
+    asking = functools.partial(web_health.states, parts.checks(connection))
+    async with health_server.serving(asking, {"worker"}, listener) as port:
+        yield port
 
 
 async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, data: dataset.DataSet) -> None:
@@ -332,10 +365,14 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
 
 
 def listening(
-    settings: configuration.Settings, host: str | None, port: int | None, console_port: int | None = None
+    settings: configuration.Settings,
+    host: str | None,
+    port: int | None,
+    console_port: int | None = None,
+    health_port: int | None = None,
 ) -> configuration.Settings:
-    """The settings with other addresses for the door and the console."""
-    said = {"host": host, "port": port}
+    """The settings with other addresses for webhooks, the console, and probes."""
+    said = {"host": host, "port": port, "health_port": health_port}
     web = settings.web.model_copy(update={key: value for key, value in said.items() if value is not None})
     console = {} if console_port is None else {"port": console_port}
     return dataclasses.replace(settings, web=web, management=settings.management.model_copy(update=console))

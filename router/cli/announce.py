@@ -37,8 +37,8 @@ def started(role: str, router: running.Running, console_url: str, trial: Trial |
         webhooks=f"{router.address.url}/v1/webhooks/",
         sources=list(router.settings.sources),
         console=f"{console_url}/",
-        readiness=f"{router.address.url}/readyz",
-        metrics=f"{router.address.url}/metrics",
+        readiness=f"{router.health.url}/readyz",
+        metrics=f"{router.health.url}/metrics",
         rules_version=router.rules.version,
     )
     if trial is None and not _is_read(router.settings.log.format):
@@ -47,8 +47,8 @@ def started(role: str, router: running.Running, console_url: str, trial: Trial |
     grid = table.Table.grid(padding=(0, 2))
     for name in router.settings.sources:
         grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{terminal.markup(name)}[/]")
-    grid.add_row("readiness", f"{router.address.url}/readyz")
-    grid.add_row("metrics", f"{router.address.url}/metrics")
+    grid.add_row("readiness", f"{router.health.url}/readyz")
+    grid.add_row("metrics", f"{router.health.url}/metrics")
     grid.add_row("rules", f"{terminal.markup(str(router.settings.rules))} (version {router.rules.version})")
     grid.add_row("console", f"[bold]{console_url}/[/]")
     if trial is not None and router.settings.simulated:

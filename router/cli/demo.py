@@ -9,7 +9,7 @@ import typer
 from rich import console, live
 
 from router import settings as configuration
-from router.assembly import pages, parts, running
+from router.assembly import listeners, pages, parts, running
 from router.cli import starting, story, terminal
 from router.outbound import client
 from router.store import incidents as incident_store
@@ -37,11 +37,11 @@ async def _demo(wait: bool) -> None:
             stand_in = configuration.StandIn(_TOKEN, vendors)
             environment = {"INCIDENT_ROUTER_DATA": folder}
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
-            with running.redis_server(settings) as server:
+            with running.redis_server(settings) as server, listeners.opened(settings) as sockets:
                 async with (
                     running.connected(server) as connection,
                     running.working(settings, connection, group),
-                    running.door(settings, connection, group) as router,
+                    running.door(settings, connection, group, sockets) as router,
                 ):
                     teller = story.Story(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from router import settings as configuration
-from router.assembly import listeners, parts, running
+from router.assembly import listeners, running
 from router.cli import announce, consoles, endings, starting
 from router.store import private_folder
 from router.telemetry import registries
@@ -21,10 +21,13 @@ Host = Annotated[str | None, typer.Option("--host", help="Listen on this address
 Port = Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one.")]
 SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Where simulated vendors listen.")]
 ConsolePort = Annotated[int | None, typer.Option("--console-port", help="Where the console is; 0 takes a free one.")]
-At = tuple[str | None, int | None, int | None]
-"""Another host, port and console port than the configured ones."""
-HealthHost = Annotated[str | None, typer.Option("--health-host", help="Where /healthz, /readyz and /metrics are.")]
-HealthPort = Annotated[int | None, typer.Option("--health-port", help="Their port; 0 takes a free one.")]
+At = tuple[str | None, int | None, int | None, int | None]
+"""Another host, port, console port, and health port than the configured ones."""
+HealthHost = Annotated[str | None, typer.Option("--health-host", help="Serve /healthz, /readyz, and /metrics here.")]
+HealthPort = Annotated[
+    int | None,
+    typer.Option("--health-port", help="Serve /healthz, /readyz, and /metrics on this port; 0 for a free one."),
+]
 
 
 def run(
@@ -34,11 +37,12 @@ def run(
     host: Host = None,
     port: Port = None,
     console_port: ConsolePort = None,
+    health_port: HealthPort = None,
     simulator_port: SimulatorPort = 8090,
 ) -> None:
     """Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set."""
     ending = endings.TEXT if simulate else endings.of_process(config)
-    main = _run(config, (host, port, console_port), simulator_port if simulate else None, ending)
+    main = _run(config, (host, port, console_port, health_port), simulator_port if simulate else None, ending)
     starting.until_stopped(main, ending)
 
 
@@ -48,10 +52,11 @@ def web(
     host: Host = None,
     port: Port = None,
     console_port: ConsolePort = None,
+    health_port: HealthPort = None,
 ) -> None:
     """Start the door for webhooks and the console, without a worker."""
     ending = endings.of_process(config)
-    starting.until_stopped(_web(config, (host, port, console_port), ending), ending)
+    starting.until_stopped(_web(config, (host, port, console_port, health_port), ending), ending)
 
 
 def worker(
@@ -83,9 +88,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: endings
         connection = await stack.enter_async_context(running.connected(server, patient=True))
         async with (
             running.working(settings, connection, group, stop=stop),
-            running.door(
-                settings, connection, group, listener=sockets.webhooks, stop=stop, roles=registries.ROLES
-            ) as router,
+            running.door(settings, connection, group, sockets, stop=stop, roles=registries.ROLES) as router,
             consoles.serving(router, connection, group, sockets.console, stop) as console,
         ):
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""
@@ -105,7 +108,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
     async with (
         asyncio.TaskGroup() as group,
         running.connected(running.outside_redis(settings), patient=True) as connection,
-        running.door(settings, connection, group, listener=sockets.webhooks, stop=stop) as router,
+        running.door(settings, connection, group, sockets, stop=stop) as router,
         consoles.serving(router, connection, group, sockets.console, stop) as console,
     ):
         announce.started("web", router, console)
@@ -117,14 +120,14 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
     settings = running.named(starting.settings(config, needs={"destinations", "notifiers"}, ending=ending), name)
     host = at[0] or settings.worker.health_host
     port = settings.worker.health_port if at[1] is None else at[1]
-    with listeners.listening(host, port, listeners.HEALTH) as listener:
+    with listeners.listening(host, port, listeners.WORKER_HEALTH) as listener:
         async with (
             asyncio.TaskGroup() as group,
             running.connected(running.outside_redis(settings), patient=True) as connection,
             running.working(settings, connection, group),
-            running.serving(parts.health_app(connection), host, port, group, listener=listener) as address,
+            running.probed(connection, listener) as health_port,
         ):
-            announce.working(settings, address)
+            announce.working(settings, running.Address(host, health_port))
             await starting.stopped()
 
 

@@ -107,6 +107,10 @@ class Web(Section):
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
+    health_host: str = "127.0.0.1"
+    health_port: int | None = pydantic.Field(
+        default=None, ge=0, le=65535, description="Of probes and metrics; 8083, or a free one if web.port is 0."
+    )
     max_body_bytes: int = pydantic.Field(
         default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="Bytes of one body, also once inflated."
     )

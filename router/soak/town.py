@@ -89,7 +89,16 @@ class Town:
             SIMULATOR: [*_PROGRAM, "simulate", "--port", str(ports[SIMULATOR])],
         }
         for name in WEBS:
-            self._commands[name] = [*_PROGRAM, "web", "--port", str(ports[name]), "--console-port", "0"]
+            self._commands[name] = [
+                *_PROGRAM,
+                "web",
+                "--port",
+                str(ports[name]),
+                "--console-port",
+                "0",
+                "--health-port",
+                "0",
+            ]
         for name in WORKERS:
             self._commands[name] = [*_PROGRAM, "worker", "--name", name, "--health-port", "0"]
         self._configure()

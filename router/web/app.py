@@ -1,11 +1,11 @@
 """The web application: webhooks straight to their handler, everything else through Starlette."""
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
 from starlette import applications, exceptions, responses, routing, types
 from starlette import requests as starlette_requests
 
-from router.telemetry import registries
 from router.web import health, openapi, problems, vendor_webhooks, webhooks
 
 _NAMES = {404: "not-found", 405: "method"}
@@ -37,19 +37,18 @@ def create(
     door: webhooks.Door,
     *,
     checks: Mapping[str, health.Check],
-    roles: Collection[registries.Role] = registries.ROLES,
     vendors: vendor_webhooks.VendorWebhooks | None = None,
     routes: Sequence[routing.BaseRoute] = (),
 ) -> App:
-    """Put the application together: the door, health and metrics, and further ``routes``.
+    """Make the application: webhooks of sources and of destinations (``vendors``), probes, and further ``routes``.
 
-    ``checks`` decide ``/readyz``; ``/metrics`` has the metrics of ``roles``.
-    ``vendors`` takes the webhooks of destinations.
+    ``checks`` decide ``/readyz``. Load balancers probe the port that they send requests to; metrics are elsewhere.
     """
     own = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
     if vendors is not None:
         own.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
-    return App(door, [*health.routes(checks, roles), *own, *routes])
+    probes = health.probes(functools.partial(health.states, checks))
+    return App(door, [*probes, *own, *routes])
 
 
 async def _described(_request: starlette_requests.Request) -> responses.Response:

@@ -26,6 +26,7 @@ class State(NamedTuple):
 
 
 Check = Callable[[], Awaitable[State]]
+Ask = Callable[[], Awaitable[Mapping[str, State]]]
 
 
 class Startup:
@@ -56,41 +57,39 @@ class Startup:
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
 
-def routes(
-    checks: Mapping[str, Check],
-    roles: Collection[registries.Role] = registries.ROLES,
-    *,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-) -> list[routing.BaseRoute]:
-    """The routes ``/healthz``, ``/readyz`` and ``/metrics``.
+def probes(ask: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
+    """Make the routes ``/healthz`` and ``/readyz``.
 
-    ``checks`` are asked at once for ``/readyz``; one that raises ``store.errors.Unavailable`` or takes longer than
-    ``timeout_seconds`` is not ready. ``roles`` are those of the process, whose metrics are exported.
+    ``problem`` says why the process has to be restarted; empty if it doesn't. ``ask`` returns the states of all checks.
     """
 
-    async def healthz(_request: starlette_requests.Request) -> responses.Response:
+    async def healthz(request: starlette_requests.Request) -> responses.Response:
+        if said := problem():
+            return problem_response(problems.Problem(503, "not-alive", said), request.url.path)
         return responses.JSONResponse({"status": "alive"})
 
     async def readyz(request: starlette_requests.Request) -> responses.Response:
-        states = await _ask_all(checks, timeout_seconds)
-        told = {name: state.detail for name, state in states.items()}
+        states = await ask()
+        details = {name: state.detail for name, state in states.items()}
         failing = [name for name, state in states.items() if not state.ready]
         if not failing:
             status = "degraded" if any(state.degraded for state in states.values()) else "ready"
-            return responses.JSONResponse({"status": status, "checks": told})
+            return responses.JSONResponse({"status": status, "checks": details})
         return problem_response(
-            problems.Problem(503, "not-ready", f"not ready: {', '.join(failing)}", checks=told), request.url.path
+            problems.Problem(503, "not-ready", f"not ready: {', '.join(failing)}", checks=details), request.url.path
         )
 
-    async def metrics_page(request: starlette_requests.Request) -> responses.Response:
+    return [routing.Route("/healthz", healthz), routing.Route("/readyz", readyz)]
+
+
+def metrics_route(roles: Collection[registries.Role]) -> routing.BaseRoute:
+    """Make the route ``/metrics``, with the metrics of a process with these roles."""
+
+    async def page(request: starlette_requests.Request) -> responses.Response:
         rendered, content_type = registries.render(request.headers.get("accept", ""), roles)
         return responses.Response(rendered, headers={"content-type": content_type})
 
-    return [
-        routing.Route("/healthz", healthz),
-        routing.Route("/readyz", readyz),
-        routing.Route("/metrics", metrics_page),
-    ]
+    return routing.Route("/metrics", page)
 
 
 def problem_response(problem: problems.Problem, path: str) -> responses.Response:
@@ -110,9 +109,13 @@ async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -
         await asyncio.sleep(pause_seconds)
 
 
-async def _ask_all(checks: Mapping[str, Check], timeout_seconds: float) -> dict[str, State]:
-    states = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
-    return dict(zip(checks, states, strict=True))
+async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, State]:
+    """Ask all checks at once.
+
+    A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, is not ready.
+    """
+    found = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
+    return dict(zip(checks, found, strict=True))
 
 
 async def _ask(check: Check, timeout_seconds: float) -> State:

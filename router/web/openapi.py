@@ -95,7 +95,6 @@ def document() -> dict[str, Any]:
                     },
                 }
             },
-            "/metrics": {"get": _page("Metrics for Prometheus", "text/plain")},
             "/openapi.json": {"get": _page("This document", "application/json")},
         },
         "components": {

@@ -60,7 +60,8 @@ def test_the_service_leads_to_the_pods_that_take_webhooks(rendered):
     ]
     [door] = chosen
     assert container(door)["args"][0] in {"web", "run"}
-    assert service["spec"]["ports"][0]["targetPort"] == container(door)["ports"][0]["name"]
+    ports = {port["name"]: port["containerPort"] for port in container(door)["ports"]}
+    assert [ports[port["targetPort"]] for port in service["spec"]["ports"]] == [8080]
 
 
 def test_a_deployment_selects_its_own_pods_only(rendered):
@@ -70,21 +71,20 @@ def test_a_deployment_selects_its_own_pods_only(rendered):
         assert [other for other, given in enumerate(labels) if wanted <= given] == [position]
 
 
-def test_probes_ask_the_port_on_which_the_process_answers(rendered):
+def test_probes_use_the_port_of_health_and_metrics(rendered):
     configured = configuration(rendered)
-    answers = {
-        "web": configured["web"]["port"],
-        "run": configured["web"]["port"],
-        "worker": configured["worker"]["health_port"],
-    }
+    assert configured["web"]["health_host"] == "::"
     for deployment in deployments(rendered):
         runs = container(deployment)
         ports = {port["name"]: port["containerPort"] for port in runs["ports"]}
-        console = {} if runs["args"] == ["worker"] else {"console": configured["management"]["port"]}
-        assert ports == {"http": answers[runs["args"][0]], **console}
-        assert runs["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-        assert runs["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-        assert runs["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+        if runs["args"] == ["worker"]:
+            assert ports == {"health": configured["worker"]["health_port"]}
+        else:
+            health, http, console = configured["web"]["health_port"], configured["web"]["port"], 8082
+            assert ports == {"health": health, "http": http, "console": console}
+        assert runs["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
+        assert runs["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
+        assert runs["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
 
 
 def references(spec: helm.Object) -> list[tuple[str, str]]:

@@ -334,7 +334,7 @@ def test_load_balancer():
 
 def test_dual_stack():
     services = [one["spec"] for (kind, _), one in clusters.rendered("dual-stack").items() if kind == "Service"]
-    assert len(services) == 4
+    assert len(services) == 5
     for spec in services:
         assert (spec["ipFamilyPolicy"], spec["ipFamilies"]) == ("PreferDualStack", ["IPv6", "IPv4"])
 
@@ -342,7 +342,7 @@ def test_dual_stack():
 def test_ipv4_only():
     configured = clusters.configuration(clusters.rendered("ipv4-only"))
     hosts = [configured["web"]["host"], configured["worker"]["health_host"], configured["management"]["host"]]
-    assert hosts == ["0.0.0.0"] * 3
+    assert [*hosts, configured["web"]["health_host"]] == ["0.0.0.0"] * 4
     assert configured["web"]["max_alerts"] == 30_000_000, "Helm would write 3e+07"
 
 
@@ -374,11 +374,11 @@ def test_probes():
     found = clusters.rendered("probes")
     web, worker = clusters.container(found, "web"), clusters.container(found, "worker")
     assert web["startupProbe"]["failureThreshold"] == 300
-    assert web["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert web["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
     assert web["livenessProbe"]["timeoutSeconds"] == 20
     assert web["lifecycle"] == {"preStop": {"sleep": {"seconds": 15}}}
     assert "startupProbe" not in worker
-    assert worker["readinessProbe"] == {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "timeoutSeconds": 5}
+    assert worker["readinessProbe"] == {"tcpSocket": {"port": "health"}, "periodSeconds": 5, "timeoutSeconds": 5}
     assert clusters.spec(found, "web")["terminationGracePeriodSeconds"] == 90
 
 

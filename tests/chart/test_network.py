@@ -178,8 +178,9 @@ class TestMetrics:
         assert monitor["namespaceSelector"] == {"matchNames": [helm.NAMESPACE]}
         scraped = []
         for (kind, _), service in rendered.items():
-            if kind == "Service" and selects(monitor["selector"], service["metadata"]["labels"]):
-                assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+            named = {port["name"] for port in service.get("spec", {}).get("ports", [])}
+            if kind == "Service" and endpoint["port"] in named:
+                assert selects(monitor["selector"], service["metadata"]["labels"])
                 chosen = {"matchLabels": service["spec"]["selector"]}
                 scraped += [name for name, pod in labels(rendered).items() if selects(chosen, pod)]
         assert sorted(scraped) == sorted(components)
@@ -187,7 +188,7 @@ class TestMetrics:
     def test_a_prometheus_finds_it_by_the_user_s_labels(self):
         given = helm.case("monitored")["ServiceMonitor", FULLNAME]
         assert given["metadata"]["labels"]["release"] == "prometheus"
-        assert given["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
+        assert given["spec"]["endpoints"] == [{"port": "health", "path": "/metrics", "interval": "15s"}]
 
     def test_workers_have_no_service_where_nobody_scrapes_them(self):
         assert ("Service", f"{FULLNAME}-worker") not in helm.case("separate")

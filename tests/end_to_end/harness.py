@@ -24,7 +24,7 @@ CONSOLE = r'"console": "(http://127\.0\.0\.1:\d+)/"'
 SHOWN_BY = {"public-page": "incident-io", "devhelm-page": "devhelm"}
 
 CONFIGURATION = """
-web: {{port: 0}}
+web: {{port: 0, health_port: 0}}
 sources:
   alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}
   prometheus: {{kind: prometheus, bearer: [{{env: WEBHOOK_TOKEN}}]}}
@@ -241,6 +241,13 @@ class Router:
         self.process = process
         self.file = file
         self.url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+        self.health_url = process.says(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
+
+    def metrics(self) -> str:
+        """Return what the router exports."""
+        status, text = ask(f"{self.health_url}/metrics")
+        assert status == 200, text
+        return str(text)
 
     def receives(self, *, status: str = "firing", to: str = "json", **alert: Any) -> dict[str, Any]:
         """Send one alert to the source `json`, and return what the router made of it."""

@@ -69,16 +69,16 @@ class Stage:
         self.redis = stack.enter_context(contextlib.closing(redis.Redis.from_url(self.valkey.url)))
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
         self.ports = {"web": ports.free(), "worker": ports.free()}
-        self.url = f"http://127.0.0.1:{self.ports['web']}"
+        self.port = ports.free()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, harness.Process] = {}
         self.start("web")
         self.start("worker")
         self.watching = stack.enter_context(prometheus.running(folder, shortened(), self.ports.values()))
 
     def start(self, role: str) -> None:
-        port = {"web": "--port", "worker": "--health-port"}[role]
-        command = [harness.COMMAND, role, "--config", str(self.file), port, str(self.ports[role])]
-        command += ["--console-port", "0"] if role == "web" else []
+        command = [harness.COMMAND, role, "--config", str(self.file), "--health-port", str(self.ports[role])]
+        command += ["--port", str(self.port), "--console-port", "0"] if role == "web" else []
         process = harness.Process(command, self.folder, role, forked=True, **self.environment)
         self._stack.callback(process.stop)
         process.says(harness.STARTED)

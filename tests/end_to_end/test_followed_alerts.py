@@ -132,7 +132,7 @@ def test_late_message_is_shown_where_it_was_ignored(router, vendors):
     )
     assert "newer ones were received before" in " ".join(shown.split())
     assert names(vendors).count("Late") == 1
-    metrics = harness.ask(f"{router.url}/metrics")[1]
+    metrics = router.metrics()
     assert 'incident_router_late_alerts_total{source="alertmanager"} 1.0' in metrics
 
 

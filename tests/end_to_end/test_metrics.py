@@ -68,8 +68,8 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
             done = 'incident_router_operations_total{destination="on-call",operation="open",result="done"}'
             harness.eventually("it is counted", lambda: Exported(health).value(done))
             memory = "incident_router_redis_memory_used_ratio"
-            harness.eventually("the web has looked at Redis", lambda: memory in Exported(router.url).series)
-            yield {"web": Exported(router.url), "worker": Exported(health)}
+            harness.eventually("the web has looked at Redis", lambda: memory in Exported(router.health_url).series)
+            yield {"web": Exported(router.health_url), "worker": Exported(health)}
         finally:
             web.stop()
             worker.stop()

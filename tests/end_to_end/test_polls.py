@@ -42,7 +42,7 @@ def test_what_no_webhook_told_opens_and_ends(tmp_path):
             shown = router.command("incidents", "show", KEY).stdout
             assert "Alertmanager no longer has alertmanager/" in shown
             assert router.process.said.count('"poll_changed"') == 2
-            counted = harness.ask(f"{router.url}/metrics")[1]
+            counted = router.metrics()
             assert 'incident_router_polled_alerts_total{outcome="found",source="alertmanager"} 1.0' in counted
             assert 'incident_router_polled_alerts_total{outcome="ended",source="alertmanager"} 1.0' in counted
             assert router.command("check", "--online").returncode == 0
@@ -89,7 +89,7 @@ def test_what_is_silenced_at_an_alertmanager_stays_and_what_goes_elsewhere_is_no
 
 def polls(router: harness.Router) -> float:
     """How many polls of the source were whole."""
-    text = harness.ask(f"{router.url}/metrics")[1]
+    text = router.metrics()
     found = re.search(r'incident_router_polls_total\{result="whole",source="alertmanager"\} (\S+)', text)
     return float(found[1]) if found else 0.0
 

@@ -40,7 +40,9 @@ def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tm
             harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
             said = router.process
             with urllib.request.urlopen(
-                urllib.request.Request(f"{router.url}/metrics", headers={"accept": "application/openmetrics-text"})
+                urllib.request.Request(
+                    f"{router.health_url}/metrics", headers={"accept": "application/openmetrics-text"}
+                )
             ) as answer:
                 metrics = answer.read().decode()
         ours = [span for span in collector.spans if span.trace_id.hex() == TRACE]

@@ -46,7 +46,7 @@ def told(scene, words):
 
 def is_counted(scene, name):
     """Whether the worker has looked at what webhooks told of, and each of them was authentic."""
-    metrics = harness.ask(f"{scene[0].url}/metrics")[1]
+    metrics = scene[0].metrics()
     counter = f'incident_router_vendor_webhooks_total{{destination="{name}",outcome='
     return f'{counter}"looked_at"}} 0.0' not in metrics and f'{counter}"unauthorized"}} 0.0' in metrics
 

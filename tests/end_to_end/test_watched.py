@@ -18,7 +18,7 @@ def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, prometheus.Prome
     with (
         harness.vendors() as at,
         harness.router(folder, harness.configure(folder, at)) as router,
-        prometheus.running(folder, promql.ALERTS.read_text(), [int(router.url.rsplit(":", 1)[1])]) as watching,
+        prometheus.running(folder, promql.ALERTS.read_text(), [int(router.health_url.rsplit(":", 1)[1])]) as watching,
     ):
         harness.eventually(
             "it is scraped", lambda: watching.query("incident_router_worker_heartbeat_timestamp_seconds")

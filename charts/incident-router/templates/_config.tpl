@@ -1,14 +1,14 @@
 {{/* The configuration file: `config`, the chart's defaults below it, and the container's ports and folder above it. */}}
 {{- define "incident-router.config" -}}
 {{- $defaults := dict
-      "web" (dict "host" "::" "max_bytes_in_flight" (include "incident-router.bytesInFlight" . | int64))
+      "web" (dict "host" "::" "health_host" "::" "max_bytes_in_flight" (include "incident-router.bytesInFlight" . | int64))
       "management" (dict "host" "::")
       "worker" (dict "health_host" "::") -}}
 {{- with include "incident-router.consoleUrl" . -}}
 {{- $defaults = merge $defaults (dict "management" (dict "public_url" .)) -}}
 {{- end -}}
 {{- $ours := dict
-      "web" (dict "port" 8080)
+      "web" (dict "port" 8080 "health_port" 8081)
       "management" (dict "port" 8082)
       "worker" (dict "health_port" 8081)
       "rules" "/etc/incident-router/rules" -}}

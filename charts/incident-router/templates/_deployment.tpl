@@ -1,13 +1,12 @@
 {{/*
-One Deployment. It is given a list: the root context, the component (web, worker or all), the program's command, the
-port of health and metrics, and the component's values.
+One Deployment. It is given a list: the root context, the component (web, worker, or all), the program's command, and the
+component's values.
 */}}
 {{- define "incident-router.deployment" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
 {{- $command := index . 2 -}}
-{{- $port := index . 3 -}}
-{{- $values := index . 4 -}}
+{{- $values := index . 3 -}}
 {{- $fullname := include "incident-router.fullname" $root -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -75,9 +74,11 @@ spec:
           {{- . | trim | nindent 10 }}
           {{- end }}
           ports:
-            - name: http
-              containerPort: {{ $port }}
+            - name: health
+              containerPort: 8081
             {{- if eq $component (include "incident-router.door" $root) }}
+            - name: http
+              containerPort: 8080
             - name: console
               containerPort: 8082
             {{- end }}

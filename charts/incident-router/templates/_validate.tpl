@@ -41,14 +41,14 @@
 {{- end -}}
 
 {{- define "incident-router.validateAddresses" -}}
-{{- range $key, $port := dict "web.port" 8080 "management.port" 8082 "worker.health_port" 8081 -}}
+{{- range $key, $port := dict "web.port" 8080 "web.health_port" 8081 "management.port" 8082 "worker.health_port" 8081 -}}
 {{- $path := splitList "." $key -}}
 {{- $given := dig (first $path) (last $path) $port $.Values.config -}}
 {{- if ne (int $given) (int $port) -}}
 {{- fail (printf "config.%s: the container's port is %d: remove it; `service.port` and `console.service.port` are the ports of Services" $key (int $port)) -}}
 {{- end -}}
 {{- end -}}
-{{- range $key := list "web.host" "management.host" "worker.health_host" -}}
+{{- range $key := list "web.host" "web.health_host" "management.host" "worker.health_host" -}}
 {{- $path := splitList "." $key -}}
 {{- $host := dig (first $path) (last $path) "::" $.Values.config | toString -}}
 {{- if or (hasPrefix "127." $host) (has $host (list "::1" "localhost")) -}}

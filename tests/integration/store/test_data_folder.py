@@ -185,6 +185,7 @@ class TestRun:
     @pytest.mark.parametrize(
         ("command", "option", "setting"),
         [("web", "--port", "web.port"), ("web", "--console-port", "management.port"),
+         ("web", "--health-port", "web.health_port"),
          ("worker", "--health-port", "worker.health_port")],
     )  # fmt: skip
     def test_web_and_worker_name_the_option_as_well(self, file, command, option, setting, redis_url):

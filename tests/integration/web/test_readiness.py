@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 
 import httpx
 import pytest
@@ -14,6 +15,10 @@ from router.store import client, embedded, health
 from router.web import health as web_health
 
 
+def probes(checks):
+    return applications.Starlette(routes=web_health.probes(functools.partial(web_health.states, checks)))
+
+
 class Scene:
     """The answers of both kinds of processes about one Redis, which comes and goes."""
 
@@ -22,8 +27,8 @@ class Scene:
         self.connection = client.connect(server.url)
         rules = reload.Rules(folder, {}, changed=lambda _: None)
         self.checks = parts.checks(self.connection, rules)
-        self._web = applications.Starlette(routes=web_health.routes(self.checks))
-        self._worker = parts.health_app(self.connection)
+        self._web = probes(self.checks)
+        self._worker = probes(parts.checks(self.connection))
 
     async def web(self):
         return await self._asked(self._web)

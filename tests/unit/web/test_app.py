@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 
 import pytest
 from starlette import responses, routing
 
 from router.store import errors
-from router.telemetry import metrics
+from router.telemetry import metrics, registries
 from router.web import app, health
 from tests.unit.web import asking
 
@@ -67,18 +68,28 @@ def test_what_is_not_ready_is_named_with_its_reason():
 
 
 def test_a_check_that_does_not_answer_is_not_ready():
-    (_, route, _) = health.routes({"redis": hanging}, timeout_seconds=0.01)
-    answer = asking.ask(routing.Router([route]), "/readyz", method="GET", headers=())
+    probes = health.probes(lambda: health.states({"redis": hanging}, timeout_seconds=0.01))
+    answer = asking.ask(routing.Router(probes), "/readyz", method="GET", headers=())
     assert answer.status == 503
     assert answer.json["checks"] == {"redis": "no answer within 0.01 s"}
 
 
+def metrics_page(roles: Collection[registries.Role]) -> asking.Answer:
+    answer = asking.ask(routing.Router([health.metrics_route(roles)]), "/metrics", method="GET", headers=())
+    assert answer is not None
+    return answer
+
+
 def test_metrics_are_those_of_the_roles():
     metrics.inbox_entries.set(4711)
-    answer = get("/metrics")
+    answer = metrics_page(registries.ROLES)
     assert answer.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
     assert b"incident_router_inbox_entries 4711.0" in answer.body
-    assert b"inbox" not in get("/metrics", roles={"web"}).body
+    assert b"inbox" not in metrics_page({"web"}).body
+
+
+def test_metrics_are_not_served_beside_webhooks():
+    assert get("/metrics").status == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/v1/webhooks", "/healthz/", "//v1/webhooks/prod", "/../metrics"])
@@ -91,7 +102,7 @@ def test_anything_else_is_a_404_in_the_form_of_all_problems(path):
 
 
 def test_a_method_that_a_path_does_not_answer_is_405_and_told_which_it_does():
-    answer = get("/metrics", method="DELETE")
+    answer = get("/readyz", method="DELETE")
     assert answer.status == 405
     assert b"GET" in answer.headers[b"allow"]
     assert answer.headers[b"content-type"] == b"application/problem+json"
