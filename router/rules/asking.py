@@ -7,9 +7,9 @@ from router.rules import fields, groups, part
 from router.rules.conditions import condition, one_of, registry
 
 GROUPS = {
-    "any": "at least one of these holds",
-    "all": "each of these holds",
-    "none": "not one of these holds",
+    "any": "at least one of these matches",
+    "all": "each of these matches",
+    "none": "none of these matches",
 }
 """The groups by the words that rule files use, with what they say."""
 

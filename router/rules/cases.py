@@ -24,13 +24,11 @@ class Decided(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    rule: str | None = pydantic.Field(
-        default=None, description="the rule that decides; none for an alert that is ignored"
-    )
-    severity: Severity | None = pydantic.Field(default=None, description="how bad it is")
+    rule: str | None = pydantic.Field(default=None, description="the rule that decides; none for an ignored alert")
+    severity: Severity | None = pydantic.Field(default=None, description="the severity")
     key: str | None = pydantic.Field(default=None, description="the incident key")
-    ignored: str | None = pydantic.Field(default=None, description="a part of the reason why it is ignored")
-    at: list[str] | None = pydantic.Field(default=None, description="where the incident appears, in any order")
+    ignored: str | None = pydantic.Field(default=None, description="a part of the reason why the alert is ignored")
+    at: list[str] | None = pydantic.Field(default=None, description="the destinations of the incident, in any order")
 
 
 class Arrival(pydantic.BaseModel):
@@ -38,20 +36,18 @@ class Arrival(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    at: quantities.Duration = pydantic.Field(default=0, description="when it arrives, counted from the start")
+    at: quantities.Duration = pydantic.Field(default=0, description="the time of arrival, from the start")
     status: Literal["firing", "resolved"] = pydantic.Field(
         default="firing", description="whether it fires or has resolved"
     )
     title: str = pydantic.Field(default="", description="its title")
-    source: str = pydantic.Field(default="test", description="the source it comes from")
-    severity: str = pydantic.Field(default="", description="the sender's own word for how bad it is")
-    link: str = pydantic.Field(default="", description="where the sender links to")
+    source: str = pydantic.Field(default="test", description="the source")
+    severity: str = pydantic.Field(default="", description="the severity as the sender sent it")
+    link: str = pydantic.Field(default="", description="the link of the sender")
     labels: dict[str, str] = pydantic.Field(default={}, description="its labels")
     annotations: dict[str, str] = pydantic.Field(default={}, description="its annotations")
-    fingerprint: str = pydantic.Field(
-        default="", description="what tells it from others; made of source and labels if absent"
-    )
-    expect: Decided | None = pydantic.Field(default=None, description="what is expected of this alert's decision")
+    fingerprint: str = pydantic.Field(default="", description="its identity; by default made of source and labels")
+    expect: Decided | None = pydantic.Field(default=None, description="the expected decision for this alert")
 
 
 Verb = Literal["approve", "edit", "dismiss", "retract", "silence", "end_silence", "freeze", "thaw"]
@@ -63,37 +59,39 @@ class Action(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    at: quantities.Duration = pydantic.Field(default=0, description="when, counted from the start")
+    at: quantities.Duration = pydantic.Field(default=0, description="the time, from the start")
     approve: str | None = pydantic.Field(
-        default=None, description="the destination where everything that awaits approval is approved"
+        default=None, description="the destination where all posts that await a review are approved"
     )
     edit: str | None = pydantic.Field(
-        default=None, description="the destination where it is approved with the texts in fields"
+        default=None, description="the destination where they are approved with the texts in fields"
     )
-    fields: dict[str, Any] = pydantic.Field(default={}, description="with edit: the fields that take the rule's place")
+    fields: dict[str, Any] = pydantic.Field(
+        default={}, description="with edit: the fields that replace those of the rule"
+    )
     dismiss: str | None = pydantic.Field(
-        default=None, description="the destination where everything that awaits approval is dismissed"
+        default=None, description="the destination where all posts that await a review are dismissed"
     )
     retract: str | None = pydantic.Field(
-        default=None, description="the destination where every post is retracted, whether it is shown yet or not"
+        default=None, description="the destination where every post is retracted, published or not"
     )
     message: str = pydantic.Field(
-        default="", description="with retract: the text of the resolution, at a page that takes no post down"
+        default="", description="with retract: the text of the resolution, on a page where a post can't be taken down"
     )
     silence: list[str] | None = pydantic.Field(
-        default=None, min_length=1, description="the matchers of a silence that begins, as in silences add"
+        default=None, min_length=1, description="the matchers of a silence that begins, as for silences add"
     )
     for_: quantities.Duration = pydantic.Field(
-        default=0, alias="for", description="with silence: how long it lasts; until it is ended if absent"
+        default=0, alias="for", description="with silence: how long it lasts; by default until it is ended"
     )
     end_silence: list[str] | None = pydantic.Field(
         default=None, min_length=1, description="the matchers of a silence that ends"
     )
     freeze: str | None = pydantic.Field(
-        default=None, min_length=1, description="why all public posts are stopped from then on"
+        default=None, min_length=1, description="the reason for a publishing freeze that begins"
     )
     thaw: Annotated[Literal["true"] | None, pydantic.WithJsonSchema({"const": True})] = pydantic.Field(
-        default=None, description="true: public posts go out again"
+        default=None, description="true: the publishing freeze ends"
     )
 
     @pydantic.model_validator(mode="after")
@@ -139,7 +137,7 @@ class Operation(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
-    at: quantities.Duration | None = pydantic.Field(default=None, description="when, counted from the start")
+    at: quantities.Duration | None = pydantic.Field(default=None, description="the time, from the start")
     open: str | None = pydantic.Field(default=None, description="the destination where an incident or a post is opened")
     update: str | None = pydantic.Field(default=None, description="the destination where it is updated")
     publish: str | None = pydantic.Field(default=None, description="the destination where a draft is published")
@@ -150,7 +148,8 @@ class Operation(pydantic.BaseModel):
     dismiss: str | None = pydantic.Field(default=None, description="the destination where a draft is dismissed")
     retract: str | None = pydantic.Field(default=None, description="the destination where a post is retracted")
     retrospective: str | None = pydantic.Field(
-        default=None, description="the destination where what is over already is published as a retrospective incident"
+        default=None,
+        description="the destination where an incident that has ended is published as a retrospective incident",
     )
 
     @pydantic.model_validator(mode="after")
@@ -172,8 +171,8 @@ class Operation(pydantic.BaseModel):
 class Expected(Decided):
     """What is expected of the whole test; what is expected of a decision holds for each alert that fires."""
 
-    incidents: int | None = pydantic.Field(default=None, ge=0, description="how many incidents are opened")
-    operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in their order")
+    incidents: int | None = pydantic.Field(default=None, ge=0, description="the number of opened incidents")
+    operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in order")
 
 
 class Draft(pydantic.BaseModel):
@@ -184,7 +183,7 @@ class Draft(pydantic.BaseModel):
     title: str = pydantic.Field(default="", description="the draft's title")
     message: str = pydantic.Field(default="", description="its first text")
     impact: str = pydantic.Field(default="", description="its impact, in the vendor's words")
-    components: dict[str, str] = pydantic.Field(default={}, description="the status of each component that it names")
+    components: dict[str, str] = pydantic.Field(default={}, description="the status of each of its components")
 
 
 class CaseShape(pydantic.BaseModel):
@@ -192,17 +191,17 @@ class CaseShape(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    name: str = pydantic.Field(min_length=1, description="what the test shows")
+    name: str = pydantic.Field(min_length=1, description="the expected behavior")
     starts: datetime = pydantic.Field(
-        default=_START, description="when the clock begins; a Monday at noon UTC if absent"
+        default=_START, description="the start of the clock; by default a Monday at noon UTC"
     )
     alerts: list[Arrival] = pydantic.Field(min_length=1, description="the alerts, in any order")
     drafts: dict[str, Draft] = pydantic.Field(
-        default={}, description="what pages draft for each incident that they follow, by destination"
+        default={}, description="the drafts that pages create for each incident that they follow, by destination"
     )
-    people: list[Action] = pydantic.Field(default=[], description="what reviewers and operators do meanwhile")
-    until: quantities.Duration = pydantic.Field(default=0, description="let the time pass until then")
-    expect: Expected = pydantic.Field(default=Expected(), description="what is expected")
+    people: list[Action] = pydantic.Field(default=[], description="the actions of reviewers and operators")
+    until: quantities.Duration = pydantic.Field(default=0, description="the time at which the test ends")
+    expect: Expected = pydantic.Field(default=Expected(), description="the expected result")
 
 
 @dataclass(frozen=True, slots=True)

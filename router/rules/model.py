@@ -28,9 +28,9 @@ class ReviewShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    within: quantities.Duration = pydantic.Field(description="how long what waits may wait for a person")
+    within: quantities.Duration = pydantic.Field(description="how long a post may await a review")
     then: Literal["publish", "dismiss"] = pydantic.Field(
-        default="dismiss", description="what happens after that: publish it as the rule says it, or show nothing"
+        default="dismiss", description="what happens then: publish the post with the rule's text, or dismiss it"
     )
 
 
@@ -40,12 +40,12 @@ class ResolveShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     monitor_for: quantities.Duration = pydantic.Field(
-        default=0, description="how long the post is monitored before it is resolved, if nothing fires meanwhile"
+        default=0, description="how long the post is monitored before it is resolved, if nothing fires again"
     )
     message: str | None = pydantic.Field(
-        default=None, min_length=1, description="with monitor_for: the text that the post has meanwhile"
+        default=None, min_length=1, description="with monitor_for: the text of the monitored post"
     )
-    review: bool = pydantic.Field(default=False, description="true: the resolution waits for a reviewer")
+    review: bool = pydantic.Field(default=False, description="true: the resolution awaits a review")
 
     @pydantic.model_validator(mode="after")
     def _whole(self) -> Self:
@@ -74,21 +74,21 @@ class OpenShape(pydantic.BaseModel):
 
     at: str = pydantic.Field(description="the destination, by its name in the configuration")
     publish: Publish | None = pydantic.Field(
-        default=None, description="where customers see it: written down only, after a person has approved, or at once"
+        default=None, description="for public destinations: only into the timeline, after a review, or at once"
     )
     review: ReviewShape | None = pydantic.Field(
-        default=None, description="how long a review may take, and what happens then; it may take for ever if absent"
+        default=None, description="the deadline of a review, and what happens then; no deadline by default"
     )
     resolve: Resolve | None = pydantic.Field(
         default=None,
-        description="how a post ends once nothing fires: review, or monitor_for and message; at once if absent",
+        description="how a post ends after the last alert: review, or monitor_for and message; by default at once",
     )
     retrospective: bool = pydantic.Field(
         default=False,
-        description="true: an incident that was over before it was published may be published afterwards, as over",
+        description="true: an incident that ended before it was published may be published afterwards, as resolved",
     )
     fallback: dict[str, Any] = pydantic.Field(
-        default_factory=dict, description="fields that take the place of texts which must not be shown; literal"
+        default_factory=dict, description="literal fields that replace texts with values that must not be public"
     )
 
 
@@ -97,10 +97,10 @@ class MappedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: FieldName = pydantic.Field(alias="from", description="the field whose text decides")
-    map: dict[str, Word] = pydantic.Field(min_length=1, description="its texts, each with the severity it means")
+    from_: FieldName = pydantic.Field(alias="from", description="the field whose value decides")
+    map: dict[str, Word] = pydantic.Field(min_length=1, description="its values, each with a severity")
     default: Word | None = pydantic.Field(
-        default=None, description="for any other text; else the sender's word decides"
+        default=None, description="for any other value; by default the sender's severity applies"
     )
 
 
@@ -120,9 +120,9 @@ class FlappingShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    changes: int = pydantic.Field(ge=2, le=100, description="how often it went quiet or fired again")
-    within: quantities.Duration = pydantic.Field(description="in how long")
-    quiet: quantities.Duration = pydantic.Field(description="how long all has to be quiet then before it ends")
+    changes: int = pydantic.Field(ge=2, le=100, description="how often its state changed")
+    within: quantities.Duration = pydantic.Field(description="within this period")
+    quiet: quantities.Duration = pydantic.Field(description="how long all alerts have to be resolved before it ends")
 
 
 class TimingShape(pydantic.BaseModel):
@@ -130,24 +130,26 @@ class TimingShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    hold: quantities.Duration = pydantic.Field(default=0, description="open only once it has fired for so long")
+    hold: quantities.Duration = pydantic.Field(
+        default=0, description="how long an alert has to fire before the incident opens"
+    )
     resolve_after: quantities.Duration = pydantic.Field(
-        default=0, description="end only once all was quiet for so long"
+        default=0, description="how long all alerts have to be resolved before the incident ends"
     )
     reopen_within: quantities.Duration = pydantic.Field(
-        default=0, description="firing again within this takes it up again"
+        default=0, description="an alert that fires within this time reopens the incident"
     )
     stale_after: quantities.Duration = pydantic.Field(
-        default=0, description="an alert not heard of for so long has ended"
+        default=0, description="an alert that isn't repeated for this long has ended"
     )
     hold_at_most: quantities.Duration = pydantic.Field(
-        default=0, description="what comes and goes while it is held opens after so long all the same"
+        default=0, description="an alert that fires and resolves repeatedly opens its incident after this time"
     )
     heartbeat: quantities.Duration = pydantic.Field(
-        default=0, description="what matches has to be heard of so often; the incident is that it is not"
+        default=0, description="how often a matching alert has to arrive; the incident opens if none does"
     )
     flapping: FlappingShape | None = pydantic.Field(
-        default=None, description="when it goes back and forth so often that it stays open until there is quiet"
+        default=None, description="when its state changes so often that it stays open until its alerts stay resolved"
     )
 
     @pydantic.model_validator(mode="after")
@@ -170,7 +172,7 @@ class CopiedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: FieldName = pydantic.Field(alias="from", description="the field whose text the label gets")
+    from_: FieldName = pydantic.Field(alias="from", description="the field whose value the label gets")
 
 
 def _kind_of_label(value: Any) -> str:
@@ -211,7 +213,7 @@ class InhibitShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = pydantic.Field(description="the name of the inhibition, shown where it mutes an alert")
+    name: Name = pydantic.Field(description="the name of the inhibition, shown with the alerts that it mutes")
     source_match: dict[str, Any] = pydantic.Field(
         min_length=1, description="conditions as under when: alerts that inhibit while they fire"
     )
@@ -253,36 +255,34 @@ class SharedShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     severity: Severity | None = pydantic.Field(
-        default=None, description="how bad it is: a word, or a mapping of a field's texts onto them"
+        default=None, description="the severity, or a mapping of a field's values onto severities"
     )
     group_by: list[FieldName] | None = pydantic.Field(
-        default=None, description="the fields that tell one incident of a rule from another"
+        default=None, description="the fields that distinguish the incidents of a rule"
     )
     follow: bool | None = pydantic.Field(
         default=None, description="true: the severity falls again as the worst alerts resolve"
     )
-    timing: TimingShape | None = pydantic.Field(
-        default=None, description="when the incident opens, ends, and is the same again"
-    )
+    timing: TimingShape | None = pydantic.Field(default=None, description="when the incident opens, ends, and reopens")
     labels: dict[str, LabelShape] = pydantic.Field(
         default_factory=dict, description="labels to set on the alert, or to copy from another field"
     )
     public: dict[str, PublicShape] = pydantic.Field(
-        default_factory=dict, description="the variables that customers may see in texts, each with what it may be"
+        default_factory=dict, description="the variables that may be public, each with its allowed values"
     )
     allow_text: list[str] = pydantic.Field(
-        default_factory=list, description="texts that the check does not warn about in what customers see"
+        default_factory=list, description="texts in public fields that check does not warn about"
     )
-    owner: str = pydantic.Field(default="", description="who answers for the rule")
-    runbook: str = pydantic.Field(default="", description="what to do, or where it is written")
+    owner: str = pydantic.Field(default="", description="the team that owns the rule")
+    runbook: str = pydantic.Field(default="", description="instructions, or a link to them")
 
 
 class DefaultsShape(SharedShape):
     """``defaults``; ``open`` is by destination here: it opens nothing, and fills in what a rule leaves out there."""
 
-    publish: Publish | None = pydantic.Field(default=None, description="what rules do that don't say it themselves")
+    publish: Publish | None = pydantic.Field(default=None, description="the default for rules that don't set it")
     open: dict[str, dict[str, Any]] = pydantic.Field(
-        default_factory=dict, description="by destination: what rules leave out where they open there"
+        default_factory=dict, description="by destination: default fields of rules that open there"
     )
 
 
@@ -298,30 +298,33 @@ def _conditions(value: Any) -> Any:
 class RuleShape(SharedShape):
     """One entry of ``rules``."""
 
-    name: Name = pydantic.Field(description="what the rule is called, once over all files")
+    name: Name = pydantic.Field(description="the name of the rule, unique over all files")
     when: Annotated[dict[str, Any], pydantic.BeforeValidator(_conditions)] = pydantic.Field(
-        description="the conditions, all of which have to hold; {} is every alert"
+        description="the conditions, all of which have to match; {} matches every alert"
     )
     unless: Annotated[dict[str, Any], pydantic.BeforeValidator(_conditions)] = pydantic.Field(
-        default_factory=dict, description="conditions as under when: where all of them hold, the rule does not match"
+        default_factory=dict, description="conditions as under when: if all of them match, the rule does not match"
     )
-    expr: str | None = pydantic.Field(default=None, description="an expression in CEL, for what conditions can't say")
-    during: Any = pydantic.Field(default=None, description="the times at which the rule holds")
-    except_during: Any = pydantic.Field(default=None, description="the times at which the rule does not hold")
+    expr: str | None = pydantic.Field(
+        default=None, description="an expression in CEL, for what conditions can't express"
+    )
+    during: Any = pydantic.Field(default=None, description="the times at which the rule applies")
+    except_during: Any = pydantic.Field(default=None, description="the times at which the rule does not apply")
     continue_: bool = pydantic.Field(
-        default=False, alias="continue", description="true: later rules may add to what this one says"
+        default=False, alias="continue", description="true: later rules may add destinations"
     )
     ignore: str | None = pydantic.Field(
-        default=None, min_length=1, description="why the rule's alerts are ignored; instead of open"
+        default=None, min_length=1, description="the reason why the rule's alerts are ignored; instead of open"
     )
     mute_during: Any = pydantic.Field(
-        default=None, description="the times at which the rule's alerts are muted; what still fires then is processed"
+        default=None,
+        description="the times at which the rule's alerts are muted; alerts that still fire at the end are processed",
     )
     inhibited_by: list[Inhibitor] = pydantic.Field(
         default_factory=list, description="rules that mute this rule's alerts while they fire"
     )
     open: list[OpenShape] = pydantic.Field(
-        default_factory=list, description="where the incident appears; [] is nowhere"
+        default_factory=list, description="the destinations of the incident; [] for none"
     )
 
     @pydantic.field_validator("name")
@@ -335,16 +338,16 @@ class FileShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
+    defaults: Any = pydantic.Field(default=None, description="default values for the rules")
     lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
     time_intervals: Any = pydantic.Field(
-        default=None, description="named times, for during, except_during and mute_during"
+        default=None, description="named time intervals, for during, except_during, and mute_during"
     )
     inhibit_rules: list[Any] | None = pydantic.Field(
         default=None, description="which alerts mute which alerts of the rules below while they fire"
     )
-    rules: list[Any] = pydantic.Field(default_factory=list, description="the rules, in their order")
-    tests: list[Any] = pydantic.Field(default_factory=list, description="what the rules are expected to do")
+    rules: list[Any] = pydantic.Field(default_factory=list, description="the rules, in order")
+    tests: list[Any] = pydantic.Field(default_factory=list, description="tests of the rules")
 
 
 class FolderShape(pydantic.BaseModel):
@@ -352,11 +355,11 @@ class FolderShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    isolate: bool = pydantic.Field(default=False, description="true: a mistake below leaves out this folder alone")
-    defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
+    isolate: bool = pydantic.Field(default=False, description="true: a mistake in this folder affects only this folder")
+    defaults: Any = pydantic.Field(default=None, description="default values for the rules")
     lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
     time_intervals: Any = pydantic.Field(
-        default=None, description="named times, for during, except_during and mute_during"
+        default=None, description="named time intervals, for during, except_during, and mute_during"
     )
     inhibit_rules: list[Any] | None = pydantic.Field(
         default=None, description="which alerts mute which alerts of the rules below while they fire"

@@ -23,24 +23,24 @@ from router.yaml_source import suggestions
 NAMES: Mapping[str, Mapping[str, str]] = {
     "alert": {
         "title": "the title of the alert that opened the incident",
-        "source": "the name of the source it came from",
-        "severity": "the sender's own word for how bad it is",
-        "link": "where the sender links to",
+        "source": "the name of the source",
+        "severity": "the severity as the sender sent it",
+        "link": "the link of the sender",
         "starts_at": "when it started, for example 2031-05-01T09:30:00Z",
-        "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for odd names",
+        "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for names with dots",
         "annotations": "its annotations: `alert.annotations.summary`",
     },
     "incident": {
         "key": "the incident key",
-        "severity": "the incident's severity now: critical, major, minor or info",
-        "reference": "the incident's short name, for example IR-7F3K2QXM-A1B4T9",
-        "follows": "the short name of the incident that it takes up again soon after its end, else empty",
+        "severity": "the current severity of the incident: critical, major, minor, or info",
+        "reference": "the reference of the incident, for example IR-7F3K2QXM-A1B4T9",
+        "follows": "the reference of the incident that it reopens soon after its end, or empty",
         "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
     },
     "rule": {
         "name": "the name of the rule that opened the incident",
-        "owner": "who answers for that rule",
-        "runbook": "what to do, or where it is written",
+        "owner": "the owner of the rule",
+        "runbook": "instructions, or a link to them",
     },
 }
 """Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""

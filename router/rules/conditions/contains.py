@@ -10,7 +10,7 @@ from router.rules.conditions import condition
 class Contains:
     """Holds where one of these stands anywhere in the text."""
 
-    summary: ClassVar[str] = "this text, or one of a list, stands somewhere in the field"
+    summary: ClassVar[str] = "the text contains this text, or one of a list"
 
     wanted: tuple[str, ...]
 

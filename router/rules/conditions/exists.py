@@ -12,7 +12,7 @@ _WORDS = {"true": True, "false": False}
 class Exists:
     """Holds for every text but the empty one, or for that alone."""
 
-    summary: ClassVar[str] = "`true`: the field is there and not empty; `false`: it is not"
+    summary: ClassVar[str] = "`true`: the field is present and not empty; `false`: it is absent or empty"
 
     wanted: bool
 

@@ -11,7 +11,7 @@ from router.yaml_source import suggestions
 class InList:
     """Holds for each text of the list."""
 
-    summary: ClassVar[str] = "the text is in the list of this name, or in one of several, under `lists`"
+    summary: ClassVar[str] = "the text is in the list of this name under `lists`, or in one of several lists"
 
     names: tuple[str, ...]
     wanted: frozenset[str]

@@ -19,7 +19,7 @@ class _Compiled(Protocol):
 class Matches:
     """Holds where the pattern is found anywhere in the text; ``^`` and ``$`` tie it to the ends."""
 
-    summary: ClassVar[str] = "the RE2 regular expression is found in the text (`^` and `$` tie it to the ends)"
+    summary: ClassVar[str] = "the RE2 regular expression matches a part of the text (`^` and `$` anchor it)"
 
     pattern: str
     _compiled: _Compiled = field(repr=False, compare=False)

@@ -10,7 +10,7 @@ from router.rules.conditions import condition
 class Not:
     """Holds where the conditions inside do not all hold."""
 
-    summary: ClassVar[str] = "what stands inside does not hold; inside stands a text, a list, or another condition"
+    summary: ClassVar[str] = "the inner condition does not match: a text, a list, or a condition"
 
     inside: tuple[condition.Condition, ...]
 
