@@ -295,7 +295,7 @@ def _print(one: models.Incident) -> None:
         out.print("\nTimeline")
     for event in one.timeline:
         _print_behind(out, f"  {tables.moment(event.at)}  ", event.text)
-        if event.what == "correction":
+        if event.what == "correction" and "before" in event.detail:
             _print_behind(out, "    before: ", str(event.detail.get("before", "")))
             _print_behind(out, "    after:  ", str(event.detail.get("body", "")))
 

@@ -54,6 +54,7 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.PLAN_NOT_CONVERGING: "too many operations in a row",
     Reason.DEAD_LETTER: "dead letter",
     Reason.DESTINATION_REMOVED: "the destination is no longer configured",
+    Reason.POST_NOT_PUBLIC: "the post is no longer public",
     Reason.REVIEW_REQUIRED: "the rule requires a review",
     Reason.TEXT_LEAKS: "the text has {detail}",
     Reason.DRAFT_LEAKS: "the draft has {detail}",

@@ -92,9 +92,11 @@ HELD_RECHECK_INTERVAL = 600_000_000  # Microseconds after which a wait is checke
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Return the next step."""
-    # The last attempt failed a moment ago. Nothing else is tried either: it would meet the same vendor.
+    # The last attempt failed a moment ago. Nothing else is tried either: it would meet the same vendor. If no call is
+    # wanted any longer, there is nothing to wait for.
     if _is_backing_off(desired, observed, now):
-        return Wait(Cause(Reason.BACKOFF, detail=observed.condition), observed.retry_at, WaitingOn.TIME)
+        backoff = Wait(Cause(Reason.BACKOFF, detail=observed.condition), observed.retry_at, WaitingOn.TIME)
+        return _superseding_wait(desired, observed, now) or backoff
     # An operation was begun and its result is unknown. A second operation could open the incident twice.
     if observed.intent is not None:
         return _frozen(desired, now) or ResumeIntent(observed.intent)
@@ -105,6 +107,21 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
         return Observe(Cause(Reason.LATE_CHANGE_POSSIBLE))
     return _limited_by_checks(_next_step(desired, observed, now), observed)
+
+
+def _superseding_wait(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+    """Return the wait of a publication whose failed operation is no longer wanted; None if a call is still wanted."""
+    if observed.intent is not None or observed.search_at or observed.verify_at:
+        return None
+    step = _next_step(desired, observed, now)
+    return step if isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING else None
+
+
+def is_superseded(observed: publications.Publication, step: Step) -> bool:
+    """Return whether the last failure is of an operation that is no longer wanted, so that it is not repeated."""
+    if observed.intent is not None or observed.search_at or observed.verify_at:
+        return False
+    return bool(observed.condition) and isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING
 
 
 def _next_step(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
@@ -153,6 +170,21 @@ def republished(desired: publications.Desired, observed: publications.Publicatio
     if observed.settled and observed.retracted and desired.retracted is None and desired.present:
         return publications.renewed(observed)
     return observed
+
+
+def lost_correction(desired: publications.Desired, observed: publications.Publication) -> Cause | None:
+    """Return why the pending correction of a posted update can no longer be made; None if it can, or none is pending.
+
+    A retracted post keeps none of its updates, and neither does a post that is not at the vendor.
+    """
+    # The outcome of an operation that was begun comes first: it may be the correction.
+    if desired.correction is None or observed.intent is not None:
+        return None
+    if desired.retracted is not None:
+        return Cause(Reason.RETRACTED, desired.retracted.who)
+    if not observed.vendor_id or observed.state not in {"open", "resolved"}:
+        return Cause(Reason.POST_NOT_PUBLIC)
+    return None
 
 
 def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:

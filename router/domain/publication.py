@@ -154,7 +154,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     It was ``retracted`` by a call of ours. ``retracted_ids`` are the IDs of earlier posts of this episode that were
     retracted before it was published again. ``review_ended``: its incident was over, or its time was up, before any
     reviewer decided, and nothing of it is published any more.
-    ``corrected_at`` is when the newest correction that is done with was asked for.
+    ``corrected_at`` is when the newest correction that is done with was asked for. ``frozen_since`` is when a
+    publishing freeze began to hold an operation back (0: none is held back).
     ``unanswered_change_at`` is when a change of what was open last got no answer: the vendor may carry it out after
     later changes, also after the resolution.
     ``resolves_by_review``: only a reviewer resolves it, also once its episode is no longer the newest one.
@@ -207,6 +208,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     corrected_at: int = 0
     resolves_by_review: bool = False
     unanswered_change_at: int = 0
+    frozen_since: int = 0
 
     @property
     def name(self) -> str:
@@ -252,4 +254,5 @@ def renewed(publication: Publication) -> Publication:
         unanswered_at=publication.unanswered_at,
         searched_at=publication.searched_at,
         retracted_ids=(*publication.retracted_ids, *filter(None, (publication.vendor_id,))),
+        corrected_at=publication.corrected_at,
     )

@@ -66,6 +66,9 @@ class Reason(enum.StrEnum):
     DEAD_LETTER = "dead_letter"
     DESTINATION_REMOVED = "destination_removed"
 
+    # Why a correction of a posted update can't be made.
+    POST_NOT_PUBLIC = "post_not_public"
+
     # Why a reviewer has to approve.
     REVIEW_REQUIRED = "review_required"
     EDITED_AT_VENDOR = "edited_at_vendor"

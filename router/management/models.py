@@ -56,12 +56,13 @@ class Page(Model, Generic[_T]):
     )
 
 
-Problem = Literal["dead_letter", "not_found", "awaiting_review", "retrying", "queued", "taken_over"]
+Problem = Literal["dead_letter", "not_found", "awaiting_review", "retrying", "frozen", "queued", "taken_over"]
 """What keeps an incident from being at a destination as its rule wants it, the worst first.
 
 ``dead_letter``: the vendor has refused an operation. ``not_found``: the vendor no longer has it. ``awaiting_review``: a
-post waits for a reviewer. ``retrying``: the last call failed and will be repeated. ``queued``: an alert storm holds it
-back. ``taken_over``: a person has changed it at the vendor, and the router leaves it alone.
+post waits for a reviewer. ``retrying``: the last call failed and will be repeated. ``frozen``: a publishing freeze
+holds a change of a public post back, also of a closed incident. ``queued``: an alert storm holds it back.
+``taken_over``: a person has changed it at the vendor, and the router leaves it alone.
 """
 
 

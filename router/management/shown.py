@@ -61,7 +61,8 @@ def problems(
         "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.dead_at for each in current),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
-        "retrying": any(each.problem and not each.dead for each in current),
+        "retrying": any(each.condition and not each.dead for each in current),
+        "frozen": any(each.frozen_since for each in known),
         "queued": any(each.held_since and not each.admitted for each in current),
         "taken_over": any(bool(each.taken_over) for each in current),
     }

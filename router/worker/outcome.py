@@ -37,6 +37,7 @@ def done(
         acted_at=now,
         condition="",
         failed_at=0,
+        frozen_since=0,
     )
     settled = _there(settled)
     if seen is not None and seen.edited:
@@ -182,6 +183,26 @@ def refused(publication: publications.Publication, problem: errors.Permanent, no
         condition="",
         failed_at=0,
     )
+
+
+def superseded(publication: publications.Publication) -> publications.Publication:
+    """Return the publication once the operation that failed last isn't wanted any longer: nothing is retried."""
+    return msgspec.structs.replace(publication, attempts=0, retry_at=0, problem="", condition="", failed_at=0)
+
+
+def frozen(publication: publications.Publication, now: int, *, is_held: bool) -> publications.Publication:
+    """Return the publication while a publishing freeze holds an operation back, or once none is held back any longer.
+
+    The same object if that is known already.
+    """
+    if is_held == bool(publication.frozen_since):
+        return publication
+    return msgspec.structs.replace(publication, frozen_since=now if is_held else 0)
+
+
+def lost_correction(publication: publications.Publication, asked_at: int) -> publications.Publication:
+    """Return the publication once a correction, asked for at ``asked_at``, can't be made any longer."""
+    return msgspec.structs.replace(publication, corrected_at=asked_at)
 
 
 def failed(

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from router.domain import fold, identity, plan, silence, timeline, timing
+from router.domain import correction, fold, identity, plan, silence, timeline, timing
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain.reasons import Cause, Reason
@@ -16,7 +16,7 @@ from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
 from router.worker import announcer as announcing
-from router.worker import backlog, bound, mutes, perform, reclaim, restored, storm, story, triage, upkeep
+from router.worker import backlog, bound, mutes, outcome, perform, reclaim, restored, storm, story, triage, upkeep
 from router.worker import pages as showing
 from router.worker import session as sessions
 
@@ -220,9 +220,8 @@ class Reconciler:
         looked = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
-            if (again := plan.noted(desired, plan.republished(desired, publication))) is not publication:
+            if (again := await self._brought_up_to_date(session, publication, desired)) is not publication:
                 publication = again
-                await session.record(publication)
                 continue
             publication, step = await self._next(session, place, publication, desired)
             was = publication
@@ -242,6 +241,25 @@ class Reconciler:
             self._measure(session, was, publication)
         self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
         return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
+
+    @staticmethod
+    async def _brought_up_to_date(
+        session: sessions.Session, publication: publications.Publication, desired: publications.Desired
+    ) -> publications.Publication:
+        """Record what has to be known before the next step is planned; the same object if nothing has to be.
+
+        A correction that can't be made any longer is given up, and the timeline says so.
+        """
+        if (after := plan.noted(desired, plan.republished(desired, publication))) is not publication:
+            await session.record(after)
+            return after
+        cause = plan.lost_correction(desired, publication)
+        if cause is None or desired.correction is None:
+            return publication
+        wanted = correction.of(desired.correction)
+        after = outcome.lost_correction(publication, wanted.at)
+        await session.record(after, story.lost_correction(publication, wanted, cause, session.now()))
+        return after
 
     async def _next(
         self,
@@ -388,6 +406,14 @@ class Reconciler:
     ) -> publications.Publication:
         """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
         now = session.now()
+        if plan.is_superseded(publication, step):
+            after = outcome.superseded(publication)
+            await session.record(after)
+            return after
+        is_held = step.waiting_on is plan.WaitingOn.UNFREEZE
+        if (frozen := outcome.frozen(publication, now, is_held=is_held)) is not publication:
+            await session.record(frozen, *([story.frozen(publication.destination, step.cause, now)] if is_held else ()))
+            return frozen
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
         digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
         if digest and publication.waits_of != digest:
@@ -443,6 +469,9 @@ def _finished(session: sessions.Session, waits: list[plan.Wait]) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
     incident = session.lease.incident
     if incident.status != "closed":
+        return False
+    # A correction of a resolved post waits until publishing is unfrozen.
+    if any(wait.waiting_on is plan.WaitingOn.UNFREEZE for wait in waits):
         return False
     # What is published afterwards waits for a reviewer, or for the vendor.
     follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)

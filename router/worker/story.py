@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from router.domain import messages, plan, timeline
+from router.domain import correction, messages, plan, timeline
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain.reasons import Cause
@@ -148,6 +148,21 @@ def waits(at: str, wait: plan.Wait, content: publications.Content, now: int) -> 
     text = messages.describe_review(wait.subject, wait.cause) if is_reviewed else messages.describe(wait.cause)
     detail = {"reason": wait.cause.code, "digest": content.digest, "fields": content.fields}
     return timeline.Event(now, "review", f"At {at}: {text}.", at, "", detail)
+
+
+def lost_correction(
+    publication: publications.Publication, wanted: correction.Correction, cause: Cause, now: int
+) -> timeline.Event:
+    """Return the event for a correction of a posted update that was not made."""
+    text = f"The correction by {wanted.who} at {publication.destination} was not made: {messages.describe(cause)}."
+    detail = {"reason": cause.code, "update": wanted.update, "body": wanted.body}
+    return timeline.Event(now, "correction", text, publication.destination, wanted.who, detail)
+
+
+def frozen(destination: str, cause: Cause, now: int) -> timeline.Event:
+    """Return the event for an operation that a publishing freeze holds back."""
+    text = f"At {destination}: {messages.describe(cause)}."
+    return timeline.Event(now, "freeze", text, destination, detail={"reason": cause.code})
 
 
 def over(publication: publications.Publication, now: int) -> timeline.Event:

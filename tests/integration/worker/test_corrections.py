@@ -2,9 +2,11 @@
 
 import pytest
 
-from router.domain import texts
+from router.domain import correction, texts
+from router.management import shown
 from router.simulator import faults, server
-from router.worker import corrections
+from router.store import keys
+from router.worker import corrections, retractions
 from tests.contract import sdks
 from tests.integration import drafts, workers
 
@@ -23,6 +25,13 @@ class Operator(drafts.DraftHarness):
     def __init__(self, desk):
         self.__dict__ = desk.__dict__
         self.corrections = corrections.Corrections(desk.on.publications, desk.on.incidents, desk.on.redis_time)
+
+    async def retracts(self):
+        retracting = retractions.Retractions(
+            self.on.publications, self.on.incidents, self.on.pages, self.on.reconciler._places, self.on.redis_time
+        )
+        await retracting.retract("down", "page", retractions.Word("ada", "a false alarm"))
+        await self.on.turn()
 
     async def posted(self):
         return corrections.posted(await self.publication())
@@ -170,5 +179,42 @@ def test_frozen_pages_delay_corrections(with_redis, simulator):
         await desk.on.publications.wake_all()
         await desk.done()
         assert len(patches(simulator)) == 1
+
+    playing(with_redis, simulator, play)
+
+
+def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
+    """It waits for the end of a freeze; a retraction, which goes through, leaves nothing to correct."""
+
+    async def play(desk):
+        await desk.on.pages._controls.freeze("ada", desk.on.redis_time(), "")
+        await desk.corrects("Payments may fail.")
+        await desk.on.turn()
+        await desk.retracts()
+        told = await desk.told()
+        assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
+        incident, publication = await desk.on.incident(), await desk.publication()
+        assert correction.pending(incident.corrections, publication) is None
+        await desk.on.pages._controls.unfreeze()
+        await desk.on.publications.wake_all()
+        await desk.on.turn()
+        assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
+        assert sum(what == "correction" for what, _ in await desk.told()) == 2
+
+    playing(with_redis, simulator, play)
+
+
+def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulator):
+    async def play(desk):
+        await desk.on.deliver(stage.resolved(), response=RESPONSE)
+        await desk.on.until(lambda: desk.post.resolved_at)
+        await desk.on.pages._controls.freeze("ada", desk.on.redis_time(), "all hands")
+        await desk.corrects("Resolved at noon.")
+        await desk.on.turn()
+        (held_back,) = [text for what, text in await desk.told() if what == "freeze"]
+        assert held_back.startswith("At page: public posts are frozen: all hands")
+        incident, publication = await desk.on.incident(), await desk.publication()
+        assert shown.problems(incident, [publication], is_awaited=False) == ["frozen"]
+        assert await desk.on.connection.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
 
     playing(with_redis, simulator, play)

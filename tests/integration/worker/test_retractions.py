@@ -5,6 +5,7 @@ import pytest
 
 from router.domain import decision, severity
 from router.domain.reasons import Reason
+from router.management import shown
 from router.store import incidents as incident_store
 from router.store import keys, publishing_state
 from router.worker import retractions, reviews
@@ -478,5 +479,23 @@ def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
         assert [one.outcome for one in await page.written()] == ["repeated"]
         await page.on.turn()
         assert page.is_down()
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
+    """The vendor limited the opening, and nothing is retried once the post is retracted."""
+
+    async def play(page):
+        at.fault(vendor=real.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)
+        await page.fires()
+        known = await page.on.publications.look("down")
+        assert shown.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
+        assert await page.retracts() == ["withheld"]
+        (one,) = await page.on.publications.look("down")
+        assert (one.problem, one.condition, one.retry_at) == ("", "", 0)
+        assert shown.problems(await page.on.incident(), [one], is_awaited=False) == []
+        assert page.posts() == []
 
     playing(with_redis, at, kind, play)

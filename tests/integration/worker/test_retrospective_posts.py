@@ -3,6 +3,7 @@
 import pytest
 
 from router.domain import decision, severity
+from router.management import shown
 from router.store import publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
@@ -43,6 +44,11 @@ class Page:
         (seen,) = await self.reviews().waiting()
         await self.reviews().decide(seen, reviews.Word(kind, "ann", fields=fields))
         await self.on.turn()
+
+    async def problems(self):
+        """What the list of incidents shows as the incident's problems."""
+        known = await self.on.publications.look("down")
+        return shown.problems(await self.on.incident(), known, is_awaited=False)
 
     def posts(self):
         return self.scene.at.state()["incident-io"]["status_page_incidents"]
@@ -140,10 +146,12 @@ def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
         await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")
         await page.comes_and_goes()
         assert page.posts() == []
+        assert await page.problems() == ["frozen"]
         await publishing_state.PublishingControls(page.connection).unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.statuses() == OVER
+        assert await page.problems() == []
 
     playing(with_redis, at, play, "auto")
 
