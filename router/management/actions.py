@@ -120,6 +120,7 @@ class Actions:
         async with self._logged(act, "review"):
             reviews = self._queries.reviewing()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
+            waits.sort(key=lambda one: one.digest != body.seen)  # Two may wait there, of two episodes.
             if not waits or waits[0].digest != body.seen:
                 raise Changed(shown.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
             if body.fields and body.decision == "dismiss":

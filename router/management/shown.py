@@ -92,7 +92,7 @@ def review(one: reviewing.Review) -> models.Review:
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
     told["reference"] = identity.reference(one.episode)
-    for inner in ("episode", "view_digest", "retraction", "asked"):
+    for inner in ("episode", "view_digest", "retraction", "asked", "publication"):
         del told[inner]
     return models.Review(**told)
 

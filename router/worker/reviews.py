@@ -34,6 +34,7 @@ class Review(NamedTuple):
     fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
     the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires. A retrospective
     incident began at ``began_at`` and ended at ``ended_at``, and its resolution is in ``later``.
+    ``publication`` names the publication among those of the incident: it may be of an earlier episode.
     ``retraction`` is what an approval ends: the post is published again. ``digest`` includes it then, and ``asked`` is
     the digest of what would be sent.
     """
@@ -63,6 +64,7 @@ class Review(NamedTuple):
     ended_at: int = 0
     retraction: review.Retraction | None = None
     asked: str = ""
+    publication: str = ""
     explanation: str = ""
 
     @property
@@ -170,7 +172,7 @@ class Reviews:
         when the review was checked is compared again in the write.
         """
         held = (await self._store.read([seen.incident]))[seen.incident]
-        waits = await self._at(seen.destination, held.incident)
+        waits = await self._current(seen, held.incident)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
         now = self._clock()
@@ -185,15 +187,17 @@ class Reviews:
 
         if not await self._store.update(seen.incident, make):
             held = (await self._store.read([seen.incident]))[seen.incident]
-            raise ChangedError(await self._at(seen.destination, held.incident))
+            raise ChangedError(await self._current(seen, held.incident))
         if seen.what in {"opening", "retrospective"}:
             outcome: Literal["edited", "approved", "dismissed"] = given.kind
             held = (await self._store.read([seen.incident]))[seen.incident]
             await self._pages.count(held.incident, "edited" if given.fields else outcome)
         return given
 
-    async def _at(self, destination: str, incident: incidents.Incident) -> Review | None:
-        return next((one for one in await self._of(incident) if one.destination == destination), None)
+    async def _current(self, seen: Review, incident: incidents.Incident) -> Review | None:
+        """Return the review of the same publication as it is now, or else another one at the same destination."""
+        there = [one for one in await self._of(incident) if one.destination == seen.destination]
+        return next((one for one in there if one.publication == seen.publication), there[0] if there else None)
 
 
 def decided(
@@ -204,15 +208,16 @@ def decided(
     ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its
     reviewer, so two verdicts are equal only if they are the same one.
     """
-    if incident.episode != seen.episode:
-        return None
+    # A retraction is of one publication, which may outlive its episode.
     if seen.what == "retraction":
         return _retraction_decided(incident, seen, given)
+    if incident.episode != seen.episode:
+        return None
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
     if incident.verdicts.get(seen.destination) != earlier:
         return None
-    if incident.retractions.get(f"{seen.episode}/{seen.destination}") != seen.retraction:
+    if incident.retractions.get(seen.publication) != seen.retraction:
         return None
     verdicts = {**incident.verdicts, seen.destination: given}
     retractions = incident.retractions
@@ -226,18 +231,19 @@ def _retraction_decided(incident: incidents.Incident, seen: Review, given: revie
 
     Approving has the changed post taken down. Dismissing ends the retraction, and leaves the post to that person.
     """
-    name = f"{seen.episode}/{seen.destination}"
-    retraction = incident.retractions.get(name)
+    retraction = incident.retractions.get(seen.publication)
     if retraction is None or retraction.digest == seen.digest:
         return None
     retractions = _without(incident.retractions, seen)
     if given.kind == "approved":
-        retractions[name] = msgspec.structs.replace(retraction, who=given.who, at=given.at, digest=seen.digest)
+        retractions[seen.publication] = msgspec.structs.replace(
+            retraction, who=given.who, at=given.at, digest=seen.digest
+        )
     return msgspec.structs.replace(incident, retractions=retractions)
 
 
 def _without(retractions: Mapping[str, review.Retraction], seen: Review) -> dict[str, review.Retraction]:
-    return {name: one for name, one in retractions.items() if name != f"{seen.episode}/{seen.destination}"}
+    return {name: one for name, one in retractions.items() if name != seen.publication}
 
 
 def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None = None) -> review.Verdict:
@@ -288,7 +294,8 @@ def waiting(
         place = places.get(one.destination)
         if place is None or not place.kind.public or incident.response is None:
             continue
-        if not desire.is_current(incident, one, known):
+        # Of an earlier episode, only a retraction waits: nothing else is published of it.
+        if not desire.is_current(incident, one, known) and one.name not in incident.retractions:
             continue
         # That the vendor is to be looked at next doesn't end a review.
         desired = msgspec.structs.replace(desires.of(incident, one, known, place), observe_interval=0)
@@ -385,6 +392,7 @@ def _review(
         began_at=desired.began_at,
         ended_at=desired.ended_at,
         explanation=messages.describe_review(subject, cause),
+        publication=publication.name,
     )
 
 

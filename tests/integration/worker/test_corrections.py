@@ -187,7 +187,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
     """It waits for the end of a freeze; a retraction, which goes through, leaves nothing to correct."""
 
     async def play(desk):
-        await desk.on.pages._controls.freeze("ada", desk.on.redis_time(), "")
+        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")
         await desk.corrects("Payments may fail.")
         await desk.on.turn()
         await desk.retracts()
@@ -195,7 +195,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await desk.on.incident(), await desk.publication()
         assert correction.pending(incident.corrections, publication) is None
-        await desk.on.pages._controls.unfreeze()
+        await desk.on.pages._publishing.unfreeze()
         await desk.on.publications.wake_all()
         await desk.on.turn()
         assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
@@ -206,9 +206,9 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
 
 def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulator):
     async def play(desk):
-        await desk.on.deliver(stage.resolved(), response=RESPONSE)
+        await desk.on.deliver(workers.resolved(), response=RESPONSE)
         await desk.on.until(lambda: desk.post.resolved_at)
-        await desk.on.pages._controls.freeze("ada", desk.on.redis_time(), "all hands")
+        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "all hands")
         await desk.corrects("Resolved at noon.")
         await desk.on.turn()
         (held_back,) = [text for what, text in await desk.told() if what == "freeze"]

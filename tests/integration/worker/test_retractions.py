@@ -5,7 +5,6 @@ import pytest
 
 from router.domain import decision, severity
 from router.domain.reasons import Reason
-from router.management import shown
 from router.store import incidents as incident_store
 from router.store import keys, publishing_state
 from router.worker import retractions, reviews
@@ -31,10 +30,10 @@ class Killed(Exception):
 class Page:
     """A post, its alert, its vendor, and an operator."""
 
-    def __init__(self, scene, connection):
+    def __init__(self, scene, connection, **target):
         self.scene, self.on, self.kind, self.connection = scene, scene.on, scene.kind, connection
         fields = {**vendors.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
-        self.target = decision.Target(vendors.NAME, fields, "auto")
+        self.target = decision.Target(vendors.NAME, fields, "auto", **target)
 
     async def fires(self, fingerprint="f1", level=severity.Severity.MAJOR, starts_at=100):
         response = workers.rule(self.target)
@@ -102,9 +101,9 @@ class Page:
             return ends == over == [DEFAULT] * posts and self.component() == "operational"
         return self.posts() == [] and self.component() == "operational"
 
-    def person(self, method, fields):
+    def person(self, method, fields, number=0):
         """Somebody changes the post at the vendor."""
-        (post,) = self.posts()
+        post = self.posts()[number]
         vendor = vendors.VENDORS[self.kind]
         if self.kind == "incident-io-status-page":
             path = "/v2/status_page_incidents/" + post["id"]
@@ -117,10 +116,10 @@ class Page:
         return [event.text for event in await self.on.incidents.timeline("down")]
 
 
-def playing(with_redis, at, kind, play, **settings):
+def playing(with_redis, at, kind, play, target=None, **settings):
     async def body(connection):
         async with vendors.running(connection, at, kind, **settings) as scene:
-            await play(Page(scene, connection))
+            await play(Page(scene, connection, **(target or {})))
 
     with_redis(body)
 
@@ -479,23 +478,5 @@ def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
         assert [one.outcome for one in await page.written()] == ["repeated"]
         await page.on.turn()
         assert page.is_down()
-
-    playing(with_redis, at, kind, play)
-
-
-@each_kind
-def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
-    """The vendor limited the opening, and nothing is retried once the post is retracted."""
-
-    async def play(page):
-        at.fault(vendor=real.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)
-        await page.fires()
-        known = await page.on.publications.look("down")
-        assert shown.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
-        assert await page.retracts() == ["withheld"]
-        (one,) = await page.on.publications.look("down")
-        assert (one.problem, one.condition, one.retry_at) == ("", "", 0)
-        assert shown.problems(await page.on.incident(), [one], is_awaited=False) == []
-        assert page.posts() == []
 
     playing(with_redis, at, kind, play)

@@ -1,0 +1,74 @@
+"""Retractions of posts that outlived their episode, and of posts whose opening is retried."""
+
+import pytest
+
+from router.domain import decision
+from router.management import shown
+from router.worker import reviews
+from tests.end_to_end import harness
+from tests.integration import vendors
+from tests.integration.worker import test_retractions
+
+
+@pytest.fixture
+def at():
+    with harness.vendors() as simulated:
+        yield simulated
+
+
+@test_retractions.each_kind
+def test_review_of_a_retraction_is_decided_in_the_next_episode(with_redis, at, kind):
+    """The post waited for a reviewer to resolve it, and goes on in the next episode."""
+
+    async def play(page):
+        await page.fires()
+        await page.ends()
+        await page.fires(starts_at=1_000)
+        page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
+        await page.retracts()
+        (seen,) = [one for one in await page.reviews().of("down") if one.what == "retraction"]
+        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        assert page.is_down()
+
+    test_retractions.playing(with_redis, at, kind, play, {"ending": decision.Ending(review=True)})
+
+
+@test_retractions.each_kind
+def test_retraction_of_an_earlier_episodes_post_can_be_decided(with_redis, at, kind):
+    """A person has changed the earlier post, so it stays at the vendor beside that of the new episode."""
+
+    async def play(page):
+        await page.fires()
+        page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
+        await page.ends()
+        await page.fires(starts_at=1_000)
+        assert len(page.posts()) == 2
+        page.person("PUT", {"name": "All fails", "title": "All fails"})
+        await page.retracts()
+        assert not page.is_down(2), "the second change was not seen by the operator"
+        (seen,) = await page.reviews().waiting()
+        assert seen.what == "retraction"
+        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        assert page.is_down(2)
+
+    test_retractions.playing(with_redis, at, kind, play)
+
+
+@test_retractions.each_kind
+def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
+    """The vendor limited the opening, and nothing is retried once the post is retracted."""
+
+    async def play(page):
+        at.fault(vendor=vendors.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)
+        await page.fires()
+        known = await page.on.publications.look("down")
+        assert shown.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
+        assert await page.retracts() == ["withheld"]
+        (one,) = await page.on.publications.look("down")
+        assert (one.problem, one.condition, one.retry_at) == ("", "", 0)
+        assert shown.problems(await page.on.incident(), [one], is_awaited=False) == []
+        assert page.posts() == []
+
+    test_retractions.playing(with_redis, at, kind, play)
