@@ -80,9 +80,9 @@ def ticks() -> int:
     return time.monotonic_ns() // 1000
 
 
-def known_destinations(settings: configuration.Settings) -> dict[str, known.Known]:
-    """What rules have to know of the configured destinations."""
-    return {
+def known_destinations(settings: configuration.Settings) -> known.Configured:
+    """Return what rules have to know of the configured destinations, and of the notifiers."""
+    found = {
         name: known.Known(
             destinations.KINDS[config.kind].opening,
             destinations.KINDS[config.kind].public,
@@ -95,6 +95,7 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
         )
         for name, config in settings.destinations.items()
     }
+    return known.Configured(found, settings.notifiers)
 
 
 def rules_in_force(

@@ -267,6 +267,12 @@ def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
         labels = {**response.labels, **labels}
         copied = {**response.copied, **copied}
         because += [one for one in response.because if one not in because]
+    notify = dict.fromkeys(name for ask in (first, *further) for name in ask.response.notify)
     return msgspec.structs.replace(
-        first.response, targets=tuple(targets.values()), labels=labels, copied=copied, because=tuple(because)
+        first.response,
+        targets=tuple(targets.values()),
+        labels=labels,
+        copied=copied,
+        because=tuple(because),
+        notify=tuple(notify),
     )

@@ -81,6 +81,7 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
         runbook=shared.runbook,
         because=(decisions.Because(rule.name, rule.place, saying.rule_words(rule)),),
         follows_severity=bool(shared.follow),
+        notify=shared.notify or (),
     )
 
 

@@ -192,7 +192,7 @@ class Combined:
 
 
 def _combine(responses: list[decisions.Response]) -> decisions.Response:
-    """Everything is the first rule's, but for the destinations and labels that the later ones add."""
+    """Everything is the first rule's, but for the destinations, labels, and notifiers that the later ones add."""
     first, *others = responses
     targets = {target.destination: target for target in first.targets}
     labels, copied = dict(first.labels), dict(first.copied)
@@ -203,8 +203,9 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
         labels.update((name, text) for name, text in response.labels.items() if name not in taken)
         copied.update((name, source) for name, source in response.copied.items() if name not in taken)
     because = tuple(one for response in responses for one in response.because)
+    notify = tuple(dict.fromkeys(name for response in responses for name in response.notify))
     return msgspec.structs.replace(
-        first, targets=tuple(targets.values()), labels=labels, copied=copied, because=because
+        first, targets=tuple(targets.values()), labels=labels, copied=copied, because=because, notify=notify
     )
 
 

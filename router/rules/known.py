@@ -1,6 +1,6 @@
 """What rules have to know of a destination: its name leads to this, handed in by whoever knows destinations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,3 +32,16 @@ class Known:
 
 Destinations = Mapping[str, Known]
 """Every configured destination by its name."""
+
+
+class Configured(dict[str, Known]):
+    """The configured destinations, together with the notifiers that rules may name."""
+
+    def __init__(self, destinations: Destinations, notifiers: Iterable[str]) -> None:
+        super().__init__(destinations)
+        self.notifiers = frozenset(notifiers)
+
+
+def notifiers_of(destinations: Destinations) -> frozenset[str] | None:
+    """Return the notifiers that rules may name; None if they aren't known, and any name is accepted."""
+    return destinations.notifiers if isinstance(destinations, Configured) else None

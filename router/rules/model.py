@@ -275,6 +275,9 @@ class SharedShape(pydantic.BaseModel):
     )
     owner: str = pydantic.Field(default="", description="the team that owns the rule")
     runbook: str = pydantic.Field(default="", description="instructions, or a link to them")
+    notify: list[str] | None = pydantic.Field(
+        default=None, description="notifiers that receive every event of the incident, beside those of the settings"
+    )
 
 
 class DefaultsShape(SharedShape):
@@ -383,6 +386,7 @@ class Shared:
     runbook: str = ""
     follow: bool | None = None
     allow_text: tuple[str, ...] = ()
+    notify: tuple[str, ...] | None = None
 
     def over(self, other: "Shared") -> "Shared":
         """Return what is set here, completed by what ``other`` sets."""
@@ -398,6 +402,7 @@ class Shared:
             self.runbook or other.runbook,
             other.follow if self.follow is None else self.follow,
             (*other.allow_text, *self.allow_text),
+            other.notify if self.notify is None else self.notify,
         )
 
 

@@ -27,7 +27,18 @@ MOST_PROBLEMS = 1_000
 """Problems after which the rest of a file is not read: each costs a search for what was meant."""
 
 _NOTHING = inherited.Inherited()
-_SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "mute_during", "inhibited_by", "open")
+_SHOWS = (
+    "severity",
+    "group_by",
+    "timing",
+    "labels",
+    "public",
+    "continue",
+    "mute_during",
+    "inhibited_by",
+    "notify",
+    "open",
+)
 """None of these means anything to an alert that is ignored."""
 
 
@@ -125,6 +136,7 @@ class _Reading:
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
         shared = sharing.read(at, data, shape, self._inherits.lists).over(self._inherits.shared)
+        sharing.check_notifiers(at, data.get("notify"), self._reader.destinations)
         self._check_hold(shared.timing)
         opens = openings.Openings(at, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))

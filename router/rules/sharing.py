@@ -1,10 +1,11 @@
-"""Reads what rules and ``defaults`` have in common: severity, group_by, timing, labels, public, owner, runbook."""
+"""Reads what rules and ``defaults`` have in common: severity, timing, labels, owner, notifiers, and so on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.domain import severity as severities
-from router.rules import asking, declared, fields, model, part, rating
+from router.rules import asking, declared, fields, known, model, part, rating
+from router.yaml_source import suggestions
 
 
 def read(
@@ -29,7 +30,18 @@ def read(
         shape.runbook,
         shape.follow,
         tuple(shape.allow_text),
+        None if shape.notify is None else tuple(shape.notify),
     )
+
+
+def check_notifiers(at: part.Part, names: Any, destinations: known.Destinations) -> None:
+    """Report the names in ``notify`` that no notifier has, if the notifiers are known."""
+    notifiers = known.notifiers_of(destinations)
+    if notifiers is None:
+        return
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(name, str) and name not in notifiers:
+            at.say(f'unknown notifier "{name}"{suggestions.hint(name, notifiers)}', "notify", index)
 
 
 def _severity(

@@ -1,0 +1,78 @@
+"""``notify`` of a rule: checked against the configured notifiers, inherited from defaults, and combined."""
+
+import pytest
+
+from router.domain import alert, asks, severity
+from router.rules import known, load
+from router.yaml_source import documents
+from tests.unit.rules import conftest
+
+CONFIGURED = known.Configured(conftest.DESTINATIONS, ["team-a", "team-b"])
+ALERT = alert.Alert("am", "f1", "firing", 1, 0, labels={"a": "x"})
+
+
+def made(text: str, destinations=CONFIGURED):
+    return load.from_document(documents.parse(text.encode(), "r.yaml"), destinations)
+
+
+def notified(text: str) -> tuple[str, ...]:
+    return made(text).decide(ALERT, 1).response.notify
+
+
+RULE = "{name: r, when: {}, open: []}"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"rules: [{RULE}]", ()),
+        ("rules: [{name: r, when: {}, notify: [team-a], open: []}]", ("team-a",)),
+        (f"defaults: {{notify: [team-a]}}\nrules: [{RULE}]", ("team-a",)),
+        ("defaults: {notify: [team-a]}\nrules: [{name: r, when: {}, notify: [], open: []}]", ()),
+        ("defaults: {notify: [team-a]}\nrules: [{name: r, when: {}, notify: [team-b], open: []}]", ("team-b",)),
+        (
+            "rules:\n- {name: p, when: {}, continue: true, notify: [team-b], open: []}\n"
+            "- {name: q, when: {}, notify: [team-a, team-b], open: []}",
+            ("team-b", "team-a"),
+        ),
+    ],
+)
+def test_incident_notifies_whom_its_rules_name(text, names):
+    assert notified(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "rules: [{name: r, when: {}, notify: [team-c], open: []}]",
+            '1:38: rule "r": unknown notifier "team-c"; did you mean',
+        ),
+        (f"defaults: {{notify: [team-c]}}\nrules: [{RULE}]", '1:21: defaults: unknown notifier "team-c"'),
+    ],
+)
+def test_unknown_notifier_is_reported_with_its_place(text, problem):
+    with pytest.raises(load.Refused, match="notifier") as refused:
+        made(text)
+    assert problem in str(refused.value)
+
+
+def test_any_name_is_accepted_where_notifiers_are_unknown():
+    assert made("rules: [{name: r, when: {}, notify: [any], open: []}]", conftest.DESTINATIONS)
+
+
+def test_ignored_alerts_notify_nobody():
+    with pytest.raises(load.Refused, match='"notify" and "ignore" exclude each other'):
+        made("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
+
+
+def test_notifiers_of_every_joined_ask_are_combined():
+    first, second = (
+        made(f"rules: [{{name: r, when: {{}}, notify: [{team}], open: []}}]").decide(ALERT, 1).response
+        for team in ("team-a", "team-b")
+    )
+    both = [
+        asks.Ask(0, first, ALERT, severity=severity.Severity.MAJOR, is_joined=True),
+        asks.Ask(1, second, ALERT, severity=severity.Severity.MINOR, is_joined=True),
+    ]
+    assert set(asks.combined(both[0], both).notify) == {"team-a", "team-b"}
