@@ -7,9 +7,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import alert as alerts
-from router.domain import delivery as deliveries
-from router.domain import identity
+from router.domain import alerts, deliveries, identity
 from router.domain import notices as noticing
 from router.rules import ruleset
 from router.store import archive, inbox, quarantine

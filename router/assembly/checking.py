@@ -11,7 +11,7 @@ from router.assembly import doubling, parts, polling
 from router.outbound import errors
 from router.rules import doubt, model, ruleset, template
 from router.store import archive
-from router.worker import bound
+from router.worker import configured_destinations
 
 _REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
 """Kinds that send an alert again and again while it fires."""
@@ -61,7 +61,7 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
             await place.destination.aclose()
 
 
-async def _asked(place: bound.Bound, fields: Mapping[str, Any]) -> list[str]:
+async def _asked(place: configured_destinations.Bound, fields: Mapping[str, Any]) -> list[str]:
     try:
         return await place.destination.check(fields)
     except errors.Failure as failure:

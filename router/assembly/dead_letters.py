@@ -8,9 +8,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import pages
-from router.domain import identity, timeline
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import identity, incidents, publications, timeline
 from router.store import dead_deliveries, incident_snapshot
 from router.store import incidents as incident_store
 

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import alert as alerts
-from router.domain import recording, visible
+from router.domain import alerts, recordings, visible
 from router.rules import guard, model, public, ruleset, template
 from router.rules import load as rules
 
@@ -33,7 +32,7 @@ def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
 
 
 def drafts(
-    settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recording.Recording]
+    settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recordings.Recording]
 ) -> list[Draft]:
     """Decide on recorded alerts, and gather what the undeclared public variables of their rules were."""
     destinations = parts.known_destinations(settings)

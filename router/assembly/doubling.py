@@ -7,10 +7,10 @@ becomes two incidents at incident.io, which neither the router nor DevHelm recog
 from collections.abc import Mapping
 
 from router.outbound import errors
-from router.worker import bound
+from router.worker import configured_destinations
 
 
-async def found(at: Mapping[str, bound.Bound]) -> list[str]:
+async def found(at: Mapping[str, configured_destinations.Bound]) -> list[str]:
     """Ask each vendor for its own channels; one text for each pair of destinations where incidents would be doubled."""
     texts: list[str] = []
     kinds = {place.kind.name for place in at.values()}

@@ -8,9 +8,9 @@ from router.destinations import base
 from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
 from router.destinations.incident_io import maintenance as incident_io
-from router.domain import silence
+from router.domain import silences as silence
 from router.outbound import alertmanager, client, patience
-from router.worker import mutes
+from router.worker import silencing
 
 Quota = Callable[[base.Config], patience.Quota]
 """Makes what says how often the account of a destination may be called."""
@@ -18,7 +18,7 @@ Quota = Callable[[base.Config], patience.Quota]
 
 def silences(
     settings: configuration.Settings, clock: Callable[[], int], quota: Quota
-) -> list[tuple[str, mutes.Imported]]:
+) -> list[tuple[str, silencing.Imported]]:
     """What asks each of them, by name."""
     return [
         *_of_alertmanagers(settings, clock),
@@ -27,8 +27,10 @@ def silences(
     ]
 
 
-def _of_alertmanagers(settings: configuration.Settings, clock: Callable[[], int]) -> list[tuple[str, mutes.Imported]]:
-    made: list[tuple[str, mutes.Imported]] = []
+def _of_alertmanagers(
+    settings: configuration.Settings, clock: Callable[[], int]
+) -> list[tuple[str, silencing.Imported]]:
+    made: list[tuple[str, silencing.Imported]] = []
     for name, at in settings.silences.alertmanagers.items():
         secret = at.bearer.get_secret_value() if at.bearer is not None else ""
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
@@ -41,8 +43,8 @@ def _of_alertmanagers(settings: configuration.Settings, clock: Callable[[], int]
 
 def _of_devhelm(
     settings: configuration.Settings, clock: Callable[[], int], quota: Quota
-) -> list[tuple[str, mutes.Imported]]:
-    made: list[tuple[str, mutes.Imported]] = []
+) -> list[tuple[str, silencing.Imported]]:
+    made: list[tuple[str, silencing.Imported]] = []
     for name in settings.silences.devhelm:
         config = settings.destinations[name]
         asked = destinations.KINDS[config.kind].connect(name, config, clock)
@@ -54,8 +56,8 @@ def _of_devhelm(
 
 def _of_incident_io(
     settings: configuration.Settings, clock: Callable[[], int], quota: Quota
-) -> list[tuple[str, mutes.Imported]]:
-    made: list[tuple[str, mutes.Imported]] = []
+) -> list[tuple[str, silencing.Imported]]:
+    made: list[tuple[str, silencing.Imported]] = []
     for name, labels in settings.silences.incident_io.items():
         config = settings.destinations[name]
         asked = destinations.KINDS[config.kind].connect(name, config, clock)

@@ -11,7 +11,7 @@ from router.notifiers import base, registry
 from router.store import dead_deliveries, publishing_state, quotas
 from router.store import notifications as notification_store
 from router.telemetry import log
-from router.worker import announcer, notifications, supervise
+from router.worker import announcer, notifications, runtime
 
 _LEAST_LEASE_SECONDS = 60.0
 
@@ -20,7 +20,7 @@ class Notifying(NamedTuple):
     """What announces incidents, and what the worker runs beside it; both None if no notifier is configured."""
 
     incidents: announcer.Announcer | None = None
-    worker: supervise.Notifying | None = None
+    worker: runtime.Notifying | None = None
 
 
 def notifying(
@@ -39,7 +39,7 @@ def notifying(
     places = pages.kinds(settings)
     return Notifying(
         announcer.Announcer(store, places, pages.previewer(places), deliveries.wake),
-        supervise.Notifying(
+        runtime.Notifying(
             announcer.RouterAnnouncer(
                 store,
                 publishing_state.PublishingControls(connection),

@@ -11,10 +11,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import pages, parts
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import identity, timeline
-from router.domain import incident as incidents
+from router.domain import alerts, decisions, identity, incidents, timeline
 from router.store import dataset
 from router.store import incidents as incident_store
 

@@ -11,17 +11,15 @@ import redis.asyncio
 from router import settings as configuration
 from router.destinations import base, opening, preview
 from router.destinations import registry as destinations
-from router.domain import decision as decisions
-from router.domain import identity, timeline
-from router.domain import incident as incidents
-from router.domain import publication as publishing
+from router.domain import decisions, identity, incidents, timeline
+from router.domain import publications as publishing
 from router.rules import guard, public, template
 from router.store import components, publishing_state, review_outcomes
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import corrections as correcting
-from router.worker import desire
-from router.worker import pages as showing
+from router.worker import desired_state
+from router.worker import publishing_guard as showing
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 
@@ -62,7 +60,7 @@ def previewer(places: Mapping[str, Place]) -> reviewing.Preview:
     return show
 
 
-def public_renderer(hosts: Collection[str]) -> desire.RenderPublic:
+def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
     """Make what renders the texts that customers see; links that variables take part in may lead to ``hosts`` alone."""
 
     def render_public(
@@ -73,7 +71,7 @@ def public_renderer(hosts: Collection[str]) -> desire.RenderPublic:
     return render_public
 
 
-def examiner(hosts: Collection[str]) -> desire.Examine:
+def examiner(hosts: Collection[str]) -> desired_state.Examine:
     """Make what examines texts that no rule has written; they may name hosts of the domains ``hosts``."""
 
     def examine(texts: Iterable[str]) -> str:
@@ -112,7 +110,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         publishing_state.Limit(wanted.updates_per_hour, _HOUR),
     )
     hosts = wanted.allowed_hosts
-    desires = desire.Desires(render, public_renderer(hosts), examine=examiner(hosts))
+    desires = desired_state.Desires(render, public_renderer(hosts), examine=examiner(hosts))
     return showing.Pages(
         publishing_state.PublishingControls(connection),
         review_outcomes.ReviewOutcomes(connection),

@@ -9,8 +9,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.outbound import alertmanager as alertmanager_api
 from router.outbound import client, errors
 from router.rules import reload
@@ -20,7 +19,7 @@ from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import sync_state as polls_store
 from router.web import bounds
-from router.worker import polls
+from router.worker import alertmanager_sync
 
 _TIMEOUT_SECONDS = 10.0
 _MOST_BYTES = 64 * 1024 * 1024  # Of one answer: some fifty thousand alerts.
@@ -28,13 +27,13 @@ _MOST_BYTES = 64 * 1024 * 1024  # Of one answer: some fifty thousand alerts.
 
 def polling(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: stream.Inbox
-) -> polls.Polls:
+) -> alertmanager_sync.Polls:
     """What asks them."""
 
     def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
         return in_force.in_force.decide(alert, now)
 
-    return polls.Polls(
+    return alertmanager_sync.Polls(
         list(_asked(settings, in_force)),
         decide,
         inbox=inbox,
@@ -89,12 +88,12 @@ def _client(name: str, config: polled.Config) -> client.Client:
     )
 
 
-def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[polls.Asked]:
+def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.Asked]:
     limits = parts.limits(settings)
     for name, config in _polled(settings):
         source = sources.build(name, settings.sources[name]).source
         read = functools.partial(_read, source, limits, in_force)
-        yield polls.Asked(name, config, _client(name, config), read, polled.concerns(config))
+        yield alertmanager_sync.Asked(name, config, _client(name, config), read, polled.concerns(config))
 
 
 def _read(source: base.Source, limits: bounds.Bounds, in_force: reload.Rules, body: bytes, now: int) -> base.Parsed:

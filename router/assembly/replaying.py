@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from router import settings as configuration
 from router.assembly import pages, parts
-from router.domain import recording
+from router.domain import recordings
 from router.rehearsal import replay, world
 
 _TELL_EVERY = 500  # Deliveries.
@@ -28,7 +28,7 @@ class Work(NamedTuple):
     tail: int
 
 
-def read(file: Path, told: Callable[[float], None]) -> Iterator[recording.Recording]:
+def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recording]:
     """The recordings of a file, one a line; ``told`` hears how much of it is read, from 0 to 1. Raises ``Broken``."""
     try:
         size = file.stat().st_size or 1
@@ -38,7 +38,7 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recording.Record
                 if number % _TELL_EVERY == 0:
                     told(raw.tell() / size)
                 try:
-                    yield recording.decode(line)
+                    yield recordings.decode(line)
                 except ValueError as error:
                     raise Broken(f"{file}:{number}: not a recorded delivery: {error}") from error
     except (OSError, EOFError) as error:

@@ -7,14 +7,13 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import pages
-from router.domain import identity
-from router.domain import severity as severities
+from router.domain import identity, severities
 from router.outbound import fetch
 from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import publishing_state, unreadable_deliveries
 from router.store import storm_queue as storm_store
-from router.worker import bound, circuit_breaker, own, reports, storm
+from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor, storm_control
 
 _MOST_OF_PING = 1024 * 1024
 
@@ -22,14 +21,14 @@ _MOST_OF_PING = 1024 * 1024
 def itself(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
-    at: Mapping[str, bound.Bound],
+    at: Mapping[str, configured_destinations.Bound],
     breakers: circuit_breaker.CircuitBreakers,
     randomness: identity.Randomness,
     *,
     inbox: stream.Inbox,
-) -> own.Own:
+) -> self_monitor.Own:
     """What tells of the router's own failure."""
-    return own.Own(
+    return self_monitor.Own(
         _wanted(settings),
         at,
         breakers,
@@ -42,19 +41,19 @@ def itself(
     )
 
 
-def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm.Storms:
+def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.Storms:
     """What holds incidents back in an alert storm; nothing where no destination is named for it."""
     wanted = settings.storm
     limit = publishing_state.Limit(wanted.incidents, wanted.within)
     count = storm_store.StormQueue(connection, limit) if wanted.destinations else None
-    return storm.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
+    return storm_control.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
 
 
-def _wanted(settings: configuration.Settings) -> own.Wanted:
+def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
     """How the router is to tell of its own failure."""
     wanted = settings.self_report
     ping = None if wanted.ping_url is None else functools.partial(_ping, wanted.ping_url.get_secret_value())
-    return own.Wanted(
+    return self_monitor.Wanted(
         wanted.destinations,
         settings.storm.destinations,
         wanted.after,
@@ -62,7 +61,7 @@ def _wanted(settings: configuration.Settings) -> own.Wanted:
         ping,
         settings.file,
         wanted.unreadable.destinations or wanted.destinations,
-        reports.Unreadable(
+        self_alerts.Unreadable(
             wanted.unreadable.after, wanted.unreadable.resolve_after, severities.parse(wanted.unreadable.severity)
         ),
     )

@@ -33,7 +33,7 @@ from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
 from router.web import connections, health_server, serve, webhooks
 from router.web import health as web_health
-from router.worker import perform
+from router.worker import operation_executor
 
 _WATCH_SECONDS = 1.0
 _LEAVE_SECONDS = 1.0  # How long the store has to be told that a webhook server has ended.
@@ -243,7 +243,7 @@ async def working(
     connection: "redis.asyncio.Redis",
     group: asyncio.TaskGroup,
     *,
-    passed: perform.Passed = lambda _: None,
+    passed: operation_executor.Passed = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; it drains before the block ends.

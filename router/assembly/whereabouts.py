@@ -6,7 +6,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import delivery as deliveries
+from router.domain import deliveries
 from router.store import incidents as incident_store
 from router.worker import placements
 

@@ -13,8 +13,7 @@ from rich import tree
 from router import settings as configuration
 from router.assembly import pages, parts, running, whereabouts
 from router.cli import completing, reaching, starting, tables, terminal
-from router.domain import alert as alerts
-from router.domain import delivery as deliveries
+from router.domain import alerts, deliveries
 from router.domain import notices as noticing
 from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining

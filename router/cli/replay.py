@@ -13,7 +13,7 @@ from rich import progress, text
 from router import settings as configuration
 from router.assembly import parts, replaying, running
 from router.cli import starting, terminal
-from router.domain import recording
+from router.domain import recordings as recording
 from router.rehearsal import replay as replays
 from router.yaml_source import quantities
 

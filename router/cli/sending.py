@@ -15,7 +15,7 @@ import typer
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import completing, starting, terminal
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.outbound import client, errors
 from router.sources import base, proof, registry, samples
 from router.web import bounds

@@ -8,7 +8,7 @@ import typer
 from router import settings as configuration
 from router.assembly import declaring, parts, replaying, running
 from router.cli import reaching, starting, tables
-from router.domain import recording
+from router.domain import recordings as recording
 from router.store import review_outcomes
 
 app = typer.Typer(help="How rules fare.", no_args_is_help=True)

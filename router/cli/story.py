@@ -7,8 +7,7 @@ from typing import Any
 
 from rich import console, panel, table, text
 
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import incidents, publications
 from router.outbound import client
 from router.store import incidents as incident_store
 from router.store import publications as publication_store

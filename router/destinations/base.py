@@ -6,8 +6,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import pydantic
 
-from router.domain import operation as operations
-from router.domain import texts
+from router.domain import operations, texts
 from router.outbound import client
 
 NOTHING: Mapping[str, Any] = {}

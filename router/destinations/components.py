@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from router.destinations import ladder
-from router.domain import severity as severities
+from router.domain import severities
 
 Outage = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
 """The statuses that every page knows."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, cast
 
-from router.domain import severity as severities
+from router.domain import severities
 
 Word = Literal["critical", "major", "minor", "info"]
 Value = TypeVar("Value")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from router.destinations import base, components
-from router.domain import operation as operations
+from router.domain import operations
 from router.outbound import errors
 
 Shape = TypeVar("Shape", bound=base.Opening)

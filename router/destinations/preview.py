@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.destinations import base, components, opening
-from router.domain import operation as operations
-from router.domain import publication as publications
+from router.domain import operations, publications
 from router.outbound import errors
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.domain import operation as operations
+from router.domain import operations
 from router.outbound import client, errors
 
 Found = TypeVar("Found")

@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.domain import identity, texts
-from router.domain import operation as operations
-from router.domain import publication as publications
+from router.domain import identity, operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import errors
 

@@ -30,8 +30,7 @@ from typing import Literal
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import decisions, severities
 
 DEFAULT_RETRY_WINDOW = 5 * 60 * 1_000_000
 """Microseconds for which a message can be a late delivery, for sources that don't say."""

@@ -18,10 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import events, identity, inhibition, timing
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import severity as severities
+from router.domain import events, identity, incidents, inhibition, publications, severities, timing
 
 SPACING = 30_000_000
 """Microseconds between two announcements of an incident if the later one has minor events only."""

@@ -26,10 +26,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import alert_states
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import alert_states, alerts, decisions, severities
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):

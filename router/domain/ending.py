@@ -13,8 +13,7 @@ were down for a while, the repeats of every alert are in the inbox.
 
 import msgspec
 
-from router.domain import incident as incidents
-from router.domain import timing
+from router.domain import incidents, timing
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 100_000, 2_000_000  # Microseconds between two looks at what still waits.
 # A delivery is given up for dead after three workers. An end is never held back for longer than that takes.

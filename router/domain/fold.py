@@ -4,10 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from router.domain import affected, alert_states, heartbeat, silence, timing
+from router.domain import affected_components, alert_states, decisions, heartbeat, incidents, silences, timing
 from router.domain import asks as asking
-from router.domain import decision as decisions
-from router.domain import incident as incidents
 
 MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
@@ -21,7 +19,7 @@ def fold(
     episode: str,
     accepted_at: int = 0,
     reuse: bool = False,
-    muting: silence.Muting | None = None,
+    muting: silences.Muting | None = None,
     trace: str = "",
     ignored: list[decisions.Routed] | None = None,
 ) -> incidents.Incident:
@@ -89,7 +87,7 @@ def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertS
     if routed.alert.status == "resolved":
         return alert_states.message_of(routed, routed.received_at)
     ask = book.id_of(routed)
-    affects = affected.by(routed) if book.affects else ()
+    affects = affected_components.by(routed) if book.affects else ()
     return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
 
 
@@ -134,7 +132,7 @@ def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> boo
 
 
 def apply_muting(
-    incident: incidents.Incident, muting: silence.Muting | None, *, now: int, episode: str
+    incident: incidents.Incident, muting: silences.Muting | None, *, now: int, episode: str
 ) -> incidents.Incident:
     """Ask again what is muted at ``now``; the same object if nothing changes.
 
@@ -149,7 +147,7 @@ def apply_muting(
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
 
 
-def _mute_held(incident: incidents.Incident, muting: silence.Muting | None, now: int) -> incidents.Incident:
+def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
     """Set aside the alerts that are muted now, of those whose ask is to join now."""
     if muting is None or not incident.held_alerts:
         return incident
@@ -161,7 +159,7 @@ def _mute_held(incident: incidents.Incident, muting: silence.Muting | None, now:
             continue
         if (mute := muting(routed, now)) is not None:
             found[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
-    if not found or len(incident.muted) + len(found) > silence.MOST_MUTED:
+    if not found or len(incident.muted) + len(found) > silences.MOST_MUTED:
         return incident
     return _without_muted(incident, found, now)
 
@@ -180,7 +178,7 @@ def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
 
 
 def _set_aside(
-    incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silence.Muting | None, now: int
+    incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silences.Muting | None, now: int
 ) -> tuple[incidents.Incident, list[decisions.Routed]]:
     """Keep muted alerts aside; return the others. What has opened already goes on, whatever mutes it later."""
     muted = dict(incident.muted)
@@ -195,7 +193,7 @@ def _set_aside(
             muted.pop(identity, None)
             aside.pop(identity, None)
             heard.append(routed)
-        elif identity in muted or len(muted) < silence.MOST_MUTED:
+        elif identity in muted or len(muted) < silences.MOST_MUTED:
             before = muted.get(identity)
             if before is None or before.until <= now or before.by != mute.by or _is_newer(routed, before.routed):
                 muted[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
@@ -309,7 +307,7 @@ def _with_asks(
         for identity, state in changed.items():
             if state.resolved or state.ask not in waiting:
                 held_alerts.pop(identity, None)
-            elif identity in arrived_by_name and (identity in held_alerts or len(held_alerts) < silence.MOST_MUTED):
+            elif identity in arrived_by_name and (identity in held_alerts or len(held_alerts) < silences.MOST_MUTED):
                 held_alerts[identity] = arrived_by_name[identity]
     if asks is incident.asks and held_alerts == incident.held_alerts:
         return incident

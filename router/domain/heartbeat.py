@@ -4,9 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import incident as incidents
-from router.domain import silence
+from router.domain import decisions, incidents, silences
 
 PARTS = 20  # A beat that follows another one sooner than in this part of the time is not written, and so may be late.
 
@@ -66,7 +64,7 @@ def due(incident: incidents.Incident) -> int:
     return incident.beat_at + every + every // PARTS if every else 0
 
 
-def excused(incident: incidents.Incident, muting: silence.Muting | None, now: int) -> incidents.Incident:
+def excused(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
     """A heartbeat that is missed while it is silenced is put aside: when the silence ends, the waiting begins anew."""
     alert, response = incident.opening_alert, incident.response
     if muting is None or alert is None or response is None or not 0 < due(incident) <= now:
@@ -80,7 +78,7 @@ def excused(incident: incidents.Incident, muting: silence.Muting | None, now: in
 
 
 def resumed(
-    incident: incidents.Incident, routed: decisions.Routed, muting: silence.Muting | None, now: int
+    incident: incidents.Incident, routed: decisions.Routed, muting: silences.Muting | None, now: int
 ) -> incidents.Incident:
     """What becomes of a heartbeat that was put aside: it is silenced still, or waited for from now on."""
     mute = muting(routed, now) if muting is not None else None

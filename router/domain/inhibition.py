@@ -9,8 +9,7 @@ from collections.abc import Container
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import silence
+from router.domain import decisions, silences
 
 SUPPORT_LIFE = 24 * 60 * 60 * 1_000_000
 """Microseconds after which an alert that isn't repeated supports nothing any more.
@@ -39,10 +38,10 @@ def supported_by(routed: decisions.Routed, now: int) -> list[decisions.Routed]:
     ]
 
 
-def mute(decision: decisions.Decision, firing: Container[str], now: int) -> silence.Mute | None:
+def mute(decision: decisions.Decision, firing: Container[str], now: int) -> silences.Mute | None:
     """Return what inhibits an alert while the incidents of the keys ``firing`` fire; None if nothing does."""
     for key in decision.while_open:
         if key in firing:
             by = f"inhibition rule {key.removeprefix(decisions.INHIBITION)}" if is_key(key) else f"incident {key}"
-            return silence.Mute(now + silence.RECHECK, by, "inhibition")
+            return silences.Mute(now + silences.RECHECK, by, "inhibition")
     return None

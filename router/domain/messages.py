@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from router.domain import plan
-from router.domain import publication as publications
+from router.domain import plan, publications
 from router.domain.reasons import Cause, Edit, Reason
 
 _TEXTS: Mapping[Reason, str] = {

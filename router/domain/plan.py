@@ -8,8 +8,7 @@ import enum
 
 import msgspec
 
-from router.domain import correction, review
-from router.domain import publication as publications
+from router.domain import corrections, publications, reviews
 from router.domain.reasons import Cause, Reason
 
 
@@ -155,7 +154,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
 
 
 def _correction_cause(content: publications.Content) -> Cause:
-    requested = correction.of(content)
+    requested = corrections.of(content)
     return Cause(Reason.CORRECTION_REQUESTED, who=requested.who, detail=requested.reason)
 
 
@@ -194,7 +193,7 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
-    waits = observed.state == "open" and observed.waits_of == review.digest_of(review.RESOLUTION, shown)
+    waits = observed.state == "open" and observed.waits_of == reviews.digest_of(reviews.RESOLUTION, shown)
     if desired.present and waits:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, waits_of="", waits_since=0)
     if ends_by_review != observed.resolves_by_review:
@@ -390,7 +389,7 @@ def _towards_retrospective(desired: publications.Desired, observed: publications
 
 
 def _towards_retracted(
-    desired: publications.Desired, observed: publications.Publication, retraction: review.Retraction
+    desired: publications.Desired, observed: publications.Publication, retraction: reviews.Retraction
 ) -> Step:
     # Nothing was published, so nothing has to be taken down.
     if observed.state == "absent":
@@ -482,14 +481,14 @@ def is_retrospective(desired: publications.Desired, observed: publications.Publi
 def review_digest(desired: publications.Desired, observed: publications.Publication) -> str:
     """Return the digest of what a reviewer decides on: what would be sent, and a person's change that it replaces."""
     if desired.retracted is not None:
-        content = review.RETRACTION
+        content = reviews.RETRACTION
     elif desired.present:
         content = desired.content.digest
     elif is_retrospective(desired, observed):
-        content = review.retrospective_of(desired.content.digest, desired.began_at, desired.ended_at)
+        content = reviews.retrospective_of(desired.content.digest, desired.began_at, desired.ended_at)
     else:
-        content = review.RESOLUTION
-    return review.digest_of(content, observed.view.digest if observed.taken_over else "")
+        content = reviews.RESOLUTION
+    return reviews.digest_of(content, observed.view.digest if observed.taken_over else "")
 
 
 def pending_review_digest(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:

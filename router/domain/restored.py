@@ -8,8 +8,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from router.domain import alert_states, timeline, timing
-from router.domain import incident as incidents
+from router.domain import alert_states, incidents, timeline, timing
 
 
 def heard(incident: incidents.Incident, names: Collection[str], lost_at: int) -> incidents.Incident:

@@ -15,9 +15,7 @@ it. It is kept
 
 import msgspec
 
-from router.domain import correction
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import corrections, incidents, publications
 
 NAMED_FOR = 2 * 60 * 60 * 1_000_000  # Microseconds; longer than any destination searches back.
 MOST_NAMED = 64
@@ -39,7 +37,7 @@ def retained(
     current = {incident.episode, incident.follows}
     # Without a document of the incident, nobody knows which episode is the current one.
     over = [one for one in known if incident.episode and one.episode not in current and is_at_rest(one)]
-    over = [one for one in over if correction.pending(incident.corrections, one) is None]
+    over = [one for one in over if corrections.pending(incident.corrections, one) is None]
     if not over:
         return known
     named = {one.name: _named(one) for one in over if _is_needed(one, now)}

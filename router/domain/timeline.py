@@ -5,9 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import identity, timing
-from router.domain import incident as incidents
+from router.domain import decisions, identity, incidents, timing
 from router.domain import notices as noticing
 
 MOST_ALERTS = 20  # Alerts that are told of by name; beyond, each tenfold is told.

@@ -6,11 +6,8 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from router.domain import alert_states, heartbeat
+from router.domain import alert_states, decisions, heartbeat, incidents, severities
 from router.domain import asks as asking
-from router.domain import decision as decisions
-from router.domain import incident as incidents
-from router.domain import severity as severities
 from router.domain.reasons import Cause, Reason
 
 _NONE = decisions.Timing()

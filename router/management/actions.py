@@ -10,7 +10,7 @@ import redis.asyncio
 
 from router.assembly import again, dead_letters, orphans, pages, parts, pauses
 from router.domain import access, heartbeat, identity, weekly
-from router.domain import silence as silencing
+from router.domain import silences as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
 from router.store import access as access_store

@@ -4,20 +4,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from router.assembly import pages
-from router.domain import correction, messages, plan, reasons, timing
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import corrections as correction
+from router.domain import incidents, messages, plan, publications, reasons, timing
 from router.domain.reasons import Cause, Reason
 from router.management import models
-from router.worker import corrections, desire, retractions
+from router.worker import corrections, desired_state, retractions
 from router.worker import reviews as reviewing
 
 
 def publication(
-    story: pages.Story, one: publications.Publication, place: pages.Place | None, desires: desire.Desires, now: int
+    story: pages.Story,
+    one: publications.Publication,
+    place: pages.Place | None,
+    desires: desired_state.Desires,
+    now: int,
 ) -> models.Publication:
     """An incident at one destination, and what happens to it there next."""
-    target = desire.target_of(story.incident, one.destination)
+    target = desired_state.target_of(story.incident, one.destination)
     public = place is not None and place.kind.public
     shown: Mapping[str, Any] = one.content.fields if one.content is not None else {}
     fields = shown

@@ -7,7 +7,7 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import dead_letters, orphans, parts
 from router.assembly import pauses as pausing
-from router.domain import silence as silencing
+from router.domain import silences as silencing
 from router.domain import timing
 from router.management import entries, matching, models, proofs, shown
 from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue

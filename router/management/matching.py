@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from router.domain import alert as alerts
-from router.domain import silence as silencing
+from router.domain import alerts
+from router.domain import silences as silencing
 from router.management import entries
 from router.store import archive, incident_snapshot
 from router.yaml_source import suggestions

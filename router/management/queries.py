@@ -11,10 +11,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import pages, parts, whereabouts
-from router.domain import alert as alerts
-from router.domain import publication as publications
-from router.domain import severity as severities
-from router.domain import timing
+from router.domain import alerts, publications, severities, timing
 from router.management import appearances, bodies, entries, ledgers, models, naming, rates, sandbox, shown
 from router.rules import explain as explaining
 from router.rules import load as rules

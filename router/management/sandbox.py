@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 
 _PROGRAM = (sys.executable, "-m", "router.management.sandboxed")
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ")

@@ -8,15 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.assembly import dead_letters, whereabouts
-from router.domain import access, identity
-from router.domain import delivery as deliveries
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import recording as recordings
+from router.domain import access, deliveries, identity, incidents, publications, recordings
 from router.management import entries, models
 from router.rules import explain as explaining
 from router.store import dataset, quarantine
-from router.worker import desire
+from router.worker import desired_state
 from router.worker import reviews as reviewing
 from router.yaml_source import quantities
 
@@ -56,7 +52,7 @@ def problems(
 ) -> list[models.Problem]:
     """What keeps an incident from being at its destinations as its rule wants it, the worst first."""
     known = list(known)
-    current = [each for each in known if desire.is_current(one, each, known) and not each.settled]
+    current = [each for each in known if desired_state.is_current(one, each, known) and not each.settled]
     holds: dict[models.Problem, bool] = {
         "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.dead_at for each in current),
         "not_found": any(each.gone for each in current),

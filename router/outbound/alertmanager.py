@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from router.domain import silence
+from router.domain import silences as silence
 from router.outbound import client
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -5,10 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import incident as incidents
-from router.domain import inhibition
-from router.domain import silence as silences
+from router.domain import decisions, incidents, inhibition, silences
 
 
 class Muting:

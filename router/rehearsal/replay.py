@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import recording
+from router.domain import recordings as recording
 from router.rehearsal import world
 
 _SECOND = 1_000_000

@@ -5,8 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.rehearsal import world
 from router.rules import cases
 from router.worker import retractions, reviews

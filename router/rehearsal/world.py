@@ -12,17 +12,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import fold, plan, review, timing
-from router.domain import incident as incidents
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import severity as severities
-from router.domain import silence as silences
+from router.domain import (
+    alerts,
+    decisions,
+    fold,
+    incidents,
+    operations,
+    plan,
+    publications,
+    severities,
+    silences,
+    timing,
+)
+from router.domain import reviews as review
 from router.domain.reasons import Cause, Reason
 from router.rehearsal import muting
-from router.worker import calls, desire, outcome, retractions, reviews, routing, triage
+from router.worker import aggregator, calls, desired_state, operation_outcome, retractions, reviews, routing
 from router.yaml_source import quantities
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
@@ -81,11 +86,11 @@ class World:
     def __init__(
         self,
         decide: Decide,
-        places: Mapping[str, desire.Place],
-        render: desire.Render,
+        places: Mapping[str, desired_state.Place],
+        render: desired_state.Render,
         *,
-        render_public: desire.RenderPublic | None = None,
-        examine: desire.Examine | None = None,
+        render_public: desired_state.RenderPublic | None = None,
+        examine: desired_state.Examine | None = None,
         preview: reviews.Preview = reviews.plain,
         now: int = 0,
         approves: bool = False,
@@ -105,7 +110,7 @@ class World:
         self.calls: list[Called] = []
         self._decide = decide
         self._places = places
-        self._desires = desire.Desires(render, render_public, examine=examine)
+        self._desires = desired_state.Desires(render, render_public, examine=examine)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
         self._muting = muting.Muting(self.incidents)
@@ -197,7 +202,7 @@ class World:
             if incident.status == "open"
             for one in reviews.republishable(
                 incident,
-                desire.with_missing(incident, self._publications.get(incident.key, [])),
+                desired_state.with_missing(incident, self._publications.get(incident.key, [])),
                 self._places,
                 saying,
             )
@@ -214,7 +219,7 @@ class World:
     def freeze(self, reason: str) -> None:
         """Stop all public posts until thawed; an empty reason thaws."""
         self._desires = dataclasses.replace(
-            self._desires, policy=desire.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
+            self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
         )
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
@@ -246,7 +251,7 @@ class World:
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
         decided = (after.verdicts, after.retractions) != (before.verdicts, before.retractions)
-        if triage.visible(before, after) or decided:
+        if aggregator.visible(before, after) or decided:
             self._reconcile(after)
 
     def _lives(self, incident: incidents.Incident) -> incidents.Incident:
@@ -277,7 +282,7 @@ class World:
         return incident
 
     def _reconcile(self, incident: incidents.Incident) -> None:
-        known = desire.with_missing(incident, self._publications.get(incident.key, []))
+        known = desired_state.with_missing(incident, self._publications.get(incident.key, []))
         waits: list[plan.Wait] = []
         for _ in range(len(known) + 1):
             before = list(known)
@@ -340,7 +345,7 @@ class World:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         operation = calls.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
-            return outcome.done(begun, operation, self._drafted(publication.destination), self.now)
+            return operation_outcome.done(begun, operation, self._drafted(publication.destination), self.now)
         response = incident.response
         self.calls.append(
             Called(
@@ -359,7 +364,7 @@ class World:
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
         state = "resolved" if is_over else state
-        return outcome.done(begun, operation, operations.Seen(identity, state), self.now)
+        return operation_outcome.done(begun, operation, operations.Seen(identity, state), self.now)
 
     def _drafted(self, destination: str) -> operations.Seen | None:
         """What the page has drafted for the incident that it follows; None if nothing is said of drafts there."""

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import pydantic
 
-from router.domain import publication as publications
-from router.domain import silence as silences
+from router.domain import publications, silences
 from router.rules import known, part
 from router.yaml_source import documents, problems, quantities, suggestions
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import expression, fields, groups, intervals
 from router.rules.conditions import condition
 

@@ -9,8 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import decisions, severities
 from router.rules import checks, decide, fields, groups, keys, model, rating, saying, words
 from router.rules.conditions import matches, starts_with
 

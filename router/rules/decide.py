@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import alerts, decisions, severities
 from router.rules import checks, fields, intervals, mute_windows, words
 from router.rules.conditions import matches
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.domain import decision as decisions
+from router.domain import decisions
 from router.rules import bounded, part, template
 from router.rules.conditions import condition
 from router.yaml_source import suggestions

@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from router.domain import decision as decisions
+from router.domain import decisions
 from router.rules import known, model, part, template
 
 AT_ONCE = decisions.Ending()

@@ -8,10 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import identity
-from router.domain import severity as severities
+from router.domain import alerts, decisions, identity, severities
 from router.rules import endings, grouping, groups, model, ruleset, saying, template
 from router.yaml_source import quantities
 

@@ -7,8 +7,7 @@ import functools
 import re
 from typing import Any
 
-from router.domain import alert as alerts
-from router.domain import patterns
+from router.domain import alerts, patterns
 from router.yaml_source import suggestions
 
 VARIABLES = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.yaml_source import suggestions
 
 Reader = Callable[[alerts.Alert], str]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.domain import notices as noticing
 from router.rules import keys
 

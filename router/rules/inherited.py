@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.domain import decision as decisions
-from router.domain import recurrence
+from router.domain import decisions, recurrence
 from router.rules import inhibition, model
 
 

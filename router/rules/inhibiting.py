@@ -19,8 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.rules import checks, decide, fields, groups, implied, inhibition, keys, model
 
 _NO_LABELS = decisions.Response("", "", "")

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from json import encoder
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import fields, model
 
 Group = Callable[[str, alerts.Alert], str]

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import decisions, severities
 from router.rules import fields, groups, inhibition, intervals, rating, template
 from router.yaml_source import quantities
 

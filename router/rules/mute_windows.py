@@ -3,8 +3,7 @@
 import functools
 from collections.abc import Sequence
 
-from router.domain import decision as decisions
-from router.domain import recurrence
+from router.domain import decisions, recurrence
 from router.rules import intervals
 
 MOST = 8

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from router.domain import decision as decisions
+from router.domain import decisions
 from router.rules import endings, inherited, known, model, part, public, template
 from router.yaml_source import suggestions, validation
 

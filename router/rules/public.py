@@ -8,8 +8,7 @@ reason, for a reviewer to decide on. Literal text is the author's and is never h
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from router.domain import decision as decisions
-from router.domain import patterns, visible
+from router.domain import decisions, patterns, visible
 from router.rules import bounded, guard, links, template
 
 MADE_HERE = frozenset(

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from router.domain import alert as alerts
-from router.domain import severity as severities
+from router.domain import alerts, severities
 from router.rules import fields, words
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.rules import compile as compiling
 from router.rules import decide, inhibiting, model, named, words
 

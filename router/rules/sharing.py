@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.domain import severity as severities
+from router.domain import severities
 from router.rules import asking, declared, fields, known, model, part, rating
 from router.yaml_source import suggestions
 

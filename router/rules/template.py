@@ -13,10 +13,7 @@ import liquid
 from liquid import exceptions as liquid_errors
 from liquid.filter import liquid_filter
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import patterns
-from router.domain import severity as severities
+from router.domain import alerts, decisions, patterns, severities
 from router.rules import bounds, fields
 from router.yaml_source import suggestions
 

@@ -1,7 +1,6 @@
 """The words that monitoring systems use for how bad it is, on our ladder; for rules that set no severity."""
 
-from router.domain import alert as alerts
-from router.domain import severity as severities
+from router.domain import alerts, severities
 
 _CRITICAL, _MAJOR, _MINOR, _INFO = (
     severities.Severity.CRITICAL,

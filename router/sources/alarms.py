@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 InsufficientData = Literal["ignore", "firing", "resolved"]

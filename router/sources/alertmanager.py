@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, body, links, objects, polled, reading, times
 
 _FNV_OFFSET = 14695981039346656037

@@ -7,7 +7,7 @@ and the user's own properties.
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 _SCHEMA = "azureMonitorCommonAlertSchema"

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import msgspec
 import pydantic
 
-from router.domain import alert as alerts
-from router.domain import alert_states
+from router.domain import alert_states, alerts
 from router.domain import notices as noticing
 from router.sources import authentication, calls, signatures, tokens
 from router.yaml_source import quantities

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, forms, objects, reading, repeated
 
 _UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base
 
 _PARTS = 16

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 _STATUSES: dict[str, alerts.Status] = {"open": "firing", "closed": "resolved"}

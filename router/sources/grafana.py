@@ -6,7 +6,7 @@ sends an alert of its own (``DatasourceNoData``, ``DatasourceError``) with a fin
 
 from typing import Any, Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import alertmanager, base, links, objects, paths, reading
 
 _STATUSES: dict[Any, alerts.Status] = {"firing": "firing", "resolved": "resolved"}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 import pydantic
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, body, cloudevents, decoding, forms, mapping, objects, paths, reading
 
 _FIRING = (

@@ -5,7 +5,7 @@ A closed incident within an issue is not the end of the issue: only the issue's 
 
 from typing import Any, Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 _CLOSED = "closed"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.domain import notices as noticing
 from router.sources import base, links
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, body, paths, reading
 
 Members = dict[str, Any]

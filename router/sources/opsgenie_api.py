@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from router.domain import alert as alerts
-from router.domain import identity
+from router.domain import alerts, identity
 from router.sources import base, calls, objects, reading
 from router.sources.presets import tags
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 _ANNOTATIONS = ("status", "number", "incident_key", "urgency", "resolve_reason")

@@ -5,7 +5,7 @@ As there, order of arrival decides: a trigger after a resolve begins anew, whate
 
 from typing import Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 _PAYLOAD_LABELS = ("source", "component", "group", "class")

@@ -10,8 +10,7 @@ from urllib import parse
 import msgspec
 import pydantic
 
-from router.domain import alert as alerts
-from router.domain import patterns, silence
+from router.domain import alerts, patterns, silences
 from router.outbound import alertmanager
 from router.yaml_source import quantities
 
@@ -72,7 +71,7 @@ class Config(pydantic.BaseModel):
     @classmethod
     def _are_matchers(cls, written: tuple[str, ...]) -> tuple[str, ...]:
         for one in written:
-            silence.matcher(one)
+            silences.matcher(one)
         return written
 
     @pydantic.model_validator(mode="after")
@@ -91,7 +90,7 @@ def receives(config: Config) -> Callable[[str], bool]:
 def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
     """Make what tells whether an alert is to be heard of here."""
     addressed = receives(config)
-    tests = [silence.test(silence.matcher(one)) for one in config.filter]
+    tests = [silences.test(silences.matcher(one)) for one in config.filter]
 
     def wanted(one: alertmanager.Listed) -> bool:
         if not any(map(addressed, one.receivers)):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import alertmanager, base, body, objects, reading, times
 from router.yaml_source import quantities
 

@@ -6,7 +6,7 @@ A heartbeat says how its monitor is. Messages without one (a test, a certificate
 from collections.abc import Mapping
 from typing import Literal
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, forms, objects, reading, repeated
 
 _STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}

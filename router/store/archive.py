@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import redis.asyncio
 
-from router.domain import delivery as deliveries
-from router.domain import identity
+from router.domain import deliveries, identity
 from router.store import client, codec, errors, keys, scripts, stream_pages
 
 _CHUNK = 500

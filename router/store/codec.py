@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from router.domain import asks as asking
-from router.domain import delivery as deliveries
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import timeline
+from router.domain import deliveries, incidents, publications, timeline
 from router.domain.undecodable import Undecodable
 from router.store import errors
 

@@ -13,8 +13,7 @@ from typing import Any, Literal
 import msgspec
 import redis.asyncio
 
-from router.domain import identity
-from router.domain import operation as operations
+from router.domain import identity, operations
 from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics

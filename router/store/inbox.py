@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 from redis import exceptions
 
-from router.domain import delivery as deliveries
+from router.domain import deliveries
 from router.store import client, codec, errors, keys, replica_acks, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.

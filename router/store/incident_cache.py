@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from router.domain import incident as incidents
+from router.domain import incidents
 
 _ITSELF = 8  # Weight of an incident without alerts, in alerts.
 

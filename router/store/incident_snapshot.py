@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from router.domain import inhibition
-from router.domain import publication as publications
+from router.domain import inhibition, publications
 from router.store import client, codec, damage, errors, incidents, keys, scripts
 from router.store import publications as publication_store
 

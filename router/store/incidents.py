@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from router.domain import identity, inhibition, timeline, timing
-from router.domain import incident as incidents
+from router.domain import identity, incidents, inhibition, timeline, timing
 from router.store import (
     alert_owners,
     client,

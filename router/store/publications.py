@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 from redis import exceptions
 
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import timeline
+from router.domain import incidents, publications, timeline
 from router.store import client, codec, damage, errors, incident_lists, keys, scripts
 from router.telemetry import log, metrics
 

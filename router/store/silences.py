@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import redis.asyncio
 
-from router.domain import silence as silencing
+from router.domain import silences as silencing
 from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks
 from router.telemetry import log

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import redis.asyncio
 
-from router.domain import severity as severities
+from router.domain import severities
 from router.store import client, keys, publishing_state, scripts
 
 _RANK = 10_000_000_000_000  # Milliseconds; larger than the difference of any two times.

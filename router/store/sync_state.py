@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import redis.asyncio
 
-from router.domain import sweep
+from router.domain import alertmanager_diff
 from router.domain.undecodable import Undecodable
 from router.store import client, keys
 from router.telemetry import log
 
 _LIVES = 10  # Number of polls after which the kept state no longer describes two consecutive responses.
 
-_decode = msgspec.msgpack.Decoder(sweep.Memory).decode
+_decode = msgspec.msgpack.Decoder(alertmanager_diff.Memory).decode
 _log = log.get("store")
 
 
@@ -27,17 +27,17 @@ class SyncState:
         async with client.translate_errors():
             return bool(await self._connection.set(keys.turn(source), "", nx=True, px=every // 1000))
 
-    async def read(self, source: str) -> sweep.Memory:
+    async def read(self, source: str) -> alertmanager_diff.Memory:
         """Return the state saved after the previous poll, if it isn't too old. Raises ``Unavailable``."""
         async with client.translate_errors():
             found: Any = await self._connection.get(keys.memory(source))
         try:
-            return _decode(found) if found else sweep.Memory()
+            return _decode(found) if found else alertmanager_diff.Memory()
         except Undecodable as error:
             _log.error("memory_unreadable", source=source, reason=str(error))
-            return sweep.Memory()
+            return alertmanager_diff.Memory()
 
-    async def save(self, source: str, memory: sweep.Memory, every: int) -> None:
+    async def save(self, source: str, memory: alertmanager_diff.Memory, every: int) -> None:
         """Save state until the next poll. Raises ``Unavailable``."""
         async with client.translate_errors():
             data = msgspec.msgpack.encode(memory)

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis.asyncio
 
-from router.domain import publication as publications
+from router.domain import publications
 from router.store import client, keys, scripts
 
 LIFE_SECONDS = 30 * 24 * 60 * 60

@@ -3,8 +3,7 @@
 import typing
 from collections.abc import Iterable
 
-from router.domain import notices
-from router.domain import publication as publications
+from router.domain import notices, publications
 from router.telemetry import metrics
 
 DELIVERY_OUTCOMES = (

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.domain import delivery as deliveries
+from router.domain import deliveries
 from router.sources import base
 from router.web import ports, problems
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.domain import notices as noticing
 from router.sources import base, registry, repairs
 from router.web import budget, problems

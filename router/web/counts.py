@@ -4,7 +4,7 @@ import functools
 
 from prometheus_client import Counter
 
-from router.domain import delivery as deliveries
+from router.domain import deliveries
 from router.telemetry import label_sets, metrics
 
 _CODES = label_sets.CODES

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import delivery as deliveries
-from router.domain import silence
+from router.domain import alerts, decisions, deliveries, silences
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]  # At a time, microseconds since the Unix epoch.
 Clock = Callable[[], int]  # Microseconds since the Unix epoch.
@@ -29,7 +26,7 @@ class Placement(Protocol):
         ...
 
     @property
-    def mute(self) -> silence.Mute | None:
+    def mute(self) -> silences.Mute | None:
         """What mutes the alert now; None if nothing does."""
         ...
 

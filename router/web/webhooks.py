@@ -12,10 +12,7 @@ from urllib import parse
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import delivery as deliveries
-from router.domain import identity
+from router.domain import alerts, decisions, deliveries, identity
 from router.domain import notices as noticing
 from router.rules import grouping
 from router.sources import base, calls, prometheus, registry, sns

@@ -3,19 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from router.domain import announcements, events, identity, router_state
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import announcements, events, identity, incidents, publications, router_state
 from router.store import dead_deliveries, publishing_state
 from router.store import notifications as notification_store
-from router.worker import desire, reviews
+from router.worker import desired_state, reviews
 
 
 class Session(Protocol):
     """One incident under lease, as the reconciler holds it."""
 
     publications: list[publications.Publication]
-    desires: desire.Desires
+    desires: desired_state.Desires
     announced: bytes
 
     @property
@@ -34,7 +32,7 @@ class Announcer:
     def __init__(
         self,
         store: notification_store.Notifications,
-        places: Mapping[str, desire.Place],
+        places: Mapping[str, desired_state.Place],
         preview: reviews.Preview,
         wake: Callable[[], None],
     ) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from router.domain import ending, timing
-from router.domain import incident as incidents
+from router.domain import ending, incidents, timing
 
 
 class Backlog:

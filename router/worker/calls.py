@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import review
+from router.domain import operations, publications, reviews
 from router.outbound import errors
-from router.worker import bound
+from router.worker import configured_destinations
 
 # The state that each kind of operation wants. A conflict with a vendor that is in it already is a success.
 _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
@@ -21,7 +19,7 @@ _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
 LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
-async def of(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def of(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
     """Make the call of an operation. A conflict that says "it is so already" is looked up, and is a success."""
     calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.Seen | None]]] = {
         "adopt": place.destination.adopt,
@@ -86,7 +84,9 @@ class Repeat:
     taken: Callable[[], Awaitable[frozenset[str]]]
 
 
-async def repeated(place: bound.Bound, operation: operations.Operation, repeat: Repeat) -> operations.Seen | None:
+async def repeated(
+    place: configured_destinations.Bound, operation: operations.Operation, repeat: Repeat
+) -> operations.Seen | None:
     """Repeat an open under its idempotency key; None where it surely never happened.
 
     The vendor keeps keys for a while only. After that, and where it refuses the repeated call, the router searches
@@ -109,19 +109,21 @@ async def repeated(place: bound.Bound, operation: operations.Operation, repeat: 
         raise
 
 
-async def _found(place: bound.Bound, operation: operations.Operation, repeat: Repeat) -> operations.Seen | None:
+async def _found(
+    place: configured_destinations.Bound, operation: operations.Operation, repeat: Repeat
+) -> operations.Seen | None:
     search = msgspec.structs.replace(operation, taken=await repeat.taken())
     return await still_unknown(place.destination.find(search))
 
 
-async def opened_again(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def opened_again(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
     """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
     seen = await place.destination.open(operation)
     return await still_unknown(place.destination.find(operation)) or seen
 
 
 async def looked_up(
-    place: bound.Bound, operation: operations.Operation, found: Awaitable[operations.Seen | None]
+    place: configured_destinations.Bound, operation: operations.Operation, found: Awaitable[operations.Seen | None]
 ) -> operations.Seen | None:
     """Learn what has become of an operation that isn't wanted any more, without repeating it.
 
@@ -132,7 +134,7 @@ async def looked_up(
     return await unanswered(place.destination.observe(operation))
 
 
-async def published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def published(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
     """Publish what is a draft still; a publication that was not answered may have been done."""
     seen = await place.destination.observe(operation)
     if seen.state == "draft":
@@ -149,11 +151,11 @@ def operation_of(
     change is in the view, since the person has seen it. A change after that is not.
     """
     verdict = desired.verdict
-    digest = intent.content.digest if desired.present else review.RESOLUTION
+    digest = intent.content.digest if desired.present else reviews.RESOLUTION
     shown = publication.view.digest if publication.taken_over else ""
-    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == review.digest_of(digest, shown)
+    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == reviews.digest_of(digest, shown)
     if desired.retracted is not None:
-        insists = desired.retracted.digest == review.digest_of(review.RETRACTION, shown)
+        insists = desired.retracted.digest == reviews.digest_of(reviews.RETRACTION, shown)
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,

@@ -5,12 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import correction, texts, timeline, visible
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import corrections, incidents, publications, texts, timeline, visible
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desire
+from router.worker import desired_state
 
 _MOST_KEPT = 20
 _SHOWN = frozenset({"open", "resolved"})
@@ -85,15 +83,15 @@ class Corrections:
         update = next(update for update in posted(one) if update.id == word.update)
         if update.seen != word.seen:
             raise OutdatedError(update.text)
-        if not correction.is_status_allowed(update.status, word.status):
-            raise StatusError(correction.STATUS_REFUSED)
+        if not corrections.is_status_allowed(update.status, word.status):
+            raise StatusError(corrections.STATUS_REFUSED)
         now = self._clock()
 
         def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             incident = held.incident
-            if correction.pending(incident.corrections, one) is not None:
+            if corrections.pending(incident.corrections, one) is not None:
                 raise UnderWayError
-            wanted = correction.Correction(
+            wanted = corrections.Correction(
                 word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
             )
             return incident_store.Change(
@@ -108,18 +106,18 @@ def _has(publication: publications.Publication, update: str) -> bool:
     return any(one.id == update for one in posted(publication))
 
 
-def _with(incident: incidents.Incident, name: str, wanted: correction.Correction) -> incidents.Incident:
+def _with(incident: incidents.Incident, name: str, wanted: corrections.Correction) -> incidents.Incident:
     kept = {known: one for known, one in incident.corrections.items() if known != name} | {name: wanted}
     return msgspec.structs.replace(incident, corrections=dict(list(kept.items())[-_MOST_KEPT:]))
 
 
-def _told(one: publications.Publication, update: Posted, wanted: correction.Correction) -> timeline.Event:
+def _told(one: publications.Publication, update: Posted, wanted: corrections.Correction) -> timeline.Event:
     text = f"{wanted.who} corrects an update at {one.destination}"
     text += f": {wanted.reason}" if wanted.reason else "."
     detail = {"update": update.id, "before": update.text, "body": wanted.body, "status": wanted.status}
     return timeline.Event(wanted.at, "correction", text, one.destination, wanted.who, detail)
 
 
-def takes(places: Mapping[str, desire.Place], destination: str) -> bool:
+def takes(places: Mapping[str, desired_state.Place], destination: str) -> bool:
     """Whether updates that are posted at a destination can be changed."""
     return destination in places and places[destination].kind.corrects

@@ -5,8 +5,7 @@ Such an incident gets an episode that is over at once. ``reclaim`` adopts for it
 
 from typing import NamedTuple
 
-from router.domain import fold, identity, restored
-from router.domain import incident as incidents
+from router.domain import fold, identity, incidents, restored
 from router.store import dataset
 from router.worker import recovery, routing
 

@@ -14,11 +14,9 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from router.domain import operation as operations
-from router.domain import plan
-from router.domain import publication as publications
+from router.domain import operations, plan, publications
 from router.outbound import errors
-from router.worker import bound
+from router.worker import configured_destinations
 
 ANSWERS = 3
 PROOF = 60_000_000
@@ -31,7 +29,10 @@ class Missing(errors.Failure):
 
 
 async def asked_again(
-    call: Awaitable[operations.Seen | None], place: bound.Bound, operation: operations.Operation, attempts: int
+    call: Awaitable[operations.Seen | None],
+    place: configured_destinations.Bound,
+    operation: operations.Operation,
+    attempts: int,
 ) -> operations.Seen | None:
     """Make a call about a known object; on 404, read the object again and probe the account.
 
@@ -55,7 +56,7 @@ async def asked_again(
         raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
 
 
-async def _probe(place: bound.Bound) -> None:
+async def _probe(place: configured_destinations.Bound) -> None:
     try:
         await place.destination.probe()
     except errors.Permanent as problem:

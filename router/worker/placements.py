@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from router.domain import decision as decisions
-from router.domain import silence
+from router.domain import decisions, silences
 from router.store import errors
 from router.store import incidents as incident_store
-from router.worker import mutes, routing, triage
+from router.worker import aggregator, routing, silencing
 
 Lookup = asyncio.Future[Mapping[str, str]]
 """The incidents that hold alerts, by the alerts' identities, once they are known."""
@@ -22,13 +21,13 @@ class Placement(NamedTuple):
     """Where one alert is: the key of its incident (empty: none), and what mutes it now."""
 
     incident_key: str
-    mute: silence.Mute | None = None
+    mute: silences.Mute | None = None
 
 
 class Placements:
     """Finds the placements of alerts; it only reads."""
 
-    def __init__(self, store: incident_store.Incidents, muting: mutes.Mutes) -> None:
+    def __init__(self, store: incident_store.Incidents, muting: silencing.Mutes) -> None:
         self._store = store
         self._muting = muting
         self._lookups = _Lookups(store)
@@ -54,11 +53,11 @@ class Placements:
             found.append(Placement(key, muting(one, now) if asked else None))
         return await self._without_open(found, routed)
 
-    async def _among(self, routed: Sequence[decisions.Routed]) -> silence.Muting:
+    async def _among(self, routed: Sequence[decisions.Routed]) -> silences.Muting:
         named = {key for one in routed for key in one.decision.while_open}
         if not named:
             return self._muting
-        return self._muting.while_open(await triage.firing_now(self._store, named))
+        return self._muting.while_open(await aggregator.firing_now(self._store, named))
 
     async def _without_open(self, found: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
         """What has opened already goes on, whatever mutes it later."""

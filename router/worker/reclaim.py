@@ -9,14 +9,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
-from router.domain import identity, plan
-from router.domain import operation as operations
-from router.domain import publication as publications
+from router.domain import identity, operations, plan, publications
 from router.domain.reasons import Cause, Reason
 from router.outbound import errors
 from router.store import accounts, dataset
-from router.worker import bound, calls, perform, recovery
-from router.worker import session as sessions
+from router.worker import calls, configured_destinations, operation_executor, recovery
+from router.worker import lease_session as sessions
 
 _WAIT = 60_000_000  # Microseconds; who waits is woken as soon as the destination has been read.
 _AGAIN = 15_000_000
@@ -30,9 +28,9 @@ class Reclaimer:
     def __init__(
         self,
         data: dataset.DataSet,
-        performer: perform.Performer,
+        performer: operation_executor.Performer,
         shared: accounts.Accounts,
-        places: Mapping[str, bound.Bound],
+        places: Mapping[str, configured_destinations.Bound],
         *,
         installation: str,
     ) -> None:
@@ -45,7 +43,7 @@ class Reclaimer:
     async def before_opening(
         self,
         session: sessions.Session,
-        place: bound.Bound,
+        place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication | plan.Wait:
@@ -65,7 +63,7 @@ class Reclaimer:
                 return after
         return publication
 
-    async def after_end(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+    async def after_end(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
         """Adopt what is open of an incident that has ended since the loss; the plan resolves it.
 
         Returns when this is to be asked again (microseconds), 0 if it isn't.
@@ -85,7 +83,7 @@ class Reclaimer:
         return again
 
     async def _adopt_to_end(
-        self, session: sessions.Session, place: bound.Bound, publication: publications.Publication
+        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
     ) -> int:
         desired = session.desires.of(session.incident, publication, session.publications, place)
         async for orphan in self._candidates(session, place, publication, desired):
@@ -98,7 +96,7 @@ class Reclaimer:
     async def _candidates(
         self,
         session: sessions.Session,
-        place: bound.Bound,
+        place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> AsyncIterator[dataset.Orphan]:
@@ -118,7 +116,11 @@ class Reclaimer:
                 yield orphan
 
     async def _held(
-        self, session: sessions.Session, place: bound.Bound, owner: str, found: Sequence[dataset.Orphan]
+        self,
+        session: sessions.Session,
+        place: configured_destinations.Bound,
+        owner: str,
+        found: Sequence[dataset.Orphan],
     ) -> set[str]:
         """The IDs at the vendor that a publication of the router holds, at this destination or another of its kind.
 
@@ -127,12 +129,12 @@ class Reclaimer:
         known = {one.vendor_id for one in session.publications if one.vendor_id}
         if all(identity.owner_of(orphan.item.reference) == owner for orphan in found):
             return known
-        return known | await session.held(bound.of_kind(self._places, place))
+        return known | await session.held(configured_destinations.of_kind(self._places, place))
 
     async def _adopted(
         self,
         session: sessions.Session,
-        place: bound.Bound,
+        place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
         orphan: dataset.Orphan,
@@ -148,7 +150,7 @@ class Reclaimer:
         return after
 
 
-def _recognizes(place: bound.Bound, orphan: dataset.Orphan, operation: operations.Operation) -> bool:
+def _recognizes(place: configured_destinations.Bound, orphan: dataset.Orphan, operation: operations.Operation) -> bool:
     try:
         return place.destination.recognizes(orphan.item, operation)
     except errors.Permanent:  # Nothing can be posted with these fields, so nothing was.
@@ -159,7 +161,9 @@ def _intent(publication: publications.Publication, desired: publications.Desired
     return publications.Intent("adopt", publication.number, now, desired.content)
 
 
-def _content(place: bound.Bound, orphan: dataset.Orphan, wanted: publications.Content) -> publications.Content:
+def _content(
+    place: configured_destinations.Bound, orphan: dataset.Orphan, wanted: publications.Content
+) -> publications.Content:
     """What an item says, for an incident of which no rule says what it should be."""
     known = place.kind.opening.model_fields
     fields = {name: orphan.item.title for name in _TITLES if name in known}

@@ -14,7 +14,7 @@ from router.store import errors as store_errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound
+from router.worker import configured_destinations
 
 SETTLED = 120_000_000
 """Microseconds after a loss at which each destination is read again."""
@@ -31,7 +31,7 @@ class Recovery:
     def __init__(
         self,
         data: dataset.DataSet,
-        places: Mapping[str, bound.Bound],
+        places: Mapping[str, configured_destinations.Bound],
         incidents: incident_store.Incidents,
         publications: publication_store.Publications,
         *,
@@ -74,7 +74,7 @@ class Recovery:
         """Note that this worker no longer uses the data set; ``Unavailable``."""
         await self._data.leave()
 
-    async def _read(self, place: bound.Bound, at: int) -> None:
+    async def _read(self, place: configured_destinations.Bound, at: int) -> None:
         try:
             problem = await self._read_open(place, at)
             if problem:
@@ -85,13 +85,13 @@ class Recovery:
         finally:
             self._reading.pop(place.name, None)
 
-    async def _read_open(self, place: bound.Bound, at: int) -> str:
+    async def _read_open(self, place: configured_destinations.Bound, at: int) -> str:
         """Read what is open at a destination and keep what belongs to no known incident; why that failed, if so."""
         client.floor.set(_FLOOR)
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
         try:
             async with asyncio.timeout(_MOST_SECONDS):
-                items = await place.destination.list_open(bound.other_pages(self._places, place))
+                items = await place.destination.list_open(configured_destinations.other_pages(self._places, place))
         except TimeoutError:
             return f"no answer within {_MOST_SECONDS:g} s"
         except errors.Failure as failure:
@@ -109,9 +109,9 @@ class Recovery:
         await self._wake(place, at, found)
         return ""
 
-    async def _held(self, place: bound.Bound) -> tuple[set[str], list[str]]:
+    async def _held(self, place: configured_destinations.Bound) -> tuple[set[str], list[str]]:
         """The vendor's IDs that destinations of its kind hold, and the incidents with something open at this one."""
-        destinations = bound.of_kind(self._places, place)
+        destinations = configured_destinations.of_kind(self._places, place)
         known: set[str] = set()
         opened: list[str] = []
         async for name, documents in self._publications.each():
@@ -120,7 +120,7 @@ class Recovery:
                 opened.append(name)
         return known, opened
 
-    async def _wake(self, place: bound.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
+    async def _wake(self, place: configured_destinations.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
         """Have the incidents looked at that have waited for this, and those that have ended since the loss."""
         woken = await self._accounts.resume(place.name, at)
         lost_at = (await self._data.check()).lost_at - JUST_BEFORE

@@ -10,14 +10,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import identity, restored, timeline
-from router.domain import incident as incidents
-from router.domain import publication as publications
+from router.domain import identity, incidents, publications, restored, timeline
 from router.outbound import errors
 from router.store import dataset
 from router.store import incidents as incident_store
-from router.worker import bound, desire, missing, outcome, perform, recovery, story
-from router.worker import session as sessions
+from router.worker import (
+    configured_destinations,
+    desired_state,
+    missing,
+    operation_executor,
+    operation_outcome,
+    recovery,
+    timeline_messages,
+)
+from router.worker import lease_session as sessions
 
 _AGAIN = 15_000_000  # Microseconds until a vendor that gave no answer is asked again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
@@ -41,7 +47,7 @@ class Restored:
     def __init__(
         self,
         data: dataset.DataSet,
-        performer: perform.Performer,
+        performer: operation_executor.Performer,
         store: incident_store.Incidents,
         *,
         randomness: identity.Randomness,
@@ -53,7 +59,7 @@ class Restored:
         self._randomness = randomness
         self._installation = installation
 
-    async def compare(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+    async def compare(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
         """Compare what is open with the vendors, once after each loss.
 
         Returns when this is to be done again (microseconds), 0 if it isn't.
@@ -78,7 +84,7 @@ class Restored:
         session.unchecked = frozenset(unchecked)
         return session.now() + _AGAIN if unchecked else 0
 
-    async def end_rest(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+    async def end_rest(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
         """Begin and end one more episode for what is open of an incident whose own publications are known.
 
         It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Returns when this is
@@ -103,7 +109,7 @@ class Restored:
         return _AT_ONCE
 
     async def _ask(
-        self, session: sessions.Session, place: bound.Bound, publication: publications.Publication
+        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
     ) -> _Compared:
         if self._performer.breakers.is_open(place.name, session.now(), 0):
             return _Compared(publication, publication, known=False)
@@ -119,7 +125,7 @@ class Restored:
             return _Compared(publication, publication, known=False)
         after = msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
         if seen.state not in {"resolved", "dismissed"}:
-            return _Compared(publication, outcome.seen_as(after, seen, began))
+            return _Compared(publication, operation_outcome.seen_as(after, seen, began))
         after = msgspec.structs.replace(
             after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
         )
@@ -128,7 +134,7 @@ class Restored:
     def _told(self, one: _Compared, session: sessions.Session) -> list[timeline.Event]:
         if one.is_over or not one.known:
             return []
-        return list(story.noticed(one.before, one.after, session.now(), present=True))
+        return list(timeline_messages.noticed(one.before, one.after, session.now(), present=True))
 
     async def _end(self, session: sessions.Session, over: list[publications.Publication], lost_at: int) -> bool:
         """End the episode if it is the current one; False if somebody else has changed the incident meanwhile.
@@ -136,7 +142,7 @@ class Restored:
         The incident is written first: after a crash, its publications are compared again.
         """
         incident = session.incident
-        current = [one for one in over if desire.is_current(incident, one, session.publications)]
+        current = [one for one in over if desired_state.is_current(incident, one, session.publications)]
         if incident.status != "open" or not current:
             return True
         now = session.now()

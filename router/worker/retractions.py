@@ -10,13 +10,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import review, timeline, visible
+from router.domain import incidents, publications, reviews, timeline, visible
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desire
-from router.worker import pages as showing
+from router.worker import desired_state
+from router.worker import publishing_guard as showing
 
 Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
 """What becomes of one publication.
@@ -63,7 +61,7 @@ class Retractions:
         documents: publication_store.Publications,
         store: incident_store.Incidents,
         pages: showing.Pages,
-        places: Mapping[str, desire.Place],
+        places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
     ) -> None:
         self._documents = documents
@@ -102,12 +100,12 @@ class Retractions:
 def outcomes(
     incident: incidents.Incident,
     known: list[publications.Publication],
-    places: Mapping[str, desire.Place],
+    places: Mapping[str, desired_state.Place],
     destination: str = "",
 ) -> list[Retracted]:
     """What a retraction would do: to the newest episode, and to posts of earlier ones that are still there."""
     found = []
-    for one in desire.with_missing(incident, known):
+    for one in desired_state.with_missing(incident, known):
         place = places.get(one.destination)
         if place is None or not place.kind.public or destination not in {"", one.destination}:
             continue
@@ -141,7 +139,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
 
 def _digest(one: publications.Publication) -> str:
     """What the operator has seen: a person's change at the vendor that is known by now, or none."""
-    return review.digest_of(review.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
+    return reviews.digest_of(reviews.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
 
 
 def retracted(
@@ -161,7 +159,7 @@ def retracted(
         seen = named.get(one.name, publications.Publication(one.episode, one.destination))
         # What the vendor refused before is tried again, even if its refusal is in the future by this clock.
         at = max(now, seen.dead_at + 1)
-        added[one.name] = review.Retraction(word.who, at, word.reason, _digest(seen), message)
+        added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
     kept = {name: one for name, one in incident.retractions.items() if name not in added} | added

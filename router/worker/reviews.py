@@ -7,17 +7,23 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import incident as incidents
-from router.domain import messages, plan, review, timeline, visible
-from router.domain import publication as publications
-from router.domain import severity as severities
+from router.domain import (
+    alerts,
+    decisions,
+    incidents,
+    messages,
+    plan,
+    publications,
+    reviews,
+    severities,
+    timeline,
+    visible,
+)
 from router.domain.reasons import Cause, Reason
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desire
-from router.worker import pages as showing
+from router.worker import desired_state
+from router.worker import publishing_guard as showing
 
 What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
 
@@ -62,7 +68,7 @@ class Review(NamedTuple):
     later: Mapping[str, str] = MappingProxyType({})
     began_at: int = 0
     ended_at: int = 0
-    retraction: review.Retraction | None = None
+    retraction: reviews.Retraction | None = None
     asked: str = ""
     publication: str = ""
     explanation: str = ""
@@ -120,7 +126,7 @@ class Reviews:
         documents: publication_store.Publications,
         store: incident_store.Incidents,
         pages: showing.Pages,
-        places: Mapping[str, desire.Place],
+        places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
         *,
         preview: Preview = plain,
@@ -165,7 +171,7 @@ class Reviews:
         found = waiting(incident, known, self._places, saying, self._clock())
         return found + republishable(incident, known, self._places, saying)
 
-    async def decide(self, seen: Review, word: Word) -> review.Verdict:
+    async def decide(self, seen: Review, word: Word) -> reviews.Verdict:
         """Record a reviewer's verdict on what was seen; ``ChangedError`` if that has changed, or was decided already.
 
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
@@ -201,7 +207,7 @@ class Reviews:
 
 
 def decided(
-    incident: incidents.Incident, seen: Review, given: review.Verdict, earlier: review.Verdict | None
+    incident: incidents.Incident, seen: Review, given: reviews.Verdict, earlier: reviews.Verdict | None
 ) -> incidents.Incident | None:
     """Return the incident with a verdict; None if another verdict or a retraction came first, or the review is over.
 
@@ -226,7 +232,9 @@ def decided(
     return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions)
 
 
-def _retraction_decided(incident: incidents.Incident, seen: Review, given: review.Verdict) -> incidents.Incident | None:
+def _retraction_decided(
+    incident: incidents.Incident, seen: Review, given: reviews.Verdict
+) -> incidents.Incident | None:
     """Return the incident after a verdict on the retraction of a post that somebody has changed since.
 
     Approving has the changed post taken down. Dismissing ends the retraction, and leaves the post to that person.
@@ -242,11 +250,11 @@ def _retraction_decided(incident: incidents.Incident, seen: Review, given: revie
     return msgspec.structs.replace(incident, retractions=retractions)
 
 
-def _without(retractions: Mapping[str, review.Retraction], seen: Review) -> dict[str, review.Retraction]:
+def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dict[str, reviews.Retraction]:
     return {name: one for name, one in retractions.items() if name != seen.publication}
 
 
-def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None = None) -> review.Verdict:
+def verdict(seen: Review, word: Word, now: int, earlier: reviews.Verdict | None = None) -> reviews.Verdict:
     """The verdict that a reviewer's word amounts to, after an ``earlier`` one of the same episode and destination.
 
     Dismissing an opening dismisses the whole episode, so that it isn't asked again. What a reviewer says once nothing
@@ -259,19 +267,19 @@ def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None =
     elif fields and seen.what != "resolution":
         severity = next(level for level in severities.Severity if level.word == seen.severity)
         content = publications.Content(severity, {**seen.fields, **fields})
-        digest = review.digest_of(content.digest, seen.view_digest)
+        digest = reviews.digest_of(content.digest, seen.view_digest)
         if seen.what == "retrospective":
-            digest = review.retrospective_of(content.digest, seen.began_at, seen.ended_at)
+            digest = reviews.retrospective_of(content.digest, seen.began_at, seen.ended_at)
     before = earlier.fields if earlier is not None else {}
     if seen.what in {"monitoring", "resolution"}:
-        return review.Verdict(word.kind, word.who, now, digest, word.reason, before, fields)
+        return reviews.Verdict(word.kind, word.who, now, digest, word.reason, before, fields)
     if seen.what == "update":
         # What was decided upon has the words of the review before, so they hold on.
         fields = {**before, **fields}
-    return review.Verdict(word.kind, word.who, now, digest, word.reason, fields)
+    return reviews.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
-def told(seen: Review, verdict: review.Verdict) -> timeline.Event:
+def told(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
     """What the timeline is told of a verdict."""
     text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
     text += f": {verdict.reason}" if verdict.reason else ""
@@ -283,8 +291,8 @@ def told(seen: Review, verdict: review.Verdict) -> timeline.Event:
 def waiting(
     incident: incidents.Incident,
     known: list[publications.Publication],
-    places: Mapping[str, desire.Place],
-    saying: tuple[desire.Desires, Preview],
+    places: Mapping[str, desired_state.Place],
+    saying: tuple[desired_state.Desires, Preview],
     now: int,
 ) -> list[Review]:
     """The reviews of one incident; ``saying`` is what each post should say, and how the page shows it."""
@@ -295,7 +303,7 @@ def waiting(
         if place is None or not place.kind.public or incident.response is None:
             continue
         # Of an earlier episode, only a retraction waits: nothing else is published of it.
-        if not desire.is_current(incident, one, known) and one.name not in incident.retractions:
+        if not desired_state.is_current(incident, one, known) and one.name not in incident.retractions:
             continue
         # That the vendor is to be looked at next doesn't end a review.
         desired = msgspec.structs.replace(desires.of(incident, one, known, place), observe_interval=0)
@@ -311,8 +319,8 @@ def _previewed(
     made: Review,
     incident: incidents.Incident,
     of: tuple[publications.Publication, publications.Desired],
-    saying: tuple[desire.Desires, Preview],
-    among: tuple[list[publications.Publication], desire.Place],
+    saying: tuple[desired_state.Desires, Preview],
+    among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Review:
     """A review of a publication with what customers would see of its desired state."""
     one, desired = of
@@ -327,15 +335,15 @@ def _previewed(
         later = _later(desires, preview, incident, one, among)
     if made.what == "resolution":
         text = str(shown.fields.get("message", ""))
-        made = made._replace(digest=review.ending_of(made.digest, made.episode, text), asked=made.digest)
+        made = made._replace(digest=reviews.ending_of(made.digest, made.episode, text), asked=made.digest)
     return made._replace(shown=shown.fields, components=shown.components, before=before, later=later)
 
 
 def republishable(
     incident: incidents.Incident,
     known: list[publications.Publication],
-    places: Mapping[str, desire.Place],
-    saying: tuple[desire.Desires, Preview],
+    places: Mapping[str, desired_state.Place],
+    saying: tuple[desired_state.Desires, Preview],
 ) -> list[Review]:
     """What was retracted and could be published again, as it would be now: nobody is asked to decide on it."""
     found = []
@@ -352,7 +360,7 @@ def republishable(
             digest = plan.review_digest(desired, again)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
             made = _review(incident, again, desired, digest, (plan.Subject.POST, retracted))
-            anew = review.again_of(digest, retraction, incident.verdicts.get(one.destination))
+            anew = reviews.again_of(digest, retraction, incident.verdicts.get(one.destination))
             made = made._replace(deadline_at=0, since=retraction.at, digest=anew, asked=digest, retraction=retraction)
             found.append(_previewed(made, without, (again, desired), saying, (known, place)))
     return found
@@ -397,11 +405,11 @@ def _review(
 
 
 def _later(
-    desires: desire.Desires,
+    desires: desired_state.Desires,
     preview: Preview,
     incident: incidents.Incident,
     publication: publications.Publication,
-    among: tuple[list[publications.Publication], desire.Place],
+    among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Mapping[str, str]:
     """The texts that a post gets once nothing fires; nothing if it is resolved without being monitored."""
     known, place = among

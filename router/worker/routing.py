@@ -35,9 +35,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import decision as decisions
-from router.domain import fold, inhibition
-from router.domain import incident as incidents
+from router.domain import decisions, fold, incidents, inhibition
 from router.domain import notices as noticing
 from router.store import alert_owners as home_store
 from router.store import incidents as incident_store

@@ -2,8 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from router.domain import incident as incidents
-from router.domain import operation as operations
+from router.domain import incidents, operations
 from router.telemetry import tracing
 
 _OPENING = frozenset({"adopt", "open", "publish"})

@@ -7,13 +7,12 @@ An incident that waits for an operator, or is in sync, rests without a timer, an
 a worker wakes resting incidents, because the configuration may have changed before it started.
 """
 
-from router.domain import incident as incidents
-from router.domain import timing
+from router.domain import incidents, timing
 from router.store import incidents as incident_store
 from router.store import keys
 from router.store import publications as publication_store
 from router.telemetry import log
-from router.worker import triage
+from router.worker import aggregator
 
 PAGE = 200  # Incidents of each list of each shard that one turn looks at.
 
@@ -56,4 +55,4 @@ def _wants(held: incident_store.StoredIncident | None) -> bool:
     if held is None:
         return False
     incident: incidents.Incident = held.incident
-    return bool(timing.due(incident)) or (incident.status == "open" and triage.has_targets(incident))
+    return bool(timing.due(incident)) or (incident.status == "open" and aggregator.has_targets(incident))

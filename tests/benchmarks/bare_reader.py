@@ -8,14 +8,14 @@ import sys
 import msgspec
 import redis
 
-from router.domain import delivery
+from router.domain import deliveries
 from router.store import keys
 
 
 def main(socket: str) -> None:
     connection = redis.Redis(unix_socket_path=socket)
     connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
-    decode = msgspec.msgpack.Decoder(delivery.Delivery).decode
+    decode = msgspec.msgpack.Decoder(deliveries.Delivery).decode
     while True:
         answer = connection.xreadgroup(keys.GROUP, "bare", {keys.INBOX: ">"}, count=512, block=1000)
         entries = answer[0][1] if isinstance(answer, list) and answer else []

@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alert, decision, delivery, severity
+from router.domain import alerts as alert
+from router.domain import decisions, severities
+from router.domain import deliveries as delivery
 from router.store import keys
 from tests.benchmarks import scene
 from tests.end_to_end import harness
@@ -21,7 +23,7 @@ from tests.end_to_end import harness
 SIZES = (1, 20)
 KEYS = (1_000, 40_000)
 GOAL = 0.5
-RESPONSE = decision.Response("storm", "rules.yaml:2", "v1")
+RESPONSE = decisions.Response("storm", "rules.yaml:2", "v1")
 
 
 def packed(first: int, alerts: int, incidents: int) -> bytes:
@@ -38,7 +40,7 @@ def packed(first: int, alerts: int, incidents: int) -> bytes:
                 labels={"alertname": "HighErrorRate", "instance": f"node-{number}", "severity": "critical"},
                 annotations={"summary": f"node {number} answers with errors"},
             ),
-            decision.Decision(f'storm{{labels.host="{number % incidents}"}}', severity.Severity.MAJOR, RESPONSE),
+            decisions.Decision(f'storm{{labels.host="{number % incidents}"}}', severities.Severity.MAJOR, RESPONSE),
         )
         for number in range(first, first + alerts)
     ]

@@ -30,8 +30,7 @@ import pydantic
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
+from router.domain import alerts, decisions
 from router.rules import known, load, words
 from tests.benchmarks import figures
 

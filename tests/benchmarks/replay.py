@@ -15,8 +15,7 @@ import sys
 import tempfile
 import time
 
-from router.domain import alert as alerts
-from router.domain import recording
+from router.domain import alerts, recordings
 from tests.benchmarks import figures
 from tests.end_to_end import harness
 
@@ -37,7 +36,7 @@ def deliveries(count):
     for number in range(count // A_DELIVERY):
         now += chance.randint(1_000, 600_000)
         arrived = [_alert(chance, firing, now) for _ in range(A_DELIVERY)]
-        yield recording.Recording(f"{number:032x}", "alertmanager", now, arrived)
+        yield recordings.Recording(f"{number:032x}", "alertmanager", now, arrived)
 
 
 def _alert(chance, firing, now):
@@ -68,7 +67,7 @@ def reading(file):
     begun = time.perf_counter()
     with file.open("rb") as lines:
         for line in lines:
-            recording.decode(line)
+            recordings.decode(line)
     return time.perf_counter() - begun
 
 
@@ -93,7 +92,7 @@ def main():
         file = folder / "recordings.jsonl"
         with file.open("wb") as output:
             for one in deliveries(count):
-                output.write(recording.encode(one) + b"\n")
+                output.write(recordings.encode(one) + b"\n")
         baseline = reading(file)
         seconds, said = replaying(file, folder)
     row = {

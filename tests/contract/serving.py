@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import redis
 
-from router.domain import alert as alerts
-from router.domain import decision, severity
+from router.domain import alerts, decisions, severities
 from router.sources import registry
 from router.store import client, codec, inbox, keys, quarantine
 from router.web import app, health, serve, webhooks
 
 NOW = 1_772_450_000_000_000
-RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 
 
 class Served(NamedTuple):
@@ -46,7 +45,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.Endpoint]) -> Iterat
         connection = client.connect(redis_url)
         door = webhooks.Door(
             endpoints,
-            lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+            lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,

@@ -7,7 +7,7 @@ import pytest
 from ruamel import yaml
 
 from router.destinations import ladder, opening, registry
-from router.domain import severity as severities
+from router.domain import severities
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "how-to" / "destinations"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,7 +7,7 @@ import pytest
 from router.assembly import doubling
 from router.destinations import registry
 from router.simulator import faults
-from router.worker import bound
+from router.worker import configured_destinations
 from tests.contract import sdks
 from tests.unit.destinations import scripted
 
@@ -32,7 +32,7 @@ def found(url, kinds):
             where = url if kind.startswith("devhelm") else url.replace("/devhelm", "/incident-io")
             config = registry.KINDS[kind].config(kind=kind, api_key=scripted.SECRET, base_url=where)
             destination = registry.build(name, config, lambda: scripted.OPENED_AT)
-            made[name] = bound.Bound(name, registry.KINDS[kind], destination)
+            made[name] = configured_destinations.Bound(name, registry.KINDS[kind], destination)
         try:
             return await doubling.found(made)
         finally:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base
 from tests.fuzz import bodies, runs, table, targets
 

@@ -7,7 +7,7 @@ import pytest
 from router import settings
 from router.assembly import imports
 from router.destinations.incident_io import account, config, maintenance
-from router.domain import alert, silence
+from router.domain import alerts, silences
 from router.simulator.incident_io import maintenance as vendor_side
 from tests.contract import sdks
 from tests.unit.destinations import scripted
@@ -44,8 +44,8 @@ def plan(vendor, *groups, begins=-HOUR, lasts=2 * HOUR, **more):
 
 
 def mutes(found, now, **labels):
-    one = alert.Alert("json", "f", "firing", 1, 0, labels=labels)
-    return [each.id for each in found.silences if silence.Silencer([each]).mute(one, now) is not None]
+    one = alerts.Alert("json", "f", "firing", 1, 0, labels=labels)
+    return [each.id for each in found.silences if silences.Silencer([each]).mute(one, now) is not None]
 
 
 def test_window_mutes_what_fits_all_conditions_of_a_group(simulator, vendor):
@@ -93,7 +93,7 @@ def test_window_that_can_t_be_read_as_a_whole_mutes_nothing(simulator, vendor, g
 
 def test_archived_window_is_over(simulator, vendor):
     plan(vendor, [("Service", "one_of", ["Search"])], archived_at="2026-01-01T00:00:00Z")
-    assert imported(simulator) == silence.Imported([])
+    assert imported(simulator) == silences.Imported([])
 
 
 def test_simulator_lists_windows_as_the_sdk_reads_them(vendor):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import registry
 from tests.chart import helm
 from tests.contract import test_presets_documentation as documentation

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, reading, registry
 
 DATA = Path(__file__).parent.parent / "data" / "sources"

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.domain import alert as alerts
-from router.domain import alert_states
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import alert_states, alerts, decisions, severities
 from router.sources import registry
 
 DATA = Path(__file__).parent.parent / "data" / "sources"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router import settings
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, registry, samples
 from tests import sample_secrets
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from router.store import keys
-from router.worker import reports
+from router.worker import self_alerts
 from tests import ports
 from tests.end_to_end import harness
 from tests.faults import topologies
@@ -109,7 +109,7 @@ def as_they_should(place: Place) -> bool:
     still = {f"Key k{number}" for number in range(GO_ON)}
     found = place.opened()
     return all(
-        {name for name, states in by_name.items() if "open" in states and name != reports.STORM.title} == still
+        {name for name, states in by_name.items() if "open" in states and name != self_alerts.STORM.title} == still
         for by_name in found.values()
     )
 
@@ -129,13 +129,13 @@ def test_of_2000_incidents_at_once_few_open_one_tells_of_the_others_and_in_the_e
     began_at = time.time_ns() // 1000
     place.says("firing", range(KEYS))
     harness.eventually("most of them wait", lambda: place.waiting() > KEYS * 3 // 4)
-    harness.eventually("one incident tells of it", lambda: place.opened()["on-call"].get(reports.STORM.title))
+    harness.eventually("one incident tells of it", lambda: place.opened()["on-call"].get(self_alerts.STORM.title))
     place.kill_worker()
     place.says("resolved", range(GO_ON, KEYS))
     harness.eventually("what still fires is open, and nothing else", lambda: as_they_should(place), 90)
     assert too_fast(place, began_at) == []
     place.says("resolved", range(GO_ON))
-    storm = reports.STORM.title
+    storm = self_alerts.STORM.title
     harness.eventually("the storm is over", lambda: place.opened()["on-call"][storm] == ["resolved"], 60)
     for by_name in place.opened().values():
         times = Counter({name: len(states) for name, states in by_name.items()})

@@ -5,7 +5,9 @@ import contextlib
 
 import pytest
 
-from router.domain import delivery, incident, publication
+from router.domain import deliveries
+from router.domain import incidents as incident
+from router.domain import publications as publication
 from router.store import client, errors, health, incidents, keys, publications, replica_acks
 from router.store import inbox as stream
 from tests.end_to_end import harness
@@ -57,7 +59,7 @@ async def replaced(watched: watching.Watched, connection) -> None:
 def accepted(connection, least: int, wait_seconds: float = 0.2):
     with workers.demanding(connection, least, wait_seconds):
         inbox = stream.Inbox(connection)
-    return inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+    return inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
 
 def test_what_replicas_have_confirmed_is_there_after_the_primary_was_lost(watched):

@@ -20,7 +20,8 @@ from router import settings as configuration
 from router.assembly import running
 from router.destinations.devhelm import incidents
 from router.store import inbox, keys, publications
-from router.worker import perform, session
+from router.worker import lease_session as session
+from router.worker import operation_executor
 
 
 def die() -> None:
@@ -34,8 +35,8 @@ def die() -> None:
 
 def arm(destination: str, kind: str, point: str) -> None:
     """Make the performer tell the point together with the operation, and die where they are the wanted ones."""
-    original = perform.Performer._carry_out
-    act = perform.Performer.act
+    original = operation_executor.Performer._carry_out
+    act = operation_executor.Performer.act
     current: dict[asyncio.Task, tuple[str, str]] = {}
 
     async def carrying(self, session, place, publication, operation, call, **more):
@@ -46,7 +47,7 @@ def arm(destination: str, kind: str, point: str) -> None:
         current[asyncio.current_task()] = (place.name, wanted.kind)
         return await act(self, session, place, publication, desired, wanted)
 
-    perform.Performer._carry_out, perform.Performer.act = carrying, acting
+    operation_executor.Performer._carry_out, operation_executor.Performer.act = carrying, acting
 
     def dying(name: str) -> None:
         if name == point and current.get(asyncio.current_task()) == (destination, kind):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base
 
 DATA = Path(__file__).parent.parent / "data" / "sources"

@@ -12,10 +12,7 @@ from typing import NamedTuple
 
 from router import settings
 from router.cli import terminal
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import severity as severities
-from router.domain import silence
+from router.domain import alerts, decisions, severities, silences
 from router.rules import check, expression, guard, template
 from router.sources import base, registry, repairs, times
 from router.web import bounds, vendor_webhooks
@@ -140,9 +137,9 @@ def _expression(data: bytes, _: Path) -> str:
 
 def _matcher(data: bytes, _: Path) -> str:
     try:
-        made = silence.matcher(_text(data))
-        silence.test(made)(alerts.Alert("json", "f", "firing", NOW, 0, labels={"service": "x" * 5_000}))
-    except silence.Unreadable as error:
+        made = silences.matcher(_text(data))
+        silences.test(made)(alerts.Alert("json", "f", "firing", NOW, 0, labels={"service": "x" * 5_000}))
+    except silences.Unreadable as error:
         return "" if str(error) else "it does not say what is wrong"
     return ""
 

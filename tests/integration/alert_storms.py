@@ -1,6 +1,6 @@
 """A worker on a real server that lets only so many incidents open in a while: what alert storms are played on."""
 
-from router.domain import severity
+from router.domain import severities
 from router.store import keys, publishing_state
 from tests.integration import vendor, workers
 
@@ -16,7 +16,7 @@ class StormHarness:
         self.on = workers.WorkerHarness(connection, *self.places, most=most)
         self.connection = connection
 
-    async def fires(self, *names: str, level=severity.Severity.MAJOR, response=None, resolved: bool = False) -> None:
+    async def fires(self, *names: str, level=severities.Severity.MAJOR, response=None, resolved: bool = False) -> None:
         for name in names:
             told = workers.resolved(name) if resolved else workers.firing(name)
             await self.on.deliver(told, key=name, level=level, response=response or workers.rule())

@@ -14,11 +14,12 @@ import uvicorn
 from starlette import applications, requests, responses, routing
 
 from router.assembly import polling
-from router.domain import alert, decision, severity
+from router.domain import alerts as alert
+from router.domain import decisions, severities
 from router.sources import alertmanager, base, polled
 from router.store import keys
 from router.store import sync_state as polls_store
-from router.worker import polls
+from router.worker import alertmanager_sync
 from tests import ports
 from tests.integration import workers
 
@@ -97,13 +98,13 @@ class Alertmanager:
             await task
 
 
-def decide(one: alert.Alert, _now: int) -> decision.Decision:
+def decide(one: alert.Alert, _now: int) -> decisions.Decision:
     if one.labels.get("noise"):
-        return decision.Decision(ignored="noise")
+        return decisions.Decision(ignored="noise")
     response = workers.rule()
     if one.labels.get("beat"):
-        response = msgspec.structs.replace(response, timing=decision.Timing(heartbeat=workers.HOUR))
-    return decision.Decision(one.labels.get("key", "down"), severity.Severity.MAJOR, response)
+        response = msgspec.structs.replace(response, timing=decisions.Timing(heartbeat=workers.HOUR))
+    return decisions.Decision(one.labels.get("key", "down"), severities.Severity.MAJOR, response)
 
 
 class AlertmanagerHarness:
@@ -115,14 +116,14 @@ class AlertmanagerHarness:
         self.now = START
         self.config = polled.Config(url=url, **config)
         self.http = polling._client("am", self.config)
-        self.asked = polls.Asked("am", self.config, self.http, self.read, polled.concerns(self.config))
+        self.asked = alertmanager_sync.Asked("am", self.config, self.http, self.read, polled.concerns(self.config))
         self.polls = self.worker()
 
     def read(self, body: bytes, now: int) -> base.Parsed:
         return alertmanager.Alertmanager("am").parse(body, {}, now)
 
-    def worker(self) -> polls.Polls:
-        return polls.Polls(
+    def worker(self) -> alertmanager_sync.Polls:
+        return alertmanager_sync.Polls(
             [self.asked],
             decide,
             inbox=self.on.inbox,

@@ -13,12 +13,13 @@ import httpx
 from router import settings as configuration
 from router.assembly import pages, parts
 from router.destinations import registry as destinations
-from router.domain import access, alert, delivery, identity
+from router.domain import access, deliveries, identity
+from router.domain import alerts as alert
 from router.management import actions, app, bodies, console
 from router.store import access as access_store
 from router.store import accounts, inbox
 from router.web import serve
-from router.worker import bound, reconcile
+from router.worker import configured_destinations, reconciler
 from tests.integration import vendor, workers
 
 CONFIGURATION = """
@@ -95,7 +96,7 @@ class ManagementHarness:
         self.parts = made
         self.page, self.on_call = vendor.Vendor(), vendor.Vendor()
         places = {
-            name: bound.Bound(
+            name: configured_destinations.Bound(
                 name,
                 destinations.KINDS[settings.destinations[name].kind],
                 at,
@@ -107,7 +108,7 @@ class ManagementHarness:
         }
         self.on = workers.WorkerHarness(connection, *places.values())
         self.on.reader = self.on.triage._reader = inbox.InboxReader(connection, "w1", archives=True)
-        self.on.reconciler = reconcile.Reconciler(
+        self.on.reconciler = reconciler.Reconciler(
             self.on.publications,
             self.on.incidents,
             places,
@@ -156,7 +157,7 @@ class ManagementHarness:
         """Deliver alerts without anybody reading them yet."""
         now = parts.clock()
         self.last = identity.new_delivery_id(now, random.Random(now))
-        packed = delivery.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
+        packed = deliveries.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
         await self.on.inbox.accept(packed, b'{"title": "as it was sent"}')
 
     async def aclose(self) -> None:

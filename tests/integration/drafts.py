@@ -6,13 +6,13 @@ import dataclasses
 from router.assembly import pages as assembled
 from router.assembly import parts
 from router.destinations import registry
-from router.domain import decision
+from router.domain import decisions
 from router.simulator.devhelm import requests
 from router.store import publishing_state
-from router.worker import bound, pages, reviews
+from router.worker import configured_destinations, publishing_guard, reviews
 from tests.integration import workers
 
-LIMITS = pages.Limits(
+LIMITS = publishing_guard.Limits(
     publishing_state.Limit(100, workers.HOUR), publishing_state.Limit(100, workers.HOUR), observe_interval=300_000
 )
 
@@ -20,8 +20,8 @@ LIMITS = pages.Limits(
 def rule(publish="review", **more):
     """The rule's response; ``more`` are further fields of the page."""
     return workers.rule(
-        decision.Target("devhelm", {"title": "The shop"}),
-        decision.Target("page", {"title": "The shop is down", "message": "Sorry.", **more}, publish),
+        decisions.Target("devhelm", {"title": "The shop"}),
+        decisions.Target("page", {"title": "The shop is down", "message": "Sorry.", **more}, publish),
     )
 
 
@@ -93,7 +93,9 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
         ):
             given = {"kind": kind, "api_key": "any", "base_url": f"{simulator.url}/devhelm", **more}
             destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
-            places.append(bound.Bound(name, registry.KINDS[kind], destination, more.get("follows", "")))
+            places.append(
+                configured_destinations.Bound(name, registry.KINDS[kind], destination, more.get("follows", ""))
+            )
         on = workers.WorkerHarness(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
         on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
         try:

@@ -8,8 +8,7 @@ from typing import Any
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import alert, decision, delivery, severity, timeline
-from router.domain import publication as publications
+from router.domain import alerts, decisions, deliveries, publications, severities, timeline
 from router.store import dataset, inbox
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -17,7 +16,7 @@ from router.worker import recovery
 from tests.end_to_end import harness
 
 LIMITS = "{most: 1000, within: 1h}"
-NO_REVIEW = decision.Ending()
+NO_REVIEW = decisions.Ending()
 PLACES = ("on-call", "public-page", "devhelm", "devhelm-page")
 
 
@@ -25,19 +24,19 @@ def response(
     key: str,
     text: str = "",
     *,
-    publish: decision.Publish = "auto",
-    ending: decision.Ending = NO_REVIEW,
+    publish: decisions.Publish = "auto",
+    ending: decisions.Ending = NO_REVIEW,
     **timing: int,
-) -> decision.Response:
+) -> decisions.Response:
     """What a rule wants of an incident; customers read ``text`` of it, or something of its own."""
     public = {"title": text or f"{key} is unavailable", "message": text or f"We are looking at {key}."}
     targets = (
-        decision.Target("on-call", {"name": f"{key} is down", "summary": "5xx"}),
-        decision.Target("devhelm", {"title": f"{key} is down"}),
-        decision.Target("public-page", public, publish=publish, ending=ending),
-        decision.Target("devhelm-page", public, publish=publish, ending=ending),
+        decisions.Target("on-call", {"name": f"{key} is down", "summary": "5xx"}),
+        decisions.Target("devhelm", {"title": f"{key} is down"}),
+        decisions.Target("public-page", public, publish=publish, ending=ending),
+        decisions.Target("devhelm-page", public, publish=publish, ending=ending),
     )
-    return decision.Response("down", "rules/a.yaml:3", "v1", targets, decision.Timing(**timing))
+    return decisions.Response("down", "rules/a.yaml:3", "v1", targets, decisions.Timing(**timing))
 
 
 class LostDataHarness:
@@ -52,18 +51,18 @@ class LostDataHarness:
         self._number = 0
 
     async def say(
-        self, status: alert.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
+        self, status: alerts.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
     ) -> None:
         """Send one message of an alert of each incident; ``name`` tells alerts of one incident apart."""
         for key in keys:
             self._number += 1
             now = parts.clock()
             ends_at = now if status == "resolved" else 0
-            one = alert.Alert(
+            one = alerts.Alert(
                 "am", f"{key}{name}", status, starts_at or now - 60_000_000, ends_at, title=f"{key} is down"
             )
-            decided = decision.Decision(key, severity.Severity.MAJOR, response(key, **wanted))
-            packed = delivery.pack(f"d{self._number}", "am", now, [(one, decided)])
+            decided = decisions.Decision(key, severities.Severity.MAJOR, response(key, **wanted))
+            packed = deliveries.pack(f"d{self._number}", "am", now, [(one, decided)])
             await self.inbox.accept(packed, b"{}")
 
     async def snapshot(self) -> dict[bytes, bytes]:

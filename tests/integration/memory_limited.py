@@ -15,14 +15,14 @@ from typing import Any
 
 import uvloop
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, inbox, quarantine
 from router.web import app, bounds, serve, webhooks
 
 NOW = 1_772_450_000_000_000
 TOPIC = "arn:aws:sns:eu-north-1:111122223333:alarms"
-RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "open": ("json", {"auth": "none"}),
     "bearer": ("json", {"bearer": ["word"]}),
@@ -40,7 +40,7 @@ async def main(url: str, more_mib: int) -> None:
     connection = client.connect(url)
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
-        lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+        lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,

@@ -3,7 +3,7 @@
 import pytest
 
 from router.assembly import parts
-from router.domain import access, operation
+from router.domain import access, operations
 from router.outbound import errors, patience
 from router.store import access as access_store
 from router.store import dataset, keys, quarantine, quotas
@@ -192,7 +192,7 @@ def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
 def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
-        orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
+        orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
         await dataset.give(at.connection, orphan, "")
         (listed,) = await items(client, "/orphans")
         assert (listed["id"], listed["title"], listed["url"]) == (orphan.id, "Down", "https://v/1")

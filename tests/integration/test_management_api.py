@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from router.domain import recording
+from router.domain import recordings
 from tests.integration import consoles
 
 API = "/api/v1"
@@ -140,7 +140,7 @@ def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
         while not seen or cursor:
             query = {"limit": 2, "cursor": cursor, "since": "2020-01-01T00:00:00Z"}
             answer = (await client.get(f"{API}/recordings", params=query)).json()
-            seen += [recording.decode(json.dumps(one).encode()) for one in answer["items"]]
+            seen += [recordings.decode(json.dumps(one).encode()) for one in answer["items"]]
             cursor = answer["next"]
         assert [one.id for one in seen] == sent
         assert seen[0].alerts == [consoles.firing("a")]

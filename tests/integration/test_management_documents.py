@@ -9,7 +9,7 @@ import subprocess
 import jsonschema_rs
 import schemathesis
 
-from router.domain import operation
+from router.domain import operations as operation
 from router.management import api, openapi
 from router.store import dataset, quarantine
 from tests.integration import consoles, vendor

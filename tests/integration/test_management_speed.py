@@ -5,7 +5,7 @@ import random
 import time
 
 from router.assembly import parts
-from router.domain import delivery, identity
+from router.domain import deliveries, identity
 from router.store import codec, keys
 from tests.integration import consoles
 
@@ -23,7 +23,7 @@ async def fill(at):
     pipeline = at.connection.pipeline(transaction=False)
     for number in range(DELIVERIES):
         name = identity.new_delivery_id(now, random.Random(number))
-        one = delivery.pack(name, "json", now, [(consoles.firing(), at._decide(consoles.firing(), now))])
+        one = deliveries.pack(name, "json", now, [(consoles.firing(), at._decide(consoles.firing(), now))])
         pipeline.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(one), "b": b"{}"})
         if number % 5_000 == 4_999:
             await pipeline.execute()

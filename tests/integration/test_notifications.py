@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from router.domain import announcements, decision, events, severity
+from router.domain import announcements, decisions, events, severities
 from router.store import keys, publishing_state
 from router.telemetry import metrics
 from router.worker import circuit_breaker
@@ -29,8 +29,8 @@ def play(with_redis, body, *, topics=None, configs=None, **more) -> None:
     with_redis(main)
 
 
-def reviewed(**more) -> decision.Response:
-    return workers.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", PAGE_FIELDS, **more))
+def reviewed(**more) -> decisions.Response:
+    return workers.rule(decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", PAGE_FIELDS, **more))
 
 
 def test_life_of_an_incident_is_delivered_in_order(with_redis):
@@ -300,7 +300,12 @@ class TestCrashes:
 def test_storm_sends_three_messages_an_incident_at_most(with_redis, monkeypatch):
     """Alerts of 50 incidents, of rising severity, that never resolve; a slow machine must not end the spacing."""
     monkeypatch.setattr(announcements, "SPACING", workers.HOUR)
-    levels = [severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL]
+    levels = [
+        severities.Severity.INFO,
+        severities.Severity.MINOR,
+        severities.Severity.MAJOR,
+        severities.Severity.CRITICAL,
+    ]
 
     async def body(harness, at, _):
         response = reviewed(publish="auto")

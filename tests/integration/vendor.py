@@ -3,10 +3,10 @@
 import itertools
 
 from router.destinations import base
-from router.domain import operation
+from router.domain import operations as operation
 from router.domain.reasons import Edit
 from router.outbound import errors
-from router.worker import bound
+from router.worker import configured_destinations
 
 
 class Vendor:
@@ -138,12 +138,14 @@ class Vendor:
         return None
 
 
-def place(name: str, vendor: Vendor, *, public: bool = False, adopts: bool = False, follows: str = "") -> bound.Bound:
+def place(
+    name: str, vendor: Vendor, *, public: bool = False, adopts: bool = False, follows: str = ""
+) -> configured_destinations.Bound:
     kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
-    return bound.Bound(name, kind, vendor, follows, timeout_seconds=10.0)
+    return configured_destinations.Bound(name, kind, vendor, follows, timeout_seconds=10.0)
 
 
-def on_call(vendor: Vendor) -> bound.Bound:
+def on_call(vendor: Vendor) -> configured_destinations.Bound:
     return place("on-call", vendor)
 
 

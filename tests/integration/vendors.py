@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from router.destinations import registry
-from router.domain import decision
-from router.domain import publication as publications
+from router.domain import decisions, publications
 from router.store import keys, quotas
 from router.telemetry import metrics
-from router.worker import bound
+from router.worker import configured_destinations
 from tests.end_to_end import harness
 from tests.integration import workers
 
@@ -38,7 +37,9 @@ NAME = "there"
 class VendorHarness:
     """A stage with the destination ``there``, and its vendor."""
 
-    def __init__(self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: bound.Bound) -> None:
+    def __init__(
+        self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: configured_destinations.Bound
+    ) -> None:
         self.on = on
         self.place = place
         self.at = at
@@ -49,9 +50,9 @@ class VendorHarness:
         await self.on.deliver(workers.firing(key), key=key, response=self.response(**fields))
         await self.on.turn()
 
-    def response(self, **fields: Any) -> decision.Response:
+    def response(self, **fields: Any) -> decisions.Response:
         """What a rule wants that opens at the destination."""
-        return workers.rule(decision.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
+        return workers.rule(decisions.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
 
     async def ends(self, key: str = "down") -> None:
         """The alert of an incident ends, and everything that is due is done."""
@@ -127,7 +128,9 @@ async def running(
     client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
     client.quota = quotas.Quota(connection, "account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
-    place = bound.Bound(NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account")
+    place = configured_destinations.Bound(
+        NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account"
+    )
     try:
         on = workers.WorkerHarness(connection, place, passed=passed, render=lambda fields, _: dict(fields))
         yield VendorHarness(on, at, kind, place)

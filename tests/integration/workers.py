@@ -7,7 +7,9 @@ import random
 from collections.abc import Iterator, Sequence
 
 from router.assembly import parts
-from router.domain import alert, decision, delivery, incident, severity
+from router.domain import alerts as alert
+from router.domain import decisions, deliveries, severities
+from router.domain import incidents as incident
 from router.store import (
     accounts,
     components,
@@ -26,22 +28,22 @@ from router.store import (
 )
 from router.telemetry import tracing
 from router.worker import (
+    aggregator,
     announcer,
-    bound,
-    contradictions,
-    desire,
-    mutes,
-    pages,
-    perform,
-    reconcile,
+    configured_destinations,
+    conflicting_alerts,
+    desired_state,
+    operation_executor,
+    publishing_guard,
+    reconciler,
     reviews,
-    storm,
-    triage,
+    silencing,
+    storm_control,
 )
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
-GENEROUS = pages.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
+GENEROUS = publishing_guard.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
 
 
 @contextlib.contextmanager
@@ -85,12 +87,12 @@ async def now_of(connection) -> int:
     return seconds * 1_000_000 + micros
 
 
-def rule(*targets: decision.Target, name: str = "down") -> decision.Response:
-    return decision.Response(name, "rules/a.yaml:3", "v1", targets or (decision.Target("on-call", {"name": "Down"}),))
+def rule(*targets: decisions.Target, name: str = "down") -> decisions.Response:
+    return decisions.Response(name, "rules/a.yaml:3", "v1", targets or (decisions.Target("on-call", {"name": "Down"}),))
 
 
-def routed(one: alert.Alert) -> decision.Routed:
-    return decision.Routed(one, decision.Decision("down", severity.Severity.MAJOR, rule()))
+def routed(one: alert.Alert) -> decisions.Routed:
+    return decisions.Routed(one, decisions.Decision("down", severities.Severity.MAJOR, rule()))
 
 
 def firing(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
@@ -111,16 +113,16 @@ class WorkerHarness:
     def __init__(
         self,
         connection,
-        *places: bound.Bound,
+        *places: configured_destinations.Bound,
         consumer: str = "w1",
         passed=lambda _: None,
-        limits: pages.Limits = GENEROUS,
+        limits: publishing_guard.Limits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
         most: publishing_state.Limit | None = None,
         store: incidents.Incidents | None = None,
-        render: desire.Render = render,
+        render: desired_state.Render = render,
         ids: vendor_ids.VendorIds | None = None,
-        imports: Sequence[tuple[str, mutes.Imported]] = (),
+        imports: Sequence[tuple[str, silencing.Imported]] = (),
         announces: bool = False,
     ) -> None:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out.
@@ -132,25 +134,27 @@ class WorkerHarness:
         self.reader = inbox.InboxReader(connection, consumer)
         self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
-        self.pages = pages.Pages(
+        self.pages = publishing_guard.Pages(
             publishing_state.PublishingControls(connection),
             review_outcomes.ReviewOutcomes(connection),
             components.Components(connection),
             limits,
-            desire.Desires(render),
+            desired_state.Desires(render),
         )
         self.accounts = accounts.Accounts(connection)
-        self.mutes = mutes.Mutes(silences.Silences(connection), imports)
+        self.mutes = silencing.Mutes(silences.Silences(connection), imports)
         self.rung: set[int] = set()
         self.triage = self._triage(places, traces)
-        self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
+        self.performer = performer = operation_executor.Performer(
+            NoJitter(), most_seconds=5.0, passed=passed, traces=traces
+        )
         count = storm_queue.StormQueue(connection, most) if most is not None else None
-        self.storms = storm.Storms(count, self.incidents, self.publications)
+        self.storms = storm_control.Storms(count, self.incidents, self.publications)
         self.notifications = notifications.Notifications(connection)
         by_name = {place.name: place for place in places}
         self.wakes: list[int] = []
         told = announcer.Announcer(self.notifications, by_name, reviews.plain, lambda: self.wakes.append(1))
-        self.reconciler = reconcile.Reconciler(
+        self.reconciler = reconciler.Reconciler(
             self.publications,
             self.incidents,
             by_name,
@@ -166,15 +170,15 @@ class WorkerHarness:
             announcer=told if announces else None,
         )
 
-    def _triage(self, places: Sequence[bound.Bound], traces: tracing.Traces) -> triage.Triage:
+    def _triage(self, places: Sequence[configured_destinations.Bound], traces: tracing.Traces) -> aggregator.Triage:
         public = {place.name for place in places if place.kind.public}
         controls = publishing_state.PublishingControls(self.connection)
-        return triage.Triage(
+        return aggregator.Triage(
             self.reader,
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
-            contradicted=contradictions.Contradictions(controls, self.incidents, public),
+            contradicted=conflicting_alerts.Contradictions(controls, self.incidents, public),
             muting=self.mutes,
             traces=traces,
         )
@@ -183,16 +187,16 @@ class WorkerHarness:
         self,
         *alerts: alert.Alert,
         key: str = "down",
-        level: severity.Severity = severity.Severity.MAJOR,
-        response: decision.Response | None = None,
+        level: severities.Severity = severities.Severity.MAJOR,
+        response: decisions.Response | None = None,
         received_at: int = 0,
     ) -> None:
-        decided = decision.Decision(key, level, response or rule())
-        packed = delivery.pack("d1", "am", received_at, [(one, decided) for one in alerts])
+        decided = decisions.Decision(key, level, response or rule())
+        packed = deliveries.pack("d1", "am", received_at, [(one, decided) for one in alerts])
         await self.inbox.accept(packed, b"{}")
 
-    async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:
-        await self.inbox.accept(delivery.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
+    async def deliver_decided(self, one: alert.Alert, decided: decisions.Decision) -> None:
+        await self.inbox.accept(deliveries.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
 
     async def fold(self) -> None:
         await self.reader.prepare()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from router.domain import messages, plan, publication, reasons, severity
+from router.domain import messages, plan, publications, reasons, severities
 from tests.structure import tree
 
 PROSE = re.compile(r"[a-z]{2,}'?[a-z]* [a-z]{2,}|^= ")
@@ -100,9 +100,9 @@ def test_the_documentation_lists_each_code():
 
 
 def test_texts_that_earlier_versions_stored_stay_readable():
-    known = publication.Publication("e1", "page", state="open", taken_over="a person has moved the post")
-    desired = publication.Desired(
-        present=True, content=publication.Content(severity.Severity.MAJOR, {}), public=True, publish="auto"
+    known = publications.Publication("e1", "page", state="open", taken_over="a person has moved the post")
+    desired = publications.Desired(
+        present=True, content=publications.Content(severities.Severity.MAJOR, {}), public=True, publish="auto"
     )
     step = plan.plan(desired, known, now=1)
     assert step.cause.code is reasons.Reason.EDITED_AT_VENDOR

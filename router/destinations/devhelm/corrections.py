@@ -8,22 +8,21 @@ import msgspec
 
 from router.destinations import references
 from router.destinations.devhelm import posts, wire
-from router.domain import correction, texts
-from router.domain import operation as operations
+from router.domain import corrections, operations, texts
 from router.outbound import client, errors
 
 
 async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.Seen:
     """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
-    wanted = correction.of(operation.content)
+    wanted = corrections.of(operation.content)
     place = posts.Place.of(operation.vendor_id)
     post = await at.show(place)
     update = next((one for one in post.updates or () if one.id == wanted.update), None)
     if update is None:
         raise errors.Permanent("the update is no longer in the post's timeline")
     body = _signed(wanted.body, update.body, operation.reference)
-    if not correction.is_status_allowed(update.status, wanted.status):
-        raise errors.Permanent(correction.STATUS_REFUSED)
+    if not corrections.is_status_allowed(update.status, wanted.status):
+        raise errors.Permanent(corrections.STATUS_REFUSED)
     status = wanted.status if wanted.status != update.status else ""
     if update.body != body or status:
         # An earlier attempt may have changed the text already.

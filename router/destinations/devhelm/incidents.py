@@ -12,8 +12,7 @@ import msgspec
 from router.destinations import base, ladder, opening, reducing, references, views
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
-from router.domain import operation as operations
-from router.domain import texts
+from router.domain import operations, texts
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"

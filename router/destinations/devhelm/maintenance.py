@@ -9,7 +9,7 @@ import datetime as dt
 import msgspec
 
 from router.destinations.devhelm import account, wire
-from router.domain import silence
+from router.domain import silences as silence
 from router.outbound import client
 
 PATH = "/api/v1/maintenance-windows"

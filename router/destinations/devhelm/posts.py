@@ -8,9 +8,7 @@ import msgspec
 
 from router.destinations import references, views
 from router.destinations.devhelm import account, lately, linked, names, wire
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import texts
+from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 

@@ -13,9 +13,7 @@ import msgspec
 from router.destinations import base, components, directory, ladder, opening, reducing, references, views
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import corrections, linked, names, posts, wire
-from router.domain import operation as operations
-from router.domain import severity as severities
-from router.domain import texts
+from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 

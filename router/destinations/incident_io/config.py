@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 
 from router.destinations import base, components, ladder, opening
-from router.domain import operation as operations
+from router.domain import operations
 
 BASE_URL = "https://api.incident.io"
 

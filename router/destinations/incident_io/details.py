@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import wire
-from router.domain import operation as operations
+from router.domain import operations
 
 Shown = dict[str, list[str]]
 """The values of each custom field, or the person of each role, by the ID of the field or role."""

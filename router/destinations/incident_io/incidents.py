@@ -10,10 +10,7 @@ import msgspec
 from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
 from router.destinations.incident_io import account, checks, details, names, versions, wire
 from router.destinations.incident_io import config as configs
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import severity as severities
-from router.domain import texts
+from router.domain import operations, publications, severities, texts
 from router.outbound import client, errors
 
 # In these categories people are done with it; "learning" is what the application calls post-incident.

@@ -16,7 +16,7 @@ import msgspec
 
 from router.destinations import rows
 from router.destinations.incident_io import account, wire
-from router.domain import silence
+from router.domain import silences as silence
 from router.outbound import client
 
 PATH = "/v1/maintenance_windows"

@@ -9,9 +9,7 @@ import msgspec
 from router.destinations import base, components, directory, opening, reducing, rows, views
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import texts
+from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import pydantic
 
-from router.domain import alert as alerts
-from router.domain import patterns
+from router.domain import alerts, patterns
 from router.sources import base, forms, json, mapping, objects, paths, reading
 from router.sources.presets import tags
 from router.yaml_source import suggestions

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from router.domain import alert as alerts
+from router.domain import alerts
 
 _FOLDER = Path(__file__).parent
 _VALID = 240_000_000  # How long an alert holds unless it is repeated, for senders that say so.

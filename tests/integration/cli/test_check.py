@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from router.domain import alert, recording
+from router.domain import alerts as alert
+from router.domain import recordings as recording
 from tests import ports
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from router.domain import recording
+from router.domain import recordings
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
@@ -54,7 +54,7 @@ def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path)
         done = router.command("deliveries", "save", str(tmp_path / name), "--since", "1h")
         assert done.returncode == 0, done.stderr
         with opened(tmp_path / name, "rb") as file:
-            assert delivery in {recording.decode(line).id for line in file}
+            assert delivery in {recordings.decode(line).id for line in file}
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, "it holds alerts"
     assert router.command("deliveries", "save", str(tmp_path / "no" / "x")).returncode == 2
     full = router.command("deliveries", "save", "/dev/full")

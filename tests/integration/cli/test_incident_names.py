@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from router.domain import identity
-from router.domain import incident as incidents
+from router.domain import identity, incidents
 from router.management import naming
 from router.store import incidents as incident_store
 from router.store import keys, schema

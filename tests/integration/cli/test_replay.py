@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from router.domain import alert, recording
+from router.domain import alerts as alert
+from router.domain import recordings
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
@@ -30,7 +31,7 @@ def file(tmp_path_factory):
         labels = [{"service": "shop"}, {"service": "x"}, {"service": "shop"}]
         alerts = [alert.Alert("am", f"f{n}", "firing", 1, 0, f"t{n}", one) for n, one in enumerate(labels)]
         lines = [
-            recording.encode(recording.Recording(f"d{n}", "am", 10**15 + n * 10**6, [one]))
+            recordings.encode(recordings.Recording(f"d{n}", "am", 10**15 + n * 10**6, [one]))
             for n, one in enumerate(alerts)
         ]
         (made.parent / "all.jsonl").write_bytes(b"\n".join(lines) + b"\n")

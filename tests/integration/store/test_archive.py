@@ -3,7 +3,7 @@
 import random
 
 from router.assembly import parts
-from router.domain import delivery, identity
+from router.domain import deliveries, identity
 from router.store import archive, keys
 from router.store import inbox as stream
 from tests.integration import workers
@@ -11,13 +11,13 @@ from tests.integration import workers
 HOUR = 3_600_000_000
 
 
-def packed(name: str, now: int | None = None) -> delivery.Delivery:
+def packed(name: str, now: int | None = None) -> deliveries.Delivery:
     moment = parts.clock() if now is None else now
     made = identity.new_delivery_id(moment, random.Random(name))
-    return delivery.pack(made, name, moment, [(workers.firing(name), workers.decision.Decision(ignored="no rule"))])
+    return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decision.Decision(ignored="no rule"))])
 
 
-async def processed(connection, *wanted: delivery.Delivery, body: bytes = b"{}") -> stream.InboxReader:
+async def processed(connection, *wanted: deliveries.Delivery, body: bytes = b"{}") -> stream.InboxReader:
     inbox, reader = stream.Inbox(connection), stream.InboxReader(connection, "w1", archives=True)
     await reader.prepare()
     for one in wanted:

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.store import damage, dead_deliveries, errors, keys, publishing_state, quarantine, storm_queue
 from router.telemetry import metrics
-from router.worker import placements, storm
+from router.worker import placements, storm_control
 from tests.integration import consoles, vendor, workers
 
 HURT = "hurt"
@@ -117,7 +117,7 @@ async def opened(on, *names: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, harm):
     async def play(on, at):
-        public = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
+        public = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
         await on.deliver(workers.firing("shown"), key="shown", response=public)
         await opened(on, HURT)
         await DAMAGES[harm](on.connection, await found(on.connection, kind))
@@ -178,15 +178,15 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
         assert (await on.incident(BESIDE)).status == "open"
         assert await on.connection.xlen(keys.DEAD) == 1
         await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
-        counted = storm.Storms(
+        counted = storm_control.Storms(
             storm_queue.StormQueue(on.connection, publishing_state.Limit(9, workers.HOUR)),
             on.incidents,
             on.publications,
         )
         assert (await counted.turn()).waiting == 1
         assert await on.connection.zcard(keys.WAITING) == 0
-        routed = decision.Routed(
-            workers.firing(HURT), decision.Decision("other", severity.Severity.MAJOR, workers.rule())
+        routed = decisions.Routed(
+            workers.firing(HURT), decisions.Decision("other", severities.Severity.MAJOR, workers.rule())
         )
         (placement,) = await placements.Placements(on.incidents, on.mutes).find([routed], on.redis_time())
         assert placement.incident_key == "other"
@@ -221,7 +221,7 @@ def test_sweep_sets_no_timer_for_resting_incidents(with_redis):
     async def play(on, _at):
         await opened(on, HURT)
         await on.deliver(
-            workers.firing("quiet"), key="quiet", response=decision.Response("down", "rules/a.yaml:3", "v1")
+            workers.firing("quiet"), key="quiet", response=decisions.Response("down", "rules/a.yaml:3", "v1")
         )
         await on.turn()
         await on.deliver(workers.resolved(HURT), key=HURT)

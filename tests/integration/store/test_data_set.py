@@ -6,12 +6,12 @@ import random
 import pytest
 
 from router.destinations import registry as destinations
-from router.domain import decision, operation
+from router.domain import decisions, operations
 from router.store import dataset, keys
-from router.worker import bound, reclaim, reconcile
+from router.worker import configured_destinations, reclaim, reconciler
 from tests.integration import vendor, workers
 
-ITEM = operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
+ITEM = operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
 
 
 def known(connection, process, seed=0, **more):
@@ -174,7 +174,7 @@ def test_one_incident_claims_an_orphan(with_redis):
 def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
     async def body(connection):
         data = known(connection, "a")
-        orphans = [dataset.Orphan("page", operation.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
+        orphans = [dataset.Orphan("page", operations.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
         other = dataset.Orphan("other", ITEM, "OWNER")
         await data.end_reading("other", 1, [other], ["v1"])
         await data.end_reading("page", 1, orphans[:2], ["v0", "v1"])
@@ -251,13 +251,13 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
 
     async def body(connection):
         places = {
-            name: bound.Bound(name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0)
+            name: configured_destinations.Bound(name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0)
             for name in ("on-call", "second")
         }
         on = workers.WorkerHarness(connection, *places.values())
         data = Counted(connection, "a", random.Random(1))
         reclaimer = reclaim.Reclaimer(data, on.performer, on.accounts, places, installation="")
-        on.reconciler = reconcile.Reconciler(
+        on.reconciler = reconciler.Reconciler(
             on.publications,
             on.incidents,
             places,
@@ -268,7 +268,7 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
             accounts=on.accounts,
             reclaimer=reclaimer,
         )
-        targets = (decision.Target("on-call", {"name": "Down"}), decision.Target("second", {"name": "Down"}))
+        targets = (decisions.Target("on-call", {"name": "Down"}), decisions.Target("second", {"name": "Down"}))
         for one in [workers.firing()] if event == "open" else [workers.firing(), workers.resolved()]:
             data.calls = 0
             await on.deliver(one, response=workers.rule(*targets))

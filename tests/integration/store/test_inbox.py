@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from router.domain import alert, decision, delivery, severity
+from router.domain import alerts, decisions, deliveries, severities
 from router.store import client, codec, errors, keys
 from router.store import inbox as stream
 from tests.integration import workers
 
-RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
-ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
+RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
+ROUTED = decisions.Decision("key", severities.Severity.MAJOR, RESPONSE)
 
 
-def packed(name: str) -> delivery.Delivery:
-    return delivery.pack(name, "am", 5, [(alert.Alert("am", name, "firing", 1, 0), ROUTED)])
+def packed(name: str) -> deliveries.Delivery:
+    return deliveries.pack(name, "am", 5, [(alerts.Alert("am", name, "firing", 1, 0), ROUTED)])
 
 
 def names(entries: list[stream.InboxEntry]) -> list[str]:
@@ -242,7 +242,7 @@ def test_lost_consumer_group_is_recreated_without_gaps(with_redis):
 
 def test_entry_of_other_schema_is_unreadable():
     with pytest.raises(errors.UnreadableDocument, match="schema 2"):
-        codec.unpack_delivery(codec.pack_delivery(delivery.Delivery(2, "d", "am", 5, [], [])))
+        codec.unpack_delivery(codec.pack_delivery(deliveries.Delivery(2, "d", "am", 5, [], [])))
     with pytest.raises(errors.UnreadableDocument, match="not a delivery"):
         codec.unpack_delivery(b"\xc1")
 
@@ -251,7 +251,7 @@ def test_refusal_does_not_reveal_the_body(with_redis):
     async def body(connection):
         await connection.set(keys.INBOX, "no stream")
         with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
-            await stream.Inbox(connection).accept(delivery.pack("d1", "am", 1, []), b"secret " * stream.LARGE_BYTES)
+            await stream.Inbox(connection).accept(deliveries.pack("d1", "am", 1, []), b"secret " * stream.LARGE_BYTES)
         assert "secret" not in refused.value.reason
 
     with_redis(body)
@@ -286,7 +286,7 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         await on.reader.prepare()
         for number in range(40):
             size = stream.MARKED_BYTES if number == 30 else 10
-            await on.inbox.accept(delivery.pack(f"d{number}", "am", 1, []), b"x" * size)
+            await on.inbox.accept(deliveries.pack(f"d{number}", "am", 1, []), b"x" * size)
         sizes = []
         while sum(sizes) <= 30:
             sizes.append(len(await on.reader.read(512, None)))
@@ -295,7 +295,7 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         while (await connection.time())[1] // 1000 == micros // 1000:
             await asyncio.sleep(0)
         for number in range(40):
-            await on.inbox.accept(delivery.pack(f"e{number}", "am", 1, []), b"{}")
+            await on.inbox.accept(deliveries.pack(f"e{number}", "am", 1, []), b"{}")
         while sum(sizes) < 41:
             sizes.append(len(await on.reader.read(512, None)))
         assert len(await on.reader.read(512, None)) >= 80 - sum(sizes)

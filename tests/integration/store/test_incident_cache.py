@@ -4,14 +4,15 @@ import asyncio
 
 import msgspec
 
-from router.domain import alert_states, incident, severity
+from router.domain import alert_states, severities
+from router.domain import incidents as incident
 from router.store import alert_owners, incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
 
 def opened(key: str = KEY, **more) -> incident.Incident:
-    return incident.Incident(key=key, status="open", episode="e1", severity=severity.Severity.MAJOR, **more)
+    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
 async def write(store: incidents.Incidents, *held: incident.Incident) -> None:
@@ -119,7 +120,7 @@ def test_no_more_is_remembered_than_was_asked_for(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=24)
         await write(store, *(opened(str(number)) for number in range(9)))
-        alerts = {str(number): alert_states.AlertState(1, False, 0, severity.Severity.MAJOR) for number in range(50)}
+        alerts = {str(number): alert_states.AlertState(1, False, 0, severities.Severity.MAJOR) for number in range(50)}
         await write(store, opened("large", alerts=alerts))
         kept = [name for name in [*map(str, range(9)), "large"] if store._known.get(name)]
         assert kept == [], "the large one alone is more than fits"

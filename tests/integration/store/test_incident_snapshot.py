@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.domain import incident
+from router.domain import incidents as incident
 from router.store import codec, damage, incident_snapshot, incidents, keys
 from tests.integration import vendor, workers
 

@@ -5,14 +5,16 @@ import asyncio
 import msgspec
 import pytest
 
-from router.domain import alert_states, incident, publication, severity
+from router.domain import alert_states, severities
+from router.domain import incidents as incident
+from router.domain import publications as publication
 from router.store import alert_owners, errors, incidents, keys, publications, scripts
 
 KEY = 'checkout-down{labels.region="eu"}'
 
 
 def opened(key: str = KEY, **more) -> incident.Incident:
-    return incident.Incident(key=key, status="open", episode="e1", severity=severity.Severity.MAJOR, **more)
+    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
 async def write(connection, *held: incident.Incident, wake: bool = True) -> None:
@@ -33,7 +35,9 @@ def test_unwritten_incident_is_closed_with_version_zero(with_redis):
 def test_committed_incident_is_read_with_its_version(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        await write(connection, opened(alerts={"am/f": alert_states.AlertState(1, False, 0, severity.Severity.MAJOR)}))
+        await write(
+            connection, opened(alerts={"am/f": alert_states.AlertState(1, False, 0, severities.Severity.MAJOR)})
+        )
         (held,) = (await store.read([KEY])).values()
         assert str(held.version).encode() == await connection.hget(keys.incident(KEY), "v")
         assert held.incident.alerts["am/f"].starts_at == 1

@@ -2,23 +2,24 @@
 
 import asyncio
 
-from router.domain import alert, decision, severity, silence
+from router.domain import alerts, decisions, severities
+from router.domain import silences as silence
 from router.store import silences
 from router.worker import placements
 from tests.integration import workers
 
-MAJOR = severity.Severity.MAJOR
+MAJOR = severities.Severity.MAJOR
 
 
-def of(name: str, status: alert.Status = "firing", starts_at: int = 100) -> alert.Alert:
-    return alert.Alert("am", name, status, starts_at, starts_at + 50 if status == "resolved" else 0, title=name)
+def of(name: str, status: alerts.Status = "firing", starts_at: int = 100) -> alerts.Alert:
+    return alerts.Alert("am", name, status, starts_at, starts_at + 50 if status == "resolved" else 0, title=name)
 
 
-def decided(one: alert.Alert, key: str, **more) -> decision.Routed:
-    return decision.Routed(one, decision.Decision(key, MAJOR, workers.rule(), **more))
+def decided(one: alerts.Alert, key: str, **more) -> decisions.Routed:
+    return decisions.Routed(one, decisions.Decision(key, MAJOR, workers.rule(), **more))
 
 
-async def find(on: workers.WorkerHarness, *asked: decision.Routed) -> list[placements.Placement]:
+async def find(on: workers.WorkerHarness, *asked: decisions.Routed) -> list[placements.Placement]:
     return await placements.Placements(on.incidents, on.mutes).find(asked, await on.redis_now())
 
 

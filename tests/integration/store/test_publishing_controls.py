@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from router.domain import alert, decision, plan, severity
+from router.domain import alerts, decisions, plan, severities
 from router.store import keys, publishing_state, review_outcomes
-from router.worker import desire, missing, pages, session
+from router.worker import desired_state, lease_session, missing, publishing_guard
 from tests.integration import public_pages, vendor, workers
 
-CRITICAL = severity.Severity.CRITICAL
-FEW = pages.Limits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
+CRITICAL = severities.Severity.CRITICAL
+FEW = publishing_guard.Limits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
 
 
-def automatic(*, components=(), **more) -> decision.Response:
+def automatic(*, components=(), **more) -> decisions.Response:
     fields = {"title": "Down", "message": "Sorry.", "components": list(components)}
-    return workers.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
+    return workers.rule(decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", fields, "auto", **more))
 
 
 def test_frozen_posts_are_published_after_unfreezing(with_redis):
@@ -74,7 +74,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
             return found
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
-        monkeypatch.setattr(session, "FRESH", 0)  # As if the other operation had taken longer.
+        monkeypatch.setattr(lease_session, "FRESH", 0)  # As if the other operation had taken longer.
         await on.deliver(workers.resolved() if after == "resolve" else workers.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
@@ -98,7 +98,7 @@ def test_incident_resolved_during_slow_operation_is_not_published(with_redis, mo
             return found
 
         monkeypatch.setattr(on.pages, "desires", over_meanwhile)
-        monkeypatch.setattr(session, "FRESH", 0)
+        monkeypatch.setattr(lease_session, "FRESH", 0)
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open", "resolve"])
@@ -109,7 +109,7 @@ def test_incident_resolved_during_slow_operation_is_not_published(with_redis, mo
 def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
     async def play(on, page, _pager):
         await publishing_state.PublishingControls(on.connection).freeze("ann", 1, "")
-        shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
+        shown = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
         await on.deliver(workers.firing(), response=workers.rule(shown))
         await on.turn()
         due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
@@ -197,7 +197,7 @@ def test_guard_never_holds_back_a_resolution(with_redis):
 
 
 def test_test_alert_is_never_published_automatically(with_redis):
-    tried = alert.Alert("am", "t", "firing", 1, 0, title="try", labels={"test": "true"})
+    tried = alerts.Alert("am", "t", "firing", 1, 0, title="try", labels={"test": "true"})
 
     async def play(on, page, pager):
         await on.deliver(tried, response=automatic())
@@ -211,10 +211,10 @@ def test_leaking_text_uses_the_fallback(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
-    leaky = decision.Target("page", {"title": "10.0.0.1", "message": "x"}, "auto", fallback={"title": "An outage"})
+    leaky = decisions.Target("page", {"title": "10.0.0.1", "message": "x"}, "auto", fallback={"title": "An outage"})
 
     async def play(on, page, _):
-        on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
+        on.pages._desires = desired_state.Desires(lambda fields, _: dict(fields), render)
         await on.deliver(workers.firing(), response=workers.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"
@@ -225,14 +225,14 @@ def test_leaking_text_uses_the_fallback(with_redis):
 
 
 def test_frequent_updates_are_combined(with_redis):
-    apart = pages.Limits(
+    apart = publishing_guard.Limits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), min_update_interval=2_000_000
     )
 
     async def play(on, page, pager):
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
-        for number, level in enumerate((severity.Severity.CRITICAL, severity.Severity.CRITICAL)):
+        for number, level in enumerate((severities.Severity.CRITICAL, severities.Severity.CRITICAL)):
             await on.deliver(workers.firing(f"g{number}"), level=level, response=automatic())
             await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
@@ -244,7 +244,7 @@ def test_frequent_updates_are_combined(with_redis):
 def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
-    looking = pages.Limits(
+    looking = publishing_guard.Limits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000
     )
 

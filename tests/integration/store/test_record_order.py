@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from router.domain import decision
+from router.domain import decisions
 from router.store import publications
 from tests.integration import vendor, workers
 
@@ -36,7 +36,7 @@ def test_older_write_does_not_undo_another_destination(with_redis):
     async def body(on):
         slow = Overtaking(on.connection, lease_seconds=30.0)
         on.publications = on.reconciler._store = slow
-        targets = (decision.Target("a", {"name": "Down"}), decision.Target("b", {"name": "Down"}))
+        targets = (decisions.Target("a", {"name": "Down"}), decisions.Target("b", {"name": "Down"}))
         await on.deliver(workers.firing(), response=workers.rule(*targets))
         await on.turn()
         assert {one.destination: one.state for one in await slow.look("down")} == {"a": "open", "b": "open"}

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from router.domain import delivery
+from router.domain import deliveries
 from router.store import client, connection_settings, errors, health, keys, publications
 from router.store import inbox as stream
 from tests.faults import topologies
@@ -188,7 +188,7 @@ def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
         with workers.demanding(connection, 2):
             inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-            await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+            await inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
     with_cluster(play)
 
@@ -242,11 +242,11 @@ def test_moved_slot_is_found_on_new_server(with_cluster, cluster):
     async def play(connection):
         with workers.demanding(connection, 1, 5.0):
             inbox = stream.Inbox(connection)
-        await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+        await inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
         before = cluster.holder(keys.INBOX)
         await asyncio.to_thread(cluster.move, keys.INBOX)
         assert cluster.holder(keys.INBOX) is not before
-        await inbox.accept(delivery.pack("d2", "am", 1, []), b"{}")
+        await inbox.accept(deliveries.pack("d2", "am", 1, []), b"{}")
         assert await connection.xlen(keys.INBOX) == 2
 
     with_cluster(play)

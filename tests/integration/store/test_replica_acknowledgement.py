@@ -2,7 +2,9 @@
 
 import pytest
 
-from router.domain import access, incident, silence
+from router.domain import access
+from router.domain import incidents as incident
+from router.domain import silences as silence
 from router.store import access as access_store
 from router.store import (
     dead_deliveries,

@@ -8,11 +8,11 @@ import structlog
 import uvicorn
 from starlette import applications, responses, routing
 
-from router.domain import silence
+from router.domain import silences as silence
 from router.outbound import alertmanager, client, errors
 from router.store import silences
 from router.telemetry import metrics
-from router.worker import mutes
+from router.worker import silencing
 from tests import ports
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
@@ -131,7 +131,7 @@ def test_last_import_holds_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
     async def importing(http, connection):
-        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
@@ -157,7 +157,7 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
     serving.answer = (200, [odd, LISTED[0]])
 
     async def importing(http, connection):
-        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
@@ -183,7 +183,7 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
         assert [one.id for one in imported.silences] == ["u1"]
         assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
         assert "length >= 1" in imported.skipped["all"]
-        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         with structlog.testing.capture_logs() as logs:
             await at.ask()
             await at.ask()

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from router.domain import severity
+from router.domain import severities
 from router.store import keys, publishing_state, storm_queue
 from tests.integration import workers
 
 HOUR = 3_600_000_000
-MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 
 
 def episode(number: int | str) -> storm_queue.Episode:

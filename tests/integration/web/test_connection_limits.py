@@ -16,13 +16,13 @@ import pagerduty
 import pytest
 import uvloop
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, delivery_dedup, inbox, keys, quarantine
 from router.web import app, bounds, connections, serve, webhooks
 
 NOW = 1_772_450_000_000_000
-RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 SECRET = base64.b64encode(b"a key of the standard's").decode()
 BODY = b'{"status":"firing","title":"t","dedup_key":"a"}'
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,7 +39,7 @@ async def served(url: str, limits: bounds.Bounds, patience: connections.Limits) 
     connection = client.connect(url)
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
-        lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+        lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,

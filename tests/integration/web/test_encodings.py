@@ -12,14 +12,13 @@ from cloudevents.core.bindings import http
 from cloudevents.core.formats import json as event_format
 from cloudevents.core.v1 import event as v1
 
-from router.domain import alert as alerts
-from router.domain import decision, severity
+from router.domain import alerts, decisions, severities
 from router.sources import json, registry
 from router.store import client, codec, inbox, keys, quarantine
 from router.web import app, serve, webhooks
 
 NOW = 1_772_450_000_000_000
-RESPONSE = decision.Response("down", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("down", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 SOURCES = {
     "events": json.Config(bearer=["token"]),
     "asked": json.Config(encoding="query", token={"query": "key", "values": ["secret"]}),
@@ -42,7 +41,7 @@ async def served(url: str) -> AsyncIterator[Service]:
     connection = client.connect(url)
     door = webhooks.Door(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
-        lambda _alert, _now: decision.Decision("k", severity.Severity.MAJOR, RESPONSE),
+        lambda _alert, _now: decisions.Decision("k", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,

@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry
 from router.store import inbox, quarantine
 from router.web import app, bounds, serve, webhooks
@@ -35,7 +35,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
 
     def decide(one, _now):
         key = "all" if one_incident else one.fingerprint
-        return decision.Decision(key, severity.Severity.MAJOR, workers.rule())
+        return decisions.Decision(key, severities.Severity.MAJOR, workers.rule())
 
     async def main(connection) -> None:
         door = webhooks.Door(

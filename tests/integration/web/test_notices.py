@@ -6,7 +6,7 @@ import random
 import pytest
 
 from router.assembly import parts
-from router.domain import delivery, identity, notices
+from router.domain import deliveries, identity, notices
 from router.management import api
 from tests.end_to_end import commands
 from tests.integration import consoles
@@ -64,7 +64,7 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
         now = parts.clock()
         name = identity.new_delivery_id(now, random.Random(1))
         routed = [(consoles.firing(), at._decide(consoles.firing(), now))]
-        await at.on.inbox.accept(delivery.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
+        await at.on.inbox.accept(deliveries.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
         client = await at.as_("viewer")
         again = await (await at.as_("responder")).post(f"{api.PREFIX}/deliveries/{name}/run")

@@ -6,9 +6,9 @@ import pytest
 
 from router import settings
 from router.assembly import reporting
-from router.domain import severity
+from router.domain import severities
 from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
-from router.worker import own, reports
+from router.worker import self_alerts, self_monitor
 from tests.integration import workers
 from tests.integration.worker.test_self_report import MINUTE, NOW, PLACES
 
@@ -22,8 +22,8 @@ class Scene:
         self.stage = workers.WorkerHarness(connection)
         self.store = incidents.Incidents(connection)
         self.quarantine = quarantine.Quarantine(connection)
-        self.own = own.Own(
-            own.Wanted(of_unreadable=destinations, unreadable=reports.Unreadable(**wanted)),
+        self.own = self_monitor.Own(
+            self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.Unreadable(**wanted)),
             PLACES,
             self.stage.performer.breakers,
             store=self.store,
@@ -52,11 +52,11 @@ def test_unreadable_deliveries_open_one_incident(with_redis):
     """The incident names the source, the number of deliveries, and the first problem."""
 
     async def play(connection):
-        scene = Scene(connection, "on-call", severity=severity.Severity.CRITICAL)
+        scene = Scene(connection, "on-call", severity=severities.Severity.CRITICAL)
         await scene.keep(NOW)
         await scene.keep(NOW + 1, "another problem")
         opened = await scene.turn(NOW + 2)
-        assert (opened.status, opened.severity) == ("open", severity.Severity.CRITICAL)
+        assert (opened.status, opened.severity) == ("open", severities.Severity.CRITICAL)
         assert "incident-router: deliveries from prod can't be read" in opened.opening_alert.title
         for part in ('At least 2 deliveries from source "prod"', "First problem: version: missing", "quarantine list"):
             assert part in await scene.text()

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry, signatures
 from router.store import client, delivery_dedup, inbox, quarantine, vendor_ids
 from router.web import app, health, openapi, serve, vendor_webhooks, webhooks
 
 NOW = 1_772_450_000_000_000
 SIGNED = {"scheme": "devhelm", "secrets": ["shared-secret"]}
-RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def served(url: str) -> Iterator[str]:
         connection = client.connect(url)
         door = webhooks.Door(
             endpoints,
-            lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+            lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
@@ -155,7 +155,7 @@ def test_every_other_path_answers_as_documented(redis_url):
 
 
 def test_openapi_document_lists_every_path():
-    door = webhooks.Door({}, lambda *_: decision.Decision(), inbox=None, quarantine=None, clock=int, randomness=None)
+    door = webhooks.Door({}, lambda *_: decisions.Decision(), inbox=None, quarantine=None, clock=int, randomness=None)
     there = {route.path for route in app.create(door, checks={}).routes}
     described = set(openapi.document()["paths"])
     assert there <= described

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvloop
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, codec, embedded, health, inbox, keys, quarantine
 from router.telemetry import registries
@@ -23,7 +23,7 @@ from router.web import health as web_health
 
 NOW = 1_772_450_000_000_000
 LIMIT = 200_000
-RESPONSE = decision.Response("checkout-down", "a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("checkout-down", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 TOKEN = {"authorization": "Bearer token"}
 
 
@@ -42,7 +42,7 @@ def application(connection: Any) -> app.App:
     settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
-        lambda alert, _: decision.Decision(f"k/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE),
+        lambda alert, _: decisions.Decision(f"k/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,

@@ -3,7 +3,7 @@
 import pytest
 
 from router.destinations import registry
-from router.domain import publication
+from router.domain import publications
 from router.outbound import errors
 from router.worker import circuit_breaker
 from tests.end_to_end import harness
@@ -124,7 +124,7 @@ def test_open_with_expired_key_is_searched_first(play, kind):
         known = await scene.known()
         # As it stands an hour after the answer was lost.
         old = await scene.on.redis_now() - 3600 * MICROS
-        intent = publication.Intent("open", known.number, old, known.content)
+        intent = publications.Intent("open", known.number, old, known.content)
         await scene.changed(state="absent", vendor_id="", digest="", content=None, intent=intent)
         await scene.on.turn()
         assert (await scene.known()).vendor_id == known.vendor_id

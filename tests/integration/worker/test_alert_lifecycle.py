@@ -2,12 +2,12 @@
 
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.store import inbox
 from router.telemetry import metrics
 from tests.integration import vendor, workers
 
-MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 
 
 def test_alert_opens_and_resolves_one_incident(with_redis):
@@ -140,7 +140,7 @@ def test_text_comes_from_the_opening_alert(with_redis):
 def test_changed_rules_do_not_move_open_incidents(with_redis):
     """They don't open a second incident either."""
     at = vendor.Vendor()
-    renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
+    renamed = workers.rule(decisions.Target("elsewhere"), name="renamed")
 
     async def play(on):
         await on.deliver(workers.firing())
@@ -158,7 +158,7 @@ def test_changed_rules_do_not_move_open_incidents(with_redis):
 
 def test_incident_resolves_after_its_rule_is_gone(with_redis):
     at = vendor.Vendor()
-    unwanted = decision.Decision(ignored="no rule matched")
+    unwanted = decisions.Decision(ignored="no rule matched")
 
     async def play(on):
         await on.deliver(workers.firing())
@@ -175,7 +175,7 @@ def test_incident_resolves_after_its_rule_is_gone(with_redis):
 
 def test_new_rules_apply_after_the_incident_ends(with_redis):
     at, elsewhere = vendor.Vendor(), vendor.Vendor()
-    renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
+    renamed = workers.rule(decisions.Target("elsewhere"), name="renamed")
 
     async def play(on):
         await on.deliver(workers.firing())
@@ -205,7 +205,7 @@ def test_late_message_goes_to_the_old_incident(with_redis):
 def test_failing_target_does_not_delay_other_targets(with_redis):
     good, bad = vendor.Vendor(), vendor.Vendor()
     bad.before = [vendor.permanent()]
-    both = workers.rule(decision.Target("good"), decision.Target("bad"))
+    both = workers.rule(decisions.Target("good"), decisions.Target("bad"))
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)
@@ -217,7 +217,7 @@ def test_failing_target_does_not_delay_other_targets(with_redis):
 
 def test_removed_destination_does_not_delay_other_targets(with_redis):
     at = vendor.Vendor()
-    both = workers.rule(decision.Target("gone"), decision.Target("on-call"))
+    both = workers.rule(decisions.Target("gone"), decisions.Target("on-call"))
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)

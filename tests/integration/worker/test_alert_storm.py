@@ -2,14 +2,14 @@
 
 import msgspec
 
-from router.domain import decision, review, severity
+from router.domain import decisions, reviews, severities
 from router.store import incidents, keys, publishing_state, storm_queue
-from router.worker import reports
+from router.worker import self_alerts
 from tests.integration import alert_storms, vendor, workers
 
-MAJOR, CRITICAL, MINOR = severity.Severity.MAJOR, severity.Severity.CRITICAL, severity.Severity.MINOR
+MAJOR, CRITICAL, MINOR = severities.Severity.MAJOR, severities.Severity.CRITICAL, severities.Severity.MINOR
 WITH_PAGE = workers.rule(
-    decision.Target("on-call", {"name": "Down"}), decision.Target("page", {"title": "Down", "message": "Sorry."})
+    decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", {"title": "Down", "message": "Sorry."})
 )
 
 
@@ -87,9 +87,9 @@ def test_refiring_incident_is_counted_again(with_redis):
 
 
 def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
-    patient = decision.Response(
-        "down", "rules/a.yaml:3", "v1", (decision.Target("on-call", {"name": "x"}),),
-        timing=decision.Timing(resolve_after=workers.HOUR),
+    patient = decisions.Response(
+        "down", "rules/a.yaml:3", "v1", (decisions.Target("on-call", {"name": "x"}),),
+        timing=decisions.Timing(resolve_after=workers.HOUR),
     )  # fmt: skip
 
     async def play(scene):
@@ -118,7 +118,7 @@ def test_queued_incident_asks_for_no_review(with_redis):
 
 def test_incident_in_review_uses_no_room(with_redis):
     """It opens once it is approved."""
-    reviewed = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}))
+    reviewed = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=reviewed)
@@ -136,7 +136,7 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
     """Let a person say that it may be shown."""
 
     def make(held):
-        verdicts = {"page": review.Verdict("approved", "ann", 1, "")}
+        verdicts = {"page": reviews.Verdict("approved", "ann", 1, "")}
         return incidents.Change(msgspec.structs.replace(held.incident, verdicts=verdicts), held.version, wake=True)
 
     await scene.on.incidents.update(name, make)
@@ -146,8 +146,8 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
 def test_self_reports_are_never_queued(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
-        told = reports.GUARD.alert("firing", 1, 2, "too many")
-        await scene.on.deliver(told, key=reports.GUARD.key)
+        told = self_alerts.GUARD.alert("firing", 1, 2, "too many")
+        await scene.on.deliver(told, key=self_alerts.GUARD.key)
         await scene.on.turn()
         assert len(scene.opened()) == 3
 
@@ -215,7 +215,7 @@ def test_queued_incidents_open_without_a_limit(with_redis):
 
 
 def test_incident_that_needs_review_leaves_queue(with_redis):
-    automatic = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
+    automatic = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=automatic)

@@ -6,7 +6,7 @@ from router.cli import incidents as shown
 from router.management import models
 from router.store import publishing_state
 from router.store import storm_queue as storm_store
-from router.worker import storm
+from router.worker import storm_control
 from tests.integration import consoles
 
 WAITS = "storm_queued"
@@ -19,7 +19,7 @@ def play(play):
     def run(body):
         async def limited(at):
             limit = storm_store.StormQueue(at.connection, publishing_state.Limit(1, 3_600_000_000))
-            at.on.reconciler._storms = storm.Storms(limit, at.on.incidents, at.on.publications)
+            at.on.reconciler._storms = storm_control.Storms(limit, at.on.incidents, at.on.publications)
             await at.deliver(consoles.firing("a"), consoles.firing("b"))
             await body(at)
 

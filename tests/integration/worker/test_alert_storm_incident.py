@@ -4,7 +4,7 @@ import pytest
 
 from router import settings
 from router.store import keys, publishing_state
-from router.worker import own, reports, storm
+from router.worker import self_alerts, self_monitor, storm_control
 from tests.integration import alert_storms, workers
 
 
@@ -15,8 +15,8 @@ class Parent:
         self.scene = scene
         self.on = scene.on
         self.at = {place.name: place for place in scene.places}
-        self.own = own.Own(
-            own.Wanted((), destinations), self.at, scene.on.performer.breakers,
+        self.own = self_monitor.Own(
+            self_monitor.Wanted((), destinations), self.at, scene.on.performer.breakers,
             store=scene.on.incidents, inbox=scene.on.inbox,
             publishing=publishing_state.PublishingControls(scene.connection),
             storms=scene.on.storms, randomness=workers.NoJitter(),
@@ -86,8 +86,8 @@ def test_unchanged_storm_report_is_not_rewritten(with_redis):
         versions = []
         for _ in range(3):
             await parent.turn()
-            held = await scene.on.incidents.read([reports.STORM.key])
-            versions.append(held[reports.STORM.key].version)
+            held = await scene.on.incidents.read([self_alerts.STORM.key])
+            versions.append(held[self_alerts.STORM.key].version)
         assert len(set(versions)) == 1
 
     alert_storms.run(with_redis, play)
@@ -110,7 +110,7 @@ def test_storm_incident_ends_when_disabled(with_redis):
         parent = Parent(scene, "on-call")
         await scene.fires("a", "b", "c")
         await parent.turn()
-        scene.on.storms = storm.Storms(None, scene.on.incidents, scene.on.publications)
+        scene.on.storms = storm_control.Storms(None, scene.on.incidents, scene.on.publications)
         await Parent(scene).turn()
         assert parent.texts()[0].startswith("resolved")
 

@@ -6,11 +6,12 @@ import functools
 import msgspec
 import pytest
 
-from router.domain import fold, silence
+from router.domain import fold
+from router.domain import silences as silence
 from router.sources import alertmanager, base, polled
 from router.store import archive, inbox, keys, silences
 from router.telemetry import metrics
-from router.worker import polls
+from router.worker import alertmanager_sync
 from tests.end_to_end import harness
 from tests.integration import alertmanagers, vendor, workers
 
@@ -87,7 +88,7 @@ def test_poll_keeps_active_alert_from_expiring(playing):
             (one,) = parse(body, now).alerts
             return base.Parsed([msgspec.structs.replace(one, ends_at=soon + workers.HOUR)])
 
-        scene.asked = polls.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
+        scene.asked = alertmanager_sync.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
         await scene.poll(4)
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR
         assert (counted("found"), counted("repeated")) == (found, repeated + 1)

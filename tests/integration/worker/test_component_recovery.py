@@ -1,14 +1,14 @@
 """Components of a page return to operational one by one as their alerts resolve, while the incident stays open."""
 
-from router.domain import decision
+from router.domain import decisions
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
 PARTS = {"title": {"a is down": "Checkout", "b is down": "Search"}}
 
 
-def on_page(publish: str = "auto") -> decision.Response:
-    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
+def on_page(publish: str = "auto") -> decisions.Response:
+    return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
 
 
 def test_each_alert_sets_and_restores_its_component(with_redis):

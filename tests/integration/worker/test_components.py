@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from router.destinations import components as statuses
-from router.domain import decision
+from router.domain import decisions
 from router.store import components
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
 
-def on_page(**said: str) -> decision.Response:
-    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
+def on_page(**said: str) -> decisions.Response:
+    return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
 
 
 def test_component_status_is_shared_until_withdrawn(with_redis):

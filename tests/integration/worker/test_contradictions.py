@@ -1,13 +1,13 @@
 """A source that contradicts itself, on a real server: what would be posted by itself is a review instead."""
 
-from router.domain import decision
+from router.domain import decisions
 from router.store import publishing_state, review_outcomes
 from router.telemetry import metrics
 from tests.integration import public_pages, vendor, workers
 
 AUTOMATIC = workers.rule(
-    decision.Target("on-call", {"name": "Down"}),
-    decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"),
+    decisions.Target("on-call", {"name": "Down"}),
+    decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"),
 )
 
 
@@ -69,8 +69,8 @@ def test_tripped_guard_keeps_its_reason(with_redis):
     public_pages.run(with_redis, play)
 
 
-INTERNAL = workers.rule(decision.Target("on-call", {"name": "Down"}))
-OTHER = workers.rule(decision.Target("other", {"title": "Down", "message": "Sorry."}, "auto"), name="other")
+INTERNAL = workers.rule(decisions.Target("on-call", {"name": "Down"}))
+OTHER = workers.rule(decisions.Target("other", {"title": "Down", "message": "Sorry."}, "auto"), name="other")
 
 
 def test_contradiction_without_page_stops_no_page(with_redis):

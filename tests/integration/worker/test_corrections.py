@@ -2,7 +2,8 @@
 
 import pytest
 
-from router.domain import correction, texts
+from router.domain import corrections as domain_corrections
+from router.domain import texts
 from router.management import shown
 from router.simulator import faults, server
 from router.store import keys
@@ -194,7 +195,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         told = await desk.told()
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await desk.on.incident(), await desk.publication()
-        assert correction.pending(incident.corrections, publication) is None
+        assert domain_corrections.pending(incident.corrections, publication) is None
         await desk.on.pages._publishing.unfreeze()
         await desk.on.publications.wake_all()
         await desk.on.turn()

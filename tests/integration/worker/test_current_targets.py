@@ -1,6 +1,6 @@
 """A destination opens for whichever rule asks for it now, though the rule that asked first doesn't any longer."""
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from tests.integration import vendor, workers
 
 
@@ -10,7 +10,7 @@ def test_alert_opens_after_changing_rules_while_pending(with_redis):
 
     async def play(on):
         for starts_at, name in ((100, "old"), (200, "new")):
-            decided = decision.Decision("down", severity.Severity.MAJOR, workers.rule(name=name))
+            decided = decisions.Decision("down", severities.Severity.MAJOR, workers.rule(name=name))
             await on.deliver_decided(workers.firing(starts_at=starts_at), decided)
             await on.fold()
         await on.turn()

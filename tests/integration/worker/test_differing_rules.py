@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from router.domain import alert, decision, severity
+from router.domain import alerts, decisions, severities
 from router.store import keys
 from tests.integration import interleaving, workers
 
@@ -19,8 +19,8 @@ SEEDS = range(int(os.environ.get("INTERLEAVINGS", "15")))
 ALERT = workers.firing().identity
 
 
-def decided(key: str) -> decision.Decision:
-    return decision.Decision(key, severity.Severity.MAJOR, workers.rule(name=key))
+def decided(key: str) -> decisions.Decision:
+    return decisions.Decision(key, severities.Severity.MAJOR, workers.rule(name=key))
 
 
 class Rollout:
@@ -31,12 +31,12 @@ class Rollout:
         self.randomness = random.Random(seed)
         self.plain = workers.WorkerHarness(connection, consumer="plain")
 
-    async def told(self, one: alert.Alert, key: str) -> None:
+    async def told(self, one: alerts.Alert, key: str) -> None:
         """A message is delivered, and folded by a worker that nobody interrupts."""
         await self.plain.deliver_decided(one, decided(key))
         await self.plain.fold()
 
-    async def race(self, *messages: tuple[alert.Alert, str], kills: int = 0) -> None:
+    async def race(self, *messages: tuple[alerts.Alert, str], kills: int = 0) -> None:
         """Every message is folded by a worker of its own; what killed ones leave is taken over."""
         scheduler = interleaving.Scheduler(self.randomness, kills=kills)
         await self.plain.reader.prepare()

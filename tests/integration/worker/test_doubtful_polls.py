@@ -6,7 +6,7 @@ import pytest
 
 from router.sources import base, polled
 from router.store import keys
-from router.worker import polls
+from router.worker import alertmanager_sync
 from tests.integration import alertmanagers, workers
 
 
@@ -97,7 +97,7 @@ def test_unacceptable_polled_alert_affects_no_other(playing):
                 raise base.Unparsable("labels", "too long")
             return parse(body, now)
 
-        scene.asked = polls.Asked("am", scene.config, scene.http, choosy, polled.concerns(scene.config))
+        scene.asked = alertmanager_sync.Asked("am", scene.config, scene.http, choosy, polled.concerns(scene.config))
         scene.there.has("bad", alertmanagers.BEGAN)
         await scene.webhook(workers.firing("gone", alertmanagers.BEGAN))
         assert await scene.poll(3) == ["whole"] * 3

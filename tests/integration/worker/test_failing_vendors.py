@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from router.domain import severity
+from router.domain import severities
 from router.outbound import errors
 from router.store import keys
 from tests.integration import vendor, workers
 
-CRITICAL = severity.Severity.CRITICAL
+CRITICAL = severities.Severity.CRITICAL
 
 
 def place(at: vendor.Vendor, **more):
@@ -244,13 +244,14 @@ def test_intent_of_dead_worker_is_searched_first(with_redis):
 
 
 def stage_session(on, lease):
-    from router.worker import desire, session
+    from router.worker import desired_state
+    from router.worker import lease_session as session
 
-    return session.Session(lease, on.publications, lambda: 0, desire.Desires(workers.render), on.pages)
+    return session.Session(lease, on.publications, lambda: 0, desired_state.Desires(workers.render), on.pages)
 
 
 def intent_of(publication):
-    from router.domain import publication as publications
+    from router.domain import publications
 
     content = publications.Content(CRITICAL, {})
     return publications.Intent("open", 1, 1, content)

@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
-from router.domain import alert, decision, severity, silence
+from router.domain import alerts as alert
+from router.domain import decisions, severities
+from router.domain import silences as silence
 from router.rehearsal import world
 from router.rules import load
 from router.store import silences
-from router.worker import triage
+from router.worker import aggregator
 from tests.integration import workers
 
 RULES = [
@@ -139,13 +141,13 @@ def test_rehearsals_play_it_too(rules):
     assert played.incidents[DOWN].status == "open"
 
 
-def supports(_: alert.Alert, *keys: str) -> decision.Decision:
+def supports(_: alert.Alert, *keys: str) -> decisions.Decision:
     """A decision of an alert that supports inhibition keys, and is ignored otherwise."""
-    return decision.Decision(ignored="it only inhibits", inhibits=keys)
+    return decisions.Decision(ignored="it only inhibits", inhibits=keys)
 
 
-def target(_: alert.Alert, *keys: str) -> decision.Decision:
-    return decision.Decision("shop", severity.Severity.MAJOR, workers.rule(), while_open=keys)
+def target(_: alert.Alert, *keys: str) -> decisions.Decision:
+    return decisions.Decision("shop", severities.Severity.MAJOR, workers.rule(), while_open=keys)
 
 
 EU = 'inhibit:region{labels.region="eu"}'
@@ -166,7 +168,7 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, supports(over, EU))
         await on.turn()
-        assert await triage.firing_now(on.incidents, {EU}) == set()
+        assert await aggregator.firing_now(on.incidents, {EU}) == set()
 
     workers.run(with_redis, play)
 
@@ -174,16 +176,18 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
 def test_inhibiting_alert_has_its_own_incident(with_redis):
     async def play(on):
         lost = of("RegionLost", region="eu")
-        decided = decision.Decision("region", severity.Severity.MAJOR, workers.rule(), inhibits=(EU, "inhibit:other"))
+        decided = decisions.Decision(
+            "region", severities.Severity.MAJOR, workers.rule(), inhibits=(EU, "inhibit:other")
+        )
         await on.deliver_decided(lost, decided)
         await on.turn()
         assert (await on.incident("region")).firing == [lost.identity]
-        assert await triage.firing_now(on.incidents, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
+        assert await aggregator.firing_now(on.incidents, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, decided)
         await on.turn()
         assert (await on.incident("region")).status == "closed"
-        assert await triage.firing_now(on.incidents, {EU, "inhibit:other"}) == set()
+        assert await aggregator.firing_now(on.incidents, {EU, "inhibit:other"}) == set()
 
     workers.run(with_redis, play)
 
@@ -196,7 +200,7 @@ def test_silenced_alert_still_inhibits(with_redis):
             silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
         )
         await on.mutes.refresh()
-        decided = decision.Decision("region", severity.Severity.MAJOR, workers.rule(), inhibits=(EU,))
+        decided = decisions.Decision("region", severities.Severity.MAJOR, workers.rule(), inhibits=(EU,))
         await on.deliver_decided(lost, decided)
         await on.deliver_decided(down, target(down, EU))
         await on.turn()
@@ -209,8 +213,8 @@ def test_silenced_alert_still_inhibits(with_redis):
 def test_cause_that_begins_within_the_hold_mutes(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
-        held = msgspec.structs.replace(workers.rule(), timing=decision.Timing(hold=300_000))
-        decided = decision.Decision("shop", severity.Severity.MAJOR, held, while_open=(EU,))
+        held = msgspec.structs.replace(workers.rule(), timing=decisions.Timing(hold=300_000))
+        decided = decisions.Decision("shop", severities.Severity.MAJOR, held, while_open=(EU,))
         await on.deliver_decided(down, decided)
         await on.deliver_decided(lost, supports(lost, EU))
         await on.turn()
@@ -228,7 +232,7 @@ def test_time_window_mutes_until_its_end(with_redis):
         async def mute(length):
             now = await on.redis_now()
             name, window = f"shop{length}", (now - 1_000_000, now + length, "night")
-            decided = decision.Decision(name, severity.Severity.MAJOR, workers.rule(), mute_windows=(window,))
+            decided = decisions.Decision(name, severities.Severity.MAJOR, workers.rule(), mute_windows=(window,))
             await on.deliver_decided(of("ShopDown", region=name), decided)
             await on.turn()
             return name, window, (await on.incident(name)).muted

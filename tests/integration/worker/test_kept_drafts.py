@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import severity
+from router.domain import severities
 from router.simulator import server
 from router.simulator.devhelm import state as vendor_state
 from tests.integration import drafts, workers
@@ -89,7 +89,7 @@ def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted
 
     async def play(desk):
         await desk.on.until(lambda: desk.post.published_at)
-        await desk.on.deliver(workers.firing(), response=response, level=severity.Severity.CRITICAL)
+        await desk.on.deliver(workers.firing(), response=response, level=severities.Severity.CRITICAL)
         await desk.on.turn()
         assert (desk.post.title, desk.post.impact) == ("Checks fail in Zurich", "MINOR")
         await desk.on.deliver(workers.resolved(), response=response)

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.store import incidents
-from router.worker import perform
+from router.worker import operation_executor
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
 
@@ -23,7 +23,7 @@ class Dying:
     def __call__(self, point: str) -> None:
         if point == self.point and not self.is_dead:
             self.is_dead = True
-            raise perform.LeaseLostError
+            raise operation_executor.LeaseLostError
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
@@ -103,7 +103,7 @@ def fields_of(scene: vendors.VendorHarness) -> dict[str, str]:
 
 async def worsen(scene: vendors.VendorHarness) -> None:
     """Let the severity rise, which the post is updated for."""
-    critical = severity.Severity.CRITICAL
+    critical = severities.Severity.CRITICAL
     response = scene.response(**fields_of(scene))
     await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
     await scene.on.turn()
@@ -192,8 +192,8 @@ def test_post_monitored_late_is_set_back_while_firing(play, kind):
     async def body(scene):
         words = [word.upper() if kind == "devhelm-status-page" else word for word in ("monitoring", "investigating")]
         monitoring = {"update_status": words[0], "update_message": "It works again."}
-        ending = decision.Ending(workers.HOUR, monitoring, {"update_status": words[1]})
-        rule = workers.rule(decision.Target(vendors.NAME, vendors.FIELDS[kind], "auto", ending=ending))
+        ending = decisions.Ending(workers.HOUR, monitoring, {"update_status": words[1]})
+        rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[kind], "auto", ending=ending))
         await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
         await scene.on.turn()
         scene.fault("drop", "POST", UPDATES[kind])
@@ -215,8 +215,8 @@ def test_late_status_change_is_undone(play, fires):
     """DevHelm takes the status and the text of a change in two requests: the first one adds no text."""
 
     async def body(scene):
-        ending = decision.Ending(workers.HOUR, {"update_status": "MONITORING"}, {"update_status": "INVESTIGATING"})
-        rule = workers.rule(decision.Target(vendors.NAME, vendors.FIELDS[scene.kind], "auto", ending=ending))
+        ending = decisions.Ending(workers.HOUR, {"update_status": "MONITORING"}, {"update_status": "INVESTIGATING"})
+        rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[scene.kind], "auto", ending=ending))
         await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
         await scene.on.turn()
         scene.fault("drop", "PUT", UPDATES[scene.kind])

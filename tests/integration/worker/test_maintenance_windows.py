@@ -8,10 +8,11 @@ import pytest
 
 from router import settings
 from router.assembly import imports, parts
-from router.domain import alert, silence
+from router.domain import alerts
+from router.domain import silences as silence
 from router.outbound import errors, patience
 from router.store import silences
-from router.worker import mutes
+from router.worker import silencing
 from tests.end_to_end import harness
 from tests.integration import workers
 
@@ -28,11 +29,11 @@ def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> 
     assert code == 201
 
 
-def of(monitor: str = MONITOR) -> alert.Alert:
-    return alert.Alert("devhelm", monitor, "firing", 1, 0, labels={"monitor_id": monitor})
+def of(monitor: str = MONITOR) -> alerts.Alert:
+    return alerts.Alert("devhelm", monitor, "firing", 1, 0, labels={"monitor_id": monitor})
 
 
-def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, mutes.Imported]]:
+def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Imported]]:
     file = harness.configure(tmp_path, at)
     file.write_text(file.read_text() + "silences: {devhelm: [devhelm], ask_every: 1s}\n")
     loaded = settings.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
@@ -98,7 +99,7 @@ def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
 
         async def body(connection):
             others = imported(tmp_path, at)
-            muting = mutes.Mutes(silences.Silences(connection), others)
+            muting = silencing.Mutes(silences.Silences(connection), others)
             for _ in range(2):
                 await muting.ask()
                 assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), parts.clock()).by

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.domain import decision, publication, retention, severity
+from router.domain import decisions, publications, retention, severities
 from router.store import keys
 from tests.integration import vendor, workers
 
@@ -40,7 +40,7 @@ def test_large_document_shrinks_with_the_next_operation(with_redis):
 
     async def play(on):
         await episode(on, 0)
-        content = publication.Content(severity.Severity.MAJOR, {"name": "Down" * 50})
+        content = publications.Content(severities.Severity.MAJOR, {"name": "Down" * 50})
         (first,) = await on.publications.look("down")
         earlier = [
             msgspec.structs.replace(first, episode=f"e{number}", vendor_id=f"v-{number}", content=content)
@@ -49,7 +49,7 @@ def test_large_document_shrinks_with_the_next_operation(with_redis):
         at.incidents["v-250"] = {"state": "open", "content": content, "reference": "e250"}
         earlier[250] = msgspec.structs.replace(earlier[250], state="open")
         packed = msgspec.msgpack.encode(
-            [{name: getattr(one, name) for name in publication.Publication.__struct_fields__} for one in earlier]
+            [{name: getattr(one, name) for name in publications.Publication.__struct_fields__} for one in earlier]
         )
         await on.connection.hset(keys.publications("down"), "d", packed)
         assert await size(on) > 300_000
@@ -67,7 +67,7 @@ def test_following_episode_still_reopens_the_earlier_one(with_redis, monkeypatch
     place = vendor.on_call(at)
 
     async def play(on):
-        timing = decision.Timing(reopen_within=workers.HOUR)
+        timing = decisions.Timing(reopen_within=workers.HOUR)
         response = msgspec.structs.replace(workers.rule(), timing=timing)
         for number in range(4):
             await on.deliver(workers.firing(starts_at=100 + 100 * number), response=response)

@@ -5,7 +5,8 @@ import itertools
 import msgspec
 import pytest
 
-from router.domain import decision, review
+from router.domain import decisions
+from router.domain import reviews as review
 from router.store import incidents, keys, publishing_state
 from router.worker import reviews
 from tests.end_to_end import harness
@@ -37,10 +38,10 @@ class Page:
         self.connection = connection
         self.starts = itertools.count(1)
         monitoring = {"update_status": WORDS[self.kind], "update_message": TEXT}
-        ending = decision.Ending(monitor_for, monitoring, {"update_status": FIRST[self.kind]}, review)
+        ending = decisions.Ending(monitor_for, monitoring, {"update_status": FIRST[self.kind]}, review)
         if not monitor_for:
-            ending = decision.Ending(review=review)
-        self.rule = workers.rule(decision.Target(vendors.NAME, vendors.FIELDS[self.kind], "auto", ending=ending))
+            ending = decisions.Ending(review=review)
+        self.rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[self.kind], "auto", ending=ending))
 
     async def fires(self):
         self.start = next(self.starts) * 1_000
@@ -230,7 +231,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
 def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
     async def play(page):
         (target,) = page.rule.targets
-        page.rule = workers.rule(decision.Target(target.destination, target.fields, "review", ending=target.ending))
+        page.rule = workers.rule(decisions.Target(target.destination, target.fields, "review", ending=target.ending))
         await page.fires()
         (seen,) = await reviewing(page).of("down")
         assert seen.what == "opening"

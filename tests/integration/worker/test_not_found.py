@@ -5,10 +5,10 @@ import pytest
 from router.domain import plan
 from router.store import publishing_state
 from router.telemetry import metrics
-from router.worker import missing, pages
+from router.worker import missing, publishing_guard
 from tests.integration import vendor, workers
 
-LOOKING = pages.Limits(
+LOOKING = publishing_guard.Limits(
     publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
 )
 

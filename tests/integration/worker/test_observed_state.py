@@ -9,11 +9,12 @@ from hypothesis import strategies
 
 from router.assembly import parts
 from router.destinations import registry
-from router.domain import alert, decision, plan, severity
+from router.domain import alerts as alert
+from router.domain import decisions, plan, severities
 from router.outbound import backoff
 from router.simulator import faults, server
 from router.store import publishing_state
-from router.worker import bound, circuit_breaker, pages
+from router.worker import circuit_breaker, configured_destinations, publishing_guard
 from tests.integration import workers
 
 ACCOUNTS = {
@@ -26,12 +27,12 @@ PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"
 SERVICES = {"pay": "Checkout API", "find": "Search"}
 PARTS = {"labels.service": SERVICES}
 TARGETS = (
-    decision.Target("incident-io", {"name": "The shop"}),
-    decision.Target("devhelm", {"title": "The shop"}),
-    *(decision.Target(kind, {"title": "The shop", "message": "Sorry."}, "auto", parts=PARTS) for kind in PAGES),
+    decisions.Target("incident-io", {"name": "The shop"}),
+    decisions.Target("devhelm", {"title": "The shop"}),
+    *(decisions.Target(kind, {"title": "The shop", "message": "Sorry."}, "auto", parts=PARTS) for kind in PAGES),
 )
-SHOP = decision.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
-LIMITS = pages.Limits(
+SHOP = decisions.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
+LIMITS = publishing_guard.Limits(
     publishing_state.Limit(10_000, workers.HOUR), publishing_state.Limit(10_000, workers.HOUR), observe_interval=100_000
 )
 STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}
@@ -95,7 +96,7 @@ class World:
             self.firing[service] = level
             start = self.starts[service] = next(self._starts) * 1000
             alerts = alert.Alert("am", service, "firing", start, 0, title="Down", labels={"service": service})
-        await self.on.deliver(alerts, level=severity.parse(level), response=SHOP)
+        await self.on.deliver(alerts, level=severities.parse(level), response=SHOP)
         await self.on.turn()
 
     def state(self):
@@ -178,7 +179,7 @@ async def playing(connection, simulator, play):
         url = f"{simulator.url}/{account}"
         config = registry.KINDS[kind].config(kind=kind, api_key="any", base_url=url, timeout_seconds=5, **page)
         destination = registry.build(kind, config, parts.clock)
-        places.append(bound.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
+        places.append(configured_destinations.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
     try:
         await play(World(workers.WorkerHarness(connection, *places, limits=LIMITS, render=render), simulator, places))
     finally:

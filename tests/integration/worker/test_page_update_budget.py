@@ -4,30 +4,30 @@ import asyncio
 
 import pytest
 
-from router.domain import decision, operation, plan, publication, review, severity
+from router.domain import decisions, operations, plan, publications, reviews, severities
 from router.domain.reasons import Cause, Reason
 from router.settings import sections
 from router.store import publishing_state
-from router.worker import pages
+from router.worker import publishing_guard
 from tests.integration import vendor, workers
 
 CHANGED = Cause(Reason.CONTENT_CHANGED)
-LEVELS = (severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL)
+LEVELS = (severities.Severity.INFO, severities.Severity.MINOR, severities.Severity.MAJOR, severities.Severity.CRITICAL)
 
 
-def limits(most: int, within: int = workers.HOUR) -> pages.Limits:
-    return pages.Limits(
+def limits(most: int, within: int = workers.HOUR) -> publishing_guard.Limits:
+    return publishing_guard.Limits(
         publishing_state.Limit(100, workers.HOUR),
         publishing_state.Limit(100, workers.HOUR),
         updates=publishing_state.Limit(most, within),
     )
 
 
-def on_page(publish: str = "auto", **fields) -> decision.Response:
-    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
+def on_page(publish: str = "auto", **fields) -> decisions.Response:
+    return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
 
 
-async def rises(on, level: severity.Severity, key: str = "down", response=None) -> None:
+async def rises(on, level: severities.Severity, key: str = "down", response=None) -> None:
     await on.deliver(workers.firing(f"{key}-{level.word}"), key=key, level=level, response=response or on_page())
     await on.turn()
 
@@ -66,7 +66,7 @@ def test_updates_beyond_budget_are_combined(with_redis):
         for level in LEVELS:
             await rises(on, level)
         assert page.kinds == ["open", "update"]
-        assert page.incidents["v1"]["content"].severity is severity.Severity.MINOR
+        assert page.incidents["v1"]["content"].severity is severities.Severity.MINOR
         await on.deliver(*(workers.resolved(f"down-{level.word}") for level in LEVELS), response=on_page())
         await on.turn()
         assert page.kinds == ["open", "update", "resolve"]
@@ -80,7 +80,7 @@ def test_delayed_update_is_posted_once_possible(with_redis):
     async def play(on):
         for level in LEVELS:
             await rises(on, level)
-        await on.until(lambda: page.incidents["v1"]["content"].severity is severity.Severity.CRITICAL)
+        await on.until(lambda: page.incidents["v1"]["content"].severity is severities.Severity.CRITICAL)
         assert page.kinds[:2] == ["open", "update"]
 
     workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
@@ -128,15 +128,15 @@ def test_only_customers_pages_are_counted(with_redis, public):
 def test_approved_update_ignores_the_budget(with_redis):
     async def body(connection):
         at = workers.WorkerHarness(connection, limits=limits(1)).pages
-        from_rule = publication.Content(LEVELS[1], {"title": "t"})
-        known = publication.Publication("e1", "page", state="open", digest="before")
-        wanted = publication.Desired(True, from_rule, public=True)
+        from_rule = publications.Content(LEVELS[1], {"title": "t"})
+        known = publications.Publication("e1", "page", state="open", digest="before")
+        wanted = publications.Desired(True, from_rule, public=True)
         act = plan.Execute("update", CHANGED)
         assert await at.full_until(known, wanted, act) == 0
-        later = publication.Publication("e1", "page", state="open", digest="before", number=1)
+        later = publications.Publication("e1", "page", state="open", digest="before", number=1)
         assert await at.full_until(later, wanted, act) > 0
-        approved = review.Verdict("approved", "ann", 1, from_rule.digest)
-        hers = publication.Desired(True, from_rule, public=True, verdict=approved)
+        approved = reviews.Verdict("approved", "ann", 1, from_rule.digest)
+        hers = publications.Desired(True, from_rule, public=True, verdict=approved)
         assert await at.full_until(later, hers, act) == 0
         assert await at.full_until(later, wanted, plan.Execute("resolve", CHANGED)) == 0
 
@@ -145,9 +145,9 @@ def test_approved_update_ignores_the_budget(with_redis):
 
 def test_vendor_update_limit_is_in_the_timeline(with_redis):
     class Tired(vendor.Vendor):
-        async def update(self, call: operation.Operation) -> operation.Seen:
+        async def update(self, call: operations.Operation) -> operations.Seen:
             seen = await super().update(call)
-            return operation.Seen(seen.vendor_id, seen.state, note="it is the last update")
+            return operations.Seen(seen.vendor_id, seen.state, note="it is the last update")
 
     page = Tired()
 

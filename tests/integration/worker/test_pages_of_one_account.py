@@ -3,8 +3,7 @@
 import pytest
 
 from router.assembly import orphans, parts
-from router.domain import alert, decision, delivery, identity, severity
-from router.domain import operation as operations
+from router.domain import alerts, decisions, deliveries, identity, operations, severities
 from router.store import dataset
 from router.worker import recovery
 from tests.end_to_end import harness
@@ -31,12 +30,12 @@ worker:"""
 
 async def say(scene, number, key, status, *at):
     """Send a message of an alert whose rule opens posts at these destinations."""
-    targets = tuple(decision.Target(name, PUBLIC, publish="auto") for name in at)
-    response = decision.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decision.Timing())
+    targets = tuple(decisions.Target(name, PUBLIC, publish="auto") for name in at)
+    response = decisions.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decisions.Timing())
     now = parts.clock()
-    one = alert.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
-    decided = decision.Decision(key, severity.Severity.MAJOR, response)
-    await scene.inbox.accept(delivery.pack(f"m{number}", "am", now, [(one, decided)]), b"{}")
+    one = alerts.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
+    decided = decisions.Decision(key, severities.Severity.MAJOR, response)
+    await scene.inbox.accept(deliveries.pack(f"m{number}", "am", now, [(one, decided)]), b"{}")
 
 
 async def until_read_again(scene):

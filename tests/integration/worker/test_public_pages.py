@@ -1,6 +1,6 @@
 """Public pages: drafts are adopted, reviews wait for a person, and nothing is shown that nobody meant."""
 
-from router.domain import decision
+from router.domain import decisions
 from tests.integration import vendor, workers
 
 
@@ -21,7 +21,7 @@ def draft(page: vendor.Vendor) -> None:
 def test_page_publishes_the_draft_of_followed_incident(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
-    both = workers.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
+    both = workers.rule(decisions.Target("page", {"title": "Down"}, "auto"), decisions.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
@@ -37,7 +37,7 @@ def test_page_publishes_the_draft_of_followed_incident(with_redis):
 def test_draft_under_review_gets_rule_text(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
-    both = workers.rule(decision.Target("page", {"title": "Down"}, "review"), decision.Target("followed"))
+    both = workers.rule(decisions.Target("page", {"title": "Down"}, "review"), decisions.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
@@ -55,7 +55,7 @@ def test_draft_under_review_gets_rule_text(with_redis):
 
 def test_page_without_draft_gets_a_post(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
-    both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
+    both = workers.rule(decisions.Target("page", {}, "auto"), decisions.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
@@ -69,7 +69,7 @@ def test_page_without_draft_gets_a_post(with_redis):
 def test_refused_followed_incident_does_not_block_page(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     followed.before = [vendor.permanent()]
-    both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
+    both = workers.rule(decisions.Target("page", {}, "auto"), decisions.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
@@ -82,7 +82,7 @@ def test_refused_followed_incident_does_not_block_page(with_redis):
 
 def test_review_and_shadow_publish_nothing(with_redis):
     review, shadow = vendor.Vendor(), vendor.Vendor()
-    both = workers.rule(decision.Target("review", {}, "review"), decision.Target("shadow", {}, "shadow"))
+    both = workers.rule(decisions.Target("review", {}, "review"), decisions.Target("shadow", {}, "shadow"))
     places = [vendor.place("review", review, public=True), vendor.place("shadow", shadow, public=True)]
 
     async def play(on):

@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.rehearsal import world
 from tests.integration import vendor, workers
 
 RESPONSES = {
-    "one": workers.rule(decision.Target("on-call", {"name": "One"}), name="one"),
+    "one": workers.rule(decisions.Target("on-call", {"name": "One"}), name="one"),
     "two": workers.rule(
-        decision.Target("on-call", {"name": "Two"}),
-        decision.Target("page", {"title": "Two"}, publish="auto"),
+        decisions.Target("on-call", {"name": "Two"}),
+        decisions.Target("page", {"title": "Two"}, publish="auto"),
         name="two",
     ),
 }
@@ -20,7 +20,7 @@ RESPONSES = {
 
 def decided(alert, _now):
     name = "one" if alert.fingerprint in {"a", "b"} else "two"
-    return decision.Decision(name, list(severity.Severity)[alert.starts_at % 4], RESPONSES[name])
+    return decisions.Decision(name, list(severities.Severity)[alert.starts_at % 4], RESPONSES[name])
 
 
 def moves(seed):

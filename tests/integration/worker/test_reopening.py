@@ -5,11 +5,11 @@ import dataclasses
 import msgspec
 import pytest
 
-from router.domain import decision, operation
+from router.domain import decisions, operations
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
-PAGE = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
+PAGE = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
 
 
 class Reopening(vendor.Vendor):
@@ -17,27 +17,27 @@ class Reopening(vendor.Vendor):
 
     lets = True
 
-    async def open(self, call: operation.Operation) -> operation.Seen:
+    async def open(self, call: operations.Operation) -> operations.Seen:
         if not call.vendor_id or not self.lets or call.vendor_id not in self.incidents:
             return await super().open(call)
         self._called(call)
         self.incidents[call.vendor_id]["state"] = "open"
         return self._acted(call.vendor_id)
 
-    async def find(self, call: operation.Operation) -> operation.Seen | None:
+    async def find(self, call: operations.Operation) -> operations.Seen | None:
         if self.incidents.get(call.vendor_id, {}).get("state") == "open":
-            return operation.Seen(call.vendor_id, "open")
+            return operations.Seen(call.vendor_id, "open")
         return await super().find(call)
 
-    async def resolve(self, call: operation.Operation) -> operation.Seen:
+    async def resolve(self, call: operations.Operation) -> operations.Seen:
         was = self.incidents[call.vendor_id]["state"]
         seen = await super().resolve(call)
-        return operation.Seen(seen.vendor_id, seen.state, ended=was == "open")
+        return operations.Seen(seen.vendor_id, seen.state, ended=was == "open")
 
 
-def response(*more: decision.Target) -> decision.Response:
-    one = workers.rule(decision.Target("devhelm", {"title": "Down"}), *more)
-    return msgspec.structs.replace(one, timing=decision.Timing(reopen_within=workers.HOUR))
+def response(*more: decisions.Target) -> decisions.Response:
+    one = workers.rule(decisions.Target("devhelm", {"title": "Down"}), *more)
+    return msgspec.structs.replace(one, timing=decisions.Timing(reopen_within=workers.HOUR))
 
 
 def reopening(one: vendor.Vendor, *, follows: str = ""):
@@ -45,7 +45,7 @@ def reopening(one: vendor.Vendor, *, follows: str = ""):
     return dataclasses.replace(place, kind=dataclasses.replace(place.kind, reopens=True))
 
 
-async def lives(on, number: int, *, end: bool = True, of: decision.Response | None = None) -> None:
+async def lives(on, number: int, *, end: bool = True, of: decisions.Response | None = None) -> None:
     await on.deliver(workers.firing(starts_at=number * 1000), response=of or response())
     await on.turn()
     if end:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from router.domain import decision
+from router.domain import decisions
 from tests.integration import vendor, workers
 
-REVIEW = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "review"))
+REVIEW = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "review"))
 ENDS_BY_REVIEW = workers.rule(
-    decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto", ending=decision.Ending(review=True))
+    decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto", ending=decisions.Ending(review=True))
 )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import decision
+from router.domain import decisions
 from router.management import shown
 from router.worker import reviews
 from tests.end_to_end import harness
@@ -31,7 +31,7 @@ def test_review_of_a_retraction_is_decided_in_the_next_episode(with_redis, at, k
         await page.on.turn()
         assert page.is_down()
 
-    test_retractions.playing(with_redis, at, kind, play, {"ending": decision.Ending(review=True)})
+    test_retractions.playing(with_redis, at, kind, play, {"ending": decisions.Ending(review=True)})
 
 
 @test_retractions.each_kind

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.domain.reasons import Reason
 from router.store import incidents as incident_store
 from router.store import keys, publishing_state
@@ -33,9 +33,9 @@ class Page:
     def __init__(self, scene, connection, **target):
         self.scene, self.on, self.kind, self.connection = scene, scene.on, scene.kind, connection
         fields = {**vendors.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
-        self.target = decision.Target(vendors.NAME, fields, "auto", **target)
+        self.target = decisions.Target(vendors.NAME, fields, "auto", **target)
 
-    async def fires(self, fingerprint="f1", level=severity.Severity.MAJOR, starts_at=100):
+    async def fires(self, fingerprint="f1", level=severities.Severity.MAJOR, starts_at=100):
         response = workers.rule(self.target)
         await self.on.deliver(workers.firing(fingerprint, starts_at), level=level, response=response)
         await self.on.turn()
@@ -134,7 +134,7 @@ def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
         assert await page.retracts() == ["retracting"]
         assert page.is_down()
         calls = len(at.calls("POST"))
-        await page.fires(level=severity.Severity.CRITICAL)
+        await page.fires(level=severities.Severity.CRITICAL)
         await page.fires("f2")
         await page.on.publications.wake(["down"])
         await page.on.turn()
@@ -176,12 +176,12 @@ def test_next_episode_is_published_as_the_rule_says(with_redis, at, kind):
 @each_kind
 def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
     async def play(page):
-        page.target = decision.Target(page.target.destination, page.target.fields, "review")
+        page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fires()
         assert len(await page.reviews().waiting()) == 1
         assert await page.retracts() == ["dismissed"]
         assert await page.reviews().waiting() == []
-        await page.fires(level=severity.Severity.CRITICAL)
+        await page.fires(level=severities.Severity.CRITICAL)
         assert page.posts() == []
         assert "Dismissed at there by ann, who retracted it before it was published. Reason: a false alarm" in (
             await page.told()
@@ -353,14 +353,14 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
 
     async def play(page):
         if not was_shown:
-            page.target = decision.Target(page.target.destination, page.target.fields, "review")
+            page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fires()
         await page.retracts()
         (again,) = await page.reviews().of("down")
         await page.reviews().decide(again, reviews.Word("approved", "bob"))
         creates = len(page.scene.creates())
         assert await page.retracts() == ["withdrawn" if was_shown else "dismissed"]
-        await page.fires(level=severity.Severity.CRITICAL)
+        await page.fires(level=severities.Severity.CRITICAL)
         assert len(page.scene.creates()) == creates == int(was_shown)
         if was_shown:
             assert page.is_down()
@@ -405,7 +405,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
     """The post was approved, shown, and retracted; the reviewer still has the page of the review before them."""
 
     async def play(page):
-        page.target = decision.Target(page.target.destination, page.target.fields, "review")
+        page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fires()
         (seen,) = await page.reviews().of("down")
         await page.reviews().decide(seen, reviews.Word("approved", "bob"))

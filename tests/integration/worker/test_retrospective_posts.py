@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.management import shown
 from router.store import publishing_state
 from router.worker import retractions, reviews
@@ -23,13 +23,13 @@ class Page:
 
     def __init__(self, scene, connection, publish, **more):
         self.scene, self.on, self.connection = scene, scene.on, connection
-        target = decision.Target(vendors.NAME, vendors.FIELDS[KIND], publish, retrospective=True, **more)
+        target = decisions.Target(vendors.NAME, vendors.FIELDS[KIND], publish, retrospective=True, **more)
         self.rule = workers.rule(target)
         self.places = {vendors.NAME: scene.place}
 
     async def delivers(self, *alerts):
         for one in alerts:
-            await self.on.deliver(one, level=severity.Severity.MAJOR, response=self.rule)
+            await self.on.deliver(one, level=severities.Severity.MAJOR, response=self.rule)
             await self.on.fold()
         await self.on.turn()
 

@@ -1,11 +1,11 @@
 """A post that waits for a reviewer to resolve it while its alerts fire again goes on, and is resolved by review."""
 
 from router.assembly import pages, parts
-from router.domain import decision
+from router.domain import decisions
 from router.worker import reviews
 from tests.integration import lost_data
 
-REVIEWED = {"ending": decision.Ending(review=True)}
+REVIEWED = {"ending": decisions.Ending(review=True)}
 PAGES = ("public-page", "devhelm-page")
 
 

@@ -2,17 +2,18 @@
 
 import pytest
 
-from router.domain import decision, review, severity
+from router.domain import decisions, severities
+from router.domain import reviews as review
 from router.domain.reasons import Edit, Reason
 from router.store import review_outcomes
-from router.worker import desire, reviews
+from router.worker import desired_state, reviews
 from tests.integration import vendor, workers
 
-MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 
 
-def reviewed(publish: str = "review", **more) -> decision.Response:
-    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
+def reviewed(publish: str = "review", **more) -> decisions.Response:
+    return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
 
 
 class Scene:
@@ -246,10 +247,10 @@ def test_leak_guard_spares_only_reviewer_texts(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
-    leaky = workers.rule(decision.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
+    leaky = workers.rule(decisions.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
 
     async def play(scene, page):
-        scene.on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
+        scene.on.pages._desires = desired_state.Desires(lambda fields, _: dict(fields), render)
         await scene.on.deliver(workers.firing(), response=leaky)
         await scene.on.turn()
         assert page.calls == []

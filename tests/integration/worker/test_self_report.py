@@ -13,7 +13,7 @@ from router.store import codec, health, incidents, keys, publishing_state
 from router.store import inbox as stream
 from router.telemetry import metrics
 from router.web import serve
-from router.worker import bound, circuit_breaker, own, reports
+from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor
 from tests.integration import vendor, workers
 
 NOW = 1_772_450_000_000_000
@@ -31,9 +31,9 @@ class Titled(base.Opening):
     body: str | None = None
 
 
-def place(name: str, account: str, opening: type[base.Opening]) -> bound.Bound:
+def place(name: str, account: str, opening: type[base.Opening]) -> configured_destinations.Bound:
     kind = base.Kind("test", base.Config, opening, public=False, adopts=False, connect=None, make=None)
-    return bound.Bound(name, kind, vendor.Vendor(), account=account)
+    return configured_destinations.Bound(name, kind, vendor.Vendor(), account=account)
 
 
 PLACES = {
@@ -50,11 +50,11 @@ class Scene:
         self.connection = connection
         self.breakers = circuit_breaker.CircuitBreakers(random.Random(1))
         self.store = incidents.Incidents(connection)
-        wanted = own.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
+        wanted = self_monitor.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
         self.gate = publishing_state.PublishingControls(connection)
         self.stage = workers.WorkerHarness(connection)
-        self.own = own.Own(
+        self.own = self_monitor.Own(
             wanted, PLACES, self.breakers,
             store=self.store, inbox=inbox, publishing=self.gate, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
@@ -136,13 +136,13 @@ def test_failing_account_does_not_report_itself(with_redis):
 
 
 def test_report_is_valid_for_every_destination_kind():
-    scene = own.Own(
-        own.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
+    scene = self_monitor.Own(
+        self_monitor.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
         store=None, inbox=None, publishing=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
-    (named,) = scene._targets(reports.of_account("devhelm"))
+    (named,) = scene._targets(self_alerts.of_account("devhelm"))
     assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
-    (titled,) = scene._targets(reports.of_account("on-call"))
+    (titled,) = scene._targets(self_alerts.of_account("on-call"))
     assert Titled.model_validate(titled.fields).title == "incident-router can't reach on-call"
 
 
@@ -219,7 +219,7 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         await scene.own.turn(NOW + 1)
         assert await scene.reported() == [("guard", "firing", ["on-call", "devhelm"])]
         await scene.fold()
-        held = (await scene.store.read([reports.GUARD.key]))[reports.GUARD.key].incident
+        held = (await scene.store.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident
         assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components at once"}
         await scene.own.turn(NOW + 2)
         assert await scene.reported() == []
@@ -227,7 +227,7 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         await scene.own.turn(NOW + 3)
         assert await scene.reported() == [("guard", "resolved", ["on-call", "devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([reports.GUARD.key]))[reports.GUARD.key].incident.status == "closed"
+        assert (await scene.store.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident.status == "closed"
         await scene.own.turn(NOW + 4)
         assert await scene.reported() == []
 
@@ -243,13 +243,13 @@ def test_long_freeze_is_reported_until_unfrozen(with_redis):
         await scene.own.turn(NOW + 240 * MINUTE)
         assert await scene.reported() == [("freeze", "firing", ["devhelm"])]
         await scene.fold()
-        held = (await scene.store.read([reports.FREEZE.key]))[reports.FREEZE.key].incident
+        held = (await scene.store.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident
         assert (held.status, held.opening_alert.annotations["reason"]) == ("open", "an audit (ann)")
         await scene.gate.unfreeze()
         await scene.own.turn(NOW + 241 * MINUTE)
         assert await scene.reported() == [("freeze", "resolved", ["devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([reports.FREEZE.key]))[reports.FREEZE.key].incident.status == "closed"
+        assert (await scene.store.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident.status == "closed"
 
     with_redis(body)
 

@@ -7,13 +7,13 @@ import itertools
 import pytest
 import structlog
 
-from router.domain import silence
+from router.domain import silences as silence
 from router.store import archive, errors, health, inbox, keys, publishing_state, schema, silences
 from router.telemetry import metrics
-from router.worker import own, supervise
+from router.worker import runtime, self_monitor
 from tests.integration import vendor, workers
 
-QUICK = supervise.Pace(
+QUICK = runtime.Pace(
     block_seconds=0.05,
     poll_seconds=0.05,
     heartbeat_seconds=0.02,
@@ -37,9 +37,9 @@ class Depth:
         return await inbox.depth(self._connection)
 
 
-def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> tuple[supervise.Worker, supervise.Bell]:
-    bell = supervise.Bell()
-    made = supervise.Worker(
+def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> tuple[runtime.Worker, runtime.Bell]:
+    bell = runtime.Bell()
+    made = runtime.Worker(
         "w1",
         on.reader,
         on.triage,
@@ -50,8 +50,8 @@ def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> t
         bell=bell,
         kept=archive.Archive(on.connection, retention=0, max_bytes=0),
         silenced=on.mutes,
-        itself=own.Own(
-            own.Wanted(),
+        itself=self_monitor.Own(
+            self_monitor.Wanted(),
             {},
             on.performer.breakers,
             store=on.incidents,
@@ -174,7 +174,7 @@ def test_worker_reports_start_and_end(with_redis):
 
 
 def test_brief_store_outage_does_not_stop_the_worker(with_redis, monkeypatch):
-    monkeypatch.setattr(supervise, "_AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(runtime, "_AWAY_SECONDS", 0.01)
     at = vendor.Vendor()
     asked = []
 
@@ -284,7 +284,7 @@ async def _none_left(before) -> bool:
 
 def test_wake_signals_are_collected_once():
     async def main():
-        bell = supervise.Bell()
+        bell = runtime.Bell()
         bell.ring({1})
         bell.ring({2, 3})
         assert await bell.wait(5) == {1, 2, 3}

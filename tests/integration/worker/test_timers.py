@@ -3,19 +3,19 @@
 import msgspec
 
 from router.assembly import parts
-from router.domain import decision
+from router.domain import decisions
 from tests.integration import vendor, workers
 
 SHORT = 300_000  # Microseconds: long enough to be seen, short enough to wait for.
 
 
-def timed(**durations: int) -> decision.Response:
-    return decision.Response(
+def timed(**durations: int) -> decisions.Response:
+    return decisions.Response(
         "down",
         "rules/a.yaml:3",
         "v1",
-        (decision.Target("on-call", {"name": "Down"}),),
-        timing=decision.Timing(**durations),
+        (decisions.Target("on-call", {"name": "Down"}),),
+        timing=decisions.Timing(**durations),
     )
 
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace import export, sampling
 from opentelemetry.sdk.trace.export import in_memory_span_exporter
 
-from router.domain import decision, severity
+from router.domain import decisions, severities
 from router.sources import registry
 from router.store import codec, keys, quarantine
 from router.telemetry import otel, tracing
@@ -33,7 +33,7 @@ class Traced:
         self.on = workers.WorkerHarness(connection, vendor.on_call(at), traces=traces)
         door = webhooks.Door(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
-            lambda *_: decision.Decision("down", severity.Severity.MAJOR, workers.rule()),
+            lambda *_: decisions.Decision("down", severities.Severity.MAJOR, workers.rule()),
             inbox=self.on.inbox,
             quarantine=quarantine.Quarantine(connection),
             clock=self.on.redis_time,

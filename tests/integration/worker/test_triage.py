@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from router.domain import decision
+from router.domain import decisions
 from router.store import errors, inbox, keys
-from router.worker import triage
+from router.worker import aggregator
 from tests.integration import vendor, workers
 
 
@@ -34,9 +34,9 @@ def test_entry_that_lost_three_workers_is_dead(with_redis):
             await on.deliver(workers.firing(key), key=key)
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
-        for number in range(triage.MOST_ATTEMPTS):
+        for number in range(aggregator.MOST_ATTEMPTS):
             lost = inbox.InboxReader(on.connection, "w1", life=f"lost-{number}")
-            assert await lost.record_redelivery(deadly) <= triage.MOST_ATTEMPTS
+            assert await lost.record_redelivery(deadly) <= aggregator.MOST_ATTEMPTS
             await lost.own_pending(10)
         await on.triage.handle_again([deadly, innocent])
         ((_, fields),) = await on.connection.xrange(keys.DEAD)
@@ -55,7 +55,7 @@ def test_failing_store_makes_no_dead_letter(with_redis):
         await on.deliver(workers.firing())
         await on.reader.prepare()
         await on.reader.read(10, None)
-        for number in range(2 * (triage.MOST_ATTEMPTS + 1)):
+        for number in range(2 * (aggregator.MOST_ATTEMPTS + 1)):
             with workers.demanding(on.connection, 9, 0.005):
                 worker = workers.WorkerHarness(on.connection, consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
@@ -107,11 +107,11 @@ def test_incident_without_targets_is_not_reconciled(with_redis):
     """A timer can change that."""
 
     async def play(on):
-        quiet = decision.Response("down", "rules/a.yaml:3", "v1")
+        quiet = decisions.Response("down", "rules/a.yaml:3", "v1")
         await on.deliver(workers.firing(), response=quiet)
         await on.fold()
         assert ((await on.incident()).status, on.rung, await on.due()) == ("open", set(), [])
-        patient = decision.Response("down", "rules/a.yaml:3", "v1", timing=decision.Timing(hold=1))
+        patient = decisions.Response("down", "rules/a.yaml:3", "v1", timing=decisions.Timing(hold=1))
         await on.deliver(workers.firing("f2"), key="held", response=patient)
         await on.turn()
         assert on.rung == {keys.shard("held")}
@@ -130,7 +130,7 @@ def test_incident_losing_its_targets_is_reconciled(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(workers.resolved(), response=decision.Response("down", "rules/a.yaml:3", "v2"))
+        await on.deliver(workers.resolved(), response=decisions.Response("down", "rules/a.yaml:3", "v2"))
         await on.turn()
         assert at.states() == ["resolved"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import publication as publications
+from router.domain import publications
 from router.outbound import errors
 from tests.end_to_end import harness
 from tests.integration import vendors

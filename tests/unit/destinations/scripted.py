@@ -7,9 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from router.destinations import registry
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import severity as severities
+from router.domain import operations, publications, severities
 
 SECRET = "sk-very-secret"
 EPISODE = "00000000000000000000000000000001"

@@ -3,7 +3,7 @@
 import pytest
 
 from router.destinations import components, ladder
-from router.domain import severity as severities
+from router.domain import severities
 
 
 def test_statuses_that_the_rule_says_hold_whatever_the_severity():

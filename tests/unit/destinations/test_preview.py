@@ -3,9 +3,9 @@
 import pytest
 
 from router.destinations import preview, registry
-from router.domain import operation, publication, severity
+from router.domain import operations, publications, severities
 
-CRITICAL = severity.Severity.CRITICAL
+CRITICAL = severities.Severity.CRITICAL
 PUBLIC = [name for name, kind in registry.KINDS.items() if kind.public]
 
 
@@ -15,7 +15,7 @@ def made(name, **settings):
 
 
 def content(**fields):
-    return publication.Content(CRITICAL, {"title": "t", "message": "m", **fields})
+    return publications.Content(CRITICAL, {"title": "t", "message": "m", **fields})
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -27,7 +27,7 @@ def test_components_have_the_statuses_that_the_destination_publishes(name, named
     kind, config = made(name, component_statuses={"minor": "partial_outage"})
     said = content(components=named)
     destination = kind.make("page", config, None)
-    published = destination.touches(operation.Operation("open", "e" * 32, "page", 1, said, 0))
+    published = destination.touches(operations.Operation("open", "e" * 32, "page", 1, said, 0))
     assert preview.fields(kind, config, "page", said)["components"] == published
     assert len(published) == 2
 
@@ -44,7 +44,7 @@ def test_statuses_are_told_in_the_vendors_words(name, word):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_defaults_of_the_page_are_part_of_what_is_shown(name):
     kind, config = made(name, defaults={"message": "We are looking.", "components": ["API"]})
-    shown = preview.fields(kind, config, "page", publication.Content(CRITICAL, {"title": "t"}))
+    shown = preview.fields(kind, config, "page", publications.Content(CRITICAL, {"title": "t"}))
     assert (shown["title"], shown["message"], shown["components"]) == ("t", "We are looking.", {"API": "major_outage"})
 
 
@@ -61,7 +61,7 @@ def test_updates_and_resolutions_show_the_text_that_they_post(name):
 
 def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
     kind, config = made("incident-io-status-page")
-    broken = publication.Content(CRITICAL, {"message": "m"})
+    broken = publications.Content(CRITICAL, {"message": "m"})
     assert preview.fields(kind, config, "page", broken) == {"message": "m"}
 
 

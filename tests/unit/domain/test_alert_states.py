@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, alert_states, decision, severity
+from router.domain import alert_states, alerts, decisions, severities
 
 MINUTE = 60_000_000
 NOW = 1_700_000_000_000_000
 WINDOW = 5 * MINUTE
-MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+MINOR, CRITICAL = severities.Severity.MINOR, severities.Severity.CRITICAL
 
 
 def at(minute: float) -> int:
@@ -21,8 +21,8 @@ def at(minute: float) -> int:
 
 def message(status: str, received: float, starts: float = 0, ends: float = 0, level=MINOR, origin: str = ""):
     """A message; times in minutes, an end of 0 is none."""
-    one = alert.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
-    return alert_states.message_of(decision.Routed(one, decision.Decision("k", level)), at(received))
+    one = alerts.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
+    return alert_states.message_of(decisions.Routed(one, decisions.Decision("k", level)), at(received))
 
 
 def firing(received: float, **more):

@@ -5,18 +5,22 @@ import random
 import msgspec
 import pytest
 
-from router.domain import alert, announcements, decision, events, incident, publication, review, severity
+from router.domain import alerts, announcements, decisions, events, incidents, severities
+from router.domain import publications as publication
+from router.domain import reviews as review
 
 SECOND = 1_000_000
 NOW = 1_800_000_000 * SECOND
-RESPONSE = decision.Response("checkout-down", "rules/a.yaml:3", "v1", (decision.Target("page", deadline=60 * SECOND),))
-MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+RESPONSE = decisions.Response(
+    "checkout-down", "rules/a.yaml:3", "v1", (decisions.Target("page", deadline=60 * SECOND),)
+)
+MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 EPISODE = "e1"
 
 
-def an_incident(**changes) -> incident.Incident:
-    opening = alert.Alert("am", "f1", "firing", NOW, 0, title="Checkout is down")
-    made = incident.Incident(
+def an_incident(**changes) -> incidents.Incident:
+    opening = alerts.Alert("am", "f1", "firing", NOW, 0, title="Checkout is down")
+    made = incidents.Incident(
         "down", "open", 1, EPISODE, MAJOR, NOW, response=RESPONSE, opening_alert=opening, fires=1, changed_at=NOW
     )
     return msgspec.structs.replace(made, **changes)
@@ -38,11 +42,11 @@ class Told:
         self.now = NOW
         self.due = 0
 
-    def look(self, one: incident.Incident, *publications, reviews=(), after: int = 0) -> list[str]:
+    def look(self, one: incidents.Incident, *publications, reviews=(), after: int = 0) -> list[str]:
         """Look at the incident; the types of the events."""
         return [events.type_of(event) for event in self.events(one, *publications, reviews=reviews, after=after)]
 
-    def events(self, one: incident.Incident, *publications, reviews=(), after: int = 0) -> list[events.Event]:
+    def events(self, one: incidents.Incident, *publications, reviews=(), after: int = 0) -> list[events.Event]:
         self.now += after
         by_destination = {waiting.destination: waiting for waiting in reviews}
         observed = announcements.Observed(one, publications, by_destination, {"page"})
@@ -55,17 +59,17 @@ class Told:
 def test_life_of_incident_is_announced_once_each():
     told = Told()
     absent, shown = a_publication(), a_publication(state="open", digest="c1", url="https://vendor.example/1")
-    assert told.look(an_incident(), absent) == ["incident.opened"]
+    assert told.look(an_incident(), absent) == ["incidents.opened"]
     assert told.look(an_incident(), absent) == []
-    assert told.look(an_incident(), shown) == ["incident.published"]
+    assert told.look(an_incident(), shown) == ["incidents.published"]
     assert told.look(an_incident(), shown) == []
     over = an_incident(status="closed", closed_at=NOW + SECOND)
-    assert told.look(over, shown) == ["incident.resolved"]
+    assert told.look(over, shown) == ["incidents.resolved"]
     assert told.look(over, a_publication(state="resolved", digest="c2")) == []
 
 
 def test_incident_that_ended_between_looks_is_announced_whole():
-    assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incident.opened", "incident.resolved"]
+    assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incidents.opened", "incidents.resolved"]
 
 
 def test_opening_has_the_highest_severity_so_far():
@@ -97,13 +101,13 @@ def test_minor_events_go_with_major_ones_at_once():
     told = Told()
     told.look(an_incident())
     published = told.look(an_incident(severity=CRITICAL), a_publication(state="open"), after=SECOND)
-    assert published == ["incident.escalated", "incident.published"]
+    assert published == ["incidents.escalated", "incidents.published"]
 
 
 def test_clock_set_back_does_not_hold_events():
     told = Told()
     told.look(an_incident())
-    assert told.look(an_incident(severity=CRITICAL), after=-10 * announcements.SPACING) == ["incident.escalated"]
+    assert told.look(an_incident(severity=CRITICAL), after=-10 * announcements.SPACING) == ["incidents.escalated"]
 
 
 def test_lowered_severity_is_an_update():
@@ -178,7 +182,7 @@ class TestReviews:
     def test_review_that_ended_without_a_decision_says_how(self, at_deadline, later, outcome):
         told = Told()
         response = msgspec.structs.replace(
-            RESPONSE, targets=(decision.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
+            RESPONSE, targets=(decisions.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
         )
         one = an_incident(response=response)
         told.look(one, a_publication(waits_of="d1", waits_since=NOW), reviews=[a_review()])
@@ -200,7 +204,7 @@ class TestBaseline:
         told = Told()
         told.now += 2 * announcements.BASELINE
         assert told.look(an_incident()) == []
-        assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incident.resolved"]
+        assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incidents.resolved"]
 
     def test_old_review_still_is(self):
         told = Told()
@@ -211,8 +215,8 @@ class TestBaseline:
 @pytest.mark.parametrize(
     "one",
     [
-        incident.Incident("down"),
-        an_incident(key=f"{decision.INHIBITION}down"),
+        incidents.Incident("down"),
+        an_incident(key=f"{decisions.INHIBITION}down"),
         an_incident(episode="", status="pending"),
     ],
 )
@@ -223,7 +227,7 @@ def test_what_is_no_incident_yet_is_not_announced(one):
 
 
 def test_missed_heartbeat_is_announced_with_its_incident():
-    response = msgspec.structs.replace(RESPONSE, timing=decision.Timing(heartbeat=90 * SECOND))
+    response = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=90 * SECOND))
     _, missed = Told().events(an_incident(response=response, beat_at=NOW - 100 * SECOND))
     assert (missed.interval_seconds, missed.last_received_at) == (90, events.moment(NOW - 100 * SECOND))
 
@@ -242,4 +246,4 @@ def test_every_order_of_looks_announces_each_opening_and_end_once():
         counts: dict[str, list[str]] = {}
         for event in found:
             counts.setdefault(event.incident.reference, []).append(events.type_of(event))
-        assert all(types == ["incident.opened", "incident.resolved"] for types in counts.values()), seed
+        assert all(types == ["incidents.opened", "incidents.resolved"] for types in counts.values()), seed

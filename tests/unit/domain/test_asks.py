@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, incident, severity, silence, timing
+from router.domain import alerts as alert
+from router.domain import decisions, fold, incidents, severities, silences, timing
 from router.store import codec
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
-MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+MINOR, CRITICAL = severities.Severity.MINOR, severities.Severity.CRITICAL
 
 
-def response(rule: str, *at: str, follows: bool = False, **seconds: int) -> decision.Response:
+def response(rule: str, *at: str, follows: bool = False, **seconds: int) -> decisions.Response:
     durations = {name: value * SECOND for name, value in seconds.items()}
-    targets = tuple(decision.Target(name, {"title": rule}) for name in at)
-    return decision.Response(
-        rule, f"f:{rule}", "v1", targets, timing=decision.Timing(**durations), follows_severity=follows
+    targets = tuple(decisions.Target(name, {"title": rule}) for name in at)
+    return decisions.Response(
+        rule, f"f:{rule}", "v1", targets, timing=decisions.Timing(**durations), follows_severity=follows
     )
 
 
@@ -32,20 +33,20 @@ class Life:
     """One incident, silences, and a clock that counts seconds from ``START``."""
 
     def __init__(self) -> None:
-        self.incident = incident.Incident(key="k")
+        self.incident = incidents.Incident(key="k")
         self.now = START
-        self.silences: list[silence.Silence] = []
+        self.silences: list[silences.Silence] = []
         self._episodes = (f"e{number}" for number in itertools.count(1))
 
     def hears(self, one: alert.Alert, level=MINOR, asks=TICKETS) -> "Life":
-        routed = decision.Routed(one, decision.Decision("k", level, asks), self.now)
+        routed = decisions.Routed(one, decisions.Decision("k", level, asks), self.now)
         episode = next(self._episodes)
         stored = codec.unpack_incident(codec.pack_incident(self.incident))
         self.incident = fold.fold(stored, [routed], now=self.now, episode=episode, muting=self._muting)
         return self
 
-    def _muting(self, routed: decision.Routed, now: int) -> silence.Mute | None:
-        return silence.Silencer(self.silences).mute(routed.alert, now)
+    def _muting(self, routed: decisions.Routed, now: int) -> silences.Mute | None:
+        return silences.Silencer(self.silences).mute(routed.alert, now)
 
     def fires(self, name="a", level=MINOR, asks=TICKETS, **more) -> "Life":
         one = alert.Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
@@ -126,7 +127,9 @@ def test_escalation_that_goes_back_within_its_hold_adds_nothing():
 
 def test_escalation_that_is_muted_adds_nothing_until_the_silence_ends():
     life = Life().fires()
-    life.silences = [silence.Silence("s", (silence.matcher("severity=critical"),), START, START + 600 * SECOND, "ann")]
+    life.silences = [
+        silences.Silence("s", (silences.matcher("severity=critical"),), START, START + 600 * SECOND, "ann")
+    ]
     life.fires(level=CRITICAL, asks=PAGES, severity="critical")
     assert (life.at, life.incident.firing, list(life.incident.muted)) == (["tickets"], ["am/a"], ["am/a"])
     assert life.after(599).at == ["tickets"]
@@ -143,7 +146,7 @@ def test_worst_alert_gives_the_texts_in_either_order():
 
 def test_texts_stay_when_a_rule_edit_changes_them():
     """An edit adds destinations to an open incident; what is said there stays."""
-    edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decision.Target("page")))
+    edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decisions.Target("page")))
     life = Life().fires().after(60).fires(asks=edited)
     assert life.at == ["page", "tickets"]
     assert life.incident.response.version == "v1"
@@ -186,8 +189,8 @@ class Firing(NamedTuple):
     """A firing alert of the permutation test."""
 
     name: str
-    level: severity.Severity
-    asks: decision.Response
+    level: severities.Severity
+    asks: decisions.Response
 
 
 ASKS = [

@@ -3,22 +3,22 @@
 import msgspec
 import pytest
 
-from router.domain import decision, ending, incident, timing
+from router.domain import decisions, ending, incidents, timing
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
 OVERTAKEN_AT = NOW - SECOND
 
 
-def quiet_after_fold(resolve_after: int = 0, **fields) -> tuple[incident.Incident, incident.Incident]:
+def quiet_after_fold(resolve_after: int = 0, **fields) -> tuple[incidents.Incident, incidents.Incident]:
     """An open incident, and what a fold makes of it that resolves its last alert."""
-    timings = decision.Timing(resolve_after=resolve_after)
-    response = decision.Response("down", "rules/a.yaml:3", "v1", timing=timings)
-    before = incident.Incident("key", status="open", episode="e1", generation=1, response=response, **fields)
+    timings = decisions.Timing(resolve_after=resolve_after)
+    response = decisions.Response("down", "rules/a.yaml:3", "v1", timing=timings)
+    before = incidents.Incident("key", status="open", episode="e1", generation=1, response=response, **fields)
     return before, timing.quiet(before, NOW)
 
 
-def postponed(resolve_after: int = 0, **fields) -> incident.Incident:
+def postponed(resolve_after: int = 0, **fields) -> incidents.Incident:
     return ending.postponed(*quiet_after_fold(resolve_after, **fields), OVERTAKEN_AT, NOW)
 
 
@@ -51,15 +51,15 @@ def test_a_fold_that_overtakes_nothing_any_more_ends_what_waited():
 
 def test_a_heartbeat_that_is_heard_ends_the_incident_whatever_waits():
     before, after = quiet_after_fold()
-    beats = msgspec.structs.replace(before.response, timing=decision.Timing(heartbeat=SECOND))
+    beats = msgspec.structs.replace(before.response, timing=decisions.Timing(heartbeat=SECOND))
     before = msgspec.structs.replace(before, response=beats)
     assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
 
 
 @pytest.mark.parametrize("status", ["closed", "pending"])
 def test_only_an_open_incident_waits(status):
-    before = incident.Incident("key", status=status)
-    after = incident.Incident("key")
+    before = incidents.Incident("key", status=status)
+    after = incidents.Incident("key")
     assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
 
 

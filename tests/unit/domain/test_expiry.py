@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, alert_states, decision, fold, heartbeat, incident, severity, silence, timing
+from router.domain import alert_states, alerts, decisions, fold, heartbeat, incidents, severities, silences, timing
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
-MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+MINOR, CRITICAL = severities.Severity.MINOR, severities.Severity.CRITICAL
 
 
 class Life:
@@ -18,23 +18,23 @@ class Life:
 
     def __init__(self, *, follows: bool = False, **seconds: int) -> None:
         durations = {name: value * SECOND for name, value in seconds.items()}
-        rule_timing = decision.Timing(**durations)
-        self.response = decision.Response("r", "f:1", "v", timing=rule_timing, follows_severity=follows)
-        self.incident = incident.Incident(key="k")
+        rule_timing = decisions.Timing(**durations)
+        self.response = decisions.Response("r", "f:1", "v", timing=rule_timing, follows_severity=follows)
+        self.incident = incidents.Incident(key="k")
         self.now = START
-        self.silences: list[silence.Silence] = []
+        self.silences: list[silences.Silence] = []
         self.writes = 0
         self._episodes = (f"e{number}" for number in itertools.count(1))
 
     def fires(self, name: str = "a", until: int = 0, level=MINOR, starts_at: int = 1) -> "Life":
         ends_at = START + until * SECOND if until else 0
-        return self.hears(alert.Alert("am", name, "firing", starts_at, ends_at, title=name), level)
+        return self.hears(alerts.Alert("am", name, "firing", starts_at, ends_at, title=name), level)
 
     def resolves(self, name: str = "a") -> "Life":
-        return self.hears(alert.Alert("am", name, "resolved", 1, 2))
+        return self.hears(alerts.Alert("am", name, "resolved", 1, 2))
 
-    def hears(self, one: alert.Alert, level=MINOR) -> "Life":
-        arrived = [decision.Routed(one, decision.Decision("k", level, self.response))]
+    def hears(self, one: alerts.Alert, level=MINOR) -> "Life":
+        arrived = [decisions.Routed(one, decisions.Decision("k", level, self.response))]
         before, muting = self.incident, self._muting
         self.incident = fold.fold(before, arrived, now=self.now, episode=next(self._episodes), muting=muting)
         self.writes += self.incident is not before
@@ -52,15 +52,15 @@ class Life:
         return self
 
     def _muting(self, routed, now):
-        return silence.Silencer(self.silences).mute(routed.alert, now)
+        return silences.Silencer(self.silences).mute(routed.alert, now)
 
     @property
     def status(self) -> str:
         return self.incident.status
 
 
-def quiet(seconds: int) -> silence.Silence:
-    return silence.Silence("s", (silence.matcher("source=am"),), START, START + seconds * SECOND, "ann", "works")
+def quiet(seconds: int) -> silences.Silence:
+    return silences.Silence("s", (silences.matcher("source=am"),), START, START + seconds * SECOND, "ann", "works")
 
 
 def test_an_alert_that_is_not_repeated_ends_at_its_own_time():
@@ -148,7 +148,7 @@ def test_what_ends_while_it_is_silenced_is_never_heard_of():
     life.silences = [quiet(300)]
     life.fires(until=60).after(59)
     assert list(life.incident.muted) == ["am/a"]
-    assert life.after(silence.RECHECK / SECOND).incident.muted == {}
+    assert life.after(silences.RECHECK / SECOND).incident.muted == {}
     assert life.after(1000).incident.generation == 0
 
 
@@ -178,15 +178,15 @@ def test_an_incident_that_becomes_a_heartbeat_forgets_the_ends_of_its_alerts():
 def test_states_and_incidents_that_were_stored_before_are_read():
     state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=alert_states.AlertState)
     assert (state.expired, state.starts_at, state.severity, state.others) == (False, 1, MINOR, ())
-    stored = msgspec.to_builtins(incident.Incident("k", status="open"))
+    stored = msgspec.to_builtins(incidents.Incident("k", status="open"))
     assert stored == {"key": "k", "status": "open"}, "what has its default is not stored"
-    assert timing.due(msgspec.convert(stored, incident.Incident)) == 0
+    assert timing.due(msgspec.convert(stored, incidents.Incident)) == 0
 
 
-def message(name: str, firing: bool, starts_at: int, ends: int, level: severity.Severity) -> decision.Routed:
+def message(name: str, firing: bool, starts_at: int, ends: int, level: severities.Severity) -> decisions.Routed:
     status, ends_at = ("firing", ends and START + ends) if firing else ("resolved", 9)
-    decided = decision.Decision("k", level, decision.Response("r", "f:1", "v"))
-    return decision.Routed(alert.Alert("am", name, status, starts_at, ends_at), decided)
+    decided = decisions.Decision("k", level, decisions.Response("r", "f:1", "v"))
+    return decisions.Routed(alerts.Alert("am", name, status, starts_at, ends_at), decided)
 
 
 arrivals = st.lists(
@@ -202,8 +202,8 @@ arrivals = st.lists(
 )
 
 
-def settled(batches: list[list[decision.Routed]], now: int) -> incident.Incident:
-    found = incident.Incident("k")
+def settled(batches: list[list[decisions.Routed]], now: int) -> incidents.Incident:
+    found = incidents.Incident("k")
     for batch in batches:
         found = fold.fold(found, batch, now=START, episode="e")
     while 0 < timing.due(found) <= now:

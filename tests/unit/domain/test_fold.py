@@ -6,10 +6,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, incident, severity, timeline
+from router.domain import alerts as alert
+from router.domain import decisions, fold, incidents, severities, timeline
 
 NOW = 1_700_000_000_000_000
-RESPONSE = decision.Response("r", "rules/a.yaml:1", "v1", (decision.Target("on-call"),))
+RESPONSE = decisions.Response("r", "rules/a.yaml:1", "v1", (decisions.Target("on-call"),))
 
 
 def routed(
@@ -17,16 +18,16 @@ def routed(
     status: str = "firing",
     starts_at: int = 100,
     ends_at: int = 0,
-    level: severity.Severity = severity.Severity.MINOR,
-    response: decision.Response = RESPONSE,
+    level: severities.Severity = severities.Severity.MINOR,
+    response: decisions.Response = RESPONSE,
     received_at: int = NOW,
-) -> decision.Routed:
+) -> decisions.Routed:
     subject = alert.Alert("am", fingerprint, status, starts_at, ends_at, title=f"{fingerprint} at {starts_at}")
-    return decision.Routed(subject, decision.Decision("key", level, response), received_at)
+    return decisions.Routed(subject, decisions.Decision("key", level, response), received_at)
 
 
-def folded(*arrived: decision.Routed, start: incident.Incident | None = None, now: int = NOW, episode: str = "e1"):
-    return fold.fold(start or incident.Incident(key="key"), arrived, now=now, episode=episode)
+def folded(*arrived: decisions.Routed, start: incidents.Incident | None = None, now: int = NOW, episode: str = "e1"):
+    return fold.fold(start or incidents.Incident(key="key"), arrived, now=now, episode=episode)
 
 
 arrivals = st.builds(
@@ -35,11 +36,11 @@ arrivals = st.builds(
     status=st.sampled_from(["firing", "resolved"]),
     starts_at=st.integers(1, 4),
     ends_at=st.integers(5, 8),
-    level=st.sampled_from(list(severity.Severity)),
+    level=st.sampled_from(list(severities.Severity)),
 )
 
 
-def amounts_to(result: incident.Incident) -> tuple[object, ...]:
+def amounts_to(result: incidents.Incident) -> tuple[object, ...]:
     return (result.alerts, result.firing, result.status)
 
 
@@ -78,9 +79,9 @@ def test_the_severity_of_an_open_episode_never_falls(first, second):
 
 
 def test_a_firing_alert_opens_a_first_generation_with_its_decision():
-    result = folded(routed(level=severity.Severity.MAJOR))
+    result = folded(routed(level=severities.Severity.MAJOR))
     assert (result.status, result.generation, result.episode) == ("open", 1, "e1")
-    assert result.severity == severity.Severity.MAJOR
+    assert result.severity == severities.Severity.MAJOR
     assert result.response is RESPONSE
     assert result.opened_at == result.changed_at == NOW
 
@@ -119,34 +120,34 @@ def test_the_same_alert_firing_anew_is_a_new_generation_with_a_new_episode():
 
 
 def test_a_worse_alert_adds_its_destinations_and_leads():
-    other = msgspec.structs.replace(RESPONSE, rule="new", version="v2", targets=(decision.Target("elsewhere"),))
+    other = msgspec.structs.replace(RESPONSE, rule="new", version="v2", targets=(decisions.Target("elsewhere"),))
     opened = folded(routed())
-    worse = folded(routed("f2", response=other, level=severity.Severity.CRITICAL), start=opened)
+    worse = folded(routed("f2", response=other, level=severities.Severity.CRITICAL), start=opened)
     assert worse.response.rule == "new"
     assert [target.destination for target in worse.response.targets] == ["elsewhere", "on-call"]
-    assert worse.severity == severity.Severity.CRITICAL
+    assert worse.severity == severities.Severity.CRITICAL
     assert worse.episode == opened.episode
 
 
 def test_a_repeat_that_new_rules_hold_for_worse_raises_the_incident():
-    opened = folded(routed(level=severity.Severity.MINOR))
-    assert folded(routed(level=severity.Severity.MAJOR), start=opened).severity == severity.Severity.MAJOR
+    opened = folded(routed(level=severities.Severity.MINOR))
+    assert folded(routed(level=severities.Severity.MAJOR), start=opened).severity == severities.Severity.MAJOR
 
 
 def test_an_episode_keeps_its_worst_severity_while_it_lasts():
-    opened = folded(routed("a", level=severity.Severity.CRITICAL), routed("b"))
-    after = folded(routed("a", status="resolved", ends_at=9, level=severity.Severity.CRITICAL), start=opened)
-    assert (after.status, after.severity) == ("open", severity.Severity.CRITICAL)
+    opened = folded(routed("a", level=severities.Severity.CRITICAL), routed("b"))
+    after = folded(routed("a", status="resolved", ends_at=9, level=severities.Severity.CRITICAL), start=opened)
+    assert (after.status, after.severity) == ("open", severities.Severity.CRITICAL)
 
 
 def test_a_new_episode_begins_with_the_severity_of_what_fires_now():
     closed = folded(
-        routed(level=severity.Severity.CRITICAL),
-        routed(status="resolved", ends_at=9, level=severity.Severity.CRITICAL),
-        start=folded(routed(level=severity.Severity.CRITICAL)),
+        routed(level=severities.Severity.CRITICAL),
+        routed(status="resolved", ends_at=9, level=severities.Severity.CRITICAL),
+        start=folded(routed(level=severities.Severity.CRITICAL)),
     )
-    again = folded(routed(starts_at=300, level=severity.Severity.INFO), start=closed, episode="e2")
-    assert again.severity == severity.Severity.INFO
+    again = folded(routed(starts_at=300, level=severities.Severity.INFO), start=closed, episode="e2")
+    assert again.severity == severities.Severity.INFO
 
 
 def test_tombstones_go_once_no_message_can_still_be_pending():
@@ -168,7 +169,7 @@ def test_tombstones_that_are_younger_stay_when_older_ones_go():
 
 @given(st.lists(st.lists(arrivals, max_size=3), max_size=6), st.booleans())
 def test_what_is_counted_is_what_a_look_at_every_alert_would_find(batches, reuse):
-    result = incident.Incident(key="key")
+    result = incidents.Incident(key="key")
     for number, batch in enumerate(batches):
         result = fold.fold(result, batch, now=NOW + number, episode=f"e{number}", reuse=reuse)
         assert result.still_fires == len(result.firing)
@@ -194,7 +195,7 @@ def test_a_tombstone_lives_from_when_it_was_learned_not_from_when_the_alert_ende
 
 
 def test_the_time_of_acceptance_is_kept_for_measuring():
-    result = fold.fold(incident.Incident(key="key"), [routed()], now=NOW, episode="e", accepted_at=NOW - 7)
+    result = fold.fold(incidents.Incident(key="key"), [routed()], now=NOW, episode="e", accepted_at=NOW - 7)
     assert result.accepted_at == NOW - 7
 
 
@@ -210,9 +211,11 @@ def test_alerts_beyond_the_bound_are_told():
 
 def test_end_of_a_lost_incident_is_an_episode_that_is_over():
     """Data was lost, and only the resolution comes: it is resolved at the vendors, and never published afterwards."""
-    later = decision.Response("r", "", "v1", (decision.Target("page", retrospective=True),), decision.Timing(hold=60))
+    later = decisions.Response(
+        "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(hold=60)
+    )
     message = routed(status="resolved", ends_at=200, response=later)
     ended = fold.ended(folded(message), message, now=NOW, episode="e9")
     assert (ended.status, ended.episode, ended.generation, ended.closed_at) == ("closed", "e9", 1, NOW)
-    assert ended.response.targets == (decision.Target("page"),)
+    assert ended.response.targets == (decisions.Target("page"),)
     assert timeline.found_over(ended, NOW).what == "closed"

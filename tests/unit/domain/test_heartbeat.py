@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, heartbeat, incident, severity, silence, timeline, timing
+from router.domain import alerts, decisions, fold, heartbeat, incidents, severities, silences, timeline, timing
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND
@@ -15,15 +15,15 @@ LATE = EVERY * (heartbeat.PARTS + 1) // heartbeat.PARTS
 
 class Life:
     def __init__(self, every: int = EVERY) -> None:
-        self.response = decision.Response("r", "f:1", "v", timing=decision.Timing(heartbeat=every * SECOND))
-        self.incident = incident.Incident(key="k")
+        self.response = decisions.Response("r", "f:1", "v", timing=decisions.Timing(heartbeat=every * SECOND))
+        self.incident = incidents.Incident(key="k")
         self.now = NOW
         self.told: list[str] = []
         self._episodes = (f"{number:032x}" for number in itertools.count(1))
 
-    def beats(self, status: alert.Status = "firing") -> "Life":
-        one = alert.Alert("am", "watchdog", status, 1, 0, title="Watchdog")
-        arrived = [decision.Routed(one, decision.Decision("k", severity.Severity.CRITICAL, self.response))]
+    def beats(self, status: alerts.Status = "firing") -> "Life":
+        one = alerts.Alert("am", "watchdog", status, 1, 0, title="Watchdog")
+        arrived = [decisions.Routed(one, decisions.Decision("k", severities.Severity.CRITICAL, self.response))]
         return self._becomes(fold.fold(self.incident, arrived, now=self.now, episode=next(self._episodes)))
 
     def after(self, seconds: float) -> "Life":
@@ -34,7 +34,7 @@ class Life:
         self.now = end
         return self
 
-    def _becomes(self, after: incident.Incident) -> "Life":
+    def _becomes(self, after: incidents.Incident) -> "Life":
         self.told += [event.text for event in timeline.told(self.incident, after, [], self.now)]
         self.incident = after
         return self
@@ -53,7 +53,7 @@ def test_what_is_heard_of_in_time_opens_nothing():
 
 def test_silence_opens_the_incident_as_its_rule_says():
     life = Life().beats().after(LATE)
-    assert (life.status, life.incident.severity) == ("open", severity.Severity.CRITICAL)
+    assert (life.status, life.incident.severity) == ("open", severities.Severity.CRITICAL)
     assert life.incident.opening_alert.title == "Watchdog"
     assert life.told[-1].endswith('because "Watchdog" was not heard of for 300 s.')
     assert life.after(10 * EVERY).incident.generation == 1
@@ -69,7 +69,7 @@ def test_the_next_beat_ends_it_and_the_waiting_begins_anew():
 
 
 def test_what_was_never_heard_of_is_not_waited_for():
-    assert timing.due(incident.Incident(key="k")) == 0
+    assert timing.due(incidents.Incident(key="k")) == 0
     assert Life().after(10 * EVERY).status == "closed"
 
 
@@ -88,7 +88,7 @@ def test_beats_close_to_one_another_cost_one_write():
 
 def test_a_rule_that_changes_how_often_is_heeded_with_the_next_beat():
     life = Life().beats()
-    life.response = decision.Response("r", "f:1", "v2", timing=decision.Timing(heartbeat=60 * SECOND))
+    life.response = decisions.Response("r", "f:1", "v2", timing=decisions.Timing(heartbeat=60 * SECOND))
     assert life.after(1).beats().after(63).status == "open"
 
 
@@ -102,10 +102,10 @@ def test_what_is_forgotten_is_not_missed_until_it_is_heard_of_again():
 
 
 def test_an_ordinary_alert_is_none():
-    response = decision.Response("r", "f:1", "v")
-    routed = decision.Routed(alert.Alert("am", "a", "firing", 1, 0), decision.Decision("k", response=response))
+    response = decisions.Response("r", "f:1", "v")
+    routed = decisions.Routed(alerts.Alert("am", "a", "firing", 1, 0), decisions.Decision("k", response=response))
     assert heartbeat.beats([routed]) == []
-    assert heartbeat.beats([decision.Routed(routed.alert, decision.Decision(ignored="no rule"))]) == []
+    assert heartbeat.beats([decisions.Routed(routed.alert, decisions.Decision(ignored="no rule"))]) == []
 
 
 @given(st.lists(st.floats(0.1, 900), max_size=15))
@@ -124,7 +124,7 @@ def test_nothing_is_missed_in_time_and_everything_is_by_a_twentieth_later(pauses
 
 def muted_until(moment: int):
     def muting(_, now):
-        return silence.Mute(moment, "silence s1 of ann") if now < moment else None
+        return silences.Mute(moment, "silence s1 of ann") if now < moment else None
 
     return muting
 
@@ -155,9 +155,9 @@ def test_a_silence_that_is_made_longer_goes_on_and_a_beat_meanwhile_ends_the_mat
 
 def test_a_rule_that_becomes_a_heartbeat_ends_what_was_open_and_is_waited_for_at_once():
     life = Life()
-    ordinary = decision.Response("r", "f:1", "v0")
-    one = alert.Alert("am", "watchdog", "firing", 1, 0, title="Watchdog")
-    arrived = [decision.Routed(one, decision.Decision("k", severity.Severity.MINOR, ordinary))]
+    ordinary = decisions.Response("r", "f:1", "v0")
+    one = alerts.Alert("am", "watchdog", "firing", 1, 0, title="Watchdog")
+    arrived = [decisions.Routed(one, decisions.Decision("k", severities.Severity.MINOR, ordinary))]
     life.incident = fold.fold(life.incident, arrived, now=NOW, episode="e0")
     assert life.status == "open"
     life.after(10).beats()

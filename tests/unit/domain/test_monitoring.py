@@ -3,38 +3,50 @@
 import msgspec
 import pytest
 
-from router.domain import alert, decision, ending, fold, incident, plan, publication, review, severity, timeline, timing
+from router.domain import (
+    alerts,
+    decisions,
+    ending,
+    fold,
+    incidents,
+    plan,
+    publications,
+    reviews,
+    severities,
+    timeline,
+    timing,
+)
 from router.domain.reasons import Cause, Edit, Reason
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND
 LEAK = Cause(Reason.TEXT_LEAKS, detail="an IP address")
 FROZEN = Cause(Reason.FROZEN, detail="by ann")
-CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down"})
-MONITORED = publication.Content(severity.Severity.MAJOR, {"title": "Down", "update_status": "MONITORING"})
+CONTENT = publications.Content(severities.Severity.MAJOR, {"title": "Down"})
+MONITORED = publications.Content(severities.Severity.MAJOR, {"title": "Down", "update_status": "MONITORING"})
 
 
 def page(seconds=900, **more):
-    return decision.Target("page", {"title": "Down"}, "auto", ending=decision.Ending(seconds * SECOND, **more))
+    return decisions.Target("page", {"title": "Down"}, "auto", ending=decisions.Ending(seconds * SECOND, **more))
 
 
 def response(*targets, **durations):
-    return decision.Response(
-        "r", "f:1", "v", targets=targets or (page(),), timing=decision.Timing(**durations)
+    return decisions.Response(
+        "r", "f:1", "v", targets=targets or (page(),), timing=decisions.Timing(**durations)
     )  # fmt: skip
 
 
 def folded(before, status, at, of=None):
-    one = alert.Alert("am", "a", status, 1, 2 if status == "resolved" else 0, title="a")
+    one = alerts.Alert("am", "a", status, 1, 2 if status == "resolved" else 0, title="a")
     if status == "again":
-        one = alert.Alert("am", "a", "firing", 10, 0, title="a")
-    routed = decision.Routed(one, decision.Decision("key", severity.Severity.MAJOR, of or response()))
+        one = alerts.Alert("am", "a", "firing", 10, 0, title="a")
+    routed = decisions.Routed(one, decisions.Decision("key", severities.Severity.MAJOR, of or response()))
     return fold.fold(before, [routed], now=NOW + at * SECOND, episode=f"e{at}")
 
 
 def quiet(**durations):
     of = response(**durations)
-    opened = folded(incident.Incident("key"), "firing", 0, of)
+    opened = folded(incidents.Incident("key"), "firing", 0, of)
     return folded(opened, "resolved", 60, of)
 
 
@@ -69,14 +81,14 @@ def test_incident_that_fires_again_is_the_same_episode():
 
 
 def test_the_longest_monitoring_of_all_posts_counts():
-    of = response(page(60), msgspec.structs.replace(page(600), destination="other"), decision.Target("on-call"))
-    opened = folded(incident.Incident("key"), "firing", 0, of)
+    of = response(page(60), msgspec.structs.replace(page(600), destination="other"), decisions.Target("on-call"))
+    opened = folded(incidents.Incident("key"), "firing", 0, of)
     assert timing.due(folded(opened, "resolved", 60, of)) == NOW + 660 * SECOND
 
 
 def test_incident_without_monitored_posts_closes_at_once():
-    of = response(decision.Target("page", ending=decision.Ending(review=True)))
-    opened = folded(incident.Incident("key"), "firing", 0, of)
+    of = response(decisions.Target("page", ending=decisions.Ending(review=True)))
+    opened = folded(incidents.Incident("key"), "firing", 0, of)
     assert folded(opened, "resolved", 60, of).status == "closed"
 
 
@@ -88,7 +100,7 @@ def test_end_that_waits_for_earlier_deliveries_keeps_the_monitoring():
 
 
 def test_monitoring_waits_for_earlier_deliveries():
-    opened = folded(incident.Incident("key"), "firing", 0)
+    opened = folded(incidents.Incident("key"), "firing", 0)
     now = NOW + 60 * SECOND
     waits = ending.postponed(opened, folded(opened, "resolved", 60), now - SECOND, now)
     assert (waits.status, waits.monitored_since, waits.quiet_since) == ("open", 0, now)
@@ -100,7 +112,7 @@ def test_monitoring_waits_for_earlier_deliveries():
 
 
 def test_timeline_tells_of_the_monitoring():
-    opened = folded(incident.Incident("key"), "firing", 0)
+    opened = folded(incidents.Incident("key"), "firing", 0)
     monitored = folded(opened, "resolved", 60)
     (event,) = [one for one in timeline.told(opened, monitored, [], NOW) if one.what == "monitored"]
     assert event.text == "Nothing fires; the incident is monitored for 900 s before it ends."
@@ -110,22 +122,22 @@ def test_timeline_tells_of_the_monitoring():
 
 
 def test_stored_incidents_and_targets_from_before_are_read():
-    old = msgspec.json.decode(b'{"key": "k", "status": "open", "quiet_since": 5}', type=incident.Incident)
+    old = msgspec.json.decode(b'{"key": "k", "status": "open", "quiet_since": 5}', type=incidents.Incident)
     assert old.monitored_since == 0
     packed = msgspec.msgpack.encode(["page", {}, "auto", 0, "dismiss", {}, {}, {}])
-    assert msgspec.msgpack.decode(packed, type=decision.Target).ending == decision.Ending()
+    assert msgspec.msgpack.decode(packed, type=decisions.Target).ending == decisions.Ending()
     verdict = msgspec.msgpack.encode(["approved", "ann", 1])
-    assert msgspec.msgpack.decode(verdict, type=review.Verdict).ending == {}
+    assert msgspec.msgpack.decode(verdict, type=reviews.Verdict).ending == {}
 
 
 def known(content=CONTENT, **more):
-    return publication.Publication(
+    return publications.Publication(
         "e1", "page", "open", vendor_id="v1", digest=content.digest, content=content, **more
     )  # fmt: skip
 
 
 def wanted(content=MONITORED, **more):
-    return publication.Desired(
+    return publications.Desired(
         **{"present": True, "public": True, "publish": "auto", "monitored": True} | more, content=content
     )
 
@@ -183,8 +195,8 @@ def over(**more):
     return wanted(CONTENT, **{"present": False, "monitored": False, "ends_by_review": True} | more)
 
 
-def verdict(kind, digest=review.RESOLUTION):
-    return review.Verdict(kind, "ann", NOW, digest)
+def verdict(kind, digest=reviews.RESOLUTION):
+    return reviews.Verdict(kind, "ann", NOW, digest)
 
 
 def test_resolution_waits_for_a_reviewer():
@@ -192,7 +204,7 @@ def test_resolution_waits_for_a_reviewer():
     assert found == plan.Wait(
         Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER, subject=plan.Subject.RESOLUTION
     )
-    assert plan.pending_review_digest(over(), known(), found) == review.RESOLUTION
+    assert plan.pending_review_digest(over(), known(), found) == reviews.RESOLUTION
     assert step(over(verdict=verdict("approved")), known()).kind == "resolve"
     # The approval of what was shown before is none of its end.
     assert step(over(verdict=verdict("approved", CONTENT.digest)), known()) == found
@@ -201,8 +213,8 @@ def test_resolution_waits_for_a_reviewer():
 
 def test_deadline_resolves_only_if_the_rule_says_to_publish():
     at_deadline = over(deadline=100, at_deadline="publish")
-    assert step(at_deadline, known(waits_of=review.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
-    lapsed = known(waits_of=review.RESOLUTION, waits_since=NOW - 100)
+    assert step(at_deadline, known(waits_of=reviews.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
+    lapsed = known(waits_of=reviews.RESOLUTION, waits_since=NOW - 100)
     assert step(at_deadline, lapsed).kind == "resolve"
     assert plan.is_decided_by_deadline(at_deadline, lapsed, now=NOW)
     # An approval of the opening says nothing of the end.

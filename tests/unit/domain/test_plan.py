@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import messages, plan, publication, reasons, review, severity
+from router.domain import messages, plan, reasons, reviews, severities
+from router.domain import publications as publication
 from router.domain.reasons import Cause, Reason
 
 NOW = 1_700_000_000_000_000
@@ -14,7 +15,7 @@ FROZEN = reasons.Cause(reasons.Reason.FROZEN, detail="by ann")
 TEST = reasons.Cause(reasons.Reason.TEST_ALERT)
 
 
-def content(text: str = "down", level: severity.Severity = severity.Severity.MAJOR) -> publication.Content:
+def content(text: str = "down", level: severities.Severity = severities.Severity.MAJOR) -> publication.Content:
     return publication.Content(level, {"title": text})
 
 
@@ -27,12 +28,12 @@ def known(state: str = "absent", **more) -> publication.Publication:
     return publication.Publication("e1", "page", state=state, **{**defaults, **more})
 
 
-def retraction(digest: str = review.RETRACTION) -> review.Retraction:
-    return review.Retraction("ann", NOW, "a false alarm", digest)
+def retraction(digest: str = reviews.RETRACTION) -> reviews.Retraction:
+    return reviews.Retraction("ann", NOW, "a false alarm", digest)
 
 
-def said(kind: str = "approved", digest: str = "", who: str = "ann") -> review.Verdict:
-    return review.Verdict(kind, who, NOW, digest)
+def said(kind: str = "approved", digest: str = "", who: str = "ann") -> reviews.Verdict:
+    return reviews.Verdict(kind, who, NOW, digest)
 
 
 def step(desired: publication.Desired, observed: publication.Publication, now: int = NOW) -> plan.Step:
@@ -186,7 +187,7 @@ def test_other_words_are_tried_after_some_were_refused():
 desires = st.builds(
     publication.Desired,
     present=st.booleans(),
-    content=st.builds(content, st.sampled_from(["a", "b"]), st.sampled_from(list(severity.Severity))),
+    content=st.builds(content, st.sampled_from(["a", "b"]), st.sampled_from(list(severities.Severity))),
     public=st.booleans(),
     publish=st.sampled_from(["shadow", "review", "auto"]),
     verdict=st.one_of(
@@ -194,7 +195,7 @@ desires = st.builds(
         st.builds(
             said,
             st.sampled_from(["approved", "dismissed"]),
-            st.sampled_from(["", content("a").digest, content("b").digest, review.RESOLUTION]),
+            st.sampled_from(["", content("a").digest, content("b").digest, reviews.RESOLUTION]),
         ),
     ),
     review_cause=st.sampled_from([None, LEAK]),

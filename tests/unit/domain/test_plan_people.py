@@ -2,24 +2,24 @@
 
 import msgspec
 
-from router.domain import plan, publication, review, severity
+from router.domain import plan, publications, reviews, severities
 from router.domain.reasons import Cause, Reason
 
 NOW = 1_700_000_000_000_000
 LEAK = Cause(Reason.TEXT_LEAKS, detail="an IP address")
 FROZEN = Cause(Reason.FROZEN, detail="by ann")
-CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "down"})
+CONTENT = publications.Content(severities.Severity.MAJOR, {"title": "down"})
 
 
-def wanted(present: bool = True, **more) -> publication.Desired:
-    return publication.Desired(present=present, content=CONTENT, **more)
+def wanted(present: bool = True, **more) -> publications.Desired:
+    return publications.Desired(present=present, content=CONTENT, **more)
 
 
-def known(state: str = "absent", **more) -> publication.Publication:
-    return publication.Publication("e1", "page", state=state, vendor_id="" if state == "absent" else "v1", **more)
+def known(state: str = "absent", **more) -> publications.Publication:
+    return publications.Publication("e1", "page", state=state, vendor_id="" if state == "absent" else "v1", **more)
 
 
-def step(desired: publication.Desired, observed: publication.Publication) -> plan.Step:
+def step(desired: publications.Desired, observed: publications.Publication) -> plan.Step:
     return plan.plan(desired, observed, now=NOW)
 
 
@@ -27,7 +27,7 @@ def kind(found: plan.Step) -> str:
     return found.kind if isinstance(found, plan.Execute) else type(found).__name__
 
 
-def waiting(since: int, **more) -> tuple[publication.Desired, publication.Publication]:
+def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publication]:
     desired = wanted(public=True, publish="review", deadline=100, **more)
     return desired, known(waits_of=desired.content.digest, waits_since=NOW - since)
 
@@ -76,7 +76,7 @@ def test_only_what_a_person_could_approve_is_a_review():
         plan.pending_review_digest(
             over, known("open", taken_over="edited"), step(over, known("open", taken_over="edited"))
         )
-        == review.RESOLUTION
+        == reviews.RESOLUTION
     )
     frozen = wanted(public=True, publish="auto", frozen=FROZEN)
     assert plan.pending_review_digest(frozen, known(), step(frozen, known())) == ""
@@ -87,11 +87,11 @@ def test_only_what_a_person_could_approve_is_a_review():
 
 def test_another_change_of_a_person_is_another_review():
     desired = wanted(public=True, publish="review")
-    shown = [publication.View(fields={"title": title}) for title in ("A", "B")]
+    shown = [publications.View(fields={"title": title}) for title in ("A", "B")]
     edited = [known("draft", taken_over="edited", view=view) for view in shown]
     asked = [plan.review_digest(desired, one) for one in edited]
     assert len({*asked, desired.content.digest}) == 3
-    approval = review.Verdict("approved", "ann", NOW, asked[0])
+    approval = reviews.Verdict("approved", "ann", NOW, asked[0])
     decided = wanted(public=True, publish="review", verdict=approval)
     assert step(decided, edited[0]) == plan.Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
     assert isinstance(step(decided, edited[1]), plan.Wait)

@@ -3,29 +3,29 @@
 import msgspec
 import pytest
 
-from router.domain import incident, publication, retention, severity
+from router.domain import incidents, publications, retention, severities
 from router.store import codec
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 NOW = 1_700_000_000 * SECOND
 DESTINATIONS = ("on-call", "devhelm", "page", "devhelm-page")
-CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down", "message": "We are investigating. " * 20})
-VIEW = publication.View(fields={"title": "Down", "message": "We are investigating. " * 20}, titles=("Down",))
+CONTENT = publications.Content(severities.Severity.MAJOR, {"title": "Down", "message": "We are investigating. " * 20})
+VIEW = publications.View(fields={"title": "Down", "message": "We are investigating. " * 20}, titles=("Down",))
 
 
-def made(episode: str, destination: str = "page", state: publication.State = "resolved", **more):
+def made(episode: str, destination: str = "page", state: publications.State = "resolved", **more):
     base = {"vendor_id": f"v-{episode}", "content": CONTENT, "view": VIEW, "told": ("a", "b"), "opened_at": NOW}
-    return publication.Publication(episode, destination, state, **{**base, "acted_at": NOW, **more})
+    return publications.Publication(episode, destination, state, **{**base, "acted_at": NOW, **more})
 
 
-def incident_of(episode: str, follows: str = "") -> incident.Incident:
-    return incident.Incident("down", status="open", episode=episode, follows=follows)
+def incident_of(episode: str, follows: str = "") -> incidents.Incident:
+    return incidents.Incident("down", status="open", episode=episode, follows=follows)
 
 
 def lives(episodes: int, pause: int) -> list[int]:
     """Fire and resolve, and return the size of the document after each episode."""
-    known: list[publication.Publication] = []
+    known: list[publications.Publication] = []
     sizes = []
     now = NOW
     for number in range(episodes):
@@ -56,8 +56,8 @@ HANDLED = {
     "open": {"state": "open"},
     "draft": {"state": "draft"},
     "refused_resolution": {"state": "open", "dead": "422", "dead_of": "resolve:x", "dead_at": NOW},
-    "operation_under_way": {"state": "absent", "intent": publication.Intent("open", 1, NOW, CONTENT)},
-    "resolution_under_way": {"state": "resolved", "intent": publication.Intent("resolve", 1, NOW, CONTENT)},
+    "operation_under_way": {"state": "absent", "intent": publications.Intent("open", 1, NOW, CONTENT)},
+    "resolution_under_way": {"state": "resolved", "intent": publications.Intent("resolve", 1, NOW, CONTENT)},
     "waits_for_a_reviewer": {"state": "absent", "waits_of": "digest", "waits_since": NOW},
     "waits_for_its_turn": {"state": "absent", "held_since": NOW},
     "search_is_to_come": {"state": "resolved", "unanswered_at": NOW},
@@ -84,7 +84,7 @@ def test_what_the_current_episode_takes_up_again_is_kept_whole():
 def test_an_earlier_post_is_told_apart_for_two_hours():
     known = [made("e0"), made("e1")]
     (named, current) = retention.retained(incident_of("e1"), known, NOW + 2 * HOUR - 1)
-    assert (named.vendor_id, named.content, named.view) == ("v-e0", None, publication.View())
+    assert (named.vendor_id, named.content, named.view) == ("v-e0", None, publications.View())
     assert current == known[1]
     assert retention.retained(incident_of("e1"), known, NOW + 2 * HOUR) == [current]
 
@@ -96,10 +96,10 @@ def test_what_never_was_anywhere_leaves_nothing():
 
 def test_everything_is_kept_while_the_incident_is_not_known():
     known = [made("e0"), made("e1")]
-    assert retention.retained(incident.Incident("down"), known, NOW + 30 * HOUR) is known
+    assert retention.retained(incidents.Incident("down"), known, NOW + 30 * HOUR) is known
 
 
 def test_what_was_written_with_every_default_is_read_as_before():
-    full = {name: getattr(made("e0"), name) for name in publication.Publication.__struct_fields__}
+    full = {name: getattr(made("e0"), name) for name in publications.Publication.__struct_fields__}
     packed = msgspec.msgpack.encode([full])
     assert codec.unpack_publications(packed) == [made("e0")]

@@ -5,26 +5,27 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, incident, severity, timeline, timing
+from router.domain import alerts as alert
+from router.domain import decisions, fold, incidents, severities, timeline, timing
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
-MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+MINOR, CRITICAL = severities.Severity.MINOR, severities.Severity.CRITICAL
 
 
 class Told:
     """An incident and everything that was told of it."""
 
     def __init__(self, **durations: int) -> None:
-        because = (decision.Because("r", "f:1", (("labels.a", '= "b"'),)),)
-        self.response = decision.Response("r", "f:1", "v7", timing=decision.Timing(**durations), because=because)
-        self.incident = incident.Incident(key="key")
+        because = (decisions.Because("r", "f:1", (("labels.a", '= "b"'),)),)
+        self.response = decisions.Response("r", "f:1", "v7", timing=decisions.Timing(**durations), because=because)
+        self.incident = incidents.Incident(key="key")
         self.events: list[timeline.Event] = []
         self.now = START
         self._episodes = (f"{number:032x}" for number in itertools.count(1))
         self.starts = 0
 
-    def fires(self, *names: str, level: severity.Severity = MINOR) -> "Told":
+    def fires(self, *names: str, level: severities.Severity = MINOR) -> "Told":
         self.starts += 1
         return self._arrive([alert.Alert("am", name, "firing", self.starts, 0, title=name) for name in names], level)
 
@@ -36,7 +37,7 @@ class Told:
         return self._becomes(timing.settle(self.incident, now=self.now, episode=next(self._episodes)), [])
 
     def _arrive(self, alerts, level=MINOR) -> "Told":
-        arrived = [decision.Routed(one, decision.Decision("key", level, self.response)) for one in alerts]
+        arrived = [decisions.Routed(one, decisions.Decision("key", level, self.response)) for one in alerts]
         after = fold.fold(self.incident, arrived, now=self.now, episode=next(self._episodes))
         return self._becomes(after, arrived)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, incident, severity, timing
+from router.domain import alerts, decisions, fold, incidents, severities, timing
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -17,18 +17,18 @@ class Life:
 
     def __init__(self, **seconds: float) -> None:
         durations = {name: value if name == "flap_changes" else int(value * SECOND) for name, value in seconds.items()}
-        self.response = decision.Response("r", "f:1", "v", timing=decision.Timing(**durations))
-        self.incident = incident.Incident(key="key")
+        self.response = decisions.Response("r", "f:1", "v", timing=decisions.Timing(**durations))
+        self.incident = incidents.Incident(key="key")
         self.now = START
         self._episodes = (f"e{number}" for number in itertools.count(1))
         self._starts = 0
 
-    def fires(self, name="a", level=severity.Severity.MINOR, *, anew=True) -> "Life":
+    def fires(self, name="a", level=severities.Severity.MINOR, *, anew=True) -> "Life":
         self._starts += anew
-        return self._arrives(alert.Alert("am", name, "firing", self._starts, 0, title=name), level)
+        return self._arrives(alerts.Alert("am", name, "firing", self._starts, 0, title=name), level)
 
     def resolves(self, name="a") -> "Life":
-        return self._arrives(alert.Alert("am", name, "resolved", self._starts, self._starts + 1))
+        return self._arrives(alerts.Alert("am", name, "resolved", self._starts, self._starts + 1))
 
     def after(self, seconds: float) -> "Life":
         """Move the clock on; whatever falls due meanwhile happens when it falls due."""
@@ -45,8 +45,8 @@ class Life:
     def status(self) -> str:
         return self.incident.status
 
-    def _arrives(self, one, level=severity.Severity.MINOR) -> "Life":
-        routed = decision.Routed(one, decision.Decision("key", level, self.response))
+    def _arrives(self, one, level=severities.Severity.MINOR) -> "Life":
+        routed = decisions.Routed(one, decisions.Decision("key", level, self.response))
         self.incident = fold.fold(self.incident, [routed], now=self.now, episode=next(self._episodes))
         return self
 
@@ -66,12 +66,12 @@ def test_an_alert_that_resolves_within_hold_opens_nothing():
 
 
 def test_what_still_fires_after_hold_opens_with_the_decision_of_the_first_alert():
-    life = Life(hold=90).fires("a").after(60).fires("b", severity.Severity.CRITICAL).after(29)
+    life = Life(hold=90).fires("a").after(60).fires("b", severities.Severity.CRITICAL).after(29)
     assert life.status == "pending"
     life.after(1)
     assert (life.status, life.incident.generation) == ("open", 1)
     assert life.incident.opening_alert.fingerprint == "a"
-    assert life.incident.severity is severity.Severity.CRITICAL
+    assert life.incident.severity is severities.Severity.CRITICAL
     assert life.incident.opened_at == START + 90 * SECOND
 
 
@@ -225,23 +225,23 @@ def test_no_more_moments_are_kept_than_are_counted():
 
 
 def test_a_severity_falls_only_where_the_rule_follows_it():
-    bad, mild = severity.Severity.CRITICAL, severity.Severity.MINOR
+    bad, mild = severities.Severity.CRITICAL, severities.Severity.MINOR
     life = Life()
     assert life.fires("a", mild).fires("b", bad).resolves("b").incident.severity is bad
     life = Life()
-    life.response = decision.Response("r", "f:1", "v", follows_severity=True)
+    life.response = decisions.Response("r", "f:1", "v", follows_severity=True)
     assert life.fires("a", mild).fires("b", bad).incident.severity is bad
     assert life.resolves("b").incident.severity is mild
-    assert life.fires("b", severity.Severity.MAJOR).incident.severity is severity.Severity.MAJOR
+    assert life.fires("b", severities.Severity.MAJOR).incident.severity is severities.Severity.MAJOR
 
 
 def test_a_severity_that_is_followed_falls_when_the_worst_alert_goes_stale():
     life = Life(stale_after=3600)
-    life.response = decision.Response(
-        "r", "f:1", "v", timing=decision.Timing(stale_after=3600 * SECOND), follows_severity=True
+    life.response = decisions.Response(
+        "r", "f:1", "v", timing=decisions.Timing(stale_after=3600 * SECOND), follows_severity=True
     )
-    life.fires("b", severity.Severity.CRITICAL).after(1800).fires("a").after(1800)
-    assert (life.status, life.incident.severity) == ("open", severity.Severity.MINOR)
+    life.fires("b", severities.Severity.CRITICAL).after(1800).fires("a").after(1800)
+    assert (life.status, life.incident.severity) == ("open", severities.Severity.MINOR)
 
 
 durations = st.sampled_from([0, 1, 5, 30])

@@ -2,20 +2,21 @@
 
 import pytest
 
-from router.domain import alert, decision, fold, incident, severity, timing
+from router.domain import alerts as alert
+from router.domain import decisions, fold, incidents, severities, timing
 from router.domain.reasons import Cause, Reason
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
 
 
-def held(*alerts: alert.Alert, now: int = START, **seconds: int) -> incident.Incident:
+def held(*alerts: alert.Alert, now: int = START, **seconds: int) -> incidents.Incident:
     """What is made of alerts that came one after the other, a second apart."""
-    timed = decision.Timing(**{name: value * SECOND for name, value in seconds.items()})
-    response = decision.Response("r", "f:1", "v", timing=timed)
-    found = incident.Incident(key="key")
+    timed = decisions.Timing(**{name: value * SECOND for name, value in seconds.items()})
+    response = decisions.Response("r", "f:1", "v", timing=timed)
+    found = incidents.Incident(key="key")
     for number, one in enumerate(alerts):
-        routed = decision.Routed(one, decision.Decision("key", severity.Severity.MAJOR, response))
+        routed = decisions.Routed(one, decisions.Decision("key", severities.Severity.MAJOR, response))
         found = fold.fold(found, [routed], now=now + number * SECOND, episode=f"e{number}")
     return found
 
@@ -28,7 +29,7 @@ def resolved(name: str = "a") -> alert.Alert:
     return alert.Alert("am", name, "resolved", 1, 2)
 
 
-def upcoming(one: incident.Incident) -> list[tuple[int, Reason]]:
+def upcoming(one: incidents.Incident) -> list[tuple[int, Reason]]:
     """The upcoming changes, with seconds after the start."""
     return [((at - START) // SECOND, cause.code) for at, cause in timing.upcoming(one)]
 
@@ -58,7 +59,7 @@ def test_a_heartbeat_that_was_heard_tells_when_it_is_missed():
 
 
 def test_what_is_muted_tells_until_when_and_by_what():
-    routed = decision.Routed(firing(), decision.Decision("key", severity.Severity.MAJOR))
-    one = incident.Incident(key="key", muted={"am/a": incident.Muted(routed, START + 5 * SECOND, "upgrade")})
+    routed = decisions.Routed(firing(), decisions.Decision("key", severities.Severity.MAJOR))
+    one = incidents.Incident(key="key", muted={"am/a": incidents.Muted(routed, START + 5 * SECOND, "upgrade")})
     assert timing.upcoming(one) == [(START + 5 * SECOND, Cause(Reason.MUTE_ENDS, detail="upgrade"))]
     assert timing.due(one) == START + 5 * SECOND

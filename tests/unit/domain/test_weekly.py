@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from router.domain import alert, silence, weekly
+from router.domain import alerts, silences, weekly
 
 HOUR = 3_600_000_000
 NIGHTS = weekly.parse("mon-fri 22:00-06:00 Europe/Zurich")
@@ -16,8 +16,8 @@ def at(text):
 
 
 def made(*during, starts="2030-01-01T00:00", ends="2031-01-01T00:00"):
-    matchers = (silence.matcher('service="checkout"'),)
-    return silence.Silence("s", matchers, at(starts), at(ends), "ann", during=tuple(map(weekly.parse, during)))
+    matchers = (silences.matcher('service="checkout"'),)
+    return silences.Silence("s", matchers, at(starts), at(ends), "ann", during=tuple(map(weekly.parse, during)))
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_what_is_no_window_says_how_one_is_written(text, said):
 
 def test_recurring_silence_mutes_within_its_windows_only():
     one = made("mon-fri 22:00-06:00 Europe/Zurich")
-    silencer = silence.Silencer([one])
-    subject = alert.Alert("am", "f", "firing", 1, 0, labels={"service": "checkout"})
+    silencer = silences.Silencer([one])
+    subject = alerts.Alert("am", "f", "firing", 1, 0, labels={"service": "checkout"})
     assert (one.state(at("2030-01-07T20:59")), one.state(at("2030-01-07T21:00"))) == ("pending", "active")
     assert silencer.mute(subject, at("2030-01-07T20:59")) is None
     assert silencer.mute(subject, at("2030-01-08T04:59")) is not None
@@ -73,9 +73,9 @@ def test_next_window_is_named():
 
 def test_silence_of_an_older_version_is_readable():
     older = msgspec.to_builtins(made())[:7]
-    assert msgspec.convert(older, silence.Silence) == made()
+    assert msgspec.convert(older, silences.Silence) == made()
     kept = msgspec.msgpack.encode(made("sunday"))
-    assert msgspec.msgpack.decode(kept, type=silence.Silence) == made("sunday")
+    assert msgspec.msgpack.decode(kept, type=silences.Silence) == made("sunday")
 
 
 def test_time_zone_that_is_gone_is_read_as_utc():

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from router.domain import alert
+from router.domain import alerts
 from router.management import sandbox
 
 CONFIGURATION = """
@@ -25,7 +25,7 @@ rules:
     %s
     open: [{at: on-call, name: "%s"}]
 """
-ALERT = alert.Alert("json", "f", "firing", 1, 0, title="Shop is down", labels={"service": "shop"})
+ALERT = alerts.Alert("json", "f", "firing", 1, 0, title="Shop is down", labels={"service": "shop"})
 GENEROUS = dataclasses.replace(sandbox.LIMITS, cpu_seconds=60, seconds=300.0)
 
 

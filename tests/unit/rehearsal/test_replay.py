@@ -1,8 +1,8 @@
 """Two sets of rules over the same recordings: what appears, vanishes and changes, and nothing else."""
 
 from router.assembly import pages
-from router.domain import alert as alerts
-from router.domain import recording
+from router.domain import alerts
+from router.domain import recordings as recording
 from router.rehearsal import replay, world
 from tests.unit.rehearsal import playing
 

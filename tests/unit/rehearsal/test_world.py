@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.worker import reviews
 from tests.unit.rehearsal import playing
 

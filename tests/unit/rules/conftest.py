@@ -3,7 +3,7 @@ from typing import Literal
 import pydantic
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import known, load
 
 

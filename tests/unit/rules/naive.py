@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from router.domain import severity as severities
+from router.domain import severities
 
 
 def field_of(one, field):

@@ -3,7 +3,7 @@
 import hypothesis
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import load
 from router.rules.conditions import registry
 from tests.unit.rules import naive

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from router.domain import severity as severities
+from router.domain import severities
 from router.rules import load
 
 

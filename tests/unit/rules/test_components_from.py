@@ -3,7 +3,7 @@
 import pytest
 
 from router.destinations import registry
-from router.domain import affected, decision
+from router.domain import affected_components, decisions
 from router.rules import explain, known, load
 
 PARTS = {"labels.service": {"pay": "Checkout API"}}
@@ -33,7 +33,7 @@ def test_the_defaults_of_a_destination_count_where_the_rule_says_nothing():
 def test_a_decision_carries_them_to_the_worker(make_alert):
     alert = make_alert({"service": "pay"})
     decided = rules({"components_from": PARTS}).decide(alert, 0)
-    assert affected.by(decision.Routed(alert, decided)) == (("page", "Checkout API"),)
+    assert affected_components.by(decisions.Routed(alert, decided)) == (("page", "Checkout API"),)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from router.domain import severity as severities
+from router.domain import severities
 
 OPEN = [{"at": "on-call"}]
 

@@ -7,7 +7,7 @@ import pytest
 
 from router.assembly import pages
 from router.destinations import registry as kinds
-from router.domain import severity as severities
+from router.domain import severities
 from router.rehearsal import trial, world
 from router.rules import asking, cases, fields, known, load, model, template, words
 from router.rules.conditions import registry

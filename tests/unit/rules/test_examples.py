@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from router.destinations import registry
-from router.domain import severity as severities
+from router.domain import severities
 from router.rules import known, load, template
 from router.yaml_source import documents
 

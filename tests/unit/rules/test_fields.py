@@ -1,6 +1,6 @@
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import fields
 
 ALERT = alerts.Alert(

@@ -127,10 +127,10 @@ def test_a_process_is_not_ended_by_an_expression_s_memory():
     """An expression that runs out of memory does not hold; the alert is decided by the other rules."""
     program = """
 import resource
-from router.domain import alert
+from router.domain import alerts
 from router.rules import expression
 one = expression.Expression("[alert.title].map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x)[0] != ''")
-long = alert.Alert("am", "a", "firing", 1, 0, title="t" * 4_000_000)
+long = alerts.Alert("am", "a", "firing", 1, 0, title="t" * 4_000_000)
 used = int(open("/proc/self/statm").read().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20),) * 2)
 print(one.explain(long))

@@ -1,7 +1,7 @@
 import hypothesis
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.rules import fields, keys, model
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from router.domain import alert, asks, severity
+from router.domain import alerts, asks, severities
 from router.rules import known, load
 from router.yaml_source import documents
 from tests.unit.rules import conftest
 
 CONFIGURED = known.Configured(conftest.DESTINATIONS, ["team-a", "team-b"])
-ALERT = alert.Alert("am", "f1", "firing", 1, 0, labels={"a": "x"})
+ALERT = alerts.Alert("am", "f1", "firing", 1, 0, labels={"a": "x"})
 
 
 def made(text: str, destinations=CONFIGURED):
@@ -72,7 +72,7 @@ def test_notifiers_of_every_joined_ask_are_combined():
         for team in ("team-a", "team-b")
     )
     both = [
-        asks.Ask(0, first, ALERT, severity=severity.Severity.MAJOR, is_joined=True),
-        asks.Ask(1, second, ALERT, severity=severity.Severity.MINOR, is_joined=True),
+        asks.Ask(0, first, ALERT, severity=severities.Severity.MAJOR, is_joined=True),
+        asks.Ask(1, second, ALERT, severity=severities.Severity.MINOR, is_joined=True),
     ]
     assert set(asks.combined(both[0], both).notify) == {"team-a", "team-b"}

@@ -7,44 +7,44 @@ import pytest
 
 from router.assembly import pages
 from router.destinations import base
-from router.domain import alert, decision, incident, plan, publication, severity
+from router.domain import alerts, decisions, incidents, plan, publications, severities
 from router.rules import guard, public, template
-from router.worker import bound, desire
+from router.worker import configured_destinations, desired_state
 from tests.unit.rules import hostile
 
 NOW = 1_700_000_000_000_000
 EACH_KIND = 80
 ORDINARY = (pathlib.Path(__file__).parent / "ordinary.txt").read_text().splitlines()
 KIND = base.Kind("test", base.Config, base.Opening, public=True, adopts=False, connect=None, make=None)
-PAGE = bound.Bound("page", KIND, None, "")
+PAGE = configured_destinations.Bound("page", KIND, None, "")
 DECLARED = {
-    "alert.labels.listed": decision.Allowed(("Europe", "Asia", "db.internal is fine here")),
-    "alert.labels.region": decision.Allowed(pattern="^[a-z]{2}-[a-z]+-[0-9]$"),
-    "alert.labels.version": decision.Allowed(pattern=r"^v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}$"),
-    "alert.labels.plan": decision.Allowed(pattern="^(Gold|Silver|Bronze) plan( [0-9]{1,2})?$"),
-    "alert.annotations.zone": decision.Allowed(pattern="^(eu|us|ap)-[a-z]+( [A-Z]{1,2})?$"),
+    "alerts.labels.listed": decisions.Allowed(("Europe", "Asia", "db.internal is fine here")),
+    "alerts.labels.region": decisions.Allowed(pattern="^[a-z]{2}-[a-z]+-[0-9]$"),
+    "alerts.labels.version": decisions.Allowed(pattern=r"^v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}$"),
+    "alerts.labels.plan": decisions.Allowed(pattern="^(Gold|Silver|Bronze) plan( [0-9]{1,2})?$"),
+    "alerts.annotations.zone": decisions.Allowed(pattern="^(eu|us|ap)-[a-z]+( [A-Z]{1,2})?$"),
 }
 LITERAL = "Down: "
 
 
-def opened(value: str, name: str = "", **more) -> tuple[decision.Target, incident.Incident]:
-    _, part, key = (name or "alert.labels.listed").split(".")
-    variable = name or "alert.labels.listed"
+def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incidents.Incident]:
+    _, part, key = (name or "alerts.labels.listed").split(".")
+    variable = name or "alerts.labels.listed"
     fields = {"title": f"{LITERAL}{{{{ {variable} }}}}", "message": "Sorry."}
-    target = decision.Target("page", fields, "auto", public=DECLARED, **more)
-    first = alert.Alert("am", "a", "firing", 1, 0, title="t", **{part: {key: value}})
-    response = decision.Response("r", "f:1", "v", (target,))
-    return target, incident.Incident(
-        key="k", status="open", episode="e1", severity=severity.Severity.MAJOR, opened_at=NOW,
+    target = decisions.Target("page", fields, "auto", public=DECLARED, **more)
+    first = alerts.Alert("am", "a", "firing", 1, 0, title="t", **{part: {key: value}})
+    response = decisions.Response("r", "f:1", "v", (target,))
+    return target, incidents.Incident(
+        key="k", status="open", episode="e1", severity=severities.Severity.MAJOR, opened_at=NOW,
         response=response, opening_alert=first,
     )  # fmt: skip
 
 
-def posted(target: decision.Target, one: incident.Incident) -> dict | None:
+def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     """The fields that the worker would post by itself now; None where it would not."""
     one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
-    desires = desire.Desires(pages.render, pages.public_renderer(["acme.com"]))
-    known = publication.Publication("e1", "page", opened_at=NOW)
+    desires = desired_state.Desires(pages.render, pages.public_renderer(["acme.com"]))
+    known = publications.Publication("e1", "page", opened_at=NOW)
     desired = desires.of(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)
     return desired.content.fields if isinstance(step, plan.Execute) else None
@@ -75,7 +75,7 @@ def test_of_two_hundred_ordinary_sentences_none_is_held_back():
     _, one = opened("Europe")
     held = []
     for sentence in ORDINARY:
-        target = decision.Target("page", {"title": sentence, "message": sentence}, "auto")
+        target = decisions.Target("page", {"title": sentence, "message": sentence}, "auto")
         if posted(target, one) != {"title": sentence, "message": sentence}:
             held.append(sentence)
     warned = [sentence for sentence in ORDINARY if guard.objections(sentence, ["acme.com"])]
@@ -86,13 +86,13 @@ def test_of_two_hundred_ordinary_sentences_none_is_held_back():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("alert.labels.listed", "Europe"),
-        ("alert.labels.listed", "db.internal is fine here"),
-        ("alert.labels.listed", ""),
-        ("alert.labels.region", "eu-west-1"),
-        ("alert.labels.version", "v2.14.1"),
-        ("alert.labels.plan", "Gold plan 2"),
-        ("alert.annotations.zone", "eu-central A"),
+        ("alerts.labels.listed", "Europe"),
+        ("alerts.labels.listed", "db.internal is fine here"),
+        ("alerts.labels.listed", ""),
+        ("alerts.labels.region", "eu-west-1"),
+        ("alerts.labels.version", "v2.14.1"),
+        ("alerts.labels.plan", "Gold plan 2"),
+        ("alerts.annotations.zone", "eu-central A"),
     ],
 )
 def test_what_a_rule_declares_is_shown(name, value):
@@ -105,10 +105,10 @@ def test_what_is_nearly_a_declared_text_is_not_shown(value):
 
 
 def context_of(labels):
-    first = alert.Alert("am", "a", "firing", 1, 0, title="secret title", labels=labels)
+    first = alerts.Alert("am", "a", "firing", 1, 0, title="secret title", labels=labels)
     return template.context(
-        first, decision.Response("rule-name", "f:1", "v", owner="team"), key="key{a=b}",
-        severity=severity.Severity.MAJOR, reference="IR-1", opened_at=0,
+        first, decisions.Response("rule-name", "f:1", "v", owner="team"), key="key{a=b}",
+        severity=severities.Severity.MAJOR, reference="IR-1", opened_at=0,
     )  # fmt: skip
 
 
@@ -179,13 +179,13 @@ def test_every_field_is_covered_also_lists_and_mappings():
     ],
 )
 def test_a_link_that_a_variable_takes_part_in_leads_to_an_allowed_host(link, label, objected):
-    allowed = {"alert.labels.host": decision.Allowed((label,))}
+    allowed = {"alerts.labels.host": decisions.Allowed((label,))}
     shown = rendered({"postmortem_url": link}, {"host": label}, allowed)
     assert shown.objection == ("a link to a host that is not allowed" if objected else "")
 
 
 def test_a_part_that_fails_is_told():
-    allowed = {"alert.labels.n": decision.Allowed(("x",))}
+    allowed = {"alerts.labels.n": decisions.Allowed(("x",))}
     shown = rendered({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
     assert shown == ({"title": guard.BROKEN}, "a part that could not be made")
 
@@ -198,6 +198,6 @@ def test_invisible_characters_of_literal_text_are_left_out():
 
 
 def test_an_incident_of_an_earlier_version_declares_nothing_and_waits():
-    target = decision.Target("page", {"title": "In {{ alert.labels.region }}"}, "auto")
-    _, one = opened("eu-west-1", "alert.labels.region")
+    target = decisions.Target("page", {"title": "In {{ alert.labels.region }}"}, "auto")
+    _, one = opened("eu-west-1", "alerts.labels.region")
     assert posted(target, one) is None

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from router.domain import decision
+from router.domain import decisions
 from router.rules import check, load
 from tests.unit.rules import conftest
 
@@ -104,8 +104,8 @@ rules:
 """
     (target,) = load.load(folder(a=text), conftest.DESTINATIONS).rules[0].targets
     assert target.public == {
-        "alert.labels.region": decision.Allowed(("eu", "us")),
-        "alert.labels.zone": decision.Allowed(pattern="^zone [0-9]$"),
+        "alert.labels.region": decisions.Allowed(("eu", "us")),
+        "alert.labels.zone": decisions.Allowed(pattern="^zone [0-9]$"),
     }
 
 
@@ -131,7 +131,7 @@ def test_following_is_what_a_rule_says_and_else_not(build, make_alert, follow):
 def test_page_without_a_status_for_monitoring_refuses_it(build):
     with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a post that is monitored'):
         only(build, resolve={"monitor_for": "15m", "message": "It works again."})
-    assert only(build, resolve="review").ending == decision.Ending(review=True)
+    assert only(build, resolve="review").ending == decisions.Ending(review=True)
 
 
 class Updated(conftest.Post):
@@ -163,6 +163,6 @@ def test_variables_of_the_monitoring_travel_with_the_target(folder):
     text = MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}.")
     page = dataclasses.replace(conftest.DESTINATIONS["page"], opening=Updated, monitoring="monitoring")
     (target,) = load.load(folder(a=text), {"page": page}).rules[0].targets
-    assert target.public == {"alert.labels.region": decision.Allowed(("eu", "us"))}
+    assert target.public == {"alert.labels.region": decisions.Allowed(("eu", "us"))}
     assert target.ending.monitor_for == 900_000_000
     assert target.ending.firing == {"update_status": "investigating"}

@@ -4,9 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
-from router.domain import decision as decisions
-from router.domain import severity as severities
+from router.domain import alerts, decisions, severities
 from router.rules import template
 
 ALERT = alerts.Alert(

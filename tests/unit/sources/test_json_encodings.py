@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, json
 
 NOW = 1_772_450_000_000_000

@@ -4,7 +4,7 @@ import json as standard_json
 
 import pytest
 
-from router.domain import decision, fold, incident, severity
+from router.domain import decisions, fold, incidents, severities
 from router.sources import json
 
 NOW = 1_772_450_000_000_000
@@ -19,10 +19,10 @@ def parse(body):
     [(["resolved", "firing"], True), (["firing", "resolved"], False), (["firing", "resolved", "firing"], True)],
 )
 def test_list_without_times_counts_in_its_order(states, fires):
-    response = decision.Response("r", "f:1", "v")
-    folded = incident.Incident("k")
+    response = decisions.Response("r", "f:1", "v")
+    folded = incidents.Incident("k")
     for one in parse([{"title": "a", "status": state, "labels": {"k": "v"}} for state in states]):
-        routed = decision.Routed(one, decision.Decision("k", severity.Severity.MAJOR, response), NOW)
+        routed = decisions.Routed(one, decisions.Decision("k", severities.Severity.MAJOR, response), NOW)
         folded = fold.fold(folded, [routed], now=NOW, episode="e")
     assert bool(folded.firing) == fires
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.sources import base, objects, reading
 
 NOW = 1_772_450_000_000_000

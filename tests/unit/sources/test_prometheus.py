@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from router.domain import alert_states
-from router.domain import severity as severities
+from router.domain import alert_states, severities
 from router.sources import base, prometheus
 
 SECOND = 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import alert as alerts
+from router.domain import alerts
 from router.domain import notices as noticing
 from router.sources import base, reading
 

@@ -3,23 +3,23 @@
 import msgspec
 import pytest
 
-from router.domain import alert, decision, fold, incident, severity
+from router.domain import alerts, decisions, fold, incidents, severities
 from router.store import codec, errors
 
 NOW = 1_700_000_000_000_000
 MARK = "a title that is in the response"
 
 
-def response(rule: str) -> decision.Response:
-    return decision.Response(rule, f"f:{rule}", "v1", (decision.Target(rule, {"title": MARK}),))
+def response(rule: str) -> decisions.Response:
+    return decisions.Response(rule, f"f:{rule}", "v1", (decisions.Target(rule, {"title": MARK}),))
 
 
-def folded(*rules: str) -> incident.Incident:
-    one = incident.Incident(key="k")
+def folded(*rules: str) -> incidents.Incident:
+    one = incidents.Incident(key="k")
     for name in rules:
-        fired = alert.Alert("am", name, "firing", NOW - 1, 0, title="down")
-        decided = decision.Decision("k", severity.Severity.MINOR, response(name))
-        one = fold.fold(one, [decision.Routed(fired, decided, NOW)], now=NOW, episode="e")
+        fired = alerts.Alert("am", name, "firing", NOW - 1, 0, title="down")
+        decided = decisions.Decision("k", severities.Severity.MINOR, response(name))
+        one = fold.fold(one, [decisions.Routed(fired, decided, NOW)], now=NOW, episode="e")
     return one
 
 

@@ -5,8 +5,7 @@ import typing
 import pytest
 from prometheus_client import parser
 
-from router.domain import notices
-from router.domain import publication as publications
+from router.domain import notices, publications
 from router.telemetry import label_sets, metrics
 
 

@@ -6,15 +6,15 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from router.domain import decision, delivery, severity
+from router.domain import decisions, deliveries, severities
 from router.sources import registry
 from router.store import errors
 from router.web import webhooks
 
 NOW = 1_772_450_000_000_000
-BECAUSE = decision.Because("checkout-down", "a.yaml:3", (("labels.service", '= "checkout"'), ("", "expr true")))
-RESPONSE = decision.Response(
-    "checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),),
+BECAUSE = decisions.Because("checkout-down", "a.yaml:3", (("labels.service", '= "checkout"'), ("", "expr true")))
+RESPONSE = decisions.Response(
+    "checkout-down", "a.yaml:3", "v7", (decisions.Target("on-call", publish="auto"),),
     owner="team-checkout", runbook="look at the provider", because=(BECAUSE,),
 )  # fmt: skip
 
@@ -34,11 +34,11 @@ class Recording:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
-        self.accepted: list[tuple[delivery.Delivery, bytes]] = []
+        self.accepted: list[tuple[deliveries.Delivery, bytes]] = []
         self.refusals: list[tuple[str, str, int]] = []
         self.kept: list[tuple[str, bytes, dict[str, str], str, int]] = []
 
-    async def accept(self, entry: delivery.Delivery, body: bytes) -> None:
+    async def accept(self, entry: deliveries.Delivery, body: bytes) -> None:
         if self.failure:
             raise self.failure
         self.accepted.append((entry, body))
@@ -55,10 +55,10 @@ class Recording:
         return f"kept-{len(self.kept)}"
 
 
-def decide(alert: Any, _: int) -> decision.Decision:
+def decide(alert: Any, _: int) -> decisions.Decision:
     if alert.labels.get("env") == "staging":
-        return decision.Decision(ignored="no rule matches")
-    return decision.Decision(f"checkout/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE)
+        return decisions.Decision(ignored="no rule matches")
+    return decisions.Decision(f"checkout/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE)
 
 
 def door(store: Recording, **settings: Any) -> webhooks.Door:

@@ -10,8 +10,7 @@ import zlib
 import msgspec
 import pytest
 
-from router.domain import alert as alerts
-from router.domain import notices
+from router.domain import alerts, notices
 from router.sources import base, registry
 from router.web import bounds, problems
 from tests.unit.web import asking

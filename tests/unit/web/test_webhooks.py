@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from router.domain import severity
+from router.domain import severities
 from router.store import errors
 from router.telemetry import metrics
 from router.web import bounds
@@ -60,7 +60,7 @@ def test_the_inbox_gets_the_alerts_with_their_decisions_and_the_body_as_received
         ("f1", 0, ""),
         ("f2", -1, "no rule matches"),
     ]
-    assert entry.rows[0].severity == severity.Severity.MAJOR
+    assert entry.rows[0].severity == severities.Severity.MAJOR
 
 
 def test_every_delivery_has_an_id_of_its_own():

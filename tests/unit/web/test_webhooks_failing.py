@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from router.domain import delivery
+from router.domain import deliveries
 from router.sources import alertmanager
 from router.store import errors
 from router.telemetry import log, metrics
@@ -134,7 +134,7 @@ class Held(asking.Recording):
         self.has_two = asyncio.Event()
         self.may_go_on = asyncio.Event()
 
-    async def accept(self, entry: delivery.Delivery, body: bytes) -> None:
+    async def accept(self, entry: deliveries.Delivery, body: bytes) -> None:
         self.accepted.append((entry, body))
         if len(self.accepted) > 1:
             self.has_two.set()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.domain import alert, decision, ending, fold, incident, severity, timing
+from router.domain import alerts, decisions, ending, fold, incidents, severities, timing
 from router.worker import backlog
 
 NOW = 1_800_000_000_000_000
@@ -13,11 +13,11 @@ ENDS_AT = NOW + 60 * SECOND
 LATER = ENDS_AT + SECOND
 
 
-def firing(ends_at: int = ENDS_AT, now: int = NOW) -> incident.Incident:
-    response = decision.Response("down", "rules/a.yaml:3", "v1")
-    decided = decision.Decision("key", severity.Severity.MAJOR, response)
-    routed = decision.Routed(alert.Alert("am", "a", "firing", NOW, ends_at), decided)
-    return fold.fold(incident.Incident(key="key"), [routed], now=now, episode="e1")
+def firing(ends_at: int = ENDS_AT, now: int = NOW) -> incidents.Incident:
+    response = decisions.Response("down", "rules/a.yaml:3", "v1")
+    decided = decisions.Decision("key", severities.Severity.MAJOR, response)
+    routed = decisions.Routed(alerts.Alert("am", "a", "firing", NOW, ends_at), decided)
+    return fold.fold(incidents.Incident(key="key"), [routed], now=now, episode="e1")
 
 
 class Waits:
@@ -30,7 +30,7 @@ class Waits:
     async def oldest(self) -> int:
         return self.at
 
-    def holds_back(self, now: int, before: incident.Incident | None = None) -> bool:
+    def holds_back(self, now: int, before: incidents.Incident | None = None) -> bool:
         before = before or firing()
         after = timing.settle(before, now=now, episode="e2")
         return asyncio.run(self.backlog.holds_back(before, after, now))

@@ -4,16 +4,14 @@ import asyncio
 
 import pytest
 
-from router.domain import operation as operations
-from router.domain import publication as publications
-from router.domain import severity
+from router.domain import operations, publications, severities
 from router.outbound import errors
 from router.worker import missing
 from tests.integration import vendor
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND
-CONTENT = publications.Content(severity.Severity.MAJOR, {})
+CONTENT = publications.Content(severities.Severity.MAJOR, {})
 OPEN = publications.Publication("e1", "on-call", state="open", vendor_id="v1", number=3)
 
 

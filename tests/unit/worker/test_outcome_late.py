@@ -3,29 +3,29 @@
 import msgspec
 import pytest
 
-from router.domain import operation, publication
-from router.worker import outcome
+from router.domain import operations, publications
+from router.worker import operation_outcome
 
 NOW = 1_000_000_000
-KNOWN = publication.Publication(
+KNOWN = publications.Publication(
     "e",
     "page",
     state="resolved",
     vendor_id="p",
     told=("first", "over"),
-    view=publication.View({"title": "t"}, entries=("1", "2")),
+    view=publications.View({"title": "t"}, entries=("1", "2")),
     unanswered_change_at=NOW - 1,
 )
 
 
 def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
-    view = publication.View({"title": "t"}, entries=entries)
-    return operation.Seen("p", "open", told=told, view=view, **more)
+    view = publications.View({"title": "t"}, entries=entries)
+    return operations.Seen("p", "open", told=told, view=view, **more)
 
 
 @pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
 def test_own_change_was_carried_out_late(seen):
-    after = outcome.verified(KNOWN, seen, NOW, is_reopened=False)
+    after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=False)
     assert (after.state, after.looked_at) == ("open", NOW)
 
 
@@ -40,10 +40,10 @@ def test_own_change_was_carried_out_late(seen):
     ids=["reopened by a later episode", "with a new text", "without texts", "edited"],
 )
 def test_resolved_post_stays_resolved_otherwise(seen, is_reopened):
-    after = outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
+    after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
     assert (after.state, after.looked_at) == ("resolved", NOW)
 
 
 def test_without_an_unanswered_change_a_person_has_reopened_it():
     known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
-    assert outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"
+    assert operation_outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from router.domain import incident as incidents
-from router.domain import publication as publications
-from router.domain import review
+from router.domain import incidents, publications
+from router.domain import reviews as review
 from router.worker import retractions, reviews
 
 WHATS: tuple[reviews.What, ...] = ("opening", "update", "monitoring", "resolution")

@@ -1,0 +1,113 @@
+"""An incident: what the alerts of one incident key amount to. The worker folds alerts into it (see ``fold``)."""
+
+from typing import Literal
+
+import msgspec
+
+from router.domain import alert_states, alerts, decisions, reviews, severities, silences
+from router.domain import asks as asking
+from router.domain.corrections import Correction
+
+Status = Literal["open", "closed", "pending"]
+
+
+class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A firing alert that is muted until a time (microseconds), and by what.
+
+    ``kind`` says what mutes it, ``by`` describes it for people.
+    """
+
+    routed: decisions.Routed
+    until: int
+    by: str
+    kind: silences.MuteKind = "silence"
+
+
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The alerts of one incident key and what they amount to.
+
+    ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
+    a late firing message is recognised as old. ``generation`` counts the openings, ``episode`` is the random id of
+    the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
+    those of the leading ask, with the destinations of every ask that has joined (see ``asks``). ``verdicts`` are what
+    people have decided of this episode, by destination. ``pardons`` are when people have said last that what a vendor
+    had refused is to be tried again, ``abandoned`` that it is not; both by ``EPISODE/DESTINATION``.
+
+    A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
+    nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
+    again soon after its end (empty: none). ``held_since`` is when the first of several short fires in a row was held
+    back, ``unheld_at`` when the last of them went out. ``changes`` are the latest moments at which an incident that
+    was opened went quiet or fired again, no more of them than its decision counts.
+
+    ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
+    firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
+    ``trace`` is the ``traceparent`` of what brought its beginning about, where traces are made.
+
+    ``asks`` are what the decisions of its alerts ask for. ``sole_ask`` stands for them only in a stored document, if
+    there is one ask and the incident has its response and its alert. ``held_alerts`` are the alerts, with their
+    decisions, that belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is
+    when the timeline last told of an ignored late message.
+
+    ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known.
+    ``retractions`` are the posts that operators have taken down, by ``EPISODE/DESTINATION``.
+    ``corrections`` are what operators want posted updates to say, the newest by ``EPISODE/DESTINATION``.
+
+    ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
+    delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
+    it ends or fires again.
+
+    Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
+    of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
+    than ``tombstones_since`` (0: none).
+
+    Fields that have their defaults are not stored: a default can be changed only together with what is stored.
+    """
+
+    key: str
+    status: Status = "closed"
+    generation: int = 0
+    episode: str = ""
+    severity: severities.Severity = severities.Severity.INFO
+    opened_at: int = 0
+    closed_at: int = 0
+    changed_at: int = 0
+    accepted_at: int = 0
+    response: decisions.Response | None = None
+    opening_alert: alerts.Alert | None = None
+    alerts: dict[str, alert_states.AlertState] = {}
+    verdicts: dict[str, reviews.Verdict] = {}
+    pardons: dict[str, int] = {}
+    abandoned: dict[str, int] = {}
+    pending_since: int = 0
+    quiet_since: int = 0
+    follows: str = ""
+    fires: int = -1
+    heard_since: int = 0
+    tombstones_since: int = 0
+    held_since: int = 0
+    unheld_at: int = 0
+    changes: tuple[int, ...] = ()
+    muted: dict[str, Muted] = {}
+    unheld: int = 0
+    beat_at: int = 0
+    expires_at: int = 0
+    trace: str = ""
+    asks: tuple[asking.Ask, ...] = ()
+    held_alerts: dict[str, decisions.Routed] = {}
+    ignored_at: int = 0
+    quiet_after: int = 0
+    monitored_since: int = 0
+    sole_ask: asking.StoredAsk | None = None
+    retractions: dict[str, reviews.Retraction] = {}
+    ended_at: int = 0
+    corrections: dict[str, Correction] = {}
+
+    @property
+    def still_fires(self) -> int:
+        """How many alerts fire now."""
+        return self.fires if self.fires >= 0 else sum(not state.resolved for state in self.alerts.values())
+
+    @property
+    def firing(self) -> list[str]:
+        """The identities of the alerts that fire now, in order."""
+        return sorted(identity for identity, state in self.alerts.items() if not state.resolved)

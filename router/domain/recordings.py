@@ -1,0 +1,99 @@
+"""Recorded deliveries in a file: one a line, as JSON, with the alerts in the normal form; for replays elsewhere."""
+
+import msgspec
+
+from router.domain import alerts, deliveries
+from router.domain.undecodable import Undecodable
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """An alert as an object with named fields, as people and other programs read it."""
+
+    fingerprint: str
+    status: alerts.Status
+    starts_at: int
+    ends_at: int = 0
+    title: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    severity: str = ""
+    link: str = ""
+
+
+class _Line(msgspec.Struct, frozen=True):
+    id: str
+    source: str
+    received_at: int
+    alerts: list[_Written]
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """One recorded delivery: ``received_at`` is microseconds since the epoch."""
+
+    id: str
+    source: str
+    received_at: int
+    alerts: list[alerts.Alert]
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def of(delivery: deliveries.Delivery) -> Recording:
+    """What is recorded of a delivery: its alerts, without what was decided of them."""
+    return Recording(delivery.id, delivery.source, delivery.received_at, [row.alert for row in delivery.rows])
+
+
+def encode(recording: Recording) -> bytes:
+    """One line of a file, without its end."""
+    return _encode(
+        _Line(
+            recording.id,
+            recording.source,
+            recording.received_at,
+            [
+                _Written(
+                    one.fingerprint,
+                    one.status,
+                    one.starts_at,
+                    one.ends_at,
+                    one.title,
+                    one.labels,
+                    one.annotations,
+                    one.severity,
+                    one.link,
+                )
+                for one in recording.alerts
+            ],
+        )
+    )
+
+
+def decode(line: bytes | memoryview) -> Recording:
+    """Read a line; ``ValueError`` says what is wrong with it."""
+    try:
+        read = _decode(line)
+    except Undecodable as error:
+        raise ValueError(str(error)) from error
+    source = read.source
+    return Recording(
+        read.id,
+        source,
+        read.received_at,
+        [
+            alerts.Alert(
+                source,
+                one.fingerprint,
+                one.status,
+                one.starts_at,
+                one.ends_at,
+                one.title,
+                one.labels,
+                one.annotations,
+                one.severity,
+                one.link,
+            )
+            for one in read.alerts
+        ],
+    )

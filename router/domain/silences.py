@@ -1,0 +1,185 @@
+"""Silences: alerts that match one open nothing while it lasts. Matchers and times are as in Alertmanager."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol, cast
+
+import msgspec
+
+from router.domain import alerts, decisions, patterns, recurrence, weekly
+from router.domain.undecodable import Undecodable
+
+Operator = Literal["=", "!=", "=~", "!~"]
+State = Literal["pending", "active", "expired"]
+
+# As in Alertmanager 0.27, a name with blanks or operators stands in quotes.
+_WRITTEN = patterns.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s{}!=~,"\'`\\]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
+_PLAIN_NAME = patterns.compile(r"[^\s{}!=~,\"'`\\]+")
+RECHECK = 15_000_000  # Microseconds: what is silenced is looked at again, should the silence have been ended early.
+MOST_MUTED = (
+    1_000  # Alerts that an incident keeps until their silence ends; further ones are heard of by their repeats.
+)
+
+
+class Unreadable(ValueError):
+    """A matcher that can't be read; the text says what is wrong with it."""
+
+
+class Matcher(msgspec.Struct, frozen=True, array_like=True):
+    """A label, how it is compared, and to what. An absent label is an empty one."""
+
+    name: str
+    operator: Operator
+    value: str
+
+    def __str__(self) -> str:
+        """As it is written."""
+        plain = _PLAIN_NAME.fullmatch(patterns.encoded(self.name)) is not None and self.name.isprintable()
+        name = self.name if plain else msgspec.json.encode(self.name).decode()
+        return f"{name}{self.operator}{msgspec.json.encode(self.value).decode()}"
+
+
+class Silence(msgspec.Struct, frozen=True, array_like=True):
+    """One silence; times in microseconds since the epoch. ``source`` says where it was imported from, if it was.
+
+    A recurring silence mutes only within the weekly windows ``during``, from ``starts_at`` to ``ends_at``.
+    """
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: int
+    ends_at: int
+    author: str
+    comment: str = ""
+    source: str = ""
+    during: tuple[weekly.Window, ...] = ()
+
+    def state(self, now: int) -> State:
+        """Whether it is still to come, holds, or is over; between two windows, the next one is still to come."""
+        if now >= self.ends_at:
+            return "expired"
+        if now < self.starts_at or (self.during and not any(one.interval().holds(now) for one in self.during)):
+            return "pending"
+        return "active"
+
+    def window(self, now: int) -> recurrence.Span | None:
+        """When it mutes, now or next; None if it doesn't any more, or not within two weeks."""
+        if now >= self.ends_at:
+            return None
+        if not self.during:
+            return self.starts_at, self.ends_at
+        begins = max(now, self.starts_at)
+        for start, end in recurrence.occurrences([one.interval() for one in self.during], begins):
+            if start < self.ends_at:
+                return max(start, self.starts_at), min(end, self.ends_at)
+        return None
+
+
+MuteKind = Literal["silence", "inhibition", "window"]
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What another system says of its silences. ``skipped`` has the reason for each that can't be read, by its ID."""
+
+    silences: list[Silence]
+    skipped: dict[str, str] = {}
+
+
+class Mute(msgspec.Struct, frozen=True, array_like=True):
+    """Why an alert is muted, and until when that is known (microseconds)."""
+
+    until: int
+    by: str
+    kind: MuteKind = "silence"
+
+
+def by_window(decision: decisions.Decision, now: int) -> Mute | None:
+    """Return the time window of the decision's rules that mutes its alert now; None if there is none."""
+    for start, end, name in decision.mute_windows:
+        if start <= now < end:
+            return Mute(end, f"time window {name}", "window")
+    return None
+
+
+class Muting(Protocol):
+    """Says whether an alert is not heard of now."""
+
+    def __call__(self, routed: decisions.Routed, now: int, /) -> Mute | None:
+        """Return why, or None where it is heard of."""
+        ...
+
+
+def matcher(text: str) -> Matcher:
+    """Read a matcher as Alertmanager writes it: ``name="value"``, ``"a name"=~"pattern"``; ``Unreadable``."""
+    found = _WRITTEN.fullmatch(patterns.encoded(text))
+    if found is None:
+        raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
+    name = _unquoted(found[1].decode(), "the name of the label")
+    if not name:
+        raise Unreadable(f'"{text}" names no label')
+    value = _unquoted(found[3].decode(), f"the value of {name}")
+    made = Matcher(name, cast("Operator", found[2].decode()), value)
+    test(made)
+    return made
+
+
+def _unquoted(text: str, what: str) -> str:
+    if not text.startswith('"'):
+        return text
+    try:
+        return msgspec.json.decode(text, type=str)
+    except Undecodable as error:
+        raise Unreadable(f"{what} is not written as a text: {error}") from error
+
+
+def test(one: Matcher) -> Callable[[alerts.Alert], bool]:
+    """Make what tells whether an alert matches; ``Unreadable`` where the pattern is none. It matches whole values."""
+    if one.operator in {"=", "!="}:
+        wanted, value = one.operator == "=", one.value
+        return lambda alert: (_label(alert, one.name) == value) == wanted
+    try:
+        # By itself first: what is wrong with it is told of what was written.
+        patterns.compile(one.value)
+        pattern = patterns.compile(f"^(?:{one.value})$")
+    except patterns.Invalid as error:
+        raise Unreadable(f"{one.name}{one.operator}{one.value}: not an RE2 pattern: {error}") from error
+    wanted = one.operator == "=~"
+    return lambda alert: (pattern.search(patterns.encoded(_label(alert, one.name))) is not None) == wanted
+
+
+def _label(alert: alerts.Alert, name: str) -> str:
+    found = alert.labels.get(name)
+    if found is not None:
+        return found
+    if name in {"source", "title", "severity"}:  # What every alert has, whoever sends it.
+        return str(getattr(alert, name))
+    return ""
+
+
+class Silencer:
+    """Asks many silences at once."""
+
+    def __init__(self, silences: Iterable[Silence]) -> None:
+        """One with a pattern that can't be read is left out: ``unreadable`` names it and what is wrong."""
+        self.unreadable: dict[str, str] = {}
+        self._silences = []
+        for one in silences:
+            try:
+                self._silences.append((one, [test(matcher) for matcher in one.matchers]))
+            except Unreadable as error:
+                self.unreadable[one.id] = str(error)
+
+    def __bool__(self) -> bool:
+        """Whether there is any silence at all."""
+        return bool(self._silences)
+
+    def mute(self, alert: alerts.Alert, now: int) -> Mute | None:
+        """The silence that holds longest for the alert; None where there is none."""
+        last: Silence | None = None
+        for one, tests in self._silences:
+            longer = last is None or one.ends_at > last.ends_at
+            if longer and one.state(now) == "active" and all(matches(alert) for matches in tests):
+                last = one
+        if last is None:
+            return None
+        comment = f": {last.comment}" if last.comment else ""
+        return Mute(min(last.ends_at, now + RECHECK), f"silence {last.id} of {last.author}{comment}")

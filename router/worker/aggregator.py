@@ -1,0 +1,312 @@
+"""From the inbox into the incidents: read a batch, fold it in, commit by version, and only then acknowledge."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from router.domain import (
+    affected_components,
+    decisions,
+    deliveries,
+    ending,
+    fold,
+    identity,
+    incidents,
+    inhibition,
+    silences,
+    timeline,
+    timing,
+)
+from router.domain import notices as noticing
+from router.store import codec, dataset, errors, inbox, keys
+from router.store import incidents as incident_store
+from router.telemetry import log, metrics, tracing
+from router.worker import conflicting_alerts, lost, routing, silencing
+
+MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
+
+MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
+SMALL = 64  # Fewer incidents than this are written at once.
+PORTIONS = 4
+UNINTERRUPTED = 200  # Incidents folded at a stretch: one delivery may hold 20,000.
+IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
+
+
+class Triage:
+    """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
+
+    ``muting`` tells which alerts are not heard of now; ``contradicted`` looks for sources that contradict themselves.
+    """
+
+    def __init__(
+        self,
+        reader: inbox.InboxReader,
+        store: incident_store.Incidents,
+        *,
+        randomness: identity.Randomness,
+        wake: Callable[[set[int]], None],
+        contradicted: conflicting_alerts.Contradictions,
+        muting: silencing.Mutes | None = None,
+        traces: tracing.Traces = tracing.OFF,
+        installation: str = "",
+        data: dataset.DataSet | None = None,
+    ) -> None:
+        """Set up; ``data`` tells whether the data set was lost, so that a resolution may be of something unknown."""
+        self._ends = lost.Ends(data, installation, randomness)
+        self._installation = installation
+        self._reader = reader
+        self._store = store
+        self._randomness = randomness
+        self._wake = wake
+        self._contradicted = contradicted
+        self._muting = muting
+        self._traces = traces
+        self._router = routing.Router(store, lambda: identity.new_id(randomness))
+        self._log = log.get("triage")
+
+    async def handle(self, entries: list[inbox.InboxEntry]) -> None:
+        """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
+        folded = await self.fold(entries)
+        if folded:
+            await self._reader.acknowledge(folded)
+
+    async def fold(self, entries: list[inbox.InboxEntry]) -> list[inbox.InboxEntry]:
+        """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
+        with contextlib.ExitStack() as spans:
+            arrivals, readable = await self._unpack(entries, spans)
+            stuck = await self._fold_all(await self._overtaking(arrivals, readable))
+        for entry in readable:
+            if entry.id in stuck:
+                await self._reader.move_to_dead_letters(entry, stuck[entry.id])
+        return [entry for entry in readable if entry.id not in stuck]
+
+    async def handle_again(self, entries: list[inbox.InboxEntry]) -> None:
+        """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
+
+        One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
+        itself: those that merely waited in the same batch while a worker died are not suspected, and neither is one
+        that the store was in no state for.
+        """
+        for entry in entries:
+            times = await self._reader.record_redelivery(entry)
+            if times > MOST_ATTEMPTS:
+                self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
+                await self._reader.move_to_dead_letters(
+                    entry, f"{times - 1} workers began to fold it and did not live to finish"
+                )
+            elif times:
+                await self._handle_suspected(entry)
+
+    async def _handle_suspected(self, entry: inbox.InboxEntry) -> None:
+        try:
+            await self.handle([entry])
+        except errors.Unavailable:
+            with contextlib.suppress(errors.Unavailable):
+                await self._reader.clear_redeliveries(entry)
+            raise
+
+    async def _unpack(
+        self, entries: list[inbox.InboxEntry], spans: contextlib.ExitStack
+    ) -> tuple[list[routing.Arrival], list[inbox.InboxEntry]]:
+        arrivals: list[routing.Arrival] = []
+        readable = []
+        for entry in entries:
+            try:
+                delivery = codec.unpack_delivery(entry.packed)
+            except errors.UnreadableDocument as error:
+                self._log.error("entry_unreadable", entry=entry.id.decode(), reason=str(error))
+                await self._reader.move_to_dead_letters(entry, str(error))
+                continue
+            readable.append(entry)
+            await self._contradicted.check(delivery)
+            trace = delivery.trace
+            if self._traces.on:
+                span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
+                trace = spans.enter_context(span).traceparent
+            noticed = noticing.by_fingerprint(delivery.notices)
+            for routed in deliveries.unpack(delivery):
+                at, notices = routed.received_at, noticed(routed.alert.fingerprint)
+                if routed.decision.response is not None or routed.alert.status == "resolved":
+                    arrivals.append(
+                        routing.Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices, entry=entry.id)
+                    )
+                arrivals += [
+                    routing.Arrival(support, routed.alert.identity, at, delivery.id, trace, entry=entry.id)
+                    for support in inhibition.supported_by(routed, at)
+                ]
+        return arrivals, readable
+
+    async def _overtaking(
+        self, arrivals: list[routing.Arrival], entries: list[inbox.InboxEntry]
+    ) -> list[routing.Arrival]:
+        """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
+        if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
+            return arrivals
+        if overtaken_at := await self._reader.overtaken_at(entries):
+            return [msgspec.structs.replace(arrival, overtaken_at=overtaken_at) for arrival in arrivals]
+        return arrivals
+
+    async def _fold_all(self, arrivals: list[routing.Arrival]) -> dict[bytes, str]:
+        """Fold and commit; what another worker changed meanwhile is read and folded again.
+
+        Return the entries with alerts of incidents that can't be read, and why: they become dead letters. Their other
+        alerts are folded.
+        """
+        waiting = arrivals
+        stuck: dict[bytes, str] = {}
+        for _ in range(MOST_TRIES):
+            if not waiting:
+                return stuck
+            lost = await self._fold_once(waiting, stuck)
+            waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
+        raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
+
+    async def _fold_once(self, arrivals: list[routing.Arrival], stuck: dict[bytes, str]) -> set[str]:
+        """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
+        routed = await self._router.route(arrivals)
+        for arrival, key in routed.stuck:
+            stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
+        muting = await self._muted(routed)
+        found = await self._ends.find(routed)
+        commits = []
+        try:
+            for portion in _portions(routed.groups):
+                made = {}
+                for position, key in enumerate(portion, start=1):
+                    made[key] = self._changed(key, routed, muting, found)
+                    if position % UNINTERRUPTED == 0:
+                        await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
+                changes = [change for change in made.values() if change is not None]
+                unchanged = [routed.held[key] for key, change in made.items() if change is None]
+                commits.append(asyncio.create_task(self._commit(changes, unchanged)))
+                await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
+        finally:
+            results = await asyncio.gather(*commits, return_exceptions=True)
+        refused: set[str] = set()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            refused |= result
+        for key, sources in routed.ignored.items():
+            for source in sources if key not in refused else ():
+                metrics.late_alerts.labels(source).inc()
+        if routed.moves:
+            await self._router.move(routed)
+        return routed.again | {arrival.identity for key in refused for arrival in routed.groups[key]}
+
+    def _changed(
+        self, key: str, routed: routing.Routing, muting: silences.Muting | None, found: lost.Found
+    ) -> incident_store.Change | None:
+        """What the alerts of a group make of their incident; None where nothing changes."""
+        held, group = routed.held[key], routed.groups[key]
+        ignored: list[decisions.Routed] = []
+        after = self._fold(held, group, muting, ignored)
+        overtaken_at = max(arrival.overtaken_at for arrival in group)
+        after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
+        after = found.heard(held.incident, after, group)
+        found_over = key in found.unknown and after.status == "closed" and after.episode == held.incident.episode
+        if found_over:
+            after = self._ends.ended(after, group, held.read_at)
+        if ignored:
+            routed.ignored[key] = [late.alert.source for late in ignored]
+        events = timeline.told(held.incident, after, [one.routed for one in group], held.read_at)
+        if found_over:
+            events = [timeline.found_over(after, held.read_at)]
+        if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:
+            after = msgspec.structs.replace(after, ignored_at=held.read_at)
+            events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
+        if after is held.incident:
+            return None
+        events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
+        if inhibition.is_key(key):
+            events = []  # It isn't shown anywhere.
+        return incident_store.Change(after, held.version, visible(held.incident, after), events)
+
+    async def _commit(
+        self, changes: list[incident_store.Change], unchanged: list[incident_store.StoredIncident]
+    ) -> set[str]:
+        """Write changes and tell the reconciler; returns the keys that somebody else had changed meanwhile."""
+        lost = set(await self._store.commit(changes, unchanged))
+        written = {keys.shard(change.incident.key) for change in changes if change.wake}
+        if written:
+            self._wake(written)
+        return lost
+
+    async def _muted(self, routed: routing.Routing) -> silences.Muting | None:
+        """What tells which alerts are not heard of now; those that inhibit may have come in the same batch."""
+        if self._muting is None:
+            return None
+        named = {key for group in routed.groups.values() for one in group for key in one.routed.decision.while_open}
+        if not named:
+            windows = any(one.routed.decision.mute_windows for group in routed.groups.values() for one in group)
+            return self._muting if windows or self._muting.any else None
+        firing = await firing_now(self._store, named)
+        arrived = {key for key in named & routed.groups.keys() if _fires(routed.groups[key])}
+        return self._muting.while_open(firing | arrived)
+
+    def _fold(
+        self,
+        held: incident_store.StoredIncident,
+        group: list[routing.Arrival],
+        muting: silences.Muting | None,
+        ignored: list[decisions.Routed],
+    ) -> incidents.Incident:
+        first = min(group, key=lambda arrival: arrival.received_at)
+        begins = held.incident.status == "closed"  # Ids are dear enough not to be made for what has one.
+        return fold.fold(
+            held.incident,
+            [arrival.routed for arrival in group],
+            now=held.read_at,
+            episode=self._new_episode(held.incident.key) if begins else held.incident.episode,
+            accepted_at=first.received_at,
+            # A muted alert inhibits others all the same, as in Alertmanager.
+            muting=None if inhibition.is_key(held.incident.key) else muting,
+            trace=first.trace,
+            ignored=ignored,
+        )
+
+    def _new_episode(self, incident_key: str) -> str:
+        return identity.new_episode(self._installation, incident_key, self._randomness)
+
+
+def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
+    """The incidents' keys in portions of whole shards: the store writes one while the next one is folded."""
+    if len(groups) < SMALL:
+        return [list(groups)]
+    portions: list[list[str]] = [[] for _ in range(PORTIONS)]
+    for key in groups:
+        portions[keys.shard(key) % PORTIONS].append(key)
+    return portions
+
+
+def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -> list[str]:
+    """The ids of the deliveries that these messages came in."""
+    alerts_of = {id(routed.alert) for routed in ignored}
+    return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
+
+
+async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
+    """Those of the incidents that are open and fire, or are held back and fire."""
+    held = await store.read(names, {})
+    return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
+
+
+def _fires(group: list[routing.Arrival]) -> bool:
+    return any(arrival.routed.alert.status == "firing" for arrival in group)
+
+
+def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
+    """Whether any destination could have to show something else now, or at another time than was known."""
+    if not (has_targets(before) or has_targets(after) or timing.due(after)):
+        return False
+    told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
+    if told[0] != told[1] or before.response is not after.response or before.opening_alert is not after.opening_alert:
+        return True
+    return affected_components.now(before) != affected_components.now(after)
+
+
+def has_targets(incident: incidents.Incident) -> bool:
+    """Whether the incident is to be seen anywhere; an episode without targets may follow one that had some."""
+    return incident.response is not None and bool(incident.response.targets)

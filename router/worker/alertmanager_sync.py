@@ -1,0 +1,279 @@
+"""Asks Alertmanagers what they have, in case webhooks were lost: what was never heard of, and what they have no more,
+goes into the inbox as if a webhook had brought it. It runs beside the door, where the rules in force are.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.domain import (
+    alertmanager_diff,
+    alerts,
+    decisions,
+    deliveries,
+    fold,
+    heartbeat,
+    identity,
+    incidents,
+    timeline,
+)
+from router.outbound import alertmanager, client
+from router.outbound import errors as outbound_errors
+from router.sources import base, polled
+from router.store import errors, sync_state
+from router.store import inbox as stream
+from router.store import incidents as incident_store
+from router.telemetry import log, metrics
+
+_READ = 64  # Incidents that are read together: the door's requests wait for so many.
+_HANDED_IN = 128  # Alerts of one delivery.
+_LOOK_SECONDS = 1.0
+_AWAY_SECONDS = 5.0
+_PATIENCE = 2  # Polls that an alert may be unheard of.
+_AHEAD = 5  # Polls before it would end by itself, an alert is worth hearing of again.
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One source's Alertmanager: how it is asked, and how its answers are read. ``every`` in microseconds.
+
+    ``read`` turns a webhook's body into alerts, as of a time; ``concerns`` tells which alerts are to be heard of here.
+    """
+
+    source: str
+    config: polled.Config
+    http: client.Client
+    read: Callable[[bytes, int], base.Parsed]
+    concerns: Callable[[alertmanager.Listed], bool]
+
+    @property
+    def every(self) -> int:
+        """Microseconds from one poll to the next."""
+        return self.config.every
+
+
+@dataclass
+class _Here:
+    """What was known here before an answer was asked for; ``full`` incidents hold no further alert."""
+
+    alerts: dict[str, alertmanager_diff.Known] = field(default_factory=dict)
+    full: set[str] = field(default_factory=set)
+
+
+class _Held(NamedTuple):
+    """An alert that fires here: up to when it may have begun, and the decision that brought it to its incident."""
+
+    starts_at: int
+    decision: decisions.Decision
+
+
+Told = Sequence[Mapping[str, Any]]
+Routed = tuple[alerts.Alert, decisions.Decision]
+Decide = Callable[[alerts.Alert, int], decisions.Decision]
+
+
+class Polls:
+    """Asks all of them, each in its turn; of several processes one at a time asks."""
+
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        decide: Decide,
+        *,
+        inbox: stream.Inbox,
+        store: incident_store.Incidents,
+        turns: sync_state.SyncState,
+        clock: Callable[[], int],
+        randomness: identity.Randomness,
+    ) -> None:
+        """``decide`` is by the rules in force; ``clock`` gives microseconds since the epoch."""
+        self._asked = asked
+        self._decide = decide
+        self._inbox = inbox
+        self._store = store
+        self._turns = turns
+        self._clock = clock
+        self._randomness = randomness
+        self._log = log.get("polls")
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in self._asked:
+                    group.create_task(self._follow(one))
+        finally:
+            for one in self._asked:
+                await one.http.aclose()
+
+    async def _follow(self, one: Asked) -> None:
+        while True:
+            result = await self.turn(one)
+            await asyncio.sleep(_AWAY_SECONDS if result == "unavailable" else _LOOK_SECONDS)
+
+    async def turn(self, one: Asked) -> str:
+        """Ask if it is our turn; returns what came of it, and nothing where it is not."""
+        try:
+            if not await self._turns.acquire(one.source, one.every):
+                return ""
+            result = await self._poll(one)
+        except outbound_errors.Failure as failure:
+            self._log.warning("poll_failed", source=one.source, reason=failure.message)
+            result = "failed"
+        except errors.Unavailable as error:
+            self._log.warning("store_unavailable", reason=error.reason)
+            result = "unavailable"
+        except Exception:  # noqa: BLE001 - logged; whatever an answer brings about, the door beside goes on
+            self._log.exception("poll_failed", source=one.source)
+            result = "failed"
+        metrics.polls.labels(one.source, result).inc()
+        return result
+
+    async def _poll(self, one: Asked) -> str:
+        # What is known here comes first: what an answer lacks was lost there, and not on its way here.
+        here = await self._known(one)
+        asked_at = self._clock()
+        condition = await alertmanager.condition(one.http)
+        listed = {alert.fingerprint: alert for alert in await alertmanager.alerts(one.http)}
+        whole = condition.settled and asked_at - condition.up_since >= one.config.up_for
+        there = {
+            name: alertmanager_diff.Held(alert.starts_at, alert.active and one.concerns(alert))
+            for name, alert in listed.items()
+        }
+        found, ended, memory = alertmanager_diff.compare(
+            await self._turns.read(one.source),
+            here.alerts,
+            there,
+            asked_at=asked_at,
+            patience=_PATIENCE * one.every,
+            whole=whole,
+        )
+        over = await self._end(one, ended, here)
+        heard = await self._hear_of(one, [_since(listed[name], starts_at) for name, starts_at in found.items()], here)
+        await self._turns.save(one.source, memory, one.every)
+        if heard or over:
+            self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
+        return "whole" if whole else "partial"
+
+    async def _known(self, one: Asked) -> _Here:
+        """What is known here of the source's alerts: a look at all incidents, some at a time."""
+        here = _Here()
+        for names in _chunks(await self._store.names(), _READ):
+            held = [(found.incident, found.read_at) for found in (await self._store.read(names, {})).values()]
+            alertmanager_diff.learn(here.alerts, held, one.source, _AHEAD * one.every)
+            here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
+        return here
+
+    async def _hear_of(self, one: Asked, found: list[alertmanager.Listed], here: _Here) -> int:
+        """Hand in what no webhook has brought and a rule wants; returns how many did not fire here already."""
+        heard = again = 0
+        firing = {name for name, known in here.alerts.items() if known.fires}
+        for listed in _chunks(found):
+            now = self._clock()
+            told = [polled.firing(alert) for alert in listed]
+            routed = [(alert, self._decide(alert, now)) for alert in self._read(one, told, now)]
+            wanted = [row for row in routed if _is_wanted(row, here.full)]
+            await self._hand_in(one, told, wanted, now)
+            known = sum(alert.fingerprint in firing for alert, _ in wanted)
+            heard, again = heard + len(wanted) - known, again + known
+        metrics.polled_alerts.labels(one.source, "found").inc(heard)
+        metrics.polled_alerts.labels(one.source, "repeated").inc(again)
+        return heard
+
+    async def _end(self, one: Asked, ended: Mapping[str, int], here: _Here) -> int:
+        """Hand in the end of what is there no more, and tell why; returns how many there were."""
+        groups: dict[str, dict[str, alertmanager_diff.Known]] = {}
+        for name in ended:
+            groups.setdefault(here.alerts[name].incident, {})[name] = here.alerts[name]
+        over = 0
+        for key, known in groups.items():
+            held: dict[str, _Held] = {}
+            await self._store.update(key, functools.partial(_noted, source=one.source, known=known, to=held))
+            for chunk in _chunks(list(held)):
+                now = self._clock()
+                told = [
+                    polled.ended(name, starts_at, ended[name])
+                    for name in chunk
+                    for starts_at in alertmanager_diff.starts_of_end(held[name].starts_at)
+                ]
+                routed = [(alert, held[alert.fingerprint].decision) for alert in self._read(one, told, now)]
+                await self._hand_in(one, told, routed, now)
+                over += len({alert.fingerprint for alert, _ in routed})
+        metrics.polled_alerts.labels(one.source, "ended").inc(over)
+        return over
+
+    def _read(self, one: Asked, told: Told, now: int) -> list[alerts.Alert]:
+        """What a webhook would have brought; what the door would put into the quarantine is left out."""
+        try:
+            read = one.read(polled.webhook(told, one.config.url), now).alerts
+        except base.Unparsable:
+            read = []
+        if len(read) < len(told):
+            # What is wrong with it may quote it, and that belongs into no log.
+            self._log.warning("polled_alerts_unreadable", source=one.source, alerts=len(told) - len(read))
+        # An answer speaks for whichever instance sent the webhooks, and isn't another one.
+        return [msgspec.structs.replace(alert, origin="") for alert in read]
+
+    async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: int) -> None:
+        if routed:
+            delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), one.source, now, routed)
+            names = {alert.fingerprint for alert, _ in routed}
+            body = polled.webhook([alert for alert in told if alert["fingerprint"] in names], one.config.url)
+            await self._inbox.accept(delivery, body)
+
+
+def _noted(
+    held: incident_store.StoredIncident,
+    *,
+    source: str,
+    known: Mapping[str, alertmanager_diff.Known],
+    to: dict[str, _Held],
+) -> incident_store.Change | None:
+    """Tell the timeline why alerts end, and say ``to`` whom which of them fire still; None where none does.
+
+    One that was heard of since is not what the answer was about.
+    """
+    to.clear()
+    for name, one in known.items():
+        found = _still(held.incident, f"{source}/{name}", one)
+        if found is not None:
+            to[name] = found
+    if not to:
+        return None
+    event = timeline.gone([f"{source}/{name}" for name in to], held.read_at)
+    return incident_store.Change(held.incident, held.version, wake=False, events=[event])
+
+
+def _still(incident: incidents.Incident, name: str, known: alertmanager_diff.Known) -> _Held | None:
+    """An alert that fires in an incident or is silenced there, as it was known; None where it is not."""
+    state, muted = incident.alerts.get(name), incident.muted.get(name)
+    version = (known.starts_at, known.learned_at)
+    if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
+        return _Held(state.starts_at, decisions.Decision(incident.key, state.severity, incident.response))
+    if muted is not None and muted.routed.alert.starts_at == known.starts_at:
+        return _Held(known.starts_at, muted.routed.decision)
+    return None
+
+
+def _since(listed: alertmanager.Listed, starts_at: int) -> alertmanager.Listed:
+    return msgspec.structs.replace(listed, starts_at=starts_at)
+
+
+def _is_wanted(row: Routed, full: set[str]) -> bool:
+    """Whether an alert is handed in: a rule wants it, its incident has room, and it is no heartbeat.
+
+    A heartbeat is there to show that webhooks come.
+    """
+    alert, decision = row
+    if decision.response is None or decision.incident_key in full:
+        return False
+    return not heartbeat.beats([decisions.Routed(alert, decision)])
+
+
+def _chunks(of: Sequence[Any], most: int = _HANDED_IN) -> Iterator[Any]:
+    for start in range(0, len(of), most):
+        yield of[start : start + most]

@@ -1,0 +1,328 @@
+"""What each publication of an incident should be now: read off the incident, never off events."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from router.destinations import base
+from router.domain import affected_components, corrections, decisions, incidents, publications, reviews, timing, visible
+from router.domain import asks as asking
+from router.domain.reasons import Cause, Reason
+from router.worker import kept_drafts
+
+Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
+"""Renders the fields of a destination that only the company sees."""
+
+RenderPublic = Callable[
+    [Mapping[str, Any], incidents.Incident, Mapping[str, decisions.Allowed]], tuple[dict[str, Any], str]
+]
+"""Renders the fields of a public destination, of whose variables the last argument says what they may be.
+
+Returns the fields as customers would see them, and what in them must not be shown to customers; empty if nothing is.
+"""
+
+Examine = Callable[[Iterable[str]], str]
+"""Says what is in texts that no rule has written and customers must not see; empty if nothing is."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for all pages now. Times in microseconds.
+
+    ``frozen`` is why nothing may be posted. ``tripped`` is why the publishing guard lets nothing be posted without an
+    approval, ``tripped_at`` the same for single pages, by destination.
+    ``min_update_interval`` is the least time between two updates of a post, ``observe_interval`` how often a vendor is
+    read.
+    """
+
+    frozen: Cause | None = None
+    tripped: Cause | None = None
+    tripped_at: Mapping[str, Cause] = field(default_factory=dict)
+    min_update_interval: int = 0
+    observe_interval: int = 0
+
+
+FREE = Policy()
+RETROSPECTIVE_REVIEW = 6 * 24 * 60 * 60 * 1_000_000
+"""Microseconds after which a retrospective incident that nobody has approved is dismissed, if its rule says no time.
+
+It is less than such an incident is kept for.
+"""
+_COMPONENTS = "components"
+_TITLES = frozenset({"name", "title"})
+_TEST = "[TEST] "
+
+
+class Place(Protocol):
+    """What matters of a destination here: its kind, and the destination whose incidents it may draft posts from."""
+
+    @property
+    def kind(self) -> base.Kind:
+        """The line of the registry."""
+        ...
+
+    @property
+    def follows(self) -> str:
+        """The name of the other destination; empty where there is none."""
+        ...
+
+
+def with_missing(incident: incidents.Incident, known: list[publications.Publication]) -> list[publications.Publication]:
+    """Add a publication for each target of the open episode that has none yet; earlier episodes' stay.
+
+    What opened and ended before a worker looked has a publication where it may be published afterwards.
+    """
+    if incident.status == "pending" or not incident.episode or incident.response is None:
+        return known
+    present = {(publication.episode, publication.destination) for publication in known}
+    present |= {(incident.episode, one.destination) for one in known if goes_on(one)}
+    return known + [
+        publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
+        for target in incident.response.targets
+        if (incident.episode, target.destination) not in present and (incident.status == "open" or target.retrospective)
+    ]
+
+
+def goes_on(publication: publications.Publication) -> bool:
+    """Whether a post outlives its episode: it is shown, and only a reviewer resolves it."""
+    resolves = publication.intent is not None and publication.intent.kind == "resolve"
+    return publication.resolves_by_review and publication.state == "open" and not resolves
+
+
+def is_current(
+    incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
+) -> bool:
+    """Whether a publication shows the incident's newest episode.
+
+    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again it goes on, and a new one
+    is opened only once it is over.
+    """
+    if publication.episode == incident.episode:
+        return True
+    newest = (incident.episode, publication.destination)
+    return goes_on(publication) and all((one.episode, one.destination) != newest for one in siblings)
+
+
+@dataclass(frozen=True)
+class Desires:
+    """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
+
+    render: Render
+    render_public: RenderPublic | None = None
+    policy: Policy = FREE
+    examine: Examine | None = None
+
+    def of(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        siblings: list[publications.Publication],
+        place: Place,
+    ) -> publications.Desired:
+        """What the publication should be: open as the incident says, or closed where its episode is over."""
+        current = is_current(incident, publication, siblings)
+        target = target_of(incident, publication.destination) if current else None
+        verdict = incident.verdicts.get(publication.destination) if current else None
+        retracted = incident.retractions.get(publication.name) if place.kind.public else None
+        ask = timing.ask_for(incident, publication.destination) if target is not None else None
+        is_asked = ask is None or not incident.still_fires or timing.is_asked(incident, publication.destination)
+        is_begun = publication.state != "absent" or publication.intent is not None
+        # Monitored is what customers see already: a draft is published with the rule's first text, if at all.
+        ending = target.ending if target is not None else decisions.Ending()
+        is_quiet = incident.status == "open" and bool(incident.monitored_since)
+        monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
+        content, leaks, note = self._content(
+            _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
+        )
+        if retracted is not None and publication.content is not None:
+            content = publication.content  # The post is taken down as it was last written.
+        followed = _followed(publication, siblings, place.follows)
+        earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
+        # What is opened again may have a post already, which is not that of this episode.
+        linked = followed if followed is not None and not followed.reopened else None
+        began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
+        is_open = current and incident.status == "open" and target is not None
+        return publications.Desired(
+            present=is_open and ((is_asked and not is_quiet) or is_begun),
+            content=content,
+            public=place.kind.public,
+            publish=target.publish if target is not None else "review",
+            verdict=verdict,
+            may_adopt_draft=place.kind.adopts and linked is not None,
+            linked_id=linked.vendor_id if linked is not None else "",
+            follows_settled=followed is None or bool(followed.dead) or followed.settled,
+            review_cause=leaks or self.policy.tripped or self.policy.tripped_at.get(publication.destination),
+            frozen=self.policy.frozen,
+            suppressed=_suppressed(incident, is_asked=is_asked) if place.kind.public else None,
+            deadline=(target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0),
+            at_deadline=target.at_deadline if target is not None else "dismiss",
+            min_update_interval=self.policy.min_update_interval if place.kind.public else 0,
+            observe_interval=self.policy.observe_interval,
+            redriven_at=max(incident.pardons.get(publication.name, 0), retracted.at if retracted is not None else 0),
+            discarded_at=incident.abandoned.get(publication.name, 0),
+            note=note,
+            reopen_vendor_id=earlier.vendor_id
+            if earlier is not None and earlier.state == "resolved" and earlier.ended
+            else "",
+            is_previous_closed=earlier is None or earlier.state != "open" or bool(earlier.dead),
+            monitored=monitored,
+            ends_by_review=place.kind.public and (ending.review or (current and publication.resolves_by_review)),
+            retracted=retracted,
+            began_at=began_at,
+            ended_at=ended_at,
+            correction=_correction(incident, publication) if place.kind.corrects else None,
+        )
+
+    def _content(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        target: decisions.Target | None,
+        verdict: reviews.Verdict | None,
+        shown: tuple[bool, bool],
+    ) -> tuple[publications.Content, Cause | None, Cause | None]:
+        """Return the content, why a reviewer has to approve it, and what the timeline says of it.
+
+        ``shown`` says whether customers see it, and whether the post says that the incident is monitored.
+        """
+        public, monitored = shown
+        known = publication.content
+        if known is not None and (target is None or incident.status != "open"):
+            return _ended(known, publication, verdict), None, None
+        if target is None:
+            return publications.Content(incident.severity, {}), None, None
+        ending = target.ending.monitoring if monitored else target.ending.firing if publication.monitored else {}
+        if public:
+            fields, note, leaks = self._public(incident, target, ending)
+        else:
+            fields, note, leaks = _marked(self.render(target.fields, incident), incident), None, None
+        if target.parts:
+            last = known.fields.get(_COMPONENTS) if known is not None else None
+            fields[_COMPONENTS] = affected_components.shown(incident, target, fields.get(_COMPONENTS), last)
+        if drafted := kept_drafts.of(fields, publication):
+            fields |= drafted
+            leak = self.examine(kept_drafts.texts(drafted)) if self.examine is not None else ""
+            leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)
+        own = {name: fields[name] for name in ending} if monitored else {}
+        if verdict is not None and verdict.fields:
+            # Whatever a person wrote before this was seen to, no invisible character is posted.
+            fields |= visible.everywhere(verdict.fields)
+            note = Cause(Reason.REVIEWER_TEXT_USED, who=verdict.who) if verdict.kind == "approved" else note
+        if monitored:
+            # A person's words for an update don't take the place of the text that says that it is monitored.
+            fields |= own | (visible.everywhere(verdict.ending) if verdict is not None else {})
+        return publications.Content(incident.severity, fields), leaks, note
+
+    def _public(
+        self, incident: incidents.Incident, target: decisions.Target, ending: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Cause | None, Cause | None]:
+        """Return the fields that customers would see, what the timeline says of them, and why they need an approval.
+
+        ``ending`` are fields that replace the rule's while the incident is monitored, or if it fires again after that.
+        """
+        if self.render_public is None:
+            return self.render({**target.fields, **ending}, incident), None, None
+        fields, leak = self.render_public({**target.fields, **ending}, incident, target.public)
+        note = None
+        if leak and target.fallback:
+            note = Cause(Reason.FALLBACK_TEXT_USED, detail=leak)
+            fallback = {**target.fields, **target.fallback, **ending}
+            fields, leak = self.render_public(fallback, incident, target.public)
+        return fields, note, Cause(Reason.TEXT_LEAKS, detail=leak) if leak else None
+
+
+def _ended(
+    known: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
+) -> publications.Content:
+    """What was last said, with a reviewer's own words for the resolution."""
+    shown = publication.view.digest if publication.taken_over else ""
+    if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, shown):
+        return known
+    return publications.Content(known.severity, {**known.fields, **visible.everywhere(verdict.ending)})
+
+
+def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.Incident:
+    """The incident as texts of an ask see it: with that ask's own alert and labels."""
+    response = incident.response
+    if ask is None or response is None or ask.alert == incident.opening_alert:
+        return incident
+    labels = {**response.labels, **ask.response.labels}
+    own = msgspec.structs.replace(ask.response, targets=response.targets, labels=labels)
+    return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own)
+
+
+def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:
+    """What the rule says of a destination; None where it says nothing."""
+    if incident.response is None:
+        return None
+    return next((target for target in incident.response.targets if target.destination == destination), None)
+
+
+def _over(
+    incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
+) -> tuple[int, int]:
+    """When the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
+    if target is None or not target.retrospective or incident.status != "closed":
+        return 0, 0
+    if publication.state != "absent" or publication.review_ended:
+        return 0, 0
+    ended_at = incident.ended_at if incident.ended_at >= incident.opened_at else incident.closed_at
+    # A deadline that dismissed it in time was the rule's decision.
+    due = publication.waits_since + target.deadline
+    if target.deadline and target.at_deadline == "dismiss" and publication.waits_of and due <= incident.closed_at:
+        return 0, 0
+    alert = incident.opening_alert
+    starts_at = alert.starts_at if alert is not None else 0
+    began_at = starts_at if 0 < starts_at <= incident.opened_at else incident.opened_at
+    return min(began_at, ended_at), ended_at
+
+
+def _correction(incident: incidents.Incident, publication: publications.Publication) -> publications.Content | None:
+    found = corrections.pending(incident.corrections, publication)
+    return found.content(incident.severity) if found is not None else None
+
+
+def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
+    """Return why nothing is published; None if it may be."""
+    alert = incident.opening_alert
+    if alert is not None and alert.is_test:
+        return Cause(Reason.TEST_ALERT)
+    return None if is_asked else Cause(Reason.NOT_REQUESTED)
+
+
+def _marked(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+    """The fields at a destination that customers don't see, with a title that says so if the incident is a test."""
+    alert = incident.opening_alert
+    if alert is None or not alert.is_test:
+        return fields
+    return {name: _test_title(value) if name in _TITLES else value for name, value in fields.items()}
+
+
+def _test_title(title: Any) -> Any:
+    return title if not isinstance(title, str) or title.startswith(_TEST) else f"{_TEST}{title}"
+
+
+def _earlier(
+    incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
+) -> publications.Publication | None:
+    """What the episode that is taken up again has had at the same destination."""
+    if not incident.follows:
+        return None
+    wanted = (incident.follows, publication.destination)
+    return next((one for one in siblings if (one.episode, one.destination) == wanted), None)
+
+
+def _reopenable(earlier: publications.Publication | None) -> str:
+    """Return the ID at the vendor of an episode that the router itself resolved; empty if there is none."""
+    return earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else ""
+
+
+def _followed(
+    publication: publications.Publication, siblings: list[publications.Publication], follows: str
+) -> publications.Publication | None:
+    """The publication of the same episode that this page may have drafted its post from."""
+    if not follows:
+        return None
+    return next((s for s in siblings if (s.episode, s.destination) == (publication.episode, follows)), None)

@@ -1,0 +1,520 @@
+"""One operation: write the intent down, call the vendor, record what came of it, and say so in one wide line."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from router.domain import identity, incidents, operations, plan, publications, timeline
+from router.domain.reasons import Cause, Reason
+from router.outbound import backoff, client, errors
+from router.store import quotas
+from router.telemetry import log, metrics, tracing
+from router.worker import (
+    calls,
+    circuit_breaker,
+    configured_destinations,
+    missing,
+    operation_outcome,
+    spans,
+    timeline_messages,
+)
+
+Passed = Callable[[str], None]
+_Answer = TypeVar("_Answer")
+
+# What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
+_FLOORS: dict[publications.Kind, float] = {
+    "retract": 0.0,
+    "resolve": 0.0,
+    "dismiss": 0.0,
+    "open": quotas.OPENS,
+    "publish": quotas.OPENS,
+    "adopt": quotas.OPENS,
+    "correct": quotas.OPENS,
+}
+_UPDATES = 0.4
+KEY_KEPT = 900_000_000
+"""Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
+MOST_STRAY = 8
+"""Attempts of an open that may meet "not found", about a minute, before it is believed."""
+OPEN_SETTLED = 300_000_000
+"""Microseconds after which an open that was sent once is not under way any more."""
+_SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
+_TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
+
+
+class LeaseLostError(Exception):
+    """Somebody else has this incident now; whatever is left to do is theirs."""
+
+
+class Session(Protocol):
+    """One incident under lease, as ``reconcile`` holds it."""
+
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was last seen."""
+        ...
+
+    def now(self) -> int:
+        """The time by Redis' clock, in microseconds."""
+        ...
+
+    async def shared(
+        self, place: configured_destinations.Bound, operation: operations.Operation
+    ) -> operations.Operation:
+        """The operation, knowing what other incidents say of the components that it touches."""
+        ...
+
+    async def taken(self, place: configured_destinations.Bound) -> frozenset[str]:
+        """The IDs at the vendor of what belongs to any other publication at the destination."""
+        ...
+
+    def is_reopened(self, publication: publications.Publication) -> bool:
+        """Whether another publication of the incident holds what this one has at the vendor."""
+        ...
+
+    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
+        """Write this publication over the one of the same episode and destination; ``LeaseLostError``."""
+        ...
+
+
+class Performer:
+    """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
+
+    def __init__(
+        self,
+        randomness: identity.Randomness,
+        *,
+        most_seconds: float,
+        passed: Passed = lambda _: None,
+        traces: tracing.Traces = tracing.OFF,
+    ) -> None:
+        self._randomness = randomness
+        self._most_seconds = most_seconds
+        self._passed = passed
+        self._traces = traces
+        self.breakers = circuit_breaker.CircuitBreakers(randomness)
+        self._log = log.get("worker")
+
+    async def act(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        act: plan.Execute,
+    ) -> publications.Publication:
+        """Begin a new operation: intent, call, record."""
+        self._passed("before-intent")
+        number = publication.number + _step(publication, act.kind, desired.content)
+        taken_up = desired.reopen_vendor_id if act.kind == "open" else ""
+        content = desired.content
+        if act.kind == "correct" and desired.correction is not None:
+            content = desired.correction
+        intent = publications.Intent(act.kind, number, session.now(), content, taken_up)
+        if act.kind == "open" and plan.is_retrospective(desired, publication):
+            intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
+        publication = msgspec.structs.replace(publication, number=number, intent=intent)
+        await session.record(publication)
+        self._passed("after-intent")
+        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
+        repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
+        again = repeated and not place.destination.repeatable_open
+        call = calls.opened_again(place, operation) if again else calls.of(place, operation)
+        call = missing.asked_again(call, place, operation, publication.attempts)
+        after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
+        if after.settled and after.unanswered_at:
+            return await self._end_duplicates(session, place, after, operation)
+        return after
+
+    async def recover(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        intent: publications.Intent,
+    ) -> publications.Publication:
+        """Bring an operation of unknown outcome to its end without doing it twice."""
+        publication = operation_outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
+        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
+        call: Awaitable[operations.Seen | None]
+        if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
+            call = calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
+        elif intent.kind == "open" and not place.destination.repeatable_open:
+            settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
+            call = calls.still_unknown(self._found(session, place, operation, settled_at))
+        elif intent.kind == "open":
+            age = session.now() - intent.begun_at
+            repeat = calls.Repeat(age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.taken, place))
+            call = calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
+        elif intent.kind == "publish":
+            call = calls.unanswered(calls.published(place, operation))
+        else:
+            call = calls.unanswered(calls.of(place, operation))
+        call = missing.asked_again(call, place, operation, publication.attempts)
+        return await self._carry_out(session, place, publication, operation, call, begun=True)
+
+    async def _found_alone(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        operation: operations.Operation,
+        intent: publications.Intent,
+    ) -> operations.Seen | None:
+        """Search for what an open has created that isn't wanted any more: repeating the open would create it."""
+        taken = msgspec.structs.replace(operation, taken=await session.taken(place))
+        lasts = OPEN_SETTLED if place.destination.repeatable_open else int(2 * place.timeout_seconds * 1_000_000)
+        return await self._found(session, place, taken, intent.begun_at + lasts)
+
+    async def look(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
+        self._hurry(_UPDATES, "look")
+        intent = publications.Intent(
+            "update", publication.number, session.now(), publication.content or desired.content
+        )
+        operation = calls.operation_of(publication, intent, desired, session.now())
+        # A change that the vendor tells of while it answers may not be in the answer.
+        began = session.now()
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+                seen = await call
+        except missing.Missing as problem:
+            if publication.settled:  # Nothing of it is shown.
+                after = msgspec.structs.replace(publication, looked_at=began)
+                await session.record(after)
+                return after
+            return await self._not_found(session, place, publication, problem)
+        except (TimeoutError, errors.Failure) as failure:
+            self._log.warning("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
+            after = operation_outcome.look_failed(publication, failure, session.now())
+            await session.record(after)
+            return after
+        assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
+        if publication.settled:
+            return await self._verified(session, publication, seen, began)
+        after = operation_outcome.seen_as(publication, seen, began)
+        if operation_outcome.is_carried_out_late(publication, seen):
+            # What is shown may be older than what was sent last, so that is sent again.
+            after = msgspec.structs.replace(after, differs=after.differs or operation_outcome.LATE)
+        await session.record(
+            after, *timeline_messages.noticed(publication, after, session.now(), present=desired.present)
+        )
+        if after.unanswered_at and after.vendor_id:
+            return await self._end_duplicates(session, place, after, operation)
+        return after
+
+    async def _verified(
+        self, session: Session, publication: publications.Publication, seen: operations.Seen, began: int
+    ) -> publications.Publication:
+        """Record a look at what is over: if a late change has opened it again, it is resolved again."""
+        if seen.is_stale:
+            after = operation_outcome.look_failed(
+                publication, errors.Stale("the vendor shows an old state"), session.now()
+            )
+        else:
+            after = operation_outcome.verified(publication, seen, began, is_reopened=session.is_reopened(publication))
+        if after.state != publication.state:
+            self._log.warning("change_carried_out_late", destination=after.destination, episode=after.episode)
+        await session.record(after, *timeline_messages.carried_out_late(publication, after, session.now()))
+        return after
+
+    async def _not_found(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        problem: missing.Missing,
+    ) -> publications.Publication:
+        """Record that a look has found nothing."""
+        after = missing.noted(publication, problem, session.now())
+        self._log.warning(
+            "not_found",
+            destination=place.name,
+            episode=publication.episode,
+            vendor_id=publication.vendor_id,
+            answers=after.missing_answers,
+            believed=after.gone,
+        )
+        if after.gone:
+            metrics.not_found.labels(place.name).inc()
+        await session.record(after, *timeline_messages.missing(publication, after, session.now()))
+        return after
+
+    async def search(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        """Search the vendor for what an unanswered open created late.
+
+        What is wanted and isn't known to be there is taken for the publication's own; everything else is ended.
+        """
+        intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
+        operation = calls.operation_of(publication, intent, desired, session.now())
+        if publication.state == "absent" and (desired.present or desired.retracted is not None):
+            return await self._find_late(session, place, publication, operation)
+        return await self._end_duplicates(session, place, publication, operation)
+
+    async def take_over(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        item: operations.OpenItem,
+    ) -> publications.Publication | errors.Failure | None:
+        """Make something that is open at the vendor the publication's own, as it stands there; nothing is sent.
+
+        None if it is over, or gone. What it says is taken for what was sent, so that a person's edits stay.
+        """
+        intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
+        named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
+        operation = calls.operation_of(named, intent, desired, session.now())
+        call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+        seen = await self._ask(session, place, call)
+        if isinstance(seen, missing.Missing):
+            return None
+        if isinstance(seen, errors.Failure):
+            return seen
+        if seen is None or seen.state not in {"open", "draft"}:
+            return None
+        now = session.now()
+        after = operation_outcome.taken_over(publication, operation, seen, item, now)
+        await session.shared(place, msgspec.structs.replace(operation, kind="update"))
+        await session.record(after, timeline_messages.taken_over(after, item, now))
+        self._log.info(
+            "open_item_adopted", destination=place.name, incident=session.incident.key, vendor_id=item.vendor_id
+        )
+        return after
+
+    async def observed(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> operations.Seen | errors.Failure | None:
+        """What the vendor shows of a publication; nothing is sent or recorded."""
+        content = publication.content or desired.content
+        intent = publications.Intent("update", publication.number, session.now(), content)
+        operation = calls.operation_of(publication, intent, desired, session.now())
+        return await self._ask(
+            session, place, missing.asked_again(place.destination.observe(operation), place, operation, 0)
+        )
+
+    async def _find_late(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+    ) -> publications.Publication:
+        seen = await self._ask(session, place, place.destination.find(operation))
+        now = session.now()
+        if isinstance(seen, errors.Failure):
+            after = operation_outcome.search_failed(publication, seen, now)
+        elif seen is None:
+            after = msgspec.structs.replace(publication, searched_at=now)
+        else:
+            # What it says is what an earlier attempt said: the next step brings it up to date.
+            after = msgspec.structs.replace(
+                operation_outcome.done(publication, operation, seen, now), digest="", searched_at=now
+            )
+        await session.record(after, *timeline_messages.found_late(publication, after, now))
+        return after
+
+    async def _end_duplicates(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+    ) -> publications.Publication:
+        """End whatever carries the publication's reference at the vendor besides the publication itself."""
+        mine = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
+        ended = await self._ask(session, place, place.destination.end_duplicates(mine))
+        now = session.now()
+        if isinstance(ended, errors.Failure):
+            after = operation_outcome.search_failed(publication, ended, now)
+            await session.record(after)
+            return after
+        if ended:
+            metrics.duplicates_ended.labels(place.name).inc(len(ended))
+            self._log.warning("duplicates_ended", destination=place.name, episode=publication.episode, vendor_ids=ended)
+        after = msgspec.structs.replace(publication, searched_at=now)
+        await session.record(after, *timeline_messages.duplicates_ended(publication.destination, ended, now))
+        return after
+
+    async def _ask(
+        self, session: Session, place: configured_destinations.Bound, call: Awaitable[_Answer]
+    ) -> _Answer | errors.Failure:
+        """Make a call that belongs to no operation, within the time of one."""
+        self._hurry(_UPDATES, "search")
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                return await call
+        except TimeoutError:
+            failure: errors.Failure = errors.Temporary("the search took too long")
+        except errors.Failure as problem:
+            failure = problem
+        self._log.warning("search_failed", destination=place.name, incident=session.incident.key, reason=str(failure))
+        return failure
+
+    async def _found(
+        self, session: Session, place: configured_destinations.Bound, operation: operations.Operation, settled_at: int
+    ) -> operations.Seen | None:
+        """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
+        seen = await place.destination.find(operation)
+        if seen is None and session.now() < settled_at:
+            wait = min((settled_at - session.now()) / 1_000_000, _SEARCHED_EVERY)
+            raise errors.Pending("not there yet, but the call may still be under way", wait)
+        return seen
+
+    async def _carry_out(
+        self,
+        session: Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+        call: Awaitable[operations.Seen | None],
+        *,
+        causes: tuple[Cause, ...] = (Cause(Reason.OUTCOME_UNKNOWN),),
+        begun: bool = False,
+    ) -> publications.Publication:
+        began = session.now()
+        self._hurry(_FLOORS.get(operation.kind, _UPDATES), operation.kind)
+        result = "done"
+        notes: tuple[str, ...] = ()
+        problem: errors.Failure | None = None
+        cut_off = errors.Unanswered("the operation took too long")
+        try:
+            with spans.of(self._traces, session.incident, operation):
+                async with asyncio.timeout(self._most_seconds):
+                    seen = await call
+            self._passed("after-call")
+            after = operation_outcome.done(publication, operation, seen, session.now())
+            notes = self._notes(place, seen)
+        except TimeoutError:
+            problem = cut_off
+        except errors.Failure as failure:
+            problem = failure
+        if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
+            self.breakers.record(place.name, problem, session.now(), operation.kind)
+        if isinstance(problem, missing.Missing):
+            after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
+            result = "not_found" if after.gone else "temporary"
+            if after.gone:
+                metrics.not_found.labels(place.name).inc()
+        elif problem is not None:
+            after, result = self._failed(publication, problem, place, session.now())
+        self._passed("before-record")
+        ended = timeline_messages.Ended(result, causes, notes)
+        await session.record(after, *timeline_messages.performed(publication, after, operation, ended, session.now()))
+        self._passed("after-record")
+        self._tell(session, operation, after, ended, session.now() - began)
+        return after
+
+    def _notes(self, place: configured_destinations.Bound, seen: operations.Seen | None) -> tuple[str, ...]:
+        """Return the vendor's notes on an operation for the timeline, and count the fields that it left out."""
+        if seen is None:
+            return ()
+        for one in seen.omitted:
+            metrics.omitted_fields.labels(place.name, one.field, one.code).inc()
+            self._log.warning(
+                "field_omitted", destination=place.name, field=one.field, code=one.code, reason=one.detail
+            )
+        return (*filter(None, (seen.note,)), *(f"{one.field}: {one.detail}" for one in seen.omitted))
+
+    def _hurry(self, floor: float, operation: str) -> None:
+        """Tell the calls that follow what they leave of the quota, when they are cut off, and what they are part of."""
+        client.operation.set(operation)
+        client.floor.set(floor)
+        client.ends_at.set(asyncio.get_running_loop().time() + self._most_seconds)
+
+    def _failed(
+        self,
+        publication: publications.Publication,
+        problem: errors.Failure,
+        place: configured_destinations.Bound,
+        now: int,
+    ) -> tuple[publications.Publication, str]:
+        """What stands after a failure: each kind of failure says what happens next."""
+        if isinstance(problem, errors.NotFound) and _may_be_stray(publication):
+            problem = errors.Temporary(str(problem))
+        if isinstance(problem, errors.Permanent) and publication.intent is not None:
+            if publication.intent.kind == "correct":
+                return operation_outcome.not_corrected(publication, problem), "refused"
+            return operation_outcome.refused(publication, problem, now), "refused"
+        attempts = publication.attempts + 1
+        asked = getattr(problem, "retry_after", None)
+        least = asked or 0.0
+        unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
+        if unanswered and not repeatable:
+            least = max(least, place.timeout_seconds)
+        cap = backoff.cap(asked, of_account=circuit_breaker.is_of_account(problem))
+        if operation_outcome.condition_of(problem) == "denied":
+            cap = backoff.DENIED_CAP_SECONDS
+        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
+        retry_at = now + int(delay * 1_000_000)
+        after = operation_outcome.failed(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
+        return after, "unanswered" if unanswered else "temporary"
+
+    def _tell(
+        self,
+        session: Session,
+        operation: operations.Operation,
+        after: publications.Publication,
+        ended: timeline_messages.Ended,
+        took: int,
+    ) -> None:
+        result = ended.result
+        metrics.operations.labels(operation.destination, operation.kind, result).inc()
+        if operation.kind == "retract" and after.retracted:
+            metrics.retractions.labels(operation.destination).inc()
+        trace = tracing.trace_id(session.incident.trace)
+        (self._log.info if result == "done" else self._log.warning)(
+            "operation",
+            destination=operation.destination,
+            operation=operation.kind,
+            result=result,
+            reason=ended.causes[0].code,
+            incident=session.incident.key,
+            episode=operation.episode,
+            reference=operation.reference,
+            number=operation.number,
+            key=operation.key,
+            vendor_id=after.vendor_id,
+            state=after.state,
+            attempts=after.attempts,
+            problem=after.problem,
+            milliseconds=round(took / 1000, 1),
+            **({"trace": trace} if trace else {}),
+        )
+
+
+def _may_be_stray(publication: publications.Publication) -> bool:
+    """Whether "not found" to an open may be of the moment, as while the vendor deploys."""
+    return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY
+
+
+def _step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:
+    """How far the number of operations goes on, which the idempotency key is made of.
+
+    An open that was refused and is redriven has the key that it had. With other words it is another request: vendors
+    refuse a known key with an unknown body, and some repeat their refusal of the first one.
+    """
+    refused = publication.dead_of.partition(":")[0] == kind == "open"
+    return 2 if refused and publication.dead_of != plan.operation_fingerprint(kind, content) else 1

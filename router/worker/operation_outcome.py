@@ -1,0 +1,300 @@
+"""What is known of a publication after an answer, or after a look at the vendor: pure."""
+
+import msgspec
+
+from router.domain import corrections, operations, plan, publications
+from router.outbound import errors
+
+# The first that fits says what the failure is about.
+_CONDITIONS: tuple[tuple[type[errors.Failure], publications.Condition], ...] = (
+    (errors.Denied, "denied"),
+    (errors.Conflict, "conflict"),
+    (errors.Throttled, "throttled"),
+    (errors.Queued, "queued"),
+    (errors.Stale, "stale"),
+    (errors.Temporary, "unreachable"),
+    (errors.Unanswered, "unanswered"),
+)
+
+
+def done(
+    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None, now: int
+) -> publications.Publication:
+    """What stands after an answer. 'Nothing there' means different things to different operations."""
+    if operation.kind == "correct" and seen is not None:
+        return _corrected(publication, operation, seen, now)
+    settled = msgspec.structs.replace(
+        publication,
+        intent=None,
+        attempts=0,
+        retry_at=0,
+        problem="",
+        dead="",
+        dead_of="",
+        dead_at=0,
+        acted_at=now,
+        condition="",
+        failed_at=0,
+        frozen_since=0,
+    )
+    settled = _there(settled)
+    if seen is not None and seen.edited:
+        return seen_as(settled, seen, now)
+    if seen is not None:
+        return msgspec.structs.replace(
+            settled,
+            state=seen.state,
+            vendor_id=seen.vendor_id,
+            url=seen.url or publication.url,
+            digest="" if operation.kind == "adopt" else operation.content.digest,
+            content=operation.content,
+            told=seen.told or publication.told,
+            taken_over="",
+            ended=seen.ended,
+            view=seen.view if seen.view is not None else publication.view,
+            differs=seen.differs,
+            mismatches=publication.mismatches + 1 if seen.differs else 0,
+            reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
+            monitored=publication.monitored or operation.kind == "monitor",
+            says_monitored=operation.kind == "monitor",
+            retracted=operation.kind == "retract" and seen.state != "open",
+        )
+    if operation.kind == "adopt":
+        return msgspec.structs.replace(settled, adoption_tried=True)
+    if operation.kind == "open":
+        # It never happened: the next attempt has the same number and key, and knows that it is not the first.
+        return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
+    raise AssertionError(f"a destination answers nothing to {operation.kind}")
+
+
+def _corrected(
+    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen, now: int
+) -> publications.Publication:
+    """What stands after a correction: one update says something else, and nothing else is known."""
+    return msgspec.structs.replace(
+        _there(publication),
+        intent=None,
+        attempts=0,
+        retry_at=0,
+        problem="",
+        condition="",
+        failed_at=0,
+        acted_at=now,
+        told=seen.told or publication.told,
+        view=seen.view if seen.view is not None else publication.view,
+        corrected_at=corrections.of(operation.content).at,
+    )
+
+
+def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
+    """What stands after a correction was refused for good: the update stays as it is, and the operator is told."""
+    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+    asked_at = corrections.of(publication.intent.content).at
+    return msgspec.structs.replace(
+        publication,
+        intent=None,
+        attempts=0,
+        problem=str(problem),
+        condition="",
+        failed_at=0,
+        corrected_at=asked_at,
+    )
+
+
+def _there(publication: publications.Publication) -> publications.Publication:
+    """Forget earlier answers of "not found": the vendor shows it."""
+    return msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+
+
+def seen_as(publication: publications.Publication, seen: operations.Seen, now: int) -> publications.Publication:
+    """What stands after a look at the vendor, where nothing was sent."""
+    if seen.is_stale:
+        return msgspec.structs.replace(_there(publication), looked_at=now)
+    view = seen.view if seen.view is not None else publication.view
+    return msgspec.structs.replace(
+        _there(publication),
+        state=seen.state,
+        vendor_id=publication.vendor_id or seen.vendor_id,
+        url=seen.url or publication.url,
+        taken_over=seen.edited or publication.taken_over,
+        looked_at=now,
+        view=view,
+        told=seen.told or publication.told,
+        differs=seen.differs,
+    )
+
+
+def taken_over(
+    publication: publications.Publication,
+    operation: operations.Operation,
+    seen: operations.Seen,
+    item: operations.OpenItem,
+    now: int,
+) -> publications.Publication:
+    """What stands once something that was open already is the publication's own."""
+    return msgspec.structs.replace(
+        publication,
+        state=seen.state,
+        vendor_id=seen.vendor_id,
+        url=seen.url or item.url,
+        digest=operation.content.digest,
+        content=operation.content,
+        told=seen.told,
+        view=seen.view if seen.view is not None else publication.view,
+        opened_at=min(filter(None, (item.opened_at, publication.opened_at)), default=now),
+        looked_at=now,
+        adoption_tried=True,
+        held_since=0,
+        waits_of="",
+        waits_since=0,
+        problem="",
+        condition="",
+        failed_at=0,
+        retry_at=0,
+    )
+
+
+def condition_of(problem: errors.Failure) -> publications.Condition:
+    """What a failure that is repeated is about. An unknown outcome is named by the last call that left it unknown."""
+    cause = problem.__cause__
+    named = cause if isinstance(problem, errors.Unanswered) and isinstance(cause, errors.Temporary) else problem
+    return next((code for kind, code in _CONDITIONS if isinstance(named, kind)), "")
+
+
+def refused(publication: publications.Publication, problem: errors.Permanent, now: int) -> publications.Publication:
+    """What stands after a refusal for good: a dead letter.
+
+    Nothing was created by an open that was refused at once, so a redriven one has the same number, and the same
+    idempotency key: should the vendor have acted after all, it answers with what it created.
+    """
+    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+    kind = publication.intent.kind
+    return msgspec.structs.replace(
+        publication,
+        intent=None,
+        number=publication.number - 1 if kind == "open" else publication.number,
+        dead=str(problem),
+        dead_of=plan.operation_fingerprint(kind, publication.intent.content),
+        dead_at=now,
+        problem=str(problem),
+        attempts=0,
+        condition="",
+        failed_at=0,
+    )
+
+
+def superseded(publication: publications.Publication) -> publications.Publication:
+    """Return the publication once the operation that failed last isn't wanted any longer: nothing is retried."""
+    return msgspec.structs.replace(publication, attempts=0, retry_at=0, problem="", condition="", failed_at=0)
+
+
+def frozen(publication: publications.Publication, now: int, *, is_held: bool) -> publications.Publication:
+    """Return the publication while a publishing freeze holds an operation back, or once none is held back any longer.
+
+    The same object if that is known already.
+    """
+    if is_held == bool(publication.frozen_since):
+        return publication
+    return msgspec.structs.replace(publication, frozen_since=now if is_held else 0)
+
+
+def lost_correction(publication: publications.Publication, asked_at: int) -> publications.Publication:
+    """Return the publication once a correction, asked for at ``asked_at``, can't be made any longer."""
+    return msgspec.structs.replace(publication, corrected_at=asked_at)
+
+
+def failed(
+    publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
+) -> publications.Publication:
+    """What stands after a failure that is repeated at ``retry_at``.
+
+    ``repeatable`` says that the vendor keeps idempotency keys, so that an open is never carried out twice.
+    """
+    after = msgspec.structs.replace(
+        publication,
+        attempts=publication.attempts + 1,
+        problem=str(problem),
+        retry_at=retry_at,
+        condition=condition_of(problem),
+        failed_at=now,
+    )
+    if isinstance(problem, errors.Unanswered):
+        of_open = publication.intent is not None and publication.intent.kind == "open"
+        if of_open:
+            return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
+        return msgspec.structs.replace(after, unanswered_change_at=now)
+    # Surely not done, so it is not under way any more: the next attempt has the same number and key.
+    return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
+
+
+def taken_up(
+    publication: publications.Publication, intent: publications.Intent, *, repeatable: bool
+) -> publications.Publication:
+    """What stands when an operation of unknown outcome is taken up: it has got no answer.
+
+    The worker that began it may have been killed before it recorded that. The vendor may carry the request out after
+    the router has searched for it, or has repeated it.
+    """
+    if intent.kind != "open":
+        begun_at = max(publication.unanswered_change_at, intent.begun_at)
+        return msgspec.structs.replace(publication, unanswered_change_at=begun_at)
+    if repeatable:
+        return publication
+    return msgspec.structs.replace(publication, unanswered_at=max(publication.unanswered_at, intent.begun_at))
+
+
+LATE = "an earlier change was carried out late"
+
+
+def is_carried_out_late(publication: publications.Publication, seen: operations.Seen) -> bool:
+    """Whether a read shows a change of ours that it did not show after our last operation.
+
+    A text that the router has not posted before is a person's. A change of the status alone adds no text: it counts as
+    ours if it opens a resolved post again, or says that a post is monitored which is not any longer.
+    """
+    if not publication.unanswered_change_at or seen.edited or seen.view is None or not seen.told:
+        return False
+    if not set(seen.told) <= set(publication.told):
+        return False
+    if not set(seen.view.entries) <= set(publication.view.entries):
+        return True
+    is_reopened = publication.state == "resolved" and seen.state == "open"
+    status = str(seen.view.fields.get("status", "")).lower()
+    return is_reopened or (publication.monitored and not publication.says_monitored and status == "monitoring")
+
+
+def verified(
+    publication: publications.Publication, seen: operations.Seen, now: int, *, is_reopened: bool
+) -> publications.Publication:
+    """What stands after a look at what is over: it is open again only if a change of ours was carried out late.
+
+    ``is_reopened`` says that a later episode has opened it again. Otherwise, a person has.
+    """
+    if seen.state != "open" or is_reopened or not is_carried_out_late(publication, seen):
+        return msgspec.structs.replace(publication, looked_at=now)
+    return seen_as(publication, seen, now)
+
+
+def look_failed(publication: publications.Publication, problem: Exception, now: int) -> publications.Publication:
+    """What stands after a look that failed: the next regular look follows. A look at what is over is repeated soon."""
+    if publication.state != "resolved":
+        return msgspec.structs.replace(publication, looked_at=now)
+    condition = condition_of(problem) if isinstance(problem, errors.Failure) else "unreachable"
+    return msgspec.structs.replace(
+        publication, condition=condition, failed_at=now, problem=str(problem), retry_at=now + SEARCHED_AGAIN
+    )
+
+
+SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
+
+
+def search_failed(publication: publications.Publication, problem: errors.Failure, now: int) -> publications.Publication:
+    """What stands after a search for duplicates that failed: it is due again, soon."""
+    return msgspec.structs.replace(
+        publication,
+        searched_at=0,
+        problem=str(problem),
+        condition=condition_of(problem),
+        failed_at=now,
+        retry_at=now + SEARCHED_AGAIN,
+    )

@@ -1,0 +1,105 @@
+"""What stands between the worker and all public pages: the gate, the leak guard, the breaker, and what is counted."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from router.domain import incidents, plan, publications
+from router.domain.reasons import Cause, Reason
+from router.store import components, publishing_state, review_outcomes
+from router.telemetry import log, metrics
+from router.worker import desired_state
+
+_AN_HOUR = publishing_state.Limit(30, 3_600_000_000)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds for all pages; times in microseconds. ``updates`` is how many one page gets."""
+
+    posts: publishing_state.Limit
+    components: publishing_state.Limit
+    min_update_interval: int = 0
+    observe_interval: int = 0
+    updates: publishing_state.Limit = _AN_HOUR
+
+
+class Pages:
+    """Asked before anything is shown to customers."""
+
+    def __init__(
+        self,
+        publishing: publishing_state.PublishingControls,
+        tally: review_outcomes.ReviewOutcomes,
+        shared: components.Components,
+        limits: Limits,
+        desires: desired_state.Desires,
+    ) -> None:
+        """Take the gate, the counts, what incidents share, the limits, and how texts are rendered."""
+        self._components = shared
+        self._publishing = publishing
+        self._tally = tally
+        self._limits = limits
+        self._desires = desires
+        self._log = log.get("worker")
+
+    async def desires(self, *, public: bool) -> desired_state.Desires:
+        """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
+        state = await self._publishing.read() if public else publishing_state.ACTIVE
+        policy = desired_state.Policy(
+            frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
+            tripped=_tripped(state.tripped) if state.tripped is not None else None,
+            tripped_at={page: _tripped(stop) for page, stop in state.tripped_pages.items()},
+            min_update_interval=self._limits.min_update_interval,
+            observe_interval=self._limits.observe_interval,
+        )
+        return dataclasses.replace(self._desires, policy=policy)
+
+    async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
+        """Count a post that no person has approved, before it is made; False where it is one too many."""
+        named = desired.content.fields.get("components") or ()
+        touched = [f"{publication.destination}/{name}" for name in named]
+        post = f"{publication.destination}/{publication.episode}"
+        if await self._publishing.count_auto_post(post, touched, self._limits.posts, self._limits.components):
+            return True
+        self._log.error("publishing_guard_tripped", destination=publication.destination, episode=publication.episode)
+        return False
+
+    async def full_until(
+        self, publication: publications.Publication, desired: publications.Desired, step: plan.Step
+    ) -> int:
+        """Count an update that customers would see; 0, or until when their page takes no more of them.
+
+        Not kept back are what a person has approved, resolutions (they are the end of it), and an update that takes the
+        monitoring back: a post must not say that nothing fires when something does.
+        """
+        if not isinstance(step, plan.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
+            return 0
+        verdict = desired.verdict
+        if publication.state != "open" or plan.is_monitoring_outdated(desired, publication):
+            return 0
+        if verdict is not None and verdict.covers(plan.review_digest(desired, publication)):
+            return 0
+        page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
+        return await self._publishing.reserve_update(
+            page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
+        )
+
+    async def gauge(self) -> None:
+        """Export the states of the guard and of the freeze, whichever process changed them."""
+        state = await self._publishing.read()
+        metrics.publishing_guard_tripped.set(state.guard == "tripped")
+        metrics.publishing_frozen.set(state.freeze == "frozen")
+
+    async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Say how an episode affects a page's components, and learn what all others say of them."""
+        return await self._components.set_statuses(page, episode, statuses)
+
+    async def count(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
+        """Count how a review of the incident's rule ended."""
+        if incident.response is not None:
+            await self._tally.record(incident.response.rule, outcome)
+
+
+def _tripped(stop: publishing_state.Stop) -> Cause:
+    return Cause(Reason.GUARD_TRIPPED, detail=stop.why)

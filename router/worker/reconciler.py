@@ -1,0 +1,493 @@
+"""From what an incident should look like to what it does look like at every vendor: lease, plan, perform, release."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from router.domain import corrections, fold, identity, incidents, plan, publications, silences, timeline, timing
+from router.domain.reasons import Cause, Reason
+from router.store import accounts as account_store
+from router.store import errors
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.store import vendor_ids as vendor_id_store
+from router.telemetry import log, metrics
+from router.worker import (
+    aggregator,
+    backlog,
+    configured_destinations,
+    operation_executor,
+    operation_outcome,
+    reclaim,
+    restored,
+    silencing,
+    storm_control,
+    timeline_messages,
+    upkeep,
+)
+from router.worker import announcer as announcing
+from router.worker import lease_session as sessions
+from router.worker import publishing_guard as showing
+
+MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
+_AT_ONCE = 1  # Microseconds since the epoch: long ago.
+
+
+class Reconciler:
+    """Brings incidents' publications to what they should be, many incidents at a time."""
+
+    def __init__(
+        self,
+        store: publication_store.Publications,
+        incidents: incident_store.Incidents,
+        places: Mapping[str, configured_destinations.Bound],
+        performer: operation_executor.Performer,
+        pages: showing.Pages,
+        *,
+        ticks: Callable[[], int],
+        randomness: identity.Randomness,
+        muting: silencing.Mutes | None = None,
+        storms: storm_control.Storms | None = None,
+        accounts: account_store.Accounts,
+        oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
+        vendor_ids: vendor_id_store.VendorIds | None = None,
+        reclaimer: reclaim.Reclaimer | None = None,
+        announcer: announcing.Announcer | None = None,
+    ) -> None:
+        """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
+
+        ``vendor_ids`` lists what vendors' webhooks may tell of; without it, no destination has webhooks.
+        ``announcer`` is None if no notifier is configured.
+        """
+        self._announcer = announcer
+        self._vendor_ids = vendor_ids
+        self._installation = reclaimer.installation if reclaimer is not None else ""
+        self._reclaimer = reclaimer
+        self._restored = (
+            restored.Restored(
+                reclaimer.data, performer, incidents, randomness=randomness, installation=self._installation
+            )
+            if reclaimer is not None
+            else None
+        )
+        self._accounts = accounts
+        self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
+        self._muting = muting
+        self._storms = storms
+        self._store = store
+        self._incidents = incidents
+        self._randomness = randomness
+        self._places = places
+        self._performer = performer
+        self._pages = pages
+        self._ticks = ticks
+        self._log = log.get("worker")
+        self._interrupted: list[publication_store.Lease] = []
+        self._upkeep = upkeep.Upkeep(store, incidents)
+
+    async def gauge(self) -> None:
+        """Bring the metrics of what stands before public pages up to date."""
+        await self._pages.gauge()
+
+    async def sweep(self) -> int:
+        """Rebuild missing timers and list members, one page at a time, and store the accounts of the destinations.
+
+        Returns the number of rebuilt timers.
+        """
+        rebuilt = await self._upkeep.turn()
+        await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
+        return rebuilt
+
+    async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
+        """Take incidents of the shard that want attention now."""
+        return await self._store.claim(shard, most)
+
+    async def give_back(self) -> None:
+        """Give back the leases that could not be given back when the store was away: their incidents are due now."""
+        while self._interrupted:
+            lease = self._interrupted.pop()
+            try:
+                await self._store.release(lease, due=_AT_ONCE, finished=False)
+            except errors.DamagedKey as error:
+                self._log.error("release_failed", incident=lease.key, reason=str(error))
+            except errors.StoreError:
+                self._interrupted.append(lease)
+                raise
+
+    async def reconcile(self, lease: publication_store.Lease) -> bool:
+        """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
+        try:
+            desires = await self._pages.desires(public=self._is_public(lease))
+            session = sessions.Session(lease, self._store, self._ticks, desires, self._pages)
+            session = await self._settled(session)
+            again = await self._after_loss(session)
+            lease = session.lease
+            # Before the vendors are called: one that doesn't answer delays no notification.
+            await self._announce(session)
+            if self._storms is not None:
+                await self._storms.heed(session, self._places)
+            waits = await self._rounds(session)
+            announce_at = await self._announce(session)
+            due = min((wait.due for wait in waits if wait.due is not None), default=0)
+            if self._vendor_ids is not None:
+                await self._vendor_ids.save(lease.key, session.publications)
+            fold_at = self._due(lease.incident, session.now())
+            moments = [moment for moment in (due, again, announce_at, fold_at) if moment]
+            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
+        except operation_executor.LeaseLostError:
+            self._log.warning("lease_lost", incident=lease.key)
+        except errors.StoreError as error:
+            # What can't be read, or is damaged, will not be otherwise by trying again at once.
+            if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DamagedKey):
+                self._interrupted.append(lease)
+            self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
+        return False
+
+    async def _announce(self, session: sessions.Session) -> int:
+        return await self._announcer.announce(session) if self._announcer is not None else 0
+
+    async def _after_loss(self, session: sessions.Session) -> int:
+        """Bring the incident in line with what the vendors have open of it, if the data set was lost.
+
+        Returns when this is to be done again (microseconds), 0 if it isn't.
+        """
+        if self._reclaimer is None or self._restored is None:
+            return 0
+        moments = [
+            await self._restored.compare(session, self._places),
+            await self._restored.end_rest(session, self._places),
+            await self._reclaimer.after_end(session, self._places),
+        ]
+        return min(filter(None, moments), default=0)
+
+    async def _settled(self, session: sessions.Session) -> sessions.Session:
+        """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
+        lease = session.lease
+        now = session.now()
+        episode = identity.new_episode(self._installation, lease.key, self._randomness)
+        heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
+        after = timing.settle(heard, now=now, episode=episode)
+        if self._backlog is not None and after is not heard and await self._backlog.holds_back(heard, after, now):
+            after = heard
+        if after is lease.incident:
+            return session
+        arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
+        events = timeline.told(lease.incident, after, arrived, now)
+        change = incident_store.Change(after, lease.version, wake=False, events=events)
+        version = await self._incidents.write(change)
+        if not version:
+            return session
+        self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
+        return session.after(lease._replace(incident=after, version=version))
+
+    def _due(self, incident: incidents.Incident, now: int) -> int:
+        return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
+
+    async def _muted(self, incident: incidents.Incident, now: int) -> silences.Muting | None:
+        """Return what tells which of the incident's alerts are muted: those muted until now, and those still held."""
+        asked = [one.routed for one in incident.muted.values() if one.until <= now]
+        if incident.held_alerts and timing.joining(incident, now):
+            asked += incident.held_alerts.values()
+        named = {key for routed in asked for key in routed.decision.while_open}
+        if self._muting is None or not named:
+            return self._muting
+        return self._muting.while_open(await aggregator.firing_now(self._incidents, named))
+
+    def _is_public(self, lease: publication_store.Lease) -> bool:
+        """Whether customers could see anything of the incident."""
+        response = lease.incident.response
+        names = {one.destination for one in lease.publications if not one.settled}
+        names |= {target.destination for target in response.targets} if response is not None else set()
+        return any(name in self._places and self._places[name].kind.public for name in names)
+
+    async def _rounds(self, session: sessions.Session) -> list[plan.Wait]:
+        """Work on all publications at once; go round again while one that another waits for has got on."""
+        waits: list[plan.Wait] = []
+        for _ in range(len(session.publications) + 1):
+            before = list(session.publications)
+            waits = await self._round(session, before)
+            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            if not is_blocked or session.publications == before:
+                break
+        return waits if session.publications else []
+
+    async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Wait]:
+        """Every publication as far as it goes now. All come to their end before a failure of one is told."""
+        checked = [one for one in known if one.name not in session.unchecked]
+        results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
+        waits = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            waits.append(result)
+        return waits
+
+    async def _advance(self, session: sessions.Session, publication: publications.Publication) -> plan.Wait:
+        place = self._places.get(publication.destination)
+        if place is None:
+            return plan.Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=plan.WaitingOn.OPERATOR)
+        looked = None
+        for _ in range(MOST_STEPS):
+            desired = await self._desired(session, place, publication)
+            if (again := await self._brought_up_to_date(session, publication, desired)) is not publication:
+                publication = again
+                continue
+            publication, step = await self._next(session, place, publication, desired)
+            was = publication
+            if isinstance(step, plan.Wait):
+                publication = await self._rest(session, publication, desired, step)
+                if publication is was:
+                    return step
+            elif until := await self._pages.full_until(publication, desired, step):
+                return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
+            elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
+                looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
+            elif until := self._performer.breakers.open_until(place.name, session.now()):
+                if await self._must_wait(session, place, until):
+                    return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
+            else:
+                publication = await self._admitted(session, place, publication, desired, step)
+            self._measure(session, was, publication)
+        self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
+        return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
+
+    @staticmethod
+    async def _brought_up_to_date(
+        session: sessions.Session, publication: publications.Publication, desired: publications.Desired
+    ) -> publications.Publication:
+        """Record what has to be known before the next step is planned; the same object if nothing has to be.
+
+        A correction that can't be made any longer is given up, and the timeline says so.
+        """
+        if (after := plan.noted(desired, plan.republished(desired, publication))) is not publication:
+            await session.record(after)
+            return after
+        cause = plan.lost_correction(desired, publication)
+        if cause is None or desired.correction is None:
+            return publication
+        wanted = corrections.of(desired.correction)
+        after = operation_outcome.lost_correction(publication, wanted.at)
+        await session.record(after, timeline_messages.lost_correction(publication, wanted, cause, session.now()))
+        return after
+
+    async def _next(
+        self,
+        session: sessions.Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> tuple[publications.Publication, plan.Step]:
+        """Plan the next step; what is open already, though the data in Redis was lost, is adopted before."""
+        if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
+            found = await self._reclaimer.before_opening(session, place, publication, desired)
+            if isinstance(found, plan.Wait):
+                return publication, found
+            publication = found
+        return publication, plan.plan(desired, publication, now=session.now())
+
+    async def _desired(
+        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
+    ) -> publications.Desired:
+        """Return the desired state, with the moments that make a wait or a rest end early."""
+        desired = session.desires.of(session.lease.incident, publication, session.publications, place)
+        if recheck_at := session.lease.rechecks.get(place.name, 0):
+            desired = msgspec.structs.replace(desired, recheck_at=recheck_at)
+        if publication.condition:
+            desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
+        return desired
+
+    async def _resumed_at(self, session: sessions.Session, publication: publications.Publication) -> int:
+        """When the destination last worked again; until it does once more, the incident is woken then.
+
+        A limit of the vendor's ends with its time, or when an operator says so: other calls succeed all the while.
+        """
+        resumed = await self._accounts.add_waiting(publication.destination, session.incident.key)
+        limited = publication.condition in {"throttled", "queued"}
+        return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
+
+    async def _admitted(
+        self,
+        session: sessions.Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
+    ) -> publications.Publication:
+        """Take a step that the circuit breaker lets through; if the circuit was open, the step is the probe."""
+        probing = self._performer.breakers.is_half_open(place.name)
+        try:
+            after = await self._step(session, place, publication, desired, step)
+            await self._resume_others(session, place)
+        finally:
+            if probing:
+                await self._give_back_probe(session, place)
+        return after
+
+    async def _must_wait(self, session: sessions.Session, place: configured_destinations.Bound, until: int) -> bool:
+        """Have the incident woken when the destination works again; False if it has worked meanwhile.
+
+        Another worker may have seen it work while this one's circuit breaker is open.
+        """
+        resumed = await self._accounts.add_waiting(place.name, session.incident.key, until)
+        works_since = max(resumed.recovered_at, resumed.lifted_at)
+        return self._performer.breakers.is_open(place.name, session.now(), works_since)
+
+    async def _give_back_probe(self, session: sessions.Session, place: configured_destinations.Bound) -> None:
+        """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
+        if not self._performer.breakers.is_half_open(place.name):
+            return
+        self._performer.breakers.release_probe(place.name, session.now())
+        waiting = await self._accounts.sample_waiting(place.name)
+        await self._store.wake([key for key in waiting if key != session.incident.key])
+
+    async def _resume_others(self, session: sessions.Session, place: configured_destinations.Bound) -> None:
+        """Wake what waits for the destination where it has just worked again."""
+        if not self._performer.breakers.take_recovery(place.name):
+            return
+        found = await self._accounts.resume(place.name, session.now())
+        waiting = [key for key in found if key != session.incident.key]
+        await self._store.wake(waiting)
+        if waiting:
+            self._log.info("destination_recovered", destination=place.name, woken=len(waiting))
+
+    async def _step(
+        self,
+        session: sessions.Session,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
+    ) -> publications.Publication:
+        """Take one step. What customers would see by itself is counted first, and may then have to wait."""
+        if isinstance(step, plan.Observe):
+            return await self._performer.look(session, place, publication, desired)
+        if isinstance(step, plan.Search):
+            return await self._performer.search(session, place, publication, desired)
+        if isinstance(step, plan.ResumeIntent):
+            return await self._performer.recover(session, place, publication, desired, step.intent)
+        lapsed = plan.is_decided_by_deadline(desired, publication, now=session.now())
+        automatic = desired.public and step.kind in {"open", "publish"} and desired.verdict is None
+        if automatic and not lapsed and not await self._pages.admits(publication, desired):
+            session.desires = await self._pages.desires(public=True)
+            return publication
+        after = await self._performer.act(session, place, publication, desired, explained(step, desired, lapsed=lapsed))
+        if after.state != publication.state and after.intent is None and desired.public:
+            await self._tally(session, publication, desired, step, lapsed=lapsed)
+        return after
+
+    async def _stands_otherwise(self, session: sessions.Session) -> bool:
+        """Learn how the gate and the incident stand by now, before customers see anything; False where as before.
+
+        Other operations of the incident may have taken long. Which publications it has stays as it was: the lease is
+        given back at the version that it was taken at, so an incident that has changed is looked at once more.
+        """
+        if session.now() - session.seen_at < sessions.FRESH:
+            return False
+        key = session.incident.key
+        stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]
+        as_before = (stand, held.version) == (session.desires, session.version)
+        session.learn(stand, held.incident, held.version)
+        return not as_before
+
+    async def _tally(
+        self,
+        session: sessions.Session,
+        before: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Execute,
+        *,
+        lapsed: bool,
+    ) -> None:
+        """Count how it came that something is shown, or is not any more. Verdicts are counted where they are given."""
+        if lapsed:
+            await self._pages.count(session.lease.incident, "lapsed")
+        elif step.kind in {"open", "publish"} and desired.verdict is None:
+            await self._pages.count(session.lease.incident, "automatic")
+        elif step.kind == "dismiss" and before.waits_of and not desired.present and desired.verdict is None:
+            await self._pages.count(session.lease.incident, "over")
+
+    async def _rest(
+        self,
+        session: sessions.Session,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Wait,
+    ) -> publications.Publication:
+        """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
+        now = session.now()
+        if plan.is_superseded(publication, step):
+            after = operation_outcome.superseded(publication)
+            await session.record(after)
+            return after
+        is_held = step.waiting_on is plan.WaitingOn.UNFREEZE
+        if (frozen := operation_outcome.frozen(publication, now, is_held=is_held)) is not publication:
+            await session.record(
+                frozen, *([timeline_messages.frozen(publication.destination, step.cause, now)] if is_held else ())
+            )
+            return frozen
+        shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
+        digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
+        if digest and publication.waits_of != digest:
+            after = msgspec.structs.replace(publication, waits_of=digest, waits_since=now)
+            await session.record(after, timeline_messages.waits(publication.destination, step, desired.content, now))
+            if shadow:
+                await self._pages.count(session.lease.incident, "shadow")
+            return after
+        # What may still be published afterwards keeps the time at which its review began.
+        may_follow = plan.is_retrospective(desired, publication) and not plan.is_review_expired(
+            desired, publication, now=now
+        )
+        if publication.waits_of and not may_follow and not desired.present and publication.state == "absent":
+            after = msgspec.structs.replace(publication, waits_of="", waits_since=0, review_ended=True)
+            unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
+            await session.record(after, *([timeline_messages.over(publication, now)] if unheeded else ()))
+            if unheeded:
+                await self._pages.count(session.lease.incident, "over")
+            return after
+        return publication
+
+    def _measure(
+        self, session: sessions.Session, was: publications.Publication, publication: publications.Publication
+    ) -> None:
+        incident = session.lease.incident
+        if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
+            seconds = (session.now() - incident.accepted_at) / 1_000_000
+            metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
+
+
+def _shows(desired: publications.Desired, step: plan.Step) -> bool:
+    """Whether customers may see something of the step."""
+    return desired.public and not isinstance(step, plan.Observe | plan.Search)
+
+
+def explained(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
+    """Return the step with everything that the timeline says of why it is taken."""
+    if step.kind == "correct":
+        return step
+    also: list[Cause] = []
+    verdict = desired.verdict
+    is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
+    if verdict is not None and verdict.kind == "approved" and is_decided:
+        also.append(Cause(Reason.APPROVED, who=verdict.who))
+    if lapsed:
+        also.append(Cause(Reason.DEADLINE_REACHED, detail=desired.at_deadline))
+    if desired.note is not None:
+        also.append(desired.note)
+    return msgspec.structs.replace(step, also=tuple(also))
+
+
+def _finished(session: sessions.Session, waits: list[plan.Wait]) -> bool:
+    """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
+    incident = session.lease.incident
+    if incident.status != "closed":
+        return False
+    # A correction of a resolved post waits until publishing is unfrozen.
+    if any(wait.waiting_on is plan.WaitingOn.UNFREEZE for wait in waits):
+        return False
+    # What is published afterwards waits for a reviewer, or for the vendor.
+    follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)
+    if follows and any(wait.waiting_on is not plan.WaitingOn.NOTHING for wait in waits):
+        return False
+    over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
+    return all(over) and not any(p.search_at or p.verify_at for p in session.publications)

@@ -1,0 +1,381 @@
+"""The worker's loops: triage, reconcile, take over from the dead, tell that we live, tidy up; and their ordered end."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from router.store import archive, errors, health, inbox, keys, quarantine, schema
+from router.store import publications as publication_store
+from router.telemetry import log, metrics
+from router.worker import (
+    aggregator,
+    announcer,
+    batch_size,
+    inbox_consumer,
+    notifications,
+    recovery,
+    self_monitor,
+    silencing,
+)
+from router.worker import reconciler as reconcile
+
+_AWAY_SECONDS = 1.0
+_LAST_SECONDS = 1.0  # How long cancelled tasks have to end, and the store to be told.
+MOST_HALVINGS = 10  # Of the archive, and of the quarantine, in one turn.
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the loops run. Times in seconds."""
+
+    batch: int = 512
+    most_at_once: int = 4096
+    block_seconds: float = 1.0
+    poll_seconds: float = 0.5
+    heartbeat_seconds: float = 1.0
+    take_over_seconds: float = 5.0
+    take_over_idle_seconds: float = 15.0
+    tidy_seconds: float = 5.0
+    sweep_seconds: float = 30.0
+    incidents_at_once: int = 64
+    drain_seconds: float = 8.0
+    retire_seconds: float = 3600.0
+    refresh_seconds: float = 1.0
+    ask_seconds: float = 30.0
+    first_ask_seconds: float = 5.0
+    own_seconds: float = 5.0
+    ping_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Notifying:
+    """What a worker does for notifiers: announce the router's own state, and deliver the events of all subjects."""
+
+    router: announcer.RouterAnnouncer
+    deliveries: notifications.Deliveries
+
+
+class Worker:
+    """All loops of one worker process."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: inbox.InboxReader,
+        triage_stage: aggregator.Triage,
+        reconciler: reconcile.Reconciler,
+        condition: health.Health,
+        *,
+        depth: Callable[[], Awaitable[tuple[int, int]]],
+        clock: Callable[[], int],
+        bell: "Bell",
+        kept: archive.Archive,
+        kept_aside: quarantine.Quarantine | None = None,
+        silenced: silencing.Mutes,
+        itself: self_monitor.Own,
+        vintage: schema.Schema,
+        pace: Pace = Pace(),
+        watching: recovery.Recovery | None = None,
+        notifying: "Notifying | None" = None,
+    ) -> None:
+        self._recovery = watching
+        self._notifying = notifying
+        self._name = name
+        self._reader = reader
+        self._triage = triage_stage
+        self._reconciler = reconciler
+        self._health = condition
+        self._depth = depth
+        self._clock = clock
+        self._bell = bell
+        self._archive = kept
+        self._quarantine = kept_aside
+        self._mutes = silenced
+        self._own = itself
+        self._vintage = vintage
+        self._newer: errors.SchemaTooNew | None = None
+        self._known = asyncio.Event()
+        self._silences_read = asyncio.Event()
+        self._pace = pace
+        hunger = batch_size.Appetite(pace.batch, pace.most_at_once)
+        self._intake = inbox_consumer.Intake(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
+        self._slots = asyncio.Semaphore(pace.incidents_at_once)
+        self._running: set[asyncio.Task[None]] = set()
+        self._leftovers = True
+        self._log = log.get("worker")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; then take nothing new, finish what is under way, and leave.
+
+        What is not finished after ``Pace.drain_seconds`` is cancelled: the next worker continues it, as after a crash.
+        Where a later version of the router has taken over the data, this one ends likewise, with ``Newer``.
+        """
+        loops = asyncio.create_task(self._loop(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if loops.done():
+                loops.result()  # Raises what no loop foresaw.
+            await self._drain(loops)
+        finally:
+            stopping.cancel()
+            await _cancelled({loops, *self._running})
+            if self._recovery is not None:
+                await self._recovery.aclose()
+            if self._notifying is not None:
+                await self._notifying.deliveries.aclose()
+        if loops.done() and not loops.cancelled():
+            loops.result()
+        with contextlib.suppress(errors.Unavailable, TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._health.remove_worker(self._name)
+                await self._reader.leave()
+                if self._recovery is not None:
+                    await self._recovery.leave()
+        if self._newer is not None:
+            raise self._newer
+
+    async def _drain(self, loops: "asyncio.Task[None]") -> None:
+        """Wait for the loops and for the incidents under way, ``drain_seconds`` in all."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._pace.drain_seconds
+        await asyncio.wait({loops}, timeout=self._pace.drain_seconds)
+        if self._running:
+            await asyncio.wait(self._running, timeout=max(ends_at - loop.time(), 0))
+        if not loops.done() or self._running:
+            self._log.warning("drain_timed_out", seconds=self._pace.drain_seconds, incidents=len(self._running))
+
+    async def _loop(self, stop: asyncio.Event) -> None:
+        """Run all loops until ``stop``."""
+        pace = self._pace
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._live(stop))
+            await self._known.wait()
+            group.create_task(self._read_silences(stop))
+            await self._silences_read.wait()
+            await self._import_silences()
+            if self._recovery is not None:
+                group.create_task(self._repeat(stop, self._recovery.turn, pace.refresh_seconds))
+            if self._notifying is not None:
+                group.create_task(self._deliver_events(stop, self._notifying.deliveries))
+                group.create_task(self._repeat(stop, self._notifying.router.turn, pace.refresh_seconds))
+            group.create_task(self._take_in(stop))
+            group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
+            group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
+            group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
+            group.create_task(self._repeat(stop, self._sweep_turn, pace.sweep_seconds))
+            group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
+            group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
+            group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
+            group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
+
+    async def _deliver_events(self, stop: asyncio.Event, deliveries: notifications.Deliveries) -> None:
+        """Deliver events to notifiers until ``stop``, and end what is under way."""
+        await self._repeat(stop, deliveries.turn, 0.0)
+        await deliveries.finish()
+
+    async def _live(self, stop: asyncio.Event) -> None:
+        """Tell that this worker lives; before the first time, nothing is read of data that may be another version's."""
+        try:
+            await self._repeat(stop, self._heartbeat_turn, self._pace.heartbeat_seconds)
+        finally:
+            self._known.set()
+
+    async def _read_silences(self, stop: asyncio.Event) -> None:
+        """Keep the silences made here current. No delivery is folded before they were read once."""
+
+        async def refresh() -> None:
+            await self._mutes.refresh()
+            self._silences_read.set()
+
+        try:
+            await self._repeat(stop, refresh, self._pace.refresh_seconds)
+        finally:
+            self._silences_read.set()
+
+    async def _import_silences(self) -> None:
+        """Import others' silences before the first delivery is folded, so that a restart pages for no muted alert.
+
+        A vendor or Alertmanager that does not answer delays this by at most ``first_ask_seconds``.
+        """
+        try:
+            await asyncio.wait_for(self._mutes.ask(), self._pace.first_ask_seconds)
+        except TimeoutError:
+            self._log.warning("silences_not_imported_in_time", waited_seconds=self._pace.first_ask_seconds)
+        _heed_cancellation()
+
+    async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+        """Turn after turn until ``stop``. Where the store is away, wait and go on: nothing is lost by waiting."""
+        while not stop.is_set():
+            pause = pause_seconds
+            try:
+                await turn()
+            except errors.Unavailable as error:
+                self._log.warning("store_unavailable", reason=error.reason)
+                pause = max(pause, _AWAY_SECONDS)
+                if isinstance(error, errors.WrongType):
+                    with contextlib.suppress(errors.StoreError):
+                        await self._reconciler.sweep()
+            except (
+                errors.UnreadableDocument
+            ) as error:  # What can't be read has been told of; the next turn may not meet it.
+                self._log.error("turn_failed", reason=str(error))
+                pause = max(pause, _AWAY_SECONDS)
+            except errors.SchemaTooNew as newer:
+                self._log.error("data_is_newer", reason=str(newer))
+                self._newer = newer
+                stop.set()
+            _heed_cancellation()
+            if pause:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+
+    async def _take_in(self, stop: asyncio.Event) -> None:
+        """Read and fold until ``stop``, and then what was read ahead: else nobody would look at it for a while."""
+        await self._repeat(stop, self._triage_turn, 0.0)
+        try:
+            await self._intake.finish()
+        except errors.Unavailable as error:
+            self._log.warning("store_unavailable", reason=error.reason)
+
+    async def _triage_turn(self) -> None:
+        """Read and fold. What this worker's last life read and never acknowledged comes first."""
+        if self._leftovers:
+            await self._reader.prepare()
+            entries = await self._reader.own_pending(inbox.FEW)
+            self._leftovers = bool(entries)
+            await self._triage.handle_again(entries)
+            return
+        await self._intake.turn()
+
+    async def _take_over_turn(self) -> None:
+        """Claim what a dead worker read and never acknowledged."""
+        if self._leftovers:
+            return  # Before the first reading there may be no group of readers yet.
+        idle = int(self._pace.take_over_idle_seconds * 1000)
+        for _ in range(self._pace.batch // inbox.FEW):
+            entries = await self._reader.take_over(inbox.FEW, idle)
+            if entries:
+                self._log.warning("entries_taken_over", entries=len(entries))
+                await self._triage.handle_again(entries)
+            if self._reader.claims_from_start:
+                break
+        await self._retire()
+
+    async def _retire(self) -> None:
+        """Remove dead workers from the group, once their entries have been claimed and folded."""
+        idle = int(self._pace.retire_seconds * 1000)
+        if removed := await self._reader.retire(idle):
+            self._log.info("consumers_removed", consumers=removed)
+        await self._health.expire_workers(self._clock() - idle * 1000)
+
+    async def _reconcile_turn(self) -> None:
+        """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
+        await self._reconciler.give_back()
+        for shard in await self._bell.wait(self._pace.poll_seconds):
+            await self._claim(shard)
+
+    async def _claim(self, shard: int) -> None:
+        """Start on every incident of the shard that is due, as far as there are slots."""
+        most = max(1, self._pace.incidents_at_once // 4)
+        while leases := await self._reconciler.claim(shard, most):
+            for lease in leases:
+                await self._slots.acquire()
+                task = asyncio.create_task(self._reconcile(shard, lease))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _reconcile(self, shard: int, lease: publication_store.Lease) -> None:
+        try:
+            if await self._reconciler.reconcile(lease):
+                self._bell.ring({shard})
+        finally:
+            self._slots.release()
+
+    async def _heartbeat_turn(self) -> None:
+        """Tell that this worker lives, and how much waits."""
+        await self._vintage.ensure()
+        self._known.set()
+        now = self._clock()
+        await self._health.record_heartbeat(self._name, now)
+        metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
+        waiting, oldest_at = await self._depth()
+        metrics.inbox_entries.set(waiting)
+        await self._reconciler.gauge()
+        metrics.inbox_oldest_entry_age_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+
+    async def _sweep_turn(self) -> None:
+        """Rebuild what is missing of timers and lists."""
+        await self._reconciler.sweep()
+
+    async def _tidy_turn(self) -> None:
+        """Keep the archive within its bounds."""
+        await self._mutes.tidy(self._clock())
+        fullness = await self._health.fullness()
+        metrics.redis_memory_used_ratio.set(fullness)
+        kept = await self._health.pending_counts()
+        metrics.quarantine_entries.set(kept.quarantined)
+        metrics.dead_letter_deliveries.set(kept.dead)
+        size = await self._give_way(fullness)
+        metrics.archive_entries.set(size.entries)
+        metrics.archive_bytes.set(size.bytes)
+
+    async def _give_way(self, fullness: float) -> archive.Size:
+        """Keep the archive within its bounds; if memory is short, it gives way first, and then the quarantine.
+
+        Both give way before deliveries are refused, and at once: each turn halves what is left.
+        """
+        size = await self._archive.trim(fullness)
+        for _ in range(MOST_HALVINGS):
+            if fullness <= archive.SHORT_OF_MEMORY:
+                break
+            fullness = await self._health.fullness()
+            before, size = size, await self._archive.trim(fullness)
+            if not size.entries or size == before:
+                break
+        if self._quarantine is not None:
+            for _ in range(MOST_HALVINGS):
+                if not await self._quarantine.evict(fullness):
+                    break
+                fullness = await self._health.fullness()
+        return size
+
+
+async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
+    """Cancel tasks that still run, and wait for their end."""
+    running = {task for task in tasks if not task.done()}
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=_LAST_SECONDS)
+
+
+def _heed_cancellation() -> None:
+    """Before Python 3.12 ``asyncio.wait_for`` may swallow a cancellation; here it is noticed all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+class Bell:
+    """Rung with the shards that want attention; whoever waits gets all of them at once."""
+
+    def __init__(self) -> None:
+        self._rung: set[int] = set()
+        self._event = asyncio.Event()
+
+    def ring(self, shards: set[int]) -> None:
+        """Say that these shards want attention."""
+        self._rung |= shards
+        self._event.set()
+
+    async def wait(self, most_seconds: float) -> set[int]:
+        """Wait for a ring and return its shards; after ``most_seconds`` without one, all shards."""
+        try:
+            await asyncio.wait_for(self._event.wait(), most_seconds)
+        except TimeoutError:
+            return set(range(keys.SHARDS))
+        rung, self._rung = self._rung, set()
+        self._event.clear()
+        return rung

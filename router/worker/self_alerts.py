@@ -1,0 +1,165 @@
+"""Alerts about the router itself: a failing account, a tripped publishing guard, a long freeze, an alert storm."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from router.domain import alerts, severities
+from router.store import publishing_state, storm_queue
+from router.store import unreadable_deliveries as unreadable_store
+from router.worker import circuit_breaker
+
+SOURCE = RULE = "incident-router"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing to report: of what ``kind`` it is, what it is called there, and what people are told of it."""
+
+    kind: str
+    name: str
+    alertname: str
+    title: str
+    text: str
+    severity: severities.Severity = severities.Severity.MAJOR
+
+    @property
+    def key(self) -> str:
+        """The key of its incident."""
+        return f'{RULE}{{{self.kind}="{self.name}"}}'
+
+    def alert(self, status: alerts.Status, since: int, now: int, reason: str) -> alerts.Alert:
+        """The alert that says so; times in microseconds."""
+        ends_at = 0 if status == "firing" else now
+        labels = {"alertname": self.alertname, self.kind: self.name}
+        fingerprint = f"{self.kind}/{self.name}"
+        return alerts.Alert(
+            SOURCE,
+            fingerprint,
+            status,
+            since or now,
+            ends_at,
+            self.title,
+            labels,
+            {"reason": reason},
+            self.severity.word,
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How something stands: whether it is to be reported (None: that is not known), since when (0: now) and why."""
+
+    report: Report
+    fires: bool | None
+    since: int = 0
+    reason: str = ""
+
+
+GUARD = Report(
+    "pages",
+    "guard",
+    "PublishingGuardTripped",
+    "incident-router: the publishing guard has tripped",
+    "There were too many automatic posts, or a source contradicted itself, so posts wait for a reviewer. "
+    "`incident-router breaker show` says why, "
+    "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
+)
+EARLIER_GUARD = replace(GUARD, name="breaker")
+"""The name under which earlier versions reported the guard: such a report is resolved."""
+FREEZE = Report(
+    "pages",
+    "freeze",
+    "PagesFrozen",
+    "incident-router: the public pages are frozen",
+    "Nothing is posted there, not even resolutions, until `incident-router thaw`.",
+    severities.Severity.MINOR,
+)
+STORM = Report(
+    "storm",
+    "incidents",
+    "AlertStorm",
+    "incident-router: an alert storm holds incidents back",
+    "More incidents were to be opened at once than may be.",
+)
+
+
+def of_account(name: str) -> Report:
+    """What is reported of a destination."""
+    return Report(
+        "destination",
+        name,
+        "DestinationFails",
+        f"incident-router can't reach {name}",
+        "Incidents there are neither opened nor resolved until it works again. The router's log says why.",
+    )
+
+
+def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: int) -> Iterator[Finding]:
+    """How the accounts fare: one has to fail for ``after`` before it is reported, and to work before that ends."""
+    for name, condition in conditions.items():
+        lasts = condition.failing_since > 0 and now - condition.failing_since >= after
+        fires = True if lasts else False if condition.works else None
+        yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
+
+
+def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterator[Finding]:
+    """Report a guard that has tripped at once, and a freeze once it has lasted for ``frozen_after``."""
+    stop = state.tripped or next(iter(state.tripped_pages.values()), None)
+    yield Finding(GUARD, stop is not None, stop.at if stop else 0, stop.why if stop else "")
+    yield Finding(EARLIER_GUARD, fires=False)
+    frozen = state.frozen
+    lasts = frozen is not None and now - frozen.at >= frozen_after
+    yield Finding(FREEZE, lasts, frozen.at if frozen else 0, str(frozen) if frozen else "")
+
+
+def storm(state: storm_queue.StormState) -> Finding:
+    """Whether there is an alert storm, and what is told of it now: how many wait, roughly, and since when it lasts."""
+    begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
+    waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"
+    told = (
+        f"{STORM.text} {waiting}; the first began to wait at {begun}. Each opens when there is room, the most severe "
+        "first. `incident-router incidents show` says of each whether it waits."
+    )
+    return Finding(replace(STORM, text=told), state.since > 0, state.since, f"{state.waiting} incidents wait")
+
+
+SOURCE_KIND = "source"
+"""The kind of the reports about a source whose deliveries can't be read."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """When unreadable deliveries are reported, and for how long (microseconds); and how severe that is."""
+
+    after: int = 0
+    resolve_after: int = 1_800_000_000
+    severity: severities.Severity = severities.Severity.MAJOR
+
+
+def unreadable(counted: Iterable[unreadable_store.UnreadableCount], wanted: Unreadable, now: int) -> Iterator[Finding]:
+    """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
+    for one in counted:
+        begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")
+        many = "A delivery" if one.number == 1 else f"At least {_roughly(one.number)} deliveries"
+        text = (
+            f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened for it. '
+            f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows what was kept, and "
+            "`incident-router quarantine run ID` processes it after a fix."
+        )
+        title = f"incident-router: deliveries from {one.source} can't be read"
+        report = Report(SOURCE_KIND, one.source, "DeliveriesUnreadable", title, text, wanted.severity)
+        is_over = now - one.last_at >= wanted.resolve_after
+        fires = False if is_over else True if now - one.since >= wanted.after else None
+        yield Finding(report, fires, one.since, _plain(one.problem))
+
+
+def _plain(problem: str) -> str:
+    """What was wrong with a body may quote it: without control characters, and short."""
+    return "".join(letter if letter.isprintable() else "·" for letter in problem[:200]).rstrip(".")
+
+
+def _roughly(count: int) -> int:
+    """1, 2 or 5 with noughts: as a number that is told again only when it has changed a good deal."""
+    power: int = 10 ** (len(str(count)) - 1)
+    return max(step for step in (power, 2 * power, 5 * power) if step <= count)

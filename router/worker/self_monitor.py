@@ -1,0 +1,152 @@
+"""The router's own failure, seen: an incident where an account at a vendor has stopped working, where the breaker
+of the pages is closed, they are frozen for long or an alert storm holds incidents back, and a ping elsewhere.
+
+What it reports goes the way of every alert, through the inbox, so it is written down, folded and reconciled like one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from router.domain import alerts, decisions, deliveries, identity
+from router.outbound import errors
+from router.store import health, publishing_state, unreadable_deliveries
+from router.store import inbox as stream
+from router.store import incidents as incident_store
+from router.telemetry import log
+from router.worker import circuit_breaker, configured_destinations, self_alerts, storm_control
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the router reports itself: at which destinations, after how long (microseconds), and where it is pinged.
+
+    ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
+    is what a report is decided by. ``of_storms`` are the destinations at which alert storms are told, ``of_unreadable``
+    those where unreadable deliveries are reported.
+    """
+
+    destinations: tuple[str, ...] = ()
+    of_storms: tuple[str, ...] = ()
+    after: int = 300_000_000
+    frozen_after: int = 14_400_000_000
+    ping: Callable[[], Awaitable[None]] | None = None
+    place: str = ""
+    of_unreadable: tuple[str, ...] = ()
+    unreadable: self_alerts.Unreadable = field(default_factory=self_alerts.Unreadable)
+
+
+class Own:
+    """Reports on this worker's accounts, and on what stands before the pages."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        places: Mapping[str, configured_destinations.Bound],
+        breakers: circuit_breaker.CircuitBreakers,
+        *,
+        store: incident_store.Incidents,
+        inbox: stream.Inbox,
+        publishing: publishing_state.PublishingControls,
+        storms: storm_control.Storms,
+        randomness: identity.Randomness,
+        ledger: unreadable_deliveries.UnreadableCounts | None = None,
+    ) -> None:
+        """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
+        self._storms = storms
+        self._publishing = publishing
+        self._wanted = wanted
+        self._places = places
+        self._breakers = breakers
+        self._store = store
+        self._inbox = inbox
+        self._randomness = randomness
+        self._ledger = ledger
+        self._log = log.get("worker")
+
+    async def turn(self, now: int) -> None:
+        """Report what has failed for long enough, and what works again; each once. So with an alert storm."""
+        findings = [self_alerts.storm(await self._storms.turn())]
+        if self._wanted.destinations:
+            known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)
+            findings += self_alerts.accounts(known, self._wanted.after, now)
+            findings += self_alerts.pages(await self._publishing.read(), self._wanted.frozen_after, now)
+        if self._wanted.of_unreadable and self._ledger is not None:
+            findings += self_alerts.unreadable(await self._ledger.read(), self._wanted.unreadable, now)
+        held = await self._store.read([finding.report.key for finding in findings], {})
+        for finding in (finding for finding in findings if finding.report.key in held):
+            reported = held[finding.report.key].incident.status != "closed"
+            if finding.fires and not reported:
+                await self._say(finding, "firing", now)
+            elif finding.fires:
+                await self._tell_anew(finding, held[finding.report.key])
+            elif finding.fires is False and reported:
+                await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
+            if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND and self._ledger is not None:
+                await self._ledger.clear(finding.report.name)
+
+    async def let_in(self) -> None:
+        """Have those looked at for whom an alert storm has room."""
+        await self._storms.turn()
+
+    async def ping(self, condition: health.Health) -> None:
+        """Tell whoever waits for it that this worker lives and reaches its store."""
+        if self._wanted.ping is None:
+            return
+        await condition.ping()
+        try:
+            await self._wanted.ping()
+        except errors.Failure as failure:
+            self._log.warning("ping_failed", reason=failure.message)
+
+    async def _say(self, finding: self_alerts.Finding, status: alerts.Status, now: int) -> None:
+        report = finding.report
+        targets = self._targets(report)
+        if not targets and status == "firing":
+            return
+        if report.kind != self_alerts.STORM.kind:  # A storm is no failure, and has been logged.
+            self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
+        alert = report.alert(status, finding.since, now, finding.reason)
+        response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
+        routed = (alert, decisions.Decision(report.key, report.severity, response))
+        identity_of = identity.new_delivery_id(now, self._randomness)
+        await self._inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
+
+    async def _tell_anew(self, finding: self_alerts.Finding, held: incident_store.StoredIncident) -> None:
+        """Have a report that is open say what is so now. Where it is told stays as it is."""
+        now = {target.destination: target for target in self._targets(finding.report)}
+
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+            response = held.incident.response
+            if response is None or held.incident.status == "closed":
+                return None
+            targets = tuple(now.get(one.destination, one) for one in response.targets)
+            if targets == response.targets:
+                return None
+            response = msgspec.structs.replace(response, targets=targets)
+            asks = tuple(msgspec.structs.replace(ask, response=response) for ask in held.incident.asks)
+            return incident_store.Change(
+                msgspec.structs.replace(held.incident, response=response, asks=asks), held.version, wake=True
+            )
+
+        if make(held) is not None:
+            await self._store.update(finding.report.key, make)
+
+    def _targets(self, report: self_alerts.Report) -> tuple[decisions.Target, ...]:
+        """Where it is told: at every wanted destination but those of an account that it is about."""
+        failing = self._places[report.name].account if report.kind == "destination" else None
+        found = []
+        wanted = {self_alerts.STORM.kind: self._wanted.of_storms, self_alerts.SOURCE_KIND: self._wanted.of_unreadable}
+        for name in wanted.get(report.kind, self._wanted.destinations):
+            place = self._places[name]
+            if place.account != failing:
+                named = "name" in place.kind.opening.model_fields
+                fields = {"name" if named else "title": report.title, "summary" if named else "body": report.text}
+                found.append(decisions.Target(name, fields))
+        return tuple(found)
+
+
+def _begun(held: incident_store.StoredIncident) -> int:
+    """When what is reported began: its end is told of that beginning, so that a next one is newer by any clock."""
+    return max((state.starts_at for state in held.incident.alerts.values()), default=0)

@@ -1,0 +1,86 @@
+"""Which alerts are not heard of now: the silences of people, and those of an Alertmanager that is asked for its own."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from router.domain import decisions, inhibition
+from router.domain import silences as silencing
+from router.outbound import errors as outbound_errors
+from router.store import silences
+from router.telemetry import log, metrics
+
+Imported = Callable[[], Awaitable[silencing.Imported]]
+"""Asks somebody else for their silences; ``outbound.errors.Failure`` where they don't answer."""
+
+
+class Mutes:
+    """Asked for every alert that fires; nearly always there is nothing to ask for."""
+
+    def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Imported]] = ()) -> None:
+        """``imports`` are others whose silences count here too, by name."""
+        self._store = store
+        self._imports = imports
+        self._imported: dict[str, silencing.Imported] = {}
+        self._own: list[silencing.Silence] = []
+        self._silencer = silencing.Silencer(())
+        self._log = log.get("worker")
+
+    def __call__(self, routed: decisions.Routed, now: int) -> silencing.Mute | None:
+        """Return what mutes an alert now; None if nothing does."""
+        if (mute := silencing.by_window(routed.decision, now)) is not None:
+            return mute
+        return self._silencer.mute(routed.alert, now) if self._silencer else None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to ask for."""
+        return bool(self._silencer)
+
+    def while_open(self, firing: Collection[str]) -> silencing.Muting:
+        """The same, and what is not heard of while incidents of these keys fire."""
+        return functools.partial(_inhibited, self, firing)
+
+    async def refresh(self) -> None:
+        """Read the silences that people have made here; ``Unavailable``."""
+        own = await self._store.read()
+        if own != self._own:
+            self._own = own
+            self._compile()
+
+    async def ask(self) -> None:
+        """Import the silences of others, all at once. Where one does not answer, its last answer holds."""
+        await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
+
+    async def _ask(self, name: str, imported: Imported) -> None:
+        try:
+            found = await imported()
+        except outbound_errors.Failure as failure:
+            self._log.warning("silences_not_imported", source=name, reason=str(failure))
+            return
+        metrics.skipped_silences.labels(name).set(len(found.skipped))
+        before = self._imported.get(name)
+        if found == before:
+            return
+        if found.skipped and (before is None or found.skipped != before.skipped):
+            self._log.warning("silences_skipped", source=name, skipped=found.skipped)
+        self._imported[name] = found
+        self._compile()
+
+    async def tidy(self, now: int) -> None:
+        """Forget silences that have been over for long."""
+        await self._store.delete_expired(now)
+
+    def _compile(self) -> None:
+        self._silencer = silencing.Silencer(
+            [*self._own, *(one for found in self._imported.values() for one in found.silences)]
+        )
+        for identity, reason in self._silencer.unreadable.items():
+            self._log.warning("silence_unreadable", silence=identity, reason=reason)
+
+
+def _inhibited(
+    silenced: silencing.Muting, firing: Collection[str], routed: decisions.Routed, now: int
+) -> silencing.Mute | None:
+    """Return what mutes an alert: an incident that inhibits it, a time window, or a silence."""
+    return inhibition.mute(routed.decision, firing, now) or silenced(routed, now)

@@ -1,0 +1,150 @@
+"""What holds incidents back in an alert storm: asked once an episode, before its first publication is opened.
+
+The further ones wait, the most severe goes first, and who is over before its turn never opens.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from router.domain import incidents, plan, timeline
+from router.domain import publications as publishing
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.store import storm_queue
+from router.telemetry import log, metrics
+from router.worker import configured_destinations, desired_state, self_alerts, timeline_messages
+
+
+class Session(Protocol):
+    """One incident under lease, as ``reconcile`` holds it."""
+
+    publications: list[publishing.Publication]
+    desires: desired_state.Desires
+
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was when the lease was taken."""
+        ...
+
+    def now(self) -> int:
+        """The time by Redis' clock, in microseconds."""
+        ...
+
+    async def record(self, publication: publishing.Publication, *events: timeline.Event) -> None:
+        """Write all publications, this one over the one of the same episode and destination; ``LeaseLostError``."""
+        ...
+
+
+class Storms:
+    """Asked for every incident that is reconciled. Without a ``store`` everything may open at once."""
+
+    def __init__(
+        self,
+        store: storm_queue.StormQueue | None,
+        known: incident_store.Incidents,
+        documents: publication_store.Publications,
+    ) -> None:
+        """Take the count that all workers share, and where incidents are read and woken."""
+        self._store = store
+        self._incidents = known
+        self._documents = documents
+        self._log = log.get("worker")
+
+    async def heed(self, session: Session, places: Mapping[str, configured_destinations.Bound]) -> None:
+        """Let the session's episode in, or have it wait; ``LeaseLostError``. What was let in is not asked again."""
+        await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
+        current = [one for one in session.publications if one.episode == session.incident.episode]
+        held_since = max((one.held_since for one in current), default=0)
+        episode = storm_queue.Episode(session.incident.episode, session.incident.key)
+        if held_since and session.incident.quiet_since:
+            await self._leave([episode])  # Should it fire again, it is as old as it was.
+        elif self._store is None or not _asks(session, current, places):
+            if held_since:
+                await self._leave([episode])
+                await _mark(session, current, {"held_since": 0}, timeline_messages.freed(held_since, session.now()))
+        elif await self._store.admit(episode, session.incident.severity, held_since or session.now()):
+            told = [timeline_messages.freed(held_since, session.now())] if held_since else []
+            await _mark(session, current, {"held_since": 0, "admitted": True}, *told)
+        elif not held_since:
+            now = session.now()
+            await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._store.limit, now))
+
+    async def turn(self) -> storm_queue.StormState:
+        """Say whether there is a storm, and wake those for whom there is room; who is gone is waited for no more."""
+        if self._store is None:
+            return storm_queue.StormState()
+        storm = await self._store.state()
+        metrics.storm_queued_incidents.set(storm.waiting)
+        if storm.began:
+            metrics.storms.inc()
+            self._log.error("alert_storm", waiting=storm.waiting, most=self._store.limit.most)
+        if storm.ended:
+            self._log.warning("alert_storm_over")
+        if storm.next:
+            held = await self._incidents.read({one.incident for one in storm.next}, {})
+            there = [one for one in storm.next if one.incident in held and _waits(held[one.incident].incident, one.id)]
+            await self._store.remove([one for one in storm.next if one not in there])
+            await self._documents.wake([one.incident for one in there])
+        return storm
+
+    async def _end(self, session: Session, held: list[publishing.Publication]) -> None:
+        """Wait no more for episodes that were over first: nothing of them was opened, and nothing will be."""
+        if held:
+            await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
+            await _mark(session, held, {"held_since": 0}, timeline_messages.over_in_storm(session.now()))
+
+    async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
+        if self._store is not None:
+            await self._store.remove(list(episodes))
+
+
+async def _mark(
+    session: Session, of: list[publishing.Publication], what: dict[str, int], *events: timeline.Event
+) -> None:
+    """Write the same down for several publications at once."""
+    names = {one.name for one in of}
+    session.publications = [
+        msgspec.structs.replace(one, **what) if one.name in names else one for one in session.publications
+    ]
+    await session.record(next(one for one in session.publications if one.name in names), *events)
+
+
+def _over(session: Session, publication: publishing.Publication) -> bool:
+    return session.incident.status != "open" or publication.episode != session.incident.episode
+
+
+def _waits(incident: incidents.Incident, episode: str) -> bool:
+    """Whether an episode that has a turn still fires."""
+    return incident.status == "open" and incident.episode == episode and not incident.quiet_since
+
+
+def _asks(
+    session: Session, current: list[publishing.Publication], places: Mapping[str, configured_destinations.Bound]
+) -> bool:
+    """Whether anything of the episode would be opened now by itself, and nothing has been yet.
+
+    The router's own reports are never held back, and neither is what a person has approved.
+    """
+    incident = session.incident
+    own = incident.opening_alert is not None and incident.opening_alert.source == self_alerts.SOURCE
+    if own or incident.status != "open" or any(one.admitted or one.number or one.vendor_id for one in current):
+        return False
+    free = [msgspec.structs.replace(one, held_since=0) for one in session.publications]
+    return any(
+        _opens(session, one, free, places.get(one.destination)) for one in free if one.episode == incident.episode
+    )
+
+
+def _opens(
+    session: Session,
+    publication: publishing.Publication,
+    siblings: list[publishing.Publication],
+    place: configured_destinations.Bound | None,
+) -> bool:
+    if place is None:
+        return False
+    desired = session.desires.of(session.incident, publication, siblings, place)
+    approved = desired.public and desired.verdict is not None
+    return isinstance(plan.plan(desired, publication, now=session.now()), plan.Execute) and not approved

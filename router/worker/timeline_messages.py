@@ -1,0 +1,187 @@
+"""What an incident's timeline is told of operations and of what people do at the vendors."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from router.domain import corrections, messages, operations, plan, publications, timeline
+from router.domain.reasons import Cause
+from router.yaml_source import quantities
+
+_DONE = {
+    "adopt": "Adopted what the page had drafted",
+    "open": "Opened",
+    "update": "Updated",
+    "publish": "Published",
+    "monitor": "Set to monitoring",
+    "resolve": "Resolved",
+    "dismiss": "Dismissed",
+    "retract": "Retracted",
+    "correct": "Corrected an update",
+}
+_MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
+
+
+class Ended(NamedTuple):
+    """How an operation ended: its result, why it was begun, and what its vendor said of it."""
+
+    result: str
+    causes: tuple[Cause, ...]
+    notes: tuple[str, ...] = ()
+
+
+def performed(
+    before: publications.Publication,
+    after: publications.Publication,
+    operation: operations.Operation,
+    ended: Ended,
+    now: int,
+) -> list[timeline.Event]:
+    """Return the events for the end of an operation."""
+    result = ended.result
+    reason = "; ".join([messages.describe_all(ended.causes), *ended.notes])
+    if operation.kind == "adopt" and after.state == "absent":
+        return []
+    if result in {"temporary", "unanswered"} and after.attempts > _MOST_FAILURES:
+        return []
+    if result == "done" and after.taken_over and not before.taken_over:
+        return noticed(before, after, now, present=operation.kind != "resolve")
+    detail = {
+        "operation": operation.kind,
+        "result": result,
+        "number": operation.number,
+        "key": operation.key,
+        "vendor_id": after.vendor_id,
+        "url": after.url,
+        "reasons": [cause.code for cause in ended.causes],
+        "fields": operation.content.fields,
+    }
+    if result == "not_found":
+        return missing(before, after, now, f"Could not {operation.kind} at {operation.destination}")
+    if result == "done" and operation.ended_at:
+        text = f"Published a retrospective incident at {operation.destination} ({over_between(operation)}): {reason}."
+    elif result == "done":
+        text = f"{_DONE[operation.kind]} at {operation.destination}: {reason}."
+    else:
+        text = f"Could not {operation.kind} at {operation.destination} ({result}): {after.problem}"
+    return [timeline.Event(now, "operation", text, operation.destination, detail=detail)]
+
+
+def over_between(operation: operations.Operation) -> str:
+    """When what was over already began and ended, for people."""
+    return f"started {_minute(operation.began_at)}, ended {_minute(operation.ended_at)}"
+
+
+def _minute(micros: int) -> str:
+    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def noticed(
+    before: publications.Publication, after: publications.Publication, now: int, *, present: bool
+) -> list[timeline.Event]:
+    """Tell what a person has done at the vendor."""
+    at = after.destination
+    if after.taken_over and not before.taken_over:
+        text = f"At {at} {messages.describe_edit(after.taken_over)}. Further changes there require approval."
+        return [timeline.Event(now, "person", text, at, detail={"edit": after.taken_over})]
+    if after.settled and not before.settled and present:
+        done = "resolved" if after.state == "resolved" else "deleted"
+        return [timeline.Event(now, "person", f"It was {done} at {at} by a person: it stays so.", at)]
+    if before.state == "draft" and after.state == "open":
+        return [timeline.Event(now, "person", f"The draft was published at {at} by a person.", at)]
+    return []
+
+
+def missing(
+    before: publications.Publication, after: publications.Publication, now: int, unfinished: str = ""
+) -> list[timeline.Event]:
+    """Tell, once it is believed, that the vendor has no such thing; ``unfinished`` is what could not be done."""
+    if before.gone or not after.gone:
+        return []
+    seconds = (now - after.missing_since) // 1_000_000
+    text = f"Not found at {after.destination}: {after.missing_answers} answers within {seconds} s"
+    text += ", while the account's other reads succeeded. It was deleted, or the key may not see it."
+    text += f" {unfinished}." if unfinished else ""
+    text += " Nothing is changed there any more."
+    return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
+def found_late(before: publications.Publication, after: publications.Publication, now: int) -> list[timeline.Event]:
+    """Tell that an open which got no answer was carried out late."""
+    if after.state == before.state:
+        return []
+    text = f"At {after.destination} an open that got no answer was carried out late: it was found and is used."
+    return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
+def carried_out_late(
+    before: publications.Publication, after: publications.Publication, now: int
+) -> list[timeline.Event]:
+    """Tell that a change which got no answer was carried out after the resolution."""
+    if after.state == before.state:
+        return []
+    text = f"At {after.destination} a change that got no answer was carried out after the resolution: it is undone."
+    return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
+def taken_over(after: publications.Publication, item: operations.OpenItem, now: int) -> timeline.Event:
+    """Tell that something was open already, though Redis had lost what it knew of it."""
+    how = f"its reference {item.reference}" if item.reference else "its title and text"
+    text = f"Found open at {after.destination} by {how} after the data in Redis was lost: it is used, none is opened."
+    return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
+
+
+def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.Event]:
+    """Tell which duplicates were ended, by their IDs at the vendor."""
+    if not ended:
+        return []
+    count = "a duplicate was" if len(ended) == 1 else f"{len(ended)} duplicates were"
+    text = f"At {at} {count} ended: the vendor carried out an open late, after it had been repeated."
+    return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
+
+
+def waits(at: str, wait: plan.Wait, content: publications.Content, now: int) -> timeline.Event:
+    """Return the event for a post that waits for a reviewer, or is recorded in shadow mode."""
+    is_reviewed = wait.waiting_on is plan.WaitingOn.REVIEWER
+    text = messages.describe_review(wait.subject, wait.cause) if is_reviewed else messages.describe(wait.cause)
+    detail = {"reason": wait.cause.code, "digest": content.digest, "fields": content.fields}
+    return timeline.Event(now, "review", f"At {at}: {text}.", at, "", detail)
+
+
+def lost_correction(
+    publication: publications.Publication, wanted: corrections.Correction, cause: Cause, now: int
+) -> timeline.Event:
+    """Return the event for a correction of a posted update that was not made."""
+    text = f"The correction by {wanted.who} at {publication.destination} was not made: {messages.describe(cause)}."
+    detail = {"reason": cause.code, "update": wanted.update, "body": wanted.body}
+    return timeline.Event(now, "correction", text, publication.destination, wanted.who, detail)
+
+
+def frozen(destination: str, cause: Cause, now: int) -> timeline.Event:
+    """Return the event for an operation that a publishing freeze holds back."""
+    text = f"At {destination}: {messages.describe(cause)}."
+    return timeline.Event(now, "freeze", text, destination, detail={"reason": cause.code})
+
+
+def over(publication: publications.Publication, now: int) -> timeline.Event:
+    """Tell that a review came to nothing."""
+    at = publication.destination
+    return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)
+
+
+def held(most: int, within: int, now: int) -> timeline.Event:
+    """Tell that nothing is opened yet: there are more incidents than may open in a while (microseconds)."""
+    limit = f"{most} incidents have begun to open within {quantities.shown(within)}"
+    text = f"It waits: alert storm, {limit}. It opens when there is room, the most severe first."
+    return timeline.Event(now, "storm", text)
+
+
+def freed(since: int, now: int) -> timeline.Event:
+    """Tell that it waits no more."""
+    waited = round((now - since) / 1_000_000)
+    return timeline.Event(now, "storm", f"It is held back no longer, after {waited} s in an alert storm.")
+
+
+def over_in_storm(now: int) -> timeline.Event:
+    """Tell that it never opened."""
+    return timeline.Event(now, "storm", "It was over before its turn in an alert storm: nothing was opened.")

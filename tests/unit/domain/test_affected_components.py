@@ -1,0 +1,101 @@
+"""Components follow the alerts that affect them, one by one."""
+
+import msgspec
+import pytest
+
+from router.domain import affected_components, alert_states, alerts, decisions, fold, incidents, severities
+
+NOW = 1_700_000_000_000_000
+PAGE = decisions.Target("page", parts={"labels.service": {"pay": "Checkout", "find": "Search"}})
+CRITICAL, MINOR = severities.Severity.CRITICAL, severities.Severity.MINOR
+
+
+def response(*targets: decisions.Target, **more) -> decisions.Response:
+    return decisions.Response("r", "rules/a.yaml:1", "v1", targets or (PAGE,), **more)
+
+
+def routed(service: str, status: str = "firing", level=MINOR, of=None, starts_at: int = 100) -> decisions.Routed:
+    one = alerts.Alert("am", service, status, starts_at, 0, title=service, labels={"service": service})
+    return decisions.Routed(one, decisions.Decision("key", level, of or response()))
+
+
+def folded(*arrived: decisions.Routed, start: incidents.Incident | None = None, now: int = NOW) -> incidents.Incident:
+    return fold.fold(start or incidents.Incident("key"), arrived, now=now, episode="e1")
+
+
+def shown(one: incidents.Incident, fixed=None, last=None) -> dict[str, str]:
+    return affected_components.shown(one, PAGE, fixed, last)
+
+
+def test_an_alert_affects_what_the_text_of_its_field_stands_for_and_nothing_where_it_stands_for_nothing():
+    assert affected_components.by(routed("pay")) == (("page", "Checkout"),)
+    assert affected_components.by(routed("mail")) == ()
+    assert affected_components.by(decisions.Routed(routed("pay").alert, decisions.Decision(ignored="no"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("title", "t"), ("source", "am"), ("severity", "page"), ("annotations.team", "web"), ("labels.a.b", "dotted")],
+)
+def test_every_field_that_rules_may_name_is_read(field, text):
+    of = response(decisions.Target("page", parts={field: {text: "Website"}}))
+    labels = {"a.b": "dotted"}
+    one = alerts.Alert("am", "f", "firing", 1, 0, "t", labels, {"team": "web"}, "page")
+    assert affected_components.by(decisions.Routed(one, decisions.Decision("key", MINOR, of))) == (("page", "Website"),)
+
+
+def test_a_label_that_the_rule_sets_stands_over_the_sender_s():
+    of = response(labels={"service": "find"})
+    assert affected_components.by(routed("pay", of=of)) == (("page", "Search"),)
+
+
+def test_a_component_has_the_worst_severity_of_its_alerts_that_fire():
+    other = alerts.Alert("am", "pay-2", "firing", 100, 0, labels={"service": "pay"})
+    one = folded(
+        routed("pay"), decisions.Routed(other, decisions.Decision("key", CRITICAL, response())), routed("find")
+    )
+    assert affected_components.now(one) == {("page", "Checkout"): CRITICAL, ("page", "Search"): MINOR}
+    assert shown(one) == {"Checkout": "critical", "Search": "minor"}
+
+
+def test_a_component_is_well_again_once_its_last_alert_has_resolved():
+    one = folded(routed("pay"), routed("find"))
+    told = shown(one)
+    after = folded(routed("pay", "resolved"), start=one, now=NOW + 1)
+    assert shown(after, last=told) == {"Checkout": "operational", "Search": "minor"}
+    assert shown(after, last=shown(after, last=told)) == {"Checkout": "operational", "Search": "minor"}
+    again = folded(routed("pay", starts_at=200), start=after, now=NOW + 2)
+    assert shown(again, last=shown(after, last=told)) == {"Checkout": "minor", "Search": "minor"}
+
+
+def test_while_nothing_fires_they_stay_as_they_are():
+    patient = response(timing=decisions.Timing(resolve_after=1_000_000))
+    one = folded(routed("pay", of=patient))
+    after = folded(routed("pay", "resolved", of=patient), start=one, now=NOW + 1)
+    assert after.quiet_since
+    assert shown(after, last=shown(one)) == {"Checkout": "minor"}
+
+
+def test_what_the_rule_names_itself_lasts_as_long_as_the_incident():
+    one = folded(routed("pay", level=CRITICAL))
+    assert shown(one, ["Website"]) == {"Checkout": "critical", "Website": "critical"}
+    assert shown(one, {"Checkout": "degraded_performance"}) == {"Checkout": "degraded_performance"}
+
+
+def test_what_somebody_else_was_told_is_not_set_back():
+    one = folded(routed("pay"))
+    assert shown(one, last={"Mail": "major_outage"}) == {"Checkout": "minor"}
+    assert shown(one, last=["Search"]) == {"Checkout": "minor"}
+
+
+def test_other_pages_have_nothing_of_it():
+    other = decisions.Target("other", parts={"labels.service": {"pay": "Payments"}})
+    one = folded(routed("pay", of=response(PAGE, other)))
+    assert affected_components.shown(one, other, None, None) == {"Payments": "minor"}
+    assert shown(one) == {"Checkout": "minor"}
+
+
+def test_an_incident_that_an_earlier_version_wrote_is_read():
+    state = alert_states.AlertState(1, False, 0, MINOR, 5)
+    older = msgspec.msgpack.encode(msgspec.msgpack.decode(msgspec.msgpack.encode(state))[:6])
+    assert msgspec.msgpack.decode(older, type=alert_states.AlertState) == state

@@ -1,0 +1,273 @@
+"""Comparing with what the monitoring holds: it heals what was lost, and never ends what is active there."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alertmanager_diff, alerts, decisions, fold, incidents, severities, silences
+
+NOW = 1_700_000_000_000_000
+MINUTE = 60_000_000
+PATIENCE = 2 * MINUTE
+RESPONSE = decisions.Response("r", "rules/a.yaml:1", "v1", (decisions.Target("on-call"),))
+NAMES = ["a", "b", "c"]
+
+
+def routed(
+    fingerprint: str, status: str, starts_at: int, ends_at: int = 0, response: decisions.Response = RESPONSE
+) -> decisions.Routed:
+    subject = alerts.Alert("am", fingerprint, status, starts_at, ends_at)
+    return decisions.Routed(subject, decisions.Decision("key", severities.Severity.MINOR, response))
+
+
+def folded(*arrived: decisions.Routed, start: incidents.Incident | None = None, now: int = NOW) -> incidents.Incident:
+    return fold.fold(start or incidents.Incident(key="key"), arrived, now=now, episode="e1")
+
+
+def seen(one: incidents.Incident, now: int = NOW, source: str = "am") -> dict[str, alertmanager_diff.Known]:
+    known: dict[str, alertmanager_diff.Known] = {}
+    alertmanager_diff.learn(known, [(one, now)], source, 4 * MINUTE)
+    return known
+
+
+def compared(memory, here, there, minute: int, *, whole: bool = True) -> alertmanager_diff.Difference:
+    asked_at = NOW + minute * MINUTE
+    return alertmanager_diff.compare(memory, here, there, asked_at=asked_at, patience=PATIENCE, whole=whole)
+
+
+class World:
+    """An Alertmanager, a wire on which webhooks may be lost, and one incident here; every step takes a while."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.there: dict[str, int] = {}
+        self.gone: dict[str, int] = {}
+        self.told: dict[str, decisions.Routed] = {}
+        self.first: dict[str, decisions.Routed] = {}
+        self.here = incidents.Incident(key="key")
+        self.memory = alertmanager_diff.Memory()
+
+    def begin(self, name: str) -> None:
+        if name not in self.there:
+            self.there[name] = self.now + 123
+            self.told[name] = routed(name, "firing", self.there[name])
+
+    def end(self, name: str) -> None:
+        if name in self.there:
+            self.gone[name] = self.there.pop(name)
+            self.told[name] = routed(name, "resolved", self.gone[name], self.now)
+
+    def back(self, name: str) -> None:
+        """The same one again, as after a while in which nobody could reach it."""
+        if name in self.gone and name not in self.there:
+            self.there[name] = self.gone[name]
+            self.told[name] = routed(name, "firing", self.there[name])
+
+    def webhook(self, name: str) -> None:
+        if name in self.told:
+            self.first.setdefault(name, self.told[name])
+            self.here = folded(self.told[name], start=self.here, now=self.now)
+
+    def late(self, name: str) -> None:
+        """What the first webhook told, once more."""
+        if name in self.first:
+            self.here = folded(self.first[name], start=self.here, now=self.now)
+
+    def poll(self, whole: bool = True) -> None:
+        known = seen(self.here, self.now)
+        held = {name: alertmanager_diff.Held(at // 1000 * 1000, True) for name, at in self.there.items()}
+        found, ended, self.memory = alertmanager_diff.compare(
+            self.memory, known, held, asked_at=self.now, patience=PATIENCE, whole=whole
+        )
+        assert not ended.keys() & self.there.keys()
+        arrived = [routed(name, "firing", starts_at) for name, starts_at in found.items()]
+        arrived += [
+            routed(name, "resolved", starts_at, at)
+            for name, at in ended.items()
+            for starts_at in alertmanager_diff.starts_of_end(known[name].starts_at)
+        ]
+        if arrived:
+            self.here = folded(*arrived, start=self.here, now=self.now)
+
+    def step(self, action: str, name: str) -> None:
+        self.now += MINUTE
+        if action == "poll":
+            self.poll()
+        elif action == "poor poll":
+            self.poll(whole=False)
+        else:
+            getattr(self, action)(name)
+
+    @property
+    def firing(self) -> set[str]:
+        return {name.removeprefix("am/") for name in self.here.firing}
+
+
+ACTIONS = ["begin", "end", "back", "webhook", "late", "poll", "poor poll"]
+steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(NAMES)), max_size=40)
+
+
+@given(steps)
+def test_whatever_was_lost_what_fires_here_is_in_the_end_what_is_active_there(history):
+    world = World()
+    for action, name in history:
+        world.step(action, name)
+    for _ in range(2):
+        world.step("poll", "")
+    assert world.firing <= set(world.there)
+    came_back = any(action in {"back", "late"} for action, _ in history)
+    for _ in range(10 if came_back else 1):
+        world.step("poll", "")
+    assert world.firing == set(world.there)
+
+
+def test_a_webhook_that_comes_late_brings_nothing_back_that_was_found_and_has_ended():
+    world = World()
+    world.step("begin", "a")
+    for _ in range(3):
+        world.step("poll", "")
+    assert world.firing == {"a"}
+    late = world.told["a"]
+    world.step("end", "a")
+    for _ in range(2):
+        world.step("poll", "")
+    assert world.here.alerts["am/a"].starts_at > late.alert.starts_at > world.here.alerts["am/a"].starts_at - 1000
+    assert folded(late, start=world.here, now=world.now).firing == []
+
+
+def test_what_is_absent_from_two_answers_ended_at_the_first_of_them():
+    here = seen(folded(routed("a", "firing", 100)))
+    first = compared(alertmanager_diff.Memory(), here, {}, 1)
+    assert (first.found, first.ended) == ({}, {})
+    second = compared(first.memory, here, {}, 2)
+    assert second.ended == {"a": NOW + MINUTE}
+    assert second.memory == alertmanager_diff.Memory()
+
+
+def test_an_answer_that_is_not_whole_ends_nothing_and_breaks_the_row():
+    here = seen(folded(routed("a", "firing", 100)))
+    memory = compared(alertmanager_diff.Memory(), here, {}, 1).memory
+    poor = compared(memory, here, {}, 2, whole=False)
+    assert poor.ended == {}
+    assert compared(poor.memory, here, {}, 3).ended == {}
+
+
+def test_what_was_heard_of_between_two_answers_is_absent_for_the_first_time():
+    before = folded(routed("a", "firing", 100))
+    memory = compared(alertmanager_diff.Memory(), seen(before), {}, 1).memory
+    again = folded(routed("a", "firing", 200), start=before, now=NOW + MINUTE)
+    assert compared(memory, seen(again), {}, 2).ended == {}
+
+
+def test_what_is_held_back_there_is_neither_found_nor_ended():
+    here = seen(folded(routed("a", "firing", 100)))
+    held = {"a": alertmanager_diff.Held(100, False), "b": alertmanager_diff.Held(100, False)}
+    memory = alertmanager_diff.Memory()
+    for minute in range(5):
+        found, ended, memory = compared(memory, here, held, minute)
+        assert (found, ended) == ({}, {})
+
+
+def test_what_is_active_and_unheard_of_is_found_after_two_polls_and_again_only_after_two_more():
+    memory, there = alertmanager_diff.Memory(), {"a": alertmanager_diff.Held(100, True)}
+    when = []
+    for minute in range(6):
+        found, _, memory = compared(memory, {}, there, minute)
+        when += [minute] if found else []
+    assert when == [2, 4]
+
+
+def test_what_begins_anew_there_is_waited_for_anew():
+    memory = compared(alertmanager_diff.Memory(), {}, {"a": alertmanager_diff.Held(1_000, True)}, 0).memory
+    assert compared(memory, {}, {"a": alertmanager_diff.Held(9_000, True)}, 2).found == {}
+
+
+def test_what_has_resolved_here_is_over_unless_it_began_anew():
+    here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
+    assert (
+        compared(
+            alertmanager_diff.Memory({"a": (5_000, NOW)}), here, {"a": alertmanager_diff.Held(5_000, True)}, 9
+        ).found
+        == {}
+    )
+    assert compared(
+        alertmanager_diff.Memory({"a": (6_000, NOW)}), here, {"a": alertmanager_diff.Held(6_000, True)}, 9
+    ).found == {"a": 6_000}
+
+
+def test_what_is_active_for_long_though_it_has_resolved_here_is_back_since_it_was_first_seen_to_be():
+    here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
+    memory, there = alertmanager_diff.Memory({"a": (5_000, NOW)}), {"a": alertmanager_diff.Held(5_000, True)}
+    assert compared(memory, here, there, 10).found == {"a": NOW}
+
+
+def test_what_would_end_by_itself_soon_is_worth_hearing_of_again():
+    there, memory = {"a": alertmanager_diff.Held(100, True)}, alertmanager_diff.Memory({"a": (100, NOW)})
+    soon = seen(folded(routed("a", "firing", 100, NOW + MINUTE)))
+    assert compared(memory, soon, there, 2).found == {"a": 100}
+    late = seen(folded(routed("a", "firing", 100, NOW + 60 * MINUTE)))
+    assert compared(memory, late, there, 2).found == {}
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(40, {}), (50, {"a": 100})])
+def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
+    patient = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(stale_after=60 * MINUTE))
+    held = folded(routed("a", "firing", 100, response=patient))
+    here = seen(held, NOW + minutes * MINUTE)
+    memory = alertmanager_diff.Memory({"a": (100, NOW)})
+    assert compared(memory, here, {"a": alertmanager_diff.Held(100, True)}, minutes).found == found
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "meant"),
+    [(5_000, 5_123, 5_123), (5_000, 6_000, 6_000), (5_000, 5_000, 5_000), (5_000, 6_001, 5_000), (5_000, 4_999, 5_000)],
+)
+def test_a_beginning_is_known_to_the_microsecond_or_told_to_the_millisecond(told, known, meant):
+    memory, there = alertmanager_diff.Memory({"a": (told, NOW)}), {"a": alertmanager_diff.Held(told, True)}
+    assert compared(memory, {"a": alertmanager_diff.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
+    assert compared(memory, {}, there, 2).found == {"a": told}
+
+
+def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
+    def muting(_routed: decisions.Routed, now: int) -> silences.Mute:
+        return silences.Mute(now + MINUTE, "silence s1")
+
+    held = fold.fold(incidents.Incident(key="key"), [routed("a", "firing", 100)], now=NOW, episode="e1", muting=muting)
+    here = seen(held)
+    assert (
+        compared(alertmanager_diff.Memory({"a": (100, NOW)}), here, {"a": alertmanager_diff.Held(100, True)}, 9).found
+        == {}
+    )
+    assert compared(compared(alertmanager_diff.Memory(), here, {}, 1).memory, here, {}, 2).ended == {"a": NOW + MINUTE}
+
+
+def test_a_heartbeat_that_was_put_aside_is_nothing_that_fires():
+    beating = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=MINUTE))
+    aside = {"am/a": incidents.Muted(routed("a", "firing", 100, response=beating), NOW, "silence s1")}
+    assert seen(incidents.Incident(key="key", muted=aside)) == {}
+
+
+def test_alerts_of_other_sources_are_not_known():
+    assert seen(folded(routed("a", "firing", 100)), source="other") == {}
+
+
+def test_an_alert_that_has_moved_is_where_it_fires():
+    left = folded(routed("a", "resolved", 100, 200))
+    now_in = msgspec.structs.replace(folded(routed("a", "firing", 300)), key="other")
+    for order in ([left, now_in], [now_in, left]):
+        known: dict[str, alertmanager_diff.Known] = {}
+        for one in order:
+            alertmanager_diff.learn(known, [(one, NOW)], "am", 0)
+        assert (known["a"].incident, known["a"].fires) == ("other", True)
+
+
+def test_start_that_was_replaced_and_is_repeated_late_ends_with_the_next_polls():
+    """A late webhook tells of a start that a newer one had replaced: the alert fires again until it is seen absent."""
+    world = World()
+    for action in ("begin", "webhook", "end", "begin", "webhook", "poll", "poll", "poll", "end", "webhook", "late"):
+        world.step(action, "a")
+    assert world.firing == {"a"}
+    for _ in range(2):
+        world.step("poll", "")
+    assert world.firing == set()

@@ -1,0 +1,53 @@
+"""What is recorded is read again as it was, and a line that is no recording says so."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alerts as alert
+from router.domain import decisions, deliveries, recordings
+
+text = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+texts = st.dictionaries(text, text, max_size=3)
+alerts = st.builds(
+    alert.Alert,
+    source=st.just("am"),
+    fingerprint=text,
+    status=st.sampled_from(["firing", "resolved"]),
+    starts_at=st.integers(0, 2**53),
+    ends_at=st.integers(0, 2**53),
+    title=text,
+    labels=texts,
+    annotations=texts,
+    severity=text,
+    link=text,
+)
+
+
+@given(st.lists(alerts, max_size=4))
+def test_what_is_written_is_read_again_on_one_line(given_alerts):
+    one = recordings.Recording("d1", "am", 17, given_alerts)
+    line = recordings.encode(one)
+    assert b"\n" not in line
+    assert recordings.decode(line) == one
+
+
+def test_names_are_those_of_the_normal_form():
+    packed = deliveries.pack(
+        "d1", "am", 5, [(alert.Alert("am", "f", "firing", 1, 0, "t"), decisions.Decision(ignored="x"))]
+    )
+    written = json.loads(recordings.encode(recordings.of(packed)))
+    assert written["source"] == "am"
+    assert written["received_at"] == 5
+    assert written["alerts"][0]["fingerprint"] == "f"
+    assert written["alerts"][0]["title"] == "t"
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b'{"id": 5}', b'{"id":"a","source":"b","received_at":"x","alerts":[]}']
+)
+def test_what_is_no_recording_is_told(line):
+    with pytest.raises(ValueError, match=r"."):
+        recordings.decode(line)

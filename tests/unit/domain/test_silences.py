@@ -1,0 +1,294 @@
+"""Silences mean what they mean in Alertmanager; what they keep aside is heard of when they end, and not lost."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alerts as alert
+from router.domain import decisions, fold, incidents, severities, silences, timing
+
+SECOND = 1_000_000
+NOW = 1_700_000_000 * SECOND
+RESPONSE = decisions.Response("r", "f:1", "v")
+
+
+def of(labels=None, **more) -> alert.Alert:
+    given = {"source": "am", "fingerprint": "a", "status": "firing", "starts_at": 1, "ends_at": 0, **more}
+    return alert.Alert(labels=labels or {}, **given)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "matches"),
+    [
+        ('service="checkout"', {"service": "checkout"}, True),
+        ('service="checkout"', {"service": "checkout-2"}, False),
+        ("service=checkout", {"service": "checkout"}, True),
+        (' service = "checkout" ', {"service": "checkout"}, True),
+        ('service!="checkout"', {"service": "search"}, True),
+        ('service!="checkout"', {}, True),
+        ('service=""', {}, True),
+        ('service=~"check.*"', {"service": "checkout"}, True),
+        ('service=~"check"', {"service": "checkout"}, False),
+        ('service=~"a|checkout"', {"service": "checkout"}, True),
+        ('service!~"check.*"', {"service": "search"}, True),
+        ('service!~"check.*"', {"service": "checkout"}, False),
+        ('source="am"', {}, True),
+        ('"host name"="x"', {"host name": "x"}, True),
+        ('"host name" =~ "x.*"', {"host name": "xyz"}, True),
+        ('"host name"!="x"', {"host name": "x"}, False),
+        (r'"a \"quoted\" name"="x"', {'a "quoted" name': "x"}, True),
+        ('"Überwachung"="x"', {"Überwachung": "x"}, True),
+        ('Überwachung="x"', {"Überwachung": "x"}, True),
+        ('9a="x"', {"9a": "x"}, True),
+        ('"a=b"="x"', {"a=b": "x"}, True),
+        ('source="am"', {"source": "other"}, False),
+        (r'path="C:\\x \"y\""', {"path": 'C:\\x "y"'}, True),
+    ],
+)
+def test_matchers_match_as_in_alertmanager(text, labels, matches):
+    assert silences.test(silences.matcher(text))(of(labels)) is matches
+
+
+@pytest.mark.parametrize(
+    "text", ["", "service", "=x", 'service=~"("', 'service="x', '""="x"', '"a b="x"', 'a b="x"', "a{b=x"]
+)
+def test_what_is_no_matcher_says_how_one_is_written(text):
+    with pytest.raises(silences.Unreadable):
+        silences.test(silences.matcher(text))
+
+
+UTF_8 = st.characters(codec="utf-8")
+
+
+@given(
+    st.text(alphabet=UTF_8, min_size=1, max_size=20),
+    st.sampled_from(["=", "!=", "=~", "!~"]),
+    st.text(alphabet=UTF_8, max_size=20),
+)
+def test_a_matcher_is_read_as_it_is_shown(name, operator, value):
+    made = silences.Matcher(name, operator, value)
+    try:
+        silences.test(made)
+    except silences.Unreadable:
+        return
+    assert silences.matcher(str(made)) == made
+
+
+def quiet(
+    text: str = 'service="checkout"', start: int = 0, end: int = 3600, comment: str = "works"
+) -> silences.Silence:
+    return silences.Silence("s1", (silences.matcher(text),), NOW + start * SECOND, NOW + end * SECOND, "ann", comment)
+
+
+def test_a_silence_holds_from_its_start_to_its_end():
+    one = quiet(start=10, end=20)
+    assert [one.state(NOW + second * SECOND) for second in (9, 10, 19, 20)] == [
+        "pending",
+        "active",
+        "active",
+        "expired",
+    ]
+
+
+def test_of_several_the_one_that_holds_longest_is_named():
+    silencer = silences.Silencer([quiet(end=60), quiet('service=~".*"', end=90, comment="")])
+    mute = silencer.mute(of({"service": "checkout"}), NOW)
+    assert mute == silences.Mute(NOW + silences.RECHECK, "silence s1 of ann")
+    assert silencer.mute(of({"service": "checkout"}), NOW + 89 * SECOND).until == NOW + 90 * SECOND
+    assert silencer.mute(of({"service": "checkout"}), NOW + 90 * SECOND) is None
+    assert not silences.Silencer([])
+
+
+class Life:
+    """An incident, silences that come and go, and a clock."""
+
+    def __init__(self, **timings: int) -> None:
+        self.silences: list[silences.Silence] = []
+        self.incident = incidents.Incident(key="k")
+        self.response = decisions.Response("r", "f:1", "v", timing=decisions.Timing(**timings))
+        self.now = NOW
+        self._episodes = (f"e{number}" for number in itertools.count(1))
+
+    def muting(self, routed, now):
+        return silences.Silencer(self.silences).mute(routed.alert, now)
+
+    def hears(self, *alerts: alert.Alert) -> "Life":
+        arrived = [
+            decisions.Routed(one, decisions.Decision("k", severities.Severity.MAJOR, self.response)) for one in alerts
+        ]
+        self.incident = fold.fold(
+            self.incident, arrived, now=self.now, episode=next(self._episodes), muting=self.muting
+        )
+        return self
+
+    def after(self, seconds: float) -> "Life":
+        end = self.now + int(seconds * SECOND)
+        while 0 < (due := timing.due(self.incident)) <= end:
+            self.now = max(self.now, due)
+            heard = fold.apply_muting(self.incident, self.muting, now=self.now, episode=next(self._episodes))
+            self.incident = timing.settle(heard, now=self.now, episode=next(self._episodes))
+        self.now = end
+        return self
+
+    @property
+    def status(self) -> str:
+        return self.incident.status
+
+
+CHECKOUT = of({"service": "checkout"})
+OVER = of({"service": "checkout"}, status="resolved", ends_at=5)
+
+
+def silenced(**more) -> Life:
+    life = Life(**more)
+    life.silences = [quiet()]
+    return life.hears(CHECKOUT)
+
+
+def test_what_is_silenced_opens_nothing_and_what_is_not_does():
+    life = silenced()
+    assert (life.status, list(life.incident.muted)) == ("closed", ["am/a"])
+    assert life.hears(of({"service": "search"}, fingerprint="b")).status == "open"
+    assert life.incident.firing == ["am/b"]
+
+
+def test_what_still_fires_when_its_silence_ends_opens_then():
+    life = silenced().after(3599)
+    assert life.status == "closed"
+    life.after(1)
+    assert (life.status, life.incident.muted, life.incident.opened_at) == ("open", {}, NOW + 3600 * SECOND)
+
+
+def test_what_is_over_while_it_is_silenced_is_never_heard_of():
+    life = silenced().hears(OVER).after(7200)
+    assert (life.incident.generation, life.incident.muted) == (0, {})
+
+
+def test_late_message_after_a_muted_resolution_opens_nothing():
+    life = silenced().hears(OVER)
+    life.silences = []
+    assert life.after(60).hears(CHECKOUT).status == "closed"
+    assert life.after(300).hears(CHECKOUT).status == "open"
+
+
+def test_a_silence_that_is_ended_early_is_noticed_within_a_quarter_of_a_minute():
+    life = silenced().after(60)
+    life.silences = []
+    assert life.after(15).status == "open"
+
+
+def test_a_silence_that_is_made_longer_goes_on():
+    life = silenced().after(3000)
+    life.silences = [quiet(end=7200)]
+    assert life.after(3000).status == "closed"
+    assert life.after(1200).status == "open"
+
+
+def test_an_incident_that_is_open_is_left_alone():
+    life = Life().hears(CHECKOUT)
+    life.silences = [quiet()]
+    life.hears(of({"service": "checkout"}, starts_at=2))
+    assert (life.status, life.incident.muted) == ("open", {})
+    life.hears(of({"service": "checkout"}, fingerprint="new"))
+    assert (life.incident.firing, list(life.incident.muted)) == (["am/a"], ["am/new"])
+
+
+def test_repeats_of_what_is_silenced_change_nothing():
+    life = silenced()
+    before = life.incident
+    assert life.hears(CHECKOUT, CHECKOUT).incident is before
+
+
+def test_hold_counts_from_receipt_while_muted():
+    """What has fired for longer than the hold opens as soon as its silence ends."""
+    life = silenced(hold=90 * SECOND).after(3600)
+    assert (life.status, life.incident.opened_at) == ("open", NOW + 3600 * SECOND)
+    life = silenced(hold=7200 * SECOND).after(3600)
+    assert life.status == "pending"
+    assert life.after(3600).status == "open"
+
+
+def test_silence_that_begins_within_the_hold_mutes():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    assert life.status == "pending"
+    life.silences = [quiet(start=30)]
+    life.after(3569)
+    assert (life.status, life.incident.generation, list(life.incident.muted)) == ("closed", 0, ["am/a"])
+    assert life.after(1).status == "open"
+
+
+def test_repeat_within_the_hold_is_muted():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    life.silences = [quiet(start=30)]
+    life.hears(CHECKOUT)
+    assert (life.status, life.incident.firing, list(life.incident.muted)) == ("closed", [], ["am/a"])
+
+
+def test_one_of_two_held_alerts_is_muted():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT, of({"service": "search"}, fingerprint="b")).after(30)
+    life.silences = [quiet(start=30)]
+    life.after(60)
+    assert (life.status, life.incident.firing, list(life.incident.muted)) == ("open", ["am/b"], ["am/a"])
+    assert life.incident.opening_alert.fingerprint == "b"
+
+
+def test_no_more_is_kept_aside_than_is_bounded():
+    life = Life()
+    life.silences = [quiet()]
+    life.hears(*(of({"service": "checkout"}, fingerprint=f"f{n}") for n in range(silences.MOST_MUTED + 10)))
+    assert len(life.incident.muted) == silences.MOST_MUTED
+
+
+def test_an_incident_holds_so_many_alerts_and_counts_the_messages_of_further_ones():
+    life = Life()
+    life.hears(*(of({}, fingerprint=f"f{n}") for n in range(fold.MOST_HELD + 7)))
+    assert (life.incident.still_fires, life.incident.unheld) == (fold.MOST_HELD, 7)
+    life.hears(of({}, fingerprint="f0", status="resolved", ends_at=9))
+    assert life.hears(of({}, fingerprint="late")).incident.still_fires == fold.MOST_HELD
+    assert "am/late" in life.incident.alerts
+
+
+def test_resolutions_of_alerts_that_are_not_held_do_not_pile_up():
+    life = Life()
+    for first in range(0, 4 * fold.MOST_HELD, 5000):
+        life.hears(*(of({}, fingerprint=f"f{n}", status="resolved", ends_at=9) for n in range(first, first + 5000)))
+    assert len(life.incident.alerts) <= 2 * fold.MOST_HELD
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("fires"), st.sampled_from("ab")),
+        st.tuples(st.just("resolves"), st.sampled_from("ab")),
+        st.tuples(st.just("after"), st.sampled_from([1, 20, 400])),
+        st.tuples(st.just("silence"), st.sampled_from([100, 1000])),
+        st.tuples(st.just("expire"), st.none()),
+    ),
+    max_size=20,
+)
+
+
+@given(moves)
+def test_whatever_silences_come_and_go_what_fires_is_heard_of_in_the_end(happens):
+    life = Life()
+    fires: dict[str, int] = {}
+    for step, (what, argument) in enumerate(happens, 1):
+        if what == "fires":
+            fires.setdefault(argument, step)
+            life.hears(of({"service": "checkout"}, fingerprint=argument, starts_at=fires[argument]))
+        elif what == "resolves" and argument in fires:
+            starts_at = fires.pop(argument)
+            life.hears(of({}, fingerprint=argument, status="resolved", starts_at=starts_at, ends_at=starts_at + 1))
+        elif what == "after":
+            life.after(argument)
+        elif what == "silence":
+            second = (life.now - NOW) // SECOND
+            life.silences = [quiet(start=second, end=second + argument)]
+        elif what == "expire":
+            life.silences = []
+    life.silences = []
+    life.after(10_000)
+    assert life.incident.firing == sorted(f"am/{name}" for name in fires)
+    assert life.incident.muted == {}
+    assert (life.status == "open") == bool(fires)

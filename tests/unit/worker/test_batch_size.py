@@ -1,0 +1,40 @@
+"""How many deliveries are read at once: bounded in number and in bytes, and more of them while many wait."""
+
+from router.store import inbox
+from router.worker import batch_size
+
+
+def batch(count: int, size: int = 100) -> list[inbox.InboxEntry]:
+    return [inbox.InboxEntry(b"1-1", b"", size)] * count
+
+
+def test_a_worker_that_keeps_up_reads_the_least():
+    hunger = batch_size.Appetite(512, 4096)
+    hunger.fed(batch(3))
+    assert hunger.count == 512
+
+
+def test_while_the_inbox_is_long_batches_grow_up_to_the_most_and_then_shrink_at_once():
+    hunger = batch_size.Appetite(512, 4096)
+    counts = []
+    for _ in range(5):
+        counts.append(hunger.count)
+        hunger.fed(batch(hunger.count))
+    assert counts == [512, 1024, 2048, 4096, 4096]
+    hunger.fed(batch(4095))
+    assert hunger.count == 512
+
+
+def test_of_large_deliveries_no_more_are_read_than_fit():
+    hunger = batch_size.Appetite(512, 4096)
+    hunger.fed(batch(512, 100_000))
+    assert hunger.count == batch_size.MOST_BYTES // 100_000
+    hunger.fed(batch(hunger.count, 2 * batch_size.MOST_BYTES))
+    assert hunger.count == 1, "one is always read, however large"
+
+
+def test_a_read_that_found_nothing_says_nothing():
+    hunger = batch_size.Appetite(512, 4096)
+    hunger.fed(batch(512))
+    hunger.fed([])
+    assert hunger.count == 1024

@@ -1,0 +1,43 @@
+"""A delivery contradicts itself where it says of one alert, by one start, that it fires and that it is resolved."""
+
+import pytest
+
+from router.domain import alerts as alert
+from router.domain import decisions, deliveries
+from router.worker import conflicting_alerts
+
+RECEIVED_AT = 1_700_000_000_000_000
+
+
+def said(fingerprint: str, status: str, starts_at: int) -> alert.Alert:
+    return alert.Alert("am", fingerprint, status, starts_at, 0 if status == "firing" else starts_at + 5)
+
+
+def delivered(*alerts: alert.Alert) -> deliveries.Delivery:
+    return deliveries.pack("d1", "am", RECEIVED_AT, [(one, decisions.Decision(ignored="nothing")) for one in alerts])
+
+
+FIRES, ENDS = said("a", "firing", 100), said("a", "resolved", 100)
+
+
+@pytest.mark.parametrize("alerts", [(FIRES, ENDS), (ENDS, FIRES), (said("b", "firing", 1), ENDS, FIRES)])
+def test_whatever_the_order_the_alert_that_fires_is_named(alerts):
+    assert conflicting_alerts.of(delivered(*alerts)) == FIRES
+
+
+@pytest.mark.parametrize(
+    "alerts",
+    [
+        (),
+        (FIRES,),
+        (ENDS,),
+        (FIRES, FIRES),
+        (ENDS, ENDS),
+        (FIRES, said("b", "resolved", 100)),
+        (said("a", "firing", 200), ENDS),
+        (said("a", "firing", RECEIVED_AT), said("a", "resolved", RECEIVED_AT)),
+    ],
+    ids=["none", "fires", "ends", "twice", "ended twice", "another", "again", "no start of its own"],
+)
+def test_what_fits_together_is_no_contradiction(alerts):
+    assert conflicting_alerts.of(delivered(*alerts)) is None

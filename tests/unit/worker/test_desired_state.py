@@ -1,0 +1,278 @@
+"""What a publication should be is read off the incident, the policy for all pages, and what people have said."""
+
+import msgspec
+import pytest
+
+from router.destinations import base
+from router.domain import alerts, decisions, fold, incidents, publications, reviews, severities
+from router.domain.reasons import Cause, Reason
+from router.worker import configured_destinations, desired_state
+
+NOW = 1_700_000_000_000_000
+MINOR, MAJOR, CRITICAL = severities.Severity.MINOR, severities.Severity.MAJOR, severities.Severity.CRITICAL
+
+LEAK = Cause(Reason.TEXT_LEAKS, detail="an IP address")
+FROZEN = Cause(Reason.FROZEN, detail="by ann")
+TRIPPED = Cause(Reason.GUARD_TRIPPED, detail="more than 30 posts")
+
+
+def place(*, public: bool = True, adopts: bool = False, follows: str = "") -> configured_destinations.Bound:
+    kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
+    return configured_destinations.Bound("page", kind, None, follows)
+
+
+def target(publish: str = "auto", **more) -> decisions.Target:
+    return decisions.Target("page", {"title": "{{ t }}", "message": "m"}, publish, **more)
+
+
+def opened(*targets: decisions.Target, labels=None, **more) -> incidents.Incident:
+    response = decisions.Response("r", "f:1", "v", targets or (target(),))
+    first = alerts.Alert("am", "a", "firing", 1, 0, title="t", labels=labels or {})
+    given = {"status": "open", "episode": "e1", "severity": MAJOR, "opened_at": NOW, **more}
+    return incidents.Incident(key="k", response=response, opening_alert=first, **given)
+
+
+def known(**more) -> publications.Publication:
+    return publications.Publication("e1", "page", **more)
+
+
+def render(fields, _) -> dict:
+    return {name: text.replace("{{ t }}", "10.0.0.1") for name, text in fields.items()}
+
+
+def render_public(fields, one, allowed) -> tuple[dict, str]:
+    rendered = render(fields, one)
+    leaks = "{{ t }}" not in allowed and any("10.0.0.1" in str(text) for text in rendered.values())
+    return rendered, "an IP address" if leaks else ""
+
+
+def wanted(one: incidents.Incident, of=None, *, at=None, **more) -> publications.Desired:
+    return desired_state.Desires(render, **more).of(one, of or known(), [], at or place())
+
+
+def test_a_text_that_must_not_be_shown_makes_the_post_wait():
+    desired = wanted(opened(), render_public=render_public)
+    assert desired.review_cause == LEAK
+    assert desired.publish == "auto"
+
+
+def test_what_only_the_company_sees_is_not_examined():
+    assert wanted(opened(), render_public=render_public, at=place(public=False)).review_cause is None
+
+
+def test_the_fall_back_takes_the_place_of_what_must_not_be_shown_and_is_told():
+    desired = wanted(opened(target(fallback={"title": "An outage"})), render_public=render_public)
+    assert (desired.review_cause, desired.content.fields) == (None, {"title": "An outage", "message": "m"})
+    assert desired.note == Cause(Reason.FALLBACK_TEXT_USED, detail="an IP address")
+    still = wanted(opened(target(fallback={"message": "Sorry"})), render_public=render_public)
+    assert still.review_cause == LEAK
+
+
+def test_a_person_s_words_stand_over_the_rule_s():
+    approved = reviews.Verdict("approved", "ann", NOW, "d", fields={"title": "Hers"})
+    desired = wanted(opened(verdicts={"page": approved}))
+    assert desired.content.fields == {"title": "Hers", "message": "m"}
+    assert desired.verdict is approved
+    dismissed = reviews.Verdict("dismissed", "ann", NOW, "d")
+    assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
+
+
+def test_dismissed_update_keeps_the_words_of_the_review_before():
+    dismissed = reviews.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
+    desired = wanted(opened(verdicts={"page": dismissed}))
+    assert (desired.content.fields["title"], desired.note) == ("Hers", None)
+
+
+def test_a_verdict_is_about_its_own_episode_and_page():
+    said = {"page": reviews.Verdict("approved", "ann", NOW), "other": reviews.Verdict("dismissed", "bob", NOW)}
+    one = opened(verdicts=said)
+    assert wanted(one).verdict is said["page"]
+    earlier = publications.Publication("e0", "page", state="open", content=publications.Content(MAJOR, {}))
+    assert wanted(one, earlier).verdict is None
+    assert not wanted(one, earlier).present
+
+
+def test_the_policy_holds_for_every_page():
+    policy = desired_state.Policy(frozen=FROZEN, tripped=TRIPPED, min_update_interval=5, observe_interval=7)
+    desired = wanted(opened(), policy=policy)
+    assert (desired.frozen, desired.review_cause) == (FROZEN, TRIPPED)
+    assert (desired.min_update_interval, desired.observe_interval) == (5, 7)
+    private = wanted(opened(), policy=policy, at=place(public=False))
+    assert (private.min_update_interval, private.observe_interval) == (0, 7)
+
+
+def test_a_leak_is_told_before_anything_else_that_makes_a_post_wait():
+    desired = wanted(opened(), render_public=render_public, policy=desired_state.Policy(tripped=TRIPPED))
+    assert desired.review_cause == LEAK
+
+
+@pytest.mark.parametrize("said", ["true", "True", " yes ", "1"])
+def test_a_test_is_silent_where_customers_look_and_nowhere_else(said):
+    tried = opened(labels={"test": said})
+    assert wanted(tried).suppressed == Cause(Reason.TEST_ALERT)
+    assert wanted(tried, at=place(public=False)).suppressed is None
+
+
+@pytest.mark.parametrize("said", ["false", "no", "0", "", "integration"])
+def test_what_only_mentions_tests_is_none(said):
+    assert wanted(opened(labels={"test": said})).suppressed is None
+
+
+def test_what_a_rule_says_of_its_review_comes_with_it():
+    desired = wanted(opened(target("review", deadline=9, at_deadline="publish")))
+    assert (desired.publish, desired.deadline, desired.at_deadline) == ("review", 9, "publish")
+
+
+def test_pardons_are_for_one_publication_of_one_episode():
+    one = opened(pardons={"e1/page": 5}, abandoned={"e0/page": 6})
+    assert (wanted(one).redriven_at, wanted(one).discarded_at) == (5, 0)
+    earlier = publications.Publication("e0", "page", content=publications.Content(MAJOR, {}))
+    assert (wanted(one, earlier).redriven_at, wanted(one, earlier).discarded_at) == (0, 6)
+
+
+def test_what_was_last_sent_is_what_its_end_is_about():
+    last = publications.Content(MAJOR, {"title": "as it was"})
+    closed = opened(status="closed")
+    assert wanted(closed, known(state="open", content=last)).content is last
+
+
+def test_what_variables_may_be_is_the_target_s_to_say():
+    declared = target(public={"{{ t }}": decisions.Allowed(("10.0.0.1",))})
+    assert wanted(opened(declared), render_public=render_public).review_cause is None
+
+
+def test_invisible_characters_of_a_person_s_words_are_not_posted():
+    approved = reviews.Verdict(
+        "approved", "ann", NOW, "d", fields={"title": "He\u200brs\u202e", "components": ["A\u2060"]}
+    )
+    shown = wanted(opened(verdicts={"page": approved}), render_public=render_public).content.fields
+    assert shown == {"title": "Hers", "message": "m", "components": ["A"]}
+
+
+class TestSeveralAsks:
+    """Each destination has the texts of the rule that asks for it."""
+
+    @staticmethod
+    def arrived(name, level, response, status="firing"):
+        one = alerts.Alert("am", name, status, 1, 2 if status == "resolved" else 0, title=f"{name} is {level.word}")
+        return decisions.Routed(one, decisions.Decision("k", level, response))
+
+    @staticmethod
+    def asks(rule, *at):
+        return decisions.Response(
+            rule, f"f:{rule}", "v1", tuple(decisions.Target(name, {"title": rule}) for name in at)
+        )
+
+    def incident(self, *arrived):
+        found = incidents.Incident("k")
+        for one in arrived:
+            found = fold.fold(found, [one], now=NOW, episode="e1")
+        return found
+
+    def desired(self, of, destination, **known):
+        desires = desired_state.Desires(lambda fields, of: {**fields, "alert": of.opening_alert.title})
+        one = publications.Publication("e1", destination, **known)
+        return desires.of(of, one, [one], place(public=False))
+
+    def test_each_destination_has_the_texts_of_its_own_rule(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager")),
+        )
+        assert self.desired(of, "tickets").content.fields == {"title": "tickets", "alert": "a is minor"}
+        assert self.desired(of, "pager").content.fields == {"title": "pages", "alert": "b is critical"}
+
+    def test_destination_that_nobody_asks_for_is_left_as_it_is(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("a", CRITICAL, self.asks("pages", "pager")),
+        )
+        content = publications.Content(MINOR, {"title": "tickets"})
+        desired = self.desired(of, "tickets", state="open", content=content)
+        assert (desired.present, desired.content) == (True, content)
+
+    def test_destination_that_nobody_asks_for_is_not_opened_late(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager"), status="resolved"),
+        )
+        assert not self.desired(of, "pager").present
+        intent = publications.Intent("open", 1, NOW, publications.Content(CRITICAL, {}))
+        assert self.desired(of, "pager", intent=intent).present, "nobody knows whether it was opened"
+        assert self.desired(of, "tickets").present
+
+
+MONITORING = decisions.Ending(
+    60_000_000, {"update_status": "MONITORING", "update_message": "Fixed."}, {"update_status": "X"}
+)
+OPEN = {"state": "open", "vendor_id": "v1"}
+
+
+def quiet(*targets: decisions.Target, **more) -> incidents.Incident:
+    return opened(*targets, quiet_since=NOW, monitored_since=NOW, **more)
+
+
+def test_quiet_incident_is_monitored_where_its_post_is_shown():
+    one = quiet(target(ending=MONITORING))
+    shown = wanted(one, known(**OPEN))
+    assert (shown.present, shown.monitored) == (True, True)
+    assert shown.content.fields == {"title": "10.0.0.1", "message": "m", **MONITORING.monitoring}
+    absent = wanted(one)
+    assert (absent.present, absent.monitored) == (False, False)
+    # A draft waits on, with the rule's first text.
+    draft = wanted(one, known(state="draft", vendor_id="v1"))
+    assert (draft.present, draft.monitored, "update_status" in draft.content.fields) == (True, False, False)
+
+
+def test_post_without_monitoring_stays_as_it_is_beside_one_that_has_it():
+    other = msgspec.structs.replace(target(ending=MONITORING), destination="other")
+    desired = wanted(quiet(target(), other), known(**OPEN))
+    assert (desired.present, desired.monitored, desired.content.fields["message"]) == (True, False, "m")
+
+
+def test_post_that_was_monitored_gets_its_status_back():
+    one = opened(target(ending=MONITORING))
+    assert wanted(one, known(**OPEN, monitored=True)).content.fields["update_status"] == "X"
+    assert "update_status" not in wanted(one, known(**OPEN)).content.fields
+
+
+def test_monitoring_with_a_leak_waits_or_has_the_fallback():
+    """The message of the monitoring is no text that the fallback takes the place of."""
+    ending = decisions.Ending(1, {"update_status": "MONITORING", "update_message": "{{ t }} is fixed."})
+    leaks = wanted(quiet(target(ending=ending)), known(**OPEN), render_public=render_public)
+    assert leaks.review_cause == LEAK
+    fallback = {"title": "An outage", "update_message": "We look on."}
+    spared = wanted(quiet(target(ending=MONITORING, fallback=fallback)), known(**OPEN), render_public=render_public)
+    assert (spared.review_cause, spared.content.fields["title"]) == (None, "An outage")
+    assert spared.content.fields["update_message"] == "Fixed."
+
+
+def test_only_public_posts_end_with_a_reviewer():
+    one = opened(target(ending=decisions.Ending(review=True)))
+    assert wanted(one).ends_by_review
+    assert not wanted(one, at=place(public=False)).ends_by_review
+
+
+def test_reviewers_words_for_updates_do_not_replace_the_message():
+    words = {"title": "Hers", "update_message": "We look on."}
+    one = quiet(
+        target(ending=MONITORING), verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
+    )
+    fields = wanted(one, known(**OPEN)).content.fields
+    assert (fields["title"], fields["update_message"]) == ("Hers", "Fixed.")
+    own = reviews.Verdict("approved", "ann", NOW, "d", fields=words, ending={"update_message": "All is well."})
+    fields = wanted(msgspec.structs.replace(one, verdicts={"page": own}), known(**OPEN)).content.fields
+    assert (fields["title"], fields["update_message"]) == ("Hers", "All is well.")
+
+
+@pytest.mark.parametrize("label", ["true", "1"])
+def test_a_test_says_so_in_titles_that_only_the_company_sees(label):
+    one = opened(labels={"test": label})
+    private, page = wanted(one, at=place(public=False)), wanted(one)
+    assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}
+    assert (page.content.fields["title"], page.suppressed is not None) == ("10.0.0.1", True)
+    again = opened(decisions.Target("page", {"name": "[TEST] once", "title": 3}), labels={"test": label})
+    marked = desired_state.Desires(lambda fields, _: dict(fields)).of(again, known(), [], place(public=False))
+    assert marked.content.fields == {"name": "[TEST] once", "title": 3}
+    assert wanted(opened(), at=place(public=False)).content.fields["title"] == "10.0.0.1"

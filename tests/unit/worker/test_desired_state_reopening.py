@@ -1,0 +1,61 @@
+"""What an episode takes up again is what a call of ours has ended there, and nothing else."""
+
+import dataclasses
+
+import pytest
+
+from router.destinations import base
+from router.domain import alerts, decisions, incidents, publications, severities
+from router.worker import configured_destinations, desired_state
+
+KIND = base.Kind("test", base.Config, base.Opening, public=False, adopts=False, connect=None, make=None, reopens=True)
+AT = configured_destinations.Bound("devhelm", KIND, None)
+TARGETS = (decisions.Target("devhelm", {"title": "t"}), decisions.Target("page", {"title": "t"}, "auto"))
+
+
+def wanted(*siblings: publications.Publication, at: configured_destinations.Bound = AT, **more) -> publications.Desired:
+    response = decisions.Response("r", "f:1", "v", TARGETS)
+    first = alerts.Alert("am", "a", "firing", 1, 0, title="t")
+    given = {"status": "open", "episode": "e2", "follows": "e1", "severity": severities.Severity.MAJOR, **more}
+    one = incidents.Incident(key="k", response=response, opening_alert=first, **given)
+    mine = publications.Publication("e2", at.name)
+    return desired_state.Desires(lambda fields, _: dict(fields)).of(one, mine, [*siblings, mine], at)
+
+
+def earlier(**more) -> publications.Publication:
+    given = {"state": "resolved", "vendor_id": "v1", "ended": True, **more}
+    return publications.Publication("e1", "devhelm", **given)
+
+
+def test_what_we_have_ended_is_taken_up_again():
+    desired = wanted(earlier())
+    assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("v1", True)
+
+
+@pytest.mark.parametrize(
+    ("before", "settled"),
+    [
+        (earlier(ended=False), True),
+        (earlier(state="dismissed"), True),
+        (earlier(state="open", ended=False), False),
+        (earlier(state="open", ended=False, dead="422"), True),
+    ],
+)
+def test_what_is_not_ended_by_us_is_not(before, settled):
+    desired = wanted(before)
+    assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("", settled)
+
+
+def test_only_the_episode_before_counts_and_only_where_the_vendor_opens_again():
+    assert wanted(earlier(), follows="").reopen_vendor_id == ""
+    assert wanted(earlier(), follows="e0").reopen_vendor_id == ""
+    never = dataclasses.replace(AT, kind=dataclasses.replace(KIND, reopens=False))
+    assert wanted(earlier(), at=never).reopen_vendor_id == ""
+
+
+@pytest.mark.parametrize(("reopened", "linked"), [(False, "v1"), (True, "")])
+def test_a_page_is_not_linked_to_what_may_have_a_post_already(reopened, linked):
+    page = dataclasses.replace(AT, name="page", kind=dataclasses.replace(KIND, adopts=True), follows="devhelm")
+    followed = publications.Publication("e2", "devhelm", state="open", vendor_id="v1", reopened=reopened)
+    desired = wanted(followed, at=page)
+    assert (desired.linked_id, desired.may_adopt_draft) == (linked, not reopened)

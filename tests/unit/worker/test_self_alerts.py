@@ -1,0 +1,73 @@
+"""What is reported of the router itself is read off how its accounts and the gate before the pages stand."""
+
+import pytest
+
+from router.domain import severities
+from router.store import publishing_state, storm_queue
+from router.worker import circuit_breaker, self_alerts
+
+NOW = 1_700_000_000_000_000
+HOUR = 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("condition", "fires"),
+    [
+        (circuit_breaker.AccountHealth(), None),
+        (circuit_breaker.AccountHealth(works=True), False),
+        (circuit_breaker.AccountHealth(failing_since=NOW - HOUR, reason="503"), True),
+        (circuit_breaker.AccountHealth(failing_since=NOW - HOUR + 1, reason="503"), None),
+    ],
+)
+def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to_work(condition, fires):
+    (found,) = self_alerts.accounts({"on-call": condition}, HOUR, NOW)
+    assert (found.fires, found.since, found.reason) == (fires, condition.failing_since, condition.reason)
+    assert found.report == self_alerts.of_account("on-call")
+
+
+def test_tripped_guard_is_reported_at_once_and_a_freeze_later():
+    def fires(state: publishing_state.State) -> list[bool | None]:
+        found = list(self_alerts.pages(state, HOUR, NOW))
+        assert [one.fires for one in found if one.report is self_alerts.EARLIER_GUARD] == [False]
+        return [one.fires for one in found if one.report is not self_alerts.EARLIER_GUARD]
+
+    assert fires(publishing_state.ACTIVE) == [False, False]
+    assert fires(publishing_state.State(tripped=publishing_state.Stop("guard", 0, "too many"))) == [True, False]
+    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR, ""))) == [False, True]
+    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR + 1, ""))) == [False, False]
+
+
+def test_each_report_is_an_incident_of_its_own():
+    every = [
+        self_alerts.GUARD,
+        self_alerts.FREEZE,
+        self_alerts.STORM,
+        self_alerts.of_account("a"),
+        self_alerts.of_account("b"),
+    ]
+    assert len({one.key for one in every}) == len({one.alert("firing", 1, 2, "").identity for one in every}) == 5
+    assert self_alerts.of_account("a").key == 'incident-router{destination="a"}'
+
+
+def test_its_end_is_newer_than_its_beginning():
+    begun = self_alerts.FREEZE.alert("firing", NOW, NOW + 5, "by ann")
+    ended = self_alerts.FREEZE.alert("resolved", 0, NOW + 9, "")
+    assert (begun.starts_at, begun.ends_at, begun.severity) == (NOW, 0, severities.Severity.MINOR.word)
+    assert (ended.starts_at, ended.ends_at) == (NOW + 9, NOW + 9)
+    assert begun.identity == ended.identity
+    assert begun.labels == {"alertname": "PagesFrozen", "pages": "freeze"}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
+)
+def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
+    found = self_alerts.storm(storm_queue.StormState(waiting, NOW))
+    assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
+    assert told in found.report.text
+    assert "began to wait at 2023-11-14 22:13:20+00:00" in found.report.text
+    assert found.report.key == self_alerts.STORM.key == 'incident-router{storm="incidents"}'
+
+
+def test_without_a_storm_there_is_nothing_to_report():
+    assert self_alerts.storm(storm_queue.StormState()).fires is False

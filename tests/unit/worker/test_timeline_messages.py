@@ -1,0 +1,97 @@
+"""What the timeline is told of operations and of people: each thing once, in words, with what programs want."""
+
+import msgspec
+import pytest
+
+from router.domain import operations, plan, publications, severities
+from router.domain.reasons import Cause, Edit, Reason
+from router.worker import timeline_messages
+
+NOW = 1_700_000_000_000_000
+CONTENT = publications.Content(severities.Severity.MAJOR, {"title": "Down"})
+
+
+def known(state: str = "absent", **more) -> publications.Publication:
+    return publications.Publication("e1", "page", state=state, **more)
+
+
+def asked(kind: str = "open") -> operations.Operation:
+    return operations.Operation(kind, "e1", "page", 3, CONTENT, NOW)
+
+
+def told(before, after, kind="open", result="done") -> list:
+    ended = timeline_messages.Ended(result, (Cause(Reason.NOT_OPENED), Cause(Reason.APPROVED, who="ann")), ("found",))
+    return timeline_messages.performed(before, after, asked(kind), ended, NOW)
+
+
+def test_what_was_done_is_told_with_the_reason_and_every_field():
+    (event,) = told(known(), known("open", vendor_id="v1", url="https://v/1"))
+    reasons = "the incident is open and nothing has been posted yet; approved by ann; found"
+    assert event.text == f"Opened at page: {reasons}."
+    assert event.detail["reasons"] == ["not_opened", "approved"]
+    assert (event.what, event.destination, event.at) == ("operation", "page", NOW)
+    assert event.detail["fields"] == {"title": "Down"}
+    assert (event.detail["vendor_id"], event.detail["number"]) == ("v1", 3)
+    assert event.detail["key"] == asked().key
+
+
+@pytest.mark.parametrize("result", ["refused", "temporary", "unanswered"])
+def test_what_could_not_be_done_is_told_with_the_vendor_s_words(result):
+    (event,) = told(known(), known(problem="422: no such page", attempts=1), result=result)
+    assert event.text == f"Could not open at page ({result}): 422: no such page"
+
+
+def test_a_long_row_of_failures_is_told_at_its_beginning_only():
+    assert told(known(), known(problem="503", attempts=3), result="temporary")
+    assert told(known(), known(problem="503", attempts=4), result="temporary") == []
+    assert told(known(), known(problem="no", attempts=0), result="refused")
+
+
+def test_a_draft_that_was_not_there_is_nothing_to_tell():
+    assert told(known(), known(adoption_tried=True), "adopt") == []
+    assert told(known(), known("draft"), "adopt")[0].text.startswith("Adopted what the page had drafted")
+
+
+@pytest.mark.parametrize("kind", ["update", "resolve"])
+def test_a_change_that_was_not_made_for_a_person_s_sake_is_theirs_and_no_operation(kind):
+    before = known("open")
+    after = msgspec.structs.replace(before, taken_over=Edit.TITLE_CHANGED)
+    (event,) = told(before, after, kind)
+    assert event.what == "person"
+    assert "a person has changed the title" in event.text
+    assert event.detail == {"edit": "title_changed"}
+
+
+@pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
+def test_what_a_person_has_ended_is_told(state, word):
+    (event,) = timeline_messages.noticed(known("open"), known(state), NOW, present=True)
+    assert event.text == f"It was {word} at page by a person: it stays so."
+
+
+def test_what_ends_when_its_incident_does_is_no_person_s_doing():
+    assert timeline_messages.noticed(known("open"), known("resolved"), NOW, present=False) == []
+    assert timeline_messages.noticed(known("open"), known("open"), NOW, present=True) == []
+
+
+def test_a_draft_that_a_person_publishes_is_told():
+    (event,) = timeline_messages.noticed(known("draft"), known("open"), NOW, present=True)
+    assert event.text == "The draft was published at page by a person."
+
+
+def test_what_waits_is_told_with_all_that_would_be_shown():
+    wait = plan.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER)
+    event = timeline_messages.waits("page", wait, CONTENT, NOW)
+    assert event.text == "At page: awaiting approval: the rule requires a review."
+    assert event.detail == {"reason": "review_required", "digest": CONTENT.digest, "fields": {"title": "Down"}}
+
+
+def test_a_review_that_came_to_nothing_is_told():
+    assert "before anyone acted" in timeline_messages.over(known(), NOW).text
+
+
+def test_what_an_alert_storm_holds_back_is_told_with_the_limit_and_how_long_it_took():
+    event = timeline_messages.held(100, 60_000_000, NOW)
+    assert (event.what, event.at) == ("storm", NOW)
+    assert "100 incidents have begun to open within 1m" in event.text
+    assert "after 90 s in an alert storm" in timeline_messages.freed(NOW - 90_000_000, NOW).text
+    assert "over before its turn" in timeline_messages.over_in_storm(NOW).text
