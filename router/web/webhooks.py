@@ -18,7 +18,7 @@ from router.rules import grouping
 from router.sources import base, calls, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import instruments, log, tracing
-from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, requests, senders
+from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, refusals, requests, senders
 
 PREFIX = "/v1/webhooks/"
 ALERTS_V2 = prometheus.PATH
@@ -95,6 +95,7 @@ class Door:
         self._public = frozenset(public)
         self._limits = limits or bounds.Bounds()
         self._traces = traces
+        self._refusals = refusals.Refusals()
         self._in_flight = 0
         self._budget = budget.Budget(self._limits.bytes_in_flight)
         # One thread each: of two parsers only one would run at a time, and inflating must not wait for parsing.
@@ -108,7 +109,7 @@ class Door:
         if desk is None:
             desk, call = self._below(scope)
         if desk is None:
-            await _refuse_unknown(scope, send, began)
+            await self._refuse_unknown(scope, send, began)
             return
         status = await self._respond(desk, call, scope, receive, send)
         desk.counts.took(status, began)
@@ -380,18 +381,17 @@ class Door:
         quotes = "quarantined" in problem.extras
         if not quotes:
             desk.counts.outcome(problem.name.replace("-", "_"))
-        level = _log.warning if problem.status == _UNAVAILABLE else _log.info
-        said = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
-        level("delivery_refused", source=desk.name, status=problem.status, **said)
+        reason = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
+        is_warning = problem.status == _UNAVAILABLE
+        self._refusals.log(desk.name, self._clock(), is_warning=is_warning, status=problem.status, **reason)
         await problems.answer(send, problem, scope)
         return problem.status
 
-
-async def _refuse_unknown(scope: Scope, send: problems.Send, began: float) -> None:
-    problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
-    _log.info("delivery_refused", source="", status=problem.status, problem=problem.detail)
-    await problems.answer(send, problem, scope)
-    counts.unknown_source("unknown_source", problem.status, began)
+    async def _refuse_unknown(self, scope: Scope, send: problems.Send, began: float) -> None:
+        problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
+        self._refusals.log("", self._clock(), is_warning=False, status=problem.status, problem=problem.detail)
+        await problems.answer(send, problem, scope)
+        counts.unknown_source("unknown_source", problem.status, began)
 
 
 async def _answer_unparsable(desk: desks.Desk, error: base.Unparsable, kept: str, send: problems.Send) -> None:

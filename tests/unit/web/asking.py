@@ -43,12 +43,12 @@ class Recording:
             raise self.failure
         self.accepted.append((entry, body))
 
-    async def refused(self, source: str, problem: str, now: int) -> None:
+    async def count_refused(self, source: str, problem: str, now: int) -> None:
         if isinstance(self.failure, errors.Unavailable):
             raise self.failure
         self.refusals.append((source, problem, now))
 
-    async def keep(self, source: str, body: bytes, headers: Any, problem: str, now: int) -> str:
+    async def add(self, source: str, body: bytes, headers: Any, problem: str, now: int) -> str:
         if isinstance(self.failure, errors.Unavailable):
             raise self.failure
         self.kept.append((source, body, dict(headers), problem, now))

@@ -1,0 +1,45 @@
+"""The log of refused deliveries, limited per source.
+
+Anyone who can reach the port can cause refusals. Writing a line takes longer than everything else about a refusal, so a
+flood of requests would fill the log and slow the router down. The metrics count every refusal.
+"""
+
+from typing import Any
+
+from router.telemetry import log
+
+MAX_LINES = 10
+_SECOND = 1_000_000
+_log = log.get("web")
+
+
+class Refusals:
+    """Logs at most ``MAX_LINES`` refusals per source and second. A line says how many before it were left out."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, _Window] = {}
+
+    def log(self, source: str, now: int, *, is_warning: bool, **fields: Any) -> None:
+        """Log one refusal at ``now`` (microseconds). ``source`` is a configured source, or empty."""
+        window = self._windows.setdefault(source, _Window())
+        if window.began_at is None or not 0 <= now - window.began_at < _SECOND:
+            window.began_at, window.lines = now, 0
+        if window.lines >= MAX_LINES:
+            window.suppressed += 1
+            return
+        window.lines += 1
+        suppressed = {"suppressed": window.suppressed} if window.suppressed else {}
+        window.suppressed = 0
+        level = _log.warning if is_warning else _log.info
+        level("delivery_refused", source=source, **fields, **suppressed)
+
+
+class _Window:
+    """One second of one source: when it began, and how many lines were written and left out."""
+
+    __slots__ = ("began_at", "lines", "suppressed")
+
+    def __init__(self) -> None:
+        self.began_at: int | None = None
+        self.lines = 0
+        self.suppressed = 0
