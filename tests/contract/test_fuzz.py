@@ -19,7 +19,7 @@ def test_bad_inputs_are_refused_or_handled(name, tmp_path):
 class Broken:
     """A parser with a mistake of each kind."""
 
-    def parse(self, body, _headers, _now, _max_alerts):
+    def parse(self, body, _headers, _now, _max_alerts=0):
         if body == b"raises":
             raise KeyError("labels")
         if body == b"silent":

@@ -125,7 +125,7 @@ def test_a_bad_alert_that_is_run_again_by_itself_says_the_same(kind):
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_a_bad_alert_that_the_quarantine_does_not_take_is_asked_for_again(kind):
     class Full(asking.Recording):
-        async def keep(self, *_: object) -> str:
+        async def add(self, *_: object) -> str:
             raise errors.Unavailable("the quarantine is full", 5)
 
     store = Full()
