@@ -13,6 +13,16 @@ Clock = Callable[[], int]
 """Returns the time in microseconds since the Unix epoch."""
 
 
+def url(text: str) -> str:
+    """Return an http or https URL as it is written; ``ValueError`` for anything else."""
+    try:
+        pydantic.TypeAdapter(pydantic.AnyHttpUrl).validate_python(text)
+    except pydantic.ValidationError:
+        # Pydantic's own message repeats the URL, which may hold a token.
+        raise ValueError("an http or https URL is needed here") from None
+    return text
+
+
 class Config(pydantic.BaseModel):
     """One configured notifier; a kind's own settings are added by its subclass.
 

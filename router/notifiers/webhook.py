@@ -48,11 +48,7 @@ class Config(base.Config):
     @pydantic.field_validator("url")
     @classmethod
     def _is_address(cls, url: pydantic.SecretStr) -> pydantic.SecretStr:
-        try:
-            pydantic.TypeAdapter(pydantic.AnyHttpUrl).validate_python(url.get_secret_value())
-        except pydantic.ValidationError:
-            # Pydantic's own message repeats the URL, which may hold a token.
-            raise ValueError("an http or https URL is needed here") from None
+        base.url(url.get_secret_value())
         return url
 
     @pydantic.field_validator("secrets")

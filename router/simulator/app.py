@@ -10,6 +10,7 @@ from router.simulator import calls, faults, pages, vendor, webhooks
 from router.simulator import options as settings
 from router.simulator.devhelm import vendor as devhelm
 from router.simulator.incident_io import vendor as incident_io
+from router.simulator.slack import vendor as slack
 
 
 def create(
@@ -20,9 +21,9 @@ def create(
     ``remembered`` are the vendors of an earlier run, as ``snapshot`` kept them.
     """
     chosen = options or settings.Options()
-    vendors: dict[str, vendor.Vendor] = remembered or {
-        one.name: one for one in (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen))
-    }
+    made = (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen), slack.Slack(chosen))
+    # A snapshot of an earlier version lacks vendors that were added since.
+    vendors: dict[str, vendor.Vendor] = {one.name: one for one in made} | (remembered or {})
     log = calls.Calls()
     wanted: list[faults.Fault] = []
     hooks = webhooks.Webhooks(chosen)

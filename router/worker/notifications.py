@@ -173,6 +173,8 @@ class Deliveries:
         )
         await self._record(work)
         sent = [one for one in pending if one.sequence <= delivered.sequence]
+        if not sent:
+            return True  # One of several calls was made.
         metrics.notifications.labels(name, "delivered").inc(len(sent))
         metrics.notification_delay_seconds.labels(name).observe(max(0, work.now() - sent[0].at) / 1_000_000)
         self._log.info(

@@ -1,0 +1,160 @@
+"""Slack: a message for each incident and each review in a channel, updated as they change, with details in its thread.
+
+Slack has no idempotency keys, so each call is recorded before the next one is made: after a crash, or a call that was
+not answered, at most one message is posted twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+import pydantic
+
+from router.domain import events
+from router.domain.undecodable import Undecodable
+from router.notifiers import base, slack_messages
+from router.outbound import client, errors
+
+_POST, _UPDATE = "/chat.postMessage", "/chat.update"
+# What an operator has to change at Slack or in the configuration, and what may work a moment later.
+_DENIED = frozenset(
+    {
+        "not_authed",
+        "invalid_auth",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "missing_scope",
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "restricted_action",
+    }
+)
+_MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+_RETRY_SECONDS = 5.0
+
+
+class Config(base.Config):
+    """A channel, and the token of the bot that writes there."""
+
+    kind: Literal["slack"] = "slack"
+    token: pydantic.SecretStr
+    channel: str = pydantic.Field(min_length=1, description="The channel's ID, or its name with #.")
+    base_url: str = "https://slack.com/api"
+    # Slack allows about one message per second and channel.
+    per_minute: int = pydantic.Field(default=60, ge=10)
+
+    @pydantic.field_validator("base_url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        return base.url(url)
+
+
+class Slack:
+    """Posts and updates messages in one channel."""
+
+    def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
+        """Open no connection yet."""
+        token = config.token.get_secret_value()
+        self._name = name
+        self._channel = config.channel
+        self._renderer = slack_messages.Renderer(connection.console)
+        self._client = client.Client(
+            name=name,
+            base_url=config.base_url,
+            headers={"authorization": f"Bearer {token}"},
+            timeout_seconds=config.timeout_seconds,
+            now=connection.clock,
+            secrets=[token],
+        )
+        self._client.quota = connection.quota
+
+    async def deliver(self, batch: base.Batch) -> base.Delivered:
+        """Make the next call that brings the channel up to date with all events of the batch.
+
+        The events count as delivered once no call is left to make.
+        """
+        recorded = _of_one_episode(batch.events)
+        state = dict(batch.state)
+        view = slack_messages.apply(_view(state), recorded)
+        pending = [one for one in self._renderer.messages(view, recorded) if state.get(one.key) != one.digest]
+        if pending:
+            await self._send(pending[0], state)
+        if len(pending) > 1:
+            return base.Delivered(recorded[0].sequence - 1, state)
+        state["view"] = msgspec.json.encode(view).decode()
+        return base.Delivered(recorded[-1].sequence, _kept(state, view))
+
+    async def aclose(self) -> None:
+        """Close the connections to Slack."""
+        await self._client.aclose()
+
+    async def _send(self, message: slack_messages.Message, state: dict[str, str]) -> None:
+        """Post or update a message, and note its timestamp and digest in the state."""
+        ts_of = f"ts:{message.key}"
+        body: dict[str, Any] = {"text": message.text, "blocks": message.blocks, "unfurl_links": False}
+        if ts_of in state:
+            try:
+                await self._call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})
+            except _MessageGoneError:
+                del state[ts_of]  # Somebody deleted it: it is posted again.
+        if ts_of not in state:
+            thread = {"thread_ts": state[f"ts:{message.thread}"]} if f"ts:{message.thread}" in state else {}
+            answer = await self._call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
+            state[ts_of], state["channel"] = str(answer.get("ts", "")), str(answer.get("channel", self._channel))
+        state[message.key] = message.digest
+
+    async def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await self._client.call("POST", path, json=body)
+        said = answer.body if isinstance(answer.body, dict) else {}
+        if said.get("ok") is True:
+            return said
+        raise self._failure(path, str(said.get("error", "no answer of Slack's")))
+
+    def _failure(self, path: str, error: str) -> errors.Failure:
+        message = f"{self._name}: POST {path}: {error}"
+        if error == "message_not_found":
+            return _MessageGoneError(message)
+        if error in _LIMITED:
+            return errors.Throttled(message, _RETRY_SECONDS)
+        if error in _DENIED:
+            return errors.Denied(message)
+        if error in _MOMENTARY or error.startswith("no answer"):
+            return errors.Unanswered(message)
+        return errors.Permanent(message)
+
+
+class _MessageGoneError(errors.Permanent):
+    """The message to update does not exist any longer."""
+
+
+def _view(state: Mapping[str, str]) -> slack_messages.View:
+    try:
+        return msgspec.json.decode(state.get("view", "{}"), type=slack_messages.View)
+    except Undecodable:
+        return slack_messages.View()
+
+
+def _of_one_episode(recorded: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+    """Return the events before the next opening: each episode has messages of its own."""
+    openings = (at for at, one in enumerate(recorded) if at and isinstance(one.event, events.IncidentOpened))
+    return recorded[: next(openings, len(recorded))]
+
+
+def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:
+    """Return the state without what was needed for messages that are never updated again."""
+    current = {"view", "channel"}
+    if view.incident is None:
+        return {key: value for key, value in state.items() if key in current}
+    name = view.incident.reference
+    return {key: value for key, value in state.items() if key in current or key.removeprefix("ts:").startswith(name)}
+
+
+KIND = base.Kind(
+    name="slack",
+    config=Config,
+    make=Slack,
+    summary="a message for each incident and review in a Slack channel, updated as they change",
+)

@@ -1,0 +1,1 @@
+"""The simulated Slack: the methods of its Web API that the router calls."""
