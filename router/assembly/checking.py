@@ -55,10 +55,16 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
                     seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
                 found += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
         found += [Answer(None, problem) for problem in await polling.problems(settings)]
-        return found + [Answer(None, problem, "warning") for problem in await doubling.found(at)]
+        return found + [Answer(None, problem, "warning") for problem in await doubling.found(at, _pages(rules))]
     finally:
         for place in at.values():
             await place.destination.aclose()
+
+
+def _pages(rules: ruleset.RuleSet) -> set[str]:
+    """The pages that rules name."""
+    named = (target.fields.get("page") for rule in rules.rules for target in rule.targets)
+    return {page for page in named if isinstance(page, str)}
 
 
 async def _asked(place: configured_destinations.Bound, fields: Mapping[str, Any]) -> list[str]:

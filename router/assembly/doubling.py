@@ -1,17 +1,23 @@
-"""Finds incidents that two would report: the router, and a vendor that reports to another vendor by itself.
+"""Finds reports that a vendor makes itself and that the router doesn't control.
 
 DevHelm can open an incident at incident.io for each of its own. If the router opens incidents at both, one outage
-becomes two incidents at incident.io, which neither the router nor DevHelm recognizes as one.
+becomes two incidents at incident.io, which neither the router nor DevHelm recognizes as one. A DevHelm page in the mode
+AUTOMATIC publishes the incidents that the router opens at DevHelm, whatever rules and reviewers say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from router.destinations import base
 from router.outbound import errors
 from router.worker import configured_destinations
 
 
-async def found(at: Mapping[str, configured_destinations.Bound]) -> list[str]:
-    """Ask each vendor for its own channels; one text for each pair of destinations where incidents would be doubled."""
+async def found(at: Mapping[str, configured_destinations.Bound], pages: Collection[str] | None = None) -> list[str]:
+    """Ask each vendor for its own channels; return a warning for each pair of destinations that would both report.
+
+    ``pages`` are the names of pages that rules name. If they are given, pages that publish automatically and are no
+    destination get a warning, too.
+    """
     texts: list[str] = []
     kinds = {place.kind.name for place in at.values()}
     for name, place in at.items():
@@ -21,11 +27,30 @@ async def found(at: Mapping[str, configured_destinations.Bound]) -> list[str]:
             if len(kinds) > 1:
                 texts.append(f"{name}: can't check for double reporting: {failure.message}")
             continue
-        texts += [
-            f'double reporting: the alert channel "{channel.name}" reports incidents of "{name}" to incident.io, where'
-            f' the router opens incidents at "{other}"; disable the channel, or remove one of the destinations'
-            for channel in channels
-            for other, there in at.items()
-            if there.kind.name == channel.kind
-        ]
+        for channel in channels:
+            if not channel.page:
+                texts += _doubled(name, channel, at)
+            elif pages is not None and not _is_destination(channel, at, pages):
+                texts.append(
+                    f'{name}: page "{channel.name}" publishes the incidents that the router opens at "{name}"'
+                    " (incidentMode AUTOMATIC), and is no destination: no rule or reviewer decides on its posts; set it"
+                    " to MANUAL or REVIEW"
+                )
     return texts
+
+
+def _doubled(name: str, channel: base.Channel, at: Mapping[str, configured_destinations.Bound]) -> Iterator[str]:
+    for other, there in at.items():
+        if there.kind.name == channel.kind:
+            yield (
+                f'double reporting: the alert channel "{channel.name}" reports incidents of "{name}" to incident.io,'
+                f' where the router opens incidents at "{other}"; disable the channel, or remove one of the destinations'
+            )
+
+
+def _is_destination(
+    channel: base.Channel, at: Mapping[str, configured_destinations.Bound], pages: Collection[str]
+) -> bool:
+    """Whether a destination, or a rule, names the page: then the check of the destination covers its mode."""
+    named = {place.page for place in at.values() if place.kind.name == channel.kind} | set(pages)
+    return not named.isdisjoint(filter(None, channel.page))

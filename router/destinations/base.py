@@ -99,10 +99,14 @@ def page_of(config: Config) -> str:
 
 
 class Channel(NamedTuple):
-    """A connection by which a vendor itself reports its incidents to another vendor: its name, and the kind there."""
+    """A way in which a vendor itself reports incidents: its name, and the kind of destination it reports to.
+
+    ``page`` has the names and IDs of the page if the vendor publishes its incidents on a page of its own.
+    """
 
     name: str
     kind: str
+    page: tuple[str, ...] = ()
 
 
 class Destination(Protocol):

@@ -25,16 +25,17 @@ def client(simulator):
     simulator.app.state.vendors["devhelm"].reset()
 
 
-def found(url, kinds):
+def found(url, kinds, page="", pages=None):
     async def main():
         made = {}
         for name, kind in kinds.items():
             where = url if kind.startswith("devhelm") else url.replace("/devhelm", "/incident-io")
             config = registry.KINDS[kind].config(kind=kind, api_key=scripted.SECRET, base_url=where)
             destination = registry.build(name, config, lambda: scripted.OPENED_AT)
-            made[name] = configured_destinations.Bound(name, registry.KINDS[kind], destination)
+            named = page if kind == "devhelm-status-page" else ""
+            made[name] = configured_destinations.Bound(name, registry.KINDS[kind], destination, page=named)
         try:
-            return await doubling.found(made)
+            return await doubling.found(made, pages)
         finally:
             await asyncio.gather(*(one.destination.aclose() for one in made.values()))
 
@@ -73,3 +74,21 @@ def test_channels_that_can_t_be_read_are_told(client, simulator):
     finally:
         simulator.app.state.faults.clear()
     assert text.startswith("dh: can't check for double reporting: ")
+
+
+PAGE = {"dh": "devhelm", "page": "devhelm-status-page"}
+
+
+def test_automatic_page_that_is_no_destination_gets_a_warning(client, simulator):
+    (text,) = found(f"{simulator.url}/devhelm", PAGE, "Acme", pages=set())
+    assert text.startswith('dh: page "Acme Auto" publishes the incidents that the router opens at "dh"')
+    assert "incidentMode AUTOMATIC" in text
+
+
+@pytest.mark.parametrize(("page", "pages"), [("Acme Auto", set()), ("acme-auto", set()), ("Acme", {"Acme Auto"})])
+def test_automatic_page_of_a_destination_is_left_to_its_check(client, simulator, page, pages):
+    assert found(f"{simulator.url}/devhelm", PAGE, page, pages=pages) == []
+
+
+def test_automatic_page_matters_only_if_incidents_are_opened_at_devhelm(client, simulator):
+    assert found(f"{simulator.url}/devhelm", {"page": "devhelm-status-page"}, "Acme", pages=set()) == []

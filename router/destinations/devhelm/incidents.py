@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 
 from router.destinations import base, ladder, opening, reducing, references, views
-from router.destinations.devhelm import account, wire
+from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operations, texts
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
 _CHANNELS = "/api/v1/alert-channels"
+_AUTOMATIC = "AUTOMATIC"  # The mode of a page on which DevHelm publishes incidents.
+_PAGES = "devhelm-status-page"
 _KINDS = {"incident_io": "incident-io"}  # What a type of channel reports to, as a kind of destination.
 _FIRES = "CONFIRMED"  # What an incident is that was opened by hand.
 # The vendor's words, besides a conflict, for: it is gone, that is no status for it.
@@ -170,10 +172,13 @@ class Incidents:
         return []
 
     async def channels(self) -> list[base.Channel]:
-        """Read the alert channels that are enabled, and by which DevHelm opens incidents at other vendors."""
-        pages = account.listed(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
-        read = [one async for page in pages for one in page if one.enabled]
-        return [base.Channel(one.name, _KINDS[one.channel_type]) for one in read if one.channel_type in _KINDS]
+        """Read the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
+        listed = account.listed(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
+        channels = [channel async for batch in listed for channel in batch if channel.enabled]
+        found = [base.Channel(one.name, _KINDS[one.channel_type]) for one in channels if one.channel_type in _KINDS]
+        pages = account.listed(self._http, names.PAGES, wire.Page, what="status page")
+        automatic = [page async for batch in pages for page in batch if page.incident_mode == _AUTOMATIC]
+        return found + [base.Channel(page.name, _PAGES, (page.id, page.name, page.slug)) for page in automatic]
 
     async def aclose(self) -> None:
         """Close the connections."""
