@@ -44,7 +44,7 @@ def _doubled(name: str, channel: base.Channel, at: Mapping[str, configured_desti
         if there.kind.name == channel.kind:
             yield (
                 f'double reporting: the alert channel "{channel.name}" reports incidents of "{name}" to incident.io,'
-                f' where the router opens incidents at "{other}"; disable the channel, or remove one of the destinations'
+                f' where the router opens incidents at "{other}"; disable the channel, or remove a destination'
             )
 
 

@@ -12,7 +12,7 @@ import redis.asyncio
 from router.store import client, keys, scripts
 
 _FEW = 4
-_OPEN = "open:"
+_OPEN, _RECOVERED = "open:", "recovered:"
 
 
 class AccountRecovery(NamedTuple):
@@ -65,6 +65,18 @@ class Accounts:
             what = "lifted" if lifted else "recovered"
             found = await self._scripts.run("resume_destination", names, [destination, what, now])
         return [incident.decode(errors="replace") for incident in found]
+
+    async def recoveries(self) -> dict[str, int]:
+        """Return when each destination last worked again, in microseconds, as any worker has seen it."""
+        async with client.translate_errors():
+            answer: Any = self._connection.hgetall(keys.RESUMED)
+            stored = await answer
+        fields = {name.decode(errors="replace"): at for name, at in stored.items()}
+        return {
+            name.removeprefix(_RECOVERED): int(at)
+            for name, at in fields.items()
+            if name.startswith(_RECOVERED) and at.isdigit()
+        }
 
     async def open_circuits(self, now: int) -> dict[str, int]:
         """Return when each open circuit becomes half-open, by destination, for circuits that incidents wait for."""

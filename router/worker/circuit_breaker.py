@@ -7,6 +7,7 @@ the circuit breaker, or opens it again.
 
 import typing
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +23,8 @@ OPEN_SECONDS = 30.0
 """The longest time for which a circuit breaker stays open, and for which a probe may take. A longer outage makes it no
 longer: one operation of each worker in 15 to 30 seconds burdens no vendor, and recovery starts with the next of them.
 """
+IDLE_SECONDS = 300.0
+"""How long a circuit breaker stays open that no operation probes."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,16 @@ class CircuitBreaker:
         if not self.opened or self.probed or at <= self.opened_at:
             return self
         return replace(self, until=min(self.until, now))
+
+    def is_outdated(self, now: int, recovered_at: int) -> bool:
+        """Return whether it is open for no current reason, so that it can be closed without a probe.
+
+        Another worker has seen the destination work since it opened, or no operation here has wanted to probe: the
+        incidents that waited for the destination have closed, or other workers have handled them.
+        """
+        if not self.opened or self.probed or self.open_until(now):
+            return False
+        return recovered_at > self.opened_at or now - self.until > int(IDLE_SECONDS * 1_000_000)
 
     def without_probe(self, now: int) -> "CircuitBreaker":
         """Let another operation be the probe: the last one has shown nothing of the vendor."""
@@ -141,6 +154,22 @@ class CircuitBreakers:
         breaker = self._breakers.get(name, CLOSED).with_recovery(recovered_at, now)
         self._set(name, breaker)
         return bool(breaker.open_until(now))
+
+    @property
+    def has_open(self) -> bool:
+        """Whether any circuit breaker is not closed."""
+        return any(breaker.opened for breaker in self._breakers.values())
+
+    def close_outdated(self, now: int, recovered_at: Mapping[str, int]) -> None:
+        """Close the circuit breakers that are open for no current reason.
+
+        ``recovered_at`` is when any worker last saw a destination work again (microseconds).
+        """
+        for name, breaker in list(self._breakers.items()):
+            if breaker.is_outdated(now, recovered_at.get(name, 0)):
+                self._set(name, CLOSED)
+                reason = "no operation has used it since, or another worker has seen the destination work"
+                self._log.warning("circuit_breaker_state_changed", destination=name, state="closed", reason=reason)
 
     def is_half_open(self, name: str) -> bool:
         """Whether a probe is under way."""

@@ -86,9 +86,11 @@ class Reconciler:
         self._interrupted: list[publication_store.Lease] = []
         self._upkeep = upkeep.Upkeep(store, incidents)
 
-    async def gauge(self) -> None:
-        """Bring the metrics of what stands before public pages up to date."""
+    async def gauge(self, now: int) -> None:
+        """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
         await self._pages.gauge()
+        if self._performer.breakers.has_open:
+            self._performer.breakers.close_outdated(now, await self._accounts.recoveries())
 
     async def sweep(self) -> int:
         """Rebuild missing timers and list members, one page at a time, and store the accounts of the destinations.

@@ -302,7 +302,7 @@ class Worker:
         metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
-        await self._reconciler.gauge()
+        await self._reconciler.gauge(now)
         metrics.inbox_oldest_entry_age_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
 
     async def _sweep_turn(self) -> None:

@@ -200,10 +200,10 @@ def test_metrics_of_the_guard_follow_its_state(with_redis):
         on = workers.WorkerHarness(connection)
         read = metrics.REGISTRY.get_sample_value
         await publishing_state.PublishingControls(connection).trip(NOW, "too many")
-        await on.reconciler.gauge()
+        await on.reconciler.gauge(await on.redis_now())
         assert read("incident_router_publishing_guard_tripped") == 1
         await publishing_state.PublishingControls(connection).reset()
-        await on.reconciler.gauge()
+        await on.reconciler.gauge(await on.redis_now())
         assert read("incident_router_publishing_guard_tripped") == 0
 
     with_redis(body)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from router.outbound import errors
 from router.telemetry import metrics
 from router.worker import circuit_breaker
@@ -32,3 +34,37 @@ def test_metric_follows_the_state():
     breakers.open_until(name, NOW + 30 * SECOND)
     breakers.record(name, None, NOW + 31 * SECOND)
     assert exported(name) == ["closed"]
+
+
+IDLE = int(circuit_breaker.IDLE_SECONDS * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("later", "recovered_at", "state"),
+    [
+        (SECOND, 0, "open"),
+        (60 * SECOND, 0, "open"),
+        (IDLE, 0, "open"),
+        (IDLE + 31 * SECOND, 0, "closed"),
+        (60 * SECOND, NOW + SECOND, "closed"),
+        (60 * SECOND, NOW - SECOND, "open"),
+        (SECOND, NOW + SECOND // 2, "open"),
+    ],
+    ids=["just opened", "unprobed", "not idle yet", "idle", "recovered", "recovered before", "recovered at once"],
+)
+def test_outdated_open_circuit_breaker_is_closed(later, recovered_at, state):
+    breakers = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(circuit_breaker.FAILURES):
+        breakers.record("there", errors.Unanswered("no answer"), NOW)
+    breakers.close_outdated(NOW + later, {"there": recovered_at})
+    assert exported("there") == [state]
+    assert breakers.has_open == (state == "open")
+
+
+def test_probed_circuit_breaker_is_not_closed_as_outdated():
+    breakers = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(circuit_breaker.FAILURES):
+        breakers.record("probed", errors.Unanswered("no answer"), NOW)
+    assert breakers.open_until("probed", NOW + IDLE) == 0
+    breakers.close_outdated(NOW + 2 * IDLE, {"probed": NOW + 1})
+    assert exported("probed") == ["half_open"]
