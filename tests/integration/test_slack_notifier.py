@@ -3,7 +3,7 @@
 import pytest
 from slack_sdk.models import blocks as sdk
 
-from router.domain import decision
+from router.domain import decisions
 from router.notifiers import registry
 from router.store import keys
 from tests.end_to_end import harness
@@ -59,9 +59,9 @@ def play(with_redis, simulator):
     return run
 
 
-def reviewed(publish="review", **more) -> decision.Response:
+def reviewed(publish="review", **more) -> decisions.Response:
     return workers.rule(
-        decision.Target("on-call", {"name": "Down"}), decision.Target("page", PAGE_FIELDS, publish, **more)
+        decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", PAGE_FIELDS, publish, **more)
     )
 
 
@@ -194,7 +194,7 @@ def test_slacks_own_models_accept_every_message(play):
     async def body(worker, channel):
         long = {**PAGE_FIELDS, "message": "m" * 4096, "title": "t" * 200}
         await worker.on.deliver(
-            workers.firing(), response=workers.rule(decision.Target("page", long, deadline=workers.HOUR))
+            workers.firing(), response=workers.rule(decisions.Target("page", long, deadline=workers.HOUR))
         )
         await worker.turn()
         await worker.on.deliver(workers.resolved())

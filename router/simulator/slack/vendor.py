@@ -98,7 +98,8 @@ class Slack:
         async def answer(request: requests.Request) -> responses.Response:
             try:
                 self._authenticate(request.headers.get("authorization", ""))
-                body = await request.json() if request.method == "POST" else {}
+                is_json = request.headers.get("content-type", "").startswith("application/json")
+                body = await request.json() if is_json else dict(await request.form())
                 return responses.JSONResponse({"ok": True, **method(body)})
             except RefusedError as refused:
                 return responses.JSONResponse({"ok": False, "error": str(refused)})

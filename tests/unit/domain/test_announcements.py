@@ -59,17 +59,17 @@ class Told:
 def test_life_of_incident_is_announced_once_each():
     told = Told()
     absent, shown = a_publication(), a_publication(state="open", digest="c1", url="https://vendor.example/1")
-    assert told.look(an_incident(), absent) == ["incidents.opened"]
+    assert told.look(an_incident(), absent) == ["incident.opened"]
     assert told.look(an_incident(), absent) == []
-    assert told.look(an_incident(), shown) == ["incidents.published"]
+    assert told.look(an_incident(), shown) == ["incident.published"]
     assert told.look(an_incident(), shown) == []
     over = an_incident(status="closed", closed_at=NOW + SECOND)
-    assert told.look(over, shown) == ["incidents.resolved"]
+    assert told.look(over, shown) == ["incident.resolved"]
     assert told.look(over, a_publication(state="resolved", digest="c2")) == []
 
 
 def test_incident_that_ended_between_looks_is_announced_whole():
-    assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incidents.opened", "incidents.resolved"]
+    assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incident.opened", "incident.resolved"]
 
 
 def test_opening_has_the_highest_severity_so_far():
@@ -101,13 +101,13 @@ def test_minor_events_go_with_major_ones_at_once():
     told = Told()
     told.look(an_incident())
     published = told.look(an_incident(severity=CRITICAL), a_publication(state="open"), after=SECOND)
-    assert published == ["incidents.escalated", "incidents.published"]
+    assert published == ["incident.escalated", "incident.published"]
 
 
 def test_clock_set_back_does_not_hold_events():
     told = Told()
     told.look(an_incident())
-    assert told.look(an_incident(severity=CRITICAL), after=-10 * announcements.SPACING) == ["incidents.escalated"]
+    assert told.look(an_incident(severity=CRITICAL), after=-10 * announcements.SPACING) == ["incident.escalated"]
 
 
 def test_lowered_severity_is_an_update():
@@ -204,7 +204,7 @@ class TestBaseline:
         told = Told()
         told.now += 2 * announcements.BASELINE
         assert told.look(an_incident()) == []
-        assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incidents.resolved"]
+        assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incident.resolved"]
 
     def test_old_review_still_is(self):
         told = Told()
@@ -246,4 +246,4 @@ def test_every_order_of_looks_announces_each_opening_and_end_once():
         counts: dict[str, list[str]] = {}
         for event in found:
             counts.setdefault(event.incident.reference, []).append(events.type_of(event))
-        assert all(types == ["incidents.opened", "incidents.resolved"] for types in counts.values()), seed
+        assert all(types == ["incident.opened", "incident.resolved"] for types in counts.values()), seed
