@@ -1,4 +1,4 @@
-"""A TCP proxy before servers that can swallow what servers say to one another, while their clients are still served.
+"""A TCP proxy that can drop the traffic between servers while clients are still served.
 
 It is a process of its own: ``blackhole.py BACK...`` prints the ports of as many fronts, in a line. A line ``cut PORT``
 on its standard input lets nothing of other servers through any more, with all connections open; ``heal PORT`` lets
@@ -14,7 +14,7 @@ _CHUNK = 65536
 
 
 class Front:
-    """What stands before one server."""
+    """The proxy before one server."""
 
     def __init__(self, back: int) -> None:
         self._back = back
@@ -22,7 +22,7 @@ class Front:
         self.through.set()
 
     async def listen(self) -> int:
-        """The port where it is met."""
+        """Return the port at which the proxy listens."""
         server = await asyncio.start_server(self._met, "127.0.0.1", 0)
         port: int = server.sockets[0].getsockname()[1]
         return port
@@ -53,7 +53,7 @@ class Front:
 
 
 async def main(backs: list[int]) -> None:
-    """Stand before the servers until standard input ends."""
+    """Run the proxies until standard input ends."""
     fronts = {await front.listen(): front for front in map(Front, backs)}
     print(*fronts, flush=True)
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Two webs, three workers, their Redis and both vendors, of which any may be killed while alerts come in."""
+"""A deployment of two webs, three workers, Redis, and both vendors, whose processes are killed while alerts arrive."""
 
 import asyncio
 import contextlib
@@ -40,8 +40,8 @@ SENDERS = 4
 NAMES = ("web-0", "web-1", "worker-0", "worker-1", "worker-2")
 
 
-class Town:
-    """All processes; each can be killed and started again."""
+class Deployment:
+    """All processes. Each can be killed and started again."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Town:
         for number in range(2):
             self._processes[f"web-{number}"].says("/v1/webhooks")
 
-    def door(self, web: int) -> int:
-        """The port by which senders reach a web."""
+    def web_port(self, web: int) -> int:
+        """Return the port at which a web receives deliveries."""
         return self.ports[web]
 
     def start(self, name: str, life: str = "") -> None:
-        """Start a process; one that begins while its namesake still runs is another ``life``, with a log of its own."""
+        """Start a process. With another ``life`` it may run beside the process of its name, with its own log."""
         kind, _, number = name.partition("-")
         if kind == "web":
             more = ["--port", str(self.ports[int(number)]), "--console-port", "0"]
@@ -82,7 +82,7 @@ class Town:
         self._processes[name] = harness.Process(command, self.folder, name + life, forked=True, **harness.SECRETS)
 
     def kill(self, name: str) -> None:
-        """SIGKILL, and a fresh start."""
+        """Kill a process with SIGKILL and start it again."""
         self.kills[name.partition("-")[0]] += 1
         if name == "valkey":
             self.topology.disturb()
@@ -94,13 +94,13 @@ class Town:
         for process in self._processes.values():
             process.kill()
 
-    def send(self, message: Any, web: int, line: "Line") -> list[int]:
-        """As a sender that does not give up: again until it is accepted. Returns the answers, 0 for none at all."""
+    def send(self, message: Any, web: int, line: "SenderConnection") -> list[int]:
+        """Send a message until it is accepted. Return the statuses of all attempts, 0 for no answer."""
         answers = []
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
-                status = line.post(self.door(web), f"/v1/webhooks/{message.source}", message.body)
+                status = line.post(self.web_port(web), f"/v1/webhooks/{message.source}", message.body)
             except (OSError, http.client.HTTPException) as error:
                 self.unanswered.append(repr(error))
                 status = 0
@@ -111,8 +111,8 @@ class Town:
         raise AssertionError(f"{message} was not accepted within {PATIENCE_SECONDS} s: {Counter(answers)}")
 
 
-class Line:
-    """A sender's way to a web: a connection that is kept while it lasts, unless each request is to have its own."""
+class SenderConnection:
+    """A sender's connection to a web. It is reused unless ``kept`` is false."""
 
     def __init__(self, *, kept: bool = True) -> None:
         self._kept = kept
@@ -143,7 +143,7 @@ class Line:
 
 @dataclass
 class Report:
-    """What a run has found. ``wrong`` has to be empty; ``last`` is what was so for the longest."""
+    """The result of a run. ``wrong`` has to be empty; ``last`` are the differences that lasted longest."""
 
     seed: int
     accepted: int
@@ -163,13 +163,13 @@ def run(
     incident_keys: int,
     kills: list[str],
 ) -> Report:
-    """Send so many messages twice while processes are killed; then wait until all is as the oracle says."""
+    """Send ``count`` messages twice while processes are killed, and wait until the state agrees with the oracle."""
     chance = random.Random(seed)
     made = oracles.messages(chance, count, incident_keys)
-    return play(folder, make, [made], oracles.Oracle(), seed=seed, chance=chance, kills=kills)
+    return run_phases(folder, make, [made], oracles.Oracle(), seed=seed, chance=chance, kills=kills)
 
 
-def play(
+def run_phases(
     folder: Path,
     make: Callable[[Path], topologies.Topology],
     phases: Sequence[Sequence[Any]],
@@ -178,17 +178,17 @@ def play(
     seed: int,
     chance: random.Random,
     kills: list[str],
-    then: Callable[[Town], None] = lambda _: None,
+    then: Callable[[Deployment], None] = lambda _: None,
 ) -> Report:
-    """The same with messages and an oracle of one's own; ``then`` looks at the town before it ends.
+    """Run phases of given messages against a given oracle; ``then`` is called before the deployment is stopped.
 
     All messages of a phase are accepted before any of the next one is sent.
     """
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
-        town = Town(folder, stack, make)
-        senders = _senders(town, phases, oracle, answers)
-        _kill(town, chance, kills, senders)
+        deployment = Deployment(folder, stack, make)
+        senders = _senders(deployment, phases, oracle, answers)
+        _kill(deployment, chance, kills, senders)
         for sender in senders:
             sender.join()
         began = looked_at = time.monotonic()
@@ -197,15 +197,15 @@ def play(
         while wrong and looked_at - began < PATIENCE_SECONDS:
             last = wrong
             looked_at = time.monotonic()
-            wrong = asyncio.run(compared(town, oracle))
+            wrong = asyncio.run(compared(deployment, oracle))
             time.sleep(0.2)
         wrong += failures(senders)
-        then(town)
-        return Report(seed, oracle.accepted, dict(town.kills), dict(answers), looked_at - began, wrong, last)
+        then(deployment)
+        return Report(seed, oracle.accepted, dict(deployment.kills), dict(answers), looked_at - began, wrong, last)
 
 
 class Sender(threading.Thread):
-    """Sends its share of each phase through both webs, over connections that it keeps.
+    """Sends its share of each phase to both webs over persistent connections.
 
     After each phase it waits for the other senders ``together``.
     """
@@ -214,19 +214,19 @@ class Sender(threading.Thread):
 
     def __init__(
         self,
-        town: Town,
+        deployment: Deployment,
         shares: Sequence[Sequence[Any]],
         oracle: Any,
         answers: Counter[int],
         together: threading.Barrier | None = None,
     ) -> None:
         super().__init__(daemon=True)
-        self._town, self._shares, self._oracle, self._answers = town, shares, oracle, answers
+        self._deployment, self._shares, self._oracle, self._answers = deployment, shares, oracle, answers
         self._together = together or threading.Barrier(1)
         self.failure = ""
 
     def run(self) -> None:
-        lines = [Line(kept=self.keeps) for _ in range(2)]
+        lines = [SenderConnection(kept=self.keeps) for _ in range(2)]
         try:
             for share in self._shares:
                 self._send(share, lines)
@@ -240,10 +240,10 @@ class Sender(threading.Thread):
             for line in lines:
                 line.close()
 
-    def _send(self, share: Sequence[Any], lines: list[Line]) -> None:
+    def _send(self, share: Sequence[Any], lines: list[SenderConnection]) -> None:
         for message in share:
             for web, line in enumerate(lines):
-                given = self._town.send(message, web, line)
+                given = self._deployment.send(message, web, line)
                 self._oracle.accept(message)
                 with self._oracle.lock:
                     self._answers.update(given)
@@ -253,34 +253,36 @@ def failures(senders: list[Sender]) -> list[str]:
     return [sender.failure for sender in senders if sender.failure]
 
 
-def _senders(town: Town, phases: Sequence[Sequence[Any]], oracle: Any, answers: Counter[int]) -> list[Sender]:
+def _senders(
+    deployment: Deployment, phases: Sequence[Sequence[Any]], oracle: Any, answers: Counter[int]
+) -> list[Sender]:
     together = threading.Barrier(SENDERS)
     shares = [[phase[first::SENDERS] for phase in phases] for first in range(SENDERS)]
-    senders = [Sender(town, share, oracle, answers, together) for share in shares]
+    senders = [Sender(deployment, share, oracle, answers, together) for share in shares]
     for sender in senders:
         sender.start()
     return senders
 
 
-def _kill(town: Town, chance: random.Random, kills: list[str], senders: list[Sender]) -> None:
-    """One after the other at random moments while messages are sent; what is left over comes after them."""
+def _kill(deployment: Deployment, chance: random.Random, kills: list[str], senders: list[Sender]) -> None:
+    """Kill one process at a time at random moments, until all ``kills`` are done."""
     names = {"worker": ["worker-0", "worker-1", "worker-2"], "web": ["web-0", "web-1"], "valkey": ["valkey"]}
     for kind in chance.sample(kills, len(kills)):
         moment = time.monotonic() + chance.uniform(0.3, 1.2)
         harness.eventually("the moment has come", lambda until=moment: time.monotonic() >= until)
-        town.kill(chance.choice(names[kind]))
+        deployment.kill(chance.choice(names[kind]))
 
 
-async def compared(town: Town, oracle: oracles.Oracle) -> list[str]:
-    """Everything that is not as the oracle says."""
-    connection = client.connect(town.topology.server())
+async def compared(deployment: Deployment, oracle: oracles.Oracle) -> list[str]:
+    """Return every difference from the oracle."""
+    connection = client.connect(deployment.topology.server())
     try:
-        return [difference async for difference in _differences(town, oracle, connection)]
+        return [difference async for difference in _differences(deployment, oracle, connection)]
     finally:
         await connection.aclose()
 
 
-async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> Any:
+async def _differences(deployment: Deployment, oracle: oracles.Oracle, connection: Any) -> Any:
     waiting = await connection.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
@@ -296,19 +298,19 @@ async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> A
         leased = await connection.hget(keys.publications(name), "until")
         if leased and int(leased):
             yield f"{key}: somebody holds a lease"
-    for difference in at_vendors(town, firing):
+    for difference in at_vendors(deployment, firing):
         yield difference
 
 
-def at_vendors(town: Town, firing: dict[str, set[str]]) -> Iterator[str]:
-    """What is open at the vendors has to be what fires, once each; and no episode was ever opened twice."""
-    state = town.vendors.state()
+def at_vendors(deployment: Deployment, firing: dict[str, set[str]]) -> Iterator[str]:
+    """Compare the open incidents at the vendors with the firing keys, and find episodes that were opened twice."""
+    state = deployment.vendors.state()
     ours, theirs = state["incident-io"], state["devhelm"]
     shown: dict[str, list[tuple[str, bool]]] = {
         "on-call": [(one["name"], one["incident_status"]["category"] != "closed") for one in ours["incidents"]],
         "public-page": [(one["name"], one["incident_status"] != "resolved") for one in ours["status_page_incidents"]],
         "devhelm": [(one["incident"]["title"], one["incident"]["status"] != "RESOLVED") for one in theirs["incidents"]],
-        "devhelm-page": [(one["title"], one["status"] != "RESOLVED") for one in town.vendors.posts()],
+        "devhelm-page": [(one["title"], one["status"] != "RESOLVED") for one in deployment.vendors.posts()],
     }
     wanted = Counter(key for key, alerts in firing.items() if alerts)
     for place, found in shown.items():
@@ -322,5 +324,5 @@ def at_vendors(town: Town, firing: dict[str, set[str]]) -> Iterator[str]:
 
 
 def key_of(title: str) -> str:
-    """The incident key that a title is about."""
+    """Return the incident key in a title."""
     return next(word for word in title.split() if word[0] == "k" and word[1:].isdigit())

@@ -1,4 +1,4 @@
-"""The scene in which workers are killed: each test has one of its own; and the order in which stages are played."""
+"""The setup of tests that kill workers, and the order in which long tests run."""
 
 import os
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import scenes
+from tests.faults import setups
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the long ones begin with those that may take longest: the quick ones then fill what they leave."""
+    """Run the tests with the longest time limit first, so that short ones fill the remaining time."""
     if os.environ.get("CHAOS") == "full":
         items.sort(key=lambda item: -marker.args[0] if (marker := item.get_closest_marker("timeout")) else 0)
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[scenes.Scene]:
-    """What stays while workers die."""
-    with scenes.playing(tmp_path) as playing:
-        yield playing
+def setup(tmp_path: Path) -> Iterator[setups.Setup]:
+    """The processes that stay while workers are killed."""
+    with setups.running(tmp_path) as setup:
+        yield setup

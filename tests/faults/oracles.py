@@ -24,7 +24,7 @@ class Message:
 
     @property
     def body(self) -> dict[str, Any]:
-        """As the source `json` takes it."""
+        """Return the body for the source `json`."""
         times = {"ends_at": self.ends_at} if self.ends_at else {}
         return {
             "title": f"{self.alert} fails",
@@ -37,7 +37,7 @@ class Message:
 
 
 def messages(chance: random.Random, count: int, incident_keys: int) -> list[Message]:
-    """So many messages, firing and resolved at random, out of order within a window."""
+    """Return ``count`` messages, firing and resolved at random, out of order within a window."""
     base = int(time.time() * 1000) - 3_600_000
     lives: dict[str, tuple[int, bool]] = {}
     made = []
@@ -59,7 +59,7 @@ def messages(chance: random.Random, count: int, incident_keys: int) -> list[Mess
 
 @dataclass
 class Oracle:
-    """What has to be, by all that was accepted."""
+    """The expected state, by all accepted messages."""
 
     newest: dict[str, tuple[tuple[int, int, int], Message]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,7 +74,7 @@ class Oracle:
                 self.newest[message.alert] = (order, message)
 
     def firing(self) -> dict[str, set[str]]:
-        """By incident key, the alerts that fire; keys without any are there, too."""
+        """Return the firing alerts by incident key, including keys without any."""
         found: dict[str, set[str]] = defaultdict(set)
         for _, message in self.newest.values():
             found[message.key]

@@ -125,7 +125,8 @@ def too_fast(place: Place, began_at: int) -> list[str]:
 
 
 @pytest.mark.timeout(200)
-def test_of_2000_incidents_at_once_few_open_one_tells_of_the_others_and_in_the_end_all_that_fire_are_open_once(place):
+def test_storm_of_2000_incidents_opens_each_once(place):
+    """Only a few open at first, and one incident reports the others."""
     began_at = time.time_ns() // 1000
     place.says("firing", range(KEYS))
     harness.eventually("most of them wait", lambda: place.waiting() > KEYS * 3 // 4)

@@ -1,4 +1,4 @@
-"""Nothing accepted is lost and nothing is opened twice, whatever is killed meanwhile."""
+"""Whatever is killed, no accepted alert is lost and no incident is opened twice."""
 
 import os
 import random
@@ -21,11 +21,11 @@ def said(report: chaos.Report) -> str:
 
 
 Length = tuple[dict[str, int], int, int]
-"""What is killed how often, how many messages are sent, and of how many incident keys."""
+"""The number of kills by process, of messages, and of incident keys."""
 
 
 def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length, full: Length) -> None:
-    """Kill and send, in the cut or at full length, and see that all is as the oracle says."""
+    """Run the short or the full stage, and compare the state with the oracle."""
     seed = int(os.environ.get("CHAOS_SEED", "20261121"))
     kills, count, incident_keys = full if os.environ.get("CHAOS") == "full" else cut
     total = [kind for kind, times in kills.items() for _ in range(times)]
@@ -39,22 +39,22 @@ def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length
 
 
 @pytest.mark.timeout(240)
-def test_whatever_is_killed_in_the_end_all_is_as_the_accepted_alerts_say(tmp_path):
+def test_killed_processes_lose_and_double_nothing(tmp_path):
     check(tmp_path, topologies.Standalone, CUT, FULL)
 
 
 @pytest.mark.timeout(240)
-def test_what_was_accepted_survives_the_primary_that_sentinel_replaces(tmp_path):
-    check(tmp_path, watched.Watched, WATCHED_CUT, WATCHED_FULL)
+def test_accepted_alerts_survive_sentinel_failovers(tmp_path):
+    check(tmp_path, watched.SentinelTopology, WATCHED_CUT, WATCHED_FULL)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_what_was_accepted_survives_any_primary_of_a_cluster(tmp_path):
+def test_accepted_alerts_survive_cluster_failovers(tmp_path):
     check(tmp_path, topologies.Clustered, WATCHED_CUT, CLUSTERED_FULL)
 
 
-def test_the_oracle_goes_by_an_alert_s_own_times_and_not_by_arrival():
+def test_oracle_uses_alert_times_not_arrival():
     oracle = oracles.Oracle()
     fires, ends, again = (
         oracles.Message("k1", "a", 10, 0),
@@ -69,7 +69,7 @@ def test_the_oracle_goes_by_an_alert_s_own_times_and_not_by_arrival():
     assert oracle.firing() == {"k1": {"a"}}
 
 
-def test_messages_are_the_same_for_a_seed_and_out_of_order():
+def test_messages_are_reproducible_and_out_of_order():
     made = oracles.messages(random.Random(1), 500, 20)
     assert [(m.key, m.alert, bool(m.ends_at)) for m in made] == [
         (m.key, m.alert, bool(m.ends_at)) for m in oracles.messages(random.Random(1), 500, 20)

@@ -1,4 +1,4 @@
-"""What a fail-over leaves: what was confirmed by replicas, and nothing that was not answered for."""
+"""After a failover, everything that replicas have confirmed is there."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ CONFIRMED_SECONDS = 20.0  # For replicas that are there: they confirm as soon as
 
 @pytest.fixture
 def watched(tmp_path):
-    with topologies.running(watching.Watched(tmp_path)) as running:
+    with topologies.running(watching.SentinelTopology(tmp_path)) as running:
         running.complete()
         yield running
 
 
-def run(watched: watching.Watched, body) -> None:
+def run(watched: watching.SentinelTopology, body) -> None:
     async def main():
         connection = client.connect(watched.server())
         async with contextlib.aclosing(connection):
@@ -36,8 +36,8 @@ def run(watched: watching.Watched, body) -> None:
     asyncio.run(main())
 
 
-def cut_off(watched: watching.Watched) -> None:
-    """From now on replicas are refused by their primary, and get nothing more."""
+def cut_off(watched: watching.SentinelTopology) -> None:
+    """Make the primary refuse its replicas, so that they receive nothing more."""
     for replica in watched.replicas():
         replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
         replica.asks("CLIENT", "KILL", "TYPE", "master")
@@ -45,8 +45,8 @@ def cut_off(watched: watching.Watched) -> None:
     harness.eventually("nobody follows the primary", lambda: not primary.asks("ROLE")[2])
 
 
-async def replaced(watched: watching.Watched, connection) -> None:
-    """Kill the primary, and wait until the connection has found the next one."""
+async def replaced(watched: watching.SentinelTopology, connection) -> None:
+    """Kill the primary, and wait until the connection has found the next primary."""
     await asyncio.to_thread(watched.replace)
     async with asyncio.timeout(20):
         while True:
@@ -62,7 +62,7 @@ def accepted(connection, least: int, wait_seconds: float = 0.2):
     return inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
 
-def test_what_replicas_have_confirmed_is_there_after_the_primary_was_lost(watched):
+def test_confirmed_data_survives_the_loss_of_primary(watched):
     async def body(connection):
         await accepted(connection, 1, CONFIRMED_SECONDS)
         await replaced(watched, connection)
@@ -71,7 +71,7 @@ def test_what_replicas_have_confirmed_is_there_after_the_primary_was_lost(watche
     run(watched, body)
 
 
-def test_what_no_replica_has_is_not_accepted(watched):
+def test_delivery_without_replica_is_not_accepted(watched):
     async def body(connection):
         cut_off(watched)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
@@ -80,8 +80,8 @@ def test_what_no_replica_has_is_not_accepted(watched):
     run(watched, body)
 
 
-def test_nothing_but_their_confirmation_keeps_it_from_being_lost(watched):
-    """The negative control: without it, the same is answered for and gone."""
+def test_delivery_is_lost_without_confirmation(watched):
+    """Negative control: without the confirmation, the delivery is accepted and lost."""
 
     async def body(connection):
         cut_off(watched)
@@ -93,8 +93,8 @@ def test_nothing_but_their_confirmation_keeps_it_from_being_lost(watched):
     run(watched, body)
 
 
-async def told_a_parted_primary(watched: watching.Watched, connection, least: int) -> int:
-    """Deliver to a primary that only its clients still reach; how many deliveries its successor has in the end."""
+async def told_a_parted_primary(watched: watching.SentinelTopology, connection, least: int) -> int:
+    """Deliver to a primary that only clients reach, and return the number of deliveries at its successor."""
     with watched.parted() as primary:
         old = client.connect(f"redis://127.0.0.1:{primary.port}")
         async with contextlib.aclosing(old):
@@ -109,7 +109,7 @@ async def told_a_parted_primary(watched: watching.Watched, connection, least: in
             await asyncio.sleep(0.05)
 
 
-def test_nothing_is_accepted_by_a_primary_that_only_its_clients_still_reach(watched):
+def test_separated_primary_accepts_nothing(watched):
     async def body(connection):
         with pytest.raises(errors.Unavailable, match="of 2 replicas confirmed"):
             await told_a_parted_primary(watched, connection, 2)
@@ -117,8 +117,8 @@ def test_nothing_is_accepted_by_a_primary_that_only_its_clients_still_reach(watc
     run(watched, body)
 
 
-def test_nothing_but_their_confirmation_keeps_what_a_parted_primary_was_told_from_being_lost(watched):
-    """The negative control: without it, the same is answered for, and its successor has never heard of it."""
+def test_separated_primary_loses_deliveries_without_confirmation(watched):
+    """Negative control: without the confirmation, the delivery is accepted, and the new primary doesn't have it."""
 
     async def body(connection):
         assert await told_a_parted_primary(watched, connection, 0) == 0
@@ -127,7 +127,7 @@ def test_nothing_but_their_confirmation_keeps_what_a_parted_primary_was_told_fro
 
 
 async def intends(connection, least: int) -> publications.Publications:
-    """Write a publication down as a worker does before it calls a vendor, with so many replicas to confirm it."""
+    """Record a publication as a worker does before it calls a vendor, confirmed by ``replicas``."""
     with workers.demanding(connection, least, 0.2):
         store = publications.Publications(connection, lease_seconds=60)
     lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
@@ -136,7 +136,7 @@ async def intends(connection, least: int) -> publications.Publications:
     return store
 
 
-def test_no_vendor_is_called_on_an_intent_that_no_replica_has(watched):
+def test_intent_without_replica_makes_no_call(watched):
     async def body(connection):
         cut_off(watched)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
@@ -145,8 +145,8 @@ def test_no_vendor_is_called_on_an_intent_that_no_replica_has(watched):
     run(watched, body)
 
 
-def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(watched):
-    """The negative control: without it, a vendor is called, and after the fail-over nobody knows of it."""
+def test_intent_is_lost_without_confirmation(watched):
+    """Negative control: without the confirmation, a vendor is called, and the record is lost in the failover."""
 
     async def body(connection):
         cut_off(watched)
@@ -158,8 +158,8 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
     run(watched, body)
 
 
-async def folded(watched: watching.Watched, connection, least: int) -> None:
-    """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
+async def folded(watched: watching.SentinelTopology, connection, least: int) -> None:
+    """Fold a delivery at a primary that is cut off, and acknowledge it at the next primary."""
     with workers.demanding(connection, 1, CONFIRMED_SECONDS):
         on, all_have_it = workers.WorkerHarness(connection), replica_acks.DurableWriter(connection)
     await on.deliver(workers.firing())
@@ -176,7 +176,7 @@ async def folded(watched: watching.Watched, connection, least: int) -> None:
         await on.reader.acknowledge(done)
 
 
-def test_what_was_folded_in_at_a_primary_that_is_cut_off_is_not_acknowledged_at_the_next_one(watched):
+def test_fold_at_separated_primary_is_not_acknowledged(watched):
     async def body(connection):
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await folded(watched, connection, 1)
@@ -188,8 +188,8 @@ def test_what_was_folded_in_at_a_primary_that_is_cut_off_is_not_acknowledged_at_
     run(watched, body)
 
 
-def test_nothing_but_their_confirmation_keeps_what_was_folded_in_from_being_lost(watched):
-    """The negative control: without it, the delivery is acknowledged, and its incident has never been."""
+def test_fold_is_lost_without_confirmation(watched):
+    """Negative control: without the confirmation, the delivery is acknowledged, and its incident is lost."""
 
     async def body(connection):
         await folded(watched, connection, 0)
@@ -200,7 +200,7 @@ def test_nothing_but_their_confirmation_keeps_what_was_folded_in_from_being_lost
     run(watched, body)
 
 
-def test_nothing_is_accepted_by_a_primary_that_was_replaced_while_it_hung(watched):
+def test_replaced_hanging_primary_accepts_nothing(watched):
     async def body(connection):
         await asyncio.to_thread(watched.hang)
         done = 0

@@ -1,4 +1,4 @@
-"""Vendors that fail while a real router talks to them: what it says comes out right, and never twice."""
+"""A real router calls failing vendors: each incident is shown correctly, and opened once."""
 
 import email.utils
 import time
@@ -33,7 +33,7 @@ def lives_and_ends(at: harness.Vendors, router: harness.Router) -> None:
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "truncate", "act-then-hang", "500"])
 @pytest.mark.parametrize("place", CREATES)
-def test_a_create_that_goes_wrong_leaves_exactly_one(stage, place, action):
+def test_failing_open_leaves_exactly_one_incident(stage, place, action):
     at, router = stage
     vendor, path = CREATES[place]
     at.fault(vendor=vendor, method="POST", path=path, action=action, hang_seconds=3)
@@ -42,7 +42,7 @@ def test_a_create_that_goes_wrong_leaves_exactly_one(stage, place, action):
 
 
 @pytest.mark.parametrize("place", CREATES)
-def test_no_call_is_repeated_before_the_time_that_the_vendor_asked_for(stage, place):
+def test_no_retry_before_the_vendor_retry_time(stage, place):
     at, router = stage
     vendor, path = CREATES[place]
     at.fault(vendor=vendor, method="POST", path=path, action="429", retry_after=2)
@@ -53,7 +53,7 @@ def test_no_call_is_repeated_before_the_time_that_the_vendor_asked_for(stage, pl
     assert later[0]["at"] - refused["at"] >= (2 if vendor == "devhelm" else 1) * MICROS
 
 
-def test_one_vendor_that_is_down_holds_up_nothing_at_the_other(stage):
+def test_failing_vendor_does_not_delay_the_other(stage):
     at, router = stage
     at.fault(vendor="devhelm", action="503", count=1000)
     router.receives(severity="critical")
@@ -63,7 +63,8 @@ def test_one_vendor_that_is_down_holds_up_nothing_at_the_other(stage):
     harness.eventually("it comes to DevHelm, too", lambda: at.everywhere("open"), 90)
 
 
-def test_what_is_refused_for_good_is_not_tried_again_and_the_rest_goes_on(stage):
+def test_permanent_refusal_is_not_retried(stage):
+    """Other destinations go on."""
     at, router = stage
     at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
     router.receives(severity="critical")
@@ -73,7 +74,7 @@ def test_what_is_refused_for_good_is_not_tried_again_and_the_rest_goes_on(stage)
     assert [call["status"] for call in creates] == [422]
 
 
-def test_the_date_that_incident_io_asks_for_is_in_the_form_that_is_tested():
+def test_incident_io_retry_date_has_the_tested_format():
     with harness.vendors() as at:
         at.fault(vendor="incident-io", action="429", retry_after=2)
         status, answer = harness.ask(f"{at.url}/incident-io/v1/severities", token="any key")

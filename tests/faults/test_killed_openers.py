@@ -1,9 +1,9 @@
-"""A worker is killed at each step of its opening in turn: afterwards there is exactly one of everything."""
+"""A worker is killed at each step of an open: afterwards each incident is open exactly once."""
 
 import pytest
 
 from tests.end_to_end import harness
-from tests.faults import scenes
+from tests.faults import setups
 
 PLACES = ["on-call", "public-page", "devhelm", "devhelm-page"]
 TELLING = ["after-intent", "after-call"]  # The others differ from these in what was written, not in what was called.
@@ -15,11 +15,11 @@ OPENINGS = [(place, "open", point) for place in PLACES for point in TELLING] + [
 
 
 @pytest.mark.parametrize(("place", "kind", "point"), OPENINGS)
-def test_a_worker_killed_while_it_opens_leaves_exactly_one_of_everything(scene, place, kind, point):
-    dying = scene.worker_that_dies(place, kind, point)
-    scene.web.receives(severity="critical")
-    assert scenes.killed(dying)
-    scene.worker()
-    harness.eventually("there is exactly one everywhere", lambda: scene.vendors.everywhere("open"))
-    scene.web.receives(status="resolved")
-    harness.eventually("exactly that one is resolved", lambda: scene.vendors.everywhere("resolved"))
+def test_worker_killed_while_opening_leaves_one_incident(setup, place, kind, point):
+    dying = setup.worker_that_dies(place, kind, point)
+    setup.web.receives(severity="critical")
+    assert setups.killed(dying)
+    setup.worker()
+    harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
+    setup.web.receives(status="resolved")
+    harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))

@@ -1,4 +1,4 @@
-"""Workers die while posts are monitored, and the vendors fail at random: no post is false, doubled, or left in the end.
+"""Workers are killed while posts are monitored and the vendors fail at random: no post stays false, doubled, or open.
 
 Two webs get every alert. Of three workers, one dies at a point of an operation of ``resolve: {monitor_for: …}``.
 """
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.end_to_end import harness
-from tests.faults import chaos, scenes
+from tests.faults import chaos, setups
 from tests.faults import test_vendors_stage as vendors_stage
 
 FULL = os.environ.get("CHAOS") == "full"
@@ -28,67 +28,67 @@ MONITORING = {"MONITORING", "monitoring"}
 
 
 @pytest.fixture
-def scene(tmp_path):
-    with scenes.playing(tmp_path, RULES, LIMITS) as playing:
-        for seed, ill in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
-            playing.vendors.fault(**ill, seed=seed, count=1_000_000)
+def setup(tmp_path):
+    with setups.running(tmp_path, RULES, LIMITS) as setup:
+        for seed, fault in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
+            setup.vendors.fault(**fault, seed=seed, count=1_000_000)
         for name in ("w2", "w3"):
-            playing.worker(name)
-        yield playing
+            setup.worker(name)
+        yield setup
 
 
-def statuses(scene: scenes.Scene, key: str) -> set[str]:
-    """What the posts about a key say, of those that are not resolved."""
-    posts = [*scene.vendors.state()["incident-io"]["status_page_incidents"], *scene.vendors.posts()]
+def statuses(setup: setups.Setup, key: str) -> set[str]:
+    """Return the statuses of the unresolved posts of an incident key."""
+    posts = [*setup.vendors.state()["incident-io"]["status_page_incidents"], *setup.vendors.posts()]
     about = [one for one in posts if chaos.key_of(one.get("title", one.get("name"))) == key]
     said = {one.get("incident_status", one.get("status")) for one in about}
     return said - {"RESOLVED", "resolved"}
 
 
-def settled(scene: scenes.Scene, firing: dict[str, set[str]]) -> None:
-    """All is as it should be at the destinations, and no post says that it is monitored while its alert fires."""
-    vendors_stage.settled(scene, firing, SETTLE_SECONDS)
+def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]]) -> None:
+    """Wait until the destinations show what fires, and no post of a firing alert is monitored."""
+    vendors_stage.wait_until_settled(setup, firing, SETTLE_SECONDS)
     fires = [key for key, alerts in firing.items() if alerts]
     harness.eventually(
         "no post of what fires is monitored",
-        lambda: not any(statuses(scene, key) & MONITORING for key in fires),
+        lambda: not any(statuses(setup, key) & MONITORING for key in fires),
         SETTLE_SECONDS,
         every=0.5,
     )
 
 
-def until_killed(scene: scenes.Scene, senders: vendors_stage.Senders, dying: harness.Process, kind: str) -> list[str]:
-    """Let alerts fire, end, and for an update fire again, until the worker is killed; the keys that fire then."""
+def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: harness.Process, kind: str) -> list[str]:
+    """Send and resolve alerts (for an update, fire them again) until the worker is killed; return the firing keys."""
     deadline = time.monotonic() + SETTLE_SECONDS
     firing: list[str] = []
     while dying.lives(vendors_stage.AGAIN_SECONDS):
         assert time.monotonic() < deadline, dying.said
         senders.fire()
         key = senders.keys[-1]
-        harness.eventually("it is shown at both pages", lambda key=key: len(statuses(scene, key)) > 0, SETTLE_SECONDS)
-        senders.say(key, "resolved")
+        harness.eventually("it is shown at both pages", lambda key=key: len(statuses(setup, key)) > 0, SETTLE_SECONDS)
+        senders.send(key, "resolved")
         if kind == "update":
             harness.eventually(
-                "it is monitored", lambda key=key: statuses(scene, key) & MONITORING or not statuses(scene, key), 60
+                "it is monitored", lambda key=key: statuses(setup, key) & MONITORING or not statuses(setup, key), 60
             )
-            senders.say(key)
+            senders.send(key)
             firing.append(key)
-    assert scenes.killed(dying), dying.said
+    assert setups.killed(dying), dying.said
     return firing
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
-def test_workers_that_die_while_posts_are_monitored_leave_none_behind(scene, kind):
-    senders = vendors_stage.Senders(scene)
+def test_workers_killed_during_monitoring_leave_no_post(setup, kind):
+    senders = vendors_stage.Senders(setup)
     firing: list[str] = []
     for place, point in itertools.product(PLACES if FULL else PLACES[:1], POINTS):
-        firing += until_killed(scene, senders, scene.worker_that_dies(place, kind, point), kind)
+        firing += until_killed(setup, senders, setup.worker_that_dies(place, kind, point), kind)
     if FULL:  # A key that is refused for a while.
-        scene.vendors.fault(action="status", status=401, vendor="devhelm", count=20)
-    settled(scene, {key: {"alert"} if key in firing else set() for key in senders.keys})
+        setup.vendors.fault(action="status", status=401, vendor="devhelm", count=20)
+    wait_until_settled(setup, {key: {"alert"} if key in firing else set() for key in senders.keys})
     for key in firing:
-        senders.say(key, "resolved")
-    settled(scene, {key: set() for key in senders.keys})
-    assert vendors_stage.struck(scene)
+        senders.send(key, "resolved")
+    wait_until_settled(setup, {key: set() for key in senders.keys})
+    assert vendors_stage.faults_met(setup)

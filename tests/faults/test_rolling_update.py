@@ -87,8 +87,8 @@ class Sender(chaos.Sender):
 
     keeps = False
 
-    def __init__(self, town: chaos.Town, seed: int, oracle: oracles.Oracle, answers: Counter[int]) -> None:
-        super().__init__(town, [], oracle, answers)
+    def __init__(self, deployment: chaos.Deployment, seed: int, oracle: oracles.Oracle, answers: Counter[int]) -> None:
+        super().__init__(deployment, [], oracle, answers)
         self._chance = random.Random(seed)
         self.enough = threading.Event()
 
@@ -98,8 +98,8 @@ class Sender(chaos.Sender):
             super().run()
 
 
-class Town(chaos.Town):
-    """A town that senders reach through the balancer, and whose processes are replaced one after the other."""
+class Town(chaos.Deployment):
+    """A deployment that senders reach through the balancer, and whose processes are replaced one after the other."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         super().__init__(folder, stack, topologies.Standalone, ("web-0", "web-1", "worker-0", "worker-1"))
@@ -137,29 +137,29 @@ class Town(chaos.Town):
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_each_process_is_replaced_while_alerts_flow_and_nothing_is_lost_or_doubled(tmp_path):
+def test_rolling_update_loses_and_doubles_nothing(tmp_path):
     """Whoever is taken gets a 202; whoever is not has met a listener that had just closed, and comes again."""
     oracle = oracles.Oracle()
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
-        town = Town(tmp_path, stack)
-        senders = [Sender(town, seed, oracle, answers) for seed in range(SENDERS)]
+        deployment = Town(tmp_path, stack)
+        senders = [Sender(deployment, seed, oracle, answers) for seed in range(SENDERS)]
         for sender in senders:
             sender.start()
         for name in ("web-0", "worker-0", "web-1", "worker-1"):
             before = oracle.accepted
-            town.replace(name)
+            deployment.replace(name)
             harness.eventually("there is load", lambda so_far=before: oracle.accepted > so_far)
         for sender in senders:
             sender.enough.set()
             sender.join()
         assert chaos.failures(senders) == []
-        assert town.statuses == dict.fromkeys(town.statuses, 0)
-        assert len(town.took) == 4
-        assert max(town.took.values()) < MOST_SECONDS, town.took
+        assert deployment.statuses == dict.fromkeys(deployment.statuses, 0)
+        assert len(deployment.took) == 4
+        assert max(deployment.took.values()) < MOST_SECONDS, deployment.took
         assert answers.keys() <= {0, 202}
         assert answers[202] == oracle.accepted
-        assert town.balancer.unanswered == 0
-        told = f"{Counter(town.unanswered)} by senders, {Counter(town.balancer.refused)} by the balancer"
-        assert answers[0] == len(town.balancer.refused), told
-        harness.eventually("all is as was sent", lambda: asyncio.run(chaos.compared(town, oracle)) == [], 60)
+        assert deployment.balancer.unanswered == 0
+        told = f"{Counter(deployment.unanswered)} by senders, {Counter(deployment.balancer.refused)} by the balancer"
+        assert answers[0] == len(deployment.balancer.refused), told
+        harness.eventually("all is as was sent", lambda: asyncio.run(chaos.compared(deployment, oracle)) == [], 60)

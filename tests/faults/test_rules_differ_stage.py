@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.end_to_end import harness
-from tests.faults import scenes
+from tests.faults import setups
 
 ALERTS = 40
 RULES = """
@@ -28,26 +28,26 @@ def at_both(webs: list[harness.Router], number: int, status: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_each_alert_opens_one_incident_and_none_stays_open(tmp_path):
+def test_differing_rules_open_each_incident_once(tmp_path):
     rules = RULES.format(name="service-down", group="labels.service")
-    with scenes.playing(tmp_path, rules) as scene:
+    with setups.running(tmp_path, rules) as setup:
         newer = tmp_path / "newer"
         newer.mkdir()
         (newer / "rules").mkdir()
         (newer / "rules" / "10.yaml").write_text(RULES.format(name="down", group="title"))
-        shutil.copy(scene.file, newer / "router.yaml")
-        scene.file = newer / "router.yaml"
-        webs = [scene.web, scene.another_web("newer-web")]
-        workers = [scene.worker(f"w{number}") for number in range(2)]
+        shutil.copy(setup.file, newer / "router.yaml")
+        setup.file = newer / "router.yaml"
+        webs = [setup.web, setup.another_web("newer-web")]
+        workers = [setup.worker(f"w{number}") for number in range(2)]
         for number in range(ALERTS):
             at_both(webs, number, "firing")
             if number == ALERTS // 2:
                 workers[0].kill()
-                workers[0] = scene.worker("w2")
-        harness.eventually("all are open", lambda: scene.vendors.incidents()["on-call"].count("open") >= ALERTS, 90)
+                workers[0] = setup.worker("w2")
+        harness.eventually("all are open", lambda: setup.vendors.incidents()["on-call"].count("open") >= ALERTS, 90)
         for number in range(ALERTS):
             webs[number % 2].receives(
                 status="resolved", title=f"s{number} is down", dedup_key=f"a{number}", labels={"service": f"s{number}"}
             )
-        harness.eventually("all are resolved", lambda: "open" not in scene.vendors.incidents()["on-call"], 90)
-        assert len(scene.vendors.incidents()["on-call"]) == ALERTS
+        harness.eventually("all are resolved", lambda: "open" not in setup.vendors.incidents()["on-call"], 90)
+        assert len(setup.vendors.incidents()["on-call"]) == ALERTS

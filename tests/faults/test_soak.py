@@ -47,7 +47,7 @@ def soaking(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_half_a_minute_of_kills_loses_nothing_and_doubles_nothing(soaking, tmp_path):
+def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
     process = soaking(*HALF_A_MINUTE, "--json")
     assert process._process.wait(220) == 0, process.said
     lines, _, rest = process.said.partition("\n{\n")
@@ -66,7 +66,7 @@ def test_half_a_minute_of_kills_loses_nothing_and_doubles_nothing(soaking, tmp_p
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_a_signal_ends_it_early_with_a_report_of_what_there_was(soaking, tmp_path):
+def test_signal_ends_soak_with_a_report(soaking, tmp_path):
     process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--server-free")
     process.says(" min  accepted ")
     assert process.stop() == 0, process.said
@@ -75,7 +75,7 @@ def test_a_signal_ends_it_early_with_a_report_of_what_there_was(soaking, tmp_pat
     assert processes(tmp_path) == []
 
 
-def test_told_to_end_before_it_has_begun_it_vouches_for_nothing(soaking, tmp_path):
+def test_soak_ended_before_start_proves_nothing(soaking, tmp_path):
     process = soaking("--hours", "1")
     harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.said
@@ -84,7 +84,7 @@ def test_told_to_end_before_it_has_begun_it_vouches_for_nothing(soaking, tmp_pat
 
 
 @pytest.mark.parametrize("wrong", [["--hours", "0"], ["--hours", "1", "--fault-every", "soon"], []])
-def test_what_cannot_be_meant_is_a_usage_error(wrong):
+def test_contradictory_soak_options_are_a_usage_error(wrong):
     assert run("soak", *wrong).returncode == 2
 
 
@@ -119,21 +119,21 @@ class TestThatWhatIsWrongIsFound:
 
             return await one.run(tell, asyncio.Event())
 
-    def test_a_delivery_that_was_accepted_and_is_nowhere_is_lost(self, tried):
+    def test_missing_accepted_delivery_counts_as_lost(self, tried):
         found = tried(lambda one, _: one.findings.ledger.open.add("phantom"))
         assert found.outcome.lost == ["delivery phantom was accepted and not processed"]
         assert not found.clean
         report = soak.reported(found, trial.Plan(4, 20), 1)
         assert "wrong: delivery phantom was accepted and not processed" in "\n".join(soak._lines(report))
 
-    def test_an_alert_whose_last_word_did_not_arrive_is_lost(self, tried):
+    def test_alert_with_missing_last_message_is_lost(self, tried):
         standing = load.Standing(1, 0)
         found = tried(lambda one, _: one.findings.ledger.standing.update({"k1-unheard": standing}))
         [lost] = found.outcome.lost
         assert lost.startswith("k1: ")
         assert "'k1-unheard'] should" in lost
 
-    def test_an_incident_that_stays_open_is_told(self, tried):
+    def test_incident_that_stays_open_is_reported(self, tried):
         def forget(one: trial.Trial, _) -> None:
             one.findings.ledger.firing = dict
 
@@ -141,7 +141,7 @@ class TestThatWhatIsWrongIsFound:
         assert {line.rpartition(" ")[2] for line in found.outcome.doubled} >= {"on-call", "devhelm"}
         assert not found.clean
 
-    def test_a_process_that_ends_by_itself_is_told(self, tried):
+    def test_unexpected_process_end_is_reported(self, tried):
         def strike(_, place: town.Town) -> None:
             os.kill(place._processes["worker-1"].pid, signal.SIGKILL)
 
@@ -158,10 +158,10 @@ class TestTown:
         yield made
         made.stop()
 
-    def test_everybody_has_an_address_of_their_own(self, place):
+    def test_every_process_has_its_own_address(self, place):
         assert len(set(place.addresses.values())) == len(place.addresses) == 3
 
-    def test_who_is_killed_lives_again_under_the_same_name(self, place):
+    def test_killed_process_restarts_under_its_name(self, place):
         place._start("valkey")
         [first] = place.look()
         place.kill("valkey")
@@ -171,7 +171,7 @@ class TestTown:
         assert first.pid != second.pid
         assert place.died == []
 
-    def test_a_kill_from_outside_is_noted(self, place):
+    def test_kill_from_outside_is_recorded(self, place):
         place._start("valkey")
         [first] = place.look()
         os.kill(first.pid, signal.SIGKILL)
@@ -179,7 +179,7 @@ class TestTown:
         assert [life.number for life in place.look()] == [2]
         assert place.died == ["valkey ended by itself with status -9"]
 
-    def test_no_setting_of_the_caller_s_environment_gets_in(self, place, monkeypatch, tmp_path):
+    def test_environment_of_caller_is_ignored(self, place, monkeypatch, tmp_path):
         monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379")
         monkeypatch.setenv("INCIDENT_ROUTER_DATA", "/elsewhere")
         place._start("valkey")

@@ -1,6 +1,6 @@
-"""Workers die at one point again and again while both vendors fail at random: in the end, one of everything.
+"""Workers are killed at one point repeatedly while both vendors fail at random: each incident is opened exactly once.
 
-There are two webs, which both get every alert, and three workers, of which one dies at the point when it comes by it.
+Two webs both receive every alert. Of three workers, one is killed when it reaches the point.
 """
 
 import itertools
@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from tests.end_to_end import harness
-from tests.faults import chaos, scenes
+from tests.faults import chaos, setups
 
 IS_FULL = os.environ.get("CHAOS") == "full"
 TIMES = int(os.environ.get("TIMES", "10" if IS_FULL else "1"))
 PLACES = ["devhelm", "on-call", "devhelm-page", "public-page"]
 POINTS = ["before-intent", "after-intent", "after-call", "before-record"]
-ILLS = [
+RANDOM_FAULTS = [
     {"action": "act-then-drop", "probability": 0.05},
     {"action": "act-then-hang", "probability": 0.05, "hang_seconds": 2},
     {"action": "act-then-busy", "probability": 0.03},
@@ -41,11 +41,11 @@ ILLS = [
 ]
 # The vendor carries a request out more than a minute after it hung up or the call timed out. What that leaves at
 # DevHelm is ended by a search three minutes after the call, so this is for the full length only.
-LATE = [
+LATE_REQUESTS = [
     {"action": "act-late", "probability": 0.015, "hang_seconds": 75},
     {"action": "hang-then-act", "probability": 0.015, "hang_seconds": 75},
 ]
-FAULTS = [*(LATE if IS_FULL else []), *ILLS]
+FAULTS = [*(LATE_REQUESTS if IS_FULL else []), *RANDOM_FAULTS]
 # Three of four calls that change something go wrong: far beyond what leaves a circuit breaker closed.
 OUTAGE = [
     {"action": "act-then-drop", "probability": 0.2},
@@ -64,46 +64,46 @@ AGAIN_SECONDS = 0.5
 
 
 @pytest.fixture
-def scene(tmp_path):
-    with scenes.playing(tmp_path, chaos.RULES, chaos.LIMITS) as playing:
-        for seed, ill in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
-            playing.vendors.fault(**ill, seed=seed, count=1_000_000)
-        yield playing
+def setup(tmp_path):
+    with setups.running(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
+        for seed, fault in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
+            setup.vendors.fault(**fault, seed=seed, count=1_000_000)
+        yield setup
 
 
 class Senders:
-    """Two replicas of a monitoring system, each at a web of its own, and the keys that they have spoken of."""
+    """Two replicas of a monitoring system, which send to one web each, and the incident keys of their alerts."""
 
-    def __init__(self, scene: scenes.Scene) -> None:
-        self._webs = (scene.web, scene.another_web("web-2"))
+    def __init__(self, setup: setups.Setup) -> None:
+        self._webs = (setup.web, setup.another_web("web-2"))
         self.keys: list[str] = []
 
-    def say(self, key: str, status: str = "firing") -> None:
+    def send(self, key: str, status: str = "firing") -> None:
         for web in self._webs:
             web.receives(status=status, dedup_key=f"alert of {key}", labels={"env": "chaos", "key": key})
 
     def fire(self) -> None:
-        """Say that one more alert fires."""
+        """Send a firing alert of a new incident key."""
         self.keys.append(f"k{len(self.keys)}")
-        self.say(self.keys[-1])
+        self.send(self.keys[-1])
 
     def until_killed(self, dying: harness.Process) -> None:
-        """Say that one after the other fires until this worker, too, has had to do with one."""
+        """Send alerts of new incident keys until the worker is killed while it handles one."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while dying.lives(AGAIN_SECONDS):
             assert time.monotonic() < deadline, dying.said
             self.fire()
-        assert scenes.killed(dying), dying.said
+        assert setups.killed(dying), dying.said
 
 
-def settled(scene: scenes.Scene, firing: dict[str, set[str]], seconds: float = SETTLE_SECONDS) -> None:
-    """Everything is as it should be at all four destinations, or else what is not is told."""
-    at = SimpleNamespace(vendors=scene.vendors)
+def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds: float = SETTLE_SECONDS) -> None:
+    """Wait until all four destinations show what fires and no late request is pending; else name the differences."""
+    at = SimpleNamespace(vendors=setup.vendors)
     wrong = ["not looked at yet"]
 
     def right() -> bool:
         # First, so that nothing changes between a look that finds all right and the last late request.
-        pending = scene.vendors.pending()
+        pending = setup.vendors.pending()
         wrong[:] = chaos.at_vendors(at, firing)
         if pending:
             wrong.append(f"the vendors carry out {pending} requests late")
@@ -115,64 +115,64 @@ def settled(scene: scenes.Scene, firing: dict[str, set[str]], seconds: float = S
         raise AssertionError(f"{error}: {wrong}") from None
 
 
-def struck(scene: scenes.Scene) -> set[str]:
-    """The ills that calls have met."""
-    return {call["fault"] for call in scene.vendors.calls()} - {""}
+def faults_met(setup: setups.Setup) -> set[str]:
+    """Return the faults that have struck calls."""
+    return {call["fault"] for call in setup.vendors.calls()} - {""}
 
 
 @pytest.fixture
-def senders(scene) -> Senders:
-    """Two workers that live work beside the one that dies."""
+def senders(setup) -> Senders:
+    """Start the two workers that are not killed."""
     for name in ("w2", "w3"):
-        scene.worker(name)
-    return Senders(scene)
+        setup.worker(name)
+    return Senders(setup)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("point", POINTS)
-def test_workers_that_die_at_this_point_of_operations_at_failing_vendors_double_nothing(scene, senders, point):
+def test_killed_workers_at_failing_vendors_double_nothing(setup, senders, point):
     first = POINTS.index(point)  # So that even once at each point is at every place.
     for place in itertools.islice(itertools.cycle(PLACES), first, first + TIMES):
-        senders.until_killed(scene.worker_that_dies(place, "open", point))
-    settled(scene, {key: {"alert"} for key in senders.keys})
+        senders.until_killed(setup.worker_that_dies(place, "open", point))
+    wait_until_settled(setup, {key: {"alert"} for key in senders.keys})
     for key in senders.keys:
-        senders.say(key, "resolved")
-    settled(scene, {key: set() for key in senders.keys})
-    assert struck(scene)
+        senders.send(key, "resolved")
+    wait_until_settled(setup, {key: set() for key in senders.keys})
+    assert faults_met(setup)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_workers_that_die_before_they_acknowledge_lose_and_double_nothing_at_failing_vendors(scene, senders):
-    """Another one folds what they leave, before a third is lost over it: that would make it a dead letter."""
+def test_workers_killed_before_acknowledging_double_nothing(setup, senders):
+    """Another worker folds the delivery before a third worker is killed: that would make it a dead letter."""
     for _ in range(TIMES):
-        senders.until_killed(scene.worker_that_dies("", "", "before-acknowledge"))
-    settled(scene, {key: {"alert"} for key in senders.keys})
-    assert struck(scene)
+        senders.until_killed(setup.worker_that_dies("", "", "before-acknowledge"))
+    wait_until_settled(setup, {key: {"alert"} for key in senders.keys})
+    assert faults_met(setup)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_after_an_outage_everything_is_right_soon_after_the_vendors_work_again(tmp_path):
-    """Resolutions, too. The vendors act on some calls that they don't answer, so outcomes are unknown."""
-    with scenes.playing(tmp_path, chaos.RULES, chaos.LIMITS) as scene:
-        workers = [scene.worker(name) for name in ("w1", "w2", "w3")]
-        senders = Senders(scene)
+def test_everything_is_correct_soon_after_an_outage(tmp_path):
+    """Incidents are resolved during the outage as well. The vendors carry out some calls that they don't answer."""
+    with setups.running(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
+        workers = [setup.worker(name) for name in ("w1", "w2", "w3")]
+        senders = Senders(setup)
         for _ in range(6):
             senders.fire()
-        settled(scene, {key: {"alert"} for key in senders.keys})
-        for seed, ill in enumerate(OUTAGE, int(os.environ.get("CHAOS_SEED", "1"))):
+        wait_until_settled(setup, {key: {"alert"} for key in senders.keys})
+        for seed, fault in enumerate(OUTAGE, int(os.environ.get("CHAOS_SEED", "1"))):
             for method in ("POST", "PUT"):
-                scene.vendors.fault(**ill, method=method, seed=seed, count=1_000_000)
+                setup.vendors.fault(**fault, method=method, seed=seed, count=1_000_000)
         over = senders.keys[:3]
         for key in over:
-            senders.say(key, "resolved")
+            senders.send(key, "resolved")
 
         def circuits() -> int:
             senders.fire()
             return sum(worker.said.count('"event": "circuit"') for worker in workers)
 
         harness.eventually("circuits open", lambda: circuits() >= CIRCUITS, SETTLE_SECONDS, every=AGAIN_SECONDS)
-        harness.ask(f"{scene.vendors.url}/faults", method="DELETE")
-        settled(scene, {key: set() if key in over else {"alert"} for key in senders.keys}, RECOVERY_SECONDS)
+        harness.ask(f"{setup.vendors.url}/faults", method="DELETE")
+        wait_until_settled(setup, {key: set() if key in over else {"alert"} for key in senders.keys}, RECOVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""Where a router may be told to keep its state, as real processes: one Valkey, or several that watch one another."""
+"""The Redis topologies that a router can use, as real processes: one Valkey, or several."""
 
 import contextlib
 import functools
@@ -22,20 +22,20 @@ AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # By itself the library would ask
 
 
 class Topology(Protocol):
-    """Servers of which one may be killed while the router goes on."""
+    """Servers of which one may be killed while the router runs."""
 
     settings: dict[str, Any]  # The section `redis` of the configuration.
 
     def server(self) -> connection_settings.Server:
-        """Where the router finds it, for a test's own connection."""
+        """Return the connection settings of the router."""
         ...
 
     def disturb(self) -> None:
-        """Take away what the router writes to, in another way each time, and see to it that there is one again."""
+        """Make the primary unavailable, in another way each time, and wait until there is a primary again."""
         ...
 
     def stop(self) -> None:
-        """End all processes."""
+        """Stop all processes."""
         ...
 
 
@@ -57,7 +57,7 @@ class Valkey:
         harness.eventually(f"Valkey answers at {self.port}", lambda: self.asks("PING"))
 
     def asks(self, *command: Any) -> Any:
-        """Its answer to a command; None where it does not answer, or not yet."""
+        """Send a command and return the answer; None if there is none."""
         try:
             with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5, retry=AT_ONCE)) as connection:
                 return connection.execute_command(*command)
@@ -67,21 +67,21 @@ class Valkey:
             return None
 
     def is_primary(self) -> bool:
-        """Whether it takes itself for a primary."""
+        """Return whether the server reports itself as primary."""
         return bool((self.asks("ROLE") or [b""])[0] == b"master")
 
     def signal(self, number: int) -> None:
-        """Stop it for a while, or let it go on."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL: no time for last words."""
+        """Kill the process with SIGKILL."""
         self._process.kill()
         self._process.wait()
 
 
 class Standalone:
-    """One server that writes every entry to its disk: it is killed and started again."""
+    """One server that writes every command to its disk, and is killed and started again."""
 
     def __init__(self, folder: Path, *more: str) -> None:
         self._valkey = Valkey(folder / "valkey", *DURABLE, *more)
@@ -99,7 +99,7 @@ class Standalone:
 
 
 class Clustered:
-    """Three primaries with a replica each; a killed primary comes back as the replica of its successor."""
+    """Three primaries with a replica each. A killed primary returns as the replica of its successor."""
 
     def __init__(self, folder: Path) -> None:
         more = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS)]
@@ -126,14 +126,14 @@ class Clustered:
         return connection_settings.Server(f"redis://127.0.0.1:{self._valkeys[0].port}", cluster=True)
 
     def primaries(self) -> Iterator[Valkey]:
-        """The primaries that have a replica which follows them."""
+        """Return the primaries with a connected replica."""
         for one in self._valkeys:
             role = one.asks("ROLE")
             if role and role[0] == b"master" and len(role[2]) == 1:
                 yield one
 
     def holder(self, key: str, by: Valkey | None = None) -> Valkey:
-        """The primary that holds a key, by the word of one of the servers."""
+        """Return the primary of a key, as one of the servers reports it."""
         asked = by or self._valkeys[0]
         slot = asked.asks("CLUSTER", "KEYSLOT", key)
         for first, last, primary, *_ in asked.asks("CLUSTER", "SLOTS"):
@@ -145,7 +145,7 @@ class Clustered:
         next(self._ways)()
 
     def kill(self, key: str) -> None:
-        """SIGKILL the primary that holds a key; its replica takes over, and it comes back as a replica."""
+        """Kill the primary of a key. Its replica takes over, and the killed server returns as a replica."""
         self._complete()
         primary = self.holder(key)
         primary.kill()

@@ -1,4 +1,4 @@
-"""A primary, its replicas and the sentinels that watch over them, as real processes with a black hole between them."""
+"""A primary, its replicas, and sentinels as real processes behind a proxy that can drop all traffic between them."""
 
 import contextlib
 import itertools
@@ -18,7 +18,7 @@ from tests.faults import blackhole, topologies
 
 # How often a sentinel asks and tells, milliseconds. Without this a primary that was away waits ten seconds to be told
 # that it is a replica now, and a sentinel that had to wait for the processor stays idle for thirty.
-HASTE = {
+SENTINEL_TIMING = {
     "ping-period": 200,
     "ask-period": 200,
     "info-period": 500,
@@ -32,8 +32,8 @@ FROM = ["--bind-source-addr", blackhole.SERVERS]
 AMONG_SERVERS = [f"bind-source-addr {blackhole.SERVERS}", "sentinel announce-ip 127.0.0.1"]
 
 
-class Hole:
-    """The black hole before some servers, as ``blackhole`` says, and the ports of their fronts."""
+class BlackHole:
+    """The proxy of ``blackhole`` before some servers, and the ports at which it listens."""
 
     def __init__(self, backs: list[int]) -> None:
         command = [sys.executable, blackhole.__file__, *map(str, backs)]
@@ -41,7 +41,7 @@ class Hole:
         self.fronts = [int(port) for port in self._heard().split()]
 
     def say(self, word: str, front: int) -> None:
-        """``cut`` or ``heal``; it is so when this returns."""
+        """Send ``cut`` or ``heal``, and wait until it is done."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word} {front}\n")
         self._process.stdin.flush()
@@ -57,15 +57,15 @@ class Hole:
         self._process.communicate()
 
 
-class Watched:
-    """A primary, two replicas and three sentinels; a primary that was away comes back as a replica.
+class SentinelTopology:
+    """A primary, two replicas, and three sentinels. A primary that was away returns as a replica.
 
     Everybody meets the servers at their fronts; the servers' own ports are for the tests to look behind them.
     """
 
     def __init__(self, folder: Path) -> None:
         own = [ports.free() for _ in range(3)]
-        self._hole = Hole(own)
+        self._hole = BlackHole(own)
         self._fronts = dict(zip(own, self._hole.fronts, strict=True))
         follow = ["--replicaof", f"127.0.0.1 {self._fronts[own[0]]}"]
         self._valkeys = [
@@ -94,24 +94,24 @@ class Watched:
         next(self._ways)()
 
     def kill(self) -> None:
-        """SIGKILL the primary; another one takes its place, and it comes back."""
+        """Kill the primary. Another server takes its place, and the killed one returns as a replica."""
         primary = self.complete()
         self.replace()
         primary.start("--replicaof", f"127.0.0.1 {self._fronts[self.primary().port]}")
 
     def replace(self) -> None:
-        """SIGKILL the primary, however the others stand; another one takes its place."""
+        """Kill the primary, whatever the state of the other servers, and wait for another one."""
         primary = self.primary()
         primary.kill()
         self.succeeded(primary)
 
     def fail_over(self) -> None:
-        """Ask for another primary, as one does for maintenance."""
+        """Request a failover, as an operator does for maintenance."""
         primary = self.complete()
         front = self._fronts[primary.port]
 
         def asked() -> bool:
-            """One that a sentinel gives up is asked for again; one that is under way is refused."""
+            """Request a failover again if a sentinel has given it up. During a failover the request is refused."""
             if self._named() != front:
                 return True
             with contextlib.suppress(redis.exceptions.ResponseError):
@@ -122,20 +122,20 @@ class Watched:
         self.succeeded(primary)
 
     def hang(self) -> None:
-        """Let the primary stop answering, with all its connections open, until it is replaced; then it goes on."""
+        """Stop the primary with its connections open until it is replaced, and continue it then."""
         primary = self.complete()
         primary.signal(signal.SIGSTOP)
         self.succeeded(primary)
         primary.signal(signal.SIGCONT)
 
     def cut(self) -> None:
-        """Part the primary from all others until it is replaced, while its clients still reach it; then heal it."""
+        """Separate the primary from all other servers, but not from its clients, until it is replaced."""
         with self.parted() as primary:
             self.succeeded(primary)
 
     @contextlib.contextmanager
     def parted(self) -> Iterator[topologies.Valkey]:
-        """The primary, parted from all others for the length of a ``with`` block."""
+        """Separate the primary from all other servers for the length of a ``with`` block."""
         primary = self.complete()
         self._hole.say("cut", self._fronts[primary.port])
         try:
@@ -144,22 +144,22 @@ class Watched:
             self._hole.say("heal", self._fronts[primary.port])
 
     def complete(self) -> topologies.Valkey:
-        """The primary, once both of the others follow it."""
+        """Return the primary once both replicas are connected."""
         primary: topologies.Valkey = harness.eventually("there is a primary with two replicas", self._complete)
         return primary
 
     def primary(self) -> topologies.Valkey:
-        """The primary, by the word of a sentinel."""
+        """Return the primary, as a sentinel reports it."""
         primary: topologies.Valkey = harness.eventually("there is a primary", self._primary)
         return primary
 
     def replicas(self) -> list[topologies.Valkey]:
-        """Those that follow the primary."""
+        """Return the replicas of the primary."""
         primary = self.complete()
         return [one for one in self._valkeys if one is not primary]
 
     def succeeded(self, primary: topologies.Valkey) -> None:
-        """Wait until another one is in its place."""
+        """Wait until another server is the primary."""
         front = self._fronts[primary.port]
         harness.eventually("another one is the primary", lambda: self._named() != front and self._primary())
 
@@ -174,7 +174,7 @@ class Watched:
             yield answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
 
     def _named(self) -> int:
-        """The front of the primary by the word of the first sentinel."""
+        """Return the proxy port of the primary, as the first sentinel reports it."""
         return int(self._sentinels[0].asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
 
     def _primary(self) -> topologies.Valkey | None:
@@ -199,7 +199,7 @@ def _text(value: Any) -> str:
 
 
 def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> topologies.Valkey:
-    """A sentinel, which has to have a file of its own, into which it writes what it learns."""
+    """Start a sentinel. It needs its own file, to which it writes its state."""
     folder.mkdir()
     file = folder / "sentinel.conf"
     file.write_text(
@@ -209,10 +209,10 @@ def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> topolog
         "sentinel parallel-syncs acme 2\n" + "".join(f"{line}\n" for line in more)
     )
     made = topologies.Valkey(folder, str(file), "--sentinel")
-    hasten(made.asks)
+    speed_up(made.asks)
     return made
 
 
-def hasten(asks: Callable[..., Any]) -> None:
-    """Have a sentinel ask and tell more often."""
-    asks("SENTINEL", "DEBUG", *itertools.chain(*HASTE.items()))
+def speed_up(asks: Callable[..., Any]) -> None:
+    """Make a sentinel poll and publish more often."""
+    asks("SENTINEL", "DEBUG", *itertools.chain(*SENTINEL_TIMING.items()))

@@ -34,7 +34,7 @@ def die() -> None:
 
 
 def arm(destination: str, kind: str, point: str) -> None:
-    """Make the performer tell the point together with the operation, and die where they are the wanted ones."""
+    """Kill the process when the given operation reaches the given point."""
     original = operation_executor.Performer._carry_out
     act = operation_executor.Performer.act
     current: dict[asyncio.Task, tuple[str, str]] = {}
@@ -64,7 +64,7 @@ def arm_acknowledgement() -> None:
 
 
 def do_without(part: str) -> None:
-    """Take away one of the things that keep incidents from being opened twice."""
+    """Disable one of the mechanisms that keep incidents from being opened twice."""
     if part == "intent":
         record = session.Session.record
 
@@ -90,7 +90,7 @@ def do_without(part: str) -> None:
 
 
 def tell_refusals() -> None:
-    """Say where a write is refused since the lease is somebody else's."""
+    """Print each write that is refused because the lease has passed on."""
     write = publications.Publications.record
 
     async def writing(self, lease, documents, events=()):
@@ -106,7 +106,7 @@ hooks = {"passed": lambda _: None}
 
 
 def passed(name: str) -> None:
-    """Whatever is armed by the time that the point is passed."""
+    """Call the hook for a point."""
     hooks["passed"](name)
 
 

@@ -36,7 +36,7 @@ def guarded(tmp_path_factory):
         quorum=1,
     )
     with contextlib.closing(redis.Redis(port=sentinel.port, password="of-the-sentinel")) as connection:
-        watching.hasten(connection.execute_command)
+        watching.speed_up(connection.execute_command)
     yield sentinel.port
     sentinel.kill()
     valkey.kill()
@@ -97,5 +97,5 @@ def test_connection_follows_to_the_new_primary(tmp_path):
         await asked.remove_worker(f"w{BEATS - 1}")
         assert await asked.latest_heartbeat() == BEATS
 
-    with topologies.running(watching.Watched(tmp_path)) as watched:
+    with topologies.running(watching.SentinelTopology(tmp_path)) as watched:
         ask(watched.server(), body)

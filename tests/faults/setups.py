@@ -1,4 +1,4 @@
-"""A web, a Valkey that outlives the workers, the simulated vendors, and workers that come and go."""
+"""A web, a Valkey, and simulated vendors, which stay, and workers, which are killed."""
 
 import contextlib
 import signal
@@ -8,11 +8,11 @@ from pathlib import Path
 from router.store import embedded
 from tests.end_to_end import harness
 
-DIES = str(Path(__file__).parent / "worker_that_dies.py")
+KILLED_WORKER = str(Path(__file__).parent / "worker_that_dies.py")
 
 
-class Scene:
-    """What stays while workers die."""
+class Setup:
+    """The processes that stay while workers are killed."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack, rules: str = "", limits: str = "") -> None:
         self.folder = folder
@@ -43,17 +43,17 @@ class Scene:
     def worker_that_dies(
         self, place: str, kind: str, point: str, without: str = "", sleeps: Path | None = None
     ) -> harness.Process:
-        """A worker that dies at a point of an operation, or that stands still there until a file appears."""
-        command = [DIES, str(self.file), place, kind, point]
+        """Start a worker that kills itself at a point of an operation, or that stops there until a file appears."""
+        command = [KILLED_WORKER, str(self.file), place, kind, point]
         more = {"SLEEPS": str(sleeps)} if sleeps else {}
         return self._start(command, f"worker-that-dies-{point}", WITHOUT=without, **more)
 
 
 @contextlib.contextmanager
-def playing(folder: Path, rules: str = "", limits: str = "") -> Iterator[Scene]:
-    """A scene for the length of a ``with`` block."""
+def running(folder: Path, rules: str = "", limits: str = "") -> Iterator[Setup]:
+    """Run a setup for the length of a ``with`` block."""
     with contextlib.ExitStack() as stack:
-        yield Scene(folder, stack, rules, limits)
+        yield Setup(folder, stack, rules, limits)
 
 
 def killed(process: harness.Process) -> bool:
