@@ -52,6 +52,11 @@ def owner_of(reference: str) -> str:
     return (found.group(1) + found.group(2)).decode() if found else ""
 
 
+def owner_part(reference: str) -> str:
+    """Return the beginning that a reference shares with those of all episodes of its incident."""
+    return reference[:-_TAIL_LENGTH]
+
+
 def is_of_installation(owner: str, installation: str) -> bool:
     """Return whether an owner belongs to an installation; one of a thousand others has the same two characters."""
     return owner[_REFERENCE_LENGTH:] == _of_installation(installation)
@@ -100,6 +105,8 @@ def read_reference(text: str) -> str:
     Empty if no reference begins so.
     """
     written = text.strip().upper()
+    if written == _PREFIX.rstrip("-"):
+        return _PREFIX
     rest = written[len(_PREFIX) :].translate(_MISREAD)
     first, _, second = rest.partition("-")
     is_whole = len(first) == _REFERENCE_LENGTH or "-" not in rest

@@ -24,15 +24,16 @@ class Ambiguous(Exception):
 def ambiguous(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
     """Make the error for a text with which the names of several incidents begin."""
     count = f"more than {len(candidates)}" if more else str(len(candidates))
-    message = f'"{text}" is ambiguous: the names of {count} incidents begin with it'
+    message = f'"{text}" is ambiguous: the names of {count} incidents begin with it; add more of the name'
     return Ambiguous(message, candidates, more=more)
 
 
-async def keys_of(store: incident_store.Incidents, text: str) -> list[str]:
-    """The keys of the incidents that a text may stand for, at most one more than ``MOST_CANDIDATES``.
+async def keys_of(store: incident_store.Incidents, text: str, *, earlier: bool = False) -> list[str]:
+    """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
 
-    A whole key or a whole reference stands for one incident, whatever else begins with it. An incident has the
-    reference of its current episode, or of the latest one if it is closed.
+    A whole key or a whole reference names one incident, whatever else begins with it. An incident has the
+    reference of its current episode, or of the latest one if it is closed. With ``earlier``, a reference also names
+    the incident of an earlier episode: for reading only, since a decision must not reach what has happened since.
     """
     try:
         text.encode()
@@ -45,4 +46,6 @@ async def keys_of(store: incident_store.Incidents, text: str) -> list[str]:
     found = await store.find(text, MOST_CANDIDATES + 1)
     reference = identity.read_reference(text)
     exact = [key for key, its in found.items() if its and its == reference]
+    if not found and earlier and identity.owner_of(reference):
+        found = await store.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
     return exact or list(found)[: MOST_CANDIDATES + 1]

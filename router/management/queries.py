@@ -76,12 +76,12 @@ class Queries:
         rows = [shown.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen]
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
-    async def named(self, text: str) -> str | None:
-        """The key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if there are several.
+    async def named(self, text: str, *, earlier: bool = False) -> str | None:
+        """Return the key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if several.
 
         See ``naming``.
         """
-        found = await naming.keys_of(incident_store.Incidents(self.connection), text)
+        found = await naming.keys_of(incident_store.Incidents(self.connection), text, earlier=earlier)
         if len(found) <= 1:
             return found[0] if found else None
         rows = await self._rows(found[: naming.MOST_CANDIDATES])
@@ -96,7 +96,7 @@ class Queries:
 
     async def incident(self, name: str) -> models.Incident | None:
         """All that is known of one incident; None if there is none of this name, ``naming.Ambiguous``."""
-        key = await self.named(name)
+        key = await self.named(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         if key is None or story is None:
             return None
@@ -139,7 +139,7 @@ class Queries:
 
     async def story(self, name: str) -> models.Story | None:
         """An incident as it is kept; None if there is none of this name, ``naming.Ambiguous``."""
-        key = await self.named(name)
+        key = await self.named(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
