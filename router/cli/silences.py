@@ -127,6 +127,10 @@ def _window(one: entries.Silence) -> str:
     return "; ".join(one.during) + (f" ({which} {tables.moment(at)})" if at is not None else "")
 
 
+_OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--comment", "during": "--during"}
+"""The options by the fields of the API that they set."""
+
+
 @app.command("add")
 def add(
     matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
@@ -150,7 +154,7 @@ def add(
     try:
         wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        raise starting.usage(reading.wrong("the silence", error)) from error
+        raise starting.usage(reading.wrong("the silence", error, _OPTIONS)) from error
 
     async def body(router: reaching.Reached) -> None:
         try:

@@ -32,7 +32,7 @@ def create(
     try:
         wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
-        raise starting.usage(reading.wrong("the token", error)) from error
+        raise starting.usage(reading.wrong("the token", error, {"seconds": "--for", "name": "NAME"})) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)

@@ -18,6 +18,7 @@ import pydantic
 from router.destinations import base, components
 from router.domain import operations
 from router.outbound import errors
+from router.yaml_source import phrases
 
 Shape = TypeVar("Shape", bound=base.Opening)
 
@@ -152,7 +153,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _listed(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:
     return [
-        (".".join(str(part) for part in error["loc"] if part not in components.TAGS), error["msg"])
-        for error in problem.errors(include_url=False, include_input=False, include_context=False)
+        (".".join(str(part) for part in error["loc"] if part not in components.TAGS), phrases.phrase(error))
+        for error in problem.errors(include_url=False, include_input=False)
         if error["type"] not in ignored
     ]

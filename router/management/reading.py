@@ -1,6 +1,7 @@
 """Reads what a request to the API says: its query and its body, each by a model; what does not fit is told at once."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 import pydantic
@@ -8,6 +9,7 @@ from starlette import requests
 
 from router.management import actions, bodies
 from router.web import problems
+from router.yaml_source import phrases
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
@@ -43,10 +45,16 @@ def _seen(found: bodies.Decide, request: requests.Request) -> bodies.Decide:
 
 def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
     """Return every field that doesn't fit, with what is wrong with it."""
-    return [actions.FieldError(one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
+    return [actions.FieldError(one["loc"], phrases.phrase(one)) for one in error.errors(include_url=False)]
 
 
-def wrong(where: str, error: pydantic.ValidationError) -> str:
-    """What can't be read of a query, a body or a form, in words."""
-    told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
-    return f"{where} can't be read: {'; '.join(told)}"
+def wrong(where: str, error: pydantic.ValidationError, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Describe every invalid field of a query, a body, or a form in one sentence.
+
+    ``names`` are what the caller calls the fields, such as the options of a command.
+    """
+    found = []
+    for one in error.errors(include_url=False):
+        path = ".".join(names.get(str(part), str(part)) for part in one["loc"])
+        found.append(f"{path or where}: {phrases.phrase(one)}")
+    return f"{where} can't be read: {'; '.join(found)}"

@@ -7,6 +7,7 @@ import pydantic
 
 from router.domain import decisions
 from router.rules import known, model, part, template
+from router.yaml_source import phrases
 
 AT_ONCE = decisions.Ending()
 TEXT, STATUS, FIRST_STATUS = "update_message", "update_status", "status"
@@ -59,7 +60,7 @@ def _fits(at: part.Part, fields: Mapping[str, Any], destination: known.Known) ->
     except pydantic.ValidationError as error:
         if template.is_template(fields[TEXT]):  # What it renders to is known for an alert only.
             return True
-        wrong = [detail["msg"] for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
+        wrong = [phrases.phrase(detail) for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
         for message in wrong:
             at.say(message, "resolve", "message")
         return not wrong

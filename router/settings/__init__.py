@@ -22,7 +22,7 @@ from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
 from router.sources import signatures
-from router.yaml_source import documents, problems, suggestions, validation
+from router.yaml_source import documents, phrases, problems, suggestions, validation
 
 DEFAULT_FILE = Path("incident-router.yaml")
 SECRET_PARTS = frozenset({"sources", "destinations", "notifiers"})
@@ -247,7 +247,7 @@ class _Reading:
         except pydantic.ValidationError as error:
             for detail in error.errors():
                 variable = str(detail["loc"][0])
-                self.problems.append(problems.Problem(variable.upper(), 0, 0, detail["msg"].lower()))
+                self.problems.append(problems.Problem(variable.upper(), 0, 0, phrases.phrase(detail)))
                 del given[variable]
             return _Environment.model_validate(given)
 

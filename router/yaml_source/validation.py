@@ -6,21 +6,7 @@ from typing import Any
 
 import pydantic
 
-from router.yaml_source import documents, problems, suggestions
-
-# Pydantic's words where they speak of Python and not of the file.
-_PLAINER = {
-    "model_type": "a mapping of keys to values is needed here",
-    "dict_type": "a mapping of keys to values is needed here",
-    "list_type": 'a list is needed here: put it in [ ], or begin each entry with "- "',
-    "tuple_type": 'a list is needed here: put it in [ ], or begin each entry with "- "',
-    "string_type": "a text is needed here; a number becomes one in quotes",
-    "bool_parsing": "true or false is needed here",
-    "bool_type": "true or false is needed here",
-    "ip_v4_network": "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32",
-    "ip_v6_network": "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32",
-    "too_short": "at least one entry is needed here",
-}
+from router.yaml_source import documents, phrases, problems, suggestions
 
 # Names that the rules of Prometheus have for ours.
 _FAMILIAR = {"for": "hold", "keep_firing_for": "resolve_after"}
@@ -69,8 +55,7 @@ def _problem(
         return document.problem(f'{about}unknown key "{last}"{hint}', path, key=True)
     if kind == "missing":
         return document.problem(f'{about}"{last}" is missing', path)
-    message = _PLAINER.get(kind) or detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = phrases.phrase(detail)
     names = [step for step in steps if isinstance(step, str)] or [str(step) for step in where[:1]]
     name = f'"{names[-1]}": ' if names else ""
     return document.problem(about + name + message, path, key=last == "[key]")

@@ -103,7 +103,7 @@ def test_quota_too_small_for_one_operation_is_refused(tmp_path):
     """An operation waits at most two seconds for each call: with one call a minute it would start again forever."""
     text = "destinations:\n  c: {kind: devhelm, api_key: {env: KEY}, per_minute: %d}\n"
     (problem,) = refused(tmp_path, text % 9)
-    assert problem == '2:55: "per_minute": input should be greater than or equal to 10'
+    assert problem == '2:55: "per_minute": must be greater than or equal to 10'
     assert settings.load(written(tmp_path, text % 10), SECRETS).destinations["c"].per_minute == 10
 
 
@@ -250,8 +250,8 @@ def test_secret_of_a_webhook_has_the_vendor_s_form(tmp_path):
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("INCIDENT_ROUTER_LOG_LEVEL", "INFO", "input should be 'debug', 'info', 'warning' or 'error'"),
-        ("INCIDENT_ROUTER_LOG_FORMAT", "xml", "input should be 'json' or 'console'"),
+        ("INCIDENT_ROUTER_LOG_LEVEL", "INFO", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("INCIDENT_ROUTER_LOG_FORMAT", "xml", "must be 'json' or 'console'"),
     ],
 )
 def test_a_wrong_variable_is_a_problem_that_names_it(tmp_path, monkeypatch, variable, value, said):

@@ -257,7 +257,7 @@ def heeded(router) -> bool:
         (['service=~"("'], "not an RE2 pattern"),
         (['service=~".*"'], "silence everything"),
         (['service="a"', "--for", "soon"], "soon"),
-        (['service="a"', "--for", "0s"], "the silence can't be read: seconds: Input should be greater than"),
+        (['service="a"', "--for", "0s"], "the silence can't be read: --for: must be greater than"),
     ],
 )
 def test_invalid_silence_is_refused_with_reason(router, arguments, said):

@@ -125,8 +125,8 @@ def test_storm_destination_must_exist_and_be_internal(tmp_path):
     )
     with pytest.raises(settings.Refused) as refused:
         settings.load(file, {"KEY": "k"})
-    assert '"incidents": input should be greater than or equal to 1' in str(refused.value)
-    assert '"within": input should be greater than 0' in str(refused.value)
+    assert '"incidents": must be greater than or equal to 1' in str(refused.value)
+    assert '"within": must be greater than 0' in str(refused.value)
     file.write_text(file.read_text().replace(", incidents: 0, within: 0", ""))
     with pytest.raises(settings.Refused) as refused:
         settings.load(file, {"KEY": "k"})

@@ -70,7 +70,7 @@ def test_a_missing_key_is_placed_where_it_is_missing():
 
 
 def test_a_wrong_value_is_placed_at_the_value():
-    assert found("sources:\n  a:\n    kind: jso\n") == ["3:11: \"kind\": input should be 'json' or 'alertmanager'"]
+    assert found("sources:\n  a:\n    kind: jso\n") == ["3:11: \"kind\": must be 'json' or 'alertmanager'"]
 
 
 def test_words_of_python_are_put_plainly():
@@ -89,11 +89,11 @@ def test_a_validator_s_own_words_are_kept():
 
 def test_the_branches_of_a_union_are_no_part_of_the_place():
     problems = found("either:\n  timeout: 0\n")
-    assert '2:12: "timeout": input should be greater than 0' in problems
+    assert '2:12: "timeout": must be greater than 0' in problems
 
 
 def test_a_wrong_key_of_a_mapping_is_placed_at_the_key():
-    assert found("named:\n  ABC: 1\n")[0].startswith('2:3: "ABC": string should match pattern')
+    assert found("named:\n  ABC: 1\n")[0].startswith('2:3: "ABC": must match pattern')
 
 
 def test_a_part_of_a_document_keeps_its_place():

@@ -1,0 +1,60 @@
+"""The words for an invalid value: pydantic's speak of Python."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_MAPPING = "a mapping of keys to values is needed here"
+_LIST = 'a list is needed here: put it in [ ], or begin each entry with "- "'
+_NETWORK = "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32"
+_PHRASES = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown key",
+    "json_invalid": "invalid JSON",
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "mapping_type": _MAPPING,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "string_type": "a text is needed here; a number becomes one in quotes",
+    "bool_parsing": "true or false is needed here",
+    "bool_type": "true or false is needed here",
+    "int_type": "a whole number is needed here",
+    "int_parsing": "a whole number is needed here",
+    "int_parsing_size": "the number is too large",
+    "int_from_float": "a whole number is needed here",
+    "float_type": "a number is needed here",
+    "float_parsing": "a number is needed here",
+    "finite_number": "a finite number is needed here",
+    "ip_v4_network": _NETWORK,
+    "ip_v6_network": _NETWORK,
+}
+_BOUNDS = {
+    "string_too_short": ("min_length", "at least", "character"),
+    "string_too_long": ("max_length", "at most", "character"),
+    "too_short": ("min_length", "at least", "entry"),
+    "too_long": ("max_length", "at most", "entry"),
+}
+_ENTRIES = {"entry": "entries", "character": "characters"}
+_PARTS = re.compile(r"^(?:Value error|Assertion failed), |^[A-Za-z ]*\b(?=should )")
+
+
+def phrase(detail: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value, without the value; ``detail`` is one of pydantic's errors."""
+    kind = detail["type"]
+    if kind in _PHRASES:
+        return _PHRASES[kind]
+    if kind in _BOUNDS:
+        name, bound, what = _BOUNDS[kind]
+        number = detail["ctx"][name]
+        if kind.endswith("too_short") and number == 1:
+            return "must not be empty" if what == "character" else "at least one entry is needed here"
+        return f"{bound} {number} {what if number == 1 else _ENTRIES[what]} {'is' if number == 1 else 'are'} " + (
+            "needed here" if bound == "at least" else "allowed here"
+        )
+    text = _PARTS.sub("", detail["msg"])
+    text = f"must {text.removeprefix('should ')}" if text.startswith("should ") else text
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,62 @@
+"""An invalid value is described in words that name no type of Python."""
+
+import datetime as dt
+import re
+from typing import Literal
+
+import pydantic
+import pytest
+from pydantic_core import _pydantic_core
+
+from router.yaml_source import phrases
+
+FOREIGN = re.compile(
+    r"\b(input|string|dictionary|inputs) should\b|Field required|Extra inputs|Value error", re.IGNORECASE
+)
+KINDS = [one for one in _pydantic_core.list_all_errors() if "should" in one["example_message_python"]]
+
+
+class Sample(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    text: str = pydantic.Field("", min_length=1, max_length=3)
+    items: list[str] = pydantic.Field([], min_length=2, max_length=1)
+    number: int = pydantic.Field(1, gt=0, le=5)
+    choice: Literal["a", "b"] = "a"
+    at: dt.datetime | None = None
+    even: int = 0
+
+    @pydantic.field_validator("even")
+    @classmethod
+    def _must_be_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("Odd numbers aren't allowed")
+        return value
+
+
+@pytest.mark.parametrize("one", KINDS, ids=lambda one: one["type"])
+def test_no_kind_of_error_keeps_its_words(one):
+    limits = dict.fromkeys(("min_length", "max_length"), 2)
+    told = phrases.phrase({"type": one["type"], "msg": one["example_message_python"], "ctx": limits})
+    assert not FOREIGN.search(told)
+    assert told[0].islower()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"text": ""}, "must not be empty"),
+        ({"text": "long"}, "at most 3 characters are allowed here"),
+        ({"items": ["a"]}, "at least 2 entries are needed here"),
+        ({"number": 0}, "must be greater than 0"),
+        ({"number": 1.5}, "a whole number is needed here"),
+        ({"choice": "c"}, "must be 'a' or 'b'"),
+        ({"at": "soon"}, "must be a valid datetime or date, input is too short"),
+        ({"even": 1}, "odd numbers aren't allowed"),
+        ({"other": 1}, "unknown key"),
+    ],
+)
+def test_phrases_say_what_is_allowed(given, told):
+    with pytest.raises(pydantic.ValidationError) as refused:
+        Sample.model_validate(given)
+    assert [phrases.phrase(one) for one in refused.value.errors()] == [told]
