@@ -9,67 +9,42 @@ from router.cli import lazy, terminal
 from router.cli.lazy import Entry
 
 COMMANDS = {
-    "run": Entry(
-        "run",
-        "run",
-        "Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set.",
-    ),
-    "web": Entry("run", "web", "Start the door for webhooks and the console, without a worker."),
-    "worker": Entry("run", "worker", "Start a worker alone."),
-    "simulate": Entry(
-        "simulate", "simulate", "Start the simulated vendors alone, for trying the router's settings against them."
-    ),
+    "run": Entry("run", "run", "Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."),
+    "web": Entry("run", "web", "Run the webhook server and the console, without a worker."),
+    "worker": Entry("run", "worker", "Run a worker."),
+    "simulate": Entry("simulate", "simulate", "Run the simulated vendors alone, to try settings against them."),
     "soak": Entry(
         "soak",
         "soak",
-        "Run two webs, three workers, a Valkey and simulated vendors under load, and kill them now and then.",
+        "Run two webs, three workers, Valkey, and simulated vendors under load, and kill them at random.",
     ),
     "demo": Entry(
-        "demo", "demo", "Tell a story: an alert storm becomes one incident, escalates, is published, and resolves."
+        "demo", "demo", "Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."
     ),
-    "check": Entry("check", "check", "Check the configuration and the rules: every problem as file:line:column."),
-    "test": Entry("trials", "trials", "Run the tests of the rule files."),
-    "explain": Entry("explain", "explain", "Explain what the rules say of a payload. Nothing is sent anywhere."),
-    "replay": Entry(
-        "replay",
-        "replay",
-        "Play recorded deliveries under two sets of rules; show the incidents and posts that appear, vanish or change.",
-    ),
+    "check": Entry("check", "check", "Check the configuration and the rules. Print every problem as file:line:column."),
+    "test": Entry("rule_tests", "run", "Run the tests of the rule files."),
+    "explain": Entry("explain", "explain", "Explain what the rules decide for a payload. Nothing is sent."),
     "schema": Entry(
-        "schema",
-        "schema",
-        "Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations and their fields.",
+        "schema", "schema", "Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations."
     ),
-    "backup": Entry(
-        "backups", "back_up", "Copy everything that the router keeps in Redis to a file, also while the router runs."
-    ),
+    "backup": Entry("backups", "back_up", "Copy all data of the router in Redis to a file. The router may be running."),
     "restore": Entry(
         "backups", "restore", "Restore a backup into an empty Redis. Stop every `web` and `worker` first."
     ),
-    "freeze": Entry(
-        "gates",
-        "freeze",
-        "Post nothing at any public page, not even resolutions, until `thaw`. Calls that are under way end.",
-    ),
-    "thaw": Entry("gates", "thaw", "Post at public pages again: what is to be shown by now, at once."),
-    "breaker": Entry("gates", "app", "What turned automatic posts into reviews, because there were too many."),
-    "dead-letters": Entry("dead_letters", "app", "What can't succeed without a person."),
+    "dead-letters": Entry("dead_letters", "app", "Operations and deliveries that need an operator."),
     "heartbeats": Entry("heartbeats", "app", "Signals that have to be received regularly."),
-    "incidents": Entry("incidents", "app", "Incidents, and what happened to them."),
+    "incidents": Entry("incidents", "app", "Incidents and their timelines."),
     "notifiers": Entry("notifiers", "app", "Where operators hear about incidents and reviews."),
-    "orphans": Entry(
-        "orphans",
-        "app",
-        "Open items at vendors that belong to no known incident, since data was lost.",
-    ),
-    "pauses": Entry("pauses", "app", "What holds calls to vendors back: rate limits, circuit breakers, quotas."),
-    "sources": Entry("sources", "app", "Where alerts come from: what is configured, and what to paste."),
-    "rules": Entry("statistics", "app", "How rules fare."),
+    "orphans": Entry("orphans", "app", "Open items at vendors that belong to no known incident since data was lost."),
+    "pauses": Entry("pauses", "app", "Pauses of calls to vendors: rate limits, circuit breakers, and quotas."),
+    "publishing": Entry("publishing", "app", "Stop and resume posts on public pages."),
+    "sources": Entry("sources", "app", "Sources of alerts: their configuration, snippets, and samples."),
+    "rules": Entry("statistics", "app", "Rule statistics, and declarations of public variables."),
     "silences": Entry("silences", "app", "Silences: matching alerts open no incidents for a time."),
-    "tokens": Entry("tokens", "tokens", "Who may use the console and the API."),
-    "deliveries": Entry("deliveries", "app", "Deliveries that were processed lately."),
-    "quarantine": Entry("quarantine", "app", "Authentic bodies that could not be read."),
-    "reviews": Entry("reviews", "app", "What waits for a person before customers see it."),
+    "tokens": Entry("tokens", "tokens", "Tokens for the console and the API."),
+    "deliveries": Entry("deliveries", "app", "Deliveries that the router has processed."),
+    "quarantine": Entry("quarantine", "app", "Authentic bodies that could not be parsed."),
+    "reviews": Entry("reviews", "app", "Posts that wait for a review before they are published."),
 }
 
 app = typer.Typer(

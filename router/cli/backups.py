@@ -34,7 +34,7 @@ def back_up(
     by: starting.By = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Copy everything that the router keeps in Redis to a file, also while the router runs."""
+    """Copy all data of the router in Redis to a file. The router may be running."""
     if file == files.STDIO and sys.stdout.isatty():
         raise starting.usage("a backup is binary: name a file, or send stdout to one")
 

@@ -38,7 +38,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = "text",
 ) -> None:
-    """Check the configuration and the rules: every problem as file:line:column."""
+    """Check the configuration and the rules. Print every problem as file:line:column."""
     if online and (simulate or process == "web"):
         raise starting.usage(f"--online needs the vendors' keys; leave {'--simulate' if simulate else '--for web'} out")
     stand_in = configuration.StandIn("not-used", {}) if simulate else None

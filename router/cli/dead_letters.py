@@ -12,7 +12,7 @@ from router.management import bodies, entries, models
 
 _PAGE = 500  # Dead letters that are asked for at once.
 
-app = typer.Typer(help="What can't succeed without a person.", no_args_is_help=True)
+app = typer.Typer(help="Operations and deliveries that need an operator.", no_args_is_help=True)
 
 Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")]
 
@@ -101,14 +101,14 @@ def discard(
     identity: Identity,
     *,
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Let it go for good."""
 
     async def body(router: reaching.Reached) -> None:
-        act = router.act(identity, by, why)
+        act = router.act(identity, by, reason)
         one = await _found(router, identity)
         await router.do.discard(act)
         print(f"discarded {one.id}")

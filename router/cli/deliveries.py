@@ -1,4 +1,4 @@
-"""``deliveries``: what came in lately, one of them in full, and all of them in a file to replay elsewhere."""
+"""``deliveries``: list and show processed deliveries, export them, and replay them under other rules."""
 
 import contextlib
 import functools
@@ -12,13 +12,14 @@ from rich import progress
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import files, reaching, starting, tables, terminal
+from router.cli import files, reaching, replay, starting, tables, terminal
 from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
 _WHOLE = 100  # The same with all of their alerts, which may be many.
 
-app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
+app = typer.Typer(help="Deliveries that the router has processed.", no_args_is_help=True)
+app.command("replay")(replay.replay)
 
 
 _COLUMNS = (
@@ -94,8 +95,8 @@ def show(
     reaching.reach(config, server, body)
 
 
-@app.command("save")
-def save(
+@app.command("export")
+def export(
     file: Annotated[
         Path, typer.Argument(help="Where to write them, or - for stdout; a name that ends in .gz is compressed.")
     ],
@@ -104,7 +105,7 @@ def save(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Write deliveries into a file, one a line, for `replay` on another machine."""
+    """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
     begin = parts.clock() - starting.duration(since) if since else 0
 
     async def body(router: reaching.Reached) -> None:

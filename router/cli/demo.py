@@ -24,7 +24,7 @@ def demo(
     *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Tell it in a minute, or as fast as it goes.")] = True,
 ) -> None:
-    """Tell a story: an alert storm becomes one incident, escalates, is published, and resolves."""
+    """Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."""
     log.configure("console", "error")
     starting.until_stopped(_demo(wait))
 

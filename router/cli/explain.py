@@ -42,7 +42,7 @@ def explain(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Explain what the rules say of a payload. Nothing is sent anywhere."""
+    """Explain what the rules decide for a payload. Nothing is sent."""
     if server:
         found = _elsewhere(config, server, _asked(payload, source, delivery, folder))
     else:

@@ -17,7 +17,7 @@ from router.worker import retractions
 
 _PAGE = 500  # Incidents that are asked for at once.
 
-app = typer.Typer(help="Incidents, and what happened to them.", no_args_is_help=True)
+app = typer.Typer(help="Incidents and their timelines.", no_args_is_help=True)
 
 Name = Annotated[
     str,
@@ -197,7 +197,11 @@ def correct(
         ),
     ] = "",
     seen: Annotated[
-        str, typer.Option("--seen", help="What `incidents show` prints beside the update; the newest if left out.")
+        str,
+        typer.Option(
+            "--if-match",
+            help="The version that `incidents show` prints beside the update (default: the newest).",
+        ),
     ] = "",
     reason: Annotated[
         str, typer.Option("--reason", callback=starting.not_blank, help="The reason; it is kept in the timeline.")
@@ -221,7 +225,7 @@ def correct(
         try:
             done = await router.do.correct(router.act(f"{key} at {destination}", by, reason), asked)
         except actions.Changed:
-            print("incident-router: the update is not what you have seen; look at it again", file=sys.stderr)
+            print("incident-router: the update has changed since you looked; look at it again", file=sys.stderr)
             raise typer.Exit(3) from None
         print(f"{destination}: the update {found.id} is corrected next")
         for warning in done.warnings:
@@ -310,7 +314,7 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
     if one.next:
         out.print(terminal.hanging("  ", one.next), style="dim", markup=False)
     for update in one.posted:
-        _print_behind(out, f"  update {update.id} --seen {update.seen} {update.status}: ", update.text)
+        _print_behind(out, f"  update {update.id} --if-match {update.seen} {update.status}: ", update.text)
 
 
 def _print_behind(out: consoles.Console, head: str, words: str) -> None:

@@ -9,7 +9,7 @@ from router.cli import reaching, starting, tables
 from router.management import actions
 
 app = typer.Typer(
-    help="Open items at vendors that belong to no known incident, since data was lost.", no_args_is_help=True
+    help="Open items at vendors that belong to no known incident since data was lost.", no_args_is_help=True
 )
 
 
@@ -43,7 +43,7 @@ def resolve(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The ID, as `orphans list` shows it.")],
     *,
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
@@ -51,7 +51,7 @@ def resolve(
 
     async def body(router: reaching.Reached) -> None:
         try:
-            done = await router.do.resolve_orphan(router.act(identity, by, why))
+            done = await router.do.resolve_orphan(router.act(identity, by, reason))
         except actions.NotThere:
             raise starting.not_there(f'there is no orphan "{identity}"') from None
         print(f"{done.id} at {done.destination} will be resolved")

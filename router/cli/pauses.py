@@ -7,7 +7,7 @@ import typer
 from router import settings as configuration
 from router.cli import reaching, starting, tables
 
-app = typer.Typer(help="What holds calls to vendors back: rate limits, circuit breakers, quotas.", no_args_is_help=True)
+app = typer.Typer(help="Pauses of calls to vendors: rate limits, circuit breakers, and quotas.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -44,14 +44,14 @@ def lift(
     destination: Annotated[str, typer.Argument(help="The destination, as `pauses list` shows it.")],
     *,
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """End all pauses of a destination's account, and try what waits there again."""
 
     async def body(router: reaching.Reached) -> None:
-        done = await router.do.lift(router.act(destination, by, why))
+        done = await router.do.lift(router.act(destination, by, reason))
         print(f"lifted {done.lifted} of {destination}; {done.looked_at} incidents that waited are looked at now")
 
     reaching.reach(config, server, body)

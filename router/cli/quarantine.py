@@ -11,7 +11,7 @@ from router.management import entries, models
 
 _PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
 
-app = typer.Typer(help="Authentic bodies that could not be read.", no_args_is_help=True)
+app = typer.Typer(help="Authentic bodies that could not be parsed.", no_args_is_help=True)
 
 Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine list` shows it.")]
 
@@ -68,11 +68,11 @@ def show(
     reaching.reach(config, server, body)
 
 
-@app.command("run")
-def run(
+@app.command("retry")
+def retry(
     identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
 ) -> None:
-    """Hand a body in again, by the configuration and the rules of now."""
+    """Process a body again, with the current configuration and rules."""
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
@@ -86,7 +86,7 @@ def run(
 def discard(
     identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
 ) -> None:
-    """Let a body go for good."""
+    """Discard a body. It can't be restored."""
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)

@@ -29,12 +29,12 @@ class Reached:
     do: actions.Actions | remote.Actions
     server: str = ""
 
-    def act(self, subject: str, by: str = "", why: str = "") -> actions.Act:
-        """Who acts on what, and why; another router knows who by the token, and there nobody else can be named."""
+    def act(self, subject: str, by: str = "", reason: str = "") -> actions.Act:
+        """Return who acts on what, and why. With ``--server``, the token names the person."""
         if self.server and by:
-            raise starting.usage("--by can't be said with --server: the token tells who you are")
+            raise starting.usage("--by isn't accepted with --server: the token names you")
         name = by or ("" if self.server else starting.login_name())
-        return actions.Act(actions.Actor(access.Person(name, access.Role.ADMIN, "command line")), subject, why)
+        return actions.Act(actions.Actor(access.Person(name, access.Role.ADMIN, "command line")), subject, reason)
 
 
 def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]]) -> None:

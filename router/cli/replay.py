@@ -27,7 +27,7 @@ def replay(
     after: Annotated[Path, typer.Argument(help="The rule folder as it would be.")],
     *,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Recordings, as `deliveries save` writes them.")
+        Path | None, typer.Option("--file", "-f", help="Recordings, as `deliveries export` writes them.")
     ] = None,
     since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
     tail: Annotated[str, typer.Option("--tail", help="Let so much time pass after the last delivery.")] = "1h",

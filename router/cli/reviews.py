@@ -12,13 +12,17 @@ from router.cli import completing, incidents, reaching, starting, tables, termin
 from router.domain import visible
 from router.management import actions, bodies, models
 
-app = typer.Typer(help="What waits for a person before customers see it.", no_args_is_help=True)
+app = typer.Typer(help="Posts that wait for a review before they are published.", no_args_is_help=True)
 
 Page = Annotated[
     str, typer.Argument(metavar="DESTINATION", help="Where it waits.", autocompletion=completing.destinations)
 ]
 Seen = Annotated[
-    str, typer.Option("--seen", help="What you have seen, as `reviews show` calls it; refused if it is that no more.")
+    str,
+    typer.Option(
+        "--if-match",
+        help="The version that you reviewed, as `reviews show` prints it. Fails if it has changed since.",
+    ),
 ]
 _CHANGED = 3
 _WHAT = {
@@ -92,12 +96,12 @@ def approve(
     *,
     seen: Seen = "",
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Let what waits be shown at one page."""
-    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, why)))
+    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
 
 
 @app.command("edit")
@@ -110,7 +114,7 @@ def edit(
     other: Annotated[list[str] | None, typer.Option("--set", help="Any other field, as NAME=VALUE.")] = None,
     seen: Seen = "",
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
@@ -123,7 +127,7 @@ def edit(
         fields[name] = {"true": True, "false": False}.get(value, value)
     if not fields:
         raise starting.usage("say what to change: --title, --message or --set")
-    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, why), fields))
+    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
 
 
 @app.command("dismiss")
@@ -133,12 +137,12 @@ def dismiss(
     *,
     seen: Seen = "",
     by: starting.By = "",
-    why: starting.Why = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
-    reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, why)))
+    reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
 
 
 def plain_value(value: Any) -> str:
@@ -194,7 +198,7 @@ async def _found(router: reaching.Reached, incident: str, page: str) -> models.R
 def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
     """Say what waits now, and make the exit to raise; ``by`` is the reviewer who decided first, if there is one."""
     first = f"{terminal.plain(by)} decided first; your decision was not recorded."
-    print(first if by else "It is not what you have seen any more; nothing was decided.", file=sys.stderr)
+    print(first if by else "The post has changed since you looked at it. No decision was recorded.", file=sys.stderr)
     if now is not None:
         _show(now)
     return typer.Exit(_CHANGED)
@@ -227,5 +231,5 @@ def _show(one: models.Review) -> None:
         if said:
             print(terminal.hanging("  ", f"{name}: {said}"))
     # A line that the terminal wraps: it can be copied whole.
-    command = ["incident-router", "reviews", "approve", one.reference, one.destination, "--seen", one.digest[:8]]
+    command = ["incident-router", "reviews", "approve", one.reference, one.destination, "--if-match", one.digest[:8]]
     out.print(f"  to approve: {terminal.markup(shlex.join(command))}\n")

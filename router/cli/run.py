@@ -40,7 +40,7 @@ def run(
     health_port: HealthPort = None,
     simulator_port: SimulatorPort = 8090,
 ) -> None:
-    """Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set."""
+    """Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."""
     ending = endings.TEXT if simulate else endings.of_process(config)
     main = _run(config, (host, port, console_port, health_port), simulator_port if simulate else None, ending)
     starting.until_stopped(main, ending)
@@ -54,7 +54,7 @@ def web(
     console_port: ConsolePort = None,
     health_port: HealthPort = None,
 ) -> None:
-    """Start the door for webhooks and the console, without a worker."""
+    """Run the webhook server and the console, without a worker."""
     ending = endings.of_process(config)
     starting.until_stopped(_web(config, (host, port, console_port, health_port), ending), ending)
 
@@ -66,7 +66,7 @@ def worker(
     health_host: HealthHost = None,
     health_port: HealthPort = None,
 ) -> None:
-    """Start a worker alone."""
+    """Run a worker."""
     ending = endings.of_process(config)
     starting.until_stopped(_worker(config, name, (health_host, health_port), ending), ending)
 

@@ -19,7 +19,7 @@ def schema(
     *,
     indent: Annotated[int, typer.Option("--indent", min=0, help="Spaces to indent by.")] = 2,
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations and their fields.
+    """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations.
 
     Where there is no configuration and none is named, rules may open anything anywhere.
     """

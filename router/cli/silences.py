@@ -127,7 +127,7 @@ def _window(one: entries.Silence) -> str:
     return "; ".join(one.during) + (f" ({which} {tables.moment(at)})" if at is not None else "")
 
 
-_OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--comment", "during": "--during"}
+_OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--reason", "during": "--during"}
 """The options by the fields of the API that they set."""
 
 
@@ -135,7 +135,7 @@ _OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--comme
 def add(
     matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
     *,
-    comment: Annotated[str, typer.Option("--comment", callback=starting.not_blank, help="The reason.")],
+    reason: Annotated[str, typer.Option("--reason", callback=starting.not_blank, help="The reason.")],
     during: Annotated[
         list[str] | None,
         typer.Option("--during", help="Only in this weekly window: 'mon-fri 22:00-06:00 Europe/Zurich'. Repeatable."),
@@ -150,7 +150,7 @@ def add(
 ) -> None:
     """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
     begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
-    said = {"matchers": matchers, "comment": comment, "seconds": lasts // 1_000_000, "during": during or []}
+    said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
         wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
@@ -158,7 +158,7 @@ def add(
 
     async def body(router: reaching.Reached) -> None:
         try:
-            made = await router.do.silence(router.act(" ".join(matchers)[:200], by, comment), wanted)
+            made = await router.do.silence(router.act(" ".join(matchers)[:200], by, reason), wanted)
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
         print(terminal.hanging("", f"{made.id} until {tables.moment(made.ends_at)}; matches {_matches(made)}"))

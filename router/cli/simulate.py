@@ -13,7 +13,7 @@ def simulate(
     host: Annotated[str, typer.Option("--host", help="Listen on this address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Listen on this port; 0 takes a free one.")] = 8090,
 ) -> None:
-    """Start the simulated vendors alone, for trying the router's settings against them."""
+    """Run the simulated vendors alone, to try settings against them."""
     starting.until_stopped(_simulate(host, port))
 
 

@@ -34,7 +34,7 @@ def soak(
         bool, typer.Option("--json", help="Print the report as JSON; lines go to the other output.")
     ] = False,
 ) -> None:
-    """Run two webs, three workers, a Valkey and simulated vendors under load, and kill them now and then.
+    """Run two webs, three workers, Valkey, and simulated vendors under load, and kill them at random.
 
     Ends with status 1 where anything that was accepted is lost or doubled.
     """

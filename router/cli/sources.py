@@ -5,19 +5,19 @@ from typing import Annotated
 import typer
 
 from router import settings as configuration
-from router.cli import completing, sending, starting, tables, trying
+from router.cli import completing, sources_parse, sources_send, starting, tables
 from router.management import entries, proofs
 from router.sources import registry, samples
 from router.web import webhooks
 
-app = typer.Typer(help="Where alerts come from: what is configured, and what to paste.", no_args_is_help=True)
+app = typer.Typer(help="Sources of alerts: their configuration, snippets, and samples.", no_args_is_help=True)
 
 Kind = Annotated[
     str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completing.kinds)
 ]
 
-app.command("try")(trying.attempt)
-app.command("send")(sending.send)
+app.command("parse")(sources_parse.parse)
+app.command("send")(sources_send.send)
 _COLUMNS = (
     "name",
     "kind",

@@ -37,11 +37,11 @@ Server = Annotated[
     typer.Option(
         "--server",
         envvar="INCIDENT_ROUTER_SERVER",
-        help="Ask the router whose console is at this URL, by the token in INCIDENT_ROUTER_TOKEN, and no Redis.",
+        help="URL of a running router's API. Authenticates with the token in INCIDENT_ROUTER_TOKEN.",
     ),
 ]
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most N entries, newest first.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the management API.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 
@@ -55,9 +55,11 @@ def not_blank(parameter: typer.CallbackParam, text: str) -> str:
 
 By = Annotated[
     str,
-    typer.Option("--by", callback=not_blank, help="Who decides (default: your login name, or the user ID and host)."),
+    typer.Option("--by", callback=not_blank, help="Who acts (default: your login name, or the user ID and host)."),
 ]
-Why = Annotated[str, typer.Option("--why", callback=not_blank, help="The reason; it is kept in the timeline.")]
+Reason = Annotated[
+    str, typer.Option("--reason", callback=not_blank, help="The reason. The timeline and the audit log keep it.")
+]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
 Loaded = TypeVar("Loaded")

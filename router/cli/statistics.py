@@ -11,7 +11,7 @@ from router.cli import reaching, starting, tables
 from router.domain import recordings as recording
 from router.store import review_outcomes
 
-app = typer.Typer(help="How rules fare.", no_args_is_help=True)
+app = typer.Typer(help="Rule statistics, and declarations of public variables.", no_args_is_help=True)
 
 _COLUMNS: dict[review_outcomes.Outcome, str] = {
     "approved": "approved",
@@ -58,7 +58,7 @@ def declare(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
     recordings: Annotated[
-        Path | None, typer.Option("--recordings", help="Deliveries of a file, as `deliveries save` writes them.")
+        Path | None, typer.Option("--recordings", help="Deliveries of a file, as `deliveries export` writes them.")
     ] = None,
     since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
     config: starting.Config = configuration.DEFAULT_FILE,

@@ -13,7 +13,7 @@ from router.cli import starting, tables
 from router.domain import access
 from router.management import actions, app, bodies, entries, reading
 
-tokens = typer.Typer(help="Who may use the console and the API.", no_args_is_help=True)
+tokens = typer.Typer(help="Tokens for the console and the API.", no_args_is_help=True)
 
 
 @tokens.command("create")

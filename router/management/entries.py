@@ -244,7 +244,7 @@ class Outcomes(models.Model):
 
 
 class Recording(models.Model):
-    """A delivery as ``deliveries save`` writes it and ``replay`` reads it; times are microseconds since the epoch."""
+    """A delivery as ``deliveries export`` writes it and ``replay`` reads it; times are microseconds since the epoch."""
 
     id: str
     source: str

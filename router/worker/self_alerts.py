@@ -62,8 +62,8 @@ GUARD = Report(
     "PublishingGuardTripped",
     "incident-router: the publishing guard has tripped",
     "There were too many automatic posts, or a source contradicted itself, so posts wait for a reviewer. "
-    "`incident-router breaker show` says why, "
-    "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
+    "`incident-router publishing status` says why, "
+    "`incident-router reviews list` what waits, and `incident-router publishing reset` lets rules publish again.",
 )
 EARLIER_GUARD = replace(GUARD, name="breaker")
 """The name under which earlier versions reported the guard: such a report is resolved."""
@@ -72,7 +72,7 @@ FREEZE = Report(
     "freeze",
     "PagesFrozen",
     "incident-router: the public pages are frozen",
-    "Nothing is posted there, not even resolutions, until `incident-router thaw`.",
+    "Nothing is posted there, not even resolutions, until `incident-router publishing unfreeze`.",
     severities.Severity.MINOR,
 )
 STORM = Report(
@@ -145,7 +145,7 @@ def unreadable(counted: Iterable[unreadable_store.UnreadableCount], wanted: Unre
         text = (
             f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened for it. '
             f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows what was kept, and "
-            "`incident-router quarantine run ID` processes it after a fix."
+            "`incident-router quarantine retry ID` processes it after a fix."
         )
         title = f"incident-router: deliveries from {one.source} can't be read"
         report = Report(SOURCE_KIND, one.source, "DeliveriesUnreadable", title, text, wanted.severity)

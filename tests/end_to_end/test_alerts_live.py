@@ -146,7 +146,7 @@ def test_what_vendors_and_storms_bring_about(stage: Stage):
 
     def reset() -> bool:
         """Posts that waited go out and may close the breaker again."""
-        stage.command("breaker", "reset")
+        stage.command("publishing", "reset")
         return stage.states()["BreakerClosed"] == "inactive"
 
     harness.eventually("the breaker stays open", reset, every=2)

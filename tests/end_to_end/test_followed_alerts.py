@@ -150,7 +150,7 @@ def test_one_of_two_clusters_may_resolve_its_own(router, vendors):
 
 
 def test_answer_names_what_mutes_an_alert(router, vendors):
-    added = router.command("silences", "add", "alertname=~Silenced.*", "--for", "1h", "--comment", "works")
+    added = router.command("silences", "add", "alertname=~Silenced.*", "--for", "1h", "--reason", "works")
     assert added.returncode == 0, added.stderr
     numbers = itertools.count()
     muted_by = harness.eventually(

@@ -37,7 +37,7 @@ def router(tmp_path_factory):
             body = {"title": "q", "status": f"zzz{HOSTILE}", "dedup_key": "x"}
             status, answer = harness.ask(f"{running.url}/v1/webhooks/json", body, harness.TOKEN)
             assert "quarantined" in answer, (status, answer)
-            running.command("silences", "add", 'labels.service="other"', "--for", "1h", "--comment", HOSTILE)
+            running.command("silences", "add", 'labels.service="other"', "--for", "1h", "--reason", HOSTILE)
             harness.eventually("it waits for review", lambda: "approve" in running.command("reviews", "list").stdout)
             yield running
 

@@ -21,7 +21,7 @@ BODIES = [
     ("/publishing/freeze", {"reason": BLANK}, "#/reason"),
     ("/tokens", {"name": BLANK, "role": "viewer"}, "#/name"),
 ]
-TEXTS = {"--why", "--reason", "--comment", "--by"}
+TEXTS = {"--reason", "--by"}
 OPTIONS = [
     (words, option)
     for words, command in command_reference.commands()

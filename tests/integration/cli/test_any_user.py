@@ -49,11 +49,11 @@ def scene(tmp_path_factory):
     ("arguments", "said"),
     [
         (("tokens", "create", "ann", "--role", "admin"), "irt_"),
-        (("freeze",), f"publishing is frozen by {BY}"),
-        (("thaw",), "publishing is active: "),
-        (("silences", "add", "service=x", "--comment", "upgrade"), " until "),
+        (("publishing", "freeze"), f"publishing is frozen by {BY}"),
+        (("publishing", "unfreeze"), "publishing is active: "),
+        (("silences", "add", "service=x", "--reason", "upgrade"), " until "),
         (("silences", "list"), BY),
-        (("breaker", "show"), "guard: ok"),
+        (("publishing", "status"), "guard: ok"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -64,16 +64,16 @@ def test_commands_work_without_a_login_name(scene, arguments, said):
 
 
 def test_given_name_takes_precedence(scene):
-    done = scene("freeze", "--by", "ann")
-    assert done.stdout.startswith("publishing is frozen by ann: ")
-    assert scene("thaw", USER="bob").returncode == 0
-    assert scene("freeze", USER="bob").stdout.startswith("publishing is frozen by bob: ")
-    assert scene("thaw").returncode == 0
+    done = scene("publishing", "freeze", "--by", "ann")
+    assert done.stdout.startswith("publishing is frozen by ann until ")
+    assert scene("publishing", "unfreeze", USER="bob").returncode == 0
+    assert scene("publishing", "freeze", USER="bob").stdout.startswith("publishing is frozen by bob until ")
+    assert scene("publishing", "unfreeze").returncode == 0
 
 
 def test_deliveries_are_saved_to_standard_output(scene):
     """In a pod nothing can be written, so they go through the pipe of `kubectl exec`."""
-    done = scene("deliveries", "save", "-")
+    done = scene("deliveries", "export", "-")
     assert done.returncode == 0
     assert scene.delivery in {json.loads(line)["id"] for line in done.stdout.splitlines()}
 

@@ -59,7 +59,7 @@ def settles(router, at, begins):
 def test_operator_corrects_the_newest_update(scene):
     router, at = scene
     (update,) = posted(router)
-    assert f"update {update['id']} --seen {update['seen']}" in router.command("incidents", "show", KEY).stdout
+    assert f"update {update['id']} --if-match {update['seen']}" in router.command("incidents", "show", KEY).stdout
     done = correct(router, "--body", "Payments fail, mail ann@acme.example.", "--reason", "a typo", "--by", "ada")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"devhelm-page: the update {update['id']} is corrected next\n"
@@ -70,8 +70,8 @@ def test_operator_corrects_the_newest_update(scene):
 
 def test_impossible_correction_is_refused(scene):
     router, _ = scene
-    outdated = correct(router, "--body", "Other.", "--seen", "000000000000")
-    assert (outdated.returncode, "not what you have seen" in outdated.stderr) == (3, True)
+    outdated = correct(router, "--body", "Other.", "--if-match", "000000000000")
+    assert (outdated.returncode, "has changed since you looked" in outdated.stderr) == (3, True)
     elsewhere = correct(router, "--body", "Other.", page="public-page")
     assert elsewhere.returncode == 1
     assert "can't change an update that is posted at a destination incident-io-status-page" in elsewhere.stderr

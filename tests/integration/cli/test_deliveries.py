@@ -51,16 +51,16 @@ def test_delivery_is_explained_by_id(router, delivery):
 
 def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path):
     for name, opened in (("all.jsonl", open), ("all.jsonl.gz", gzip.open)):
-        done = router.command("deliveries", "save", str(tmp_path / name), "--since", "1h")
+        done = router.command("deliveries", "export", str(tmp_path / name), "--since", "1h")
         assert done.returncode == 0, done.stderr
         with opened(tmp_path / name, "rb") as file:
             assert delivery in {recordings.decode(line).id for line in file}
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, "it holds alerts"
-    assert router.command("deliveries", "save", str(tmp_path / "no" / "x")).returncode == 2
-    full = router.command("deliveries", "save", "/dev/full")
+    assert router.command("deliveries", "export", str(tmp_path / "no" / "x")).returncode == 2
+    full = router.command("deliveries", "export", "/dev/full")
     assert (full.returncode, full.stderr.count("\n")) == (1, 1)
     assert "/dev/full can't be written: No space left on device" in full.stderr
-    assert router.command("deliveries", "save", str(tmp_path / "x"), "--since", "soon").returncode == 2
+    assert router.command("deliveries", "export", str(tmp_path / "x"), "--since", "soon").returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_incident_and_its_reviews_are_delivered(router, hook):
 
 
 def test_freeze_names_the_operator(router, hook):
-    assert router.command("freeze", "--by", "ann", "--why", "all hands").returncode == 0
-    assert router.command("thaw").returncode == 0
+    assert router.command("publishing", "freeze", "--by", "ann", "--reason", "all hands").returncode == 0
+    assert router.command("publishing", "unfreeze").returncode == 0
     [ended] = harness.eventually("the end is delivered", lambda: of_type(hook, "freeze.ended"))
     assert ended.event["data"]["by"]
 

@@ -46,15 +46,15 @@ def test_review_shows_the_post_and_approval_command(firing):
     assert "would be shown at public-page (awaiting approval: the rule requires a review)" in shown
     assert "Checkout is unavailable" in shown
     assert "because rule checkout-down" in shown
-    assert f"--seen {review(router)['digest'][:8]}" in shown
+    assert f"--if-match {review(router)['digest'][:8]}" in shown
     assert decide(router, "show", page="on-call").returncode == 1
 
 
 def test_approval_of_an_unseen_version_is_refused(firing):
     router, at = firing
-    refused = decide(router, "approve", "--seen", "00000000")
+    refused = decide(router, "approve", "--if-match", "00000000")
     assert refused.returncode == 3
-    assert "not what you have seen" in refused.stderr
+    assert "has changed since you looked" in refused.stderr
     assert "would be shown at public-page" in refused.stdout
     assert at.incidents()["public-page"].count("open") == 0
 
@@ -67,7 +67,7 @@ def test_edited_text_is_shown_and_checked(firing):
     assert too_long.returncode == 2
     assert "title" in too_long.stderr
     words = ("--title", "Cards\u200b fail", "--message", "Mail help@acme.example.", "--set", "notify=false")
-    done = decide(router, "edit", *words, "--by", "ann", "--why", "clearer")
+    done = decide(router, "edit", *words, "--by", "ann", "--reason", "clearer")
     assert done.stderr == (
         "warning: your text has an e-mail address in message\n"
         "warning: your text has a host name or an address that is not allowed in message\n"
@@ -95,15 +95,18 @@ def test_dismissed_post_is_counted_and_not_shown(firing):
 def test_approved_post_waits_while_frozen(firing):
     router, at = firing
     posted = len(at.incidents()["public-page"])
-    assert "publishing is frozen by ann" in router.command("freeze", "--by", "ann", "--why", "all hands").stdout
-    assert router.command("freeze").stdout == "publishing is frozen already: all hands (ann)\n"
-    assert "freeze: frozen (all hands (ann))" in router.command("breaker", "show").stdout
+    assert (
+        "publishing is frozen by ann"
+        in router.command("publishing", "freeze", "--by", "ann", "--reason", "all hands").stdout
+    )
+    assert router.command("publishing", "freeze").stdout == "publishing is frozen already: all hands (ann)\n"
+    assert "freeze: frozen (all hands (ann))" in router.command("publishing", "status").stdout
     decide(router, "approve")
     harness.eventually("the approval is known", lambda: decide(router, "show").returncode == 1)
     assert len(at.incidents()["public-page"]) == posted
-    assert "incidents are looked at now" in router.command("thaw").stdout
+    assert "incidents are looked at now" in router.command("publishing", "unfreeze").stdout
     harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
-    assert router.command("thaw").stdout == "publishing is active already\n"
+    assert router.command("publishing", "unfreeze").stdout == "publishing is active already\n"
 
 
 def test_retract_takes_the_post_down(firing):
@@ -132,8 +135,8 @@ def test_retract_takes_the_post_down(firing):
 
 def test_publishing_states_are_shown(scene):
     router, _ = scene
-    assert router.command("breaker", "show").stdout == "guard: ok\nfreeze: active\n"
-    assert router.command("breaker", "reset").stdout == "the publishing guard has not tripped\n"
+    assert router.command("publishing", "status").stdout == "guard: ok\nfreeze: active\n"
+    assert router.command("publishing", "reset").stdout == "the publishing guard has not tripped\n"
 
 
 def test_incident_shows_publications_and_timeline(firing):

@@ -32,7 +32,7 @@ def test_quarantined_body_is_listed_with_its_problem(router, kept):
 
 
 def test_retry_fails_while_body_is_unreadable(router, kept):
-    done = router.command("quarantine", "run", kept)
+    done = router.command("quarantine", "retry", kept)
     assert (done.returncode, "it still can't be read" in done.stderr) == (1, True)
     assert kept in router.command("quarantine", "list").stdout
 
@@ -42,7 +42,7 @@ def test_retry_after_fix_removes_body_from_quarantine(router, kept):
     fixed.write_text(
         router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
     )
-    done = run("quarantine", "run", kept, "--config", str(fixed), **harness.SECRETS)
+    done = run("quarantine", "retry", kept, "--config", str(fixed), **harness.SECRETS)
     assert done.returncode == 0, done.stderr
     assert "with 1 alerts" in done.stdout
     assert kept not in router.command("quarantine", "list").stdout
@@ -57,7 +57,7 @@ def test_unreadable_alerts_stay_after_partial_retry(router):
         router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
     )
     before = router.command("quarantine", "list").stdout
-    done = run("quarantine", "run", answer["quarantined"], "--config", str(fixed), **harness.SECRETS)
+    done = run("quarantine", "retry", answer["quarantined"], "--config", str(fixed), **harness.SECRETS)
     assert done.returncode == 0, done.stderr
     after = router.command("quarantine", "list").stdout
     assert answer["quarantined"] not in after
@@ -68,14 +68,14 @@ def test_unreadable_alerts_stay_after_partial_retry(router):
 
 def test_quarantined_body_can_be_deleted(router, kept):
     assert router.command("quarantine", "discard", kept).stdout == f"discarded {kept}\n"
-    for command in ("show", "run", "discard"):
+    for command in ("show", "retry", "discard"):
         done = router.command("quarantine", command, kept)
         assert (done.returncode, "is in quarantine (any more)" in done.stderr) == (1, True)
     assert router.command("quarantine", "show", "no id at all").returncode == 1
 
 
 def test_full_quarantine_evicts_oldest_and_reports_it(with_redis, monkeypatch):
-    monkeypatch.setattr(quarantine, "MOST", 5)
+    monkeypatch.setattr(quarantine, "MAX_BODIES", 5)
     dropped = "incident_router_quarantine_dropped_total"
     before = metrics.REGISTRY.get_sample_value(dropped)
 

@@ -110,14 +110,16 @@ LOOKS = [
     "reviews show KEY public-page --json", "reviews show KEY on-call",
     "silences list --all", "silences show none", "incidents show checkout", "incidents list --severity major",
     "incidents list --search checkout", "incidents list --muted",
-    "heartbeats list", "breaker show", "dead-letters list", "dead-letters show LETTER",
+    "heartbeats list", "publishing status", "dead-letters list", "dead-letters show LETTER",
     "dead-letters show none", "dead-letters redrive --all --problem nothing", "pauses list", "pauses lift none",
     "pauses lift on-call", "orphans list", "orphans resolve none",
     "quarantine list", "quarantine show ODD", "quarantine show ODD --body",
-    "quarantine show none", "quarantine run ODD", "deliveries list", "deliveries list -n 1", "deliveries show DELIVERY",
+    "quarantine show none", "quarantine retry ODD",
+    "deliveries list", "deliveries list -n 1", "deliveries show DELIVERY",
     "deliveries show IGNORED", "deliveries show DELIVERY --body", "deliveries show none", "rules stats",
     "explain --delivery DELIVERY --all", "explain --delivery IGNORED", "explain --delivery DELIVERY --format json",
-    "explain --delivery none", "heartbeats forget none", "silences expire none", "thaw", "breaker reset",
+    "explain --delivery none", "heartbeats forget none", "silences expire none",
+    "publishing unfreeze", "publishing reset",
 ]  # fmt: skip
 
 
@@ -152,7 +154,7 @@ def silence(scene, words):
     if not words.startswith("silences"):
         yield ""
         return
-    made = scene.here("silences", "add", 'nothing="none"', "--comment", "upgrade", "--in", "1h")
+    made = scene.here("silences", "add", 'nothing="none"', "--reason", "upgrade", "--in", "1h")
     assert (made.returncode, 'label "nothing"' in made.stderr) == (0, True)
     yield made.stdout.split()[0]
     scene.here("silences", "expire", made.stdout.split()[0])
@@ -184,7 +186,7 @@ def test_binary_body_is_transferred_unchanged(scene):
 
 def test_remote_export_equals_local_export(scene, tmp_path):
     for name, way in (("here", scene.here), ("elsewhere", scene.elsewhere)):
-        assert way("deliveries", "save", str(tmp_path / name)).returncode == 0
+        assert way("deliveries", "export", str(tmp_path / name)).returncode == 0
     assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes() != b""
 
 
@@ -233,8 +235,11 @@ def test_missing_token_error_names_the_variable(scene):
 def test_insufficient_role_is_refused(scene):
     """Nothing is changed."""
     viewer = scene.made("looker", "viewer")
-    assert told(scene.elsewhere("freeze", token=viewer)) == (1, "this takes the role responder, and yours is viewer")
-    assert "frozen" not in scene.here("breaker", "show").stdout
+    assert told(scene.elsewhere("publishing", "freeze", token=viewer)) == (
+        1,
+        "this takes the role responder, and yours is viewer",
+    )
+    assert "frozen" not in scene.here("publishing", "status").stdout
     assert KEY in scene.elsewhere("incidents", "list", token=viewer).stdout
 
 
@@ -254,14 +259,14 @@ def test_unreachable_server_is_one_sentence(scene):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("freeze --by eve", "the token tells who you are"),
-        ("reviews approve KEY public-page --by eve", "the token tells who you are"),
+        ("publishing freeze --by eve", "the token names you"),
+        ("reviews approve KEY public-page --by eve", "the token names you"),
         ("explain --delivery x --rules folder", "that router's rules"),
         ("explain", "say --delivery"),
-        ("silences add =~ --comment c", "is not a matcher"),
-        ("silences add a=b --comment c --for 0s", "greater than or equal to 1"),
-        ("silences add a=b --comment c --during nightly", "neither a day, a time, nor a time zone"),
-        ("silences add a=~.* --comment c", "it would silence everything"),
+        ("silences add =~ --reason c", "is not a matcher"),
+        ("silences add a=b --reason c --for 0s", "greater than or equal to 1"),
+        ("silences add a=b --reason c --during nightly", "neither a day, a time, nor a time zone"),
+        ("silences add a=~.* --reason c", "it would silence everything"),
     ],
 )
 def test_contradictory_options_are_a_usage_error(scene, arguments, said):
@@ -285,7 +290,7 @@ def test_remote_explain_uses_the_server_rules(scene):
 
 
 def test_remote_silence_records_the_token_name(scene):
-    arguments = ("silences", "add", 'service="none"', "--comment", "upgrade", "--for", "2h", "--in", "1h")
+    arguments = ("silences", "add", 'service="none"', "--reason", "upgrade", "--for", "2h", "--in", "1h")
     made = scene.elsewhere(*arguments)
     assert made.returncode == 0, made.stderr
     identity = made.stdout.split()[0]
@@ -299,7 +304,7 @@ def test_remote_silence_records_the_token_name(scene):
 
 def test_recurring_silence_is_listed_with_its_next_window(scene):
     windows = ("--during", "mon-sun 00:00-24:00", "--in", "2h")
-    made = scene.elsewhere("silences", "add", 'service="none"', "--comment", "nightly", *windows)
+    made = scene.elsewhere("silences", "add", 'service="none"', "--reason", "nightly", *windows)
     assert made.returncode == 0, made.stderr
     here, elsewhere = scene.both("silences", "list")
     assert here.stdout == elsewhere.stdout
@@ -308,25 +313,28 @@ def test_recurring_silence_is_listed_with_its_next_window(scene):
 
 
 def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
-    frozen = scene.elsewhere("freeze", "--why", "all hands")
-    assert frozen.stdout == "publishing is frozen: nothing is posted at public pages until `incident-router thaw`\n"
-    here, elsewhere = scene.both("freeze")
+    frozen = scene.elsewhere("publishing", "freeze", "--reason", "all hands")
+    assert frozen.stdout == "publishing is frozen until `incident-router publishing unfreeze`\n"
+    here, elsewhere = scene.both("publishing", "freeze")
     assert here.stdout == elsewhere.stdout == "publishing is frozen already: all hands (ann)\n"
-    here, elsewhere = scene.both("breaker", "show")
+    here, elsewhere = scene.both("publishing", "status")
     assert here.stdout == elsewhere.stdout
-    assert "frozen: all hands (ann)" in here.stdout
-    assert re.fullmatch(r"thawed: [1-9]\d* incidents are looked at now\n", scene.elsewhere("thaw").stdout)
+    assert "freeze: frozen (all hands (ann))" in here.stdout
+    assert re.fullmatch(
+        r"publishing is active: [1-9]\d* incidents are looked at now\n",
+        scene.elsewhere("publishing", "unfreeze").stdout,
+    )
 
 
 def test_remote_review_decides_the_seen_version_only(scene):
-    changed = scene.elsewhere("reviews", "approve", KEY, "public-page", "--seen", "00000000")
-    assert (changed.returncode, "not what you have seen" in changed.stderr) == (3, True)
+    changed = scene.elsewhere("reviews", "approve", KEY, "public-page", "--if-match", "00000000")
+    assert (changed.returncode, "has changed since you looked" in changed.stderr) == (3, True)
     assert "would be shown at public-page" in changed.stdout
     unfit = scene.elsewhere("reviews", "edit", KEY, "public-page", "--title", "x" * 201)
     assert (unfit.returncode, "title" in unfit.stderr) == (2, True)
-    done = scene.elsewhere("reviews", "edit", KEY, "public-page", "--title", "Cards fail", "--why", "clearer")
+    done = scene.elsewhere("reviews", "edit", KEY, "public-page", "--title", "Cards fail", "--reason", "clearer")
     assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n', done.stderr
-    dismissed = scene.elsewhere("reviews", "dismiss", KEY, "devhelm-page", "--why", "internal")
+    dismissed = scene.elsewhere("reviews", "dismiss", KEY, "devhelm-page", "--reason", "internal")
     assert dismissed.stdout == 'dismissed by ann: "Checkout is unavailable" at "devhelm-page"\n', dismissed.stderr
     harness.eventually("it is shown", lambda: scene.at.incidents()["public-page"] == ["open"])
     timeline = scene.here("incidents", "show", KEY).stdout
@@ -344,7 +352,7 @@ def test_remote_dead_letters_are_redriven_or_discarded(scene):
 
 def test_quarantine_is_emptied_remotely(scene):
     readable = asyncio.run(keep(scene, b'{"title": "t", "status": "firing", "labels": {"service": "z"}}'))
-    done = scene.elsewhere("quarantine", "run", readable)
+    done = scene.elsewhere("quarantine", "retry", readable)
     assert re.fullmatch(r"handed in as delivery \w+ with 1 alerts\n", done.stdout), done.stderr
     for identity in (scene.odd, scene.no_text):
         assert scene.elsewhere("quarantine", "discard", identity).stdout == f"discarded {identity}\n"

@@ -41,7 +41,7 @@ def file(tmp_path_factory):
 
 def replayed(file, *arguments, folders=("rules", "other"), name="all.jsonl"):
     given = [*folders, "--file", name, "--config", "router.yaml", *arguments]
-    return run("replay", *given, cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
+    return run("deliveries", "replay", *given, cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
 
 
 def test_differences_are_listed_with_texts_and_counted(file):
@@ -106,6 +106,6 @@ def test_archived_deliveries_are_replayed(tmp_path):
         harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
         (tmp_path / "none").mkdir()
         (tmp_path / "none" / "none.yaml").write_text("rules: []\n")
-        done = router.command("replay", "rules", "none", "--since", "1h")
+        done = router.command("deliveries", "replay", "rules", "none", "--since", "1h")
         assert "1 deliveries with 1 alerts" in done.stdout, done.stderr
         assert "0 incidents appear, 1 vanish" in done.stdout

@@ -132,7 +132,7 @@ def mapped(tmp_path: Path) -> Path:
 def attempt(mapped: Path, body: object, *more: str, source: str = "shop"):
     payload = mapped.with_name("payload.json")
     payload.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
-    return run("sources", "try", "--source", source, str(payload), *more, "--config", str(mapped))
+    return run("sources", "parse", "--source", source, str(payload), *more, "--config", str(mapped))
 
 
 def test_parse_shows_alerts_and_unmatched_paths(mapped):
@@ -170,7 +170,7 @@ def test_parse_with_preset_shows_its_paths(mapped):
 
 
 def test_trying_a_payload_from_stdin(mapped):
-    command = [harness.COMMAND, "sources", "try", "--source", "shop", "-", "--json", "--config", str(mapped)]
+    command = [harness.COMMAND, "sources", "parse", "--source", "shop", "-", "--json", "--config", str(mapped)]
     done = subprocess.run(command, input=json.dumps(GOOD), capture_output=True, text=True, timeout=60, check=False)
     assert json.loads(done.stdout)["alerts"][0]["status"] == "firing"
 
@@ -219,7 +219,7 @@ def test_headers_say_how_a_body_is_encoded(mapped):
 def test_missing_source_or_file_is_usage_error(mapped):
     done = attempt(mapped, GOOD, source="shp")
     assert (done.returncode, 'there is no source "shp"; did you mean "shop"?' in done.stderr) == (2, True)
-    done = run("sources", "try", "--source", "shop", "absent.json", "--config", str(mapped))
+    done = run("sources", "parse", "--source", "shop", "absent.json", "--config", str(mapped))
     assert (done.returncode, "absent.json can't be read" in done.stderr) == (2, True)
 
 

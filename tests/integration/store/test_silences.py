@@ -221,7 +221,7 @@ def router(tmp_path_factory):
 
 def test_commands_create_list_and_end_silences(router):
     assert router.command("silences", "list").stdout == "there is no silence\n"
-    made = router.command("silences", "add", 'service="checkout"', "--comment", "upgrade", "--for", "2h", "--by", "ann")
+    made = router.command("silences", "add", 'service="checkout"', "--reason", "upgrade", "--for", "2h", "--by", "ann")
     assert made.returncode == 0, made.stderr
     identity = made.stdout.split()[0]
     listed = router.command("silences", "list").stdout
@@ -261,5 +261,5 @@ def heeded(router) -> bool:
     ],
 )
 def test_invalid_silence_is_refused_with_reason(router, arguments, said):
-    done = router.command("silences", "add", *arguments, "--comment", "x")
+    done = router.command("silences", "add", *arguments, "--reason", "x")
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -43,11 +43,11 @@ def payload(tmp_path):
 
 def test_sources_parse_shows_what_is_cut(file, payload):
     """Labels that rules name are kept."""
-    done = run("sources", "try", str(payload), "--source", "am", "--config", str(file), KEY="k")
+    done = run("sources", "parse", str(payload), "--source", "am", "--config", str(file), KEY="k")
     assert done.returncode == 0, done.stderr
     assert "alerts_truncated: alerts: 3 alerts arrived, and the first 2 are read (web.max_alerts)" in done.stdout
     assert "labels_truncated: labels of 0: 5 arrived, and 3 are kept (web.max_labels)" in done.stdout
-    as_json = run("sources", "try", str(payload), "--source", "am", "--json", "--config", str(file), KEY="k")
+    as_json = run("sources", "parse", str(payload), "--source", "am", "--json", "--config", str(file), KEY="k")
     read = json.loads(as_json.stdout)
     assert read["alerts"][0]["labels"] == {"alertname": "Down", "a": "1", "zone": "eu"}
     assert len(read["notices"]) == 3

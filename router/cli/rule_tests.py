@@ -16,7 +16,7 @@ from router.rehearsal import trial
 from router.yaml_source import problems, quantities
 
 
-def trials(
+def run(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
     only: Annotated[str, typer.Option("-k", help="Run only the tests whose names contain this.")] = "",

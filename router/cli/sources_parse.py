@@ -1,4 +1,4 @@
-"""``sources try``: what one configured source makes of a payload, and which of its paths found nothing in it.
+"""``sources parse``: what one configured source makes of a payload, and which of its paths found nothing in it.
 
 It reads as the door does, and decides, stores and sends nothing.
 """
@@ -24,7 +24,7 @@ _FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_
 _ALL = "*"  # In a mapping of names to paths: whatever is there.
 
 
-def attempt(
+def parse(
     payload: starting.Payload = "-",
     *,
     source: Annotated[

@@ -1,0 +1,81 @@
+"""``publishing``: whether automatic posts and public pages are stopped, and how to stop and resume them."""
+
+import typer
+
+from router import settings as configuration
+from router.cli import reaching, starting
+
+app = typer.Typer(help="Stop and resume posts on public pages.", no_args_is_help=True)
+
+
+@app.command("status")
+def status(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show whether the publishing guard has tripped, and whether publishing is frozen."""
+
+    async def body(router: reaching.Reached) -> None:
+        state = await router.ask.ledgers.publishing()
+        if as_json:
+            starting.print_json(state)
+            return
+        print(f"guard: {state.guard}" + (f" ({state.guard_reason})" if state.guard_reason else ""))
+        for page, reason in state.tripped_pages.items():
+            print(f"guard at {page}: tripped ({reason})")
+        print(f"freeze: {state.freeze}" + (f" ({state.freeze_reason})" if state.freeze_reason else ""))
+
+    reaching.reach(config, server, body)
+
+
+@app.command("freeze")
+def freeze(
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Stop all posts on public pages, including resolutions, until `publishing unfreeze`. Calls in progress end."""
+
+    async def body(router: reaching.Reached) -> None:
+        act = router.act("public pages", by, reason)
+        state = await router.ask.ledgers.publishing()
+        if state.freeze == "frozen":
+            print(f"publishing is frozen already: {state.freeze_reason}")
+            return
+        await router.do.freeze(act)
+        name = f" by {act.actor.person.name}" if act.actor.person.name else ""
+        print(f"publishing is frozen{name} until `incident-router publishing unfreeze`")
+
+    reaching.reach(config, server, body)
+
+
+@app.command("unfreeze")
+def unfreeze(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """Resume posts on public pages. Pending updates are posted immediately."""
+
+    async def body(router: reaching.Reached) -> None:
+        if (await router.ask.ledgers.publishing()).freeze == "active":
+            print("publishing is active already")
+            return
+        woken = await router.do.unfreeze(router.act("public pages"))
+        print(f"publishing is active: {woken.looked_at} incidents are looked at now")
+
+    reaching.reach(config, server, body)
+
+
+@app.command("reset")
+def reset(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """Reset the publishing guard. Automatic posts that wait for an approval are then published."""
+
+    async def body(router: reaching.Reached) -> None:
+        if (await router.ask.ledgers.publishing()).guard == "ok":
+            print("the publishing guard has not tripped")
+            return
+        woken = await router.do.reset_guard(router.act("guard"))
+        print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
+
+    reaching.reach(config, server, body)
