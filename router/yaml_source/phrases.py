@@ -39,7 +39,8 @@ _BOUNDS = {
     "too_long": ("max_length", "at most", "entry"),
 }
 _ENTRIES = {"entry": "entries", "character": "characters"}
-_PARTS = re.compile(r"^(?:Value error|Assertion failed), |^[A-Za-z ]*\b(?=should )")
+_PREFIX = re.compile(r"^(?:Value error|Assertion failed), ")
+_SUBJECT = re.compile(r"^[A-Za-z ]*\bshould ")
 
 
 def phrase(detail: Mapping[str, Any]) -> str:
@@ -55,6 +56,5 @@ def phrase(detail: Mapping[str, Any]) -> str:
         return f"{bound} {number} {what if number == 1 else _ENTRIES[what]} {'is' if number == 1 else 'are'} " + (
             "needed here" if bound == "at least" else "allowed here"
         )
-    text = _PARTS.sub("", detail["msg"])
-    text = f"must {text.removeprefix('should ')}" if text.startswith("should ") else text
+    text = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
     return text[:1].lower() + text[1:]
