@@ -33,12 +33,11 @@ _PHRASES = {
     "ip_v6_network": _NETWORK,
 }
 _BOUNDS = {
-    "string_too_short": ("min_length", "at least", "character"),
-    "string_too_long": ("max_length", "at most", "character"),
-    "too_short": ("min_length", "at least", "entry"),
-    "too_long": ("max_length", "at most", "entry"),
+    "string_too_short": ("min_length", "character", "characters"),
+    "string_too_long": ("max_length", "character", "characters"),
+    "too_short": ("min_length", "entry", "entries"),
+    "too_long": ("max_length", "entry", "entries"),
 }
-_ENTRIES = {"entry": "entries", "character": "characters"}
 _PREFIX = re.compile(r"^(?:Value error|Assertion failed), ")
 _SUBJECT = re.compile(r"^[A-Za-z ]*\bshould ")
 
@@ -49,12 +48,11 @@ def phrase(detail: Mapping[str, Any]) -> str:
     if kind in _PHRASES:
         return _PHRASES[kind]
     if kind in _BOUNDS:
-        name, bound, what = _BOUNDS[kind]
+        name, one, many = _BOUNDS[kind]
         number = detail["ctx"][name]
-        if kind.endswith("too_short") and number == 1:
-            return "must not be empty" if what == "character" else "at least one entry is needed here"
-        return f"{bound} {number} {what if number == 1 else _ENTRIES[what]} {'is' if number == 1 else 'are'} " + (
-            "needed here" if bound == "at least" else "allowed here"
-        )
+        if (name, number, one) == ("min_length", 1, "character"):
+            return "must not be empty"
+        amount = f"{number} {one} is" if number == 1 else f"{number} {many} are"
+        return f"at least {amount} needed here" if name == "min_length" else f"at most {amount} allowed here"
     text = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
     return text[:1].lower() + text[1:]
