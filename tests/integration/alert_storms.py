@@ -1,4 +1,4 @@
-"""A worker on a real server that lets only so many incidents open in a while: what alert storms are played on."""
+"""Runs a worker that lets a limited number of incidents open in a window."""
 
 from router.domain import severities
 from router.store import keys, publishing_state
@@ -8,7 +8,7 @@ TWO = publishing_state.Limit(2, workers.HOUR)
 
 
 class StormHarness:
-    """A worker that lets two incidents open in an hour, at one vendor and one public page."""
+    """A worker that lets two incidents open in an hour, at one internal destination and one public page."""
 
     def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
         self.pager, self.page = vendor.Vendor(), vendor.Vendor()
@@ -23,7 +23,7 @@ class StormHarness:
             await self.on.turn()
 
     async def room(self) -> None:
-        """Let the hour pass: nothing that was let in counts any more."""
+        """Let the window pass: earlier openings no longer count."""
         await self.connection.delete(keys.ADMITTED)
         await self.on.storms.turn()
         await self.on.turn()
@@ -39,7 +39,7 @@ class StormHarness:
 
 
 def run(with_redis, play) -> None:
-    """Run ``play`` with a scene on an empty server."""
+    """Run the coroutine function ``play`` with a harness on an empty server."""
 
     async def body(connection):
         await play(StormHarness(connection))

@@ -1,6 +1,4 @@
-"""An Alertmanager on loopback, as far as its API is read: what it has is what a test says, and it can fail. And a scene
-in which one worker asks it, by a clock of its own.
-"""
+"""Runs a simulated Alertmanager, whose API can fail, and a worker that polls it on a simulated clock."""
 
 import asyncio
 import contextlib
@@ -30,13 +28,13 @@ BEGAN = 0
 
 
 def written(moment: int) -> str:
-    """Microseconds as its API has them: whole milliseconds."""
+    """Format a time as Alertmanager's API does, with whole milliseconds."""
     at = dt.datetime.fromtimestamp(moment // 1000 / 1000, dt.UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Alertmanager:
-    """What it has, by fingerprint, and what it was asked."""
+    """A simulated Alertmanager: its alerts by fingerprint, and the requests that it received."""
 
     def __init__(self, up_since: int) -> None:
         self.alerts: dict[str, dict[str, Any]] = {}
@@ -53,7 +51,7 @@ class Alertmanager:
         receivers: tuple[str, ...] = ("router",),
         **labels: str,
     ) -> None:
-        """Let it have an alert."""
+        """Add an alert."""
         self.alerts[fingerprint] = {
             "fingerprint": fingerprint,
             "labels": {"alertname": "Down", **labels},
@@ -75,7 +73,7 @@ class Alertmanager:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """Serve it; yields its address, which has a path prefix."""
+        """Serve the API; yield its address, which has a path prefix."""
 
         async def alerts(request: requests.Request) -> responses.Response:
             return await self._answer(request, "alerts", list(self.alerts.values()))
@@ -108,7 +106,7 @@ def decide(one: alert.Alert, _now: int) -> decisions.Decision:
 
 
 class AlertmanagerHarness:
-    """One Alertmanager, one worker, and polls of them a minute apart by a clock of their own."""
+    """A simulated Alertmanager, a worker, and polls one minute apart on a simulated clock."""
 
     def __init__(self, on: workers.WorkerHarness, there: Alertmanager, url: str, **config) -> None:
         self.on = on
@@ -134,7 +132,7 @@ class AlertmanagerHarness:
         )
 
     async def poll(self, times: int = 1) -> list[str]:
-        """Polls a minute apart, and what came of them; all that they hand in is folded and reconciled."""
+        """Poll once a minute, fold, and reconcile; return the results of the polls."""
         results = []
         for _ in range(times):
             self.now += MINUTE
@@ -152,7 +150,7 @@ class AlertmanagerHarness:
 
 
 def run(with_redis, play, *places, **config) -> None:
-    """Play a scene on an empty server; ``config`` is of the poll."""
+    """Run ``play`` with a harness on an empty server; ``config`` configures the poll."""
 
     async def body(on: workers.WorkerHarness) -> None:
         global START, BEGAN  # noqa: PLW0603 - a run of all tests may take longer than ended alerts are remembered

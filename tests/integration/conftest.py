@@ -1,4 +1,4 @@
-"""What the tests of the console, the API and the commands play in: a desk, a provider that lies, a whole router."""
+"""Fixtures for tests of the console, the API, and the commands."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ from tests.integration import consoles, identity
 
 @pytest.fixture
 def play(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
-    """Run a coroutine function at a desk: the management application, and the whole worker beside it."""
+    """Run a coroutine function with the management application and a whole worker."""
     return functools.partial(consoles.run, with_redis, tmp_path)
 
 
 @pytest.fixture
 def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
-    """Run a coroutine function with the console, and a provider behind it that says what it is told to say."""
+    """Run a coroutine function with the console and a provider whose answers a test chooses."""
 
     def run(body: Callable[..., Any], **more: Any) -> None:
         async def main(connection: Any) -> None:
@@ -33,7 +33,7 @@ def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., N
 
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Router]:
-    """`incident-router run` with both vendors, for all tests of a file that run commands beside it."""
+    """Run `incident-router run` with both simulated vendors, for all tests of a file."""
     folder = tmp_path_factory.mktemp("router")
     with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The management application on loopback beside the whole worker: incidents by real rules, and people who act."""
+"""Runs the management application beside a whole worker, with real rules and signed-in users."""
 
 import asyncio
 import contextlib
@@ -76,7 +76,7 @@ def key(service: str = "checkout") -> str:
 
 
 class Clock:
-    """The time as the management application sees it: this machine's, and what a test has let pass."""
+    """The clock of the management application: this machine's time, plus what a test adds."""
 
     offset = 0
 
@@ -85,7 +85,7 @@ class Clock:
 
 
 class ManagementHarness:
-    """What a test of the management API plays with."""
+    """The management application, a worker, and their clients."""
 
     def __init__(
         self, settings: configuration.Settings, connection: Any, url: str, made: app.Parts, clock: Clock
@@ -124,7 +124,7 @@ class ManagementHarness:
         self._clients = contextlib.AsyncExitStack()
 
     async def client(self, **headers: str) -> httpx.AsyncClient:
-        """A client that follows no redirect and keeps cookies, as a browser of its own."""
+        """Create a client that keeps cookies and follows no redirect."""
         made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20.0)
         return await self._clients.enter_async_context(made)
 
@@ -134,13 +134,13 @@ class ManagementHarness:
         return (await self.parts.do.make_token(actions.Act(me, wanted.name), wanted)).token
 
     async def as_(self, role: str, name: str = "") -> httpx.AsyncClient:
-        """A client with a token of this role; without one where it is empty."""
+        """Create a client with a token of the role; without a token if the role is empty."""
         if not role:
             return await self.client()
         return await self.client(authorization=f"Bearer {await self.token(role, name=name)}")
 
     async def browser(self, role: str, name: str = "") -> tuple[httpx.AsyncClient, str]:
-        """A client that has signed in with a token, and the CSRF token of its session."""
+        """Sign in with a token; return the client and the CSRF token of its session."""
         client = await self.client()
         answer = await client.post("/sign-in", data={"token": await self.token(role, name=name)})
         assert answer.status_code == 303, answer.text
@@ -148,13 +148,13 @@ class ManagementHarness:
         return client, session.csrf
 
     async def deliver(self, *alerts: alert.Alert) -> str:
-        """Deliver alerts as the rules decide, fold them and reconcile; returns the delivery's id."""
+        """Deliver alerts as the rules decide, fold, and reconcile; return the ID of the delivery."""
         await self.put(*alerts)
         await self.on.turn()
         return self.last
 
     async def put(self, *alerts: alert.Alert) -> None:
-        """Deliver alerts without anybody reading them yet."""
+        """Deliver alerts without folding them."""
         now = parts.clock()
         self.last = identity.new_delivery_id(now, random.Random(now))
         packed = deliveries.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
@@ -180,21 +180,21 @@ async def serving(loaded: configuration.Settings, connection: Any) -> AsyncItera
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
-    desk = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
+    management = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
     try:
-        yield desk
+        yield management
     finally:
-        await desk.aclose()
+        await management.aclose()
         feed.close()
         task.cancel()
         await asyncio.wait([task])
 
 
 def run(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: str = RULES) -> None:
-    """Run ``play`` at a desk on an empty server."""
+    """Run the coroutine function ``play`` with a management harness on an empty server."""
 
     async def body(connection: Any) -> None:
-        async with serving(settings(folder, public_url, rules), connection) as desk:
-            await play(desk)
+        async with serving(settings(folder, public_url, rules), connection) as management:
+            await play(management)
 
     with_redis(body)

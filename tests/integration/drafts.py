@@ -1,4 +1,4 @@
-"""A worker, DevHelm with a page, a colleague at DevHelm, and a reviewer here: for tests of drafts and linked posts."""
+"""Runs a worker with a DevHelm page, whose drafts and posts a test edits as a person does, and a reviewer."""
 
 import asyncio
 import dataclasses
@@ -18,7 +18,7 @@ LIMITS = publishing_guard.Limits(
 
 
 def rule(publish="review", **more):
-    """The rule's response; ``more`` are further fields of the page."""
+    """Return the response of a rule; ``more`` are further fields of the page."""
     return workers.rule(
         decisions.Target("devhelm", {"title": "The shop"}),
         decisions.Target("page", {"title": "The shop is down", "message": "Sorry.", **more}, publish),
@@ -26,7 +26,7 @@ def rule(publish="review", **more):
 
 
 class DraftHarness:
-    """The worker's stage, what is on the page, and what waits for the reviewer."""
+    """The worker, the posts of the page, and the pending reviews."""
 
     def __init__(self, on, simulator, places, page):
         self.on = on
@@ -43,7 +43,7 @@ class DraftHarness:
         return post
 
     def links(self, *, draft):
-        """A colleague makes a post for the open incident by hand."""
+        """Create a post for the open incident, as a person does."""
         (incident,) = self.state.incidents.values()
         wanted = requests.CreatePost(
             title="A colleague's title", impact="MINOR", body="By hand.", monitoringIncidentId=incident.id
@@ -53,11 +53,11 @@ class DraftHarness:
             self.state.put_post(self.page, post, requests.PutPost(published=False))
 
     async def published(self):
-        """Every post that customers see."""
+        """Return every published post."""
         return [one for one in self.page.posts.values() if one.published_at]
 
     async def publication(self):
-        """What the router knows of its publication on the page."""
+        """Return the router's record of its publication on the page."""
         known = await self.on.publications.look("down")
         return next(one for one in known if one.destination == "page")
 
@@ -83,7 +83,7 @@ class DraftHarness:
 
 
 def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIMITS):
-    """Let an alert fire under a rule whose page follows the incident at DevHelm, and play."""
+    """Run ``play`` after an alert has fired under a rule whose page follows the incident at DevHelm."""
 
     async def body(connection):
         places = []

@@ -1,6 +1,6 @@
-"""Somebody who signs in: the console on loopback, a browser that follows redirects by hand, and two providers.
+"""Runs the console with an OpenID Connect provider, and a browser that follows redirects step by step.
 
-One provider is a real one, a program of its own; the other is ours, and says whatever a test wants it to say.
+One provider is a real program; the other one is simulated, and gives the answers that a test chooses.
 """
 
 import asyncio
@@ -53,13 +53,13 @@ def microseconds() -> int:
 
 
 def browser(url: str = "") -> httpx.AsyncClient:
-    """A browser with no cookies yet; it asks no proxy and follows nothing by itself."""
+    """Create a browser without cookies; it uses no proxy and follows no redirect."""
     return httpx.AsyncClient(base_url=url, trust_env=False, verify=_TLS)
 
 
 @contextlib.contextmanager
 def real_provider(**claims: dict[str, Any]) -> Iterator[str]:
-    """A provider as a program of its own, with these people and their claims; yields its issuer."""
+    """Run a real provider with these users and their claims; yield its issuer."""
     port = ports.free()
     people = [f"--user-claims={json.dumps({'sub': name, **said})}" for name, said in claims.items()]
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", f"--port={port}", *people]
@@ -83,7 +83,7 @@ def _wait_for(url: str, program: "subprocess.Popen[bytes]") -> None:
 
 
 class Provider:
-    """A provider that lies as it is told: ``claims`` and ``header`` are put over those that would be right."""
+    """A simulated provider: ``claims`` and ``header`` replace the correct ones."""
 
     def __init__(self) -> None:
         self.key = jwk.RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
@@ -151,18 +151,18 @@ class Provider:
         return responses.JSONResponse(self.userinfo, 200 if known else 401)
 
     def takes(self, url: str) -> str:
-        """Somebody signs in at ``url``: where they are sent back to, with a code."""
+        """Sign in at ``url``, and return the address of the redirect with a code."""
         self.asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
         return f"{self.asked['redirect_uri']}?code=a-code&state={self.asked['state']}"
 
     def proves(self, verifier: str) -> bool:
-        """Whether this verifier belongs to the challenge that was sent (RFC 7636, section 4.6)."""
+        """Return whether a verifier belongs to the challenge that was sent (RFC 7636, section 4.6)."""
         made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         return made == self.asked["code_challenge"]
 
 
 class Console(NamedTuple):
-    """The console that is served, and whoever looks at it."""
+    """The console, and a browser."""
 
     url: str
     browser: httpx.AsyncClient
@@ -172,17 +172,17 @@ class Console(NamedTuple):
         return browser(self.url)
 
     async def leave(self, to: str = "/") -> str:
-        """Press the link to the provider: the address there."""
+        """Follow the link to the provider, and return its address."""
         answer = await self.browser.get("/sign-in/oidc", params={"to": to})
         assert answer.status_code == 303, answer.text
         return answer.headers["location"]
 
     async def may(self, path: str = "/api/v1/silences") -> int:
-        """The status that the browser's session gets there."""
+        """Return the status that the browser's session gets for a path."""
         return (await self.browser.get(path)).status_code
 
     async def csrf(self) -> str:
-        """What a form of this session carries."""
+        """Return the CSRF token of the session."""
         found = re.search(r'name="csrf" value="([^"]+)"', (await self.browser.get("/silences")).text)
         assert found is not None
         return found[1]
@@ -208,7 +208,7 @@ async def console_of(
     clock: Callable[[], int] = microseconds,
     more: str = "",
 ) -> AsyncIterator[Console]:
-    """The console with this provider, for the length of the block; ``more`` are further lines of ``oidc``."""
+    """Serve the console with a provider for the length of the block; ``more`` are further settings of ``oidc``."""
     port = ports.free()
     address = f"http://127.0.0.1:{port}" if public_url is None else public_url
     text = CONFIG.format(issuer=issuer, public_url=address) + more if issuer else ""
@@ -225,7 +225,7 @@ async def console_of(
 
 @contextlib.asynccontextmanager
 async def lying(connection: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
-    """The console with the provider that is ours, for the length of the block."""
+    """Serve the console with the simulated provider for the length of the block."""
     provider = Provider()
     async with serving(applications.Starlette(routes=provider.routes())) as issuer:
         provider.issuer = issuer
@@ -234,7 +234,7 @@ async def lying(connection: Any, folder: Any, **more: Any) -> AsyncIterator[tupl
 
 
 async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[access.Token, str]:
-    """A viewer's token, and its text; without ``seconds`` it holds for ever."""
+    """Create a viewer's token, and return it with its secret; without ``seconds`` it never expires."""
     now = found.parts.ask.clock()
     expires_at = now + seconds * 1_000_000 if seconds else 0
     token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
@@ -243,7 +243,7 @@ async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[acce
 
 
 async def come_back(provider: Provider, found: Console, **query: str) -> httpx.Response:
-    """Leave and come back: the console's answer."""
+    """Sign in at the provider, and return the console's response."""
     back = provider.takes(await found.leave())
     if query:
         back = f"{provider.asked['redirect_uri']}?{urllib.parse.urlencode({'state': provider.asked['state'], **query})}"
@@ -251,7 +251,7 @@ async def come_back(provider: Provider, found: Console, **query: str) -> httpx.R
 
 
 async def refused(provider: Provider, found: Console, status: int, text: str, **query: str) -> None:
-    """Nobody is signed in, and the page says why."""
+    """Check that a sign-in is refused, and that the page says why."""
     answer = await come_back(provider, found, **query)
     assert (answer.status_code, text in answer.text) == (status, True), answer.text
     assert gatekeeper.COOKIE not in found.browser.cookies

@@ -1,4 +1,4 @@
-"""Workers that stop before and after each call to the store, and go on in the order that a scheduler chooses.
+"""Workers that stop before and after each call to the store, and continue in an order chosen by a scheduler.
 
 Between two stops exactly one worker runs, so a seed repeats a run exactly. A worker may be killed at a stop: before a
 call, which is then never made, or after one whose answer it never learns.
@@ -14,7 +14,7 @@ from tests.integration import workers
 
 
 class Scheduler:
-    """Lets one worker run at a time."""
+    """Lets one worker run at a time, in random order."""
 
     def __init__(self, randomness: random.Random, *, kills: int = 0) -> None:
         self._randomness = randomness
@@ -25,13 +25,13 @@ class Scheduler:
         self.killed: list[str] = []
 
     async def stop(self, worker: str) -> None:
-        """Wait for the turn of a worker."""
+        """Wait until the scheduler continues the worker."""
         self._stopped[worker] = asyncio.get_running_loop().create_future()
         self._changed.set()
         await self._stopped[worker]
 
     def begin(self, worker: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Take up a worker, which stops at once."""
+        """Start a worker, which stops at once."""
 
         async def run() -> None:
             try:
@@ -44,7 +44,7 @@ class Scheduler:
         self._tasks[worker] = asyncio.create_task(run())
 
     async def run(self) -> None:
-        """Choose who goes on, until all have ended or were killed; a failure of a worker is raised."""
+        """Continue workers in random order until all have ended or were killed; raise the failure of a worker."""
         while True:
             await self._all_stopped()
             if not self._stopped:
@@ -92,7 +92,7 @@ class _Stopping:
 
 
 def worker(connection: Any, name: str, scheduler: Scheduler) -> workers.WorkerHarness:
-    """Make a worker that stops at each call to the store of incidents."""
+    """Create a worker that stops at each call to the incident store."""
     made = workers.WorkerHarness(connection, consumer=name)
     made.incidents._scripts = _Stopping(made.incidents._scripts, scheduler, name)  # type: ignore[assignment]
     return made

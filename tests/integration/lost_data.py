@@ -1,4 +1,4 @@
-"""A whole worker on a real server, at all four simulated destinations, whose data a test loses and restores."""
+"""Runs a whole worker with all four simulated destinations, whose data a test deletes and restores."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def response(
     ending: decisions.Ending = NO_REVIEW,
     **timing: int,
 ) -> decisions.Response:
-    """What a rule wants of an incident; customers read ``text`` of it, or something of its own."""
+    """Return the response of a rule; ``text`` is the public text, by default a distinct one for each incident."""
     public = {"title": text or f"{key} is unavailable", "message": text or f"We are looking at {key}."}
     targets = (
         decisions.Target("on-call", {"name": f"{key} is down", "summary": "5xx"}),
@@ -40,7 +40,7 @@ def response(
 
 
 class LostDataHarness:
-    """The router's data, its vendors, and what a test does to both."""
+    """The router's data, and its vendors."""
 
     def __init__(self, connection: Any, settings: configuration.Settings, at: harness.Vendors) -> None:
         self.connection = connection
@@ -53,7 +53,7 @@ class LostDataHarness:
     async def say(
         self, status: alerts.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
     ) -> None:
-        """Send one message of an alert of each incident; ``name`` tells alerts of one incident apart."""
+        """Send one message for each incident; ``name`` distinguishes the alerts of one incident."""
         for key in keys:
             self._number += 1
             now = parts.clock()
@@ -70,7 +70,7 @@ class LostDataHarness:
         return {key: await self.connection.dump(key) for key in await self.connection.keys("*")}
 
     async def restore(self, snapshot: dict[bytes, bytes]) -> None:
-        """Put an earlier copy in the place of the data."""
+        """Replace the data with an earlier copy."""
         pipeline = self.connection.pipeline(transaction=True)
         pipeline.flushall()
         for key, data in snapshot.items():
@@ -78,7 +78,7 @@ class LostDataHarness:
         await pipeline.execute()
 
     async def words(self) -> dict[str, list[str]]:
-        """At each destination, one word for each incident or post, in order."""
+        """Return the states of all incidents and posts, in order, by destination."""
         found = await asyncio.to_thread(self.at.incidents)
         return {name: sorted(words) for name, words in found.items()}
 
@@ -90,7 +90,7 @@ class LostDataHarness:
         return found
 
     async def until_shown(self, *words: str, at: Iterable[str] = PLACES) -> None:
-        """Wait until each destination has exactly this."""
+        """Wait until each destination has exactly these states."""
         shown: dict[str, list[str]] = {}
 
         async def met() -> bool:
@@ -111,11 +111,11 @@ class LostDataHarness:
         await self.until(met)
 
     async def state(self) -> dataset.DataSetState:
-        """How the data set stands."""
+        """Return the state of the data set."""
         return await dataset.look(self.connection, parts.clock())
 
     async def until_noticed(self, reason: str) -> dataset.DataSetState:
-        """Wait until the loss has been noticed and every destination has been read."""
+        """Wait until the router has noticed the loss and read every destination."""
 
         async def met() -> dataset.DataSetState | None:
             state = await self.state()
@@ -125,16 +125,16 @@ class LostDataHarness:
         return await self.until(met)
 
     async def known(self, key: str) -> dict[str, publications.Publication]:
-        """What the router knows of an incident's publications, by destination."""
+        """Return the router's records of an incident's publications, by destination."""
         return {one.destination: one for one in await self.publications.look(key)}
 
     async def timeline(self, key: str) -> list[timeline.Event]:
-        """What was told of an incident."""
+        """Return the timeline of an incident."""
         return await incident_store.Incidents(self.connection).timeline(key)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """A worker, for the length of the block."""
+        """Run a worker for the length of the block."""
         places = parts.places(self.settings, self.connection)
         stop = asyncio.Event()
         try:
@@ -155,7 +155,7 @@ def run(
     play: Callable[[LostDataHarness], Coroutine[Any, Any, None]],
     more: str = "",
 ) -> None:
-    """Run ``play`` with a scene and no worker yet; ``more`` are further settings."""
+    """Run ``play`` with a harness without a running worker; ``more`` are further settings."""
     with harness.vendors() as at:
         file = harness.configure(folder, at)
         limits = f"pages: {{updates_apart: 0s, automatic_posts: {LIMITS}, automatic_components: {LIMITS}}}"
@@ -169,5 +169,5 @@ def run(
 
 
 def settled(monkeypatch: Any) -> None:
-    """Have each destination read again at once: the second reading is what a test waits for."""
+    """Read each destination a second time at once."""
     monkeypatch.setattr(recovery, "SETTLED", 0)

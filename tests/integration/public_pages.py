@@ -1,10 +1,10 @@
-"""A worker with one public page, and somebody on call: what holds posts back from customers is played here."""
+"""Runs a worker with one public page and one internal destination."""
 
 from tests.integration import vendor, workers
 
 
 def run(with_redis, play, **more) -> None:
-    """Run ``play`` with the stage, the vendor behind the page, and the one that tells who is on call."""
+    """Run ``play`` with the worker, the vendor of the page, and the vendor of the internal destination."""
     page, pager = vendor.Vendor(), vendor.Vendor()
 
     async def body(on):

@@ -1,4 +1,4 @@
-"""Certificates made for one test, and a proxy that speaks TLS in front of a server that does not."""
+"""Certificates for one test, and a proxy that adds TLS to a server."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from cryptography.x509 import oid
 
 @dataclass(frozen=True)
 class Files:
-    """The certificate of an authority, and one that it has issued, for servers and clients alike."""
+    """The certificate of an authority, and one that it has issued for a server and a client."""
 
     ca: Path
     cert: Path
@@ -26,7 +26,7 @@ class Files:
 
 
 def issue(folder: Path) -> Files:
-    """Make an authority and a certificate for 127.0.0.1."""
+    """Create an authority and a certificate for 127.0.0.1."""
     folder.mkdir()
     ca_key, own_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     constraint = x509.BasicConstraints(ca=True, path_length=0)
@@ -63,9 +63,9 @@ def _named(name: str) -> x509.Name:
 
 @contextlib.contextmanager
 def proxy(files: Files, socket: str, *, asks_clients: bool = False) -> Iterator[int]:
-    """Speak TLS on a port of loopback, and hand everything on to a Unix socket; yields the port.
+    """Accept TLS on a port of loopback and forward to a Unix socket; yield the port.
 
-    With ``asks_clients`` only those come in who have a certificate of the same authority.
+    With ``asks_clients``, clients need a certificate of the same authority.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.cert, files.key)

@@ -1,4 +1,4 @@
-"""A vendor in memory that speaks the destinations' protocol: it keeps what it is told and fails when it is told to."""
+"""A vendor in memory that implements the destination protocol and fails on demand."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from router.worker import configured_destinations
 
 
 class Vendor:
-    """Incidents by id. ``faults`` are consumed one a call: an exception to raise before or after acting."""
+    """Incidents by ID. Each call consumes one of ``faults``: an exception to raise before or after acting."""
 
     def __init__(self, *, repeatable_open: bool = True) -> None:
         self.repeatable_open = repeatable_open

@@ -1,4 +1,4 @@
-"""One real destination at a simulated vendor, on a stage of its own: what a test breaks is broken over real HTTP."""
+"""Runs a worker with one real destination at a simulated vendor over real HTTP."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ NAME = "there"
 
 
 class VendorHarness:
-    """A stage with the destination ``there``, and its vendor."""
+    """A worker with the destination ``there``, and the simulated vendor."""
 
     def __init__(
         self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: configured_destinations.Bound
@@ -46,50 +46,50 @@ class VendorHarness:
         self.kind = kind
 
     async def fires(self, key: str = "down", **fields: Any) -> None:
-        """An alert of an incident fires, and everything that is due is done."""
+        """Fire an alert of an incident, and take a turn."""
         await self.on.deliver(workers.firing(key), key=key, response=self.response(**fields))
         await self.on.turn()
 
     def response(self, **fields: Any) -> decisions.Response:
-        """What a rule wants that opens at the destination."""
+        """Return the response of a rule that opens at the destination."""
         return workers.rule(decisions.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
 
     async def ends(self, key: str = "down") -> None:
-        """The alert of an incident ends, and everything that is due is done."""
+        """Resolve the alert of an incident, and take a turn."""
         await self.on.deliver(workers.resolved(key), key=key)
         await self.on.turn()
 
     def fault(self, action: str, method: str = "POST", path: str | None = None, **more: Any) -> None:
-        """Have the vendor do it next; without a path to the call that creates."""
+        """Set a fault for the vendor's next matching call; by default, the call that creates."""
         of = CREATES[self.kind] if path is None else path
         self.at.fault(vendor=VENDORS[self.kind], action=action, method=method, path=of, **more)
 
     def faults(self, action: str, **more: Any) -> None:
-        """Have the vendor do it with every call that changes something."""
+        """Set a fault for every POST and PUT."""
         for method in ("POST", "PUT"):
             self.fault(action, method, "", **more)
 
     def states(self) -> list[str]:
-        """Whatever the vendor has: one word for each."""
+        """Return the states of everything at the vendor."""
         return self.at.incidents()[PLACES[self.kind]]
 
     def creates(self) -> list[dict[str, Any]]:
-        """The calls that were to create something."""
+        """Return the calls that were to create something."""
         calls = self.at.calls("POST", vendor=VENDORS[self.kind])
         ends = "/incidents" if self.kind == "devhelm-status-page" else CREATES[self.kind]
         return [call for call in calls if call["path"].endswith(ends)]
 
     async def known(self, key: str = "down") -> publications.Publication:
-        """What the router knows of the publication."""
+        """Return the router's record of the publication."""
         (publication,) = await self.on.publications.look(key)
         return publication
 
     async def is_open(self) -> bool:
-        """Whether the router knows that it is open."""
+        """Return whether the router has recorded the publication as open."""
         return (await self.known()).state == "open"
 
     async def changed(self, key: str = "down", **changes: Any) -> None:
-        """Change what the router knows, as if time had passed; its incident is due at once."""
+        """Change the router's record of the publication; its incident is due at once."""
         known = msgspec.structs.replace(await self.known(key), **changes)
         # The worker's own way, so that the test doesn't know how it is kept.
         await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
@@ -104,7 +104,7 @@ class VendorHarness:
         await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
 
     async def eventually(self, met: Callable[[], Any]) -> None:
-        """Turn until the condition is met."""
+        """Take turns until the condition is met."""
         async with asyncio.timeout(10):
             while not met():
                 await self.on.turn()
@@ -120,7 +120,7 @@ async def running(
     passed: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> AsyncIterator[VendorHarness]:
-    """A scene for the length of the block; the worker calls ``passed`` with each point of an operation."""
+    """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation."""
     page = {"page": PAGES[kind]} if kind in PAGES else {}
     given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **settings}
     url = f"{at.url}/{VENDORS[kind]}"
@@ -139,5 +139,5 @@ async def running(
 
 
 def metric_value(name: str, **labels: str) -> float:
-    """A metric's value now."""
+    """Return the value of a metric."""
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0

@@ -1,4 +1,4 @@
-"""The whole worker on a real server, one turn at a time: what a test delivers is folded and reconciled at once."""
+"""Runs a whole worker on a real server, one turn at a time: deliveries are folded and reconciled at once."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ GENEROUS = publishing_guard.Limits(publishing_state.Limit(100, HOUR), publishing
 
 @contextlib.contextmanager
 def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
-    """What is made inside has what it writes confirmed like this."""
+    """Require replicas to confirm the writes of everything that is created in the block."""
     replica_acks.require(connection, connection_settings.Durability(replicas, wait_seconds))
     try:
         yield
@@ -57,7 +57,7 @@ def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[
 
 
 class NoJitter(random.Random):
-    """Randomness that makes different ids, and waits that are as short as they may be."""
+    """Randomness that makes distinct IDs and the shortest possible waits."""
 
     _numbers = itertools.count(1)
 
@@ -69,9 +69,9 @@ WINDOWS = (400_000, 4_000_000, 40_000_000)
 
 
 async def in_time(connection, act):
-    """Call ``act`` with a window in microseconds; again with a longer one if the machine was too busy to end within.
+    """Call ``act`` with a window in microseconds, and again with a longer one if it didn't end within the window.
 
-    Returns the result and the window. For what holds only while a window on Redis' own clock lasts.
+    Return the result and the window. For behavior that depends on a window on the clock of Redis.
     """
     for window in WINDOWS:
         began = await now_of(connection)
@@ -82,7 +82,7 @@ async def in_time(connection, act):
 
 
 async def now_of(connection) -> int:
-    """The time of the server, in microseconds."""
+    """Return the time of the server, in microseconds."""
     seconds, micros = await connection.time()
     return seconds * 1_000_000 + micros
 
@@ -108,7 +108,7 @@ def render(fields, of: incident.Incident) -> dict:
 
 
 class WorkerHarness:
-    """One worker's stages and the door's inbox, on one connection."""
+    """The parts of one worker and the inbox of the webhook server, on one connection."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class WorkerHarness:
         imports: Sequence[tuple[str, silencing.Imported]] = (),
         announces: bool = False,
     ) -> None:
-        """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out.
+        """Create the parts; ``most`` limits how many incidents open in a window, and is unlimited by default.
 
         With ``announces``, incidents are announced to notifiers; ``notifications`` keeps the events.
         """
@@ -207,20 +207,20 @@ class WorkerHarness:
         return [lease for shard in range(keys.SHARDS) for lease in await self.publications.claim(shard, 100)]
 
     async def turn(self) -> None:
-        """Fold what was delivered, and reconcile until nothing is due now."""
+        """Fold all deliveries, and reconcile until no incident is due."""
         await self.fold()
         while leases := await self.due():
             await asyncio.gather(*(self.reconciler.reconcile(lease) for lease in leases))
 
     async def until(self, met) -> None:
-        """Turn until the condition is met; retries wait by Redis' own clock."""
+        """Take turns until the condition is met. Retries wait by the clock of Redis."""
         async with asyncio.timeout(60):
             while not met():
                 await self.turn()
                 await asyncio.sleep(0.005)
 
     async def until_awaited(self, met) -> None:
-        """As ``until``, for a condition that has to ask."""
+        """Take turns until the asynchronous condition is met."""
         async with asyncio.timeout(60):
             while not await met():
                 await self.turn()
@@ -230,7 +230,7 @@ class WorkerHarness:
         return await now_of(self.connection)
 
     def redis_time(self) -> int:
-        """About Redis' time, which is this machine's."""
+        """Return the time of this machine, which is about the time of Redis."""
         return parts.clock()
 
     async def incident(self, key: str = "down") -> incident.Incident:
@@ -238,7 +238,7 @@ class WorkerHarness:
 
 
 def run(with_redis, play, *places, **more) -> None:
-    """Run ``play`` with a stage on an empty server."""
+    """Run the coroutine function ``play`` with a worker on an empty server."""
 
     async def body(connection):
         await play(WorkerHarness(connection, *places, **more))
