@@ -18,18 +18,18 @@ ORDINARY = (pathlib.Path(__file__).parent / "ordinary.txt").read_text().splitlin
 KIND = base.Kind("test", base.Config, base.Opening, public=True, adopts=False, connect=None, make=None)
 PAGE = configured_destinations.Bound("page", KIND, None, "")
 DECLARED = {
-    "alerts.labels.listed": decisions.Allowed(("Europe", "Asia", "db.internal is fine here")),
-    "alerts.labels.region": decisions.Allowed(pattern="^[a-z]{2}-[a-z]+-[0-9]$"),
-    "alerts.labels.version": decisions.Allowed(pattern=r"^v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}$"),
-    "alerts.labels.plan": decisions.Allowed(pattern="^(Gold|Silver|Bronze) plan( [0-9]{1,2})?$"),
-    "alerts.annotations.zone": decisions.Allowed(pattern="^(eu|us|ap)-[a-z]+( [A-Z]{1,2})?$"),
+    "alert.labels.listed": decisions.Allowed(("Europe", "Asia", "db.internal is fine here")),
+    "alert.labels.region": decisions.Allowed(pattern="^[a-z]{2}-[a-z]+-[0-9]$"),
+    "alert.labels.version": decisions.Allowed(pattern=r"^v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}$"),
+    "alert.labels.plan": decisions.Allowed(pattern="^(Gold|Silver|Bronze) plan( [0-9]{1,2})?$"),
+    "alert.annotations.zone": decisions.Allowed(pattern="^(eu|us|ap)-[a-z]+( [A-Z]{1,2})?$"),
 }
 LITERAL = "Down: "
 
 
 def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incidents.Incident]:
-    _, part, key = (name or "alerts.labels.listed").split(".")
-    variable = name or "alerts.labels.listed"
+    _, part, key = (name or "alert.labels.listed").split(".")
+    variable = name or "alert.labels.listed"
     fields = {"title": f"{LITERAL}{{{{ {variable} }}}}", "message": "Sorry."}
     target = decisions.Target("page", fields, "auto", public=DECLARED, **more)
     first = alerts.Alert("am", "a", "firing", 1, 0, title="t", **{part: {key: value}})
@@ -86,13 +86,13 @@ def test_of_two_hundred_ordinary_sentences_none_is_held_back():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("alerts.labels.listed", "Europe"),
-        ("alerts.labels.listed", "db.internal is fine here"),
-        ("alerts.labels.listed", ""),
-        ("alerts.labels.region", "eu-west-1"),
-        ("alerts.labels.version", "v2.14.1"),
-        ("alerts.labels.plan", "Gold plan 2"),
-        ("alerts.annotations.zone", "eu-central A"),
+        ("alert.labels.listed", "Europe"),
+        ("alert.labels.listed", "db.internal is fine here"),
+        ("alert.labels.listed", ""),
+        ("alert.labels.region", "eu-west-1"),
+        ("alert.labels.version", "v2.14.1"),
+        ("alert.labels.plan", "Gold plan 2"),
+        ("alert.annotations.zone", "eu-central A"),
     ],
 )
 def test_what_a_rule_declares_is_shown(name, value):
@@ -179,13 +179,13 @@ def test_every_field_is_covered_also_lists_and_mappings():
     ],
 )
 def test_a_link_that_a_variable_takes_part_in_leads_to_an_allowed_host(link, label, objected):
-    allowed = {"alerts.labels.host": decisions.Allowed((label,))}
+    allowed = {"alert.labels.host": decisions.Allowed((label,))}
     shown = rendered({"postmortem_url": link}, {"host": label}, allowed)
     assert shown.objection == ("a link to a host that is not allowed" if objected else "")
 
 
 def test_a_part_that_fails_is_told():
-    allowed = {"alerts.labels.n": decisions.Allowed(("x",))}
+    allowed = {"alert.labels.n": decisions.Allowed(("x",))}
     shown = rendered({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
     assert shown == ({"title": guard.BROKEN}, "a part that could not be made")
 
@@ -199,5 +199,5 @@ def test_invisible_characters_of_literal_text_are_left_out():
 
 def test_an_incident_of_an_earlier_version_declares_nothing_and_waits():
     target = decisions.Target("page", {"title": "In {{ alert.labels.region }}"}, "auto")
-    _, one = opened("eu-west-1", "alerts.labels.region")
+    _, one = opened("eu-west-1", "alert.labels.region")
     assert posted(target, one) is None
