@@ -33,6 +33,10 @@ class Lease(NamedTuple):
     announced: bytes = b""
 
 
+class LeaseLostError(Exception):
+    """Another worker has leased this incident. Whatever is left to do is that worker's."""
+
+
 class Swept(NamedTuple):
     """One page of a sweep: whether more may follow, and the incidents that have no timer.
 

@@ -1,29 +1,11 @@
 """Announces what changed about incidents and about the router: compares state, and appends events to the store."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
-from router.domain import announcements, events, identity, incidents, publications, router_state
+from router.domain import announcements, events, identity, router_state
 from router.store import dead_deliveries, publishing_state
 from router.store import notifications as notification_store
-from router.worker import desired_state, reviews
-
-
-class Session(Protocol):
-    """One incident under lease, as the reconciler holds it."""
-
-    publications: list[publications.Publication]
-    desires: desired_state.Desires
-    announced: bytes
-
-    @property
-    def incident(self) -> incidents.Incident:
-        """The incident as it was last read."""
-        ...
-
-    def now(self) -> int:
-        """Return the time by Redis' clock, in microseconds."""
-        ...
+from router.worker import desired_state, lease_session, reviews
 
 
 class Announcer:
@@ -42,7 +24,7 @@ class Announcer:
         self._preview = preview
         self._wake = wake
 
-    async def announce(self, session: Session) -> int:
+    async def announce(self, session: lease_session.LeaseSession) -> int:
         """Append the events since the last announcement; return when to announce again (microseconds; 0 for never)."""
         due = await self._announce(session)
         if due is None:
@@ -51,7 +33,7 @@ class Announcer:
             due = await self._announce(session)
         return due or 0
 
-    async def _announce(self, session: Session) -> int | None:
+    async def _announce(self, session: lease_session.LeaseSession) -> int | None:
         """Announce once; None if another worker has announced since."""
         incident, now = session.incident, session.now()
         public = [name for name, place in self._places.items() if place.kind.public]
@@ -70,7 +52,7 @@ class Announcer:
             self._wake()
         return made.due
 
-    def _reviews(self, session: Session, now: int) -> dict[str, events.Review]:
+    def _reviews(self, session: lease_session.LeaseSession, now: int) -> dict[str, events.Review]:
         # The reconciler notes what begins to wait, so other incidents need not be rendered.
         if not any(one.waits_of for one in session.publications):
             return {}

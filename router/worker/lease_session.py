@@ -11,14 +11,14 @@ from router.domain import incidents, operations, publications, retention, timeli
 from router.outbound import errors as outbound_errors
 from router.store import dataset
 from router.store import publications as publication_store
-from router.worker import configured_destinations, desired_state, operation_executor
+from router.worker import configured_destinations, desired_state
 from router.worker import publishing_guard as showing
 
 FRESH = 100_000
 """Microseconds for which a session uses what it has read of the gate, the incident, and the data set."""
 
 
-class Session:
+class LeaseSession:
     """One incident under lease: its publications, and the only way to write them."""
 
     def __init__(
@@ -64,9 +64,9 @@ class Session:
                 self._data_set = await data.check()
             return self._data_set
 
-    def after(self, lease: publication_store.Lease) -> "Session":
+    def after(self, lease: publication_store.Lease) -> "LeaseSession":
         """The same session after its incident has become another."""
-        return Session(lease, self._store, self._ticks, self.desires, self._pages)
+        return LeaseSession(lease, self._store, self._ticks, self.desires, self._pages)
 
     def learn(self, desires: desired_state.Desires, incident: incidents.Incident, version: int) -> None:
         """Go on with what is to be by now."""
@@ -130,4 +130,4 @@ class Session:
         # One write at a time: two on connections of their own may overtake one another, and the older would stay.
         async with self._writing:
             if not await self._store.record(self.lease, self.publications, events):
-                raise operation_executor.LeaseLostError
+                raise publication_store.LeaseLostError

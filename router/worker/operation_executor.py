@@ -3,11 +3,11 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from router.domain import identity, incidents, operations, plan, publications, timeline
+from router.domain import identity, operations, plan, publications
 from router.domain.reasons import Cause, Reason
 from router.outbound import backoff, client, errors
 from router.store import quotas
@@ -16,6 +16,7 @@ from router.worker import (
     calls,
     circuit_breaker,
     configured_destinations,
+    lease_session,
     missing,
     operation_outcome,
     spans,
@@ -46,41 +47,6 @@ _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown o
 _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
 
 
-class LeaseLostError(Exception):
-    """Somebody else has this incident now; whatever is left to do is theirs."""
-
-
-class Session(Protocol):
-    """One incident under lease, as ``reconcile`` holds it."""
-
-    @property
-    def incident(self) -> incidents.Incident:
-        """The incident as it was last seen."""
-        ...
-
-    def now(self) -> int:
-        """The time by Redis' clock, in microseconds."""
-        ...
-
-    async def shared(
-        self, place: configured_destinations.Bound, operation: operations.Operation
-    ) -> operations.Operation:
-        """The operation, knowing what other incidents say of the components that it touches."""
-        ...
-
-    async def taken(self, place: configured_destinations.Bound) -> frozenset[str]:
-        """The IDs at the vendor of what belongs to any other publication at the destination."""
-        ...
-
-    def is_reopened(self, publication: publications.Publication) -> bool:
-        """Whether another publication of the incident holds what this one has at the vendor."""
-        ...
-
-    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
-        """Write this publication over the one of the same episode and destination; ``LeaseLostError``."""
-        ...
-
-
 class Performer:
     """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
 
@@ -101,7 +67,7 @@ class Performer:
 
     async def act(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -132,7 +98,7 @@ class Performer:
 
     async def recover(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -160,7 +126,7 @@ class Performer:
 
     async def _found_alone(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         operation: operations.Operation,
         intent: publications.Intent,
@@ -172,7 +138,7 @@ class Performer:
 
     async def look(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -215,7 +181,11 @@ class Performer:
         return after
 
     async def _verified(
-        self, session: Session, publication: publications.Publication, seen: operations.Seen, began: int
+        self,
+        session: lease_session.LeaseSession,
+        publication: publications.Publication,
+        seen: operations.Seen,
+        began: int,
     ) -> publications.Publication:
         """Record a look at what is over: if a late change has opened it again, it is resolved again."""
         if seen.is_stale:
@@ -231,7 +201,7 @@ class Performer:
 
     async def _not_found(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         problem: missing.Missing,
@@ -253,7 +223,7 @@ class Performer:
 
     async def search(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -270,7 +240,7 @@ class Performer:
 
     async def take_over(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -302,7 +272,7 @@ class Performer:
 
     async def observed(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -317,7 +287,7 @@ class Performer:
 
     async def _find_late(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         operation: operations.Operation,
@@ -338,7 +308,7 @@ class Performer:
 
     async def _end_duplicates(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         operation: operations.Operation,
@@ -359,7 +329,7 @@ class Performer:
         return after
 
     async def _ask(
-        self, session: Session, place: configured_destinations.Bound, call: Awaitable[_Answer]
+        self, session: lease_session.LeaseSession, place: configured_destinations.Bound, call: Awaitable[_Answer]
     ) -> _Answer | errors.Failure:
         """Make a call that belongs to no operation, within the time of one."""
         self._hurry(_UPDATES, "search")
@@ -374,7 +344,11 @@ class Performer:
         return failure
 
     async def _found(
-        self, session: Session, place: configured_destinations.Bound, operation: operations.Operation, settled_at: int
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.Bound,
+        operation: operations.Operation,
+        settled_at: int,
     ) -> operations.Seen | None:
         """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
         seen = await place.destination.find(operation)
@@ -385,7 +359,7 @@ class Performer:
 
     async def _carry_out(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         operation: operations.Operation,
@@ -474,7 +448,7 @@ class Performer:
 
     def _tell(
         self,
-        session: Session,
+        session: lease_session.LeaseSession,
         operation: operations.Operation,
         after: publications.Publication,
         ended: timeline_messages.Ended,

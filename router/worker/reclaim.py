@@ -13,8 +13,7 @@ from router.domain import identity, operations, plan, publications
 from router.domain.reasons import Cause, Reason
 from router.outbound import errors
 from router.store import accounts, dataset
-from router.worker import calls, configured_destinations, operation_executor, recovery
-from router.worker import lease_session as sessions
+from router.worker import calls, configured_destinations, lease_session, operation_executor, recovery
 
 _WAIT = 60_000_000  # Microseconds; who waits is woken as soon as the destination has been read.
 _AGAIN = 15_000_000
@@ -42,7 +41,7 @@ class Reclaimer:
 
     async def before_opening(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -63,7 +62,9 @@ class Reclaimer:
                 return after
         return publication
 
-    async def after_end(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
+    async def after_end(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+    ) -> int:
         """Adopt what is open of an incident that has ended since the loss; the plan resolves it.
 
         Returns when this is to be asked again (microseconds), 0 if it isn't.
@@ -83,7 +84,10 @@ class Reclaimer:
         return again
 
     async def _adopt_to_end(
-        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
     ) -> int:
         desired = session.desires.of(session.incident, publication, session.publications, place)
         async for orphan in self._candidates(session, place, publication, desired):
@@ -95,7 +99,7 @@ class Reclaimer:
 
     async def _candidates(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -117,7 +121,7 @@ class Reclaimer:
 
     async def _held(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         owner: str,
         found: Sequence[dataset.Orphan],
@@ -133,7 +137,7 @@ class Reclaimer:
 
     async def _adopted(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,

@@ -17,6 +17,7 @@ from router.worker import (
     aggregator,
     backlog,
     configured_destinations,
+    lease_session,
     operation_executor,
     operation_outcome,
     reclaim,
@@ -27,7 +28,6 @@ from router.worker import (
     upkeep,
 )
 from router.worker import announcer as announcing
-from router.worker import lease_session as sessions
 from router.worker import publishing_guard as showing
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
@@ -121,7 +121,7 @@ class Reconciler:
         """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
-            session = sessions.Session(lease, self._store, self._ticks, desires, self._pages)
+            session = lease_session.LeaseSession(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             again = await self._after_loss(session)
             lease = session.lease
@@ -137,7 +137,7 @@ class Reconciler:
             fold_at = self._due(lease.incident, session.now())
             moments = [moment for moment in (due, again, announce_at, fold_at) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
-        except operation_executor.LeaseLostError:
+        except publication_store.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
             # What can't be read, or is damaged, will not be otherwise by trying again at once.
@@ -146,10 +146,10 @@ class Reconciler:
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 
-    async def _announce(self, session: sessions.Session) -> int:
+    async def _announce(self, session: lease_session.LeaseSession) -> int:
         return await self._announcer.announce(session) if self._announcer is not None else 0
 
-    async def _after_loss(self, session: sessions.Session) -> int:
+    async def _after_loss(self, session: lease_session.LeaseSession) -> int:
         """Bring the incident in line with what the vendors have open of it, if the data set was lost.
 
         Returns when this is to be done again (microseconds), 0 if it isn't.
@@ -163,7 +163,7 @@ class Reconciler:
         ]
         return min(filter(None, moments), default=0)
 
-    async def _settled(self, session: sessions.Session) -> sessions.Session:
+    async def _settled(self, session: lease_session.LeaseSession) -> lease_session.LeaseSession:
         """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
         lease = session.lease
         now = session.now()
@@ -203,7 +203,7 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _rounds(self, session: sessions.Session) -> list[plan.Wait]:
+    async def _rounds(self, session: lease_session.LeaseSession) -> list[plan.Wait]:
         """Work on all publications at once; go round again while one that another waits for has got on."""
         waits: list[plan.Wait] = []
         for _ in range(len(session.publications) + 1):
@@ -214,7 +214,9 @@ class Reconciler:
                 break
         return waits if session.publications else []
 
-    async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Wait]:
+    async def _round(
+        self, session: lease_session.LeaseSession, known: list[publications.Publication]
+    ) -> list[plan.Wait]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""
         checked = [one for one in known if one.name not in session.unchecked]
         results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
@@ -225,7 +227,7 @@ class Reconciler:
             waits.append(result)
         return waits
 
-    async def _advance(self, session: sessions.Session, publication: publications.Publication) -> plan.Wait:
+    async def _advance(self, session: lease_session.LeaseSession, publication: publications.Publication) -> plan.Wait:
         place = self._places.get(publication.destination)
         if place is None:
             return plan.Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=plan.WaitingOn.OPERATOR)
@@ -256,7 +258,7 @@ class Reconciler:
 
     @staticmethod
     async def _brought_up_to_date(
-        session: sessions.Session, publication: publications.Publication, desired: publications.Desired
+        session: lease_session.LeaseSession, publication: publications.Publication, desired: publications.Desired
     ) -> publications.Publication:
         """Record what has to be known before the next step is planned; the same object if nothing has to be.
 
@@ -275,7 +277,7 @@ class Reconciler:
 
     async def _next(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -289,7 +291,10 @@ class Reconciler:
         return publication, plan.plan(desired, publication, now=session.now())
 
     async def _desired(
-        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
     ) -> publications.Desired:
         """Return the desired state, with the moments that make a wait or a rest end early."""
         desired = session.desires.of(session.lease.incident, publication, session.publications, place)
@@ -299,7 +304,7 @@ class Reconciler:
             desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
         return desired
 
-    async def _resumed_at(self, session: sessions.Session, publication: publications.Publication) -> int:
+    async def _resumed_at(self, session: lease_session.LeaseSession, publication: publications.Publication) -> int:
         """When the destination last worked again; until it does once more, the incident is woken then.
 
         A limit of the vendor's ends with its time, or when an operator says so: other calls succeed all the while.
@@ -310,7 +315,7 @@ class Reconciler:
 
     async def _admitted(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -326,7 +331,9 @@ class Reconciler:
                 await self._give_back_probe(session, place)
         return after
 
-    async def _must_wait(self, session: sessions.Session, place: configured_destinations.Bound, until: int) -> bool:
+    async def _must_wait(
+        self, session: lease_session.LeaseSession, place: configured_destinations.Bound, until: int
+    ) -> bool:
         """Have the incident woken when the destination works again; False if it has worked meanwhile.
 
         Another worker may have seen it work while this one's circuit breaker is open.
@@ -335,7 +342,7 @@ class Reconciler:
         works_since = max(resumed.recovered_at, resumed.lifted_at)
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 
-    async def _give_back_probe(self, session: sessions.Session, place: configured_destinations.Bound) -> None:
+    async def _give_back_probe(self, session: lease_session.LeaseSession, place: configured_destinations.Bound) -> None:
         """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
         if not self._performer.breakers.is_half_open(place.name):
             return
@@ -343,7 +350,7 @@ class Reconciler:
         waiting = await self._accounts.sample_waiting(place.name)
         await self._store.wake([key for key in waiting if key != session.incident.key])
 
-    async def _resume_others(self, session: sessions.Session, place: configured_destinations.Bound) -> None:
+    async def _resume_others(self, session: lease_session.LeaseSession, place: configured_destinations.Bound) -> None:
         """Wake what waits for the destination where it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
@@ -355,7 +362,7 @@ class Reconciler:
 
     async def _step(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         place: configured_destinations.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -378,13 +385,13 @@ class Reconciler:
             await self._tally(session, publication, desired, step, lapsed=lapsed)
         return after
 
-    async def _stands_otherwise(self, session: sessions.Session) -> bool:
+    async def _stands_otherwise(self, session: lease_session.LeaseSession) -> bool:
         """Learn how the gate and the incident stand by now, before customers see anything; False where as before.
 
         Other operations of the incident may have taken long. Which publications it has stays as it was: the lease is
         given back at the version that it was taken at, so an incident that has changed is looked at once more.
         """
-        if session.now() - session.seen_at < sessions.FRESH:
+        if session.now() - session.seen_at < lease_session.FRESH:
             return False
         key = session.incident.key
         stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]
@@ -394,7 +401,7 @@ class Reconciler:
 
     async def _tally(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         before: publications.Publication,
         desired: publications.Desired,
         step: plan.Execute,
@@ -411,7 +418,7 @@ class Reconciler:
 
     async def _rest(
         self,
-        session: sessions.Session,
+        session: lease_session.LeaseSession,
         publication: publications.Publication,
         desired: publications.Desired,
         step: plan.Wait,
@@ -450,7 +457,7 @@ class Reconciler:
         return publication
 
     def _measure(
-        self, session: sessions.Session, was: publications.Publication, publication: publications.Publication
+        self, session: lease_session.LeaseSession, was: publications.Publication, publication: publications.Publication
     ) -> None:
         incident = session.lease.incident
         if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
@@ -479,7 +486,7 @@ def explained(step: plan.Execute, desired: publications.Desired, *, lapsed: bool
     return msgspec.structs.replace(step, also=tuple(also))
 
 
-def _finished(session: sessions.Session, waits: list[plan.Wait]) -> bool:
+def _finished(session: lease_session.LeaseSession, waits: list[plan.Wait]) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
     incident = session.lease.incident
     if incident.status != "closed":

@@ -17,13 +17,13 @@ from router.store import incidents as incident_store
 from router.worker import (
     configured_destinations,
     desired_state,
+    lease_session,
     missing,
     operation_executor,
     operation_outcome,
     recovery,
     timeline_messages,
 )
-from router.worker import lease_session as sessions
 
 _AGAIN = 15_000_000  # Microseconds until a vendor that gave no answer is asked again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
@@ -59,7 +59,9 @@ class Restored:
         self._randomness = randomness
         self._installation = installation
 
-    async def compare(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
+    async def compare(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+    ) -> int:
         """Compare what is open with the vendors, once after each loss.
 
         Returns when this is to be done again (microseconds), 0 if it isn't.
@@ -84,7 +86,9 @@ class Restored:
         session.unchecked = frozenset(unchecked)
         return session.now() + _AGAIN if unchecked else 0
 
-    async def end_rest(self, session: sessions.Session, places: Mapping[str, configured_destinations.Bound]) -> int:
+    async def end_rest(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+    ) -> int:
         """Begin and end one more episode for what is open of an incident whose own publications are known.
 
         It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Returns when this is
@@ -109,7 +113,10 @@ class Restored:
         return _AT_ONCE
 
     async def _ask(
-        self, session: sessions.Session, place: configured_destinations.Bound, publication: publications.Publication
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.Bound,
+        publication: publications.Publication,
     ) -> _Compared:
         if self._performer.breakers.is_open(place.name, session.now(), 0):
             return _Compared(publication, publication, known=False)
@@ -131,12 +138,14 @@ class Restored:
         )
         return _Compared(publication, after)
 
-    def _told(self, one: _Compared, session: sessions.Session) -> list[timeline.Event]:
+    def _told(self, one: _Compared, session: lease_session.LeaseSession) -> list[timeline.Event]:
         if one.is_over or not one.known:
             return []
         return list(timeline_messages.noticed(one.before, one.after, session.now(), present=True))
 
-    async def _end(self, session: sessions.Session, over: list[publications.Publication], lost_at: int) -> bool:
+    async def _end(
+        self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: int
+    ) -> bool:
         """End the episode if it is the current one; False if somebody else has changed the incident meanwhile.
 
         The incident is written first: after a crash, its publications are compared again.
@@ -149,7 +158,9 @@ class Restored:
         after = restored.ended(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
         return await self._write(session, after, restored.told([one.destination for one in current], after, now))
 
-    async def _write(self, session: sessions.Session, after: incidents.Incident, events: list[timeline.Event]) -> bool:
+    async def _write(
+        self, session: lease_session.LeaseSession, after: incidents.Incident, events: list[timeline.Event]
+    ) -> bool:
         change = incident_store.Change(after, session.lease.version, wake=False, events=events)
         version = await self._incidents.write(change)
         if version:

@@ -4,7 +4,6 @@ The further ones wait, the most severe goes first, and who is over before its tu
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -14,27 +13,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.store import storm_queue
 from router.telemetry import log, metrics
-from router.worker import configured_destinations, desired_state, self_alerts, timeline_messages
-
-
-class Session(Protocol):
-    """One incident under lease, as ``reconcile`` holds it."""
-
-    publications: list[publishing.Publication]
-    desires: desired_state.Desires
-
-    @property
-    def incident(self) -> incidents.Incident:
-        """The incident as it was when the lease was taken."""
-        ...
-
-    def now(self) -> int:
-        """The time by Redis' clock, in microseconds."""
-        ...
-
-    async def record(self, publication: publishing.Publication, *events: timeline.Event) -> None:
-        """Write all publications, this one over the one of the same episode and destination; ``LeaseLostError``."""
-        ...
+from router.worker import configured_destinations, lease_session, self_alerts, timeline_messages
 
 
 class Storms:
@@ -52,7 +31,9 @@ class Storms:
         self._documents = documents
         self._log = log.get("worker")
 
-    async def heed(self, session: Session, places: Mapping[str, configured_destinations.Bound]) -> None:
+    async def heed(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+    ) -> None:
         """Let the session's episode in, or have it wait; ``LeaseLostError``. What was let in is not asked again."""
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
         current = [one for one in session.publications if one.episode == session.incident.episode]
@@ -89,7 +70,7 @@ class Storms:
             await self._documents.wake([one.incident for one in there])
         return storm
 
-    async def _end(self, session: Session, held: list[publishing.Publication]) -> None:
+    async def _end(self, session: lease_session.LeaseSession, held: list[publishing.Publication]) -> None:
         """Wait no more for episodes that were over first: nothing of them was opened, and nothing will be."""
         if held:
             await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
@@ -101,7 +82,7 @@ class Storms:
 
 
 async def _mark(
-    session: Session, of: list[publishing.Publication], what: dict[str, int], *events: timeline.Event
+    session: lease_session.LeaseSession, of: list[publishing.Publication], what: dict[str, int], *events: timeline.Event
 ) -> None:
     """Write the same down for several publications at once."""
     names = {one.name for one in of}
@@ -111,7 +92,7 @@ async def _mark(
     await session.record(next(one for one in session.publications if one.name in names), *events)
 
 
-def _over(session: Session, publication: publishing.Publication) -> bool:
+def _over(session: lease_session.LeaseSession, publication: publishing.Publication) -> bool:
     return session.incident.status != "open" or publication.episode != session.incident.episode
 
 
@@ -121,7 +102,9 @@ def _waits(incident: incidents.Incident, episode: str) -> bool:
 
 
 def _asks(
-    session: Session, current: list[publishing.Publication], places: Mapping[str, configured_destinations.Bound]
+    session: lease_session.LeaseSession,
+    current: list[publishing.Publication],
+    places: Mapping[str, configured_destinations.Bound],
 ) -> bool:
     """Whether anything of the episode would be opened now by itself, and nothing has been yet.
 
@@ -138,7 +121,7 @@ def _asks(
 
 
 def _opens(
-    session: Session,
+    session: lease_session.LeaseSession,
     publication: publishing.Publication,
     siblings: list[publishing.Publication],
     place: configured_destinations.Bound | None,

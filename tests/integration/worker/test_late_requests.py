@@ -5,7 +5,7 @@ import pytest
 
 from router.domain import decisions, severities
 from router.store import incidents
-from router.worker import operation_executor
+from router.store import publications as publication_store
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
 
@@ -23,7 +23,7 @@ class Dying:
     def __call__(self, point: str) -> None:
         if point == self.point and not self.is_dead:
             self.is_dead = True
-            raise operation_executor.LeaseLostError
+            raise publication_store.LeaseLostError
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:

@@ -23,7 +23,9 @@ INTERLEAVINGS = 10_000
 
 def seen(what: reviews.What, destination: str = "page") -> reviews.Review:
     fields = {"title": "Down", "message": "Sorry."}
-    return reviews.Review("down", "e1", destination, what, "digest", "review", "rule", "major", fields, 1, publication=f"e1/{destination}")
+    return reviews.Review(
+        "down", "e1", destination, what, "digest", "review", "rule", "major", fields, 1, publication=f"e1/{destination}"
+    )
 
 
 def opened(what: reviews.What) -> incidents.Incident:
