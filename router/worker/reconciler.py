@@ -129,7 +129,7 @@ class Reconciler:
             await self._announce(session)
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
-            waits = await self._rounds(session)
+            waits = await self._converge(session)
             announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
             if self._vendor_ids is not None:
@@ -203,8 +203,8 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _rounds(self, session: lease_session.LeaseSession) -> list[plan.Wait]:
-        """Work on all publications at once; go round again while one that another waits for has got on."""
+    async def _converge(self, session: lease_session.LeaseSession) -> list[plan.Wait]:
+        """Advance all publications, again as long as one that another waits for makes progress."""
         waits: list[plan.Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
@@ -217,7 +217,7 @@ class Reconciler:
     async def _round(
         self, session: lease_session.LeaseSession, known: list[publications.Publication]
     ) -> list[plan.Wait]:
-        """Every publication as far as it goes now. All come to their end before a failure of one is told."""
+        """Advance every publication concurrently. A failure of one is raised once all have ended."""
         checked = [one for one in known if one.name not in session.unchecked]
         results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
         waits = []
@@ -228,31 +228,37 @@ class Reconciler:
         return waits
 
     async def _advance(self, session: lease_session.LeaseSession, publication: publications.Publication) -> plan.Wait:
+        """Take steps until the publication has to wait: plan, check the guards, then dispatch."""
         place = self._places.get(publication.destination)
         if place is None:
             return plan.Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=plan.WaitingOn.OPERATOR)
-        looked = None
+        refreshed = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
             if (again := await self._brought_up_to_date(session, publication, desired)) is not publication:
                 publication = again
                 continue
             publication, step = await self._next(session, place, publication, desired)
-            was = publication
             if isinstance(step, plan.Wait):
-                publication = await self._rest(session, publication, desired, step)
-                if publication is was:
+                rested = await self._rest(session, publication, desired, step)
+                if rested is publication:
                     return step
-            elif until := await self._pages.full_until(publication, desired, step):
+                publication = rested
+                continue
+            # The page has had as many updates in this hour as its limit allows.
+            if until := await self._pages.full_until(publication, desired, step):
                 return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
-            elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
-                looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
-            elif until := self._performer.breakers.open_until(place.name, session.now()):
+            # Other operations may have taken long, so the plan may be outdated. If the refreshed plan is the same
+            # step, it is taken: what has changed doesn't concern it.
+            if _shows(desired, step) and refreshed != (desired, step) and await self._refresh_if_stale(session):
+                refreshed = desired, step
+                continue
+            if until := self._performer.breakers.open_until(place.name, session.now()):
                 if await self._must_wait(session, place, until):
                     return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
-            else:
-                publication = await self._admitted(session, place, publication, desired, step)
-            self._measure(session, was, publication)
+                continue
+            before, publication = publication, await self._admitted(session, place, publication, desired, step)
+            self._observe_latency(session, before, publication)
         self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
         return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
 
@@ -380,16 +386,18 @@ class Reconciler:
         if automatic and not lapsed and not await self._pages.admits(publication, desired):
             session.desires = await self._pages.desires(public=True)
             return publication
-        after = await self._performer.act(session, place, publication, desired, explained(step, desired, lapsed=lapsed))
+        after = await self._performer.act(
+            session, place, publication, desired, plan.explained(step, desired, lapsed=lapsed)
+        )
         if after.state != publication.state and after.intent is None and desired.public:
-            await self._tally(session, publication, desired, step, lapsed=lapsed)
+            await self._count_review_outcome(session, publication, desired, step, lapsed=lapsed)
         return after
 
-    async def _stands_otherwise(self, session: lease_session.LeaseSession) -> bool:
-        """Learn how the gate and the incident stand by now, before customers see anything; False where as before.
+    async def _refresh_if_stale(self, session: lease_session.LeaseSession) -> bool:
+        """Read the incident and the publishing controls again if they are stale; True if they have changed.
 
-        Other operations of the incident may have taken long. Which publications it has stays as it was: the lease is
-        given back at the version that it was taken at, so an incident that has changed is looked at once more.
+        The list of publications stays the same. The lease is released at the version at which it was taken, so an
+        incident that has changed is reconciled once more.
         """
         if session.now() - session.seen_at < lease_session.FRESH:
             return False
@@ -399,7 +407,7 @@ class Reconciler:
         session.learn(stand, held.incident, held.version)
         return not as_before
 
-    async def _tally(
+    async def _count_review_outcome(
         self,
         session: lease_session.LeaseSession,
         before: publications.Publication,
@@ -408,7 +416,7 @@ class Reconciler:
         *,
         lapsed: bool,
     ) -> None:
-        """Count how it came that something is shown, or is not any more. Verdicts are counted where they are given."""
+        """Count why a post was published or dismissed. Reviewers' decisions are counted when they are made."""
         if lapsed:
             await self._pages.count(session.lease.incident, "lapsed")
         elif step.kind in {"open", "publish"} and desired.verdict is None:
@@ -456,11 +464,12 @@ class Reconciler:
             return after
         return publication
 
-    def _measure(
-        self, session: lease_session.LeaseSession, was: publications.Publication, publication: publications.Publication
+    @staticmethod
+    def _observe_latency(
+        session: lease_session.LeaseSession, before: publications.Publication, publication: publications.Publication
     ) -> None:
         incident = session.lease.incident
-        if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
+        if before.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - incident.accepted_at) / 1_000_000
             metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
 
@@ -468,22 +477,6 @@ class Reconciler:
 def _shows(desired: publications.Desired, step: plan.Step) -> bool:
     """Whether customers may see something of the step."""
     return desired.public and not isinstance(step, plan.Observe | plan.Search)
-
-
-def explained(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
-    """Return the step with everything that the timeline says of why it is taken."""
-    if step.kind == "correct":
-        return step
-    also: list[Cause] = []
-    verdict = desired.verdict
-    is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
-    if verdict is not None and verdict.kind == "approved" and is_decided:
-        also.append(Cause(Reason.APPROVED, who=verdict.who))
-    if lapsed:
-        also.append(Cause(Reason.DEADLINE_REACHED, detail=desired.at_deadline))
-    if desired.note is not None:
-        also.append(desired.note)
-    return msgspec.structs.replace(step, also=tuple(also))
 
 
 def _finished(session: lease_session.LeaseSession, waits: list[plan.Wait]) -> bool:
