@@ -1,6 +1,7 @@
 """A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.memory_limited``.
 
-Arguments: the address of Redis, and how many MiB it may take on top of what it has when it listens. It prints its port.
+Arguments: the address of Redis, and how many MiB it may take on top of what it has when it listens. It prints its port,
+the port of health checks, and its process ID.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import uvloop
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, inbox, quarantine
-from router.web import app, bounds, serve, webhooks
+from router.web import app, bounds, health, health_server, serve, webhooks
 
 NOW = 1_772_450_000_000_000
 TOPIC = "arn:aws:sns:eu-north-1:111122223333:alarms"
@@ -52,16 +53,22 @@ async def main(url: str, more_mib: int) -> None:
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
     port = await started
-    # Each thread reserves address space, which is there before the limit is.
-    await asyncio.to_thread(base64.b64encode, b"")
-    door._parser.submit(base64.b64encode, b"").result()
-    size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    most = size + more_mib * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    print(port, os.getpid(), flush=True)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # The log: nobody reads the pipe any longer.
-    await asyncio.to_thread(sys.stdin.read)
-    serving.cancel()
+    async with health_server.serving(_no_checks, {"web"}, serve.listen("127.0.0.1", 0)) as health_port:
+        # Each thread reserves address space, so all of them start before the limit is set.
+        await asyncio.to_thread(base64.b64encode, b"")
+        for threads in (door._parser, door._inflater):
+            threads.submit(base64.b64encode, b"").result()
+        size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        most = size + more_mib * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        print(port, health_port, os.getpid(), flush=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # The log: nothing reads the pipe from now on.
+        await asyncio.to_thread(sys.stdin.read)
+        serving.cancel()
+
+
+async def _no_checks() -> dict[str, health.State]:
+    return {}
 
 
 if __name__ == "__main__":

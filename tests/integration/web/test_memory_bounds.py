@@ -5,6 +5,7 @@ A regression ends the process or the deadline; it never hangs.
 
 import asyncio
 import contextlib
+import datetime as dt
 import gzip
 import json
 import subprocess
@@ -21,6 +22,7 @@ from tests.integration import memory_limited
 MIB = 1024 * 1024
 MORE_MIB = 320  # Address space beyond that of the idle process; memory that is really used is asserted for each case.
 DEADLINE_SECONDS = 120
+PROBE_SECONDS = 30  # On a quiet machine, the slowest response takes less than 0.25 s.
 HONEST = b'{"status":"firing","title":"t","alias":"a"}'
 BEARER = {"Authorization": "Bearer word"}
 
@@ -29,6 +31,7 @@ class Limited(NamedTuple):
     """A running server."""
 
     port: int
+    health_port: int
     pid: int
 
     @property
@@ -51,8 +54,7 @@ def server(redis_url: str) -> Iterator[Limited]:
     command = [sys.executable, "-m", "tests.integration.memory_limited", redis_url, str(MORE_MIB)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        port, pid = process.stdout.readline().split()
-        yield Limited(int(port), int(pid))
+        yield Limited(*map(int, process.stdout.readline().split()))
         alive = process.poll() is None
         process.kill()
     assert alive
@@ -76,8 +78,19 @@ async def post(server: Limited, source: str, body: bytes, headers: dict[str, str
     return int(line.split()[1]) if line else 0
 
 
+async def probe(server: Limited, over: asyncio.Event) -> None:
+    """Ask for ``/healthz`` again and again: each time it responds within the time that a liveness probe has."""
+    while not over.is_set():
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.health_port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
+        await asyncio.sleep(0.05)  # Probes shouldn't be a load themselves.
+
+
 def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: int = 1) -> set[int]:
-    """Send all of it, and an honest delivery after it; the statuses."""
+    """Send everything, and an honest delivery after it, while ``/healthz`` is probed. Return the statuses."""
 
     async def main() -> set[int]:
         slots = asyncio.Semaphore(at_once)
@@ -86,9 +99,12 @@ def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: 
             async with slots:
                 return await post(server, source, body, headers)
 
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        over = asyncio.Event()
+        async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
+            group.create_task(probe(server, over))
             found = set(await asyncio.gather(*(one(*each) for each in sent)))
             assert await post(server, "bearer", HONEST, BEARER) == 202
+            over.set()
         return found
 
     return asyncio.run(main())
@@ -122,8 +138,8 @@ def test_list_of_empty_objects_is_refused_quickly(server):
 def test_lists_of_empty_objects_are_parsed_in_turn(server):
     before = server.memory_mib
     body = b"[" + b"{}," * (MIB // 3 - 1) + b"{}]"
-    assert hostile(server, *[("open", body, {})] * 12, at_once=12) <= {422, 503, 0}
-    assert server.peak_mib - before < 220
+    assert hostile(server, *[("open", body, {})] * 200, at_once=200) <= {422, 503, 0}
+    assert server.peak_mib - before < 200
 
 
 def test_too_many_values_are_refused_before_parsing(server):
@@ -140,6 +156,18 @@ def test_times_of_unauthenticated_senders_are_not_stored(server):
     message = {"Type": "Notification", "TopicArn": memory_limited.TOPIC, "SigningCertURL": "https://x"}
     sent = [("sns", json.dumps({**message, "Timestamp": f"{number:0900000}"}).encode(), {}) for number in range(100)]
     assert hostile(server, *sent) == {403}
+    assert server.memory_mib - before < 40
+
+
+def test_anonymous_sns_messages_are_refused_and_not_stored(server):
+    """Each names a certificate of its own, and has the time and the topic of a valid message."""
+    before = server.memory_mib
+    url = "https://sns.eu-north-1.amazonaws.com/SimpleNotificationService-"
+    at = dt.datetime.fromtimestamp(memory_limited.NOW / 1_000_000, dt.UTC).isoformat()
+    message = {"Type": "Notification", "TopicArn": memory_limited.TOPIC, "Timestamp": at, "SignatureVersion": "1"}
+    named = [f"{url}{number:032x}.pem" for number in range(2000)]
+    sent = [("sns", json.dumps({**message, "SigningCertURL": each}).encode(), {}) for each in named]
+    assert hostile(server, *sent, at_once=100) == {503}
     assert server.memory_mib - before < 40
 
 
