@@ -26,7 +26,7 @@ ALERTS_V2 = prometheus.PATH
 _log = log.get("web")
 _UNAVAILABLE = 503
 _GZIP = frozenset({b"gzip", b"x-gzip"})
-_QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger bodies are inflated in a thread.
+_QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger ones are inflated in a thread.
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
 PLACEMENT_SECONDS = 0.5  # The answer doesn't wait longer for what it may leave out.
 
@@ -100,7 +100,7 @@ class Door:
         self._budget = budget.Budget(self._limits.bytes_in_flight)
         # One thread each: of two parsers only one would run at a time, and inflating must not wait for parsing.
         self._parser = futures.ThreadPoolExecutor(1, "parser")
-        self._inflater = futures.ThreadPoolExecutor(1, "inflater")
+        self._helper = futures.ThreadPoolExecutor(1, "helper")
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
@@ -198,7 +198,7 @@ class Door:
             return
         one = one._replace(called=called)
         turns = self._budget.turns(len(body))
-        size = budget.parsed_size(len(body), bounds.count_values(body))
+        size = budget.parsed_size(len(body), await self._count_values(body))
         await turns.begin(size)
         try:
             # Only here: a stranger neither makes a span nor goes on with anybody's trace.
@@ -228,18 +228,25 @@ class Door:
             raise
         return now, body
 
+    async def _count_values(self, body: bytes) -> int:
+        """Count the JSON values of a body; of a large one in a thread, since that takes milliseconds per MiB."""
+        if len(body) <= budget.LARGE_BYTES:
+            return bounds.count_values(body)
+        return await asyncio.get_running_loop().run_in_executor(self._helper, bounds.count_values, body)
+
     async def _inflate(self, body: bytes, encoding: bytes, share: budget.Share) -> bytes:
         """Undo the content encoding within the request's share of the budget, and release the received body."""
         limit = self._limits.body_bytes
         # The last member of a gzip body states its size, so most bodies that don't fit are refused without inflating.
-        if encoding in _GZIP and len(body) < (size := int.from_bytes(body[-4:], "little")) <= limit:
+        size = int.from_bytes(body[-4:], "little") if encoding in _GZIP else 0
+        if len(body) < size <= limit:
             share.require(size)
         room = share.room
         most = min(limit, room)
         try:
-            if len(body) > _QUICK_TO_INFLATE:
+            if len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES:
                 loop = asyncio.get_running_loop()
-                whole = await loop.run_in_executor(self._inflater, bounds.inflated, body, encoding, most)
+                whole = await loop.run_in_executor(self._helper, bounds.inflated, body, encoding, most)
             else:
                 whole = bounds.inflated(body, encoding, most)
         except problems.Problem as problem:

@@ -56,7 +56,7 @@ async def main(url: str, more_mib: int) -> None:
     async with health_server.serving(_no_checks, {"web"}, serve.listen("127.0.0.1", 0)) as health_port:
         # Each thread reserves address space, so all of them start before the limit is set.
         await asyncio.to_thread(base64.b64encode, b"")
-        for threads in (door._parser, door._inflater):
+        for threads in (door._parser, door._helper):
             threads.submit(base64.b64encode, b"").result()
         size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         most = size + more_mib * 1024 * 1024
