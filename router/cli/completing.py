@@ -15,9 +15,10 @@ from pathlib import Path
 import typer
 
 from router import settings as configuration
+from router.api import api_client, app
 from router.assembly import parts, running
 from router.cli import reaching
-from router.management import app, queries, remote
+from router.services import queries
 from router.sources import registry
 
 _SECONDS = 2.0  # The shell stands still meanwhile.
@@ -31,7 +32,7 @@ Found = list[tuple[str, str]]
 def incidents(context: typer.Context, incomplete: str) -> Found:
     """The references of open incidents, with the beginnings of their titles."""
 
-    async def ask(router: queries.Queries | remote.Queries) -> Found:
+    async def ask(router: queries.Queries | api_client.Queries) -> Found:
         found = (await router.incidents(limit=_MOST)).items
         return [(one.reference, _harmless(one.title)) for one in found if one.reference]
 
@@ -70,7 +71,7 @@ def _beginning(found: Iterable[tuple[str, str]], incomplete: str) -> Found:
     return [(name, about) for name, about in dict(found).items() if name.startswith(incomplete)]
 
 
-def _asked(context: typer.Context, ask: Callable[[queries.Queries | remote.Queries], Awaitable[Found]]) -> Found:
+def _asked(context: typer.Context, ask: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]) -> Found:
     server = context.params.get("server") or os.environ.get("INCIDENT_ROUTER_SERVER", "")
     loaded = None if server else _settings(context)
 

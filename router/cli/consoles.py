@@ -9,9 +9,11 @@ from pathlib import Path
 
 import redis.asyncio
 
+from router.api import app
 from router.assembly import listeners, parts, running
+from router.console import views
 from router.domain import access
-from router.management import actions, app, bodies, console
+from router.services import actions, request_bodies
 from router.store import private_folder
 
 
@@ -29,7 +31,7 @@ async def serving(
     """
     settings = router.settings
     made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
-    pages, feed = console.routes(made, secrets.token_urlsafe)
+    pages, feed = views.routes(made, secrets.token_urlsafe)
     host, port = settings.management.host, listeners.console_port(settings)
     async with running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop) as address:
         try:
@@ -46,7 +48,7 @@ async def first_token(router: running.Running, connection: "redis.asyncio.Redis"
     if known and await made.keeper.of_token(known) is not None:
         return known
     me = actions.Actor(access.Person("run --simulate", access.Role.ADMIN, "command line"))
-    wanted = bodies.NewToken(name="first try", role="admin", seconds=0)
+    wanted = request_bodies.NewToken(name="first try", role="admin", seconds=0)
     token = (await made.do.make_token(actions.Act(me, wanted.name), wanted)).token
     await asyncio.to_thread(private_folder.write, kept, token)
     return token

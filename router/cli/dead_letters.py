@@ -8,7 +8,7 @@ import typer
 
 from router import settings as configuration
 from router.cli import completing, reaching, starting, tables, terminal
-from router.management import bodies, entries, models
+from router.services import models, request_bodies, resources
 
 _PAGE = 500  # Dead letters that are asked for at once.
 
@@ -77,10 +77,10 @@ def redrive(
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Try one of them again, or all of them, after whatever was wrong has been put right."""
-    meant = bodies.Redrive(destination=destination, operation=operation, problem=problem)
+    meant = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
     if every == bool(identity):
         raise starting.usage("say either an id or --all")
-    if identity and meant != bodies.Redrive():
+    if identity and meant != request_bodies.Redrive():
         raise starting.usage("--destination, --operation and --problem go with --all")
 
     async def all_of_them(router: reaching.Reached) -> None:
@@ -116,11 +116,11 @@ def discard(
     reaching.reach(config, server, body)
 
 
-def _all(router: reaching.Reached) -> AsyncIterator[entries.DeadLetter]:
+def _all(router: reaching.Reached) -> AsyncIterator[resources.DeadLetter]:
     return reaching.rows(router.ask.ledgers.dead_letters, _PAGE)
 
 
-async def _found(router: reaching.Reached, identity: str) -> entries.DeadLetter:
+async def _found(router: reaching.Reached, identity: str) -> resources.DeadLetter:
     async for one in _all(router):
         if one.id == identity:
             return one

@@ -13,7 +13,7 @@ from rich import progress
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import files, reaching, replay, starting, tables, terminal
-from router.management import models
+from router.services import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
 _WHOLE = 100  # The same with all of their alerts, which may be many.

@@ -15,8 +15,8 @@ from router.assembly import pages, parts, running, whereabouts
 from router.cli import completing, reaching, starting, tables, terminal
 from router.domain import alerts, deliveries
 from router.domain import notices as noticing
-from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining
+from router.services import actions, models, presenters, request_bodies
 from router.sources import base
 from router.web import bounds
 from router.yaml_source import suggestions
@@ -68,25 +68,25 @@ def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> lis
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    told = [shown.plain(explaining.explain(rules, alert, now, public)) for alert in read]
-    return [one | shown.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
+    told = [presenters.plain(explaining.explain(rules, alert, now, public)) for alert in read]
+    return [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
 
 
-def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> bodies.Explain:
+def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
     """What another router is asked; it has its own rules, and does not try its sources one after the other."""
     if folder is not None:
         raise starting.usage("--rules can't be said with --server: it is that router's rules that are asked")
     if delivery:
-        return bodies.Explain(delivery=delivery)
+        return request_bodies.Explain(delivery=delivery)
     if not source:
         raise starting.usage("with --server, say --delivery, or with --source which format the payload has")
     try:
-        return bodies.Explain(source=source, payload=starting.payload(payload).decode())
+        return request_bodies.Explain(source=source, payload=starting.payload(payload).decode())
     except ValueError as error:  # Not UTF-8, or too long.
         raise starting.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
 
 
-def _elsewhere(config: Path, server: str, asked: bodies.Explain) -> list[dict[str, Any]]:
+def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list[dict[str, Any]]:
     """What another router says."""
     found: list[dict[str, Any]] = []
 

@@ -4,7 +4,7 @@ import typer
 
 from router import settings as configuration
 from router.cli import incidents, reaching, starting, tables
-from router.management import actions, entries
+from router.services import actions, resources
 from router.yaml_source import quantities
 
 app = typer.Typer(help="Signals that have to be received regularly.", no_args_is_help=True)
@@ -30,7 +30,7 @@ def show_all(
     reaching.reach(config, server, body)
 
 
-def _row(one: entries.Heartbeat) -> tuple[str, ...]:
+def _row(one: resources.Heartbeat) -> tuple[str, ...]:
     every = quantities.shown(round(one.every_seconds * 1_000_000))
     return one.incident, every, tables.age(one.last_heard_at), "silent" if one.silent else "alive"
 

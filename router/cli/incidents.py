@@ -10,9 +10,10 @@ from rich import console as consoles
 from rich import text
 
 from router import settings as configuration
+from router.api import request_parsing
 from router.cli import completing, reaching, starting, tables, terminal
 from router.domain import messages
-from router.management import actions, bodies, models, reading
+from router.services import actions, models, request_bodies
 from router.worker import retractions
 
 _PAGE = 500  # Incidents that are asked for at once.
@@ -148,9 +149,9 @@ def retract(
         subject = f"{incident} at {destination}" if destination else incident
         wanted = {"incident": incident, "destination": destination, "reason": reason, "message": message}
         try:
-            asked = bodies.Retract.model_validate(wanted)
+            asked = request_bodies.Retract.model_validate(wanted)
         except pydantic.ValidationError as error:
-            raise starting.usage(reading.wrong("the retraction", error)) from None
+            raise starting.usage(request_parsing.wrong("the retraction", error)) from None
         done = await router.do.retract(router.act(subject, by, reason), asked)
         for one in done.items:
             print(f"{one.destination} ({one.reference}): {_RETRACTED[one.outcome]}")
@@ -219,9 +220,9 @@ def correct(
         key, found = await _posted(router, incident, destination, update)
         wanted = {"incident": key, "destination": destination, "update": found.id, "seen": seen or found.seen}
         try:
-            asked = bodies.Correct.model_validate(wanted | {"body": body, "status": status})
+            asked = request_bodies.Correct.model_validate(wanted | {"body": body, "status": status})
         except pydantic.ValidationError as error:
-            raise starting.usage(reading.wrong("the correction", error)) from None
+            raise starting.usage(request_parsing.wrong("the correction", error)) from None
         try:
             done = await router.do.correct(router.act(f"{key} at {destination}", by, reason), asked)
         except actions.Changed:

@@ -9,8 +9,8 @@ import typer
 from router import settings as configuration
 from router.assembly import notifying, parts
 from router.cli import completing, starting, tables
-from router.management import entries
 from router.outbound import errors
+from router.services import resources
 
 app = typer.Typer(help="Where operators hear about incidents and reviews.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     topics = notifying.topics(settings)
     found = [
-        entries.Notifier(name=name, kind=one.kind, topics=[topic for topic, names in topics.items() if name in names])
+        resources.Notifier(name=name, kind=one.kind, topics=[topic for topic, names in topics.items() if name in names])
         for name, one in settings.notifiers.items()
     ]
     if as_json:

@@ -6,7 +6,7 @@ import typer
 
 from router import settings as configuration
 from router.cli import reaching, starting, tables
-from router.management import actions
+from router.services import actions
 
 app = typer.Typer(
     help="Open items at vendors that belong to no known incident since data was lost.", no_args_is_help=True

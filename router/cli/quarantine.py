@@ -7,7 +7,7 @@ import typer
 
 from router import settings as configuration
 from router.cli import reaching, starting, tables, terminal
-from router.management import entries, models
+from router.services import models, resources
 
 _PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
 
@@ -96,7 +96,7 @@ def discard(
     reaching.reach(config, server, body)
 
 
-async def _found(router: reaching.Reached, identity: str) -> entries.Quarantined:
+async def _found(router: reaching.Reached, identity: str) -> resources.Quarantined:
     one = await router.ask.ledgers.quarantined(identity)
     if one is None:
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)

@@ -13,10 +13,11 @@ from urllib import parse
 import typer
 
 from router import settings as configuration
+from router.api import api_client, app
 from router.assembly import parts, running
 from router.cli import starting, terminal
 from router.domain import access
-from router.management import actions, app, models, naming, queries, remote
+from router.services import actions, incident_names, models, queries
 
 Row = TypeVar("Row")
 
@@ -25,8 +26,8 @@ Row = TypeVar("Row")
 class Reached:
     """A router to ask and to act on. ``server`` is where it is, empty where its Redis is spoken to."""
 
-    ask: queries.Queries | remote.Queries
-    do: actions.Actions | remote.Actions
+    ask: queries.Queries | api_client.Queries
+    do: actions.Actions | api_client.Actions
     server: str = ""
 
     def act(self, subject: str, by: str = "", reason: str = "") -> actions.Act:
@@ -44,16 +45,16 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
         try:
             async with elsewhere(server) if server else _here(config) as reached:
                 await body(reached)
-        except (actions.NotThere, actions.Unfit, actions.Changed, remote.Refused) as error:
+        except (actions.NotThere, actions.Unfit, actions.Changed, api_client.Refused) as error:
             print(f"incident-router: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
-        except naming.Ambiguous as error:
+        except incident_names.Ambiguous as error:
             raise _ambiguous(error) from None
 
     starting.until_stopped(main())
 
 
-def _ambiguous(error: naming.Ambiguous) -> typer.Exit:
+def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
     """List the incidents that a name may stand for, and make the exit to raise."""
     print(f"incident-router: {error}:", file=sys.stderr)
     for one in error.candidates:
@@ -96,9 +97,9 @@ async def elsewhere(server: str) -> AsyncIterator[Reached]:
     """Reach the router whose console is at this URL; what is no URL is a usage error."""
     if not _address(server):
         raise starting.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
-    line = remote.Line(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)
+    line = api_client.Line(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)
     try:
-        yield Reached(remote.Queries(line), remote.Actions(line), server)
+        yield Reached(api_client.Queries(line), api_client.Actions(line), server)
     finally:
         await line.aclose()
 

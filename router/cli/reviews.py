@@ -10,7 +10,7 @@ import typer
 from router import settings as configuration
 from router.cli import completing, incidents, reaching, starting, tables, terminal
 from router.domain import visible
-from router.management import actions, bodies, models
+from router.services import actions, models, request_bodies
 
 app = typer.Typer(help="Posts that wait for a review before they are published.", no_args_is_help=True)
 
@@ -170,7 +170,7 @@ def _deciding(
             raise _changed(one)
         wanted = {"incident": one.incident, "destination": page, "seen": one.digest, "decision": decision}
         try:
-            done = await router.do.decide(act, bodies.Decide.model_validate({**wanted, "fields": fields or {}}))
+            done = await router.do.decide(act, request_bodies.Decide.model_validate({**wanted, "fields": fields or {}}))
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
         except actions.Changed as error:

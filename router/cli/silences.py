@@ -7,8 +7,9 @@ import pydantic
 import typer
 
 from router import settings as configuration
+from router.api import request_parsing
 from router.cli import reaching, starting, tables, terminal
-from router.management import actions, bodies, entries, reading
+from router.services import actions, request_bodies, resources
 
 app = typer.Typer(help="Silences: matching alerts open no incidents for a time.", no_args_is_help=True)
 
@@ -86,7 +87,7 @@ def show(
     reaching.reach(config, server, body)
 
 
-async def _named(router: reaching.Reached, identity: str) -> entries.Silence | None:
+async def _named(router: reaching.Reached, identity: str) -> resources.Silence | None:
     """The silence of an ID, or of the beginning of one; None if there is none."""
     found = [one for one in await router.ask.ledgers.silences(over=True) if one.id.startswith(identity)]
     exact = [one for one in found if one.id == identity] or found
@@ -95,13 +96,13 @@ async def _named(router: reaching.Reached, identity: str) -> entries.Silence | N
     return exact[0] if exact else None
 
 
-def _row(one: entries.Silence) -> tuple[str, ...]:
+def _row(one: resources.Silence) -> tuple[str, ...]:
     matching = "" if one.matching is None else str(one.matching)
     until = tables.age(one.ends_at)
     return one.id, one.state, matching, until, _window(one), one.author, " ".join(one.matchers), one.comment
 
 
-def _matches(one: entries.Silence) -> str:
+def _matches(one: resources.Silence) -> str:
     """How many firing alerts match now; empty if the silence has expired."""
     if one.matching is None:
         return ""
@@ -111,7 +112,7 @@ def _matches(one: entries.Silence) -> str:
     return told
 
 
-def _warn(one: entries.Silence) -> None:
+def _warn(one: resources.Silence) -> None:
     """Say which labels of a silence no alert or rule has."""
     for label in one.unknown_labels if one.matching is not None else ():
         hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
@@ -119,7 +120,7 @@ def _warn(one: entries.Silence) -> None:
         print(terminal.hanging("warning: ", told), file=sys.stderr)
 
 
-def _window(one: entries.Silence) -> str:
+def _window(one: resources.Silence) -> str:
     """The windows of a recurring silence, and when it mutes next."""
     if not one.during:
         return ""
@@ -152,9 +153,9 @@ def add(
     begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
     said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
-        wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
+        wanted = request_bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        raise starting.usage(reading.wrong("the silence", error, _OPTIONS)) from error
+        raise starting.usage(request_parsing.wrong("the silence", error, _OPTIONS)) from error
 
     async def body(router: reaching.Reached) -> None:
         try:

@@ -6,7 +6,7 @@ import typer
 
 from router import settings as configuration
 from router.cli import completing, sources_parse, sources_send, starting, tables
-from router.management import entries, proofs
+from router.services import resources, source_views
 from router.sources import registry, samples
 from router.web import webhooks
 
@@ -31,7 +31,7 @@ _COLUMNS = (
 @app.command("list")
 def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
     """List the configured sources, and how each is told who sends. No secret has to be set, and none is shown."""
-    found = [proofs.row(name, one) for name, one in starting.settings(config, needs=()).sources.items()]
+    found = [source_views.row(name, one) for name, one in starting.settings(config, needs=()).sources.items()]
     if as_json:
         starting.print_items(found)
         return
@@ -45,7 +45,7 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
 @app.command("kinds")
 def kinds(*, as_json: starting.AsJson = False) -> None:
     """List the kinds of sources that can be configured."""
-    found = [entries.SourceKind(kind=name, summary=kind.summary) for name, kind in registry.KINDS.items()]
+    found = [resources.SourceKind(kind=name, summary=kind.summary) for name, kind in registry.KINDS.items()]
     if as_json:
         starting.print_items(found)
         return

@@ -15,7 +15,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.cli import completing, starting, tables, terminal
 from router.domain import alerts
-from router.management import models
+from router.services import models
 from router.sources import base, mapping, registry
 from router.sources.presets import preset
 from router.web import bounds

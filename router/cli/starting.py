@@ -20,9 +20,9 @@ from router import settings as configuration
 from router.assembly import listeners, parts, running
 from router.cli import endings, terminal
 from router.domain import visible
-from router.management import models
 from router.rules import load as loading
 from router.rules import ruleset
+from router.services import models
 from router.store import embedded, errors, private_folder
 from router.telemetry import log, tracing
 from router.yaml_source import quantities, suggestions

@@ -16,7 +16,7 @@ from rich import text
 
 from router.assembly import parts
 from router.cli import terminal
-from router.management import models
+from router.services import models
 
 _GAP = 2
 _SHORTEST = 10  # Columns of a text that is cut.

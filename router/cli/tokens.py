@@ -8,10 +8,11 @@ import redis.asyncio
 import typer
 
 from router import settings as configuration
+from router.api import app, request_parsing
 from router.assembly import parts
 from router.cli import starting, tables
 from router.domain import access
-from router.management import actions, app, bodies, entries, reading
+from router.services import actions, request_bodies, resources
 
 tokens = typer.Typer(help="Tokens for the console and the API.", no_args_is_help=True)
 
@@ -30,9 +31,9 @@ def create(
         raise starting.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
     seconds = starting.duration(for_) // 1_000_000
     try:
-        wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
+        wanted = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
-        raise starting.usage(reading.wrong("the token", error, {"seconds": "--for", "name": "NAME"})) from error
+        raise starting.usage(request_parsing.wrong("the token", error, {"seconds": "--for", "name": "NAME"})) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
@@ -57,7 +58,7 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
     starting.with_store(config, body)
 
 
-def _until(one: entries.TokenRow) -> str:
+def _until(one: resources.TokenRow) -> str:
     return one.expires_at.strftime("%Y-%m-%d %H:%M UTC") if one.expires_at else "for ever"
 
 

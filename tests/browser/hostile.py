@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from router.management import pages
+from router.console import pages
 from tests.browser import stage
 from tests.end_to_end import harness
 

@@ -11,11 +11,13 @@ from typing import Any
 import httpx
 
 from router import settings as configuration
+from router.api import app
 from router.assembly import pages, parts
+from router.console import views
 from router.destinations import registry as destinations
 from router.domain import access, deliveries, identity
 from router.domain import alerts as alert
-from router.management import actions, app, bodies, console
+from router.services import actions, request_bodies
 from router.store import access as access_store
 from router.store import accounts, inbox
 from router.web import serve
@@ -130,7 +132,7 @@ class ManagementHarness:
 
     async def token(self, role: str, seconds: int = 0, name: str = "") -> str:
         me = actions.Actor(access.Person("test", access.Role.ADMIN, "test"))
-        wanted = bodies.NewToken(name=name or role, role=role, seconds=seconds)
+        wanted = request_bodies.NewToken(name=name or role, role=role, seconds=seconds)
         return (await self.parts.do.make_token(actions.Act(me, wanted.name), wanted)).token
 
     async def as_(self, role: str, name: str = "") -> httpx.AsyncClient:
@@ -176,7 +178,7 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[ManagementHarness]:
     clock = Clock()
     made = app.parts(loaded, connection, clock, secrets.token_urlsafe)
-    routes, feed = console.routes(made, secrets.token_urlsafe)
+    routes, feed = views.routes(made, secrets.token_urlsafe)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)

@@ -23,9 +23,10 @@ from joserfc import jwk, jwt
 from starlette import applications, requests, responses, routing
 
 from router import settings as configuration
+from router.api import app, auth
 from router.assembly import running
+from router.console import views
 from router.domain import access
-from router.management import app, console, gatekeeper
 from tests import ports
 
 NOT_PROVEN = "the provider&#39;s proof of who you are is not accepted"
@@ -216,7 +217,7 @@ async def console_of(
     (folder / "rules").mkdir(exist_ok=True)
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
     made = app.parts(settings, connection, clock, secrets.token_urlsafe)
-    pages, feed = console.routes(made, secrets.token_urlsafe)
+    pages, feed = views.routes(made, secrets.token_urlsafe)
     async with serving(app.create(made, pages), port) as url:
         async with browser(url) as looking:
             yield Console(url, looking, made)
@@ -254,5 +255,5 @@ async def refused(provider: Provider, found: Console, status: int, text: str, **
     """Check that a sign-in is refused, and that the page says why."""
     answer = await come_back(provider, found, **query)
     assert (answer.status_code, text in answer.text) == (status, True), answer.text
-    assert gatekeeper.COOKIE not in found.browser.cookies
+    assert auth.COOKIE not in found.browser.cookies
     assert await found.may() == 401

@@ -3,16 +3,17 @@
 import pytest
 import starlette.routing
 
+from router.api import app, endpoints
+from router.console import pages, views
 from router.domain import access
-from router.management import api, app, console, pages
 from router.store import access as access_store
 from router.store import client as store_client
 from tests.integration import consoles
 
 RANK = {**access.ROLES, "": 0}
 OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static/{name}"}
-FORMS = {path: role for path, role, _ in console.FORMS} | {"/playground": api.VIEWER}
-VIEWED = {one.path: one.role for one in pages.PAGES} | {"/events": api.VIEWER}
+FORMS = {path: role for path, role, _ in views.FORMS} | {"/playground": endpoints.VIEWER}
+VIEWED = {one.path: one.role for one in pages.PAGES} | {"/events": endpoints.VIEWER}
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -32,14 +33,14 @@ def allowed(answer):
 
 def test_every_route_there_is_is_in_this_walk(play):
     async def body(at):
-        routes, _ = console.routes(at.parts, lambda size: "x" * size)
+        routes, _ = views.routes(at.parts, lambda size: "x" * size)
         made = app.create(at.parts, routes)
         there = {(route.path, method) for route in made._app.routes for method in getattr(route, "methods", ["GET"])}
         there = {(path, method) for path, method in there if method != "HEAD"}
-        walked = {(api.PREFIX + one.path, one.method) for one in api.ENDPOINTS}
+        walked = {(endpoints.PREFIX + one.path, one.method) for one in endpoints.ENDPOINTS}
         walked |= {(path, "POST") for path in FORMS} | {(path, "GET") for path in VIEWED}
         rest = {path for path, _ in there - walked}
-        assert rest == OPEN_TO_ALL | {f"{api.PREFIX}/openapi.json"}
+        assert rest == OPEN_TO_ALL | {f"{endpoints.PREFIX}/openapi.json"}
         assert isinstance(made._app.routes[0], starlette.routing.Route)
 
     play(body)
@@ -50,8 +51,8 @@ def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, r
     async def body(at):
         await at.token("viewer")
         client = await at.as_(role)
-        for one in api.ENDPOINTS:
-            answer = await client.request(one.method, api.PREFIX + filled(one.path))
+        for one in endpoints.ENDPOINTS:
+            answer = await client.request(one.method, endpoints.PREFIX + filled(one.path))
             told = f"{one.method} {one.path} as {role or 'nobody'}: {answer.status_code} {answer.text}"
             if not role:
                 assert answer.status_code == 401, told
@@ -62,7 +63,7 @@ def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, r
             else:
                 assert allowed(answer), told
                 assert answer.status_code < 500, told
-        described = await client.get(f"{api.PREFIX}/openapi.json")
+        described = await client.get(f"{endpoints.PREFIX}/openapi.json")
         assert described.status_code == (200 if role else 401)
 
     play(body)
@@ -111,17 +112,17 @@ def test_a_token_that_is_expired_revoked_or_garbage_opens_nothing(play):
         short, revoked = await at.token("admin", seconds=60), await at.token("admin")
         admin = await at.as_("admin")
         identity = revoked.split("_")[1]
-        assert (await admin.delete(f"{api.PREFIX}/tokens/{identity}")).status_code == 204
-        assert (await admin.delete(f"{api.PREFIX}/tokens/{identity}")).status_code == 404
+        assert (await admin.delete(f"{endpoints.PREFIX}/tokens/{identity}")).status_code == 204
+        assert (await admin.delete(f"{endpoints.PREFIX}/tokens/{identity}")).status_code == 404
         at.clock.offset = 61_000_000
         wrong = [short, revoked, short[:-1], "irt_", "irt_x_y", "", "x", f"irt_{identity}_{'a' * 43}", "Ä"]
         for text in wrong:
             for scheme in ("Bearer", "bearer", "Basic", ""):
                 credential = f"{scheme} {text}".strip().encode("latin-1")
-                for one in api.ENDPOINTS:
+                for one in endpoints.ENDPOINTS:
                     if one.method == "GET":
                         headers = {"authorization": credential}
-                        answer = await admin.get(api.PREFIX + filled(one.path), headers=headers)
+                        answer = await admin.get(endpoints.PREFIX + filled(one.path), headers=headers)
                         assert answer.status_code == 401, (one.path, credential)
                     if scheme != "Bearer":
                         break  # One endpoint tells: all ask the same gatekeeper.
@@ -132,7 +133,7 @@ def test_a_token_that_is_expired_revoked_or_garbage_opens_nothing(play):
 def test_before_there_is_a_token_everybody_is_told_how_to_make_one(play):
     async def body(at):
         client = await at.client()
-        answer = await client.get(f"{api.PREFIX}/overview")
+        answer = await client.get(f"{endpoints.PREFIX}/overview")
         assert answer.status_code == 401
         assert "incident-router tokens create" in answer.json()["detail"]
         assert "incident-router tokens create" in (await client.get("/sign-in")).text
@@ -188,14 +189,14 @@ def test_every_answer_has_the_headers_that_keep_browsers_in(play):
         stranger = await at.client()
         answers = [
             await client.get("/"),
-            await client.get(f"{api.PREFIX}/overview"),
-            await client.get(f"{api.PREFIX}/incidents/none"),
+            await client.get(f"{endpoints.PREFIX}/overview"),
+            await client.get(f"{endpoints.PREFIX}/incidents/none"),
             await client.get("/no/such/page"),
             await client.put("/"),
             await client.post("/pages/freeze", data={"csrf": csrf}),
             await stranger.get("/"),
             await stranger.get("/sign-in"),
-            await stranger.get(f"{api.PREFIX}/overview"),
+            await stranger.get(f"{endpoints.PREFIX}/overview"),
             await stranger.post("/sign-in", data={"token": "x"}),
         ]
         assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 405, 403, 303, 200, 401, 401]
@@ -216,11 +217,11 @@ def test_an_answer_to_what_the_router_failed_at_has_the_headers_and_tells_nothin
         await at.connection.set("ir:{silences}:all", "of another type")
         monkeypatch.setattr(access_store.Tokens, "read", lambda _: 1 / 0)
         admin = await at.as_("admin")
-        broken = await admin.get(f"{api.PREFIX}/tokens")
+        broken = await admin.get(f"{endpoints.PREFIX}/tokens")
         assert broken.status_code == 500
         assert broken.json()["detail"] == "the router failed; its log says why"
         assert broken.headers["x-frame-options"] == "DENY"
-        gone = await client.get(f"{api.PREFIX}/silences")
+        gone = await client.get(f"{endpoints.PREFIX}/silences")
         assert gone.status_code == 503
         assert int(gone.headers["retry-after"]) >= 1
 
@@ -235,7 +236,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_is_sent(play):
             for _ in range(200):
                 yield b"x" * 65_536
 
-        refused = await client.post(f"{api.PREFIX}/explain", content=endless())
+        refused = await client.post(f"{endpoints.PREFIX}/explain", content=endless())
         assert (refused.status_code, refused.json()["type"]) == (413, "urn:incident-router:problem:too-large")
         form = {"content-type": "application/x-www-form-urlencoded"}
         assert (await stranger.post("/sign-in", content=endless(), headers=form)).status_code == 400
@@ -246,7 +247,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_is_sent(play):
 def test_a_path_with_a_slash_at_its_end_is_not_led_elsewhere(play):
     async def body(at):
         client = await at.as_("viewer")
-        assert (await client.get(f"{api.PREFIX}/overview/")).status_code == 404
+        assert (await client.get(f"{endpoints.PREFIX}/overview/")).status_code == 404
 
     play(body)
 
@@ -257,7 +258,7 @@ def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
         lost = store_client.connect("redis://127.0.0.1:1/0")
         async with consoles.serving(at.settings, lost) as other:
             client = await other.client(authorization=f"Bearer {text}")
-            answer = await client.get(f"{api.PREFIX}/overview")
+            answer = await client.get(f"{endpoints.PREFIX}/overview")
             assert answer.status_code == 503
             page = await client.get("/")
             assert page.status_code == 503
@@ -283,7 +284,7 @@ def test_other_rules_are_explained_beside_those_in_force(play):
         await at.deliver(consoles.firing())
         rules = "rules: [{name: edited-rule, when: {labels.service: checkout}, open: [{at: on-call, name: Edited}]}]"
         viewer = await at.as_("viewer")
-        delivery, *_ = (await viewer.get(f"{api.PREFIX}/deliveries")).json()["items"]
+        delivery, *_ = (await viewer.get(f"{endpoints.PREFIX}/deliveries")).json()["items"]
         responder = await at.as_("responder")
         shown = await responder.post("/playground", data={"delivery": delivery["id"], "rules": rules})
         assert shown.status_code == 200

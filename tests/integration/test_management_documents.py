@@ -9,8 +9,8 @@ import subprocess
 import jsonschema_rs
 import schemathesis
 
+from router.api import endpoints, openapi
 from router.domain import operations as operation
-from router.management import api, openapi
 from router.store import dataset, quarantine
 from tests.integration import consoles, vendor
 from tests.structure import commands, tree
@@ -25,7 +25,7 @@ def plain(path):
 
 
 def test_the_page_lists_every_endpoint_with_its_role_and_no_other():
-    there = [(f"{one.method} {plain(one.path)}", one.role.word) for one in api.ENDPOINTS]
+    there = [(f"{one.method} {plain(one.path)}", one.role.word) for one in endpoints.ENDPOINTS]
     assert ROW.findall(PAGE.read_text()) == there
 
 
@@ -39,7 +39,7 @@ def test_the_document_is_one_of_openapi_and_has_every_endpoint():
     assert document["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(document).validate()
     described = {(path, method.upper()) for path, each in document["paths"].items() for method in each}
-    assert described == {(api.PREFIX + plain(one.path), one.method) for one in api.ENDPOINTS}
+    assert described == {(endpoints.PREFIX + plain(one.path), one.method) for one in endpoints.ENDPOINTS}
 
 
 def test_every_reference_in_the_document_leads_somewhere():
@@ -58,7 +58,7 @@ class Checked:
 
     def problem(self, method, path, answer):
         """What of an answer the document does not say; empty where it says all of it."""
-        operation = self.document["paths"][api.PREFIX + path][method.lower()]
+        operation = self.document["paths"][endpoints.PREFIX + path][method.lower()]
         described = operation["responses"].get(str(answer.status_code))
         if described is None:
             return f"{method} {path}: {answer.status_code} is not described"
@@ -85,12 +85,14 @@ async def furnish(at, client):
     store = quarantine.Quarantine(at.connection)
     well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
     run, drop = await store.add("json", well, {}, "odd", 1), await store.add("json", b"{", {"a": "b"}, "odd", 1)
-    silence = (await client.post(f"{api.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()["id"]
-    token = (await client.post(f"{api.PREFIX}/tokens", json={"name": "n", "role": "viewer"})).json()["id"]
+    silence = (await client.post(f"{endpoints.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()[
+        "id"
+    ]
+    token = (await client.post(f"{endpoints.PREFIX}/tokens", json={"name": "n", "role": "viewer"})).json()["id"]
     seen = {"incident": consoles.key(), "destination": "page"}
-    digest = (await client.get(f"{api.PREFIX}/review", params=seen)).json()["digest"]
-    letter = (await client.get(f"{api.PREFIX}/dead-letters")).json()["items"][0]["id"]
-    beat = (await client.get(f"{api.PREFIX}/heartbeats")).json()["items"][0]["incident"]
+    digest = (await client.get(f"{endpoints.PREFIX}/review", params=seen)).json()["digest"]
+    letter = (await client.get(f"{endpoints.PREFIX}/dead-letters")).json()["items"][0]["id"]
+    beat = (await client.get(f"{endpoints.PREFIX}/heartbeats")).json()["items"][0]["incident"]
     orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "", "Down"))
     await dataset.give(at.connection, orphan, "")
     await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
@@ -123,14 +125,14 @@ async def furnish(at, client):
 def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
     async def body(at):
         client, stranger, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
-        checked = Checked((await client.get(f"{api.PREFIX}/openapi.json")).json())
+        checked = Checked((await client.get(f"{endpoints.PREFIX}/openapi.json")).json())
         known = await furnish(at, client)
         problems = []
-        for one in api.ENDPOINTS:
+        for one in endpoints.ENDPOINTS:
             path = plain(one.path)
             values, query, sent = known.get(f"{one.method} {path}", ({}, {}, None))
-            well = api.PREFIX + path.format(**values)
-            badly = api.PREFIX + path.format(name="none", id="none", destination="none")
+            well = endpoints.PREFIX + path.format(**values)
+            badly = endpoints.PREFIX + path.format(name="none", id="none", destination="none")
             for asker, target, params, content in (
                 (stranger, badly, {}, None),
                 (viewer, badly, {}, None),
@@ -140,7 +142,7 @@ def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
                 answer = await asker.request(one.method, target, params=params, json=content)
                 problems.append(checked.problem(one.method, path, answer))
         assert [each for each in problems if each] == []
-        for one in api.ENDPOINTS:
+        for one in endpoints.ENDPOINTS:
             succeeded = (one.method, plain(one.path), True) in checked.seen
             assert succeeded != ((one.method, plain(one.path)) in ELSEWHERE), one
             assert (one.method, plain(one.path), False) in checked.seen, one
@@ -153,9 +155,9 @@ def test_an_answer_that_the_document_does_not_describe_would_be_noticed(play):
         client = await at.as_("viewer")
         document = openapi.document()
         document["components"]["schemas"]["Publishing"]["properties"]["freeze_reason"] = {"type": "integer"}
-        answer = await client.get(f"{api.PREFIX}/publishing")
+        answer = await client.get(f"{endpoints.PREFIX}/publishing")
         assert '"" is not of type "integer"' in Checked(document).problem("GET", "/publishing", answer)
-        del document["paths"][f"{api.PREFIX}/publishing"]["get"]["responses"]["200"]
+        del document["paths"][f"{endpoints.PREFIX}/publishing"]["get"]["responses"]["200"]
         assert "not described" in Checked(document).problem("GET", "/publishing", answer)
 
     play(body)

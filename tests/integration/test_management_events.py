@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from router.management import live
+from router.console import sse
 from tests.integration import consoles
 
 
@@ -24,7 +24,7 @@ async def listened(stack: contextlib.AsyncExitStack, client) -> int:
 
 
 def test_one_token_cannot_use_up_everybodys_streams(play, monkeypatch):
-    monkeypatch.setattr(live, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(sse, "MOST_OF_ONE", 3)
 
     async def body(at):
         greedy, other = await at.as_("viewer", "greedy"), await at.as_("viewer", "other")
@@ -36,7 +36,7 @@ def test_one_token_cannot_use_up_everybodys_streams(play, monkeypatch):
 
 
 def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
-    monkeypatch.setattr(live, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(sse, "MOST_OF_ONE", 1)
 
     async def body(at):
         client = await at.as_("viewer")
@@ -52,7 +52,7 @@ def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
 
 
 def test_a_stream_ends_when_its_token_is_revoked(play, monkeypatch):
-    monkeypatch.setattr(live, "COMMENT_SECONDS", 0.05)
+    monkeypatch.setattr(sse, "COMMENT_SECONDS", 0.05)
 
     async def body(at):
         client, admin = await at.as_("viewer", "leaver"), await at.as_("admin")
@@ -69,7 +69,7 @@ def test_a_stream_ends_when_its_token_is_revoked(play, monkeypatch):
 
 
 def test_a_stream_goes_on_for_as_long_as_its_token_holds(play, monkeypatch):
-    monkeypatch.setattr(live, "COMMENT_SECONDS", 0.02)
+    monkeypatch.setattr(sse, "COMMENT_SECONDS", 0.02)
 
     async def body(at):
         async with (await at.as_("viewer")).stream("GET", "/events") as answer:

@@ -4,7 +4,8 @@ import urllib.parse
 
 import pytest
 
-from router.management import gatekeeper, oidc, signing
+from router.api import auth
+from router.console import login, oidc
 from tests.integration import identity
 
 PEOPLE = {
@@ -59,7 +60,7 @@ def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, rol
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         page = (await found.browser.get("/")).text
         assert name in page
-        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert (session.name, session.role.word, session.by) == (name, role, f"oidc {who}")
         (line,) = (await found.parts.ask.ledgers.audit()).items
         assert (line.what, line.who, line.by, line.address) == ("sign in", name, f"oidc {who}", "127.0.0.1")
@@ -74,7 +75,7 @@ def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who
         answer = await agree(found, who)
         assert answer.status_code == 403
         assert f"{who}@example.com is in none of the groups that may look here" in answer.text
-        assert gatekeeper.COOKIE not in found.browser.cookies
+        assert auth.COOKIE not in found.browser.cookies
         assert await found.may() == 401
         assert (await found.parts.ask.ledgers.audit()).items == []
 
@@ -163,7 +164,7 @@ def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_
             answer = await other.get(back)
             assert answer.status_code == 403
             assert "not begun in this browser" in answer.text
-            assert gatekeeper.COOKIE not in other.cookies
+            assert auth.COOKIE not in other.cookies
 
     signed_in_by(body)
 
@@ -184,8 +185,8 @@ def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secu
         # Before a proxy that ends TLS a browser would send this by itself.
         kept = {"cookie": begun.split(";")[0]}
         session = (await found.browser.get(path, headers=kept)).headers["set-cookie"]
-        assert begun.startswith(f"{signing.BEGUN}=")
-        assert session.startswith(f"{gatekeeper.COOKIE}=")
+        assert begun.startswith(f"{login.BEGUN}=")
+        assert session.startswith(f"{auth.COOKIE}=")
         for cookie in (begun, session):
             flags = {flag.strip().lower() for flag in cookie.split(";")[1:]}
             assert {"httponly", "samesite=lax"} <= flags
@@ -214,11 +215,11 @@ def test_what_is_under_way_is_forgotten_after_ten_minutes(signed_in_by):
 def test_signing_in_anew_ends_the_session_before(signed_in_by):
     async def body(found):
         await agree(found, "ada")
-        first = found.browser.cookies[gatekeeper.COOKIE]
+        first = found.browser.cookies[auth.COOKIE]
         await agree(found, "ben")
-        assert found.browser.cookies[gatekeeper.COOKIE] != first
+        assert found.browser.cookies[auth.COOKIE] != first
         assert await found.parts.sessions.find(first) is None
-        assert (await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])).name == "ben@example.com"
+        assert (await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])).name == "ben@example.com"
 
     signed_in_by(body)
 
@@ -228,14 +229,14 @@ def test_signing_out_takes_a_form_of_the_session(signed_in_by):
 
     async def body(found):
         await agree(found, "ada")
-        cookie = found.browser.cookies[gatekeeper.COOKIE]
+        cookie = found.browser.cookies[auth.COOKIE]
         forged = await found.browser.post("/sign-out", data={"csrf": "guessed"})
         assert forged.status_code == 403
         assert await found.may() == 200
         left = await found.browser.post("/sign-out", data={"csrf": await found.csrf()})
         assert (left.status_code, left.headers["location"]) == (303, "/sign-in")
         async with found.another_browser() as thief:
-            thief.cookies.set(gatekeeper.COOKIE, cookie)
+            thief.cookies.set(auth.COOKIE, cookie)
             assert (await thief.get("/api/v1/silences")).status_code == 401
 
     signed_in_by(body)

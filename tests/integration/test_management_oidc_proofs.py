@@ -9,7 +9,8 @@ import json
 import pytest
 from joserfc import jwk, jwt
 
-from router.management import gatekeeper, oidc
+from router.api import auth
+from router.console import oidc
 from tests.integration import identity
 
 OTHER_KEY = jwk.RSAKey.generate_key(2048, {"kid": "one"})
@@ -198,10 +199,10 @@ def test_a_session_s_cookie_is_no_state_and_a_state_no_session(with_liar):
         provider.takes(await found.leave())
         state = provider.asked["state"]
         for cookie in (state, f"oidc {state}"):
-            answer = await found.browser.get("/api/v1/silences", headers={"cookie": f"{gatekeeper.COOKIE}={cookie}"})
+            answer = await found.browser.get("/api/v1/silences", headers={"cookie": f"{auth.COOKIE}={cookie}"})
             assert answer.status_code == 401
         assert (await identity.come_back(provider, found)).status_code == 303
-        secret = found.browser.cookies[gatekeeper.COOKIE]
+        secret = found.browser.cookies[auth.COOKIE]
         answer = await found.browser.get("/sign-in/oidc/back", params={"state": secret, "code": "a-code"})
         assert (answer.status_code, await found.may()) == (403, 200)
 

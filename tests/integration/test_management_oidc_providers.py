@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from router.management import gatekeeper
+from router.api import auth
 from tests import ports
 from tests.integration import identity
 
@@ -119,7 +119,7 @@ def test_groups_that_only_userinfo_tells_count(with_liar):
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
         provider.userinfo = {"sub": "248289", "groups": ["platform"], "email": "mallory@example.com"}
         assert (await identity.come_back(provider, found)).status_code == 303
-        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert (session.name, session.role.word) == ("ada@example.com", "admin")
 
     with_liar(body)
@@ -140,7 +140,7 @@ def test_userinfo_cannot_take_groups_from_who_has_some_in_the_token(with_liar):
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
         provider.userinfo = {"sub": "248289", "groups": ["platform"]}
         await identity.come_back(provider, found)
-        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert session.role.word == "responder"
 
     with_liar(body)
@@ -161,7 +161,7 @@ def test_nobody_is_called_by_an_address_they_have_not_proven(with_liar, claims, 
     async def body(provider, found):
         provider.claims = claims
         await identity.come_back(provider, found)
-        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert (session.name, session.by) == (name, "oidc 248289")
 
     with_liar(body)
@@ -181,7 +181,7 @@ def test_another_claim_and_further_scopes_can_be_asked_for(with_liar):
         provider.claims = {"groups": ["platform"], "roles": ["everybody"]}
         await identity.come_back(provider, found)
         assert provider.asked["scope"] == "openid groups"
-        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert session.role.word == "viewer"
 
     with_liar(body, more="    claim: roles\n    scopes: [openid, groups]\n")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from router.api import auth
 from router.domain import access
-from router.management import gatekeeper
 from router.store import keys
 from tests.integration import identity
 
@@ -29,7 +29,7 @@ async def signed_in(provider, found, to="/"):
 
 
 def session_of(found) -> str:
-    return keys.session(access.digest(found.browser.cookies[gatekeeper.COOKIE]))
+    return keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
 
 
 @pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session: 20m\n", 1200)])
@@ -79,7 +79,7 @@ def test_who_has_signed_out_is_asked_how_they_want_to_sign_in(playing):
 
 def test_who_came_with_a_token_is_not_sent_to_the_provider(playing):
     async def body(_provider, found, connection):
-        found.browser.cookies.set(gatekeeper.COOKIE, "of-a-token-that-is-over")
+        found.browser.cookies.set(auth.COOKIE, "of-a-token-that-is-over")
         assert (await found.browser.get("/")).headers["location"] == "/sign-in?to=%2F"
         assert await connection.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
 

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from router.api import auth
 from router.domain import access
-from router.management import actions, gatekeeper
+from router.services import actions
 from router.store import access as access_store
 from router.store import keys
 from tests.integration import identity
@@ -86,7 +87,7 @@ def test_a_session_that_nothing_but_a_provider_began_needs_no_token(with_console
     async def body(found, clock):
         session = access.Session("ada", access.Role.VIEWER, "oidc 1", "csrf", clock())
         await found.parts.sessions.save("secret", session)
-        found.browser.cookies.set(gatekeeper.COOKIE, "secret")
+        found.browser.cookies.set(auth.COOKIE, "secret")
         assert await found.may() == 200
 
     with_console(body)
@@ -97,7 +98,7 @@ def test_a_session_lives_for_half_a_day_whatever_is_done_in_it(with_console):
         _, text = await identity.token_of(found, "ada")
         answer = await sign_in(found, text)
         assert f"Max-Age={access_store.SESSION_SECONDS}" in answer.headers["set-cookie"]
-        name = keys.session(access.digest(found.browser.cookies[gatekeeper.COOKIE]))
+        name = keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
         redis = found.parts.ask.connection
         assert 0 < await redis.ttl(name) <= access_store.SESSION_SECONDS == 12 * 3600
         await redis.expire(name, 100)
@@ -111,7 +112,7 @@ def test_neither_the_cookie_nor_the_token_stands_in_the_store(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
-        redis, secrets = found.parts.ask.connection, [found.browser.cookies[gatekeeper.COOKIE], text.split("_", 2)[2]]
+        redis, secrets = found.parts.ask.connection, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
         async for name in redis.scan_iter("*"):
             held = await redis.dump(name)
             assert not [secret for secret in secrets if secret.encode() in name + held]
@@ -125,16 +126,16 @@ def test_signing_in_with_another_token_ends_the_session_before(with_console):
             _, text = await identity.token_of(found, name)
             await sign_in(found, text)
             if name == "ada":
-                first = found.browser.cookies[gatekeeper.COOKIE]
+                first = found.browser.cookies[auth.COOKIE]
         assert await found.parts.sessions.find(first) is None
-        assert (await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])).name == "ben"
+        assert (await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])).name == "ben"
 
     with_console(body)
 
 
 def test_a_cookie_that_somebody_planted_is_not_taken_over(with_console):
     async def body(found, _):
-        found.browser.cookies.set(gatekeeper.COOKIE, "planted", domain="127.0.0.1")
+        found.browser.cookies.set(auth.COOKIE, "planted", domain="127.0.0.1")
         _, text = await identity.token_of(found, "ada")
         answer = await sign_in(found, text)
         assert "planted" not in answer.headers["set-cookie"]
@@ -147,7 +148,7 @@ def test_a_cookie_that_somebody_planted_is_not_taken_over(with_console):
 def test_what_is_no_token_signs_nobody_in(with_console, text):
     async def body(found, _):
         answer = await sign_in(found, text)
-        assert (answer.status_code, gatekeeper.COOKIE in found.browser.cookies) == (401, False)
+        assert (answer.status_code, auth.COOKIE in found.browser.cookies) == (401, False)
         assert "this is no token that holds" in answer.text
         assert text not in answer.text or not text
 
@@ -187,11 +188,11 @@ def test_who_signs_out_is_out_and_their_token_still_holds(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
-        cookie = found.browser.cookies[gatekeeper.COOKIE]
+        cookie = found.browser.cookies[auth.COOKIE]
         session = await found.parts.sessions.find(cookie)
         await found.browser.post("/sign-out", data={"csrf": session.csrf})
         assert await found.parts.sessions.find(cookie) is None
-        assert gatekeeper.COOKIE not in found.browser.cookies
+        assert auth.COOKIE not in found.browser.cookies
         by_token = await found.browser.get("/api/v1/silences", headers={"authorization": f"Bearer {text}"})
         assert (await found.may(), by_token.status_code) == (401, 200)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from router.management import api, console
+from router.api import endpoints
+from router.console import views
 from router.store import keys
 
-FORMS = [*(path for path, _, _ in console.FORMS), "/playground"]
+FORMS = [*(path for path, _, _ in views.FORMS), "/playground"]
 
 
 def test_signing_in_sets_a_cookie_that_no_script_and_no_other_site_gets(play):
@@ -73,9 +74,9 @@ def test_a_form_or_call_without_the_csrf_token_of_its_session_changes_nothing(pl
             assert answer.status_code == 403, path
             assert "not one of this session" in answer.text
         headers = {"x-csrf-token": other} if kind == "of another session" else {}
-        assert (await client.post(f"{api.PREFIX}/publishing/freeze", json={}, headers=headers)).status_code == 403
-        assert (await client.get(f"{api.PREFIX}/publishing")).json()["freeze"] == "active"
-        done = await client.post(f"{api.PREFIX}/publishing/freeze", json={}, headers={"x-csrf-token": csrf})
+        assert (await client.post(f"{endpoints.PREFIX}/publishing/freeze", json={}, headers=headers)).status_code == 403
+        assert (await client.get(f"{endpoints.PREFIX}/publishing")).json()["freeze"] == "active"
+        done = await client.post(f"{endpoints.PREFIX}/publishing/freeze", json={}, headers={"x-csrf-token": csrf})
         assert done.status_code == 200
 
     play(body)

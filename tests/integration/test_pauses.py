@@ -4,10 +4,11 @@ import pathlib
 import secrets
 
 from router import settings as configuration
+from router.api import app
 from router.assembly import parts
 from router.domain import access
-from router.management import actions, app
 from router.outbound import errors
+from router.services import actions
 from tests.integration import consoles
 
 ENDPOINT = "POST /v1/incidents"

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from router.management import api
+from router.api import endpoints
 from tests.structure import tree
 
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?(?:incident-router|make) [^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
-MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", api.PREFIX + one.path) for one in api.ENDPOINTS)
+MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", endpoints.PREFIX + one.path) for one in endpoints.ENDPOINTS)
 ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/webhooks|/calls|{MANAGED}")
 
 

@@ -4,7 +4,7 @@ import pathlib
 import re
 
 from router import settings
-from router.management import oidc, signing
+from router.console import login, oidc
 from router.sources import base, registry, signatures
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
@@ -37,7 +37,7 @@ def test_the_provider_that_is_shown_can_be_configured(tmp_path):
 def test_every_algorithm_of_an_id_token_and_the_way_back_are_named():
     (named,) = re.findall(r"own signature \(([^;]*);", SIGN_IN)
     assert set(re.findall(r"\w+\d+", named)) == set(oidc.ALGORITHMS)
-    assert f"`<public_url>{signing.BACK}`" in SIGN_IN
+    assert f"`<public_url>{login.BACK}`" in SIGN_IN
 
 
 def test_every_scheme_and_every_proof_is_named():

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
+from router.api import endpoints
 from router.assembly import parts
 from router.domain import deliveries, identity, notices
-from router.management import api
 from tests.end_to_end import commands
 from tests.integration import consoles
 from tests.integration.cli.test_commands import run
@@ -67,13 +67,13 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
         await at.on.inbox.accept(deliveries.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
         client = await at.as_("viewer")
-        again = await (await at.as_("responder")).post(f"{api.PREFIX}/deliveries/{name}/run")
+        again = await (await at.as_("responder")).post(f"{endpoints.PREFIX}/deliveries/{name}/run")
         assert again.status_code < 300, again.text
         await at.on.turn()
-        rerun = (await client.get(f"{api.PREFIX}/deliveries")).json()["items"][0]["id"]
+        rerun = (await client.get(f"{endpoints.PREFIX}/deliveries")).json()["items"][0]["id"]
         assert rerun != name
-        assert (await client.get(f"{api.PREFIX}/deliveries/{rerun}")).json()["notices"][0]["detail"] == CUT.detail
-        (found,) = (await client.get(f"{api.PREFIX}/deliveries/{name}")).json()["notices"]
+        assert (await client.get(f"{endpoints.PREFIX}/deliveries/{rerun}")).json()["notices"][0]["detail"] == CUT.detail
+        (found,) = (await client.get(f"{endpoints.PREFIX}/deliveries/{name}")).json()["notices"]
         assert found == {
             "code": "labels_truncated",
             "where": "labels",

@@ -3,7 +3,7 @@
 import pytest
 
 from router.cli import incidents as shown
-from router.management import models
+from router.services import models
 from router.store import publishing_state
 from router.store import storm_queue as storm_store
 from router.worker import storm_control

@@ -4,7 +4,7 @@ import pytest
 
 from router.domain import corrections as domain_corrections
 from router.domain import texts
-from router.management import shown
+from router.services import presenters
 from router.simulator import faults, server
 from router.store import keys
 from router.worker import corrections, retractions
@@ -215,7 +215,7 @@ def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulato
         (held_back,) = [text for what, text in await desk.told() if what == "freeze"]
         assert held_back.startswith("At page: public posts are frozen: all hands")
         incident, publication = await desk.on.incident(), await desk.publication()
-        assert shown.problems(incident, [publication], is_awaited=False) == ["frozen"]
+        assert presenters.problems(incident, [publication], is_awaited=False) == ["frozen"]
         assert await desk.on.connection.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
 
     playing(with_redis, simulator, play)

@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import decisions
-from router.management import shown
+from router.services import presenters
 from router.worker import reviews
 from tests.end_to_end import harness
 from tests.integration import vendors
@@ -64,11 +64,11 @@ def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
         at.fault(vendor=vendors.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)
         await page.fires()
         known = await page.on.publications.look("down")
-        assert shown.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
+        assert presenters.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
         assert await page.retracts() == ["withheld"]
         (one,) = await page.on.publications.look("down")
         assert (one.problem, one.condition, one.retry_at) == ("", "", 0)
-        assert shown.problems(await page.on.incident(), [one], is_awaited=False) == []
+        assert presenters.problems(await page.on.incident(), [one], is_awaited=False) == []
         assert page.posts() == []
 
     test_retractions.playing(with_redis, at, kind, play)

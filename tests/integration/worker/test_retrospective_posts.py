@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import decisions, severities
-from router.management import shown
+from router.services import presenters
 from router.store import publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
@@ -48,7 +48,7 @@ class Page:
     async def problems(self):
         """What the list of incidents shows as the incident's problems."""
         known = await self.on.publications.look("down")
-        return shown.problems(await self.on.incident(), known, is_awaited=False)
+        return presenters.problems(await self.on.incident(), known, is_awaited=False)
 
     def posts(self):
         return self.scene.at.state()["incident-io"]["status_page_incidents"]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.cli import reaching
-from router.management import models
+from router.services import models
 
 
 class Shelf:

@@ -9,7 +9,7 @@ from rich import cells
 
 from router.assembly import parts
 from router.cli import tables, terminal
-from router.management import models
+from router.services import models
 
 COLUMNS = (
     "reference",

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from router.management import models
+from router.services import models
 from router.sources import times
 
 

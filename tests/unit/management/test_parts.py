@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def part():
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("router.management"), autoescape=True)
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("router.console"), autoescape=True)
     environment.filters["link"] = urllib.parse.quote
     return environment.get_template("parts.html").module
 

@@ -1,12 +1,12 @@
 """The pace of what comes in, seen by whoever looks now and then."""
 
-from router.management import rates
+from router.services import rate_meter
 
 SECOND = 1_000_000
 
 
 def told(*looks: tuple[float, int]) -> list[float | None]:
-    pace = rates.Rates()
+    pace = rate_meter.Rates()
     return [pace.a_minute(int(seconds * SECOND), count) for seconds, count in looks]
 
 
@@ -33,7 +33,7 @@ def test_a_counter_that_began_anew_or_counts_nothing_is_nothing_to_go_by():
 
 
 def test_many_looks_keep_no_more_than_a_minute_of_them():
-    pace = rates.Rates()
+    pace = rate_meter.Rates()
     for number in range(10_000):
         pace.a_minute(100 * SECOND + number * SECOND // 10, number + 1)
     assert len(pace._counted) <= 62

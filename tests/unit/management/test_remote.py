@@ -6,8 +6,9 @@ import pytest
 import uvicorn
 from starlette import applications, responses, routing
 
+from router.api import api_client, endpoints
 from router.domain import access
-from router.management import actions, api, bodies, models, remote
+from router.services import actions, models, request_bodies
 from tests import ports
 
 PUBLISHING = {"freeze": "active", "freeze_reason": "", "guard": "tripped", "guard_reason": "too many"}
@@ -42,7 +43,7 @@ def asked(answer, question, token="irt_x"):
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
-        line = remote.Line(f"http://127.0.0.1:{port}/", token, lambda: 1)
+        line = api_client.Line(f"http://127.0.0.1:{port}/", token, lambda: 1)
         try:
             return await question(line), seen
         finally:
@@ -54,18 +55,18 @@ def asked(answer, question, token="irt_x"):
 
 
 def publishing(line):
-    return remote.Queries(line).ledgers.publishing()
+    return api_client.Queries(line).ledgers.publishing()
 
 
 def test_members_that_a_newer_router_adds_are_passed_over():
     found, seen = asked((200, {**PUBLISHING, "weather": "fine"}), publishing)
     assert found == models.Publishing(freeze="active", freeze_reason="", guard="tripped", guard_reason="too many")
-    assert seen == [("GET", f"{api.PREFIX}/publishing", {}, b"")]
+    assert seen == [("GET", f"{endpoints.PREFIX}/publishing", {}, b"")]
 
 
 @pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
 def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
-    with pytest.raises(remote.Refused, match=r"another version|not JSON"):
+    with pytest.raises(api_client.Refused, match=r"another version|not JSON"):
         asked((200, content), publishing)
 
 
@@ -74,13 +75,13 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
     [
         (problem(404), actions.NotThere, "^it is so$"),
         (problem(422), actions.Unfit, "^it is so$"),
-        (problem(403), remote.Refused, "^it is so$"),
-        (problem(409), remote.Refused, "^it is so$"),
-        (problem(503), remote.Refused, "^it is so$"),
+        (problem(403), api_client.Refused, "^it is so$"),
+        (problem(409), api_client.Refused, "^it is so$"),
+        (problem(503), api_client.Refused, "^it is so$"),
         (problem(412, by="bob", now=None), actions.Changed, "^bob decided first; your decision was not recorded$"),
-        (problem(401), remote.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
-        ((502, b"<html>"), remote.Refused, "^the router: GET /publishing: 502$"),
-        ((302, b""), remote.Refused, "redirects are not followed"),
+        (problem(401), api_client.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
+        ((502, b"<html>"), api_client.Refused, "^the router: GET /publishing: 502$"),
+        ((302, b""), api_client.Refused, "redirects are not followed"),
     ],
 )
 def test_a_problem_is_raised_as_the_same_error_as_beside_the_store(answer, raised, said):
@@ -89,33 +90,33 @@ def test_a_problem_is_raised_as_the_same_error_as_beside_the_store(answer, raise
 
 
 def test_without_a_token_it_is_said_where_one_comes_from():
-    with pytest.raises(remote.Refused, match="set INCIDENT_ROUTER_TOKEN"):
+    with pytest.raises(api_client.Refused, match="set INCIDENT_ROUTER_TOKEN"):
         asked(problem(401), publishing, token="")
 
 
 def test_a_lost_race_tells_what_waits_now():
-    body = bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
+    body = request_bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
     answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
     with pytest.raises(actions.Changed) as caught:
-        asked(answer, lambda line: remote.Actions(line).decide(ACT, body))
+        asked(answer, lambda line: api_client.Actions(line).decide(ACT, body))
     assert caught.value.now == REVIEW
 
 
 def test_what_is_looked_for_and_not_there_is_none():
-    found, seen = asked(problem(404), lambda line: remote.Queries(line).incident('a{b="c/d"}..'))
+    found, seen = asked(problem(404), lambda line: api_client.Queries(line).incident('a{b="c/d"}..'))
     assert found is None
-    assert seen[0][1] == f"{api.PREFIX}/incidents/" + 'a{b="c/d"}..'
+    assert seen[0][1] == f"{endpoints.PREFIX}/incidents/" + 'a{b="c/d"}..'
 
 
 def test_the_reason_for_letting_a_dead_letter_go_is_sent():
-    _, seen = asked((204, b""), lambda line: remote.Actions(line).discard(ACT._replace(reason="old & done")))
-    assert seen[0][:3] == ("DELETE", f"{api.PREFIX}/dead-letters/subject", {"reason": "old & done"})
+    _, seen = asked((204, b""), lambda line: api_client.Actions(line).discard(ACT._replace(reason="old & done")))
+    assert seen[0][:3] == ("DELETE", f"{endpoints.PREFIX}/dead-letters/subject", {"reason": "old & done"})
 
 
 def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
     for wrong in ("schlüssel", "a\r\nb"):
-        with pytest.raises(remote.Refused, match="letters that no token has") as caught:
-            remote.Line("http://127.0.0.1:1", wrong, lambda: 1)
+        with pytest.raises(api_client.Refused, match="letters that no token has") as caught:
+            api_client.Line("http://127.0.0.1:1", wrong, lambda: 1)
         assert wrong not in str(caught.value)
 
 

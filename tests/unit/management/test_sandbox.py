@@ -8,7 +8,7 @@ import time
 import pytest
 
 from router.domain import alerts
-from router.management import sandbox
+from router.services import sandbox
 
 CONFIGURATION = """
 sources:

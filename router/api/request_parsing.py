@@ -7,7 +7,7 @@ from typing import TypeVar
 import pydantic
 from starlette import requests
 
-from router.management import actions, bodies
+from router.services import actions, request_bodies
 from router.web import problems
 from router.yaml_source import phrases
 
@@ -31,10 +31,10 @@ async def body(model: type[Shape] | None, request: requests.Request) -> pydantic
         found = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
         raise actions.Unfit(wrong("the body", error), _field_errors(error)) from error
-    return _seen(found, request) if isinstance(found, bodies.Decide) and not found.seen else found
+    return _seen(found, request) if isinstance(found, request_bodies.Decide) and not found.seen else found
 
 
-def _seen(found: bodies.Decide, request: requests.Request) -> bodies.Decide:
+def _seen(found: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(

@@ -8,9 +8,9 @@ import msgspec
 
 from router import settings as configuration
 from router.assembly import parts
-from router.management import sandbox, shown
 from router.rules import explain as explaining
 from router.rules import load as rules
+from router.services import presenters, sandbox
 
 _MOST_PROBLEMS = 100
 
@@ -34,7 +34,9 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
         return sandbox.Outcome(problems=listed[:_MOST_PROBLEMS] + more)
     known = parts.known_destinations(settings)
     public = {name for name, one in known.items() if one.public}
-    return sandbox.Outcome([shown.plain(explaining.explain(made, alert, task.at, public)) for alert in task.alerts])
+    return sandbox.Outcome(
+        [presenters.plain(explaining.explain(made, alert, task.at, public)) for alert in task.alerts]
+    )
 
 
 def main() -> None:

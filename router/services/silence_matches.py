@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from router.domain import alerts
 from router.domain import silences as silencing
-from router.management import entries
+from router.services import resources
 from router.store import archive, incident_snapshot
 from router.yaml_source import suggestions
 
@@ -85,10 +85,10 @@ class Matching:
         return Firing(found, len(fires) - len(found), frozenset(labels))
 
 
-def unknown_labels(silence: silencing.Silence, labels: Collection[str]) -> list[entries.UnknownLabel]:
+def unknown_labels(silence: silencing.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
     """The labels of a silence that no rule names and no known alert has, with the valid name most like each."""
     return [
-        entries.UnknownLabel(name=one.name, nearest=_nearest(one.name, labels))
+        resources.UnknownLabel(name=one.name, nearest=_nearest(one.name, labels))
         for one in silence.matchers
         if one.name not in _ALWAYS and one.name not in labels
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from router.domain import identity
-from router.management import models
+from router.services import models
 from router.store import incidents as incident_store
 
 MOST_CANDIDATES = 10

@@ -7,9 +7,10 @@ from typing import Any
 import pydantic
 from starlette import requests, responses, routing
 
+from router.api import auth, params, request_parsing
 from router.domain import access
-from router.management import actions, bodies, entries, gatekeeper, models, naming, queries, questions, reading
 from router.rules import load as rules
+from router.services import actions, incident_names, models, queries, request_bodies, resources
 from router.sources import base as sources
 from router.store import errors
 from router.web import health, problems
@@ -21,7 +22,7 @@ FORESEEN = (
     actions.NotThere,
     actions.Changed,
     actions.Unfit,
-    naming.Ambiguous,
+    incident_names.Ambiguous,
     rules.Refused,
     errors.Unavailable,
     errors.UnreadableDocument,
@@ -36,7 +37,7 @@ class Call:
 
     ask: queries.Queries
     do: actions.Actions
-    asked: gatekeeper.Asked
+    asked: auth.Asked
     path: Mapping[str, str]
     query: Any
     body: Any
@@ -59,7 +60,7 @@ class Endpoint:
     summary: str
     handle: Handle
     answer: Any = None
-    query: type[pydantic.BaseModel] = questions.Nothing
+    query: type[pydantic.BaseModel] = params.Nothing
     body: type[pydantic.BaseModel] | None = None
     status: int = 200
     etag: Callable[[Any], str] | None = None
@@ -98,18 +99,18 @@ async def _review(call: Call) -> Any:
 
 
 async def _decide(call: Call) -> Any:
-    body: bodies.Decide = call.body
+    body: request_bodies.Decide = call.body
     return await call.do.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
 
 
 async def _retract(call: Call) -> Any:
-    body: bodies.Retract = call.body
+    body: request_bodies.Retract = call.body
     at = f" at {body.destination}" if body.destination else ""
     return await call.do.retract(call.act(f"{body.incident}{at}", body.reason), body)
 
 
 async def _correct(call: Call) -> Any:
-    body: bodies.Correct = call.body
+    body: request_bodies.Correct = call.body
     return await call.do.correct(call.act(f"{body.incident} at {body.destination}", body.reason), body)
 
 
@@ -242,61 +243,76 @@ def _page(of: Any) -> Any:
 
 
 _PUBLISHING = models.Publishing
-_WAKES: dict[str, Any] = {"answer": entries.Woken}
-_LETTERS = _page(entries.DeadLetter)
+_WAKES: dict[str, Any] = {"answer": resources.Woken}
+_PAUSES = _page(resources.Pause)
+_TOKENS = _page(resources.TokenRow)
+_LETTERS = _page(resources.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
-    _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
+    _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=params.Incidents),
     _get("/incidents/{name:path}", "One incident whole", _incident, models.Incident),
     _get("/stories/{name:path}", "All that is kept of an incident", _story, models.Story),
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
-    _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
-    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
-    _post("/retractions", "Take false posts down", _retract, models.Retracted, body=bodies.Retract),
-    _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=bodies.Correct),
-    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
+    _get("/review", "One review, with its entity tag", _review, models.Review, query=params.Review, etag=_tag),
+    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=request_bodies.Decide),
+    _post("/retractions", "Take false posts down", _retract, models.Retracted, body=request_bodies.Retract),
+    _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=request_bodies.Correct),
+    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=params.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
-    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, entries.HandedIn),
-    _get("/recordings", "Deliveries for a replay", _recordings, _page(entries.Recording), query=questions.Recordings),
-    _get("/rules", "The rules in force", lambda call: call.ask.rules(), entries.Rules),
-    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), entries.Outcomes),
-    _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=bodies.Explain),
-    _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
-    _post("/silences", "Silence alerts", _add_silence, entries.Silence, body=bodies.AddSilence, status=201),
+    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, resources.HandedIn),
+    _get("/recordings", "Deliveries for a replay", _recordings, _page(resources.Recording), query=params.Recordings),
+    _get("/rules", "The rules in force", lambda call: call.ask.rules(), resources.Rules),
+    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), resources.Outcomes),
+    _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=request_bodies.Explain),
+    _get("/silences", "Silences", _listed(_silences), _page(resources.Silence), query=params.Silences),
+    _post("/silences", "Silence alerts", _add_silence, resources.Silence, body=request_bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
-    _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(entries.Muted)),
-    _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
+    _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(resources.Muted)),
+    _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(resources.Heartbeat)),
     _delete("/heartbeats/{name:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["name"]))),
     _get("/publishing", "The publishing freeze and guard", lambda call: call.ask.ledgers.publishing(), _PUBLISHING),
-    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=bodies.Why),
+    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=request_bodies.Why),
     _delete(
         "/publishing/freeze", "Unfreeze publishing", lambda call: call.do.unfreeze(call.act("public pages")), **_WAKES
     ),
     _delete(
         "/publishing/guard", "Reset the guard", lambda call: call.do.reset_guard(call.act("guard")), ADMIN, **_WAKES
     ),
-    _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
-    _post("/dead-letters/redrive", "Try many again", _redrive_all, entries.Redriven, body=bodies.Redrive),
-    _get("/pauses", "Rate limits, open circuit breakers, and used-up quotas", _listed(_pauses), _page(entries.Pause)),
-    _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=entries.Lifted),
-    _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(entries.Orphan)),
-    _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, entries.Orphan),
+    _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=params.DeadLetters),
+    _post("/dead-letters/redrive", "Try many again", _redrive_all, resources.Redriven, body=request_bodies.Redrive),
+    _get(
+        "/pauses",
+        "Rate limits, open circuit breakers, and used-up quotas",
+        _listed(_pauses),
+        _page(resources.Pause),
+    ),
+    _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=resources.Lifted),
+    _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(resources.Orphan)),
+    _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
-    _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
-    _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),
-    _get("/quarantine/{id}", "One body whole", _quarantined, entries.Quarantined),
-    _post("/quarantine/{id}/run", "Hand it in again", _run_again, entries.HandedIn),
+    _delete("/dead-letters/{id}", "Let it go", _discard, query=params.Why),
+    _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.Streamed),
+    _get("/quarantine/{id}", "One body whole", _quarantined, resources.Quarantined),
+    _post("/quarantine/{id}/run", "Hand it in again", _run_again, resources.HandedIn),
     _delete("/quarantine/{id}", "Let it go", lambda call: call.do.drop(call.act(call.path["id"]))),
     _get("/destinations", "Destinations", _listed(lambda call: call.ask.destinations()), _page(models.Destination)),
-    _get("/sources", "Sources", _listed(_sources), _page(entries.Source)),
-    _get("/audit", "Who did what", _audit, _page(entries.Action), query=questions.Streamed, role=ADMIN),
-    _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _page(entries.TokenRow), role=ADMIN),
-    _post("/tokens", "Make a token", _make_token, entries.MadeToken, role=ADMIN, body=bodies.NewToken, status=201),
+    _get("/sources", "Sources", _listed(_sources), _page(resources.Source)),
+    _get("/audit", "Who did what", _audit, _page(resources.Action), query=params.Streamed, role=ADMIN),
+    _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _TOKENS, role=ADMIN),
+    _post(
+        "/tokens",
+        "Make a token",
+        _make_token,
+        resources.MadeToken,
+        role=ADMIN,
+        body=request_bodies.NewToken,
+        status=201,
+    ),
     _delete("/tokens/{id}", "Revoke it", lambda call: call.do.revoke(call.act(call.path["id"])), ADMIN),
 )
 
 
-def routes(ask: queries.Queries, do: actions.Actions, keeper: gatekeeper.Gatekeeper) -> list[routing.BaseRoute]:
+def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Gatekeeper) -> list[routing.BaseRoute]:
     """The routes of the whole table."""
     return [
         routing.Route(PREFIX + one.path, _handler(one, ask, do, keeper), methods=[one.method], name=one.summary)
@@ -305,14 +321,14 @@ def routes(ask: queries.Queries, do: actions.Actions, keeper: gatekeeper.Gatekee
 
 
 def _handler(
-    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: gatekeeper.Gatekeeper
+    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: auth.Gatekeeper
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
     async def handle(request: requests.Request) -> responses.Response:
         try:
             asked = await keeper.admit(request, one.role)
             await keeper.check_origin(request, asked, {})
-            query = reading.query(one.query, dict(request.query_params))
-            body = await reading.body(one.body, request)
+            query = request_parsing.query(one.query, dict(request.query_params))
+            body = await request_parsing.body(one.body, request)
             call = Call(ask, do, asked, request.path_params, query, body)
             return _answered(one, await one.handle(call))
         except FORESEEN as error:
@@ -338,7 +354,7 @@ def problem(error: Exception) -> problems.Problem:
         case actions.Changed():
             now = error.now.model_dump(mode="json") if error.now is not None else None
             return problems.Problem(412, "changed", str(error), now=now, by=error.by)
-        case naming.Ambiguous():
+        case incident_names.Ambiguous():
             candidates = [one.model_dump(mode="json") for one in error.candidates]
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case rules.Refused():

@@ -5,8 +5,10 @@ from typing import Any
 
 from starlette import requests, responses, routing
 
+from router.api import app, auth, endpoints
+from router.console import oidc
 from router.domain import access
-from router.management import actions, api, app, gatekeeper, oidc
+from router.services import actions
 from router.store import access as access_store
 from router.telemetry import log
 
@@ -56,8 +58,8 @@ class Signing:
                     cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
                 )
                 return await self._show(request, str(error), error.status)
-            except api.FORESEEN as error:
-                wrong = api.problem(error)
+            except endpoints.FORESEEN as error:
+                wrong = endpoints.problem(error)
                 told: dict[str, Any] = {"title": "Sign in", "problem": wrong.detail, "now": None, "candidates": []}
                 return await self._render(request, None, "problem.html", wrong.status, **told)
 
@@ -90,15 +92,15 @@ class Signing:
         session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
         provider, lasts = self._made.ask.settings.management.oidc, access_store.SESSION_SECONDS
         if provider is not None and not token:
-            secret, lasts = gatekeeper.OF_PROVIDER + secret, provider.session // 1_000_000
+            secret, lasts = auth.OF_PROVIDER + secret, provider.session // 1_000_000
         await self._made.sessions.save(secret, session, lasts)
-        await self._made.sessions.delete(request.cookies.get(gatekeeper.COOKIE, ""))
+        await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         actor = actions.Actor(person, self._made.keeper.address(request))
         await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
-        answer.set_cookie(gatekeeper.COOKIE, secret, max_age=access_store.SESSION_SECONDS, **flags)
+        answer.set_cookie(auth.COOKIE, secret, max_age=access_store.SESSION_SECONDS, **flags)
         return answer
 
     def _flags(self, request: requests.Request) -> dict[str, Any]:
@@ -112,9 +114,9 @@ class Signing:
         if asked is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
                 await self._made.keeper.check_origin(request, asked, form)
-            await self._made.sessions.delete(request.cookies.get(gatekeeper.COOKIE, ""))
+            await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(gatekeeper.COOKIE)
+        answer.delete_cookie(auth.COOKIE)
         return answer
 
     async def _leave(self, request: requests.Request) -> responses.Response:

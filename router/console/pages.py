@@ -7,9 +7,10 @@ from typing import Any
 
 import pydantic
 
+from router.api import endpoints, params, request_parsing
 from router.domain import access, identity
-from router.management import actions, api, bodies, queries, questions, reading, shown
 from router.rules import explain as explaining
+from router.services import actions, presenters, queries, request_bodies
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Page:
     title: str
     template: str
     gather: Callable[[queries.Queries, Any], Awaitable[dict[str, Any]]]
-    query: type[pydantic.BaseModel] = questions.Nothing
-    role: access.Role = api.VIEWER
+    query: type[pydantic.BaseModel] = params.Nothing
+    role: access.Role = endpoints.VIEWER
 
 
 _MOST_BODIES = 30  # Of dead letters and the quarantine; each is shown with its beginning, so that the page stays light.
@@ -49,7 +50,7 @@ async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
     }
 
 
-async def _incidents(ask: queries.Queries, query: questions.Incidents) -> dict[str, Any]:
+async def _incidents(ask: queries.Queries, query: params.Incidents) -> dict[str, Any]:
     reference = identity.read_reference(query.text)
     status = "all" if reference else query.status  # Who has a reference wants that incident, open or closed.
     text = reference or query.text
@@ -59,7 +60,7 @@ async def _incidents(ask: queries.Queries, query: questions.Incidents) -> dict[s
     return {"found": found}
 
 
-async def _incident(ask: queries.Queries, query: questions.Key) -> dict[str, Any]:
+async def _incident(ask: queries.Queries, query: params.Key) -> dict[str, Any]:
     found = await ask.incident(query.key)
     if found is None:
         raise actions.NotThere("there is no incident of this key or reference (any more)")
@@ -71,18 +72,18 @@ async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"reviews": await ask.reviews()}
 
 
-async def _review(ask: queries.Queries, query: questions.Review) -> dict[str, Any]:
+async def _review(ask: queries.Queries, query: params.Review) -> dict[str, Any]:
     found = await ask.review(query.incident, query.destination)
     if found is None:
         raise actions.NotThere("nothing of this incident waits there (any more)")
     return {"one": found}
 
 
-async def _deliveries(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
+async def _deliveries(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
     return {"found": await ask.deliveries(cursor=query.cursor, limit=query.limit)}
 
 
-async def _delivery(ask: queries.Queries, query: questions.Identity) -> dict[str, Any]:
+async def _delivery(ask: queries.Queries, query: params.Identity) -> dict[str, Any]:
     found = await ask.delivery(query.id)
     if found is None:
         raise actions.NotThere("this delivery is not kept (any more)")
@@ -95,7 +96,7 @@ async def _rules(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"rules": found, "files": [(file, list(of_file)) for file, of_file in files]}
 
 
-async def _playground(ask: queries.Queries, query: questions.Playground) -> dict[str, Any]:
+async def _playground(ask: queries.Queries, query: params.Playground) -> dict[str, Any]:
     if query.delivery:
         return await played(ask, {"delivery": query.delivery})
     return _board(ask, {})
@@ -104,16 +105,18 @@ async def _playground(ask: queries.Queries, query: questions.Playground) -> dict
 async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     """What the rules say of a payload, and what other rules would say, where some are given."""
     try:
-        asked = bodies.Explain.model_validate({name: form.get(name, "") for name in bodies.Explain.model_fields})
+        asked = request_bodies.Explain.model_validate(
+            {name: form.get(name, "") for name in request_bodies.Explain.model_fields}
+        )
     except pydantic.ValidationError as error:
-        raise actions.Unfit(reading.wrong("the form", error)) from error
+        raise actions.Unfit(request_parsing.wrong("the form", error)) from error
     board = _board(ask, form)
     try:
         alerts, at = await ask.alerts(asked)
     except KeyError as error:
         raise actions.NotThere(f"there is no source or delivery {error.args[0]!r}") from error
     public = {one.name for one in await ask.destinations() if one.public}
-    board["now"] = [shown.plain(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
+    board["now"] = [presenters.plain(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
     if text := form.get("rules", "").strip():
         outcome = await ask.sandbox.explain(ask.settings.file, text, alerts, at)
         board["then"], board["wrong"] = outcome.explained, outcome.problems
@@ -130,7 +133,7 @@ def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-async def _silences(ask: queries.Queries, query: questions.Silences) -> dict[str, Any]:
+async def _silences(ask: queries.Queries, query: params.Silences) -> dict[str, Any]:
     return {"silences": await ask.ledgers.silences(over=query.over), "muted": await ask.ledgers.muted()}
 
 
@@ -138,12 +141,12 @@ async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"heartbeats": await ask.ledgers.heartbeats()}
 
 
-async def _dead_letters(ask: queries.Queries, query: questions.DeadLetters) -> dict[str, Any]:
+async def _dead_letters(ask: queries.Queries, query: params.DeadLetters) -> dict[str, Any]:
     found = await ask.ledgers.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
     return {"letters": found.items, "next": found.next}
 
 
-async def _quarantine(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
+async def _quarantine(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
     found = await ask.ledgers.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
     return {"bodies": found.items, "next": found.next}
 
@@ -163,25 +166,25 @@ async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
     }
 
 
-async def _audit(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
+async def _audit(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
     found = await ask.ledgers.audit(cursor=query.cursor, limit=query.limit)
     return {"actions": found.items, "next": found.next, "tokens": await ask.ledgers.tokens()}
 
 
 PAGES = (
     Page("/", "Now", "now.html", _now),
-    Page("/incidents", "Incidents", "incidents.html", _incidents, questions.Incidents),
-    Page("/incident", "Incident", "incident.html", _incident, questions.Key),
+    Page("/incidents", "Incidents", "incidents.html", _incidents, params.Incidents),
+    Page("/incident", "Incident", "incident.html", _incident, params.Key),
     Page("/reviews", "Reviews", "reviews.html", _reviews),
-    Page("/review", "Review", "review.html", _review, questions.Review),
-    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, questions.Streamed),
-    Page("/delivery", "Delivery", "delivery.html", _delivery, questions.Identity),
+    Page("/review", "Review", "review.html", _review, params.Review),
+    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, params.Streamed),
+    Page("/delivery", "Delivery", "delivery.html", _delivery, params.Identity),
     Page("/rules", "Rules", "rules.html", _rules),
-    Page("/playground", "Playground", "playground.html", _playground, questions.Playground),
-    Page("/silences", "Silences", "silences.html", _silences, questions.Silences),
+    Page("/playground", "Playground", "playground.html", _playground, params.Playground),
+    Page("/silences", "Silences", "silences.html", _silences, params.Silences),
     Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
-    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, questions.DeadLetters),
-    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, questions.Streamed),
+    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, params.DeadLetters),
+    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, params.Streamed),
     Page("/pages", "Pages", "pages.html", _pages),
-    Page("/audit", "Audit", "audit.html", _audit, questions.Streamed, role=api.ADMIN),
+    Page("/audit", "Audit", "audit.html", _audit, params.Streamed, role=endpoints.ADMIN),
 )

@@ -7,9 +7,10 @@ import redis.asyncio
 from starlette import applications, datastructures, exceptions, requests, responses, routing, types
 
 from router import settings as configuration
+from router.api import auth, endpoints, openapi
 from router.domain import access
-from router.management import actions, api, gatekeeper, openapi, queries
 from router.rules import reload
+from router.services import actions, queries
 from router.store import access as access_store
 from router.web import health, problems, senders
 
@@ -32,7 +33,7 @@ class Parts:
 
     ask: queries.Queries
     do: actions.Actions
-    keeper: gatekeeper.Gatekeeper
+    keeper: auth.Gatekeeper
     tokens: access_store.Tokens
     sessions: access_store.Sessions
 
@@ -48,7 +49,7 @@ def parts(
     ask = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
     known, audit = senders.Senders(settings.web.trusted_proxies), access_store.Audit(connection)
-    keeper = gatekeeper.Gatekeeper(tokens, sessions, clock, known=known, audit=audit)
+    keeper = auth.Gatekeeper(tokens, sessions, clock, known=known, audit=audit)
     return Parts(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 
 
@@ -57,12 +58,15 @@ def create(made: Parts, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIAp
 
     async def described(request: requests.Request) -> responses.Response:
         try:
-            await made.keeper.admit(request, api.VIEWER)
-        except api.FORESEEN as error:
-            return health.problem_response(api.problem(error), request.url.path)
+            await made.keeper.admit(request, endpoints.VIEWER)
+        except endpoints.FORESEEN as error:
+            return health.problem_response(endpoints.problem(error), request.url.path)
         return responses.JSONResponse(openapi.document())
 
-    own = [routing.Route(f"{api.PREFIX}/openapi.json", described), *api.routes(made.ask, made.do, made.keeper)]
+    own = [
+        routing.Route(f"{endpoints.PREFIX}/openapi.json", described),
+        *endpoints.routes(made.ask, made.do, made.keeper),
+    ]
     application = applications.Starlette(
         routes=[*own, *pages],
         exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},

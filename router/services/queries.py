@@ -12,10 +12,20 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import pages, parts, whereabouts
 from router.domain import alerts, publications, severities, timing
-from router.management import appearances, bodies, entries, ledgers, models, naming, rates, sandbox, shown
 from router.rules import explain as explaining
 from router.rules import load as rules
 from router.rules import reload, ruleset
+from router.services import (
+    incident_names,
+    models,
+    presenters,
+    publication_views,
+    rate_meter,
+    records,
+    request_bodies,
+    resources,
+    sandbox,
+)
 from router.store import archive, dataset, health, inbox, incident_snapshot, quarantine, review_outcomes
 from router.store import incidents as incident_store
 from router.web import bounds
@@ -37,11 +47,11 @@ class Queries:
         self.clock = clock
         self._in_force = in_force
         self._places = pages.kinds(settings)
-        self._rates = rates.Rates()
+        self._rates = rate_meter.Rates()
         self._sight = incident_snapshot.SnapshotCache(connection, pages.publications(settings, connection), clock)
         self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[incident_snapshot.Snapshot | None, list[models.Review]] = (None, [])
-        self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight, self._labels_named)
+        self.ledgers = records.Ledgers(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
         """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
@@ -67,13 +77,15 @@ class Queries:
         found = [
             one.incident
             for one in seen.incidents.values()
-            if shown.wanted(one.incident, status, severity, text.lower())
+            if presenters.wanted(one.incident, status, severity, text.lower())
         ]
-        found.sort(key=shown.order)
-        start = bisect.bisect_right(found, shown.place(cursor), key=shown.order) if cursor else 0
+        found.sort(key=presenters.order)
+        start = bisect.bisect_right(found, presenters.place(cursor), key=presenters.order) if cursor else 0
         chosen = found[start : start + limit]
-        more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
-        rows = [shown.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen]
+        more = presenters.cursor(chosen[-1]) if start + limit < len(found) else ""
+        rows = [
+            presenters.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen
+        ]
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
     async def named(self, text: str, *, earlier: bool = False) -> str | None:
@@ -81,18 +93,18 @@ class Queries:
 
         See ``naming``.
         """
-        found = await naming.keys_of(incident_store.Incidents(self.connection), text, earlier=earlier)
+        found = await incident_names.keys_of(incident_store.Incidents(self.connection), text, earlier=earlier)
         if len(found) <= 1:
             return found[0] if found else None
-        rows = await self._rows(found[: naming.MOST_CANDIDATES])
-        raise naming.ambiguous(text, rows, more=len(found) > naming.MOST_CANDIDATES)
+        rows = await self._rows(found[: incident_names.MOST_CANDIDATES])
+        raise incident_names.ambiguous(text, rows, more=len(found) > incident_names.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
         held = await incident_store.Incidents(self.connection).read(names, {})
         known = await pages.publications(self.settings, self.connection).look_at_all(names)
         both = [(held[name].incident, of) for name, of in zip(names, known, strict=True) if name in held]
         awaited = {one.incident for one in await self.reviewing().among(both)}
-        return [shown.row(one, of, is_awaited=one.key in awaited) for one, of in both]
+        return [presenters.row(one, of, is_awaited=one.key in awaited) for one, of in both]
 
     async def incident(self, name: str) -> models.Incident | None:
         """All that is known of one incident; None if there is none of this name, ``naming.Ambiguous``."""
@@ -106,7 +118,7 @@ class Queries:
         known = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
-            known.append(appearances.publication(story, publication, place, desires, self.clock()))
+            known.append(publication_views.publication(story, publication, place, desires, self.clock()))
         alert, response = one.opening_alert, one.response
         waits = timing.of(one)
         return models.Incident(
@@ -118,11 +130,13 @@ class Queries:
             place=response.place if response is not None else "",
             rules_version=response.version if response is not None else "",
             because=list(reviewing.because(one)),
-            decided=appearances.rule_matches(one),
+            decided=publication_views.rule_matches(one),
             due_at=models.at(timing.due(one)),
-            coming=appearances.upcoming(one, known),
-            timing={name: shown.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value},
-            alerts=shown.alert_rows(one),
+            coming=publication_views.upcoming(one, known),
+            timing={
+                name: presenters.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value
+            },
+            alerts=presenters.alert_rows(one),
             publications=known,
             timeline=[
                 models.Event(
@@ -154,7 +168,7 @@ class Queries:
             known = (
                 (seen.incidents[key].incident, of) for key, of in seen.publications.items() if key in seen.incidents
             )
-            self._waiting = (seen, [shown.review(one) for one in await self.reviewing().among(known)])
+            self._waiting = (seen, [presenters.review(one) for one in await self.reviewing().among(known)])
         return self._waiting[1]
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
@@ -162,7 +176,7 @@ class Queries:
         key = await self.named(incident)
         of = await self.reviewing().of(key) if key is not None else []
         found = [one for one in of if one.destination == destination]
-        return shown.review(found[0]) if found else None
+        return presenters.review(found[0]) if found else None
 
     def ask_anew(self) -> None:
         """Remember nothing: somebody has acted, and wants to see what came of it."""
@@ -172,7 +186,7 @@ class Queries:
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""
         found, more = await self._archive().page(cursor, limit)
-        return models.Page(items=[shown.delivery_row(one.delivery) for one in found], next=more)
+        return models.Page(items=[presenters.delivery_row(one.delivery) for one in found], next=more)
 
     async def delivery(self, identity_: str) -> models.Delivery | None:
         """One delivery whole; None where it is not kept."""
@@ -182,17 +196,19 @@ class Queries:
         one, text = found.delivery, models.text(found.body)
         places = await whereabouts.find(self.settings, self.connection, one)
         return models.Delivery(
-            **shown.delivery_row(one).model_dump(),
-            decisions=[shown.decision(one, decided, at) for decided, at in zip(one.rows, places, strict=True)],
+            **presenters.delivery_row(one).model_dump(),
+            decisions=[presenters.decision(one, decided, at) for decided, at in zip(one.rows, places, strict=True)],
             notices=[models.Notice(**msgspec.structs.asdict(notice)) for notice in one.notices],
             body=text.body,
             body_base64=text.body_base64,
         )
 
-    async def recordings(self, *, since: int = 0, cursor: str = "", limit: int = 50) -> models.Page[entries.Recording]:
+    async def recordings(
+        self, *, since: int = 0, cursor: str = "", limit: int = 50
+    ) -> models.Page[resources.Recording]:
         """Deliveries since a moment (microseconds) for a replay elsewhere, the oldest first."""
         found, more = await self._archive().page_since(since, cursor, limit)
-        return models.Page(items=[shown.recording(one.delivery) for one in found], next=more)
+        return models.Page(items=[presenters.recording(one.delivery) for one in found], next=more)
 
     def _archive(self) -> archive.Archive:
         return parts.archive(self.settings, self.connection)
@@ -206,7 +222,7 @@ class Queries:
         kept = self._in_force.fallback if self._in_force else None
         return models.at(kept.kept_at) if kept else None
 
-    async def rules(self) -> entries.Rules:
+    async def rules(self) -> resources.Rules:
         """The rules in force."""
         rules = self.rule_set()
         outcomes = await review_outcomes.ReviewOutcomes(self.connection).read()
@@ -216,7 +232,7 @@ class Queries:
             one.response.rule for one in held if one.response is not None and one.status == "open"
         )
         items = [
-            entries.Rule(
+            resources.Rule(
                 name=one.name,
                 place=one.place,
                 owner=one.shared.owner,
@@ -227,19 +243,19 @@ class Queries:
                 outcomes=dict(outcomes.get(one.name, {})),
                 open=opened[one.name],
                 lately=lately[one.name],
-                precision=shown.precision(outcomes.get(one.name, {})),
+                precision=presenters.precision(outcomes.get(one.name, {})),
             )
             for one in rules.rules
         ]
         problems = self._rules_problems()
-        return entries.Rules(version=rules.version, kept_at=self._rules_kept_at(), items=items, problems=problems)
+        return resources.Rules(version=rules.version, kept_at=self._rules_kept_at(), items=items, problems=problems)
 
-    async def outcomes(self) -> entries.Outcomes:
+    async def outcomes(self) -> resources.Outcomes:
         """How the reviews of each rule ended."""
         found = await review_outcomes.ReviewOutcomes(self.connection).read()
-        return entries.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
+        return resources.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
-    async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
+    async def alerts(self, asked: request_bodies.Explain) -> tuple[list[alerts.Alert], int]:
         """The alerts of a payload or a delivery, and when they came (microseconds).
 
         ``KeyError`` where there is no such source or delivery, ``sources.Unparsable`` of a payload.
@@ -254,15 +270,15 @@ class Queries:
         limits, named = parts.limits(self.settings), self.rule_set().labels_named
         return bounds.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
 
-    async def explain(self, asked: bodies.Explain) -> models.Explained:
+    async def explain(self, asked: request_bodies.Explain) -> models.Explained:
         """What the rules say of each alert of a payload; ``KeyError`` and ``sources.Unparsable`` as above."""
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        told = [shown.plain(explaining.explain(rules, alert, now, public)) for alert in found]
+        told = [presenters.plain(explaining.explain(rules, alert, now, public)) for alert in found]
         if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
             places = await whereabouts.find(self.settings, self.connection, kept.delivery)
-            told = [one | shown.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
+            told = [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
         return models.Explained(alerts=told)
 
     async def destinations(self) -> list[models.Destination]:

@@ -7,7 +7,7 @@ from router.assembly import pages
 from router.domain import corrections as correction
 from router.domain import incidents, messages, plan, publications, reasons, timing
 from router.domain.reasons import Cause, Reason
-from router.management import models
+from router.services import models
 from router.worker import corrections, desired_state, retractions
 from router.worker import reviews as reviewing
 

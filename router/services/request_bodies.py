@@ -6,7 +6,7 @@ import pydantic
 import pydantic_core
 
 from router.domain import visible, weekly
-from router.management import models
+from router.services import models
 
 _Short = Annotated[str, pydantic.Field(max_length=200)]
 _Long = Annotated[str, pydantic.Field(max_length=4000)]

@@ -11,7 +11,7 @@ import redis.asyncio
 from router.assembly import again, dead_letters, orphans, pages, parts, pauses
 from router.domain import access, heartbeat, identity, weekly
 from router.domain import silences as silencing
-from router.management import bodies, entries, models, queries, shown
+from router.services import models, presenters, queries, request_bodies, resources
 from router.sources import base as sources
 from router.store import access as access_store
 from router.store import incidents as incident_store
@@ -112,7 +112,7 @@ class Actions:
             self._queries.ask_anew()
             await asyncio.shield(self.write_down(act, what, outcome, detail))
 
-    async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
+    async def decide(self, act: Act, body: request_bodies.Decide) -> models.Decided:
         """Decide on a review; ``Changed`` where it is not what was seen any more, ``naming.Ambiguous``."""
         if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
@@ -122,7 +122,7 @@ class Actions:
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
             waits.sort(key=lambda one: one.digest != body.seen)  # Two may wait there, of two episodes.
             if not waits or waits[0].digest != body.seen:
-                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
+                raise Changed(presenters.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
             if body.fields and body.decision == "dismiss":
                 raise Unfit("what is dismissed is not shown: it takes no fields")
             if body.fields:
@@ -134,7 +134,7 @@ class Actions:
             try:
                 verdict = await reviews.decide(waits[0], word)
             except reviewing.ChangedError as error:
-                now = shown.review(error.now) if error.now is not None else None
+                now = presenters.review(error.now) if error.now is not None else None
                 raise Changed(now, await self._first(body, gone=now is None)) from error
             return models.Decided(
                 kind=verdict.kind,
@@ -144,13 +144,13 @@ class Actions:
                 warnings=pages.doubtful(self._settings, verdict.fields),
             )
 
-    async def _first(self, body: bodies.Decide, *, gone: bool) -> str:
+    async def _first(self, body: request_bodies.Decide, *, gone: bool) -> str:
         """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
-    async def retract(self, act: Act, body: bodies.Retract) -> models.Retracted:
+    async def retract(self, act: Act, body: request_bodies.Retract) -> models.Retracted:
         """Take an incident's posts down, at one public page or at all of them; ``naming.Ambiguous``."""
         if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
@@ -175,7 +175,7 @@ class Actions:
             shown_text = {"message": body.message} if body.message else {}
             return models.Retracted(items=items, warnings=pages.doubtful(self._settings, shown_text))
 
-    def _check_retraction(self, body: bodies.Retract) -> None:
+    def _check_retraction(self, body: request_bodies.Retract) -> None:
         """Refuse a page that there isn't, and a text that no page would show."""
         places = pages.kinds(self._settings)
         public = {name: place for name, place in places.items() if place.kind.public}
@@ -187,7 +187,7 @@ class Actions:
         if body.message and all(place.kind.takes_down for place in chosen):
             raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
 
-    async def correct(self, act: Act, body: bodies.Correct) -> models.Corrected:
+    async def correct(self, act: Act, body: request_bodies.Correct) -> models.Corrected:
         """Have a posted update corrected; ``Changed`` if its text isn't the one that the operator has seen."""
         if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
@@ -213,7 +213,7 @@ class Actions:
                 raise Unfit("another correction of this post is still to be made") from error
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
-    async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
+    async def silence(self, act: Act, body: request_bodies.AddSilence) -> resources.Silence:
         """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""
         async with self._logged(act, "silence"):
             try:
@@ -257,14 +257,14 @@ class Actions:
             if not await controls.freeze(*self._by(act)):
                 raise Unfit("it is frozen already")
 
-    async def unfreeze(self, act: Act) -> entries.Woken:
+    async def unfreeze(self, act: Act) -> resources.Woken:
         """Unfreeze publishing. Pending updates are posted."""
         async with self._logged(act, "unfreeze"):
             if not await publishing_state.PublishingControls(self._connection).unfreeze(*self._by(act)):
                 raise Unfit("publishing is not frozen")
             return await self._wake_all()
 
-    async def reset_guard(self, act: Act) -> entries.Woken:
+    async def reset_guard(self, act: Act) -> resources.Woken:
         """Reset the publishing guard. Rules publish automatically again."""
         async with self._logged(act, "reset publishing guard"):
             if not await publishing_state.PublishingControls(self._connection).reset(*self._by(act)):
@@ -275,8 +275,8 @@ class Actions:
         """Return who acts, when, and why."""
         return act.actor.person.name, self._clock(), act.reason
 
-    async def _wake_all(self) -> entries.Woken:
-        return entries.Woken(looked_at=await pages.publications(self._settings, self._connection).wake_all())
+    async def _wake_all(self) -> resources.Woken:
+        return resources.Woken(looked_at=await pages.publications(self._settings, self._connection).wake_all())
 
     async def redrive(self, act: Act) -> None:
         """Have a dead letter tried again."""
@@ -286,22 +286,22 @@ class Actions:
             with _told_who_was_first():
                 await letters.redrive(one, act.actor.person.name, self._clock())
 
-    async def redrive_all(self, act: Act, body: bodies.Redrive) -> entries.Redriven:
+    async def redrive_all(self, act: Act, body: request_bodies.Redrive) -> resources.Redriven:
         """Have all dead letters that fit tried again."""
         async with self._logged(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             meant = dead_letters.Filter(body.destination, body.operation, body.problem)
-            return entries.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
+            return resources.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
 
-    async def lift(self, act: Act) -> entries.Lifted:
+    async def lift(self, act: Act) -> resources.Lifted:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
         async with self._logged(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
                 raise NotThere(f'there is no destination "{act.subject}"')
             done = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
-            return entries.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
+            return resources.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
 
-    async def resolve_orphan(self, act: Act) -> entries.Orphan:
+    async def resolve_orphan(self, act: Act) -> resources.Orphan:
         """Have an open item that belongs to no known incident resolved at its vendor."""
         async with self._logged(act, "resolve orphan"):
             found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
@@ -309,7 +309,7 @@ class Actions:
                 raise NotThere(f'there is no orphan "{act.subject}" (any more)')
             if not await orphans.resolve(self._settings, self._connection, found, act.actor.person.name):
                 raise NotThere(f'"{act.subject}" is no orphan: an incident of the router holds it')
-            return shown.orphan(found)
+            return presenters.orphan(found)
 
     async def discard(self, act: Act) -> None:
         """Let a dead letter go for good."""
@@ -319,26 +319,26 @@ class Actions:
             with _told_who_was_first():
                 await letters.discard(one, act.actor.person.name, act.reason, self._clock())
 
-    async def run_again(self, act: Act) -> entries.HandedIn:
+    async def run_again(self, act: Act) -> resources.HandedIn:
         """Hand in a body of the quarantine again."""
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
                 made = await again.of_quarantine(self._settings, self._connection, one)
-                return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
+                return resources.HandedIn(delivery=made.id, alerts=len(made.rows))
             except KeyError:
                 raise Unfit(f"source {one.source} is not configured any more") from None
             except sources.Unparsable as error:
                 raise Unfit(f"it still can't be read: {error}") from error
 
-    async def run_delivery(self, act: Act) -> entries.HandedIn:
+    async def run_delivery(self, act: Act) -> resources.HandedIn:
         """Hand in the alerts of a kept delivery again, by the rules of now."""
         async with self._logged(act, "run delivery"):
             one = await parts.archive(self._settings, self._connection).find(act.subject)
             if one is None:
                 raise NotThere("this delivery is not kept (any more)")
             made = await again.of_archive(self._connection, one, self._queries.rule_set())
-            return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
+            return resources.HandedIn(delivery=made.id, alerts=len(made.rows))
 
     async def drop(self, act: Act) -> None:
         """Let a body of the quarantine go for good."""
@@ -351,14 +351,14 @@ class Actions:
             raise NotThere("there is no such body in the quarantine (any more)")
         return found
 
-    async def make_token(self, act: Act, body: bodies.NewToken) -> entries.MadeToken:
+    async def make_token(self, act: Act, body: request_bodies.NewToken) -> resources.MadeToken:
         """Make a token, whose text is told this once."""
         async with self._logged(act, "make token"):
             now = self._clock()
             expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
             made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
             await access_store.Tokens(self._connection).save(made)
-            return entries.MadeToken(**shown.token(made).model_dump(), token=text)
+            return resources.MadeToken(**presenters.token(made).model_dump(), token=text)
 
     async def revoke(self, act: Act) -> None:
         """Take a token back."""

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from router.management import queries
+from router.services import queries
 from router.store import errors
 
 EVERY_SECONDS = 2.0

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from router.management import actions, api, bodies, entries, models, naming
+from router.api import endpoints
 from router.outbound import client, errors
+from router.services import actions, incident_names, models, request_bodies, resources
 
 _TIMEOUT_SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024  # A list may hold the bodies of many deliveries.
@@ -35,7 +36,7 @@ class Line:
             raise Refused("INCIDENT_ROUTER_TOKEN holds letters that no token has")
         self._client = client.Client(
             name="the router",
-            base_url=url.rstrip("/") + api.PREFIX,
+            base_url=url.rstrip("/") + endpoints.PREFIX,
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout_seconds=_TIMEOUT_SECONDS,
             now=now,
@@ -105,7 +106,7 @@ class Line:
                 raise actions.NotThere(detail)
             case 409 if "candidates" in told:
                 listed = self._read(models.Page[models.IncidentRow], {"items": told["candidates"]})
-                raise naming.Ambiguous(detail, listed.items, more=bool(told.get("more")))
+                raise incident_names.Ambiguous(detail, listed.items, more=bool(told.get("more")))
             case 412:
                 now = told.get("now")
                 raise actions.Changed(self._read(models.Review, now) if now else None, str(told.get("by", "")))
@@ -126,43 +127,43 @@ class Ledgers:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def silences(self, *, over: bool = False) -> list[entries.Silence]:
+    async def silences(self, *, over: bool = False) -> list[resources.Silence]:
         """Silences, also those that are over where they are asked for."""
-        return await self._line.listed("/silences", entries.Silence, {"over": over})
+        return await self._line.listed("/silences", resources.Silence, {"over": over})
 
-    async def muted(self) -> list[entries.Muted]:
+    async def muted(self) -> list[resources.Muted]:
         """All muted alerts."""
-        return await self._line.listed("/muted", entries.Muted)
+        return await self._line.listed("/muted", resources.Muted)
 
-    async def heartbeats(self) -> list[entries.Heartbeat]:
+    async def heartbeats(self) -> list[resources.Heartbeat]:
         """All heartbeats."""
-        return await self._line.listed("/heartbeats", entries.Heartbeat)
+        return await self._line.listed("/heartbeats", resources.Heartbeat)
 
     async def publishing(self) -> models.Publishing:
         """What holds for all public pages."""
         return await self._line.get("/publishing", models.Publishing)
 
-    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
+    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """What can't succeed without a person, a page of it."""
         asked = {"cursor": cursor, "limit": limit}
-        return await self._line.get("/dead-letters", models.Page[entries.DeadLetter], asked)
+        return await self._line.get("/dead-letters", models.Page[resources.DeadLetter], asked)
 
-    async def pauses(self) -> list[entries.Pause]:
+    async def pauses(self) -> list[resources.Pause]:
         """Rate limits, open circuit breakers, and used-up quotas, by destination."""
-        return await self._line.listed("/pauses", entries.Pause)
+        return await self._line.listed("/pauses", resources.Pause)
 
-    async def orphans(self) -> list[entries.Orphan]:
+    async def orphans(self) -> list[resources.Orphan]:
         """Open items at vendors that belong to no known incident."""
-        return await self._line.listed("/orphans", entries.Orphan)
+        return await self._line.listed("/orphans", resources.Orphan)
 
-    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Bodies that could not be read, a page of them."""
         asked = {"cursor": cursor, "limit": limit}
-        return await self._line.get("/quarantine", models.Page[entries.Quarantined], asked)
+        return await self._line.get("/quarantine", models.Page[resources.Quarantined], asked)
 
-    async def quarantined(self, identity: str) -> entries.Quarantined | None:
+    async def quarantined(self, identity: str) -> resources.Quarantined | None:
         """One of these bodies."""
-        return await self._line.find(f"/quarantine/{client.segment(identity)}", entries.Quarantined)
+        return await self._line.find(f"/quarantine/{client.segment(identity)}", resources.Quarantined)
 
 
 class Queries:
@@ -204,17 +205,19 @@ class Queries:
         """One delivery whole."""
         return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
 
-    async def recordings(self, *, since: int = 0, cursor: str = "", limit: int = 50) -> models.Page[entries.Recording]:
+    async def recordings(
+        self, *, since: int = 0, cursor: str = "", limit: int = 50
+    ) -> models.Page[resources.Recording]:
         """Deliveries since a moment for a replay elsewhere, a page of them."""
         moment = models.at(since)
         asked = {"cursor": cursor, "limit": limit} | ({"since": moment.isoformat()} if moment is not None else {})
-        return await self._line.get("/recordings", models.Page[entries.Recording], asked)
+        return await self._line.get("/recordings", models.Page[resources.Recording], asked)
 
-    async def outcomes(self) -> entries.Outcomes:
+    async def outcomes(self) -> resources.Outcomes:
         """How the reviews of each rule ended."""
-        return await self._line.get("/outcomes", entries.Outcomes)
+        return await self._line.get("/outcomes", resources.Outcomes)
 
-    async def explain(self, asked: bodies.Explain) -> models.Explained:
+    async def explain(self, asked: request_bodies.Explain) -> models.Explained:
         """What the rules say; ``actions.NotThere`` and ``actions.Unfit`` where that can't be said."""
         return await self._line.post("/explain", models.Explained, asked)
 
@@ -225,21 +228,21 @@ class Actions:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def decide(self, act: actions.Act, body: bodies.Decide) -> models.Decided:
+    async def decide(self, act: actions.Act, body: request_bodies.Decide) -> models.Decided:
         """Decide on a review."""
         return await self._line.post("/review", models.Decided, body.model_copy(update={"reason": act.reason}))
 
-    async def retract(self, act: actions.Act, body: bodies.Retract) -> models.Retracted:
+    async def retract(self, act: actions.Act, body: request_bodies.Retract) -> models.Retracted:
         """Take an incident's posts down."""
         return await self._line.post("/retractions", models.Retracted, body.model_copy(update={"reason": act.reason}))
 
-    async def correct(self, act: actions.Act, body: bodies.Correct) -> models.Corrected:
+    async def correct(self, act: actions.Act, body: request_bodies.Correct) -> models.Corrected:
         """Have a posted update corrected."""
         return await self._line.post("/corrections", models.Corrected, body.model_copy(update={"reason": act.reason}))
 
-    async def silence(self, _: actions.Act, body: bodies.AddSilence) -> entries.Silence:
+    async def silence(self, _: actions.Act, body: request_bodies.AddSilence) -> resources.Silence:
         """Make a silence."""
-        return await self._line.post("/silences", entries.Silence, body)
+        return await self._line.post("/silences", resources.Silence, body)
 
     async def expire(self, act: actions.Act) -> None:
         """End a silence now."""
@@ -251,39 +254,39 @@ class Actions:
 
     async def freeze(self, act: actions.Act) -> None:
         """Post nothing at any public page."""
-        await self._line.post("/publishing/freeze", models.Publishing, bodies.Why(reason=act.reason))
+        await self._line.post("/publishing/freeze", models.Publishing, request_bodies.Why(reason=act.reason))
 
-    async def unfreeze(self, _: actions.Act) -> entries.Woken:
+    async def unfreeze(self, _: actions.Act) -> resources.Woken:
         """Unfreeze publishing. Pending updates are posted."""
-        return await self._line.delete("/publishing/freeze", entries.Woken)
+        return await self._line.delete("/publishing/freeze", resources.Woken)
 
-    async def reset_guard(self, _: actions.Act) -> entries.Woken:
+    async def reset_guard(self, _: actions.Act) -> resources.Woken:
         """Reset the publishing guard. Rules publish automatically again."""
-        return await self._line.delete("/publishing/guard", entries.Woken)
+        return await self._line.delete("/publishing/guard", resources.Woken)
 
     async def redrive(self, act: actions.Act) -> None:
         """Have a dead letter tried again."""
         await self._line.tell("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
 
-    async def redrive_all(self, _: actions.Act, body: bodies.Redrive) -> entries.Redriven:
+    async def redrive_all(self, _: actions.Act, body: request_bodies.Redrive) -> resources.Redriven:
         """Have all dead letters that fit tried again."""
-        return await self._line.post("/dead-letters/redrive", entries.Redriven, body)
+        return await self._line.post("/dead-letters/redrive", resources.Redriven, body)
 
-    async def lift(self, act: actions.Act) -> entries.Lifted:
+    async def lift(self, act: actions.Act) -> resources.Lifted:
         """End the pauses that a destination's vendor asked for."""
-        return await self._line.delete(f"/pauses/{client.segment(act.subject)}", entries.Lifted)
+        return await self._line.delete(f"/pauses/{client.segment(act.subject)}", resources.Lifted)
 
-    async def resolve_orphan(self, act: actions.Act) -> entries.Orphan:
+    async def resolve_orphan(self, act: actions.Act) -> resources.Orphan:
         """Have an open item that belongs to no known incident resolved at its vendor."""
-        return await self._line.post(f"/orphans/{client.segment(act.subject)}/resolve", entries.Orphan)
+        return await self._line.post(f"/orphans/{client.segment(act.subject)}/resolve", resources.Orphan)
 
     async def discard(self, act: actions.Act) -> None:
         """Let a dead letter go for good."""
         await self._line.tell("DELETE", f"/dead-letters/{client.segment(act.subject)}", {"reason": act.reason})
 
-    async def run_again(self, act: actions.Act) -> entries.HandedIn:
+    async def run_again(self, act: actions.Act) -> resources.HandedIn:
         """Hand in a body of the quarantine again."""
-        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", entries.HandedIn)
+        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", resources.HandedIn)
 
     async def drop(self, act: actions.Act) -> None:
         """Let a body of the quarantine go for good."""

@@ -9,7 +9,7 @@ from router.assembly import dead_letters, orphans, parts
 from router.assembly import pauses as pausing
 from router.domain import silences as silencing
 from router.domain import timing
-from router.management import entries, matching, models, proofs, shown
+from router.services import models, presenters, resources, silence_matches, source_views
 from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
 
@@ -28,10 +28,10 @@ class Ledgers:
         self.connection = connection
         self.clock = clock
         self._sight = looking
-        self._matching = matching.Matching(parts.archive(settings, connection), named, clock)
+        self._matching = silence_matches.Matching(parts.archive(settings, connection), named, clock)
         self._letters = dead_letters.DeadLetters(settings, connection)
 
-    async def silences(self, *, over: bool = False) -> list[entries.Silence]:
+    async def silences(self, *, over: bool = False) -> list[resources.Silence]:
         """Silences that hold or are still to come; those that are over, too, where they are asked for."""
         now = self.clock()
         found = await silences.Silences(self.connection).read()
@@ -45,10 +45,10 @@ class Ledgers:
         """Remember nothing of what silences match."""
         self._matching.look_anew()
 
-    async def _silence(self, one: silencing.Silence, now: int, firing: matching.Firing) -> entries.Silence:
+    async def _silence(self, one: silencing.Silence, now: int, firing: silence_matches.Firing) -> resources.Silence:
         starts_at, ends_at = one.window(now) or (0, 0)
         state = one.state(now)
-        return entries.Silence(
+        return resources.Silence(
             id=one.id,
             state=state,
             matchers=[str(matcher) for matcher in one.matchers],
@@ -61,10 +61,10 @@ class Ledgers:
             window_ends_at=models.at(ends_at),
             matching=None if state == "expired" else await self._matching.count(one, firing),
             unchecked=0 if state == "expired" else firing.unknown,
-            unknown_labels=matching.unknown_labels(one, firing.labels),
+            unknown_labels=silence_matches.unknown_labels(one, firing.labels),
         )
 
-    async def muted(self) -> list[entries.Muted]:
+    async def muted(self) -> list[resources.Muted]:
         """All muted alerts, those of the worst severity first, then the oldest."""
         found = [
             (one.incident.key, muted)
@@ -72,13 +72,13 @@ class Ledgers:
             for muted in one.incident.muted.values()
         ]
         found.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
-        return [shown.muted(key, muted) for key, muted in found]
+        return [presenters.muted(key, muted) for key, muted in found]
 
-    async def heartbeats(self) -> list[entries.Heartbeat]:
+    async def heartbeats(self) -> list[resources.Heartbeat]:
         """All heartbeats, those that were heard of longest ago first."""
         held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.beat_at]
         return [
-            entries.Heartbeat(
+            resources.Heartbeat(
                 incident=one.key,
                 every_seconds=timing.of(one).heartbeat / 1_000_000,
                 last_heard_at=models.at(one.beat_at),
@@ -103,17 +103,17 @@ class Ledgers:
         since, waiting = await storm_queue.read_state(self.connection)
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
-    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
+    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""
-        after = shown.letter_place(cursor) if cursor else dead_letters.FIRST
+        after = presenters.letter_place(cursor) if cursor else dead_letters.FIRST
         found = await self._letters.page(await self._sight.get(), after, limit + 1)
-        more = shown.letter_cursor(found[limit - 1]) if len(found) > limit else ""
-        return models.Page(items=[shown.letter(one) for one in found[:limit]], next=more)
+        more = presenters.letter_cursor(found[limit - 1]) if len(found) > limit else ""
+        return models.Page(items=[presenters.letter(one) for one in found[:limit]], next=more)
 
-    async def pauses(self) -> list[entries.Pause]:
+    async def pauses(self) -> list[resources.Pause]:
         """Return the active pauses by destination. Destinations of one account share its pauses and its quota."""
         return [
-            entries.Pause(
+            resources.Pause(
                 destination=pause.destination,
                 endpoint=pause.endpoint,
                 ends_at=models.at(pause.ends_at),
@@ -123,37 +123,37 @@ class Ledgers:
             for pause in await pausing.Pauses(self.settings, self.connection).read(parts.clock())
         ]
 
-    async def orphans(self) -> list[entries.Orphan]:
+    async def orphans(self) -> list[resources.Orphan]:
         """Open items at vendors that belong to no known incident, the oldest first."""
-        return [shown.orphan(one) for one in await orphans.listed(self.connection)]
+        return [presenters.orphan(one) for one in await orphans.listed(self.connection)]
 
     async def dead_letter_count(self) -> int:
         """How many of these there are."""
         return await self._letters.count(await self._sight.get())
 
-    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Bodies that could not be read, the newest first."""
         found, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
-        return models.Page(items=[shown.quarantined(one) for one in found], next=more)
+        return models.Page(items=[presenters.quarantined(one) for one in found], next=more)
 
-    async def quarantined(self, identity: str) -> entries.Quarantined | None:
+    async def quarantined(self, identity: str) -> resources.Quarantined | None:
         """One of these bodies; None where it is not kept (any more)."""
         found = await quarantine.Quarantine(self.connection).find(identity)
-        return shown.quarantined(found) if found is not None else None
+        return presenters.quarantined(found) if found is not None else None
 
-    def sources(self) -> list[entries.Source]:
+    def sources(self) -> list[resources.Source]:
         """The configured sources."""
-        return [proofs.row(name, config) for name, config in self.settings.sources.items()]
+        return [source_views.row(name, config) for name, config in self.settings.sources.items()]
 
-    async def tokens(self) -> list[entries.TokenRow]:
+    async def tokens(self) -> list[resources.TokenRow]:
         """All tokens, the oldest first, without their secrets."""
-        return [shown.token(one) for one in await access.Tokens(self.connection).read()]
+        return [presenters.token(one) for one in await access.Tokens(self.connection).read()]
 
-    async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Action]:
+    async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Action]:
         """What people and programs did lately, the newest first."""
         found, more = await access.Audit(self.connection).page(cursor, limit)
         items = [
-            entries.Action(
+            resources.Action(
                 at=models.at(one.at),
                 who=one.who,
                 by=one.by,

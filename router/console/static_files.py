@@ -29,7 +29,7 @@ class Assets:
     """All of them, by name."""
 
     def __init__(self) -> None:
-        folder = resources.files("router.management") / "static"
+        folder = resources.files("router.console") / "static"
         self._known: Mapping[str, _Asset] = {one.name: _read(one.read_bytes()) for one in folder.iterdir()}
 
     def address(self, name: str) -> str:

@@ -7,7 +7,8 @@ import pydantic
 from pydantic import json_schema
 
 import router
-from router.management import api, bodies
+from router.api import endpoints
+from router.services import request_bodies
 from router.web import openapi
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -27,8 +28,8 @@ _REFUSALS = {
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    models = [one.answer for one in api.ENDPOINTS if one.answer is not None]
-    inputs = [one.body for one in api.ENDPOINTS if one.body is not None]
+    models = [one.answer for one in endpoints.ENDPOINTS if one.answer is not None]
+    inputs = [one.body for one in endpoints.ENDPOINTS if one.body is not None]
     wanted = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
     found, shared = json_schema.models_json_schema(
         list(dict.fromkeys(wanted)),  # type: ignore[arg-type]
@@ -36,8 +37,8 @@ def document() -> dict[str, Any]:
     )
     schemas = shared.get("$defs", {}) | {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
-    for one in api.ENDPOINTS:
-        path = paths.setdefault(_PARAMETER.sub(r"{\1}", api.PREFIX + one.path), {})
+    for one in endpoints.ENDPOINTS:
+        path = paths.setdefault(_PARAMETER.sub(r"{\1}", endpoints.PREFIX + one.path), {})
         path[one.method.lower()] = _operation(one, found)
     return {
         "openapi": "3.1.0",
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
+def _operation(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": one.summary,
         "description": f"Takes the role {one.role.word}.",
@@ -60,7 +61,7 @@ def _operation(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
             for name in _PARAMETER.findall(one.path)
         ]
         + _query(one.query)
-        + ([_IF_MATCH] if one.body is bodies.Decide else []),
+        + ([_IF_MATCH] if one.body is request_bodies.Decide else []),
         "responses": {
             str(one.status if one.answer is not None else 204): _success(one, schemas),
             **{status: _refusal(said) for status, said in _REFUSALS.items()},
@@ -81,7 +82,7 @@ def _query(model: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
     ]
 
 
-def _success(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
+def _success(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
     if one.answer is None:
         return {"description": "It is done."}
     schema = schemas[(one.answer, "serialization")]

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from router.management import bodies, shown
+from router.services import presenters, request_bodies
 
 
 def _cursor(text: str) -> str:
     """A cursor of incidents, where it can be read."""
     if text:
-        shown.place(text)
+        presenters.place(text)
     return text
 
 
@@ -49,7 +49,7 @@ class Recordings(Streamed):
 def _letter_cursor(text: str) -> str:
     """A cursor of dead letters, where it can be read."""
     if text:
-        shown.letter_place(text)
+        presenters.letter_place(text)
     return text
 
 
@@ -76,7 +76,7 @@ class Silences(Nothing):
 class Why(Nothing):
     """The reason for an action."""
 
-    reason: bodies.Reason = ""
+    reason: request_bodies.Reason = ""
 
 
 class Key(Nothing):

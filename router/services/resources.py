@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from router.management import models
+from router.services import models
 
 
 class UnknownLabel(models.Model):

@@ -9,8 +9,8 @@ import msgspec
 
 from router.assembly import dead_letters, whereabouts
 from router.domain import access, deliveries, identity, incidents, publications, recordings
-from router.management import entries, models
 from router.rules import explain as explaining
+from router.services import models, resources
 from router.store import dataset, quarantine
 from router.worker import desired_state
 from router.worker import reviews as reviewing
@@ -65,10 +65,10 @@ def problems(
     return [problem for problem, does_hold in holds.items() if does_hold]
 
 
-def muted(key: str, one: incidents.Muted) -> entries.Muted:
+def muted(key: str, one: incidents.Muted) -> resources.Muted:
     """A muted alert of the incident of a key."""
     routed = one.routed
-    return entries.Muted(
+    return resources.Muted(
         alert=routed.alert.identity,
         title=routed.alert.title,
         severity=routed.decision.severity.word,
@@ -161,9 +161,9 @@ def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
         raise ValueError(_NO_CURSOR) from error
 
 
-def letter(one: dead_letters.DeadLetter) -> entries.DeadLetter:
+def letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
     """A dead letter."""
-    return entries.DeadLetter(
+    return resources.DeadLetter(
         id=one.id,
         what=one.what,
         problem=one.problem,
@@ -173,9 +173,9 @@ def letter(one: dead_letters.DeadLetter) -> entries.DeadLetter:
     )
 
 
-def orphan(one: dataset.Orphan) -> entries.Orphan:
+def orphan(one: dataset.Orphan) -> resources.Orphan:
     """An open item that belongs to no known incident."""
-    return entries.Orphan(
+    return resources.Orphan(
         id=one.id,
         destination=one.destination,
         vendor_id=one.item.vendor_id,
@@ -240,9 +240,9 @@ def precision(outcomes: Mapping[str, int]) -> float | None:
     return approved / decided if decided else None
 
 
-def recording(one: deliveries.Delivery) -> entries.Recording:
+def recording(one: deliveries.Delivery) -> resources.Recording:
     """A delivery for a replay elsewhere: its alerts, without what was decided of them."""
-    return entries.Recording.model_validate_json(recordings.encode(recordings.of(one)))
+    return resources.Recording.model_validate_json(recordings.encode(recordings.of(one)))
 
 
 def decision(
@@ -273,9 +273,9 @@ def whereabouts_of(place: whereabouts.Whereabouts) -> dict[str, Any]:
     return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 
 
-def quarantined(one: quarantine.Quarantined) -> entries.Quarantined:
+def quarantined(one: quarantine.Quarantined) -> resources.Quarantined:
     """A body that could not be read."""
-    return entries.Quarantined(
+    return resources.Quarantined(
         id=one.id,
         source=one.source,
         problem=one.problem,
@@ -285,9 +285,9 @@ def quarantined(one: quarantine.Quarantined) -> entries.Quarantined:
     )
 
 
-def token(one: access.Token) -> entries.TokenRow:
+def token(one: access.Token) -> resources.TokenRow:
     """A token as it is told."""
-    return entries.TokenRow(
+    return resources.TokenRow(
         id=one.id,
         name=one.name,
         role=one.role.word,

@@ -9,21 +9,10 @@ import jinja2
 import pydantic
 from starlette import requests, responses, routing
 
+from router.api import app, auth, endpoints, params, request_parsing
+from router.console import login, pages, sse, static_files
 from router.domain import access, messages
-from router.management import (
-    actions,
-    api,
-    app,
-    assets,
-    bodies,
-    gatekeeper,
-    live,
-    naming,
-    pages,
-    questions,
-    reading,
-    signing,
-)
+from router.services import actions, incident_names, request_bodies
 from router.store import errors
 from router.web import problems
 from router.worker import retractions
@@ -34,17 +23,17 @@ _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has ch
 class Console:
     """All pages. ``new_text`` makes the secrets of sessions."""
 
-    def __init__(self, made: app.Parts, feed: live.Feed) -> None:
+    def __init__(self, made: app.Parts, feed: sse.Feed) -> None:
         self._made = made
         self._feed = feed
         self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("router.management"),
+            loader=jinja2.PackageLoader("router.console"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._assets = assets.Assets()
+        self._assets = static_files.Assets()
         self._templates.globals["asset"] = self._assets.address
         self._templates.filters["link"] = functools.partial(urllib.parse.quote, safe="")
         self._templates.filters["edit"] = messages.describe_edit
@@ -67,7 +56,7 @@ class Console:
                 query = _read(one.query, request.query_params)
                 found = await one.gather(self._made.ask, query)
                 return await self.render(request, asked, one.template, query=query, title=one.title, **found)
-            except api.FORESEEN as error:
+            except endpoints.FORESEEN as error:
                 return await self._refused(request, error)
 
         return show
@@ -76,17 +65,17 @@ class Console:
         async def handle(request: requests.Request) -> responses.Response:
             try:
                 asked, form = await self._posted(request, role)
-                reason = bodies.Why(reason=form.get("reason", "")).reason
+                reason = request_bodies.Why(reason=form.get("reason", "")).reason
                 act = actions.Act(actions.Actor(asked.person, asked.address), form.get("subject", ""), reason)
                 return responses.RedirectResponse(await do(self._made.do, act, form), 303)
             except pydantic.ValidationError as error:
-                return await self._refused(request, actions.Unfit(reading.wrong("the form", error)))
-            except api.FORESEEN as error:
+                return await self._refused(request, actions.Unfit(request_parsing.wrong("the form", error)))
+            except endpoints.FORESEEN as error:
                 return await self._refused(request, error)
 
         return handle
 
-    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[gatekeeper.Asked, dict[str, str]]:
+    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Asked, dict[str, str]]:
         """Who posted what; a ``problems.Problem`` where they may not, or it is not from one of our pages."""
         asked = await self._made.keeper.admit(request, role)
         async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
@@ -96,23 +85,23 @@ class Console:
 
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
-            asked, form = await self._posted(request, api.VIEWER)
+            asked, form = await self._posted(request, endpoints.VIEWER)
             if form.get("rules", "").strip():  # Other people's rules are a program that is run here.
-                await self._made.keeper.admit(request, api.RESPONDER)
+                await self._made.keeper.admit(request, endpoints.RESPONDER)
             found = await pages.played(self._made.ask, form)
-            query = questions.Playground()
+            query = params.Playground()
             return await self.render(request, asked, "playground.html", query=query, title="Playground", **found)
-        except api.FORESEEN as error:
+        except endpoints.FORESEEN as error:
             return await self._refused(request, error)
 
     async def _events(self, request: requests.Request) -> responses.Response:
         try:
-            asked = await self._made.keeper.admit(request, api.VIEWER)
+            asked = await self._made.keeper.admit(request, endpoints.VIEWER)
             if self._feed.full:
                 raise problems.unavailable("too many browsers look on", 30)
             if self._feed.is_full_for(asked.person.by):
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
-        except api.FORESEEN as error:
+        except endpoints.FORESEEN as error:
             return await self._refused(request, error)
         headers = {"x-accel-buffering": "no"}
         events = self._feed.events(asked.person.by, lambda: self._may_listen(request))
@@ -124,17 +113,17 @@ class Console:
             asked = await self._made.keeper.who(request)
         except errors.Unavailable:
             return True
-        return asked is not None and asked.person.role >= api.VIEWER
+        return asked is not None and asked.person.role >= endpoints.VIEWER
 
     async def render(
-        self, request: requests.Request, asked: gatekeeper.Asked | None, template: str, status: int = 200, **found: Any
+        self, request: requests.Request, asked: auth.Asked | None, template: str, status: int = 200, **found: Any
     ) -> responses.Response:
         """One page, with what all of them show."""
         waiting = len(await self._made.ask.reviews()) if asked is not None else 0
         body = self._templates.get_template(template).render(
             asked=asked,
-            acts=asked is not None and asked.person.role >= api.RESPONDER,
-            rules_all=asked is not None and asked.person.role >= api.ADMIN,
+            acts=asked is not None and asked.person.role >= endpoints.RESPONDER,
+            rules_all=asked is not None and asked.person.role >= endpoints.ADMIN,
             path=request.url.path,
             here=_here(request),
             waiting=waiting,
@@ -146,16 +135,16 @@ class Console:
         return responses.HTMLResponse(body, status)
 
     async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
-        problem = api.problem(error)
+        problem = endpoints.problem(error)
         if problem.status == 401 and request.method == "GET" and not _is_part(request):
             back = urllib.parse.quote(_here(request), safe="")
-            began = request.cookies.get(gatekeeper.COOKIE, "").startswith(gatekeeper.OF_PROVIDER)
+            began = request.cookies.get(auth.COOKIE, "").startswith(auth.OF_PROVIDER)
             there = "/sign-in/oidc" if began and self._made.ask.settings.management.oidc is not None else "/sign-in"
             return responses.RedirectResponse(f"{there}?to={back}", 303)
         asked = await self._made.keeper.who(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "It did not work")
         now = error.now if isinstance(error, actions.Changed) else None
-        candidates = error.candidates if isinstance(error, naming.Ambiguous) else []
+        candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
         title = "Several incidents" if candidates else title
         told = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
         return await self.render(request, asked, "problem.html", problem.status, **told)
@@ -196,7 +185,7 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
         if name.startswith("field-") and value != form.get(name.replace("field-", "was-", 1))
     }
     decision = form.get("decision", "")
-    body = bodies.Decide.model_validate(
+    body = request_bodies.Decide.model_validate(
         {
             "incident": form.get("incident", ""),
             "destination": form.get("destination", ""),
@@ -214,7 +203,7 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
 
 async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
     form_fields = {name: form.get(name, "") for name in ("incident", "destination", "message")}
-    body = bodies.Retract.model_validate({**form_fields, "reason": act.reason})
+    body = request_bodies.Retract.model_validate({**form_fields, "reason": act.reason})
     done = await do.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
     outcomes = {one.outcome for one in done.items}
     said = "retracted" if outcomes & retractions.DONE else "nothing-to-retract"
@@ -226,7 +215,7 @@ async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str
 
 async def _correct(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
     names = ("incident", "destination", "update", "seen", "body", "status")
-    body = bodies.Correct.model_validate({**{name: form.get(name, "") for name in names}, "reason": act.reason})
+    body = request_bodies.Correct.model_validate({**{name: form.get(name, "") for name in names}, "reason": act.reason})
     done = await do.correct(act._replace(subject=f"{body.incident} at {body.destination}"), body)
     code = "corrected-with-warnings" if done.warnings else "corrected"
     return f"/incident?key={urllib.parse.quote(body.incident, safe='')}&done={code}"
@@ -237,7 +226,7 @@ async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
     hours = form.get("hours", "").strip() or ("8760" if during else "1")
     seconds = round(float(hours) * 3600) if hours.replace(".", "", 1).isdigit() else 0
-    body = bodies.AddSilence.model_validate(
+    body = request_bodies.AddSilence.model_validate(
         {"matchers": matchers, "comment": act.reason, "seconds": seconds, "during": during}
     )
     await do.silence(act._replace(subject=" ".join(matchers)[:200]), body)
@@ -245,7 +234,9 @@ async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str
 
 
 async def _redrive_all(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
-    body = bodies.Redrive.model_validate({name: form.get(name, "").strip() for name in bodies.Redrive.model_fields})
+    body = request_bodies.Redrive.model_validate(
+        {name: form.get(name, "").strip() for name in request_bodies.Redrive.model_fields}
+    )
     said = " ".join(f"{name}={value}" for name, value in body.model_dump().items() if value)
     await do.redrive_all(act._replace(subject=said or "all dead letters"), body)
     return "/dead-letters?done=redriven-all"
@@ -259,31 +250,40 @@ def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: st
     return handle
 
 
+_RESPONDER, _ADMIN = endpoints.RESPONDER, endpoints.ADMIN
 FORMS: tuple[tuple[str, access.Role, Do], ...] = (
-    ("/review", api.RESPONDER, _decide),
-    ("/retract", api.RESPONDER, _retract),
-    ("/corrections", api.RESPONDER, _correct),
-    ("/silences", api.RESPONDER, _silence),
-    ("/silences/expire", api.RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
-    ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
-    ("/dead-letters/redrive", api.RESPONDER, _simply(lambda do, act: do.redrive(act), "/dead-letters?done=redriven")),
-    ("/dead-letters/redrive-all", api.RESPONDER, _redrive_all),
-    ("/dead-letters/discard", api.RESPONDER, _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded")),
-    ("/deliveries/run", api.RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
-    ("/quarantine/run", api.RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
-    ("/quarantine/discard", api.RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
-    ("/pauses/lift", api.RESPONDER, _simply(lambda do, act: do.lift(act), "/?done=lifted")),
-    ("/pages/freeze", api.RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
-    ("/pages/unfreeze", api.RESPONDER, _simply(lambda do, act: do.unfreeze(act), "/pages?done=unfrozen")),
-    ("/pages/reset", api.ADMIN, _simply(lambda do, act: do.reset_guard(act), "/pages?done=reset")),
+    ("/review", _RESPONDER, _decide),
+    ("/retract", _RESPONDER, _retract),
+    ("/corrections", _RESPONDER, _correct),
+    ("/silences", _RESPONDER, _silence),
+    ("/silences/expire", _RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
+    ("/heartbeats/forget", _RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
+    (
+        "/dead-letters/redrive",
+        _RESPONDER,
+        _simply(lambda do, act: do.redrive(act), "/dead-letters?done=redriven"),
+    ),
+    ("/dead-letters/redrive-all", _RESPONDER, _redrive_all),
+    (
+        "/dead-letters/discard",
+        _RESPONDER,
+        _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded"),
+    ),
+    ("/deliveries/run", _RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
+    ("/quarantine/run", _RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
+    ("/quarantine/discard", _RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
+    ("/pauses/lift", _RESPONDER, _simply(lambda do, act: do.lift(act), "/?done=lifted")),
+    ("/pages/freeze", _RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
+    ("/pages/unfreeze", _RESPONDER, _simply(lambda do, act: do.unfreeze(act), "/pages?done=unfrozen")),
+    ("/pages/reset", _ADMIN, _simply(lambda do, act: do.reset_guard(act), "/pages?done=reset")),
 )
 
 
-def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], live.Feed]:
+def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
     """All routes of the console, and the feed to close before the server stops."""
-    feed = live.Feed(made.ask)
+    feed = sse.Feed(made.ask)
     console = Console(made, feed)
-    return [*console.routes(), *signing.Signing(made, console.render, new_text).routes()], feed
+    return [*console.routes(), *login.Signing(made, console.render, new_text).routes()], feed
 
 
 def _is_part(request: requests.Request) -> bool:
@@ -305,5 +305,5 @@ def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
         wrong = {str(one["loc"][0]) for one in error.errors()}
         right = {name: value for name, value in known.items() if name not in wrong}
         if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
-            raise actions.Unfit(reading.wrong("the address", error)) from error
+            raise actions.Unfit(request_parsing.wrong("the address", error)) from error
         return model.model_validate(right)

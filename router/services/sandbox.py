@@ -19,7 +19,7 @@ import msgspec
 
 from router.domain import alerts
 
-_PROGRAM = (sys.executable, "-m", "router.management.sandboxed")
+_PROGRAM = (sys.executable, "-m", "router.services.sandbox_worker")
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ")
 """What the process is told of our environment: enough to find the program, and no secret."""
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from router.management import entries
+from router.services import resources
 from router.sources import base, registry
 from router.web import webhooks
 
 _ANYONE = "anyone may post: it says `auth: none`"
 
 
-def row(name: str, config: base.Config) -> entries.Source:
+def row(name: str, config: base.Config) -> resources.Source:
     """A configured source as it stands in a list."""
-    return entries.Source(
+    return resources.Source(
         name=name,
         kind=config.kind,
         path=f"{webhooks.PREFIX}{name}",

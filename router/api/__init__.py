@@ -1,0 +1,1 @@
+"""The management API: its endpoints, authentication, OpenAPI document, and client."""
