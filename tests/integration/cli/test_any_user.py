@@ -1,4 +1,4 @@
-"""Commands in a container: a user ID without a passwd entry, no home, and nothing that may be written to."""
+"""Commands in a container: a user ID without a passwd entry, no home, and a read-only file system."""
 
 import json
 import tempfile

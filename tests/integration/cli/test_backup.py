@@ -1,4 +1,4 @@
-"""``backup`` and ``restore`` as an operator runs them: beside a running router, and on a new machine."""
+"""``backup`` and ``restore`` beside a running router and on a new machine."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The benchmarks work: each runs as short as it can be, finds figures that could be, and leaves nothing running."""
+"""Each benchmark runs in its shortest form, finds plausible figures, and leaves no process behind."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""``check`` as people and continuous integration run it: formats, statuses, warnings, and the vendors' answers."""
+"""``check``: output formats, exit statuses, warnings, and answers of the vendors."""
 
 import json
 

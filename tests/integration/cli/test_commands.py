@@ -1,4 +1,4 @@
-"""The commands as people and scripts run them: real processes, their words, their exit statuses."""
+"""The commands as real processes: their output and their exit statuses."""
 
 import json
 import os

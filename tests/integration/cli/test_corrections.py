@@ -1,4 +1,4 @@
-"""`incidents correct`, the API, and the console correct an update at a page of DevHelm, beside a running router."""
+"""`incidents correct`, the API, and the console correct an update at a DevHelm page, beside a running router."""
 
 import functools
 import json

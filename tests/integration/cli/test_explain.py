@@ -1,4 +1,4 @@
-"""``explain`` as people run it: a file or stdin, a tree or JSON, and the exit statuses."""
+"""``explain``: input from a file or stdin, a tree or JSON as output, and the exit statuses."""
 
 import json
 

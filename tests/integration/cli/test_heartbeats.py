@@ -1,4 +1,4 @@
-"""Heartbeats beside a running router: heard of, missed, listed and forgotten."""
+"""Heartbeats beside a running router: received, missed, listed, and deleted."""
 
 import pytest
 

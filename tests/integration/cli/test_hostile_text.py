@@ -1,4 +1,4 @@
-"""Nothing that an alert carries acts on the terminal of whoever looks at it, in no command."""
+"""No command prints control characters from an alert to the terminal."""
 
 import pytest
 

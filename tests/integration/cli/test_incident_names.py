@@ -1,4 +1,4 @@
-"""An incident is found by its key, its reference, and the beginning of either, everywhere it is named."""
+"""An incident is found by its key, its reference, and their prefixes, wherever it is named."""
 
 import asyncio
 import random

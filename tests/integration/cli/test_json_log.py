@@ -1,4 +1,4 @@
-"""A process that serves writes JSON from its first line to its last, whatever goes wrong."""
+"""A serving process writes JSON from its first log line to its last, whatever fails."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Set-up from an empty environment: the Makefile's own commands, with Debian 12's pip and with the pinned one."""
+"""The Makefile's setup from an empty environment, with Debian 12's pip and with the pinned one."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The script behind make that makes the environment, with the Python that runs these tests."""
+"""The script that creates the virtual environment, with the Python that runs these tests."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What people decide from a terminal, beside a running router: reviews, freezing, dead letters, and what happened."""
+"""Decisions of operators in a terminal, beside a running router: reviews, freezes, dead letters, and timelines."""
 
 import json
 import re

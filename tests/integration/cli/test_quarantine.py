@@ -1,4 +1,4 @@
-"""``quarantine`` beside a running router: nothing authentic is refused and forgotten."""
+"""``quarantine`` beside a running router: every authentic body that can't be read is kept."""
 
 import json
 

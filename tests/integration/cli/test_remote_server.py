@@ -1,4 +1,4 @@
-"""Commands with ``--server`` say and do through the management API what they say and do beside the router's Redis."""
+"""Commands with ``--server`` print and do through the management API what they do beside the router's Redis."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""``replay`` as people and pull requests run it: text, Markdown, JSON, statuses, and recordings from Redis."""
+"""``replay``: text, Markdown, and JSON output, exit statuses, and recordings from Redis."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""``test`` as people run it: output like pytest's, statuses for scripts, JUnit for continuous integration."""
+"""``test``: output like pytest's, exit statuses for scripts, and JUnit reports for continuous integration."""
 
 from xml.etree import ElementTree as ET
 

@@ -1,4 +1,4 @@
-"""``schema`` as an editor's settings would call it."""
+"""``schema`` as an editor calls it."""
 
 import json
 

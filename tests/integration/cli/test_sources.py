@@ -1,4 +1,4 @@
-"""``sources``: what is configured, what to paste, and whether a payload is read, without a Redis or a vendor."""
+"""``sources``: lists, snippets, and parsing of payloads, without Redis or a vendor."""
 
 import json
 import subprocess

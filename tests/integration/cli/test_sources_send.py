@@ -1,4 +1,4 @@
-"""``sources send`` to a running router: a sample of every kind is taken in with the right secret, and only then."""
+"""``sources send``: a running router accepts a sample of every kind with the right secret only."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``tokens`` beside a running router: made once, listed without their secrets, and of no use once they are revoked."""
+"""``tokens`` beside a running router: created once, listed without secrets, and refused after they are revoked."""
 
 import json
 import re

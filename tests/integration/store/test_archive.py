@@ -1,4 +1,4 @@
-"""What was processed is kept with its body, found by its id, and goes when it is too old or too much."""
+"""The archive keeps processed deliveries with their bodies, finds them by ID, and is limited in age and size."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A backup holds everything that the router keeps, and a restored store goes on as the one that was copied."""
+"""A backup has everything that the router stores, and a restored store continues where the original was."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Redis' clock steps back by an hour: no lease, timer or window lasts longer than it was meant to.
+"""The clock of Redis steps back by an hour: no lease, timer, or window lasts longer than intended.
 
 What the server had written down before is written an hour ahead here, which is what a step back makes of it.
 """

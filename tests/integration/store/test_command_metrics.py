@@ -1,4 +1,4 @@
-"""Commands to Redis are measured, at one server, behind Sentinel, and in a cluster."""
+"""Commands to Redis are measured on one server, with Sentinel, and in a cluster."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The inbox's consumer group holds the workers that live, and of dead ones only those with pending deliveries."""
+"""The consumer group of the inbox holds the running workers, and dead ones only while they have pending deliveries."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""Damaged data in Redis, of every kind of key: the rest of the router goes on, and the log names the key."""
+"""Damaged data in every kind of Redis key: the rest of the router works, and the log names the key."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The data folder: one process at a time, whatever becomes of the others; and nobody else reads it."""
+"""One process uses the data folder at a time, and other users can't read it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a process notices of a lost or restored data set, and what it doesn't take for one."""
+"""A process notices a lost or restored data set, and takes nothing else for one."""
 
 import itertools
 import random

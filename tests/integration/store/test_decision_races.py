@@ -1,4 +1,4 @@
-"""Two people decide within a millisecond: one decision is recorded, and the other person is told who was first."""
+"""Two users decide within a millisecond: one decision is recorded, and the other user learns who was first."""
 
 import asyncio
 

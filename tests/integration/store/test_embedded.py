@@ -1,4 +1,4 @@
-"""The embedded server: starts by itself, keeps what it holds, and never outlives the router."""
+"""The embedded server starts automatically, keeps its data, and never outlives the router."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The inbox on a real server: what was accepted is there, once, until it was folded in and acknowledged."""
+"""An accepted delivery is in the inbox once until it is folded and acknowledged."""
 
 import asyncio
 

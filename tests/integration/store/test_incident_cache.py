@@ -1,4 +1,4 @@
-"""Incidents that a process keeps decoded are never folded on as they were; all incidents are listed without a scan."""
+"""Cached incidents never replace newer ones, and all incidents are listed without a scan."""
 
 import asyncio
 

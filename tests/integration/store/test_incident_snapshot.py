@@ -1,4 +1,4 @@
-"""What people see of everything at once: a second old at most, decoded once, and whole where a part is damaged."""
+"""The snapshot of all incidents is at most a second old, decoded once, and complete beside damaged documents."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Incidents and publications on a real server: versions, leases and fences keep two workers apart."""
+"""Versions, leases, and fences keep two workers apart."""
 
 import asyncio
 

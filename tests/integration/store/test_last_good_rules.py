@@ -1,4 +1,4 @@
-"""A process that starts with broken rules decides by the last good ones, which are kept in Redis, and says so."""
+"""A process that starts with broken rules uses the last good ones from Redis, and reports it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Data that an earlier version of the router has written is taken along, on one server and on a cluster."""
+"""Data of an earlier version is migrated, on one server and on a cluster."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Where alerts really are, on a real server."""
+"""The placement of alerts in incidents."""
 
 import asyncio
 

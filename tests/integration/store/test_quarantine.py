@@ -1,4 +1,4 @@
-"""The quarantine and the store's own condition, on a real server."""
+"""The quarantine, and the state of the store."""
 
 from router.store import health, keys, quarantine
 

@@ -1,4 +1,4 @@
-"""The quarantine and the archive are bounded in bytes, and give way before any sender is turned away."""
+"""The quarantine and the archive are limited in bytes, and shrink before any sender is refused."""
 
 import pytest
 

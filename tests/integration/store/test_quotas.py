@@ -1,4 +1,4 @@
-"""Quotas on a real server: shared by all workers, urgent operations first, and a vendor's pause holds for everybody."""
+"""Quotas are shared by all workers and admit urgent operations first; a pause of the vendor applies to all workers."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Publications of one incident are worked on at once and kept in one document: no write may undo a later one."""
+"""Publications of one incident are handled concurrently in one document: no write undoes a later one."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Redis Cluster: whatever is promised on one server is promised on several, wherever they hold what."""
+"""On Redis Cluster the behavior of a single server holds, whichever server holds a key."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Redis behind Sentinel: the router asks who the primary is, and follows when that changes."""
+"""With Sentinel the router asks for the primary, and follows when it changes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Redis over TLS: the router trusts whom it is told to trust, shows who it is, and never goes on in the clear."""
+"""Redis over TLS: the router checks the server's certificate, sends its own, and never falls back to plain text."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What replicas have to confirm before anybody is told of it."""
+"""Writes are reported only after enough replicas have confirmed them."""
 
 import pytest
 

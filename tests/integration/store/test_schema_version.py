@@ -1,4 +1,4 @@
-"""The version of the data in the store: set once, migrated step by step, and never gone back behind."""
+"""The version of stored data is set once, migrated stepwise, and never lowered."""
 
 import asyncio
 import contextlib

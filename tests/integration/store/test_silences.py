@@ -1,4 +1,4 @@
-"""Silences on a real server and from an Alertmanager's API: made, listed, ended, imported; and heeded by the worker."""
+"""Silences are created, listed, ended, and imported from an Alertmanager, and the worker applies them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The steps of docs/how-to/back-up-and-restore.md that restore the files of a Redis or Valkey server itself."""
+"""The steps of docs/how-to/back-up-and-restore.md that restore the files of a Redis or Valkey server."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""How many incidents begin to open in a while, on a real server: counted once each, in order, by Redis' clock."""
+"""The number of openings in a window is counted once each, in order, by the clock of Redis."""
 
 import asyncio
 

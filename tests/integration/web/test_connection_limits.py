@@ -1,4 +1,4 @@
-"""The door's bounds in time and number, and what senders call their deliveries, against real connections."""
+"""The webhook server limits connections in time and number, and deduplicates deliveries by ID."""
 
 import asyncio
 import base64

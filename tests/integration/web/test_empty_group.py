@@ -1,4 +1,4 @@
-"""A delivery whose alerts have none of the fields that their rule groups by says so."""
+"""A delivery whose alerts lack all fields by which their rule groups gets a notice."""
 
 import asyncio
 

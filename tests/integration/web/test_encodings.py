@@ -1,4 +1,4 @@
-"""Senders that do not post plain JSON, against the door for real: HTTP on loopback, and a real Valkey behind it."""
+"""Senders that don't post plain JSON, over real HTTP with a real Valkey."""
 
 import asyncio
 import contextlib

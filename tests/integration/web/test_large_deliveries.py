@@ -1,4 +1,4 @@
-"""Deliveries as the largest outages make them: each opens its incidents, and says what of it was cut."""
+"""Deliveries of the size of large outages open their incidents, and report what was cut."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Hostile bodies against a server whose memory is limited: it goes on, answers honest senders, and keeps nothing.
+"""Hostile bodies don't stop a server with limited memory: it answers other senders, and stores nothing of them.
 
 A regression ends the process or the deadline; it never hangs.
 """

@@ -1,4 +1,4 @@
-"""What was cut from a delivery is shown wherever the delivery is: in commands, the API, and the console."""
+"""Notices about cut deliveries are shown by commands, the API, and the console."""
 
 import json
 import random

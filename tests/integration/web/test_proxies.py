@@ -1,4 +1,4 @@
-"""Real proxies in front of the webhook server: what they pass on after a body never counts as a header."""
+"""Real proxies before the webhook server: what follows a body never counts as a header."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""``/readyz``: a process becomes ready once it has reached Redis; one that receives deliveries then stays ready."""
+"""``/readyz``: a process is ready once it has reached Redis; one that receives deliveries then stays ready."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A server that ends answers whoever it has let in, and keeps nobody who says nothing."""
+"""A server that shuts down answers accepted requests, and closes silent connections."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Deliveries that can't be read at all: what they tell of may be an outage, so an incident says that they came."""
+"""Unreadable deliveries may hide an outage, so the router opens an incident about them."""
 
 import random
 

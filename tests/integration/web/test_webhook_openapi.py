@@ -1,4 +1,4 @@
-"""The OpenAPI document and the door say the same, whatever is asked: schemathesis makes the requests."""
+"""The webhook server answers requests made by schemathesis as its OpenAPI document says."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The door for real: uvicorn on uvloop, a real Valkey behind it, HTTP on loopback."""
+"""The webhook server over real HTTP: uvicorn on uvloop with a real Valkey."""
 
 import asyncio
 import contextlib

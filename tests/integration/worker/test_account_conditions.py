@@ -1,4 +1,4 @@
-"""A condition of an account or of the moment is no refusal: operations wait, and go on with the first good answer."""
+"""Account conditions aren't refusals: operations wait, and resume with the first good answer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From the inbox to a vendor: opened once, updated when it gets worse, resolved when it is over."""
+"""From the inbox to a vendor: an incident is opened once, updated when it gets worse, and resolved."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An alert storm on a real server: so many incidents open in a while, the others wait for their turn."""
+"""In an alert storm a limited number of incidents open in a window, and the others are queued."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What waits in an alert storm is shown as waiting, by the API, the console and the commands that ask them."""
+"""The API, the console, and the commands show queued incidents as queued."""
 
 import pytest
 

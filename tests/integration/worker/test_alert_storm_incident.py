@@ -1,4 +1,4 @@
-"""An alert storm is told: by one incident of the router's own, which says how many wait and ends with the storm."""
+"""One incident of the router reports an alert storm, counts the queued incidents, and ends with the storm."""
 
 import pytest
 

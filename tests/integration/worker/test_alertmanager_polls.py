@@ -1,4 +1,4 @@
-"""Polls of an Alertmanager on a real server: what webhooks lost is healed, by one process at a time."""
+"""Polls of an Alertmanager repair lost webhooks, by one process at a time."""
 
 import asyncio
 import functools

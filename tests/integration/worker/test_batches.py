@@ -1,4 +1,4 @@
-"""Batches that overlap: each is acknowledged after it is committed, none is forgotten, and what fails stays pending."""
+"""Overlapping batches are acknowledged after their commits; what fails stays pending."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Components of a page return to operational one by one as their alerts resolve, while the incident stays open."""
+"""Components of a page recover one by one as their alerts resolve, while the incident stays open."""
 
 from router.domain import decisions
 from tests.end_to_end import harness

@@ -1,4 +1,4 @@
-"""Components of a page are counted by reference: none is shown as well while an incident of ours says otherwise."""
+"""Components of a page are reference-counted: none is shown as operational while another incident affects it."""
 
 import asyncio
 

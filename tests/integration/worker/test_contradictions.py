@@ -1,4 +1,4 @@
-"""A source that contradicts itself, on a real server: what would be posted by itself is a review instead."""
+"""A source contradicts itself: a post that would be published automatically needs a review."""
 
 from router.domain import decisions
 from router.store import publishing_state, review_outcomes

@@ -1,4 +1,4 @@
-"""An operator corrects an update that the router has posted at DevHelm; what somebody has changed since stays."""
+"""An operator corrects an update that the router posted at DevHelm; changes made by a person since then stay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A destination opens for whichever rule asks for it now, though the rule that asked first doesn't any longer."""
+"""A destination opens for the rule that requests it now, even if the first rule no longer does."""
 
 from router.domain import decisions, severities
 from tests.integration import vendor, workers

@@ -1,4 +1,4 @@
-"""Dead letters on a real server: seen, tried again after a fix, or let go; nothing of them is lost meanwhile."""
+"""Dead letters are listed, redriven after a fix, or discarded, and never lost."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""During a roll-out two webs have different rules for a moment: an alert still fires in one incident, and ends there.
+"""During a rollout two webs have different rules: an alert still fires in one incident, and resolves there.
 
 Workers are interleaved at every call to the store, and killed, in an order that a seed repeats (see ``interleaving``).
 """

@@ -1,4 +1,4 @@
-"""Polls of an Alertmanager whose answers are doubtful, or that fail on our side: nothing ends by them."""
+"""Incomplete or failing polls of an Alertmanager resolve nothing."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Vendors that fail in every way: tried again under the same key, looked for before it is repeated, never doubled."""
+"""Vendors fail in every way: calls are retried with the same key, searched for before a repeat, and never doubled."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""While one incident fires others are not heard of; when it ends, what still fires is."""
+"""Alerts are inhibited while another incident fires; those that still fire afterwards open."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""A rule keeps fields of the draft that a page has made: reviewers see them, and exactly these are published."""
+"""A rule keeps fields of a draft that the page has made: reviewers see them, and they are published unchanged."""
 
 import pytest
 

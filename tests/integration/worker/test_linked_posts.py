@@ -1,4 +1,4 @@
-"""The page's own draft is the router's to publish; a post that a person has linked to the incident stays theirs."""
+"""The router publishes the page's own draft; a post that a person has linked stays the person's."""
 
 import pytest
 

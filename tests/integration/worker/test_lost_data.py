@@ -1,4 +1,4 @@
-"""A lost or restored data set: nothing is opened twice at any destination, and what is over is resolved."""
+"""With lost or restored data no incident is opened twice, and resolved ones are resolved at every destination."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What is under maintenance at DevHelm opens nothing here: its windows are silences, read and never changed."""
+"""DevHelm's maintenance windows are read as silences and never changed."""
 
 import asyncio
 import datetime as dt

@@ -1,4 +1,4 @@
-"""An incident that keeps coming back has a document of its publications that stays small."""
+"""The publications document of a recurring incident stays small."""
 
 import msgspec
 

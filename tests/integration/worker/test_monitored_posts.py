@@ -1,4 +1,4 @@
-"""Posts at both simulated kinds of page that are monitored before they are resolved, or end with a reviewer."""
+"""Posts at both simulated kinds of page are monitored before they are resolved, or resolved by a reviewer."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""One "not found" changes nothing: the worker asks again, and never records what the vendor didn't confirm."""
+"""One "not found" changes nothing: the worker asks again, and records only what the vendor confirms."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""After any sequence of severities and components, what a vendor shows is what the incident's firing alerts say."""
+"""After any sequence of severities and components, a vendor shows what the firing alerts say."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Deliveries that wait with a killed worker are overtaken: later ones don't end an incident that still fires."""
+"""Later deliveries overtake those of a killed worker, and end no incident that still fires."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A page gets so many updates in an hour, told together beyond; the end and a person's word always go."""
+"""A page gets a limited number of updates an hour; later ones are combined, and resolutions are never delayed."""
 
 import asyncio
 

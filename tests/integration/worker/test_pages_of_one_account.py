@@ -1,4 +1,4 @@
-"""Two pages of one account: after the data set was lost or is new, neither destination takes the other's posts."""
+"""Two pages of one account: with lost or new data, neither destination adopts the other's posts."""
 
 import pytest
 

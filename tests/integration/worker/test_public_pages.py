@@ -1,4 +1,4 @@
-"""Public pages: drafts are adopted, reviews wait for a person, and nothing is shown that nobody meant."""
+"""Public pages: drafts are adopted, reviews wait for a reviewer, and nothing unintended is published."""
 
 from router.domain import decisions
 from tests.integration import vendor, workers

@@ -1,4 +1,4 @@
-"""A rehearsal does what the worker does: the same alerts lead to the same operations in both."""
+"""A dry run and the worker make the same calls for the same alerts."""
 
 import random
 

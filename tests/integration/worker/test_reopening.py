@@ -1,4 +1,4 @@
-"""What fires again soon after its end is opened again where the vendor lets it, and is else a follow-up."""
+"""An incident that fires again soon is reopened if the vendor supports it; otherwise a new one follows."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""An operator retracts a post at both simulated kinds of page, whatever state it is in; nothing of it stays there."""
+"""An operator retracts a post at both simulated kinds of page, in any state."""
 
 import msgspec
 import pytest

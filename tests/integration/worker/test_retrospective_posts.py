@@ -1,4 +1,4 @@
-"""What was over before it was published is published afterwards at incident.io's page, if its rule says so."""
+"""An incident that closed before it was published is published afterwards, if its rule allows it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reviewers see a draft as it is at DevHelm, and an approval replaces no change that the reviewer has not seen."""
+"""Reviewers see a draft as it is at DevHelm, and an approval never replaces an unseen change."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A post that waits for a reviewer to resolve it while its alerts fire again goes on, and is resolved by review."""
+"""A post whose resolution waits for a reviewer stays open when alerts fire again, and is resolved by review."""
 
 from router.assembly import pages, parts
 from router.domain import decisions

@@ -1,4 +1,4 @@
-"""Reviews on a real server: what waits, what people decide of it, and that nothing else than that is shown."""
+"""Reviews: what waits, what reviewers decide, and that nothing else is published."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rules are followed as they change on the disk: good ones come into force, broken ones leave those before."""
+"""Changed rule files are loaded while the router runs; broken ones leave the current rules active."""
 
 import asyncio
 import os

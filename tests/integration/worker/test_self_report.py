@@ -1,4 +1,4 @@
-"""The router's own failure is seen: reported through the other vendor once and ended once, and pinged elsewhere."""
+"""The router reports its own failures through another vendor, once, and calls a ping URL."""
 
 import asyncio
 import random

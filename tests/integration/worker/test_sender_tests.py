@@ -1,4 +1,4 @@
-"""A delivery that its sender calls a test opens an incident of its own, reaches no page, and may only be tried."""
+"""A delivery marked as a test opens its own incident and reaches no page."""
 
 import json
 import urllib.error

@@ -1,4 +1,4 @@
-"""A silence says how many firing alerts it matches now, and which of its labels no alert or rule has."""
+"""A silence reports how many firing alerts it matches, and which of its labels nothing has."""
 
 import msgspec
 import pytest

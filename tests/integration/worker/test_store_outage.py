@@ -1,4 +1,4 @@
-"""A store that goes away while a worker is at an incident: the incident waits for the store, not for the lease."""
+"""An incident interrupted by a store outage continues when the store is back, without waiting for its lease."""
 
 from router.store import errors, keys
 from tests.integration import vendor, workers

@@ -1,4 +1,4 @@
-"""The worker's loops: what comes in is worked on at once, a store that is away is waited for, the end is orderly."""
+"""The worker's loops handle deliveries at once, wait for an unavailable store, and shut down in order."""
 
 import asyncio
 import dataclasses

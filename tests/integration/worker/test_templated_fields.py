@@ -1,4 +1,4 @@
-"""Fields that rules fill from labels: an alert without the label, or with an odd one, opens without the field."""
+"""Templates fill fields from labels; an alert without the label opens without the field."""
 
 from tests.end_to_end import harness
 

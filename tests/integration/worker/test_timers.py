@@ -1,4 +1,4 @@
-"""Timers on a real server: an incident opens, ends and goes stale though nothing arrives any more."""
+"""An incident opens, resolves, and becomes stale by timers, without new deliveries."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Traces over a real store: from the webhook over the fold to each call at a vendor, and on from the sender's own."""
+"""Traces lead from the webhook through the fold to each vendor call, and continue the sender's."""
 
 import contextlib
 import random

@@ -1,4 +1,4 @@
-"""Entries of the inbox that are read twice, by two, or not at all: nothing is lost and nothing counts double."""
+"""Inbox entries that are read twice, by two workers, or not at all are neither lost nor counted twice."""
 
 import asyncio
 

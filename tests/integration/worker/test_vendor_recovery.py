@@ -1,4 +1,4 @@
-"""What waits for a vendor goes on when the vendor works again, in whichever worker that shows, and for every kind."""
+"""Operations that wait for a vendor resume when any worker sees it recover."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A vendor's webhook makes the worker look at what changed: real HTTP, a real server, and nothing else believed."""
+"""A vendor's webhook makes the worker read what has changed, and nothing in it is trusted."""
 
 import asyncio
 import contextlib
