@@ -20,7 +20,7 @@ from router.outbound import errors, fetch
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
-from router.sources import signatures, sns
+from router.sources import signatures, verifications
 from router.store import (
     accounts,
     dataset,
@@ -56,7 +56,7 @@ from router.worker import (
 
 _REMEMBERED_BY_WEB = 20_000
 _REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
-_MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
+_MAX_KEY_BYTES = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
 
@@ -176,15 +176,15 @@ def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
     for name, config in settings.sources.items():
         if config.auth == "none":
             log.get("web").warning("source_without_authentication", source=name)
-    return {name: sources.build(name, config, _of_sns) for name, config in settings.sources.items()}
+    return {name: sources.build(name, config, _fetch_key) for name, config in settings.sources.items()}
 
 
-async def _of_sns(url: str) -> bytes:
-    """What SNS has at an address of its own."""
+async def _fetch_key(url: str) -> bytes:
+    """Fetch a vendor's key for signatures."""
     try:
-        return await fetch.get(url, timeout_seconds=5.0, most_bytes=_MOST_OF_SNS)
+        return await fetch.get(url, timeout_seconds=5.0, most_bytes=_MAX_KEY_BYTES)
     except errors.Temporary as error:
-        raise sns.Unreachable(error.message) from error
+        raise verifications.UnavailableError(error.message) from error
 
 
 def worker(

@@ -26,8 +26,8 @@ def _proofs(config: base.Config) -> list[str]:
     header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
     found = [" or ".join(header)] if header else []
     endpoint = registry.build("shown", config)
-    if endpoint.topics is not None:
-        found.append("SNS's signature, of the topics that are named")
+    if endpoint.verification is not None:
+        found.append(endpoint.verification.description)
     if endpoint.token is not None and config.token is not None:
         found.append(f"token in the {endpoint.token.place} ({len(config.token.values)})")
     if config.signature is not None:

@@ -10,7 +10,7 @@ import pydantic
 
 from router.domain import alert_states, alerts
 from router.domain import notices as noticing
-from router.sources import authentication, calls, signatures, tokens
+from router.sources import authentication, calls, signatures, tokens, verifications
 from router.yaml_source import quantities
 
 QUERY = b":query"
@@ -161,6 +161,7 @@ class Kind:
     ``reply``: the kind serves a vendor's API below its address. It gets the source's configuration and the call, and
     returns the response to a call that delivers nothing, or None for a delivery; ``calls.UnknownCall`` is a 404.
     ``retry_window`` is for how long (microseconds) its senders repeat a message that they have sent already.
+    ``verification`` gets the source's configuration, and makes what verifies its deliveries; None if nothing has to.
     """
 
     name: str
@@ -175,3 +176,4 @@ class Kind:
     events: bool = False
     delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None
     reply: Callable[[Any, calls.Call], calls.Reply | None] | None = None
+    verification: Callable[[Any, verifications.Fetch], verifications.Verification | None] | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from router.sources import alarms, base, eventbridge, objects, reading, sns
+from router.sources import alarms, base, eventbridge, objects, reading, sns, verifications
 from router.yaml_source import quantities
 
 _SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
@@ -117,8 +117,13 @@ def _dimensions(found: Any) -> dict[str, str]:
     return objects.texts({name: value for name, value in named.items() if name})
 
 
+def _verification(config: Config, fetch: verifications.Fetch) -> verifications.Verification | None:
+    return sns.Topics(config.topics, config.message_age, fetch) if config.topics else None
+
+
 KIND = base.Kind(
     name="cloudwatch",
+    verification=_verification,
     config=Config,
     make=lambda name, config: objects.Source(name, CloudWatch(config).read),
     summary="AWS CloudWatch alarms by SNS",

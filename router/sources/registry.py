@@ -26,9 +26,9 @@ from router.sources import (
     prometheus,
     sentry,
     signatures,
-    sns,
     tokens,
     uptime_kuma,
+    verifications,
 )
 from router.sources.presets import (
     argocd,
@@ -135,7 +135,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     token: tokens.Token | None = None
     signature: signatures.Signature | None = None
     allow_from: tuple[base.Network, ...] = ()
-    topics: sns.Topics | None = None
+    verification: verifications.Verification | None = None
     in_query: bool = False
     reply: Callable[[calls.Call], calls.Reply | None] | None = None
     reads_query: bool = False
@@ -143,18 +143,16 @@ class Endpoint(msgspec.Struct, frozen=True):
     named_headers: frozenset[bytes] = frozenset()
 
 
-def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
+def build(name: str, config: base.Config, fetch: verifications.Fetch = verifications.fetch_nothing) -> Endpoint:
     """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered.
 
-    ``fetch`` gets what SNS's messages are proven by; without it none of them is.
+    ``fetch`` fetches vendors' keys. Without it, deliveries that need them can't be verified.
     """
     kind = KINDS[config.kind]
     verifier = config.verifier()
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
-    topics = None
-    if isinstance(config, cloudwatch.Config) and config.topics:
-        topics = sns.Topics(config.topics, config.message_age, fetch or _nowhere)
+    verifies = kind.verification(config, fetch) if kind.verification is not None else None
     source: base.Source = normalizing.Normalizing(kind.make(name, config))
     if config.resolve_after:
         source = expiry.Expiring(source, config.resolve_after)
@@ -167,14 +165,10 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
         token,
         signature,
         config.allow_from,
-        topics=topics,
+        verification=verifies,
         in_query=config.in_query,
         reply=reply,
         reads_query=config.reads_query,
         retry_window=kind.retry_window if config.retry_window is None else config.retry_window,
         named_headers=config.named_headers | ({base.QUERY} if config.reads_query else set()),
     )
-
-
-async def _nowhere(_url: str) -> bytes:
-    raise sns.Unreachable("nothing is fetched here")

@@ -10,8 +10,7 @@ import binascii
 import collections
 import datetime as dt
 import re
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
 from urllib import parse
 
 import msgspec
@@ -20,10 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.domain import patterns
-from router.sources import objects, times
-
-Fetch = Callable[[str], Coroutine[Any, Any, bytes]]
-"""Gets an address of SNS's, without following redirects; ``Unreachable`` where there is no answer to use."""
+from router.sources import objects, times, verifications
 
 _HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
@@ -49,21 +45,6 @@ _Message = msgspec.defstruct("_Message", [(name, str | int | float | None, None)
 _decode = msgspec.json.Decoder(_Message).decode
 
 
-class Unreachable(Exception):
-    """SNS did not answer, or not with what it should: the message can be neither proven nor refused now."""
-
-
-class Refused(Exception):
-    """The message is not of SNS, or of no topic of ours; the text says which, and helps nobody to forge one."""
-
-
-class Admitted(NamedTuple):
-    """A message that is proven. ``confirmed`` names the topic whose subscription was confirmed because of it."""
-
-    message_id: str
-    confirmed: str = ""
-
-
 def topic(written: str) -> str:
     """Check the ARN of a topic; ``ValueError`` where it is none."""
     if not _TOPIC.fullmatch(written):
@@ -78,7 +59,9 @@ class Topics:
     fetched for all messages that name it, and ``_MOST_FETCHES`` within a minute.
     """
 
-    def __init__(self, topics: Iterable[str], tolerance: int, fetch: Fetch) -> None:
+    description = "SNS's signature, of the topics that are named"
+
+    def __init__(self, topics: Iterable[str], tolerance: int, fetch: verifications.Fetch) -> None:
         self._topics = frozenset(topics)
         self._tolerance = tolerance
         self._fetch = fetch
@@ -86,8 +69,11 @@ class Topics:
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
         self._fetched_at: collections.deque[int] = collections.deque(maxlen=_MOST_FETCHES)
 
-    async def admit(self, body: bytes, now: int) -> Admitted:
-        """Prove a message, and confirm the subscription that it may ask about; ``Refused`` or ``Unreachable``."""
+    async def verify(self, body: bytes, now: int) -> verifications.Verified:
+        """Verify a message, and confirm the subscription that it may ask for.
+
+        ``verifications.RejectedError`` or ``verifications.UnavailableError``.
+        """
         message = _fields(body)
         kind = message.get("Type", "")
         region = self._region(kind, message)
@@ -97,18 +83,18 @@ class Topics:
         _verify(certificate, message, _SIGNED[kind])
         self._remember(certificate_url, certificate)
         if kind != "SubscriptionConfirmation":
-            return Admitted(message.get("MessageId", ""))
+            return verifications.Verified(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
         _of_sns(url, region, "SubscribeURL")
         await self._fetch(url)
-        return Admitted(message.get("MessageId", ""), message["TopicArn"])
+        return verifications.Verified(message.get("MessageId", ""), message["TopicArn"])
 
     def _region(self, kind: str, message: dict[str, str]) -> str:
         if kind not in _SIGNED:
-            raise Refused("this is no signed message of SNS: turn raw message delivery off")
+            raise verifications.RejectedError("this is no signed message of SNS: turn raw message delivery off")
         arn = message.get("TopicArn", "")
         if arn not in self._topics:
-            raise Refused("the message is of a topic that is not among this source's topics")
+            raise verifications.RejectedError("the message is of a topic that is not among this source's topics")
         return arn.split(":")[3]
 
     def _not_too_old(self, written: str, now: int) -> None:
@@ -117,21 +103,21 @@ class Topics:
         except ValueError:
             at = 0
         if not at or abs(now - at) > self._tolerance:
-            raise Refused("the signed time is too far away: a replay, or a clock that is wrong")
+            raise verifications.RejectedError("the signed time is too far away: a replay, or a clock that is wrong")
 
     async def _certificate(self, url: str, region: str, now: int) -> x509.Certificate:
         path = _of_sns(url, region, "SigningCertURL")
         if not path.endswith(".pem"):
-            raise Refused("SigningCertURL is no certificate of SNS's")
+            raise verifications.RejectedError("SigningCertURL is no certificate of SNS's")
         found = self._certificates.get(url)
         if found is None:
             try:
                 found = x509.load_pem_x509_certificate(await self._fetch_once(url, now))
             except ValueError as error:
-                raise Unreachable("SNS answered with something else than its certificate") from error
+                raise verifications.UnavailableError("SNS answered with something else than its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
         if not found.not_valid_before_utc <= at <= found.not_valid_after_utc:
-            raise Refused("the certificate that signed the message is not valid now")
+            raise verifications.RejectedError("the certificate that signed the message is not valid now")
         return found
 
     def _remember(self, url: str, certificate: x509.Certificate) -> None:
@@ -140,11 +126,11 @@ class Topics:
         self._certificates[url] = certificate
 
     async def _fetch_once(self, url: str, now: int) -> bytes:
-        """Fetch a certificate, once for all messages that wait for it; ``Unreachable`` after too many others."""
+        """Fetch a certificate, once for all messages that wait for it; ``UnavailableError`` after too many others."""
         task = self._fetching.get(url)
         if task is None:
             if len(self._fetched_at) == _MOST_FETCHES and now - self._fetched_at[0] < _MINUTE:
-                raise Unreachable("too many certificates were asked for within a minute")
+                raise verifications.UnavailableError("too many certificates were asked for within a minute")
             self._fetched_at.append(now)
             self._fetching[url] = task = asyncio.ensure_future(self._fetch(url))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
@@ -155,18 +141,18 @@ def _fields(body: bytes) -> dict[str, str]:
     try:
         read = _decode(body if len(body) <= _MOST_BYTES else b"")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Refused("this is no signed message of SNS: turn raw message delivery off") from error
+        raise verifications.RejectedError("this is no signed message of SNS: turn raw message delivery off") from error
     found = ((name, getattr(read, name)) for name in _FIELDS)
     return {name: objects.scalar(value) for name, value in found if value is not None}
 
 
 def _of_sns(url: str, region: str, name: str) -> str:
-    """The path of an address that is SNS's in this region and nobody else's; ``Refused`` where it is not."""
+    """The path of an address that is SNS's in this region and nobody else's; ``RejectedError`` where it is not."""
     try:
         parts = parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Refused(f"{name} is no address") from error
+        raise verifications.RejectedError(f"{name} is no address") from error
     host = _HOST.fullmatch(patterns.encoded(parts.netloc))
     if (
         parts.scheme != "https"
@@ -175,7 +161,7 @@ def _of_sns(url: str, region: str, name: str) -> str:
         or host[1].decode() != region
         or not url.isprintable()
     ):
-        raise Refused(f"{name} is not an address of SNS in the topic's region")
+        raise verifications.RejectedError(f"{name} is not an address of SNS in the topic's region")
     return parts.path
 
 
@@ -183,10 +169,10 @@ def _verify(certificate: x509.Certificate, message: dict[str, str], names: tuple
     algorithm = _HASHES.get(message.get("SignatureVersion", ""))
     key = certificate.public_key()
     if algorithm is None or not isinstance(key, rsa.RSAPublicKey):
-        raise Refused("the signature is of a version that is not known here")
+        raise verifications.RejectedError("the signature is of a version that is not known here")
     signed = "".join(f"{name}\n{message[name]}\n" for name in names if message.get(name))
     try:
         signature = base64.b64decode(message.get("Signature", ""), validate=True)
         key.verify(signature, signed.encode(), padding.PKCS1v15(), algorithm())
     except (exceptions.InvalidSignature, binascii.Error) as error:
-        raise Refused("the signature is not accepted") from error
+        raise verifications.RejectedError("the signature is not accepted") from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
-from router.sources import base, calls, registry, sns, tokens
+from router.sources import base, calls, registry, tokens
 from router.web import bounds, counts, problems, requests, senders
 
 Headers = Mapping[bytes, bytes]
@@ -29,8 +29,8 @@ class Desk:
         "events",
         "name",
         "retry_window",
-        "topics",
         "unparsable_status",
+        "verification",
     )
 
     def __init__(self, endpoint: registry.Endpoint, known: senders.Senders) -> None:
@@ -40,14 +40,14 @@ class Desk:
         self.answer = endpoint.kind.answer
         self.counts = counts.Counts(endpoint.name)
         self.events = endpoint.kind.events and not endpoint.in_query
-        self.topics: sns.Topics | None = endpoint.topics
+        self.verification = endpoint.verification
         self._endpoint = endpoint
         self._in_query = endpoint.in_query
         self._reads_query = endpoint.reads_query
         self._accepts = endpoint.verifier.accepts
         self._challenge = endpoint.verifier.challenge
         self._allow_from = endpoint.allow_from
-        proofs = (endpoint.token, endpoint.signature, endpoint.topics)
+        proofs = (endpoint.token, endpoint.signature, endpoint.verification)
         self._is_open = endpoint.verifier.is_open and all(proof is None for proof in proofs)
         self._senders = known
         self._token = endpoint.token
@@ -87,7 +87,7 @@ class Desk:
     @property
     def proof(self) -> Literal["headers", "bytes", "text"]:
         """What authenticates a sender: its headers, a signature of the body as received, or the body's own text."""
-        if self.topics is not None or (self._token is not None and self._token.in_body):
+        if self.verification is not None or (self._token is not None and self._token.in_body):
             return "text"
         return "headers" if self._signature is None else "bytes"
 

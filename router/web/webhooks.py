@@ -15,7 +15,7 @@ import msgspec
 from router.domain import alerts, decisions, deliveries, identity
 from router.domain import notices as noticing
 from router.rules import grouping
-from router.sources import base, calls, prometheus, registry, sns
+from router.sources import base, calls, prometheus, registry, verifications
 from router.store import errors
 from router.telemetry import instruments, log, tracing
 from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, refusals, requests, senders
@@ -180,15 +180,15 @@ class Door:
                 self._in_flight -= 1
 
     async def _prove(self, one: _Request, share: budget.Share, send: problems.Send) -> None:
-        """Have a message of SNS proven, and look whether the delivery was accepted before."""
+        """Verify a delivery that its vendor signed, and check whether it was accepted before."""
         desk, headers, body, now, called, _ = one
-        if desk.topics is not None:
-            proven = await _proven(desk.topics, body, now)
-            if proven.confirmed:
-                _log.warning("subscription_confirmed", source=desk.name, topic=proven.confirmed)
-                await answers.confirmed(send, proven.confirmed)
+        if desk.verification is not None:
+            verified = await _verified(desk.verification, body, now)
+            if verified.subscription:
+                _log.warning("subscription_confirmed", source=desk.name, topic=verified.subscription)
+                await answers.confirmed(send, verified.subscription)
                 return
-            called = proven.message_id
+            called = verified.delivery_id
         if not desk.is_open:
             share.prove()
         if called and self._seen is not None and (earlier := await self._seen.find(desk.name, called)):
@@ -415,14 +415,14 @@ async def _answer_unparsable(desk: desks.Desk, error: base.Unparsable, kept: str
     )
 
 
-async def _proven(topics: sns.Topics, body: bytes, now: int) -> sns.Admitted:
-    """Prove a message of SNS's; a ``problems.Problem``: 403, which SNS takes for an end, or 503, which it repeats."""
+async def _verified(verifies: verifications.Verification, body: bytes, now: int) -> verifications.Verified:
+    """Verify a delivery; a ``problems.Problem``: 403, at which the vendor gives up, or 503, at which it retries."""
     try:
-        return await topics.admit(body, now)
-    except sns.Refused as error:
+        return await verifies.verify(body, now)
+    except verifications.RejectedError as error:
         raise problems.Problem(403, "forbidden", str(error)) from error
-    except sns.Unreachable as error:
-        raise problems.unavailable(f"the message could not be proven now: {error}", 5) from error
+    except verifications.UnavailableError as error:
+        raise problems.unavailable(f"the delivery can't be verified now: {error}", 5) from error
 
 
 def _wants_explanation(scope: Scope, headers: Headers) -> bool:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from router.sources import registry, sns
+from router.sources import registry, sns, verifications
 from router.yaml_source import quantities
 from tests.unit.web import asking
 
@@ -83,26 +83,26 @@ class Amazon:
     async def fetch(self, url: str) -> bytes:
         self.asked.append(url)
         if self.failing:
-            raise sns.Unreachable("there was no answer")
+            raise verifications.UnavailableError("there was no answer")
         return self.certificate if url.endswith(".pem") else b"<ConfirmSubscriptionResponse/>"
 
 
-def admitted(told: dict[str, str], amazon: Amazon | None = None, now: int = NOW) -> sns.Admitted:
+def admitted(told: dict[str, str], amazon: Amazon | None = None, now: int = NOW) -> verifications.Verified:
     topics = sns.Topics([TOPIC], quantities.duration("23h"), (amazon or Amazon()).fetch)
-    return asyncio.run(topics.admit(json.dumps(told).encode(), now))
+    return asyncio.run(topics.verify(json.dumps(told).encode(), now))
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_both_versions_of_the_signature_are_proven(version):
-    assert admitted(message(version)) == sns.Admitted("m-1")
-    assert admitted(message(version, Subject="ALARM: it is warm")) == sns.Admitted("m-1")
+    assert admitted(message(version)) == verifications.Verified("m-1")
+    assert admitted(message(version, Subject="ALARM: it is warm")) == verifications.Verified("m-1")
 
 
 @pytest.mark.parametrize("field", ["Message", "MessageId", "Timestamp", "Subject"])
 def test_no_signed_field_can_be_changed(field):
     told = message(Subject="s")
     told[field] = {"Timestamp": "2026-03-02T11:10:01.000Z"}.get(field, told[field] + " ")
-    with pytest.raises(sns.Refused, match="the signature is not accepted"):
+    with pytest.raises(verifications.RejectedError, match="the signature is not accepted"):
         admitted(told)
 
 
@@ -114,7 +114,7 @@ def test_a_stranger_s_key_a_wrong_version_and_rubbish_are_refused():
         {**message(), "Signature": "!"},
         {**message(), "SignatureVersion": "3"},
     ):
-        with pytest.raises(sns.Refused):
+        with pytest.raises(verifications.RejectedError):
             admitted(told)
 
 
@@ -137,7 +137,7 @@ def test_a_stranger_s_key_a_wrong_version_and_rubbish_are_refused():
 )
 def test_no_certificate_is_ever_fetched_from_elsewhere(url):
     amazon = Amazon()
-    with pytest.raises(sns.Refused):
+    with pytest.raises(verifications.RejectedError):
         admitted({**message(), "SigningCertURL": url}, amazon)
     assert amazon.asked == []
 
@@ -154,25 +154,25 @@ def test_no_certificate_is_ever_fetched_from_elsewhere(url):
 )
 def test_another_topic_and_what_is_not_signed_are_refused_before_anything_is_fetched(told):
     amazon = Amazon()
-    with pytest.raises(sns.Refused):
+    with pytest.raises(verifications.RejectedError):
         admitted(told, amazon)
     assert amazon.asked == []
 
 
 def test_a_replay_of_days_ago_is_refused():
     admitted(message(), now=NOW + quantities.duration("20h"))
-    with pytest.raises(sns.Refused, match="too far away"):
+    with pytest.raises(verifications.RejectedError, match="too far away"):
         admitted(message(), now=NOW + quantities.duration("25h"))
 
 
 def test_a_certificate_that_has_run_out_proves_nothing():
-    with pytest.raises(sns.Refused, match="not valid now"):
+    with pytest.raises(verifications.RejectedError, match="not valid now"):
         admitted(message(), Amazon(certified(KEY, "2026-01-01")))
 
 
 def test_what_is_no_certificate_is_asked_for_again_the_next_time():
     amazon = Amazon(b"<html>")
-    with pytest.raises(sns.Unreachable):
+    with pytest.raises(verifications.UnavailableError):
         admitted(message(), amazon)
 
 
@@ -182,7 +182,7 @@ def test_a_certificate_is_fetched_once():
 
     async def twice() -> None:
         for _ in range(2):
-            await topics.admit(json.dumps(message()).encode(), NOW)
+            await topics.verify(json.dumps(message()).encode(), NOW)
 
     asyncio.run(twice())
     assert amazon.asked == [CERTIFICATE_URL]
@@ -190,10 +190,10 @@ def test_a_certificate_is_fetched_once():
 
 def test_a_subscription_of_our_topic_is_confirmed_at_sns_alone():
     amazon = Amazon()
-    assert admitted(message(**SUBSCRIPTION), amazon) == sns.Admitted("m-1", TOPIC)
+    assert admitted(message(**SUBSCRIPTION), amazon) == verifications.Verified("m-1", TOPIC)
     assert amazon.asked == [CERTIFICATE_URL, SUBSCRIBE_URL]
     elsewhere = Amazon()
-    with pytest.raises(sns.Refused):
+    with pytest.raises(verifications.RejectedError):
         admitted(message(**{**SUBSCRIPTION, "SubscribeURL": "https://evil.example/?Action=x"}), elsewhere)
     assert elsewhere.asked == [CERTIFICATE_URL]
 
@@ -243,7 +243,7 @@ def test_a_certificate_is_fetched_once_for_all_messages_that_wait_for_it():
 
     async def main() -> None:
         known = topics(amazon)
-        await asyncio.gather(*(known.admit(json.dumps(message()).encode(), NOW) for _ in range(50)))
+        await asyncio.gather(*(known.verify(json.dumps(message()).encode(), NOW) for _ in range(50)))
         assert amazon.asked == [CERTIFICATE_URL]
 
     asyncio.run(main())
@@ -255,15 +255,15 @@ def test_few_certificates_are_fetched_within_a_minute_and_known_ones_prove_messa
 
     async def main() -> None:
         known = topics(amazon)
-        await known.admit(json.dumps(message()).encode(), NOW)
+        await known.verify(json.dumps(message()).encode(), NOW)
         found = [
-            await asyncio.gather(known.admit(json.dumps(other(number)).encode(), NOW), return_exceptions=True)
+            await asyncio.gather(known.verify(json.dumps(other(number)).encode(), NOW), return_exceptions=True)
             for number in range(200, 300)
         ]
-        assert sum(isinstance(one, sns.Unreachable) for (one,) in found) == 95
+        assert sum(isinstance(one, verifications.UnavailableError) for (one,) in found) == 95
         assert len(amazon.asked) == 6
-        assert (await known.admit(json.dumps(message()).encode(), NOW)).message_id == "m-1"
-        assert (await known.admit(json.dumps(other(400)).encode(), NOW + 60_000_000)).message_id == "m-1"
+        assert (await known.verify(json.dumps(message()).encode(), NOW)).delivery_id == "m-1"
+        assert (await known.verify(json.dumps(other(400)).encode(), NOW + 60_000_000)).delivery_id == "m-1"
 
     asyncio.run(main())
 
@@ -274,8 +274,8 @@ def test_a_certificate_that_proves_nothing_is_not_remembered():
     async def main() -> None:
         known = topics(amazon)
         for _ in range(2):
-            with pytest.raises(sns.Refused, match="the signature is not accepted"):
-                await known.admit(json.dumps({**message(), "Message": "forged"}).encode(), NOW)
+            with pytest.raises(verifications.RejectedError, match="the signature is not accepted"):
+                await known.verify(json.dumps({**message(), "Message": "forged"}).encode(), NOW)
         assert amazon.asked == [CERTIFICATE_URL] * 2
 
     asyncio.run(main())
@@ -286,5 +286,5 @@ def test_a_certificate_that_proves_nothing_is_not_remembered():
     [b'{"Type":' + b"[" * 500_000, b'{"Type":"Notification","x":"' + b" " * 3_000_000 + b'"}', b"", b"\xff", b"[]"],
 )
 def test_what_is_no_message_is_refused_before_it_is_built(body):
-    with pytest.raises(sns.Refused):
-        asyncio.run(topics(Amazon()).admit(body, NOW))
+    with pytest.raises(verifications.RejectedError):
+        asyncio.run(topics(Amazon()).verify(body, NOW))
