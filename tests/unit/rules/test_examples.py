@@ -64,7 +64,7 @@ def test_each_alert_finds_its_rule(ruleset, make_alert, labels, others, rule):
 
 def test_staging_opens_nothing_anywhere(ruleset, make_alert):
     decision = ruleset.decide(make_alert({"env": "staging", "job": "postgres"}), 0)
-    assert decision.ignored == "nobody is woken for what is not in production"
+    assert decision.ignored == "only alerts of production open incidents"
 
 
 def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_nothing(ruleset):
