@@ -13,12 +13,12 @@ Example: an incident opens, one page publishes at once, and another one waits fo
 | the next one | the same | the same | none |
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import events, identity, incidents, inhibition, publications, severities, timing
+from router.domain import events, identity, incidents, inhibition, publications, review_reminders, severities, timing
 
 SPACING = 30_000_000
 """Microseconds between two announcements of an incident if the later one has minor events only."""
@@ -44,7 +44,7 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
 
     ``publications`` are by the publication's name, ``reviews`` are the digests that wait, by destination.
     ``verdicts`` and ``retractions`` are the times of the newest decisions, by destination. ``at`` is when the last
-    event was announced.
+    event was announced. ``reminders`` are what reviewers were reminded of, by destination.
     """
 
     episode: str = ""
@@ -55,6 +55,7 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
     verdicts: dict[str, int] = {}
     at: int = 0
     retractions: dict[str, int] = {}
+    reminders: dict[str, review_reminders.Reminder] = {}
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,53 @@ def announce(before: Announced | None, observed: Observed, now: int) -> Announce
     incident = observed.incident
     if inhibition.is_key(incident.key) or incident.response is None or not incident.episode:
         return Announcement()
-    after = _state(observed)
-    since = before if before is not None else _baseline(after, incident, now)
-    found = tuple(_events(since, observed, now))
+    since = before if before is not None else _baseline(_state(observed), incident, now)
+    reminded = review_reminders.remind(since.reminders, _waiting(observed), about(incident), now)
+    after = msgspec.structs.replace(_state(observed), reminders=dict(reminded.after))
+    found = (*_events(since, observed, now), *_unless_new(reminded.found, since))
     if not found:
         # The first look at an old incident is stored, or the next one would count as the first again.
-        return Announcement(after if before is None else None)
+        return Announcement(after if before is None else None, due=reminded.due)
     due = since.at + SPACING
     # The clock may have been set back since: no announcement waits longer than one spacing.
     if all(isinstance(event, _MINOR) for event in found) and now < due <= now + SPACING:
-        return Announcement(due=due)
-    return Announcement(msgspec.structs.replace(after, at=now), found)
+        return Announcement(due=min(due, reminded.due or due))
+    return Announcement(msgspec.structs.replace(after, at=now), found, reminded.due)
+
+
+def _unless_new(reminders: Iterable[events.Event], before: Announced) -> Iterator[events.Event]:
+    """Leave out reminders of reviews that are announced only now."""
+    for event in reminders:
+        if not isinstance(event, events.ReviewReminded) or event.review.destination in before.reviews:
+            yield event
+
+
+def recipients(before: Announced | None, incident: incidents.Incident, event: events.Event) -> tuple[str, ...]:
+    """Return the notifiers that the incident's rules name for an event, beside those that the settings subscribe.
+
+    Once a review is escalated, they include those that it was escalated to, until it is decided.
+    """
+    response = incident.response
+    if response is None:
+        return ()
+    review = getattr(event, "review", None)
+    destination = review.destination if review is not None else getattr(event, "destination", "")
+    reminder = before.reminders.get(destination) if before is not None else None
+    is_escalated = isinstance(event, events.ReviewEscalated) or (reminder is not None and reminder.is_escalated)
+    if events.topic_of(event) != "reviews" or not is_escalated:
+        return response.notify
+    added = (name for one in response.targets if one.destination == destination for name in one.escalate_to)
+    return tuple(dict.fromkeys((*response.notify, *added)))
+
+
+def _waiting(observed: Observed) -> Iterator[review_reminders.Waiting]:
+    """Return the reviews that wait, with their rules and the times since when they do."""
+    response = observed.incident.response
+    targets = {one.destination: one for one in response.targets} if response is not None else {}
+    for one in observed.publications:
+        review, target = observed.reviews.get(one.destination), targets.get(one.destination)
+        if review is not None and target is not None and one.waits_since:
+            yield review_reminders.Waiting(review, target, one.waits_since)
 
 
 def about(incident: incidents.Incident) -> events.Incident:

@@ -56,6 +56,9 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     public: dict[str, Allowed] = {}
     ending: Ending = Ending()
     retrospective: bool = False
+    remind_every: int = 0
+    escalate_after: int = 0
+    escalate_to: tuple[str, ...] = ()
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):

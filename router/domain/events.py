@@ -130,6 +130,22 @@ class ReviewChanged(msgspec.Struct, frozen=True, tag_field="type", tag="review.c
     previous_digest: str
 
 
+class ReviewReminded(msgspec.Struct, frozen=True, tag_field="type", tag="review.reminded"):
+    """A post still waits for a reviewer, since ``waiting_seconds``. A rule asks for reminders with ``remind_every``."""
+
+    incident: Incident
+    review: Review
+    waiting_seconds: int
+
+
+class ReviewEscalated(msgspec.Struct, frozen=True, tag_field="type", tag="review.escalated"):
+    """No reviewer decided within ``escalate_after``: the notifiers in ``escalate_to`` receive the review, too."""
+
+    incident: Incident
+    review: Review
+    waiting_seconds: int
+
+
 class ReviewDecided(msgspec.Struct, frozen=True, tag_field="type", tag="review.decided"):
     """A review ended. ``by`` is the reviewer; empty if no person decided."""
 
@@ -201,6 +217,8 @@ Event: TypeAlias = (
     | HeartbeatMissed
     | ReviewWaiting
     | ReviewChanged
+    | ReviewReminded
+    | ReviewEscalated
     | ReviewDecided
     | OperationFailed
     | DeliveriesFailed
@@ -223,6 +241,8 @@ TOPICS: dict[str, Topic] = {
     "heartbeat.missed": "heartbeats",
     "review.waiting": "reviews",
     "review.changed": "reviews",
+    "review.reminded": "reviews",
+    "review.escalated": "reviews",
     "review.decided": "reviews",
     "operation.failed": "dead_letters",
     "deliveries.failed": "dead_letters",

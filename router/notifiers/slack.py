@@ -101,7 +101,9 @@ class Slack:
             except _MessageGoneError:
                 del state[ts_of]  # Somebody deleted it: it is posted again.
         if ts_of not in state:
-            thread = {"thread_ts": state[f"ts:{message.thread}"]} if f"ts:{message.thread}" in state else {}
+            thread: dict[str, Any] = {}
+            if f"ts:{message.thread}" in state:
+                thread = {"thread_ts": state[f"ts:{message.thread}"], "reply_broadcast": message.is_broadcast}
             answer = await self._call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
             state[ts_of], state["channel"] = str(answer.get("ts", "")), str(answer.get("channel", self._channel))
         state[message.key] = message.digest

@@ -16,6 +16,7 @@ from router.domain import events
 Block = dict[str, Any]
 _HEADER, _TEXT, _FIELD, _FIELDS = 150, 3000, 2000, 10
 _COLORS = {"critical": ":red_circle:", "major": ":large_orange_circle:", "minor": ":large_yellow_circle:"}
+_REMINDERS = (events.ReviewReminded, events.ReviewEscalated)
 _OUTCOMES = {
     "approved": "Approved",
     "edited": "Approved with changes",
@@ -41,12 +42,16 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Message(NamedTuple):
-    """A message to show. ``key`` identifies it within the subject; ``thread`` is the message that it replies to."""
+    """A message to show. ``key`` identifies it within the subject; ``thread`` is the message that it replies to.
+
+    ``is_broadcast``: a reply that the channel shows, too.
+    """
 
     key: str
     text: str
     blocks: list[Block]
     thread: str = ""
+    is_broadcast: bool = False
 
     @property
     def digest(self) -> str:
@@ -73,7 +78,7 @@ def _applied(view: View, event: events.Event) -> View:
         case events.IncidentPublished() | events.IncidentUpdated():
             shown = {one.destination: one for one in event.publications}
             return msgspec.structs.replace(view, publications={**view.publications, **shown})
-        case events.ReviewWaiting() | events.ReviewChanged():
+        case events.ReviewWaiting() | events.ReviewChanged() | events.ReviewReminded() | events.ReviewEscalated():
             decisions = {name: said for name, said in view.decisions.items() if name != event.review.destination}
             reviews = {**view.reviews, event.review.destination: event.review}
             return msgspec.structs.replace(view, reviews=reviews, decisions=decisions)
@@ -100,9 +105,14 @@ class Renderer:
             yield self._incident(incident, view, name)
         for destination, review in view.reviews.items():
             yield self._review(incident, review, view.decisions.get(destination, ""), f"{name}/{destination}")
+        yield from _reminders(recorded, name)
         if view.is_incident_shown and not any(isinstance(one.event, events.IncidentOpened) for one in recorded):
-            lines = "\n".join(f"• {line(one.event)}" for one in recorded)
-            yield Message(f"thread:{recorded[-1].sequence}", lines, [_section(lines)], name)
+            told = [
+                one for one in recorded if not isinstance(one.event, events.ReviewReminded | events.ReviewEscalated)
+            ]
+            lines = "\n".join(f"• {line(one.event)}" for one in told)
+            if lines:
+                yield Message(f"thread:{told[-1].sequence}", lines, [_section(lines)], name)
 
     def _plain(self, recorded: Sequence[events.Recorded]) -> Message:
         lines = "\n".join(line(one.event) for one in recorded)
@@ -160,6 +170,14 @@ class Renderer:
         return f"<{self._console}{path}{encoded}|Open in the console>"
 
 
+def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Message]:
+    """Return a reply for each reminder: an updated message notifies nobody."""
+    for one in recorded:
+        if isinstance(one.event, _REMINDERS):
+            text, thread = line(one.event), f"{name}/{one.event.review.destination}"
+            yield Message(f"thread:{one.sequence}", text, [_section(text)], thread, is_broadcast=True)
+
+
 def line(event: events.Event) -> str:
     """Return one line about an event."""
     incident = getattr(event, "incident", None)
@@ -178,6 +196,9 @@ def line(event: events.Event) -> str:
         case events.ReviewWaiting() | events.ReviewChanged():
             word = "Waits for review" if isinstance(event, events.ReviewWaiting) else "The waiting post changed"
             return f"{word} at {escaped(event.review.destination)}"
+        case events.ReviewReminded() | events.ReviewEscalated():
+            word = ":bell: Still waits" if isinstance(event, events.ReviewReminded) else ":rotating_light: Escalated"
+            return f"{word} at {escaped(event.review.destination)}, for {event.waiting_seconds // 60} minutes by now"
         case events.ReviewDecided():
             return f"{_decision(event)} at {escaped(event.destination)}"
         case events.OperationFailed():

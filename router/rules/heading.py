@@ -101,7 +101,7 @@ def _defaults(
     if not isinstance(data, dict):
         return outer
     shared = sharing.read(at, data, shape, outer.lists).over(outer.shared)
-    sharing.check_notifiers(at, data.get("notify"), destinations)
+    part.check_notifiers(at, data, "notify", known.notifiers_of(destinations))
     opens = openings.defaults(at, data.get("open"), destinations, shared.public)
     publish = (shape.publish if shape is not None else None) or outer.publish
     return dataclasses.replace(outer, shared=shared, publish=publish, fields=_merged(outer.fields, opens))

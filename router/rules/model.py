@@ -22,15 +22,41 @@ FieldName = Annotated[str, pydantic.Field(json_schema_extra={"pattern": fields.P
 """A field's name; what is wrong with it is told where it is read, the pattern is for editors."""
 
 
+_MINUTE = 60_000_000
+
+
 class ReviewShape(pydantic.BaseModel):
     """How long a review may take, and what happens then."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    within: quantities.Duration = pydantic.Field(description="how long a post may await a review")
+    within: quantities.Duration = pydantic.Field(
+        default=0, description="how long a post may await a review; without it, forever"
+    )
     then: Literal["publish", "dismiss"] = pydantic.Field(
         default="dismiss", description="what happens then: publish the post with the rule's text, or dismiss it"
     )
+    remind_every: quantities.Duration = pydantic.Field(
+        default=0, description="how often notifiers are reminded of the review while it waits"
+    )
+    escalate_after: quantities.Duration = pydantic.Field(
+        default=0, description="how long the review may wait before it is escalated"
+    )
+    escalate_to: list[str] = pydantic.Field(
+        default=[], description="with escalate_after: further notifiers that receive the review then"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self) -> Self:
+        if "then" in self.model_fields_set and not self.within:
+            raise ValueError('"then" needs "within"')
+        if bool(self.escalate_after) != bool(self.escalate_to):
+            raise ValueError('"escalate_after" and "escalate_to" need each other')
+        if not self.within and not self.remind_every and not self.escalate_after:
+            raise ValueError('set "within", "remind_every", or "escalate_after"')
+        if 0 < self.remind_every < _MINUTE:
+            raise ValueError('"remind_every" must be at least 1m')
+        return self
 
 
 class ResolveShape(pydantic.BaseModel):

@@ -69,6 +69,9 @@ class Openings:
                 check_texts(at.inside("resolve"), {"message": resolve.get("message")}, destination, name, self._public)
             ending = endings.read(at, resolve, merged, name, destination) or endings.AT_ONCE
             _check_retrospective(at, entry, destination, name)
+            if isinstance(entry.get("review"), dict):
+                notifiers = known.notifiers_of(self._destinations)
+                part.check_notifiers(at.inside("review"), entry["review"], "escalate_to", notifiers)
             yield self._target(name, merged, entry, ending)
 
     def _target(
@@ -77,19 +80,22 @@ class Openings:
         publish = entry.get("publish") or self._inherits.publish
         parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
         own = {key: value for key, value in merged.items() if key != _PARTS}
-        within, then = _review(entry.get("review"))
+        review = _review(entry.get("review"))
         used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
         return decisions.Target(
             name,
             own,
             publish,
-            within,
-            then,
+            review.within,
+            review.then,
             entry.get("fallback") or {},
             parts,
             used,
             ending,
             retrospective=entry.get("retrospective") is True,
+            remind_every=review.remind_every,
+            escalate_after=review.escalate_after,
+            escalate_to=tuple(review.escalate_to),
         )
 
     def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
@@ -110,15 +116,15 @@ class Openings:
             check_opening(inside, {**merged, **fallback}, destination)
 
 
-def _review(given: Any) -> tuple[int, decisions.AtDeadline]:
-    """Return the deadline of a review, 0 if there is none, and what happens then."""
-    if given is None:
-        return 0, "dismiss"
+_NO_REVIEW = model.ReviewShape.model_construct(within=0)
+
+
+def _review(given: Any) -> model.ReviewShape:
+    """Return the settings of a review; the defaults if there are none."""
     try:
-        review = model.ReviewShape.model_validate(given)
+        return model.ReviewShape.model_validate(given) if given is not None else _NO_REVIEW
     except pydantic.ValidationError:  # Reported with the rule's shape.
-        return 0, "dismiss"
-    return review.within, review.then
+        return _NO_REVIEW
 
 
 def _check_retrospective(at: part.Part, entry: Mapping[str, Any], destination: known.Known, name: str) -> None:

@@ -1,11 +1,12 @@
 """One part of a rule file while it is read: what is wrong in it is told with its place, and reading goes on."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pydantic
 
-from router.yaml_source import documents, problems, validation
+from router.yaml_source import documents, problems, suggestions, validation
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
@@ -45,3 +46,11 @@ class Part:
         except pydantic.ValidationError as error:
             self.found.extend(validation.problems_of(error, self.document, at=self.at, model=model, about=self.about))
             return None
+
+
+def check_notifiers(at: Part, data: Mapping[str, Any], key: str, notifiers: Collection[str] | None) -> None:
+    """Report the names under a key that no notifier has; nothing if the notifiers aren't known."""
+    names = data.get(key)
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if notifiers is not None and isinstance(name, str) and name not in notifiers:
+            at.say(f'unknown notifier "{name}"{suggestions.hint(name, notifiers)}', key, index)

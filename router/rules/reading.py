@@ -136,7 +136,7 @@ class _Reading:
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
         shared = sharing.read(at, data, shape, self._inherits.lists).over(self._inherits.shared)
-        sharing.check_notifiers(at, data.get("notify"), self._reader.destinations)
+        part.check_notifiers(at, data, "notify", known.notifiers_of(self._reader.destinations))
         self._check_hold(shared.timing)
         opens = openings.Openings(at, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))

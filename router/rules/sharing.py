@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.domain import severities
-from router.rules import asking, declared, fields, known, model, part, rating
-from router.yaml_source import suggestions
+from router.rules import asking, declared, fields, model, part, rating
 
 
 def read(
@@ -32,16 +31,6 @@ def read(
         tuple(shape.allow_text),
         None if shape.notify is None else tuple(shape.notify),
     )
-
-
-def check_notifiers(at: part.Part, names: Any, destinations: known.Destinations) -> None:
-    """Report the names in ``notify`` that no notifier has, if the notifiers are known."""
-    notifiers = known.notifiers_of(destinations)
-    if notifiers is None:
-        return
-    for index, name in enumerate(names if isinstance(names, list) else ()):
-        if isinstance(name, str) and name not in notifiers:
-            at.say(f'unknown notifier "{name}"{suggestions.hint(name, notifiers)}', "notify", index)
 
 
 def _severity(

@@ -38,12 +38,15 @@ class Announcer:
         incident, now = session.incident, session.now()
         public = [name for name, place in self._places.items() if place.kind.public]
         observed = announcements.Observed(incident, session.publications, self._reviews(session, now), public)
-        made = announcements.announce(notification_store.unpack_announced(session.announced), observed, now)
+        before = notification_store.unpack_announced(session.announced)
+        made = announcements.announce(before, observed, now)
         if made.after is None:
             return made.due
         scope = identity.reference(incident.episode)
-        notify = incident.response.notify if incident.response is not None else ()
-        recorded = [events.Recorded(0, now, incident.key, scope, event, notify) for event in made.found]
+        recorded = [
+            events.Recorded(0, now, incident.key, scope, event, announcements.recipients(before, incident, event))
+            for event in made.found
+        ]
         packed = await self._store.announce(incident.key, session.announced, made.after, recorded)
         if packed is None:
             return None

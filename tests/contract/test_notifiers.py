@@ -33,6 +33,8 @@ ALL = (
     events.HeartbeatMissed(INCIDENT, 90, events.moment(NOW)),
     events.ReviewWaiting(INCIDENT, REVIEW),
     events.ReviewChanged(INCIDENT, REVIEW, "d0"),
+    events.ReviewReminded(INCIDENT, REVIEW, 600),
+    events.ReviewEscalated(INCIDENT, REVIEW, 1500),
     events.ReviewDecided(INCIDENT, "page", "approved", "d1", "ann", "looks right"),
     events.OperationFailed(INCIDENT, "page", "422: no such component"),
     events.DeliveriesFailed(2, "5-0"),

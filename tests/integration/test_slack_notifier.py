@@ -207,3 +207,16 @@ def test_slacks_own_models_accept_every_message(play):
                 assert parsed.to_dict()["type"] == block["type"]
 
     play(body)
+
+
+def test_reminder_is_a_reply_that_the_channel_shows(play):
+    async def body(worker, channel):
+        target = decisions.Target("page", PAGE_FIELDS, "review", remind_every=300_000)
+        await worker.on.deliver(workers.firing(), response=workers.rule(target))
+        await worker.turn()
+        await worker.until(lambda: channel.replies)
+        assert channel.replies[0].startswith(":bell: Still waits at page")
+        [review] = [one for one in channel.messages if not one["thread_ts"]]
+        assert review["text"].startswith("A post waits for a reviewer")
+
+    play(body, topics={"reviews": ("hook",)})

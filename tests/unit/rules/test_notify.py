@@ -76,3 +76,32 @@ def test_notifiers_of_every_joined_ask_are_combined():
         asks.Ask(1, second, ALERT, severity=severities.Severity.MINOR, is_joined=True),
     ]
     assert set(asks.combined(both[0], both).notify) == {"team-a", "team-b"}
+
+
+def review_of(review: str):
+    rule = f"{{name: r, when: {{}}, open: [{{at: page, publish: review, review: {review}, title: T}}]}}"
+    (target,) = made(f"rules: [{rule}]").decide(ALERT, 1).response.targets
+    return target
+
+
+def test_review_reminds_and_escalates():
+    target = review_of("{remind_every: 10m, escalate_after: 25m, escalate_to: [team-b]}")
+    assert (target.remind_every, target.escalate_after, target.escalate_to) == (600_000_000, 1_500_000_000, ("team-b",))
+    assert target.deadline == 0
+
+
+@pytest.mark.parametrize(
+    ("review", "problem"),
+    [
+        ("{}", 'set "within", "remind_every", or "escalate_after"'),
+        ("{then: publish}", '"then" needs "within"'),
+        ("{remind_every: 10s}", '"remind_every" must be at least 1m'),
+        ("{escalate_after: 5m}", '"escalate_after" and "escalate_to" need each other'),
+        ("{escalate_to: [team-a]}", '"escalate_after" and "escalate_to" need each other'),
+        ("{escalate_after: 5m, escalate_to: [team-c]}", 'unknown notifier "team-c"; did you mean'),
+    ],
+)
+def test_mistaken_review_is_reported(review, problem):
+    with pytest.raises(load.Refused) as refused:
+        review_of(review)
+    assert problem in str(refused.value)

@@ -1,0 +1,73 @@
+"""Reminds reviewers of posts that wait, and escalates a review that nobody decides.
+
+Example: ``review: {remind_every: 10m, escalate_after: 25m, escalate_to: [leads]}``, and a post that waits since 10:00.
+
+| time | event |
+| --- | --- |
+| 10:10 | ``review.reminded`` |
+| 10:20 | ``review.reminded`` |
+| 10:25 | ``review.escalated``, also to ``leads`` |
+| 10:30 | ``review.reminded``, also to ``leads`` |
+
+If no worker runs from 10:05 to 10:22, the review is reminded of once at 10:22.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import decisions, events
+
+
+class Reminder(msgspec.Struct, frozen=True, array_like=True):
+    """What was announced of a review that waits since ``since`` (microseconds): how many reminders are past."""
+
+    since: int
+    count: int = 0
+    is_escalated: bool = False
+
+
+class Waiting(NamedTuple):
+    """A review that waits since a time (microseconds), and the target whose rule says when to remind."""
+
+    review: events.Review
+    target: decisions.Target
+    since: int
+
+
+@dataclass(frozen=True)
+class Reminded:
+    """The events, what to remember by destination, and when to look again (microseconds; 0 for never)."""
+
+    found: tuple[events.Event, ...]
+    after: Mapping[str, Reminder]
+    due: int
+
+
+def remind(before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: events.Incident, now: int) -> Reminded:
+    """Return the reminders and escalations that are due."""
+    found: list[events.Event] = []
+    after: dict[str, Reminder] = {}
+    moments: list[int] = []
+    for one in waiting:
+        target, destination = one.target, one.target.destination
+        if not target.remind_every and not target.escalate_after:
+            continue
+        was = before.get(destination)
+        if was is None or was.since != one.since:
+            was = Reminder(one.since)  # Another version of the post: its review begins anew.
+        waited = max(0, now - one.since)
+        count = max(was.count, waited // target.remind_every) if target.remind_every else 0
+        is_escalated = was.is_escalated or bool(target.escalate_after and waited >= target.escalate_after)
+        if is_escalated and not was.is_escalated:
+            found.append(events.ReviewEscalated(about, one.review, waited // 1_000_000))
+        elif count > was.count:
+            found.append(events.ReviewReminded(about, one.review, waited // 1_000_000))
+        after[destination] = Reminder(one.since, count, is_escalated)
+        if target.remind_every:
+            moments.append(one.since + (count + 1) * target.remind_every)
+        if target.escalate_after and not is_escalated:
+            moments.append(one.since + target.escalate_after)
+    return Reminded(tuple(found), after, min(moments, default=0))
