@@ -452,22 +452,6 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     return Wait(reason or Cause(Reason.REVIEW_REQUIRED), waiting_on=WaitingOn.REVIEWER)
 
 
-def explained(step: Execute, desired: publications.Desired, *, lapsed: bool) -> Execute:
-    """Return the step with everything that the timeline says of why it is taken."""
-    if step.kind == "correct":
-        return step
-    also: list[Cause] = []
-    verdict = desired.verdict
-    is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
-    if verdict is not None and verdict.kind == "approved" and is_decided:
-        also.append(Cause(Reason.APPROVED, who=verdict.who))
-    if lapsed:
-        also.append(Cause(Reason.DEADLINE_REACHED, detail=desired.at_deadline))
-    if desired.note is not None:
-        also.append(desired.note)
-    return msgspec.structs.replace(step, also=tuple(also))
-
-
 def is_decided_by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Whether the deadline of a review, and no reviewer, lets something be posted."""
     digest = review_digest(desired, observed)

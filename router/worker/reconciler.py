@@ -387,7 +387,7 @@ class Reconciler:
             session.desires = await self._pages.desires(public=True)
             return publication
         after = await self._performer.act(
-            session, place, publication, desired, plan.explained(step, desired, lapsed=lapsed)
+            session, place, publication, desired, timeline_messages.with_explanation(step, desired, lapsed=lapsed)
         )
         if after.state != publication.state and after.intent is None and desired.public:
             await self._count_review_outcome(session, publication, desired, step, lapsed=lapsed)

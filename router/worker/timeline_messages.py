@@ -4,8 +4,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from router.domain import corrections, messages, operations, plan, publications, timeline
-from router.domain.reasons import Cause
+from router.domain.reasons import Cause, Reason
 from router.yaml_source import quantities
 
 _DONE = {
@@ -28,6 +30,22 @@ class Ended(NamedTuple):
     result: str
     causes: tuple[Cause, ...]
     notes: tuple[str, ...] = ()
+
+
+def with_explanation(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
+    """Return the step with everything that the timeline says of why it is taken."""
+    if step.kind == "correct":
+        return step
+    also: list[Cause] = []
+    verdict = desired.verdict
+    is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
+    if verdict is not None and verdict.kind == "approved" and is_decided:
+        also.append(Cause(Reason.APPROVED, who=verdict.who))
+    if lapsed:
+        also.append(Cause(Reason.DEADLINE_REACHED, detail=desired.at_deadline))
+    if desired.note is not None:
+        also.append(desired.note)
+    return msgspec.structs.replace(step, also=tuple(also))
 
 
 def performed(
