@@ -67,7 +67,7 @@ def _pages(rules: ruleset.RuleSet) -> set[str]:
     return {page for page in named if isinstance(page, str)}
 
 
-async def _asked(place: configured_destinations.Bound, fields: Mapping[str, Any]) -> list[str]:
+async def _asked(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
     try:
         return await place.destination.check(fields)
     except errors.Failure as failure:

@@ -12,7 +12,9 @@ from router.outbound import errors
 from router.worker import configured_destinations
 
 
-async def found(at: Mapping[str, configured_destinations.Bound], pages: Collection[str] | None = None) -> list[str]:
+async def found(
+    at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str] | None = None
+) -> list[str]:
     """Ask each vendor for its own channels; return a warning for each pair of destinations that would both report.
 
     ``pages`` are the names of pages that rules name. If they are given, pages that publish automatically and are no
@@ -39,7 +41,9 @@ async def found(at: Mapping[str, configured_destinations.Bound], pages: Collecti
     return texts
 
 
-def _doubled(name: str, channel: base.Channel, at: Mapping[str, configured_destinations.Bound]) -> Iterator[str]:
+def _doubled(
+    name: str, channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination]
+) -> Iterator[str]:
     for other, there in at.items():
         if there.kind.name == channel.kind:
             yield (
@@ -49,7 +53,7 @@ def _doubled(name: str, channel: base.Channel, at: Mapping[str, configured_desti
 
 
 def _is_destination(
-    channel: base.Channel, at: Mapping[str, configured_destinations.Bound], pages: Collection[str]
+    channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str]
 ) -> bool:
     """Whether a destination, or a rule, names the page: then the check of the destination covers its mode."""
     named = {place.page for place in at.values() if place.kind.name == channel.kind} | set(pages)

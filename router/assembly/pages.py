@@ -99,7 +99,7 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
     )
 
 
-def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> showing.Pages:
+def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> showing.PublishingGuard:
     """What stands before all public pages."""
     wanted = settings.pages
     limits = showing.Limits(
@@ -110,8 +110,8 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         publishing_state.Limit(wanted.updates_per_hour, _HOUR),
     )
     hosts = wanted.allowed_hosts
-    desires = desired_state.Desires(render, public_renderer(hosts), examine=examiner(hosts))
-    return showing.Pages(
+    desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
+    return showing.PublishingGuard(
         publishing_state.PublishingControls(connection),
         review_outcomes.ReviewOutcomes(connection),
         components.Components(connection),

@@ -125,7 +125,7 @@ def labels_named(settings: configuration.Settings) -> frozenset[str]:
 
 def places(
     settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None
-) -> dict[str, configured_destinations.Bound]:
+) -> dict[str, configured_destinations.ConfiguredDestination]:
     """The configured destinations, ready to be called; within what their accounts allow, where there is a store."""
     made = {}
     for name, config in settings.destinations.items():
@@ -135,7 +135,7 @@ def places(
             connection.quota = quota(store, config)
         destination = kind.make(name, config, connection)
         follows = getattr(config, "follows", "")
-        made[name] = configured_destinations.Bound(
+        made[name] = configured_destinations.ConfiguredDestination(
             name,
             kind,
             destination,
@@ -158,7 +158,7 @@ def quota(store: "redis.asyncio.Redis", config: base.Config) -> quotas.Quota:
     return quotas.Quota(store, account(config), config.per_minute)
 
 
-async def look_at_vendors(at: Mapping[str, configured_destinations.Bound]) -> None:
+async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
     """Ask every vendor once whether the configured names are there and fit together; warn of what is not."""
     for name, place in at.items():
         try:
@@ -190,7 +190,7 @@ async def _fetch_key(url: str) -> bytes:
 def worker(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
-    at: Mapping[str, configured_destinations.Bound],
+    at: Mapping[str, configured_destinations.ConfiguredDestination],
     *,
     passed: operation_executor.Passed = lambda _: None,
     traces: tracing.Traces = tracing.OFF,
@@ -198,13 +198,15 @@ def worker(
     """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
     randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
-    bell, inbox = runtime.Bell(), stream.Inbox(connection)
+    bell, inbox = runtime.WakeSignal(), stream.Inbox(connection)
     reader = stream.InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
     silenced, shared = muting(settings, connection), accounts.Accounts(connection)
     data = data_set(settings, connection)
     published = publication_store.Publications(connection, lease_seconds=lease_seconds)
-    performer = operation_executor.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
+    performer = operation_executor.OperationExecutor(
+        randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces
+    )
     notifiers = notifying.notifying(settings, connection, randomness, clock, ticks)
     stage = _stage(settings, connection, at, (reader, store, silenced, data), bell.ring, traces=traces)
     return runtime.Worker(
@@ -245,21 +247,21 @@ def worker(
 def _stage(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
-    at: Mapping[str, configured_destinations.Bound],
-    shared: tuple[stream.InboxReader, incident_store.Incidents, silencing.Mutes, dataset.DataSet],
+    at: Mapping[str, configured_destinations.ConfiguredDestination],
+    shared: tuple[stream.InboxReader, incident_store.Incidents, silencing.SilenceService, dataset.DataSet],
     wake: Callable[[set[int]], None],
     *,
     traces: tracing.Traces,
-) -> aggregator.Triage:
+) -> aggregator.Aggregator:
     """Build the stage that folds deliveries; ``shared`` is what it has in common with the worker's other parts."""
     reader, store, silenced, data = shared
     public = {name for name, place in at.items() if place.kind.public}
-    return aggregator.Triage(
+    return aggregator.Aggregator(
         reader,
         store,
         randomness=random.SystemRandom(),
         wake=wake,
-        contradicted=conflicting_alerts.Contradictions(publishing_state.PublishingControls(connection), store, public),
+        contradicted=conflicting_alerts.ConflictGuard(publishing_state.PublishingControls(connection), store, public),
         muting=silenced,
         traces=traces,
         installation=settings.installation,
@@ -276,21 +278,23 @@ def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis"
     return dataset.DataSet(connection, new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
 
 
-def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.Mutes:
+def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.SilenceService:
     """What mutes alerts: the silences that were made here, and those of the Alertmanagers that are asked for theirs."""
-    return silencing.Mutes(
+    return silencing.SilenceService(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
 
 
-def _lease_seconds(settings: configuration.Settings, at: Mapping[str, configured_destinations.Bound]) -> float:
+def _lease_seconds(
+    settings: configuration.Settings, at: Mapping[str, configured_destinations.ConfiguredDestination]
+) -> float:
     """How long an incident is leased for: no call may outlast it."""
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     return max(settings.worker.lease_seconds, 4 * longest)
 
 
-def _pace(settings: configuration.Settings) -> runtime.Pace:
-    return runtime.Pace(
+def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
+    return runtime.LoopIntervals(
         incidents_at_once=settings.worker.incidents_at_once,
         take_over_idle_seconds=settings.worker.take_over_idle_seconds,
         ask_seconds=settings.silences.ask_every / 1_000_000,
@@ -357,7 +361,7 @@ def door(
     inbox: stream.Inbox,
     traces: tracing.Traces = tracing.OFF,
     *,
-    silenced: silencing.Mutes | None = None,
+    silenced: silencing.SilenceService | None = None,
 ) -> webhooks.Door:
     """The handler of webhooks, deciding by these rules. With ``silenced``, answers say where alerts really are."""
     store = incident_store.Incidents(connection, remembered=_REMEMBERED_BY_WEB)

@@ -27,13 +27,13 @@ _MOST_BYTES = 64 * 1024 * 1024  # Of one answer: some fifty thousand alerts.
 
 def polling(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: stream.Inbox
-) -> alertmanager_sync.Polls:
+) -> alertmanager_sync.AlertmanagerSync:
     """What asks them."""
 
     def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
         return in_force.in_force.decide(alert, now)
 
-    return alertmanager_sync.Polls(
+    return alertmanager_sync.AlertmanagerSync(
         list(_asked(settings, in_force)),
         decide,
         inbox=inbox,

@@ -21,14 +21,14 @@ _MOST_OF_PING = 1024 * 1024
 def itself(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
-    at: Mapping[str, configured_destinations.Bound],
+    at: Mapping[str, configured_destinations.ConfiguredDestination],
     breakers: circuit_breaker.CircuitBreakers,
     randomness: identity.Randomness,
     *,
     inbox: stream.Inbox,
-) -> self_monitor.Own:
+) -> self_monitor.SelfMonitor:
     """What tells of the router's own failure."""
-    return self_monitor.Own(
+    return self_monitor.SelfMonitor(
         _wanted(settings),
         at,
         breakers,
@@ -41,12 +41,14 @@ def itself(
     )
 
 
-def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.Storms:
+def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.StormControl:
     """What holds incidents back in an alert storm; nothing where no destination is named for it."""
     wanted = settings.storm
     limit = publishing_state.Limit(wanted.incidents, wanted.within)
     count = storm_store.StormQueue(connection, limit) if wanted.destinations else None
-    return storm_control.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
+    return storm_control.StormControl(
+        count, incident_store.Incidents(connection), pages.publications(settings, connection)
+    )
 
 
 def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:

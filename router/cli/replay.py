@@ -73,7 +73,7 @@ def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
         async with running.connected(running.outside_redis(settings)) as connection:
             with file.open("wb") as output:
                 async for one in parts.archive(settings, connection).since(parts.clock() - since):
-                    output.write(recording.encode(recording.of(one.delivery)) + b"\n")
+                    output.write(recording.encode(recording.from_delivery(one.delivery)) + b"\n")
 
     starting.until_stopped(main())
     return file

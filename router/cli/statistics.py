@@ -87,7 +87,7 @@ def _kept(settings: configuration.Settings, since: int) -> list[recording.Record
     async def main() -> None:
         async with running.connected(running.outside_redis(settings)) as connection:
             kept = parts.archive(settings, connection).since(parts.clock() - since)
-            found.extend([recording.of(one.delivery) async for one in kept])
+            found.extend([recording.from_delivery(one.delivery) async for one in kept])
 
     starting.until_stopped(main())
     return found

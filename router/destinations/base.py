@@ -119,11 +119,11 @@ class Destination(Protocol):
 
     repeatable_open: bool
 
-    async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
+    async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
         """Find what the vendor made by itself for ``operation.linked_id``, and change nothing; None if nothing."""
         ...
 
-    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Look whether an unanswered open happened after all; the oldest of several stays, the rest is ended.
 
         Of a vendor with idempotency keys this is asked where it doesn't accept the key (any more).
@@ -149,44 +149,44 @@ class Destination(Protocol):
         """Return whether an item without a reference reads as the one that this operation would open."""
         ...
 
-    async def open(self, operation: operations.Operation) -> operations.Seen:
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create it, visible at once where the destination knows no drafts.
 
         A kind that ``reopens`` opens ``operation.vendor_id`` again, where that is given and the vendor lets it.
         """
         ...
 
-    async def update(self, operation: operations.Operation) -> operations.Seen:
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Bring what is there to the content (severity, components, texts)."""
         ...
 
-    async def publish(self, operation: operations.Operation) -> operations.Seen:
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Publish a draft."""
         ...
 
-    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """End it at the vendor."""
         ...
 
-    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """Throw an unpublished draft away."""
         ...
 
-    async def retract(self, operation: operations.Operation) -> operations.Seen:
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Take down a post that turned out to be false; a page that can't do that resolves it and says so.
 
         Only public kinds are asked for this.
         """
         ...
 
-    async def correct(self, operation: operations.Operation, /) -> operations.Seen:
+    async def correct(self, operation: operations.Operation, /) -> operations.VendorState:
         """Replace the text of an update that the router has posted, as ``correction.of(operation.content)`` says.
 
         ``Permanent`` if the update says something else than the operator has seen. Kinds that ``corrects`` do so.
         """
         ...
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen:
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read what is there now, and whether a person has changed it; ``NotFound`` if the vendor has no such thing."""
         ...
 

@@ -82,7 +82,7 @@ def _weight(one: Known) -> tuple[bool, int]:
 
 def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertState, now: int, within: int) -> bool:
     """Whether an alert that fires would soon be over only because nobody repeats it."""
-    stale_after = timing.of(incident).stale_after
+    stale_after = timing.timing_of(incident).stale_after
     ends_soon = 0 < state.ends_at <= now + within
     # Webhooks that come now and then are heard of long before.
     stale_soon = stale_after > 0 and now - state.learned_at > stale_after * 3 // 4

@@ -204,7 +204,7 @@ def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.
 def _opened(incident: incidents.Incident) -> Iterator[events.Event]:
     follows = identity.reference(incident.follows) if incident.follows else ""
     yield events.IncidentOpened(about(incident), follows)
-    interval = timing.of(incident).heartbeat
+    interval = timing.timing_of(incident).heartbeat
     if interval:
         last = events.moment(incident.beat_at) if incident.beat_at else None
         yield events.HeartbeatMissed(about(incident), interval // 1_000_000, last)

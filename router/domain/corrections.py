@@ -35,7 +35,7 @@ class Correction(msgspec.Struct, frozen=True, array_like=True):
         return publications.Content(severity, msgspec.structs.asdict(self))
 
 
-def of(content: publications.Content) -> Correction:
+def from_content(content: publications.Content) -> Correction:
     """Read a correction from the content of its operation."""
     fields: dict[str, Any] = content.fields
     return Correction(**fields)

@@ -27,7 +27,7 @@ def postponed(before: incidents.Incident, after: incidents.Incident, overtaken_a
     """
     if not overtaken_at or before.status != "open" or after.episode != before.episode:
         return after
-    if timing.of(before).heartbeat:
+    if timing.timing_of(before).heartbeat:
         return after  # A heartbeat that is heard ends the incident, whatever came before it.
     if after.status == "closed":
         since = before.quiet_since or now

@@ -73,7 +73,7 @@ def _merged(
             unheld += not message.resolved
             continue
         after, outcome = alert_states.merge(before, message, alert_states.window_of(routed))
-        if stale_after and outcome == "unchanged" and timing.heard_again(stale_after, before, message):
+        if stale_after and outcome == "unchanged" and timing.needs_refresh(stale_after, before, message):
             after, outcome = msgspec.structs.replace(after, learned_at=message.learned_at), "changed"
         if outcome == "changed":
             changed[identity] = after
@@ -346,7 +346,7 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
     episode before, and was held already.
     """
     episode, accepted_at, trace = birth
-    again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
+    again = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
     begun = timing.led(incident)
     pending_since, held_since = timing.hold_times(begun, now)
     begun = msgspec.structs.replace(

@@ -86,7 +86,7 @@ class OpenItem(msgspec.Struct, frozen=True, array_like=True):
     opened_at: int = 0
 
 
-class Seen(msgspec.Struct, frozen=True):
+class VendorState(msgspec.Struct, frozen=True):
     """What a destination says a publication is now.
 
     ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in

@@ -154,7 +154,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
 
 
 def _correction_cause(content: publications.Content) -> Cause:
-    requested = corrections.of(content)
+    requested = corrections.from_content(content)
     return Cause(Reason.CORRECTION_REQUESTED, who=requested.who, detail=requested.reason)
 
 
@@ -167,7 +167,7 @@ def _finished(desired: publications.Desired, observed: publications.Publication)
 def republished(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication, or a new one if a retracted post is to be published again."""
     if observed.settled and observed.retracted and desired.retracted is None and desired.present:
-        return publications.renewed(observed)
+        return publications.republished(observed)
     return observed
 
 

@@ -237,7 +237,7 @@ def _after(unanswered_at: int, done_at: int) -> int:
     return next((moment for moment in moments if done_at < moment), 0)
 
 
-def renewed(publication: Publication) -> Publication:
+def republished(publication: Publication) -> Publication:
     """The publication after its post was retracted and is to be published again: as if nothing had been posted yet.
 
     Operations are counted on, so that the new post has an idempotency key of its own.

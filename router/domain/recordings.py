@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def of(delivery: deliveries.Delivery) -> Recording:
+def from_delivery(delivery: deliveries.Delivery) -> Recording:
     """What is recorded of a delivery: its alerts, without what was decided of them."""
     return Recording(delivery.id, delivery.source, delivery.received_at, [row.alert for row in delivery.rows])
 

@@ -64,7 +64,9 @@ def told(destinations: Collection[str], after: incidents.Incident, now: int) -> 
         for name in destinations
     ]
     return (
-        [*events, *timeline.told(incidents.Incident(after.key), after, [], now)] if after.status == "open" else events
+        [*events, *timeline.events_for_change(incidents.Incident(after.key), after, [], now)]
+        if after.status == "open"
+        else events
     )
 
 

@@ -26,7 +26,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     detail: dict[str, Any] = {}
 
 
-def told(
+def events_for_change(
     before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
 ) -> list[Event]:
     """What is worth telling of a change that alerts or time alone have made."""
@@ -59,7 +59,7 @@ def found_over(after: incidents.Incident, now: int) -> Event:
     return Event(now, "closed", text, detail={"episode": after.episode, "reference": reference})
 
 
-def gone(names: list[str], now: int) -> Event:
+def alerts_vanished(names: list[str], now: int) -> Event:
     """Tell that alerts end without a word of their own, because their Alertmanager was asked for them."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
@@ -91,7 +91,7 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> It
             before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
         )
     if after.status == "pending" and before.status != "pending":
-        hold = timing.of(after).hold // 1_000_000
+        hold = timing.timing_of(after).hold // 1_000_000
         yield Event(now, "held", f"An alert fires; the incident opens if something still does after {hold} s.")
     if after.severity != before.severity and after.status == before.status == "open":
         way = "raised" if after.severity > before.severity else "lowered"
@@ -128,14 +128,14 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
     if before.status == "pending" and after.status == "closed":
         yield Event(now, "closed", "It was over before it was held long enough: nothing was opened.")
     elif before.status == "open" and after.status == "closed":
-        beats = timing.of(after).heartbeat
+        beats = timing.timing_of(after).heartbeat
         yield Event(now, "closed", "It is heard of again." if beats else "Nothing fires any more.")
     elif after.status == "open" and after.monitored_since and not before.monitored_since:
         seconds = timing.monitor_for(after) // 1_000_000
         yield Event(now, "monitored", f"Nothing fires; the incident is monitored for {seconds} s before it ends.")
     elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
         if after.quiet_since:
-            seconds = timing.patience(after) // 1_000_000
+            seconds = timing.quiet_period(after) // 1_000_000
             if after.quiet_after > before.quiet_after and not seconds:
                 text = (
                     "Nothing fires; it ends as soon as earlier deliveries, which another worker has, say nothing else."

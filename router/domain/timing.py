@@ -13,7 +13,7 @@ from router.domain.reasons import Cause, Reason
 _NONE = decisions.Timing()
 
 
-def of(incident: incidents.Incident) -> decisions.Timing:
+def timing_of(incident: incidents.Incident) -> decisions.Timing:
     """The timing of the incident's leading decision."""
     return incident.response.timing if incident.response is not None else _NONE
 
@@ -89,7 +89,7 @@ def _in_order(change: tuple[int, Cause]) -> tuple[int, str, str]:
     return moment, cause.code, cause.detail
 
 
-def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
+def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
     """Return what the incident has become by ``now``: the very same object if time has changed nothing.
 
     ``episode`` is the random id that an episode opened by this gets.
@@ -227,7 +227,7 @@ def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
     A hold that ended a moment ago goes on if the rule has ``hold_at_most``: an outage that flaps is an outage, and
     nothing is held longer than that for firing in pieces.
     """
-    timing = of(incident)
+    timing = timing_of(incident)
     goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
     since = min([ask.since for ask in incident.asks if ask.since], default=now)
     return since, incident.held_since if goes_on else since
@@ -243,9 +243,9 @@ def opens_now(incident: incidents.Incident, now: int) -> bool:
     return 0 < _opens_at(incident) <= now
 
 
-def patience(incident: incidents.Incident) -> int:
+def quiet_period(incident: incidents.Incident) -> int:
     """How long all has to be quiet before the incident ends, in microseconds."""
-    timing = of(incident)
+    timing = timing_of(incident)
     return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
 
 
@@ -261,12 +261,12 @@ def _next_of_quiet(incident: incidents.Incident) -> int:
     """When a quiet incident begins to be monitored, or ends."""
     if incident.monitored_since:
         return incident.monitored_since + monitor_for(incident)
-    return incident.quiet_since + patience(incident)
+    return incident.quiet_since + quiet_period(incident)
 
 
 def flaps(incident: incidents.Incident) -> bool:
     """Whether an incident has changed between firing and quiet so often lately that a further change means little."""
-    timing = of(incident)
+    timing = timing_of(incident)
     changes = incident.changes
     if not timing.flap_changes or len(changes) < timing.flap_changes:
         return False
@@ -275,7 +275,7 @@ def flaps(incident: incidents.Incident) -> bool:
 
 def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Write down that an incident goes quiet, or fires again."""
-    most = of(incident).flap_changes
+    most = timing_of(incident).flap_changes
     if not most:
         return incident
     return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-most:])
@@ -371,7 +371,7 @@ def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incide
     return recounted(incident, kept, kept.values())
 
 
-def heard_again(
+def needs_refresh(
     stale_after: Mapping[int, int], state: alert_states.AlertState | None, message: alert_states.AlertState
 ) -> bool:
     """Whether a repeat of what is known is worth a write: once in a quarter of ``stale_after``, and else never.

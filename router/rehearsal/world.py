@@ -110,7 +110,7 @@ class World:
         self.calls: list[Called] = []
         self._decide = decide
         self._places = places
-        self._desires = desired_state.Desires(render, render_public, examine=examine)
+        self._desires = desired_state.DesiredStateBuilder(render, render_public, examine=examine)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
         self._muting = muting.Muting(self.incidents)
@@ -158,7 +158,7 @@ class World:
             return  # It was put off, or is over: another timer stands for it, or none.
         self.now = max(self.now, due)
         heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
-        self._becomes(before, timing.settle(heard, now=self.now, episode=self._episode()))
+        self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.Word) -> int:
         """Decide everything that awaits approval at a destination; returns how many publications that were."""
@@ -202,7 +202,7 @@ class World:
             if incident.status == "open"
             for one in reviews.republishable(
                 incident,
-                desired_state.with_missing(incident, self._publications.get(incident.key, [])),
+                desired_state.ensure_publications(incident, self._publications.get(incident.key, [])),
                 self._places,
                 saying,
             )
@@ -282,7 +282,7 @@ class World:
         return incident
 
     def _reconcile(self, incident: incidents.Incident) -> None:
-        known = desired_state.with_missing(incident, self._publications.get(incident.key, []))
+        known = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
         waits: list[plan.Wait] = []
         for _ in range(len(known) + 1):
             before = list(known)
@@ -300,7 +300,7 @@ class World:
         for _ in range(_MOST_STEPS):
             publication = known[position]
             place = self._places[publication.destination]
-            desired = self._desires.of(incident, publication, known, place)
+            desired = self._desires.build(incident, publication, known, place)
             if (noted := plan.noted(desired, publication)) is not publication:
                 known[position] = noted
                 continue
@@ -345,7 +345,7 @@ class World:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         operation = calls.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
-            return operation_outcome.done(begun, operation, self._drafted(publication.destination), self.now)
+            return operation_outcome.after_call(begun, operation, self._drafted(publication.destination), self.now)
         response = incident.response
         self.calls.append(
             Called(
@@ -364,9 +364,9 @@ class World:
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
         state = "resolved" if is_over else state
-        return operation_outcome.done(begun, operation, operations.Seen(identity, state), self.now)
+        return operation_outcome.after_call(begun, operation, operations.VendorState(identity, state), self.now)
 
-    def _drafted(self, destination: str) -> operations.Seen | None:
+    def _drafted(self, destination: str) -> operations.VendorState | None:
         """What the page has drafted for the incident that it follows; None if nothing is said of drafts there."""
         draft = self.drafts.get(destination)
         if draft is None:
@@ -374,7 +374,7 @@ class World:
         self.drafted.add(destination)
         shown = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
         view = publications.View({**shown, "draft": draft})
-        return operations.Seen(f"{destination}-{next(self._numbers)}", "draft", view=view)
+        return operations.VendorState(f"{destination}-{next(self._numbers)}", "draft", view=view)
 
 
 def _review(desired: publications.Desired) -> str:

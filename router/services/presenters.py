@@ -242,7 +242,7 @@ def precision(outcomes: Mapping[str, int]) -> float | None:
 
 def recording(one: deliveries.Delivery) -> resources.Recording:
     """A delivery for a replay elsewhere: its alerts, without what was decided of them."""
-    return resources.Recording.model_validate_json(recordings.encode(recordings.of(one)))
+    return resources.Recording.model_validate_json(recordings.encode(recordings.from_delivery(one)))
 
 
 def decision(

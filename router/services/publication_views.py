@@ -16,7 +16,7 @@ def publication(
     story: pages.Story,
     one: publications.Publication,
     place: pages.Place | None,
-    desires: desired_state.Desires,
+    desires: desired_state.DesiredStateBuilder,
     now: int,
 ) -> models.Publication:
     """An incident at one destination, and what happens to it there next."""
@@ -27,7 +27,7 @@ def publication(
     removed = Cause(Reason.DESTINATION_REMOVED)
     next_text, next_reason, next_at = messages.describe(removed), removed.code, 0
     if place is not None:
-        desired = desires.of(story.incident, one, story.publications, place)
+        desired = desires.build(story.incident, one, story.publications, place)
         fields = desired.content.fields
         step = plan.plan(desired, one, now=now)
         next_text, next_reason, next_at = messages.describe_step(step, desired), step.cause.code, _next_at(step)

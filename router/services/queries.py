@@ -120,7 +120,7 @@ class Queries:
             place = self._places.get(publication.destination)
             known.append(publication_views.publication(story, publication, place, desires, self.clock()))
         alert, response = one.opening_alert, one.response
-        waits = timing.of(one)
+        waits = timing.timing_of(one)
         return models.Incident(
             **row.model_dump(),
             labels=alert.labels if alert is not None else {},

@@ -80,7 +80,7 @@ class Ledgers:
         return [
             resources.Heartbeat(
                 incident=one.key,
-                every_seconds=timing.of(one).heartbeat / 1_000_000,
+                every_seconds=timing.timing_of(one).heartbeat / 1_000_000,
                 last_heard_at=models.at(one.beat_at),
                 silent=one.status == "open",
             )

@@ -227,5 +227,5 @@ def _life(incident: incidents.Incident) -> int:
         return 0
     response = incident.response
     if response is not None and any(target.retrospective for target in response.targets):
-        return max(keys.RETROSPECTIVE_LIFE_MS, timing.of(incident).reopen_within // 1000)
-    return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)
+        return max(keys.RETROSPECTIVE_LIFE_MS, timing.timing_of(incident).reopen_within // 1000)
+    return max(keys.CLOSED_LIFE_MS, timing.timing_of(incident).reopen_within // 1000)

@@ -34,7 +34,7 @@ UNINTERRUPTED = 200  # Incidents folded at a stretch: one delivery may hold 20,0
 IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
 
 
-class Triage:
+class Aggregator:
     """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
 
     ``muting`` tells which alerts are not heard of now; ``contradicted`` looks for sources that contradict themselves.
@@ -47,8 +47,8 @@ class Triage:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
-        contradicted: conflicting_alerts.Contradictions,
-        muting: silencing.Mutes | None = None,
+        contradicted: conflicting_alerts.ConflictGuard,
+        muting: silencing.SilenceService | None = None,
         traces: tracing.Traces = tracing.OFF,
         installation: str = "",
         data: dataset.DataSet | None = None,
@@ -211,7 +211,7 @@ class Triage:
             after = self._ends.ended(after, group, held.read_at)
         if ignored:
             routed.ignored[key] = [late.alert.source for late in ignored]
-        events = timeline.told(held.incident, after, [one.routed for one in group], held.read_at)
+        events = timeline.events_for_change(held.incident, after, [one.routed for one in group], held.read_at)
         if found_over:
             events = [timeline.found_over(after, held.read_at)]
         if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:

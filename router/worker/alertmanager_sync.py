@@ -76,7 +76,7 @@ Routed = tuple[alerts.Alert, decisions.Decision]
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
 
-class Polls:
+class AlertmanagerSync:
     """Asks all of them, each in its turn; of several processes one at a time asks."""
 
     def __init__(
@@ -244,7 +244,7 @@ def _noted(
             to[name] = found
     if not to:
         return None
-    event = timeline.gone([f"{source}/{name}" for name in to], held.read_at)
+    event = timeline.alerts_vanished([f"{source}/{name}" for name in to], held.read_at)
     return incident_store.Change(held.incident, held.version, wake=False, events=[event])
 
 

@@ -11,7 +11,7 @@ from router.store import inbox
 MOST_BYTES = 8 * 1024 * 1024
 
 
-class Appetite:
+class BatchSizer:
     """Between ``least`` and ``most`` deliveries, and no more than about ``MOST_BYTES`` of them.
 
     Of large deliveries there are fewer than ``least``. The size of the next batch is judged by the one before.

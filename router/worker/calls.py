@@ -19,9 +19,11 @@ _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
 LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
-async def of(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def call_vendor(
+    place: configured_destinations.ConfiguredDestination, operation: operations.Operation
+) -> operations.VendorState | None:
     """Make the call of an operation. A conflict that says "it is so already" is looked up, and is a success."""
-    calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.Seen | None]]] = {
+    calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.VendorState | None]]] = {
         "adopt": place.destination.adopt,
         "open": place.destination.open,
         "update": place.destination.update,
@@ -47,7 +49,7 @@ async def of(place: configured_destinations.Bound, operation: operations.Operati
         return msgspec.structs.replace(seen, note=f"it was {seen.state} already ({conflict.message})")
 
 
-async def still_unknown(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
+async def still_unknown(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
     """Find out what has become of an open: where that fails, it may have happened all the same.
 
     No answer but its own proves what became of it. "A request with this key is in progress" (409), "this key was used
@@ -60,7 +62,7 @@ async def still_unknown(call: Awaitable[operations.Seen | None]) -> operations.S
         raise errors.Unanswered(str(failure), getattr(failure, "retry_after", None)) from failure
 
 
-async def unanswered(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
+async def unanswered(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
     """Repeat an operation that first looks at what is there; where it isn't let through, its outcome stays unknown.
 
     A refusal for good is about the repeated call, which was made only since the look showed that it is needed.
@@ -85,8 +87,8 @@ class Repeat:
 
 
 async def repeated(
-    place: configured_destinations.Bound, operation: operations.Operation, repeat: Repeat
-) -> operations.Seen | None:
+    place: configured_destinations.ConfiguredDestination, operation: operations.Operation, repeat: Repeat
+) -> operations.VendorState | None:
     """Repeat an open under its idempotency key; None where it surely never happened.
 
     The vendor keeps keys for a while only. After that, and where it refuses the repeated call, the router searches
@@ -110,21 +112,25 @@ async def repeated(
 
 
 async def _found(
-    place: configured_destinations.Bound, operation: operations.Operation, repeat: Repeat
-) -> operations.Seen | None:
+    place: configured_destinations.ConfiguredDestination, operation: operations.Operation, repeat: Repeat
+) -> operations.VendorState | None:
     search = msgspec.structs.replace(operation, taken=await repeat.taken())
     return await still_unknown(place.destination.find(search))
 
 
-async def opened_again(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def opened_again(
+    place: configured_destinations.ConfiguredDestination, operation: operations.Operation
+) -> operations.VendorState | None:
     """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
     seen = await place.destination.open(operation)
     return await still_unknown(place.destination.find(operation)) or seen
 
 
 async def looked_up(
-    place: configured_destinations.Bound, operation: operations.Operation, found: Awaitable[operations.Seen | None]
-) -> operations.Seen | None:
+    place: configured_destinations.ConfiguredDestination,
+    operation: operations.Operation,
+    found: Awaitable[operations.VendorState | None],
+) -> operations.VendorState | None:
     """Learn what has become of an operation that isn't wanted any more, without repeating it.
 
     ``found`` searches for what an open has created.
@@ -134,11 +140,13 @@ async def looked_up(
     return await unanswered(place.destination.observe(operation))
 
 
-async def published(place: configured_destinations.Bound, operation: operations.Operation) -> operations.Seen | None:
+async def published(
+    place: configured_destinations.ConfiguredDestination, operation: operations.Operation
+) -> operations.VendorState | None:
     """Publish what is a draft still; a publication that was not answered may have been done."""
     seen = await place.destination.observe(operation)
     if seen.state == "draft":
-        return await of(place, operation)
+        return await call_vendor(place, operation)
     return seen
 
 

@@ -7,7 +7,7 @@ from router.destinations import base
 
 
 @dataclass(frozen=True)
-class Bound:
+class ConfiguredDestination:
     """One configured destination.
 
     ``follows`` names the destination whose incidents this page may draft posts from (empty: none).
@@ -24,12 +24,12 @@ class Bound:
     page: str = ""
 
 
-def of_kind(places: Mapping[str, Bound], place: Bound) -> frozenset[str]:
+def of_kind(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
     """The names of all destinations of the same kind, the destination itself among them: they may share an account."""
     return frozenset({place.name, *(name for name, one in places.items() if one.kind.name == place.kind.name)})
 
 
-def other_pages(places: Mapping[str, Bound], place: Bound) -> frozenset[str]:
+def other_pages(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
     """The pages that other destinations of the same kind and account are configured for."""
     others = [places[name] for name in of_kind(places, place) if name != place.name]
     return frozenset(one.page for one in others if one.page and one.account == place.account)

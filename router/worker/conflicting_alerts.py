@@ -12,7 +12,7 @@ from router.telemetry import log, metrics
 _MOST_OF_TITLE = 100  # Characters: a title is somebody else's text.
 
 
-def of(delivery: deliveries.Delivery) -> alerts.Alert | None:
+def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
     """The first alert that fires and is resolved in the same delivery, by one start that the source itself has said.
 
     Where a sender says no start, the time of the delivery stands in: then the two may be one after the other.
@@ -28,7 +28,7 @@ def of(delivery: deliveries.Delivery) -> alerts.Alert | None:
     return None
 
 
-class Contradictions:
+class ConflictGuard:
     """Closes the breaker of the pages that a delivery reaches if it contradicts itself, and of no others."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Contradictions:
 
         Looking twice changes nothing.
         """
-        alert = of(delivery)
+        alert = find_conflict(delivery)
         if alert is None:
             return
         metrics.conflicting_deliveries.labels(delivery.source).inc()

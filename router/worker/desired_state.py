@@ -69,7 +69,9 @@ class Place(Protocol):
         ...
 
 
-def with_missing(incident: incidents.Incident, known: list[publications.Publication]) -> list[publications.Publication]:
+def ensure_publications(
+    incident: incidents.Incident, known: list[publications.Publication]
+) -> list[publications.Publication]:
     """Add a publication for each target of the open episode that has none yet; earlier episodes' stay.
 
     What opened and ended before a worker looked has a publication where it may be published afterwards.
@@ -106,7 +108,7 @@ def is_current(
 
 
 @dataclass(frozen=True)
-class Desires:
+class DesiredStateBuilder:
     """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
 
     render: Render
@@ -114,7 +116,7 @@ class Desires:
     policy: Policy = FREE
     examine: Examine | None = None
 
-    def of(
+    def build(
         self,
         incident: incidents.Incident,
         publication: publications.Publication,
@@ -201,7 +203,7 @@ class Desires:
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected_components.shown(incident, target, fields.get(_COMPONENTS), last)
-        if drafted := kept_drafts.of(fields, publication):
+        if drafted := kept_drafts.kept_fields(fields, publication):
             fields |= drafted
             leak = self.examine(kept_drafts.texts(drafted)) if self.examine is not None else ""
             leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)

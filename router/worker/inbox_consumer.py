@@ -9,11 +9,11 @@ from router.store import inbox
 from router.worker import aggregator, batch_size
 
 
-class Intake:
+class InboxConsumer:
     """Takes the inbox in, turn by turn. At the end of it all ``finish`` has to be called."""
 
     def __init__(
-        self, reader: inbox.InboxReader, stage: aggregator.Triage, hunger: batch_size.Appetite, block_ms: int
+        self, reader: inbox.InboxReader, stage: aggregator.Aggregator, hunger: batch_size.BatchSizer, block_ms: int
     ) -> None:
         """``block_ms`` is how long a turn waits for a first delivery."""
         self._reader = reader

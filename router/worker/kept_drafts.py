@@ -17,7 +17,7 @@ _DRAFT = "draft"
 _MAY_BE_EMPTY = frozenset({"components"})
 
 
-def of(fields: Mapping[str, Any], publication: publications.Publication) -> dict[str, Any]:
+def kept_fields(fields: Mapping[str, Any], publication: publications.Publication) -> dict[str, Any]:
     """Return the draft's values of the fields that the rule keeps; nothing if the page has drafted nothing."""
     draft = publication.view.fields.get(_DRAFT) or {}
     named = fields.get(_FIELD) or ()

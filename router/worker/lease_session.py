@@ -26,15 +26,15 @@ class LeaseSession:
         lease: publication_store.Lease,
         store: publication_store.Publications,
         ticks: Callable[[], int],
-        desires: desired_state.Desires,
-        pages: showing.Pages,
+        desires: desired_state.DesiredStateBuilder,
+        pages: showing.PublishingGuard,
     ) -> None:
         self._pages = pages
         self.lease = lease
         self.announced = lease.announced  # What was announced of the incident to notifiers, packed.
         self.desires = desires
         kept = retention.retained(lease.incident, lease.publications, lease.claimed_at)
-        self.publications = desired_state.with_missing(lease.incident, kept)
+        self.publications = desired_state.ensure_publications(lease.incident, kept)
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()
@@ -64,11 +64,11 @@ class LeaseSession:
                 self._data_set = await data.check()
             return self._data_set
 
-    def after(self, lease: publication_store.Lease) -> "LeaseSession":
+    def with_lease(self, lease: publication_store.Lease) -> "LeaseSession":
         """The same session after its incident has become another."""
         return LeaseSession(lease, self._store, self._ticks, self.desires, self._pages)
 
-    def learn(self, desires: desired_state.Desires, incident: incidents.Incident, version: int) -> None:
+    def refresh(self, desires: desired_state.DesiredStateBuilder, incident: incidents.Incident, version: int) -> None:
         """Go on with what is to be by now."""
         self.desires, self.version, self.seen_at = desires, version, self.now()
         self.lease = self.lease._replace(incident=incident)
@@ -80,15 +80,15 @@ class LeaseSession:
 
     def complete(self) -> None:
         """Add what the incident's episode lacks by now."""
-        self.publications = desired_state.with_missing(self.incident, self.publications)
+        self.publications = desired_state.ensure_publications(self.incident, self.publications)
 
     def add(self, publication: publications.Publication) -> None:
         """Have one more publication, which the next write of any writes, too."""
         if all(one.name != publication.name for one in self.publications):
             self.publications = [*self.publications, publication]
 
-    async def shared(
-        self, place: configured_destinations.Bound, operation: operations.Operation
+    async def with_component_context(
+        self, place: configured_destinations.ConfiguredDestination, operation: operations.Operation
     ) -> operations.Operation:
         """The operation, knowing what other incidents say of the components that it touches."""
         if not place.kind.public or operation.kind in {"adopt", "correct"}:
@@ -97,10 +97,10 @@ class LeaseSession:
         if operation.kind not in {"retract", "resolve", "dismiss"}:
             with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
                 touched = place.destination.touches(operation)
-        said = await self._pages.share(place.name, operation.episode, touched)
+        said = await self._pages.sync_components(place.name, operation.episode, touched)
         return msgspec.structs.replace(operation, others=dict(components.worst(said)))
 
-    async def taken(self, place: configured_destinations.Bound) -> frozenset[str]:
+    async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
         """The IDs at the vendor of what belongs to any other publication at the destination; reads all of them."""
         ids: set[str] = set()
         async for _, documents in self._store.each():

@@ -29,11 +29,11 @@ class Missing(errors.Failure):
 
 
 async def asked_again(
-    call: Awaitable[operations.Seen | None],
-    place: configured_destinations.Bound,
+    call: Awaitable[operations.VendorState | None],
+    place: configured_destinations.ConfiguredDestination,
     operation: operations.Operation,
     attempts: int,
-) -> operations.Seen | None:
+) -> operations.VendorState | None:
     """Make a call about a known object; on 404, read the object again and probe the account.
 
     ``Missing`` if the object isn't there, ``Temporary`` if it is there after all or the account can't be read.
@@ -56,7 +56,7 @@ async def asked_again(
         raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
 
 
-async def _probe(place: configured_destinations.Bound) -> None:
+async def _probe(place: configured_destinations.ConfiguredDestination) -> None:
     try:
         await place.destination.probe()
     except errors.Permanent as problem:

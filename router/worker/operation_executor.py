@@ -47,7 +47,7 @@ _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown o
 _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
 
 
-class Performer:
+class OperationExecutor:
     """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
 
     def __init__(
@@ -65,17 +65,17 @@ class Performer:
         self.breakers = circuit_breaker.CircuitBreakers(randomness)
         self._log = log.get("worker")
 
-    async def act(
+    async def execute(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         act: plan.Execute,
     ) -> publications.Publication:
         """Begin a new operation: intent, call, record."""
         self._passed("before-intent")
-        number = publication.number + _step(publication, act.kind, desired.content)
+        number = publication.number + operation_outcome.number_step(publication, act.kind, desired.content)
         taken_up = desired.reopen_vendor_id if act.kind == "open" else ""
         content = desired.content
         if act.kind == "correct" and desired.correction is not None:
@@ -86,28 +86,32 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
+        operation = await session.with_component_context(
+            place, calls.operation_of(publication, intent, desired, session.now())
+        )
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         again = repeated and not place.destination.repeatable_open
-        call = calls.opened_again(place, operation) if again else calls.of(place, operation)
+        call = calls.opened_again(place, operation) if again else calls.call_vendor(place, operation)
         call = missing.asked_again(call, place, operation, publication.attempts)
         after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
         if after.settled and after.unanswered_at:
             return await self._end_duplicates(session, place, after, operation)
         return after
 
-    async def recover(
+    async def resume(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
         publication = operation_outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
-        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
-        call: Awaitable[operations.Seen | None]
+        operation = await session.with_component_context(
+            place, calls.operation_of(publication, intent, desired, session.now())
+        )
+        call: Awaitable[operations.VendorState | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
             call = calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
         elif intent.kind == "open" and not place.destination.repeatable_open:
@@ -115,31 +119,33 @@ class Performer:
             call = calls.still_unknown(self._found(session, place, operation, settled_at))
         elif intent.kind == "open":
             age = session.now() - intent.begun_at
-            repeat = calls.Repeat(age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.taken, place))
+            repeat = calls.Repeat(
+                age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.other_vendor_ids, place)
+            )
             call = calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
         elif intent.kind == "publish":
             call = calls.unanswered(calls.published(place, operation))
         else:
-            call = calls.unanswered(calls.of(place, operation))
+            call = calls.unanswered(calls.call_vendor(place, operation))
         call = missing.asked_again(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, begun=True)
 
     async def _found_alone(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         operation: operations.Operation,
         intent: publications.Intent,
-    ) -> operations.Seen | None:
+    ) -> operations.VendorState | None:
         """Search for what an open has created that isn't wanted any more: repeating the open would create it."""
-        taken = msgspec.structs.replace(operation, taken=await session.taken(place))
+        taken = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
         lasts = OPEN_SETTLED if place.destination.repeatable_open else int(2 * place.timeout_seconds * 1_000_000)
         return await self._found(session, place, taken, intent.begun_at + lasts)
 
-    async def look(
+    async def observe(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication:
@@ -169,7 +175,7 @@ class Performer:
         assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
         if publication.settled:
             return await self._verified(session, publication, seen, began)
-        after = operation_outcome.seen_as(publication, seen, began)
+        after = operation_outcome.after_observation(publication, seen, began)
         if operation_outcome.is_carried_out_late(publication, seen):
             # What is shown may be older than what was sent last, so that is sent again.
             after = msgspec.structs.replace(after, differs=after.differs or operation_outcome.LATE)
@@ -184,7 +190,7 @@ class Performer:
         self,
         session: lease_session.LeaseSession,
         publication: publications.Publication,
-        seen: operations.Seen,
+        seen: operations.VendorState,
         began: int,
     ) -> publications.Publication:
         """Record a look at what is over: if a late change has opened it again, it is resolved again."""
@@ -202,7 +208,7 @@ class Performer:
     async def _not_found(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         problem: missing.Missing,
     ) -> publications.Publication:
@@ -224,7 +230,7 @@ class Performer:
     async def search(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication:
@@ -241,7 +247,7 @@ class Performer:
     async def take_over(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         item: operations.OpenItem,
@@ -263,7 +269,7 @@ class Performer:
             return None
         now = session.now()
         after = operation_outcome.taken_over(publication, operation, seen, item, now)
-        await session.shared(place, msgspec.structs.replace(operation, kind="update"))
+        await session.with_component_context(place, msgspec.structs.replace(operation, kind="update"))
         await session.record(after, timeline_messages.taken_over(after, item, now))
         self._log.info(
             "open_item_adopted", destination=place.name, incident=session.incident.key, vendor_id=item.vendor_id
@@ -273,10 +279,10 @@ class Performer:
     async def observed(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
-    ) -> operations.Seen | errors.Failure | None:
+    ) -> operations.VendorState | errors.Failure | None:
         """What the vendor shows of a publication; nothing is sent or recorded."""
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
@@ -288,7 +294,7 @@ class Performer:
     async def _find_late(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         operation: operations.Operation,
     ) -> publications.Publication:
@@ -301,7 +307,7 @@ class Performer:
         else:
             # What it says is what an earlier attempt said: the next step brings it up to date.
             after = msgspec.structs.replace(
-                operation_outcome.done(publication, operation, seen, now), digest="", searched_at=now
+                operation_outcome.after_call(publication, operation, seen, now), digest="", searched_at=now
             )
         await session.record(after, *timeline_messages.found_late(publication, after, now))
         return after
@@ -309,7 +315,7 @@ class Performer:
     async def _end_duplicates(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         operation: operations.Operation,
     ) -> publications.Publication:
@@ -329,7 +335,10 @@ class Performer:
         return after
 
     async def _ask(
-        self, session: lease_session.LeaseSession, place: configured_destinations.Bound, call: Awaitable[_Answer]
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        call: Awaitable[_Answer],
     ) -> _Answer | errors.Failure:
         """Make a call that belongs to no operation, within the time of one."""
         self._hurry(_UPDATES, "search")
@@ -346,10 +355,10 @@ class Performer:
     async def _found(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         operation: operations.Operation,
         settled_at: int,
-    ) -> operations.Seen | None:
+    ) -> operations.VendorState | None:
         """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
         seen = await place.destination.find(operation)
         if seen is None and session.now() < settled_at:
@@ -360,10 +369,10 @@ class Performer:
     async def _carry_out(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         operation: operations.Operation,
-        call: Awaitable[operations.Seen | None],
+        call: Awaitable[operations.VendorState | None],
         *,
         causes: tuple[Cause, ...] = (Cause(Reason.OUTCOME_UNKNOWN),),
         begun: bool = False,
@@ -375,11 +384,11 @@ class Performer:
         problem: errors.Failure | None = None
         cut_off = errors.Unanswered("the operation took too long")
         try:
-            with spans.of(self._traces, session.incident, operation):
+            with spans.operation_span(self._traces, session.incident, operation):
                 async with asyncio.timeout(self._most_seconds):
                     seen = await call
             self._passed("after-call")
-            after = operation_outcome.done(publication, operation, seen, session.now())
+            after = operation_outcome.after_call(publication, operation, seen, session.now())
             notes = self._notes(place, seen)
         except TimeoutError:
             problem = cut_off
@@ -401,7 +410,9 @@ class Performer:
         self._tell(session, operation, after, ended, session.now() - began)
         return after
 
-    def _notes(self, place: configured_destinations.Bound, seen: operations.Seen | None) -> tuple[str, ...]:
+    def _notes(
+        self, place: configured_destinations.ConfiguredDestination, seen: operations.VendorState | None
+    ) -> tuple[str, ...]:
         """Return the vendor's notes on an operation for the timeline, and count the fields that it left out."""
         if seen is None:
             return ()
@@ -422,7 +433,7 @@ class Performer:
         self,
         publication: publications.Publication,
         problem: errors.Failure,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         now: int,
     ) -> tuple[publications.Publication, str]:
         """What stands after a failure: each kind of failure says what happens next."""
@@ -431,7 +442,7 @@ class Performer:
         if isinstance(problem, errors.Permanent) and publication.intent is not None:
             if publication.intent.kind == "correct":
                 return operation_outcome.not_corrected(publication, problem), "refused"
-            return operation_outcome.refused(publication, problem, now), "refused"
+            return operation_outcome.after_refusal(publication, problem, now), "refused"
         attempts = publication.attempts + 1
         asked = getattr(problem, "retry_after", None)
         least = asked or 0.0
@@ -443,7 +454,7 @@ class Performer:
             cap = backoff.DENIED_CAP_SECONDS
         delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
         retry_at = now + int(delay * 1_000_000)
-        after = operation_outcome.failed(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
+        after = operation_outcome.after_failure(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
         return after, "unanswered" if unanswered else "temporary"
 
     def _tell(
@@ -482,13 +493,3 @@ class Performer:
 def _may_be_stray(publication: publications.Publication) -> bool:
     """Whether "not found" to an open may be of the moment, as while the vendor deploys."""
     return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY
-
-
-def _step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:
-    """How far the number of operations goes on, which the idempotency key is made of.
-
-    An open that was refused and is redriven has the key that it had. With other words it is another request: vendors
-    refuse a known key with an unknown body, and some repeat their refusal of the first one.
-    """
-    refused = publication.dead_of.partition(":")[0] == kind == "open"
-    return 2 if refused and publication.dead_of != plan.operation_fingerprint(kind, content) else 1

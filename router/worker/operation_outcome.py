@@ -17,8 +17,11 @@ _CONDITIONS: tuple[tuple[type[errors.Failure], publications.Condition], ...] = (
 )
 
 
-def done(
-    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None, now: int
+def after_call(
+    publication: publications.Publication,
+    operation: operations.Operation,
+    seen: operations.VendorState | None,
+    now: int,
 ) -> publications.Publication:
     """What stands after an answer. 'Nothing there' means different things to different operations."""
     if operation.kind == "correct" and seen is not None:
@@ -39,7 +42,7 @@ def done(
     )
     settled = _there(settled)
     if seen is not None and seen.edited:
-        return seen_as(settled, seen, now)
+        return after_observation(settled, seen, now)
     if seen is not None:
         return msgspec.structs.replace(
             settled,
@@ -68,7 +71,7 @@ def done(
 
 
 def _corrected(
-    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen, now: int
+    publication: publications.Publication, operation: operations.Operation, seen: operations.VendorState, now: int
 ) -> publications.Publication:
     """What stands after a correction: one update says something else, and nothing else is known."""
     return msgspec.structs.replace(
@@ -82,14 +85,14 @@ def _corrected(
         acted_at=now,
         told=seen.told or publication.told,
         view=seen.view if seen.view is not None else publication.view,
-        corrected_at=corrections.of(operation.content).at,
+        corrected_at=corrections.from_content(operation.content).at,
     )
 
 
 def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
     """What stands after a correction was refused for good: the update stays as it is, and the operator is told."""
     assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
-    asked_at = corrections.of(publication.intent.content).at
+    asked_at = corrections.from_content(publication.intent.content).at
     return msgspec.structs.replace(
         publication,
         intent=None,
@@ -106,7 +109,9 @@ def _there(publication: publications.Publication) -> publications.Publication:
     return msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
 
 
-def seen_as(publication: publications.Publication, seen: operations.Seen, now: int) -> publications.Publication:
+def after_observation(
+    publication: publications.Publication, seen: operations.VendorState, now: int
+) -> publications.Publication:
     """What stands after a look at the vendor, where nothing was sent."""
     if seen.is_stale:
         return msgspec.structs.replace(_there(publication), looked_at=now)
@@ -127,7 +132,7 @@ def seen_as(publication: publications.Publication, seen: operations.Seen, now: i
 def taken_over(
     publication: publications.Publication,
     operation: operations.Operation,
-    seen: operations.Seen,
+    seen: operations.VendorState,
     item: operations.OpenItem,
     now: int,
 ) -> publications.Publication:
@@ -161,7 +166,9 @@ def condition_of(problem: errors.Failure) -> publications.Condition:
     return next((code for kind, code in _CONDITIONS if isinstance(named, kind)), "")
 
 
-def refused(publication: publications.Publication, problem: errors.Permanent, now: int) -> publications.Publication:
+def after_refusal(
+    publication: publications.Publication, problem: errors.Permanent, now: int
+) -> publications.Publication:
     """What stands after a refusal for good: a dead letter.
 
     Nothing was created by an open that was refused at once, so a redriven one has the same number, and the same
@@ -203,7 +210,7 @@ def lost_correction(publication: publications.Publication, asked_at: int) -> pub
     return msgspec.structs.replace(publication, corrected_at=asked_at)
 
 
-def failed(
+def after_failure(
     publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
 ) -> publications.Publication:
     """What stands after a failure that is repeated at ``retry_at``.
@@ -246,7 +253,7 @@ def taken_up(
 LATE = "an earlier change was carried out late"
 
 
-def is_carried_out_late(publication: publications.Publication, seen: operations.Seen) -> bool:
+def is_carried_out_late(publication: publications.Publication, seen: operations.VendorState) -> bool:
     """Whether a read shows a change of ours that it did not show after our last operation.
 
     A text that the router has not posted before is a person's. A change of the status alone adds no text: it counts as
@@ -264,7 +271,7 @@ def is_carried_out_late(publication: publications.Publication, seen: operations.
 
 
 def verified(
-    publication: publications.Publication, seen: operations.Seen, now: int, *, is_reopened: bool
+    publication: publications.Publication, seen: operations.VendorState, now: int, *, is_reopened: bool
 ) -> publications.Publication:
     """What stands after a look at what is over: it is open again only if a change of ours was carried out late.
 
@@ -272,7 +279,7 @@ def verified(
     """
     if seen.state != "open" or is_reopened or not is_carried_out_late(publication, seen):
         return msgspec.structs.replace(publication, looked_at=now)
-    return seen_as(publication, seen, now)
+    return after_observation(publication, seen, now)
 
 
 def look_failed(publication: publications.Publication, problem: Exception, now: int) -> publications.Publication:
@@ -298,3 +305,13 @@ def search_failed(publication: publications.Publication, problem: errors.Failure
         failed_at=now,
         retry_at=now + SEARCHED_AGAIN,
     )
+
+
+def number_step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:
+    """How far the number of operations goes on, which the idempotency key is made of.
+
+    An open that was refused and is redriven has the key that it had. With other words it is another request: vendors
+    refuse a known key with an unknown body, and some repeat their refusal of the first one.
+    """
+    refused = publication.dead_of.partition(":")[0] == kind == "open"
+    return 2 if refused and publication.dead_of != plan.operation_fingerprint(kind, content) else 1

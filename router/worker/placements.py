@@ -27,7 +27,7 @@ class Placement(NamedTuple):
 class Placements:
     """Finds the placements of alerts; it only reads."""
 
-    def __init__(self, store: incident_store.Incidents, muting: silencing.Mutes) -> None:
+    def __init__(self, store: incident_store.Incidents, muting: silencing.SilenceService) -> None:
         self._store = store
         self._muting = muting
         self._lookups = _Lookups(store)

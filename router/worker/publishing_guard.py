@@ -24,7 +24,7 @@ class Limits:
     updates: publishing_state.Limit = _AN_HOUR
 
 
-class Pages:
+class PublishingGuard:
     """Asked before anything is shown to customers."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Pages:
         tally: review_outcomes.ReviewOutcomes,
         shared: components.Components,
         limits: Limits,
-        desires: desired_state.Desires,
+        desires: desired_state.DesiredStateBuilder,
     ) -> None:
         """Take the gate, the counts, what incidents share, the limits, and how texts are rendered."""
         self._components = shared
@@ -43,7 +43,7 @@ class Pages:
         self._desires = desires
         self._log = log.get("worker")
 
-    async def desires(self, *, public: bool) -> desired_state.Desires:
+    async def desires(self, *, public: bool) -> desired_state.DesiredStateBuilder:
         """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
         state = await self._publishing.read() if public else publishing_state.ACTIVE
         policy = desired_state.Policy(
@@ -55,7 +55,7 @@ class Pages:
         )
         return dataclasses.replace(self._desires, policy=policy)
 
-    async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
+    async def reserve_auto_post(self, publication: publications.Publication, desired: publications.Desired) -> bool:
         """Count a post that no person has approved, before it is made; False where it is one too many."""
         named = desired.content.fields.get("components") or ()
         touched = [f"{publication.destination}/{name}" for name in named]
@@ -65,7 +65,7 @@ class Pages:
         self._log.error("publishing_guard_tripped", destination=publication.destination, episode=publication.episode)
         return False
 
-    async def full_until(
+    async def update_allowed_at(
         self, publication: publications.Publication, desired: publications.Desired, step: plan.Step
     ) -> int:
         """Count an update that customers would see; 0, or until when their page takes no more of them.
@@ -85,17 +85,17 @@ class Pages:
             page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
         )
 
-    async def gauge(self) -> None:
+    async def export_state(self) -> None:
         """Export the states of the guard and of the freeze, whichever process changed them."""
         state = await self._publishing.read()
         metrics.publishing_guard_tripped.set(state.guard == "tripped")
         metrics.publishing_frozen.set(state.freeze == "frozen")
 
-    async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
+    async def sync_components(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Say how an episode affects a page's components, and learn what all others say of them."""
         return await self._components.set_statuses(page, episode, statuses)
 
-    async def count(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
+    async def record_outcome(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
         """Count how a review of the incident's rule ended."""
         if incident.response is not None:
             await self._tally.record(incident.response.rule, outcome)

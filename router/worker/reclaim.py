@@ -27,9 +27,9 @@ class Reclaimer:
     def __init__(
         self,
         data: dataset.DataSet,
-        performer: operation_executor.Performer,
+        performer: operation_executor.OperationExecutor,
         shared: accounts.Accounts,
-        places: Mapping[str, configured_destinations.Bound],
+        places: Mapping[str, configured_destinations.ConfiguredDestination],
         *,
         installation: str,
     ) -> None:
@@ -42,7 +42,7 @@ class Reclaimer:
     async def before_opening(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication | plan.Wait:
@@ -63,7 +63,7 @@ class Reclaimer:
         return publication
 
     async def after_end(
-        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
         """Adopt what is open of an incident that has ended since the loss; the plan resolves it.
 
@@ -86,10 +86,10 @@ class Reclaimer:
     async def _adopt_to_end(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> int:
-        desired = session.desires.of(session.incident, publication, session.publications, place)
+        desired = session.desires.build(session.incident, publication, session.publications, place)
         async for orphan in self._candidates(session, place, publication, desired):
             session.add(publication)
             after = await self._adopted(session, place, publication, desired, orphan)
@@ -100,7 +100,7 @@ class Reclaimer:
     async def _candidates(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> AsyncIterator[dataset.Orphan]:
@@ -122,7 +122,7 @@ class Reclaimer:
     async def _held(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         owner: str,
         found: Sequence[dataset.Orphan],
     ) -> set[str]:
@@ -138,7 +138,7 @@ class Reclaimer:
     async def _adopted(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         orphan: dataset.Orphan,
@@ -154,7 +154,9 @@ class Reclaimer:
         return after
 
 
-def _recognizes(place: configured_destinations.Bound, orphan: dataset.Orphan, operation: operations.Operation) -> bool:
+def _recognizes(
+    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, operation: operations.Operation
+) -> bool:
     try:
         return place.destination.recognizes(orphan.item, operation)
     except errors.Permanent:  # Nothing can be posted with these fields, so nothing was.
@@ -166,7 +168,7 @@ def _intent(publication: publications.Publication, desired: publications.Desired
 
 
 def _content(
-    place: configured_destinations.Bound, orphan: dataset.Orphan, wanted: publications.Content
+    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, wanted: publications.Content
 ) -> publications.Content:
     """What an item says, for an incident of which no rule says what it should be."""
     known = place.kind.opening.model_fields

@@ -41,14 +41,14 @@ class Reconciler:
         self,
         store: publication_store.Publications,
         incidents: incident_store.Incidents,
-        places: Mapping[str, configured_destinations.Bound],
-        performer: operation_executor.Performer,
-        pages: showing.Pages,
+        places: Mapping[str, configured_destinations.ConfiguredDestination],
+        performer: operation_executor.OperationExecutor,
+        pages: showing.PublishingGuard,
         *,
         ticks: Callable[[], int],
         randomness: identity.Randomness,
-        muting: silencing.Mutes | None = None,
-        storms: storm_control.Storms | None = None,
+        muting: silencing.SilenceService | None = None,
+        storms: storm_control.StormControl | None = None,
         accounts: account_store.Accounts,
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
         vendor_ids: vendor_id_store.VendorIds | None = None,
@@ -88,7 +88,7 @@ class Reconciler:
 
     async def gauge(self, now: int) -> None:
         """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
-        await self._pages.gauge()
+        await self._pages.export_state()
         if self._performer.breakers.has_open:
             self._performer.breakers.close_outdated(now, await self._accounts.recoveries())
 
@@ -128,7 +128,7 @@ class Reconciler:
             # Before the vendors are called: one that doesn't answer delays no notification.
             await self._announce(session)
             if self._storms is not None:
-                await self._storms.heed(session, self._places)
+                await self._storms.apply(session, self._places)
             waits = await self._converge(session)
             announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
@@ -169,19 +169,19 @@ class Reconciler:
         now = session.now()
         episode = identity.new_episode(self._installation, lease.key, self._randomness)
         heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
-        after = timing.settle(heard, now=now, episode=episode)
+        after = timing.apply_timers(heard, now=now, episode=episode)
         if self._backlog is not None and after is not heard and await self._backlog.holds_back(heard, after, now):
             after = heard
         if after is lease.incident:
             return session
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
-        events = timeline.told(lease.incident, after, arrived, now)
+        events = timeline.events_for_change(lease.incident, after, arrived, now)
         change = incident_store.Change(after, lease.version, wake=False, events=events)
         version = await self._incidents.write(change)
         if not version:
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
-        return session.after(lease._replace(incident=after, version=version))
+        return session.with_lease(lease._replace(incident=after, version=version))
 
     def _due(self, incident: incidents.Incident, now: int) -> int:
         return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
@@ -246,7 +246,7 @@ class Reconciler:
                 publication = rested
                 continue
             # The page has had as many updates in this hour as its limit allows.
-            if until := await self._pages.full_until(publication, desired, step):
+            if until := await self._pages.update_allowed_at(publication, desired, step):
                 return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
             # Other operations may have taken long, so the plan may be outdated. If the refreshed plan is the same
             # step, it is taken: what has changed doesn't concern it.
@@ -276,7 +276,7 @@ class Reconciler:
         cause = plan.lost_correction(desired, publication)
         if cause is None or desired.correction is None:
             return publication
-        wanted = corrections.of(desired.correction)
+        wanted = corrections.from_content(desired.correction)
         after = operation_outcome.lost_correction(publication, wanted.at)
         await session.record(after, timeline_messages.lost_correction(publication, wanted, cause, session.now()))
         return after
@@ -284,7 +284,7 @@ class Reconciler:
     async def _next(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> tuple[publications.Publication, plan.Step]:
@@ -299,11 +299,11 @@ class Reconciler:
     async def _desired(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> publications.Desired:
         """Return the desired state, with the moments that make a wait or a rest end early."""
-        desired = session.desires.of(session.lease.incident, publication, session.publications, place)
+        desired = session.desires.build(session.lease.incident, publication, session.publications, place)
         if recheck_at := session.lease.rechecks.get(place.name, 0):
             desired = msgspec.structs.replace(desired, recheck_at=recheck_at)
         if publication.condition:
@@ -322,7 +322,7 @@ class Reconciler:
     async def _admitted(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
@@ -338,7 +338,7 @@ class Reconciler:
         return after
 
     async def _must_wait(
-        self, session: lease_session.LeaseSession, place: configured_destinations.Bound, until: int
+        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination, until: int
     ) -> bool:
         """Have the incident woken when the destination works again; False if it has worked meanwhile.
 
@@ -348,7 +348,9 @@ class Reconciler:
         works_since = max(resumed.recovered_at, resumed.lifted_at)
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 
-    async def _give_back_probe(self, session: lease_session.LeaseSession, place: configured_destinations.Bound) -> None:
+    async def _give_back_probe(
+        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
+    ) -> None:
         """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
         if not self._performer.breakers.is_half_open(place.name):
             return
@@ -356,7 +358,9 @@ class Reconciler:
         waiting = await self._accounts.sample_waiting(place.name)
         await self._store.wake([key for key in waiting if key != session.incident.key])
 
-    async def _resume_others(self, session: lease_session.LeaseSession, place: configured_destinations.Bound) -> None:
+    async def _resume_others(
+        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
+    ) -> None:
         """Wake what waits for the destination where it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
@@ -369,24 +373,24 @@ class Reconciler:
     async def _step(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
         step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
     ) -> publications.Publication:
         """Take one step. What customers would see by itself is counted first, and may then have to wait."""
         if isinstance(step, plan.Observe):
-            return await self._performer.look(session, place, publication, desired)
+            return await self._performer.observe(session, place, publication, desired)
         if isinstance(step, plan.Search):
             return await self._performer.search(session, place, publication, desired)
         if isinstance(step, plan.ResumeIntent):
-            return await self._performer.recover(session, place, publication, desired, step.intent)
+            return await self._performer.resume(session, place, publication, desired, step.intent)
         lapsed = plan.is_decided_by_deadline(desired, publication, now=session.now())
         automatic = desired.public and step.kind in {"open", "publish"} and desired.verdict is None
-        if automatic and not lapsed and not await self._pages.admits(publication, desired):
+        if automatic and not lapsed and not await self._pages.reserve_auto_post(publication, desired):
             session.desires = await self._pages.desires(public=True)
             return publication
-        after = await self._performer.act(
+        after = await self._performer.execute(
             session, place, publication, desired, timeline_messages.with_explanation(step, desired, lapsed=lapsed)
         )
         if after.state != publication.state and after.intent is None and desired.public:
@@ -404,7 +408,7 @@ class Reconciler:
         key = session.incident.key
         stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]
         as_before = (stand, held.version) == (session.desires, session.version)
-        session.learn(stand, held.incident, held.version)
+        session.refresh(stand, held.incident, held.version)
         return not as_before
 
     async def _count_review_outcome(
@@ -418,11 +422,11 @@ class Reconciler:
     ) -> None:
         """Count why a post was published or dismissed. Reviewers' decisions are counted when they are made."""
         if lapsed:
-            await self._pages.count(session.lease.incident, "lapsed")
+            await self._pages.record_outcome(session.lease.incident, "lapsed")
         elif step.kind in {"open", "publish"} and desired.verdict is None:
-            await self._pages.count(session.lease.incident, "automatic")
+            await self._pages.record_outcome(session.lease.incident, "automatic")
         elif step.kind == "dismiss" and before.waits_of and not desired.present and desired.verdict is None:
-            await self._pages.count(session.lease.incident, "over")
+            await self._pages.record_outcome(session.lease.incident, "over")
 
     async def _rest(
         self,
@@ -449,7 +453,7 @@ class Reconciler:
             after = msgspec.structs.replace(publication, waits_of=digest, waits_since=now)
             await session.record(after, timeline_messages.waits(publication.destination, step, desired.content, now))
             if shadow:
-                await self._pages.count(session.lease.incident, "shadow")
+                await self._pages.record_outcome(session.lease.incident, "shadow")
             return after
         # What may still be published afterwards keeps the time at which its review began.
         may_follow = plan.is_retrospective(desired, publication) and not plan.is_review_expired(
@@ -460,7 +464,7 @@ class Reconciler:
             unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
             await session.record(after, *([timeline_messages.over(publication, now)] if unheeded else ()))
             if unheeded:
-                await self._pages.count(session.lease.incident, "over")
+                await self._pages.record_outcome(session.lease.incident, "over")
             return after
         return publication
 

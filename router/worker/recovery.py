@@ -31,7 +31,7 @@ class Recovery:
     def __init__(
         self,
         data: dataset.DataSet,
-        places: Mapping[str, configured_destinations.Bound],
+        places: Mapping[str, configured_destinations.ConfiguredDestination],
         incidents: incident_store.Incidents,
         publications: publication_store.Publications,
         *,
@@ -74,7 +74,7 @@ class Recovery:
         """Note that this worker no longer uses the data set; ``Unavailable``."""
         await self._data.leave()
 
-    async def _read(self, place: configured_destinations.Bound, at: int) -> None:
+    async def _read(self, place: configured_destinations.ConfiguredDestination, at: int) -> None:
         try:
             problem = await self._read_open(place, at)
             if problem:
@@ -85,7 +85,7 @@ class Recovery:
         finally:
             self._reading.pop(place.name, None)
 
-    async def _read_open(self, place: configured_destinations.Bound, at: int) -> str:
+    async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: int) -> str:
         """Read what is open at a destination and keep what belongs to no known incident; why that failed, if so."""
         client.floor.set(_FLOOR)
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
@@ -109,7 +109,7 @@ class Recovery:
         await self._wake(place, at, found)
         return ""
 
-    async def _held(self, place: configured_destinations.Bound) -> tuple[set[str], list[str]]:
+    async def _held(self, place: configured_destinations.ConfiguredDestination) -> tuple[set[str], list[str]]:
         """The vendor's IDs that destinations of its kind hold, and the incidents with something open at this one."""
         destinations = configured_destinations.of_kind(self._places, place)
         known: set[str] = set()
@@ -120,7 +120,9 @@ class Recovery:
                 opened.append(name)
         return known, opened
 
-    async def _wake(self, place: configured_destinations.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
+    async def _wake(
+        self, place: configured_destinations.ConfiguredDestination, at: int, found: Sequence[dataset.Orphan]
+    ) -> None:
         """Have the incidents looked at that have waited for this, and those that have ended since the loss."""
         woken = await self._accounts.resume(place.name, at)
         lost_at = (await self._data.check()).lost_at - JUST_BEFORE

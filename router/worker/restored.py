@@ -47,7 +47,7 @@ class Restored:
     def __init__(
         self,
         data: dataset.DataSet,
-        performer: operation_executor.Performer,
+        performer: operation_executor.OperationExecutor,
         store: incident_store.Incidents,
         *,
         randomness: identity.Randomness,
@@ -60,7 +60,7 @@ class Restored:
         self._installation = installation
 
     async def compare(
-        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
         """Compare what is open with the vendors, once after each loss.
 
@@ -87,7 +87,7 @@ class Restored:
         return session.now() + _AGAIN if unchecked else 0
 
     async def end_rest(
-        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
         """Begin and end one more episode for what is open of an incident whose own publications are known.
 
@@ -115,12 +115,12 @@ class Restored:
     async def _ask(
         self,
         session: lease_session.LeaseSession,
-        place: configured_destinations.Bound,
+        place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> _Compared:
         if self._performer.breakers.is_open(place.name, session.now(), 0):
             return _Compared(publication, publication, known=False)
-        desired = session.desires.of(session.incident, publication, session.publications, place)
+        desired = session.desires.build(session.incident, publication, session.publications, place)
         began = session.now()
         seen = await self._performer.observed(session, place, publication, desired)
         if isinstance(seen, missing.Missing):
@@ -132,7 +132,7 @@ class Restored:
             return _Compared(publication, publication, known=False)
         after = msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
         if seen.state not in {"resolved", "dismissed"}:
-            return _Compared(publication, operation_outcome.seen_as(after, seen, began))
+            return _Compared(publication, operation_outcome.after_observation(after, seen, began))
         after = msgspec.structs.replace(
             after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
         )

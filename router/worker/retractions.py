@@ -60,7 +60,7 @@ class Retractions:
         self,
         documents: publication_store.Publications,
         store: incident_store.Incidents,
-        pages: showing.Pages,
+        pages: showing.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
     ) -> None:
@@ -93,7 +93,7 @@ class Retractions:
         incident = (await self._store.read([key]))[key].incident
         for one in found:
             if one.outcome in DONE and one.name not in retracted_before:
-                await self._pages.count(incident, "retracted")
+                await self._pages.record_outcome(incident, "retracted")
         return found
 
 
@@ -105,7 +105,7 @@ def outcomes(
 ) -> list[Retracted]:
     """What a retraction would do: to the newest episode, and to posts of earlier ones that are still there."""
     found = []
-    for one in desired_state.with_missing(incident, known):
+    for one in desired_state.ensure_publications(incident, known):
         place = places.get(one.destination)
         if place is None or not place.kind.public or destination not in {"", one.destination}:
             continue

@@ -125,7 +125,7 @@ class Reviews:
         self,
         documents: publication_store.Publications,
         store: incident_store.Incidents,
-        pages: showing.Pages,
+        pages: showing.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
         *,
@@ -189,7 +189,7 @@ class Reviews:
             after = decided(held.incident, seen, given, earlier)
             if after is None:
                 return None
-            return incident_store.Change(after, held.version, wake=True, events=[told(seen, given)])
+            return incident_store.Change(after, held.version, wake=True, events=[verdict_event(seen, given)])
 
         if not await self._store.update(seen.incident, make):
             held = (await self._store.read([seen.incident]))[seen.incident]
@@ -197,7 +197,7 @@ class Reviews:
         if seen.what in {"opening", "retrospective"}:
             outcome: Literal["edited", "approved", "dismissed"] = given.kind
             held = (await self._store.read([seen.incident]))[seen.incident]
-            await self._pages.count(held.incident, "edited" if given.fields else outcome)
+            await self._pages.record_outcome(held.incident, "edited" if given.fields else outcome)
         return given
 
     async def _current(self, seen: Review, incident: incidents.Incident) -> Review | None:
@@ -279,7 +279,7 @@ def verdict(seen: Review, word: Word, now: int, earlier: reviews.Verdict | None 
     return reviews.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
-def told(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
+def verdict_event(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
     """What the timeline is told of a verdict."""
     text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
     text += f": {verdict.reason}" if verdict.reason else ""
@@ -292,7 +292,7 @@ def waiting(
     incident: incidents.Incident,
     known: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
-    saying: tuple[desired_state.Desires, Preview],
+    saying: tuple[desired_state.DesiredStateBuilder, Preview],
     now: int,
 ) -> list[Review]:
     """The reviews of one incident; ``saying`` is what each post should say, and how the page shows it."""
@@ -306,7 +306,7 @@ def waiting(
         if not desired_state.is_current(incident, one, known) and one.name not in incident.retractions:
             continue
         # That the vendor is to be looked at next doesn't end a review.
-        desired = msgspec.structs.replace(desires.of(incident, one, known, place), observe_interval=0)
+        desired = msgspec.structs.replace(desires.build(incident, one, known, place), observe_interval=0)
         step = plan.plan(desired, one, now=now)
         digest = plan.pending_review_digest(desired, one, step)
         if digest and isinstance(step, plan.Wait):
@@ -319,7 +319,7 @@ def _previewed(
     made: Review,
     incident: incidents.Incident,
     of: tuple[publications.Publication, publications.Desired],
-    saying: tuple[desired_state.Desires, Preview],
+    saying: tuple[desired_state.DesiredStateBuilder, Preview],
     among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Review:
     """A review of a publication with what customers would see of its desired state."""
@@ -343,7 +343,7 @@ def republishable(
     incident: incidents.Incident,
     known: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
-    saying: tuple[desired_state.Desires, Preview],
+    saying: tuple[desired_state.DesiredStateBuilder, Preview],
 ) -> list[Review]:
     """What was retracted and could be published again, as it would be now: nobody is asked to decide on it."""
     found = []
@@ -354,8 +354,8 @@ def republishable(
             continue
         kept = {name: other for name, other in incident.retractions.items() if name != one.name}
         without = msgspec.structs.replace(incident, retractions=kept)
-        again = publications.renewed(one) if one.settled else one
-        desired = saying[0].of(without, again, known, place)
+        again = publications.republished(one) if one.settled else one
+        desired = saying[0].build(without, again, known, place)
         if desired.present and desired.suppressed is None and desired.publish != "shadow":
             digest = plan.review_digest(desired, again)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
@@ -405,7 +405,7 @@ def _review(
 
 
 def _later(
-    desires: desired_state.Desires,
+    desires: desired_state.DesiredStateBuilder,
     preview: Preview,
     incident: incidents.Incident,
     publication: publications.Publication,
@@ -414,7 +414,7 @@ def _later(
     """The texts that a post gets once nothing fires; nothing if it is resolved without being monitored."""
     known, place = among
     quiet = msgspec.structs.replace(incident, monitored_since=max(incident.changed_at, 1))
-    desired = desires.of(quiet, msgspec.structs.replace(publication, state="open"), known, place)
+    desired = desires.build(quiet, msgspec.structs.replace(publication, state="open"), known, place)
     if not desired.monitored:
         return {}
     shown = {

@@ -26,7 +26,7 @@ MOST_HALVINGS = 10  # Of the archive, and of the quarantine, in one turn.
 
 
 @dataclass(frozen=True)
-class Pace:
+class LoopIntervals:
     """How the loops run. Times in seconds."""
 
     batch: int = 512
@@ -63,19 +63,19 @@ class Worker:
         self,
         name: str,
         reader: inbox.InboxReader,
-        triage_stage: aggregator.Triage,
+        triage_stage: aggregator.Aggregator,
         reconciler: reconcile.Reconciler,
         condition: health.Health,
         *,
         depth: Callable[[], Awaitable[tuple[int, int]]],
         clock: Callable[[], int],
-        bell: "Bell",
+        bell: "WakeSignal",
         kept: archive.Archive,
         kept_aside: quarantine.Quarantine | None = None,
-        silenced: silencing.Mutes,
-        itself: self_monitor.Own,
+        silenced: silencing.SilenceService,
+        itself: self_monitor.SelfMonitor,
         vintage: schema.Schema,
-        pace: Pace = Pace(),
+        pace: LoopIntervals = LoopIntervals(),
         watching: recovery.Recovery | None = None,
         notifying: "Notifying | None" = None,
     ) -> None:
@@ -98,8 +98,8 @@ class Worker:
         self._known = asyncio.Event()
         self._silences_read = asyncio.Event()
         self._pace = pace
-        hunger = batch_size.Appetite(pace.batch, pace.most_at_once)
-        self._intake = inbox_consumer.Intake(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
+        hunger = batch_size.BatchSizer(pace.batch, pace.most_at_once)
+        self._intake = inbox_consumer.InboxConsumer(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
         self._leftovers = True
@@ -358,7 +358,7 @@ def _heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-class Bell:
+class WakeSignal:
     """Rung with the shards that want attention; whoever waits gets all of them at once."""
 
     def __init__(self) -> None:

@@ -37,19 +37,19 @@ class Wanted:
     unreadable: self_alerts.Unreadable = field(default_factory=self_alerts.Unreadable)
 
 
-class Own:
+class SelfMonitor:
     """Reports on this worker's accounts, and on what stands before the pages."""
 
     def __init__(
         self,
         wanted: Wanted,
-        places: Mapping[str, configured_destinations.Bound],
+        places: Mapping[str, configured_destinations.ConfiguredDestination],
         breakers: circuit_breaker.CircuitBreakers,
         *,
         store: incident_store.Incidents,
         inbox: stream.Inbox,
         publishing: publishing_state.PublishingControls,
-        storms: storm_control.Storms,
+        storms: storm_control.StormControl,
         randomness: identity.Randomness,
         ledger: unreadable_deliveries.UnreadableCounts | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ Imported = Callable[[], Awaitable[silencing.Imported]]
 """Asks somebody else for their silences; ``outbound.errors.Failure`` where they don't answer."""
 
 
-class Mutes:
+class SilenceService:
     """Asked for every alert that fires; nearly always there is nothing to ask for."""
 
     def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Imported]] = ()) -> None:

@@ -8,7 +8,7 @@ from router.telemetry import tracing
 _OPENING = frozenset({"adopt", "open", "publish"})
 
 
-def of(
+def operation_span(
     traces: tracing.Traces, incident: incidents.Incident, operation: operations.Operation
 ) -> AbstractContextManager[tracing.Span]:
     """A span for the length of the call.

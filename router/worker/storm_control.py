@@ -16,7 +16,7 @@ from router.telemetry import log, metrics
 from router.worker import configured_destinations, lease_session, self_alerts, timeline_messages
 
 
-class Storms:
+class StormControl:
     """Asked for every incident that is reconciled. Without a ``store`` everything may open at once."""
 
     def __init__(
@@ -31,8 +31,8 @@ class Storms:
         self._documents = documents
         self._log = log.get("worker")
 
-    async def heed(
-        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.Bound]
+    async def apply(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> None:
         """Let the session's episode in, or have it wait; ``LeaseLostError``. What was let in is not asked again."""
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
@@ -104,7 +104,7 @@ def _waits(incident: incidents.Incident, episode: str) -> bool:
 def _asks(
     session: lease_session.LeaseSession,
     current: list[publishing.Publication],
-    places: Mapping[str, configured_destinations.Bound],
+    places: Mapping[str, configured_destinations.ConfiguredDestination],
 ) -> bool:
     """Whether anything of the episode would be opened now by itself, and nothing has been yet.
 
@@ -124,10 +124,10 @@ def _opens(
     session: lease_session.LeaseSession,
     publication: publishing.Publication,
     siblings: list[publishing.Publication],
-    place: configured_destinations.Bound | None,
+    place: configured_destinations.ConfiguredDestination | None,
 ) -> bool:
     if place is None:
         return False
-    desired = session.desires.of(session.incident, publication, siblings, place)
+    desired = session.desires.build(session.incident, publication, siblings, place)
     approved = desired.public and desired.verdict is not None
     return isinstance(plan.plan(desired, publication, now=session.now()), plan.Execute) and not approved

@@ -33,7 +33,9 @@ def found(url, kinds, page="", pages=None):
             config = registry.KINDS[kind].config(kind=kind, api_key=scripted.SECRET, base_url=where)
             destination = registry.build(name, config, lambda: scripted.OPENED_AT)
             named = page if kind == "devhelm-status-page" else ""
-            made[name] = configured_destinations.Bound(name, registry.KINDS[kind], destination, page=named)
+            made[name] = configured_destinations.ConfiguredDestination(
+                name, registry.KINDS[kind], destination, page=named
+            )
         try:
             return await doubling.found(made, pages)
         finally:

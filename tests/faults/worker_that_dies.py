@@ -35,8 +35,8 @@ def die() -> None:
 
 def arm(destination: str, kind: str, point: str) -> None:
     """Kill the process when the given operation reaches the given point."""
-    original = operation_executor.Performer._carry_out
-    act = operation_executor.Performer.act
+    original = operation_executor.OperationExecutor._carry_out
+    act = operation_executor.OperationExecutor.execute
     current: dict[asyncio.Task, tuple[str, str]] = {}
 
     async def carrying(self, session, place, publication, operation, call, **more):
@@ -47,7 +47,7 @@ def arm(destination: str, kind: str, point: str) -> None:
         current[asyncio.current_task()] = (place.name, wanted.kind)
         return await act(self, session, place, publication, desired, wanted)
 
-    operation_executor.Performer._carry_out, operation_executor.Performer.act = carrying, acting
+    operation_executor.OperationExecutor._carry_out, operation_executor.OperationExecutor.execute = carrying, acting
 
     def dying(name: str) -> None:
         if name == point and current.get(asyncio.current_task()) == (destination, kind):

@@ -120,8 +120,8 @@ class AlertmanagerHarness:
     def read(self, body: bytes, now: int) -> base.Parsed:
         return alertmanager.Alertmanager("am").parse(body, {}, now)
 
-    def worker(self) -> alertmanager_sync.Polls:
-        return alertmanager_sync.Polls(
+    def worker(self) -> alertmanager_sync.AlertmanagerSync:
+        return alertmanager_sync.AlertmanagerSync(
             [self.asked],
             decide,
             inbox=self.on.inbox,

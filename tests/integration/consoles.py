@@ -98,7 +98,7 @@ class ManagementHarness:
         self.parts = made
         self.page, self.on_call = vendor.Vendor(), vendor.Vendor()
         places = {
-            name: configured_destinations.Bound(
+            name: configured_destinations.ConfiguredDestination(
                 name,
                 destinations.KINDS[settings.destinations[name].kind],
                 at,

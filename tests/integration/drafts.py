@@ -94,7 +94,9 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
             given = {"kind": kind, "api_key": "any", "base_url": f"{simulator.url}/devhelm", **more}
             destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
             places.append(
-                configured_destinations.Bound(name, registry.KINDS[kind], destination, more.get("follows", ""))
+                configured_destinations.ConfiguredDestination(
+                    name, registry.KINDS[kind], destination, more.get("follows", "")
+                )
             )
         on = workers.WorkerHarness(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
         on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))

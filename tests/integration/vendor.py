@@ -40,35 +40,37 @@ class Vendor:
         if self.before and (failure := self.before.pop(0)) is not None:
             raise failure
 
-    def _acted(self, vendor_id: str) -> operation.Seen:
+    def _acted(self, vendor_id: str) -> operation.VendorState:
         if self.after:
             raise self.after.pop(0)
-        return operation.Seen(vendor_id, self.incidents[vendor_id]["state"], f"https://vendor.example/{vendor_id}")
+        return operation.VendorState(
+            vendor_id, self.incidents[vendor_id]["state"], f"https://vendor.example/{vendor_id}"
+        )
 
-    def _set(self, call: operation.Operation, state: str = "") -> operation.Seen:
+    def _set(self, call: operation.Operation, state: str = "") -> operation.VendorState:
         self._called(call)
         self._missed(call)
         state = state or self.incidents[call.vendor_id]["state"]
         if edited := self._edited(call):
-            return operation.Seen(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
+            return operation.VendorState(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
         self.incidents[call.vendor_id] |= {"state": state, "content": call.content}
         return self._acted(call.vendor_id)
 
-    async def adopt(self, call: operation.Operation) -> operation.Seen | None:
+    async def adopt(self, call: operation.Operation) -> operation.VendorState | None:
         self._called(call)
         vendor_id = self.drafts.get(call.linked_id)
         return self._acted(vendor_id) if vendor_id else None
 
-    async def find(self, call: operation.Operation) -> operation.Seen | None:
+    async def find(self, call: operation.Operation) -> operation.VendorState | None:
         self.finds += 1
         if self.failing_finds and (failure := self.failing_finds.pop(0)) is not None:
             raise failure
         for vendor_id, incident in self.incidents.items():
             if incident["reference"] == call.reference:
-                return operation.Seen(vendor_id, incident["state"])
+                return operation.VendorState(vendor_id, incident["state"])
         return None
 
-    async def open(self, call: operation.Operation) -> operation.Seen:
+    async def open(self, call: operation.Operation) -> operation.VendorState:
         self._called(call)
         vendor_id = self.by_key.get(call.key) if self.repeatable_open else None
         if vendor_id is None:
@@ -76,32 +78,32 @@ class Vendor:
             self.incidents[vendor_id] = {"state": "open", "content": call.content, "reference": call.reference}
         return self._acted(vendor_id)
 
-    async def update(self, call: operation.Operation) -> operation.Seen:
+    async def update(self, call: operation.Operation) -> operation.VendorState:
         return self._set(call)
 
-    async def publish(self, call: operation.Operation) -> operation.Seen:
+    async def publish(self, call: operation.Operation) -> operation.VendorState:
         return self._set(call, "open")
 
-    async def resolve(self, call: operation.Operation) -> operation.Seen:
+    async def resolve(self, call: operation.Operation) -> operation.VendorState:
         return self._set(call, "resolved")
 
-    async def dismiss(self, call: operation.Operation) -> operation.Seen:
+    async def dismiss(self, call: operation.Operation) -> operation.VendorState:
         self._called(call)
         self._missed(call)
         del self.incidents[call.vendor_id]
-        return operation.Seen(call.vendor_id, "dismissed")
+        return operation.VendorState(call.vendor_id, "dismissed")
 
-    async def correct(self, call: operation.Operation) -> operation.Seen:
+    async def correct(self, call: operation.Operation) -> operation.VendorState:
         return self._set(call, "open")
 
-    async def retract(self, call: operation.Operation) -> operation.Seen:
+    async def retract(self, call: operation.Operation) -> operation.VendorState:
         return await self.dismiss(call)
 
-    async def observe(self, call: operation.Operation) -> operation.Seen:
+    async def observe(self, call: operation.Operation) -> operation.VendorState:
         self.looks += 1
         self._missed(call)
         incident = self.incidents[call.vendor_id]
-        return operation.Seen(call.vendor_id, incident["state"], edited=self._edited(call))
+        return operation.VendorState(call.vendor_id, incident["state"], edited=self._edited(call))
 
     async def probe(self) -> None:
         self.probes += 1
@@ -140,12 +142,12 @@ class Vendor:
 
 def place(
     name: str, vendor: Vendor, *, public: bool = False, adopts: bool = False, follows: str = ""
-) -> configured_destinations.Bound:
+) -> configured_destinations.ConfiguredDestination:
     kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
-    return configured_destinations.Bound(name, kind, vendor, follows, timeout_seconds=10.0)
+    return configured_destinations.ConfiguredDestination(name, kind, vendor, follows, timeout_seconds=10.0)
 
 
-def on_call(vendor: Vendor) -> configured_destinations.Bound:
+def on_call(vendor: Vendor) -> configured_destinations.ConfiguredDestination:
     return place("on-call", vendor)
 
 

@@ -38,7 +38,11 @@ class VendorHarness:
     """A worker with the destination ``there``, and the simulated vendor."""
 
     def __init__(
-        self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: configured_destinations.Bound
+        self,
+        on: workers.WorkerHarness,
+        at: harness.Vendors,
+        kind: str,
+        place: configured_destinations.ConfiguredDestination,
     ) -> None:
         self.on = on
         self.place = place
@@ -128,7 +132,7 @@ async def running(
     client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
     client.quota = quotas.Quota(connection, "account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
-    place = configured_destinations.Bound(
+    place = configured_destinations.ConfiguredDestination(
         NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account"
     )
     try:

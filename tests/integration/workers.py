@@ -113,7 +113,7 @@ class WorkerHarness:
     def __init__(
         self,
         connection,
-        *places: configured_destinations.Bound,
+        *places: configured_destinations.ConfiguredDestination,
         consumer: str = "w1",
         passed=lambda _: None,
         limits: publishing_guard.Limits = GENEROUS,
@@ -134,22 +134,22 @@ class WorkerHarness:
         self.reader = inbox.InboxReader(connection, consumer)
         self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
-        self.pages = publishing_guard.Pages(
+        self.pages = publishing_guard.PublishingGuard(
             publishing_state.PublishingControls(connection),
             review_outcomes.ReviewOutcomes(connection),
             components.Components(connection),
             limits,
-            desired_state.Desires(render),
+            desired_state.DesiredStateBuilder(render),
         )
         self.accounts = accounts.Accounts(connection)
-        self.mutes = silencing.Mutes(silences.Silences(connection), imports)
+        self.mutes = silencing.SilenceService(silences.Silences(connection), imports)
         self.rung: set[int] = set()
         self.triage = self._triage(places, traces)
-        self.performer = performer = operation_executor.Performer(
+        self.performer = performer = operation_executor.OperationExecutor(
             NoJitter(), most_seconds=5.0, passed=passed, traces=traces
         )
         count = storm_queue.StormQueue(connection, most) if most is not None else None
-        self.storms = storm_control.Storms(count, self.incidents, self.publications)
+        self.storms = storm_control.StormControl(count, self.incidents, self.publications)
         self.notifications = notifications.Notifications(connection)
         by_name = {place.name: place for place in places}
         self.wakes: list[int] = []
@@ -170,15 +170,17 @@ class WorkerHarness:
             announcer=told if announces else None,
         )
 
-    def _triage(self, places: Sequence[configured_destinations.Bound], traces: tracing.Traces) -> aggregator.Triage:
+    def _triage(
+        self, places: Sequence[configured_destinations.ConfiguredDestination], traces: tracing.Traces
+    ) -> aggregator.Aggregator:
         public = {place.name for place in places if place.kind.public}
         controls = publishing_state.PublishingControls(self.connection)
-        return aggregator.Triage(
+        return aggregator.Aggregator(
             self.reader,
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
-            contradicted=conflicting_alerts.Contradictions(controls, self.incidents, public),
+            contradicted=conflicting_alerts.ConflictGuard(controls, self.incidents, public),
             muting=self.mutes,
             traces=traces,
         )

@@ -12,9 +12,9 @@ from router.domain import corrections, operations, texts
 from router.outbound import client, errors
 
 
-async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.Seen:
+async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.VendorState:
     """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
-    wanted = corrections.of(operation.content)
+    wanted = corrections.from_content(operation.content)
     place = posts.Place.of(operation.vendor_id)
     post = await at.show(place)
     update = next((one for one in post.updates or () if one.id == wanted.update), None)
@@ -39,7 +39,7 @@ def _signed(body: str, before: str, reference: str) -> str:
     return references.signed(body, reference) if is_needed else body
 
 
-def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.Seen:
+def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:
     """What is known after a correction: the text is ours, and whatever else has changed is left to the next look."""
     shown = {one.id: one for one in post.updates or ()}
     stored = shown[update].body if update in shown else body
@@ -49,4 +49,4 @@ def _seen(post: wire.Post, operation: operations.Operation, update: str, body: s
         fields["message"] = stored
     view = msgspec.structs.replace(operation.view, fields=fields)
     told = tuple(dict.fromkeys([*operation.told, texts.mark(body), texts.mark(stored)]))
-    return operations.Seen(operation.vendor_id, posts.state(post), told=told, view=view)
+    return operations.VendorState(operation.vendor_id, posts.state(post), told=told, view=view)

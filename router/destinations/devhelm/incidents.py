@@ -40,7 +40,7 @@ class Incidents:
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: what the vendor opens by itself is about its own monitors."""
 
-    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Look for our reference. The oldest open incident that carries it stays, further ones are resolved.
 
         What was to be opened again comes first, if it is open.
@@ -85,7 +85,7 @@ class Incidents:
         ours = [one async for page in pages for one in page if references.is_tagged(one.title or "", reference)]
         return sorted(ours, key=lambda one: (_over(one), one.created_at))
 
-    async def open(self, operation: operations.Operation) -> operations.Seen:
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
         wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
         calls = reducing.Reducing(self._http, suspects=("monitor_id",), omitted=list(omitted))
@@ -104,7 +104,7 @@ class Incidents:
         seen = _detailed(detail, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
-    async def update(self, operation: operations.Operation) -> operations.Seen:
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Change severity and title if a person hasn't, and add an update that says how bad it is now."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
@@ -121,11 +121,11 @@ class Incidents:
         answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
         return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
 
-    async def publish(self, operation: operations.Operation) -> operations.Seen:
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as an update."""
         return await self.update(operation)
 
-    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, unless somebody has."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
         incident = (await self._show(operation.vendor_id)).incident
@@ -133,21 +133,21 @@ class Incidents:
             return _seen(incident)
         text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
         await self._resolve(operation.vendor_id, text)
-        return operations.Seen(incident.id, "resolved", incident.shortlink or "", ended=True)
+        return operations.VendorState(incident.id, "resolved", incident.shortlink or "", ended=True)
 
-    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def retract(self, operation: operations.Operation) -> operations.Seen:
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Customers see nothing of it: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def correct(self, _operation: operations.Operation) -> operations.Seen:
+    async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Nothing that is posted here can be changed."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen:
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
         detail = await self._show(operation.vendor_id)
         stamp = views.moment(detail.incident.updated_at)
@@ -184,7 +184,7 @@ class Incidents:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _still_open(self, operation: operations.Operation) -> operations.Seen | None:
+    async def _still_open(self, operation: operations.Operation) -> operations.VendorState | None:
         """What is to be opened again, if it is open already."""
         try:
             seen = await self.observe(operation)
@@ -194,7 +194,7 @@ class Incidents:
 
     async def _opened_again(
         self, operation: operations.Operation, wanted: configs.IncidentOpening
-    ) -> operations.Seen | None:
+    ) -> operations.VendorState | None:
         """Open what is over; what is open already stays so. None where it is gone, or the vendor does not let us."""
         try:
             incident = (await self._show(operation.vendor_id)).incident
@@ -208,7 +208,7 @@ class Incidents:
             if problem.status in _NOT_AGAIN:
                 return None
             raise
-        return operations.Seen(incident.id, "open", incident.shortlink or "")
+        return operations.VendorState(incident.id, "open", incident.shortlink or "")
 
     def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
         if wanted.severity:
@@ -284,8 +284,8 @@ def _over(incident: wire.Incident) -> bool:
     return incident.status == "RESOLVED"
 
 
-def _seen(incident: wire.Incident) -> operations.Seen:
-    return operations.Seen(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
+def _seen(incident: wire.Incident) -> operations.VendorState:
+    return operations.VendorState(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
 
 
 def _item(incident: wire.Incident) -> operations.OpenItem:
@@ -303,7 +303,7 @@ def _timeline(detail: wire.Detail) -> list[views.Entry]:
     return views.ordered(found)
 
 
-def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.Seen:
+def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:
     """What an incident is, with what it shows: the base of later comparisons."""
     incident, timeline = detail.incident, _timeline(detail)
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}

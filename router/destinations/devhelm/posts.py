@@ -143,7 +143,7 @@ class Posts:
             update = wire.PostUpdate("RESOLVED", text, notify_subscribers=False)
             await self._http.call("POST", f"{place.path}/updates", json=update)
 
-    async def read_back(self, answer: wire.Post, operation: operations.Operation, sent: Sent) -> operations.Seen:
+    async def read_back(self, answer: wire.Post, operation: operations.Operation, sent: Sent) -> operations.VendorState:
         """Read a post after a change: what it shows by now is what later reads are compared with.
 
         If it can't be read, or is read as it was before, the answer to the change stands for it.
@@ -223,7 +223,7 @@ def seen(
     *,
     edited: Edit | None = None,
     is_answer: bool = False,
-) -> operations.Seen:
+) -> operations.VendorState:
     """Return what a post is, as operations answer. ``is_answer`` if that is from a change, and no read has shown it."""
     entries = timeline(post)
     fields: dict[str, Any] = {
@@ -245,7 +245,7 @@ def seen(
     asked = operation.view.asked if sent is None else sent.asked
     stamp = views.moment(post.updated_at)
     is_open = state(post) == "open" and not edited
-    return operations.Seen(
+    return operations.VendorState(
         Place(post.status_page_id, post.id).vendor_id,
         state(post),
         edited=edited,

@@ -35,7 +35,7 @@ class StatusPages:
         self._names = names.Names(http)
         self._posts = posts.Posts(http)
 
-    async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
+    async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
         """Look for what the page, or a person on it, made of the incident that it follows; None if nothing.
 
         Nothing is changed yet: a draft is brought to the rule's words by an update or when it is published.
@@ -45,7 +45,7 @@ class StatusPages:
         found = await self._posts.linked(page_id, operation)
         return _linked(found, operation) if found else None
 
-    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
@@ -79,7 +79,7 @@ class StatusPages:
         """Recognize nothing: every post carries its reference."""
         return False
 
-    async def open(self, operation: operations.Operation) -> operations.Seen:
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
         wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
         calls = reducing.Reducing(self._http, suspects=_SUSPECTS, omitted=list(omitted))
@@ -105,7 +105,7 @@ class StatusPages:
         seen = await self._posts.read_back(answer.read(wire.PostAnswer).data, operation, sent)
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
-    async def update(self, operation: operations.Operation) -> operations.Seen:
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
@@ -118,7 +118,7 @@ class StatusPages:
             return await self._change(post, operation, wanted, self._update_text(wanted))
         return posts.seen(post, operation)
 
-    async def publish(self, operation: operations.Operation) -> operations.Seen:
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Publish the draft with the rule's words, unless somebody has."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
@@ -126,7 +126,7 @@ class StatusPages:
             return edited
         return await self._publish(post, operation, wanted)
 
-    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless somebody has, and then the postmortem where the rule has one."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
@@ -149,18 +149,20 @@ class StatusPages:
         seen = posts.seen(post, operation, sent, is_answer=True)
         return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
-    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """Throw the draft away, unless a person has made it; what is published by now is answered as open."""
         place = posts.Place.of(operation.vendor_id)
         post = await self._posts.show(place)
         if posts.state(post) != "draft":
             return posts.seen(post, operation)
         if await self._posts.is_person_s(post, operation):
-            return operations.Seen(operation.vendor_id, "dismissed", note="a person has made this draft, so it stays")
+            return operations.VendorState(
+                operation.vendor_id, "dismissed", note="a person has made this draft, so it stays"
+            )
         await self._http.call("POST", f"{place.path}/dismiss")
-        return operations.Seen(operation.vendor_id, "dismissed")
+        return operations.VendorState(operation.vendor_id, "dismissed")
 
-    async def retract(self, operation: operations.Operation) -> operations.Seen:
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Unpublish the post, set its components back, and throw the draft away that it has become."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         place = posts.Place.of(operation.vendor_id)
@@ -179,9 +181,9 @@ class StatusPages:
         # A draft could still be published by somebody who doesn't know why it is one. And the vendor throws nothing
         # away that it still shows, so the answer proves that the post is down.
         await self._http.call("POST", f"{place.path}/dismiss")
-        return operations.Seen(operation.vendor_id, "dismissed", note=note)
+        return operations.VendorState(operation.vendor_id, "dismissed", note=note)
 
-    async def correct(self, operation: operations.Operation) -> operations.Seen:
+    async def correct(self, operation: operations.Operation) -> operations.VendorState:
         """Replace the text of an update of ours, unless it says something else than the operator has seen."""
         return await corrections.correct(self._http, self._posts, operation)
 
@@ -189,7 +191,7 @@ class StatusPages:
         """Read the account's first status page."""
         await self._posts.probe()
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen:
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
@@ -251,7 +253,7 @@ class StatusPages:
 
     async def _publish(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> operations.Seen:
+    ) -> operations.VendorState:
         if posts.state(post) == "resolved":
             return posts.seen(post, operation)
         if posts.state(post) == "open":
@@ -319,13 +321,15 @@ class StatusPages:
         found = {_signed(one, operation) for one in known} | {self._update_text(one) for one in known}
         return {text for text in found if text}
 
-    def _found(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> operations.Seen:
+    def _found(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> operations.VendorState:
         """What an open that was not answered has left: nobody knows yet whether it shows what was sent."""
         return posts.seen(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
 
     async def _refusal(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> operations.Seen | None:
+    ) -> operations.VendorState | None:
         """What a person has changed, which stays; ``Stale`` if the post was read as it was before our last change."""
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
@@ -361,7 +365,7 @@ class StatusPages:
 
     async def _change(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
-    ) -> operations.Seen:
+    ) -> operations.VendorState:
         """Change a published post, and say so, unless an earlier attempt of this operation has said it."""
         is_worse = operation.before is not None and operation.worsens
         answer, sent = await self._put(post, operation, wanted, wanted.update_status)
@@ -447,7 +451,7 @@ class StatusPages:
         return ()
 
 
-def _linked(found: linked.Linked, operation: operations.Operation) -> operations.Seen:
+def _linked(found: linked.Linked, operation: operations.Operation) -> operations.VendorState:
     """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
     return posts.seen(found.post, operation, edited=Edit.POST_LINKED if found.is_person_s else None)
 

@@ -41,7 +41,7 @@ class Incidents:
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
 
-    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search for the incident whose summary has our reference, among those created since it was opened."""
         query: dict[str, str | int] = {
             "page_size": names.PAGE_SIZE,
@@ -77,7 +77,7 @@ class Incidents:
         """End nothing: the vendor creates one incident for an idempotency key."""
         return ()
 
-    async def open(self, operation: operations.Operation) -> operations.Seen:
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident."""
         wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
         calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
@@ -104,7 +104,7 @@ class Incidents:
             **details.left(created, operation, sent),
         }
         view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
-        return operations.Seen(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
+        return operations.VendorState(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
 
     async def _create(
         self,
@@ -153,7 +153,7 @@ class Incidents:
             return created
         return msgspec.structs.replace(created, updated_at=edited.updated_at)
 
-    async def update(self, operation: operations.Operation) -> operations.Seen:
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
@@ -174,11 +174,11 @@ class Incidents:
         seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
         return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view, edit), omitted=tuple(omitted))
 
-    async def publish(self, operation: operations.Operation) -> operations.Seen:
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as an update."""
         return await self.update(operation)
 
-    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Move the incident to the closing status, unless people are done with it already."""
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
@@ -190,21 +190,21 @@ class Incidents:
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
         if edited.incident_status.id != closed and edited.incident_status.category not in _OVER:
             raise errors.Unanswered(f"{self.name}: closing was answered with the status {edited.incident_status.name}")
-        return operations.Seen(edited.id, "resolved", edited.permalink)
+        return operations.VendorState(edited.id, "resolved", edited.permalink)
 
-    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def retract(self, operation: operations.Operation) -> operations.Seen:
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Customers see nothing of it: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def correct(self, _operation: operations.Operation) -> operations.Seen:
+    async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Nothing that is posted here can be changed."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen:
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
         incident = await self._show(operation.vendor_id)
         seen = _seen(incident, operation)
@@ -395,7 +395,7 @@ def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
 
 def _seen(
     incident: wire.Incident, operation: operations.Operation, sent: details.Change = _NOTHING_SENT
-) -> operations.Seen:
+) -> operations.VendorState:
     over = incident.incident_status.category in _OVER
     fields: dict[str, Any] = {
         "title": incident.name,
@@ -406,7 +406,7 @@ def _seen(
         fields["severity"] = incident.severity.id
     fields |= details.left(incident, operation, sent)
     view = views.view(operation, fields, (), stamp=views.moment(incident.updated_at))
-    return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink, view=view)
+    return operations.VendorState(incident.id, "resolved" if over else "open", incident.permalink, view=view)
 
 
 def _base(

@@ -48,7 +48,7 @@ class StatusPages:
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor drafts no posts."""
 
-    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search the page for the post that an open may have created.
 
         A post carries no reference, since customers read it: it is known by its title, its first text, and the time.
@@ -69,7 +69,7 @@ class StatusPages:
             return None
         told = views.marks(operation, _timeline(first))
         view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
-        return operations.Seen(first.id, _state(first), page.public_url, told=told, view=view)
+        return operations.VendorState(first.id, _state(first), page.public_url, told=told, view=view)
 
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the posts that aren't resolved, on every page that may be this destination's: none says whose it is."""
@@ -91,7 +91,7 @@ class StatusPages:
         """End nothing: the vendor creates one post for an idempotency key."""
         return ()
 
-    async def open(self, operation: operations.Operation) -> operations.Seen:
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post; it is public at once."""
         wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
         calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
@@ -111,7 +111,7 @@ class StatusPages:
         post = answer.read(wire.PostAnswer).status_page_incident
         # An answer given again under the same key may be of a post that has been resolved since.
         if _state(post) == "resolved":
-            return operations.Seen(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
+            return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
         seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
         return msgspec.structs.replace(seen, url=page.public_url, omitted=tuple(calls.omitted))
 
@@ -121,7 +121,7 @@ class StatusPages:
         wanted: configs.PostOpening,
         page: wire.Page,
         omitted: list[operations.Omission],
-    ) -> operations.Seen:
+    ) -> operations.VendorState:
         """Create a post of what is over already, with the first text and the resolution as its updates."""
         affected = await self._components(page.id, operation, omitted)
         text = wanted.resolve_message or self._config.resolve_message
@@ -143,9 +143,9 @@ class StatusPages:
         post = answer.read(wire.PostAnswer).status_page_incident
         if _state(post) != "resolved":
             raise errors.Unanswered(f"{self.name}: a retrospective incident was answered with the status it had before")
-        return operations.Seen(post.id, "resolved", page.public_url, omitted=tuple(omitted))
+        return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(omitted))
 
-    async def update(self, operation: operations.Operation) -> operations.Seen:
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
@@ -168,21 +168,23 @@ class StatusPages:
         seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
-    async def publish(self, operation: operations.Operation) -> operations.Seen:
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as an update."""
         return await self.update(operation)
 
-    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, wanted.resolve_message or self._config.resolve_message)
 
-    async def retract(self, operation: operations.Operation) -> operations.Seen:
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the post and say that it was false: the vendor takes no post off a page."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, operation.message or self._config.retract_message)
 
-    async def _end(self, operation: operations.Operation, wanted: configs.PostOpening, text: str) -> operations.Seen:
+    async def _end(
+        self, operation: operations.Operation, wanted: configs.PostOpening, text: str
+    ) -> operations.VendorState:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return _resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
@@ -201,11 +203,11 @@ class StatusPages:
             raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
         known = [*_timeline(post), *([entry] if entry is not None else ())]
         told = (*views.marks(operation, known), texts.mark(text))
-        seen = operations.Seen(post.id, "resolved", told=tuple(dict.fromkeys(told)))
+        seen = operations.VendorState(post.id, "resolved", told=tuple(dict.fromkeys(told)))
         view = _view(post, operation, entries=known)
         return msgspec.structs.replace(seen, view=view, omitted=tuple(calls.omitted))
 
-    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
@@ -213,21 +215,23 @@ class StatusPages:
         """Read the account's first status page."""
         await self._http.call("GET", "/v2/status_pages", query={"page_size": 1})
 
-    async def correct(self, _operation: operations.Operation) -> operations.Seen:
+    async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Nothing that is posted here can be changed."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen:
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "open" and views.is_stale(operation, _timeline(post)):
-            return operations.Seen(post.id, "open", is_stale=True)
+            return operations.VendorState(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, wanted)
         if not edited and _state(post) == "open" and views.edited_components(operation, _affected(post)):
             edited = Edit.COMPONENT_CHANGED
         differs = _differs(post, operation.view.asked) if _state(post) == "open" and not edited else ""
-        seen = operations.Seen(post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs)
+        seen = operations.VendorState(
+            post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs
+        )
         return msgspec.structs.replace(seen, told=views.marks(operation, _timeline(post)))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
@@ -341,7 +345,9 @@ class StatusPages:
             component_statuses=asked or None,
         )
 
-    async def _read_back(self, operation: operations.Operation, post: wire.Post, sent: "_Sent") -> operations.Seen:
+    async def _read_back(
+        self, operation: operations.Operation, post: wire.Post, sent: "_Sent"
+    ) -> operations.VendorState:
         """Read the post once more: what customers see by now is what counts, and what later reads are compared with."""
         known = _timeline(post) + ([sent.entry] if sent.entry is not None else [])
         told = views.marks(operation, known)
@@ -351,11 +357,11 @@ class StatusPages:
         try:
             fresh = await self._show(post.id)
         except errors.Failure:  # The operation is done; a later look reads it.
-            return operations.Seen(post.id, "open", told=told, view=unconfirmed)
+            return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
         if is_old_title or views.is_stale(operation, _timeline(fresh)):
-            return operations.Seen(post.id, "open", told=told, view=unconfirmed)
-        return operations.Seen(
+            return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
+        return operations.VendorState(
             post.id,
             _state(fresh),
             told=views.marks(operation, _timeline(fresh)),
@@ -417,16 +423,16 @@ def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
 
 
-def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.Seen:
+def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
     """What is resolved already, by an earlier attempt or a person: later changes are compared with this."""
     told = views.marks(operation, _timeline(post))
-    return operations.Seen(post.id, "resolved", told=told, view=_view(post, operation), note=note)
+    return operations.VendorState(post.id, "resolved", told=told, view=_view(post, operation), note=note)
 
 
-def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.Seen:
+def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
     """What a person has made of the post: nothing is sent, and later changes are compared with this."""
     told = views.marks(operation, _timeline(post))
-    return operations.Seen(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
+    return operations.VendorState(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
 
 
 async def _posted(calls: reducing.Reducing, update: wire.CreateUpdate) -> views.Entry | None:

@@ -178,7 +178,7 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
         assert (await on.incident(BESIDE)).status == "open"
         assert await on.connection.xlen(keys.DEAD) == 1
         await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
-        counted = storm_control.Storms(
+        counted = storm_control.StormControl(
             storm_queue.StormQueue(on.connection, publishing_state.Limit(9, workers.HOUR)),
             on.incidents,
             on.publications,

@@ -251,7 +251,9 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
 
     async def body(connection):
         places = {
-            name: configured_destinations.Bound(name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0)
+            name: configured_destinations.ConfiguredDestination(
+                name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0
+            )
             for name in ("on-call", "second")
         }
         on = workers.WorkerHarness(connection, *places.values())

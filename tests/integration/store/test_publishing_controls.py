@@ -214,7 +214,7 @@ def test_leaking_text_uses_the_fallback(with_redis):
     leaky = decisions.Target("page", {"title": "10.0.0.1", "message": "x"}, "auto", fallback={"title": "An outage"})
 
     async def play(on, page, _):
-        on.pages._desires = desired_state.Desires(lambda fields, _: dict(fields), render)
+        on.pages._desires = desired_state.DesiredStateBuilder(lambda fields, _: dict(fields), render)
         await on.deliver(workers.firing(), response=workers.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"

@@ -131,7 +131,9 @@ def test_last_import_holds_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
     async def importing(http, connection):
-        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(
+            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
+        )
         await at.ask()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
@@ -157,7 +159,9 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
     serving.answer = (200, [odd, LISTED[0]])
 
     async def importing(http, connection):
-        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(
+            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
+        )
         await at.ask()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
@@ -183,7 +187,9 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
         assert [one.id for one in imported.silences] == ["u1"]
         assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
         assert "length >= 1" in imported.skipped["all"]
-        at = silencing.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(
+            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
+        )
         with structlog.testing.capture_logs() as logs:
             await at.ask()
             await at.ask()

@@ -22,7 +22,7 @@ class Scene:
         self.stage = workers.WorkerHarness(connection)
         self.store = incidents.Incidents(connection)
         self.quarantine = quarantine.Quarantine(connection)
-        self.own = self_monitor.Own(
+        self.own = self_monitor.SelfMonitor(
             self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.Unreadable(**wanted)),
             PLACES,
             self.stage.performer.breakers,

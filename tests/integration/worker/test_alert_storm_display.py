@@ -19,7 +19,7 @@ def play(play):
     def run(body):
         async def limited(at):
             limit = storm_store.StormQueue(at.connection, publishing_state.Limit(1, 3_600_000_000))
-            at.on.reconciler._storms = storm_control.Storms(limit, at.on.incidents, at.on.publications)
+            at.on.reconciler._storms = storm_control.StormControl(limit, at.on.incidents, at.on.publications)
             await at.deliver(consoles.firing("a"), consoles.firing("b"))
             await body(at)
 

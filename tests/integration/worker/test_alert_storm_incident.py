@@ -15,7 +15,7 @@ class Parent:
         self.scene = scene
         self.on = scene.on
         self.at = {place.name: place for place in scene.places}
-        self.own = self_monitor.Own(
+        self.own = self_monitor.SelfMonitor(
             self_monitor.Wanted((), destinations), self.at, scene.on.performer.breakers,
             store=scene.on.incidents, inbox=scene.on.inbox,
             publishing=publishing_state.PublishingControls(scene.connection),
@@ -110,7 +110,7 @@ def test_storm_incident_ends_when_disabled(with_redis):
         parent = Parent(scene, "on-call")
         await scene.fires("a", "b", "c")
         await parent.turn()
-        scene.on.storms = storm_control.Storms(None, scene.on.incidents, scene.on.publications)
+        scene.on.storms = storm_control.StormControl(None, scene.on.incidents, scene.on.publications)
         await Parent(scene).turn()
         assert parent.texts()[0].startswith("resolved")
 

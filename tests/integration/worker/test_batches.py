@@ -7,8 +7,8 @@ from router.worker import batch_size, inbox_consumer
 from tests.integration import workers
 
 
-def taking(on: workers.WorkerHarness, least: int = 2, most: int = 4) -> inbox_consumer.Intake:
-    return inbox_consumer.Intake(on.reader, on.triage, batch_size.Appetite(least, most), 10)
+def taking(on: workers.WorkerHarness, least: int = 2, most: int = 4) -> inbox_consumer.InboxConsumer:
+    return inbox_consumer.InboxConsumer(on.reader, on.triage, batch_size.BatchSizer(least, most), 10)
 
 
 async def delivered(on: workers.WorkerHarness, count: int) -> None:

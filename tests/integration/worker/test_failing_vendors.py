@@ -247,7 +247,9 @@ def stage_session(on, lease):
     from router.worker import desired_state
     from router.worker import lease_session as session
 
-    return session.Session(lease, on.publications, lambda: 0, desired_state.Desires(workers.render), on.pages)
+    return session.Session(
+        lease, on.publications, lambda: 0, desired_state.DesiredStateBuilder(workers.render), on.pages
+    )
 
 
 def intent_of(publication):

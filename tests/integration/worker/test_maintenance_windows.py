@@ -99,7 +99,7 @@ def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
 
         async def body(connection):
             others = imported(tmp_path, at)
-            muting = silencing.Mutes(silences.Silences(connection), others)
+            muting = silencing.SilenceService(silences.Silences(connection), others)
             for _ in range(2):
                 await muting.ask()
                 assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), parts.clock()).by

@@ -179,7 +179,9 @@ async def playing(connection, simulator, play):
         url = f"{simulator.url}/{account}"
         config = registry.KINDS[kind].config(kind=kind, api_key="any", base_url=url, timeout_seconds=5, **page)
         destination = registry.build(kind, config, parts.clock)
-        places.append(configured_destinations.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
+        places.append(
+            configured_destinations.ConfiguredDestination(kind, registry.KINDS[kind], destination, timeout_seconds=0.05)
+        )
     try:
         await play(World(workers.WorkerHarness(connection, *places, limits=LIMITS, render=render), simulator, places))
     finally:

@@ -132,22 +132,22 @@ def test_approved_update_ignores_the_budget(with_redis):
         known = publications.Publication("e1", "page", state="open", digest="before")
         wanted = publications.Desired(True, from_rule, public=True)
         act = plan.Execute("update", CHANGED)
-        assert await at.full_until(known, wanted, act) == 0
+        assert await at.update_allowed_at(known, wanted, act) == 0
         later = publications.Publication("e1", "page", state="open", digest="before", number=1)
-        assert await at.full_until(later, wanted, act) > 0
+        assert await at.update_allowed_at(later, wanted, act) > 0
         approved = reviews.Verdict("approved", "ann", 1, from_rule.digest)
         hers = publications.Desired(True, from_rule, public=True, verdict=approved)
-        assert await at.full_until(later, hers, act) == 0
-        assert await at.full_until(later, wanted, plan.Execute("resolve", CHANGED)) == 0
+        assert await at.update_allowed_at(later, hers, act) == 0
+        assert await at.update_allowed_at(later, wanted, plan.Execute("resolve", CHANGED)) == 0
 
     with_redis(body)
 
 
 def test_vendor_update_limit_is_in_the_timeline(with_redis):
     class Tired(vendor.Vendor):
-        async def update(self, call: operations.Operation) -> operations.Seen:
+        async def update(self, call: operations.Operation) -> operations.VendorState:
             seen = await super().update(call)
-            return operations.Seen(seen.vendor_id, seen.state, note="it is the last update")
+            return operations.VendorState(seen.vendor_id, seen.state, note="it is the last update")
 
     page = Tired()
 

@@ -17,22 +17,22 @@ class Reopening(vendor.Vendor):
 
     lets = True
 
-    async def open(self, call: operations.Operation) -> operations.Seen:
+    async def open(self, call: operations.Operation) -> operations.VendorState:
         if not call.vendor_id or not self.lets or call.vendor_id not in self.incidents:
             return await super().open(call)
         self._called(call)
         self.incidents[call.vendor_id]["state"] = "open"
         return self._acted(call.vendor_id)
 
-    async def find(self, call: operations.Operation) -> operations.Seen | None:
+    async def find(self, call: operations.Operation) -> operations.VendorState | None:
         if self.incidents.get(call.vendor_id, {}).get("state") == "open":
-            return operations.Seen(call.vendor_id, "open")
+            return operations.VendorState(call.vendor_id, "open")
         return await super().find(call)
 
-    async def resolve(self, call: operations.Operation) -> operations.Seen:
+    async def resolve(self, call: operations.Operation) -> operations.VendorState:
         was = self.incidents[call.vendor_id]["state"]
         seen = await super().resolve(call)
-        return operations.Seen(seen.vendor_id, seen.state, ended=was == "open")
+        return operations.VendorState(seen.vendor_id, seen.state, ended=was == "open")
 
 
 def response(*more: decisions.Target) -> decisions.Response:

@@ -250,7 +250,7 @@ def test_leak_guard_spares_only_reviewer_texts(with_redis):
     leaky = workers.rule(decisions.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
 
     async def play(scene, page):
-        scene.on.pages._desires = desired_state.Desires(lambda fields, _: dict(fields), render)
+        scene.on.pages._desires = desired_state.DesiredStateBuilder(lambda fields, _: dict(fields), render)
         await scene.on.deliver(workers.firing(), response=leaky)
         await scene.on.turn()
         assert page.calls == []

@@ -31,9 +31,9 @@ class Titled(base.Opening):
     body: str | None = None
 
 
-def place(name: str, account: str, opening: type[base.Opening]) -> configured_destinations.Bound:
+def place(name: str, account: str, opening: type[base.Opening]) -> configured_destinations.ConfiguredDestination:
     kind = base.Kind("test", base.Config, opening, public=False, adopts=False, connect=None, make=None)
-    return configured_destinations.Bound(name, kind, vendor.Vendor(), account=account)
+    return configured_destinations.ConfiguredDestination(name, kind, vendor.Vendor(), account=account)
 
 
 PLACES = {
@@ -54,7 +54,7 @@ class Scene:
         inbox = stream.Inbox(connection)
         self.gate = publishing_state.PublishingControls(connection)
         self.stage = workers.WorkerHarness(connection)
-        self.own = self_monitor.Own(
+        self.own = self_monitor.SelfMonitor(
             wanted, PLACES, self.breakers,
             store=self.store, inbox=inbox, publishing=self.gate, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
@@ -136,7 +136,7 @@ def test_failing_account_does_not_report_itself(with_redis):
 
 
 def test_report_is_valid_for_every_destination_kind():
-    scene = self_monitor.Own(
+    scene = self_monitor.SelfMonitor(
         self_monitor.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
         store=None, inbox=None, publishing=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from router.telemetry import metrics
 from router.worker import runtime, self_monitor
 from tests.integration import vendor, workers
 
-QUICK = runtime.Pace(
+QUICK = runtime.LoopIntervals(
     block_seconds=0.05,
     poll_seconds=0.05,
     heartbeat_seconds=0.02,
@@ -37,8 +37,10 @@ class Depth:
         return await inbox.depth(self._connection)
 
 
-def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> tuple[runtime.Worker, runtime.Bell]:
-    bell = runtime.Bell()
+def worker(
+    on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK
+) -> tuple[runtime.Worker, runtime.WakeSignal]:
+    bell = runtime.WakeSignal()
     made = runtime.Worker(
         "w1",
         on.reader,
@@ -50,7 +52,7 @@ def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> t
         bell=bell,
         kept=archive.Archive(on.connection, retention=0, max_bytes=0),
         silenced=on.mutes,
-        itself=self_monitor.Own(
+        itself=self_monitor.SelfMonitor(
             self_monitor.Wanted(),
             {},
             on.performer.breakers,
@@ -284,7 +286,7 @@ async def _none_left(before) -> bool:
 
 def test_wake_signals_are_collected_once():
     async def main():
-        bell = runtime.Bell()
+        bell = runtime.WakeSignal()
         bell.ring({1})
         bell.ring({2, 3})
         assert await bell.wait(5) == {1, 2, 3}

@@ -61,7 +61,7 @@ class Life:
             self.now = max(self.now, due)
             episode = next(self._episodes)
             heard = fold.apply_muting(self.incident, self._muting, now=self.now, episode=episode)
-            self.incident = timing.settle(heard, now=self.now, episode=episode)
+            self.incident = timing.apply_timers(heard, now=self.now, episode=episode)
         self.now = end
         return self
 

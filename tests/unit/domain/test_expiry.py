@@ -45,7 +45,7 @@ class Life:
         while 0 < (due := timing.due(self.incident)) <= end:
             self.now = max(self.now, due)
             heard = fold.apply_muting(self.incident, self._muting, now=self.now, episode=next(self._episodes))
-            settled = timing.settle(heard, now=self.now, episode=next(self._episodes))
+            settled = timing.apply_timers(heard, now=self.now, episode=next(self._episodes))
             assert settled is not self.incident, "due, and nothing changed"
             self.incident = settled
         self.now = end
@@ -207,7 +207,7 @@ def settled(batches: list[list[decisions.Routed]], now: int) -> incidents.Incide
     for batch in batches:
         found = fold.fold(found, batch, now=START, episode="e")
     while 0 < timing.due(found) <= now:
-        found = timing.settle(found, now=now, episode="e")
+        found = timing.apply_timers(found, now=now, episode="e")
     return found
 
 

@@ -203,10 +203,10 @@ def test_alerts_beyond_the_bound_are_told():
     full = folded(*(routed(f"f{number}") for number in range(fold.MOST_HELD)))
     more = folded(routed("one too many"), start=full)
     assert (more.unheld, len(more.firing)) == (1, fold.MOST_HELD)
-    (event,) = timeline.told(full, more, [routed("one too many")], NOW)
+    (event,) = timeline.events_for_change(full, more, [routed("one too many")], NOW)
     assert event.text == "Counted 1 message of further alerts: an incident holds no more that fire at once."
     again = folded(routed("another"), start=more)
-    assert timeline.told(more, again, [routed("another")], NOW) == []
+    assert timeline.events_for_change(more, again, [routed("another")], NOW) == []
 
 
 def test_end_of_a_lost_incident_is_an_episode_that_is_over():

@@ -30,12 +30,12 @@ class Life:
         end = self.now + int(seconds * SECOND)
         while 0 < (due := timing.due(self.incident)) <= end:
             self.now = max(self.now, due)
-            self._becomes(timing.settle(self.incident, now=self.now, episode=next(self._episodes)))
+            self._becomes(timing.apply_timers(self.incident, now=self.now, episode=next(self._episodes)))
         self.now = end
         return self
 
     def _becomes(self, after: incidents.Incident) -> "Life":
-        self.told += [event.text for event in timeline.told(self.incident, after, [], self.now)]
+        self.told += [event.text for event in timeline.events_for_change(self.incident, after, [], self.now)]
         self.incident = after
         return self
 

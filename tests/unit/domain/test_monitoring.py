@@ -51,7 +51,7 @@ def quiet(**durations):
 
 
 def settled(before, at):
-    return timing.settle(before, now=NOW + at * SECOND, episode=f"e{at}")
+    return timing.apply_timers(before, now=NOW + at * SECOND, episode=f"e{at}")
 
 
 def test_quiet_incident_is_monitored_and_then_closes():
@@ -114,10 +114,10 @@ def test_monitoring_waits_for_earlier_deliveries():
 def test_timeline_tells_of_the_monitoring():
     opened = folded(incidents.Incident("key"), "firing", 0)
     monitored = folded(opened, "resolved", 60)
-    (event,) = [one for one in timeline.told(opened, monitored, [], NOW) if one.what == "monitored"]
+    (event,) = [one for one in timeline.events_for_change(opened, monitored, [], NOW) if one.what == "monitored"]
     assert event.text == "Nothing fires; the incident is monitored for 900 s before it ends."
     again = folded(monitored, "again", 120)
-    texts = [one.text for one in timeline.told(monitored, again, [], NOW)]
+    texts = [one.text for one in timeline.events_for_change(monitored, again, [], NOW)]
     assert "It fires again before its end." in texts
 
 

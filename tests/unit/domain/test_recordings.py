@@ -38,7 +38,7 @@ def test_names_are_those_of_the_normal_form():
     packed = deliveries.pack(
         "d1", "am", 5, [(alert.Alert("am", "f", "firing", 1, 0, "t"), decisions.Decision(ignored="x"))]
     )
-    written = json.loads(recordings.encode(recordings.of(packed)))
+    written = json.loads(recordings.encode(recordings.from_delivery(packed)))
     assert written["source"] == "am"
     assert written["received_at"] == 5
     assert written["alerts"][0]["fingerprint"] == "f"

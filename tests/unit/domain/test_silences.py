@@ -128,7 +128,7 @@ class Life:
         while 0 < (due := timing.due(self.incident)) <= end:
             self.now = max(self.now, due)
             heard = fold.apply_muting(self.incident, self.muting, now=self.now, episode=next(self._episodes))
-            self.incident = timing.settle(heard, now=self.now, episode=next(self._episodes))
+            self.incident = timing.apply_timers(heard, now=self.now, episode=next(self._episodes))
         self.now = end
         return self
 

@@ -34,7 +34,7 @@ class Told:
 
     def after(self, micros: int) -> "Told":
         self.now += micros
-        return self._becomes(timing.settle(self.incident, now=self.now, episode=next(self._episodes)), [])
+        return self._becomes(timing.apply_timers(self.incident, now=self.now, episode=next(self._episodes)), [])
 
     def _arrive(self, alerts, level=MINOR) -> "Told":
         arrived = [decisions.Routed(one, decisions.Decision("key", level, self.response)) for one in alerts]
@@ -42,7 +42,7 @@ class Told:
         return self._becomes(after, arrived)
 
     def _becomes(self, after, arrived) -> "Told":
-        self.events += timeline.told(self.incident, after, arrived, self.now)
+        self.events += timeline.events_for_change(self.incident, after, arrived, self.now)
         self.incident = after
         return self
 

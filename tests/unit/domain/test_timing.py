@@ -35,7 +35,7 @@ class Life:
         end = self.now + int(seconds * SECOND)
         while (due := timing.due(self.incident)) and due <= end:
             self.now = max(self.now, due)
-            settled = timing.settle(self.incident, now=self.now, episode=next(self._episodes))
+            settled = timing.apply_timers(self.incident, now=self.now, episode=next(self._episodes))
             assert settled is not self.incident, "due, and nothing changed"
             self.incident = settled
         self.now = end
@@ -152,7 +152,7 @@ def test_nothing_due_leaves_the_very_same_incident(status):
     if status == "closed":
         life.resolves().after(10)
     assert life.status == status
-    assert timing.settle(life.incident, now=life.now + 10**12, episode="x") is life.incident
+    assert timing.apply_timers(life.incident, now=life.now + 10**12, episode="x") is life.incident
 
 
 def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same():

@@ -16,7 +16,7 @@ NOW = 1_700_000_000_000_000
 EACH_KIND = 80
 ORDINARY = (pathlib.Path(__file__).parent / "ordinary.txt").read_text().splitlines()
 KIND = base.Kind("test", base.Config, base.Opening, public=True, adopts=False, connect=None, make=None)
-PAGE = configured_destinations.Bound("page", KIND, None, "")
+PAGE = configured_destinations.ConfiguredDestination("page", KIND, None, "")
 DECLARED = {
     "alert.labels.listed": decisions.Allowed(("Europe", "Asia", "db.internal is fine here")),
     "alert.labels.region": decisions.Allowed(pattern="^[a-z]{2}-[a-z]+-[0-9]$"),
@@ -43,9 +43,9 @@ def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incide
 def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     """The fields that the worker would post by itself now; None where it would not."""
     one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
-    desires = desired_state.Desires(pages.render, pages.public_renderer(["acme.com"]))
+    desires = desired_state.DesiredStateBuilder(pages.render, pages.public_renderer(["acme.com"]))
     known = publications.Publication("e1", "page", opened_at=NOW)
-    desired = desires.of(one, known, [], PAGE)
+    desired = desires.build(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)
     return desired.content.fields if isinstance(step, plan.Execute) else None
 

@@ -32,7 +32,7 @@ class Waits:
 
     def holds_back(self, now: int, before: incidents.Incident | None = None) -> bool:
         before = before or firing()
-        after = timing.settle(before, now=now, episode="e2")
+        after = timing.apply_timers(before, now=now, episode="e2")
         return asyncio.run(self.backlog.holds_back(before, after, now))
 
 

@@ -9,13 +9,13 @@ def batch(count: int, size: int = 100) -> list[inbox.InboxEntry]:
 
 
 def test_a_worker_that_keeps_up_reads_the_least():
-    hunger = batch_size.Appetite(512, 4096)
+    hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(3))
     assert hunger.count == 512
 
 
 def test_while_the_inbox_is_long_batches_grow_up_to_the_most_and_then_shrink_at_once():
-    hunger = batch_size.Appetite(512, 4096)
+    hunger = batch_size.BatchSizer(512, 4096)
     counts = []
     for _ in range(5):
         counts.append(hunger.count)
@@ -26,7 +26,7 @@ def test_while_the_inbox_is_long_batches_grow_up_to_the_most_and_then_shrink_at_
 
 
 def test_of_large_deliveries_no_more_are_read_than_fit():
-    hunger = batch_size.Appetite(512, 4096)
+    hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512, 100_000))
     assert hunger.count == batch_size.MOST_BYTES // 100_000
     hunger.fed(batch(hunger.count, 2 * batch_size.MOST_BYTES))
@@ -34,7 +34,7 @@ def test_of_large_deliveries_no_more_are_read_than_fit():
 
 
 def test_a_read_that_found_nothing_says_nothing():
-    hunger = batch_size.Appetite(512, 4096)
+    hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512))
     hunger.fed([])
     assert hunger.count == 1024

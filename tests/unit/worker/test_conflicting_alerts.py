@@ -22,7 +22,7 @@ FIRES, ENDS = said("a", "firing", 100), said("a", "resolved", 100)
 
 @pytest.mark.parametrize("alerts", [(FIRES, ENDS), (ENDS, FIRES), (said("b", "firing", 1), ENDS, FIRES)])
 def test_whatever_the_order_the_alert_that_fires_is_named(alerts):
-    assert conflicting_alerts.of(delivered(*alerts)) == FIRES
+    assert conflicting_alerts.find_conflict(delivered(*alerts)) == FIRES
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_whatever_the_order_the_alert_that_fires_is_named(alerts):
     ids=["none", "fires", "ends", "twice", "ended twice", "another", "again", "no start of its own"],
 )
 def test_what_fits_together_is_no_contradiction(alerts):
-    assert conflicting_alerts.of(delivered(*alerts)) is None
+    assert conflicting_alerts.find_conflict(delivered(*alerts)) is None

@@ -23,5 +23,5 @@ class Conflicting:
 def test_outcome_of_an_open_that_met_a_conflict_is_unknown():
     place = SimpleNamespace(destination=Conflicting())
     with pytest.raises(errors.Unanswered, match="it is so already") as caught:
-        asyncio.run(calls.of(place, scripted.operation("open", {})))
+        asyncio.run(calls.call_vendor(place, scripted.operation("open", {})))
     assert isinstance(caught.value.__cause__, errors.Conflict)

@@ -16,9 +16,11 @@ FROZEN = Cause(Reason.FROZEN, detail="by ann")
 TRIPPED = Cause(Reason.GUARD_TRIPPED, detail="more than 30 posts")
 
 
-def place(*, public: bool = True, adopts: bool = False, follows: str = "") -> configured_destinations.Bound:
+def place(
+    *, public: bool = True, adopts: bool = False, follows: str = ""
+) -> configured_destinations.ConfiguredDestination:
     kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
-    return configured_destinations.Bound("page", kind, None, follows)
+    return configured_destinations.ConfiguredDestination("page", kind, None, follows)
 
 
 def target(publish: str = "auto", **more) -> decisions.Target:
@@ -47,7 +49,7 @@ def render_public(fields, one, allowed) -> tuple[dict, str]:
 
 
 def wanted(one: incidents.Incident, of=None, *, at=None, **more) -> publications.Desired:
-    return desired_state.Desires(render, **more).of(one, of or known(), [], at or place())
+    return desired_state.DesiredStateBuilder(render, **more).build(one, of or known(), [], at or place())
 
 
 def test_a_text_that_must_not_be_shown_makes_the_post_wait():
@@ -170,9 +172,9 @@ class TestSeveralAsks:
         return found
 
     def desired(self, of, destination, **known):
-        desires = desired_state.Desires(lambda fields, of: {**fields, "alert": of.opening_alert.title})
+        desires = desired_state.DesiredStateBuilder(lambda fields, of: {**fields, "alert": of.opening_alert.title})
         one = publications.Publication("e1", destination, **known)
-        return desires.of(of, one, [one], place(public=False))
+        return desires.build(of, one, [one], place(public=False))
 
     def test_each_destination_has_the_texts_of_its_own_rule(self):
         of = self.incident(
@@ -273,6 +275,8 @@ def test_a_test_says_so_in_titles_that_only_the_company_sees(label):
     assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}
     assert (page.content.fields["title"], page.suppressed is not None) == ("10.0.0.1", True)
     again = opened(decisions.Target("page", {"name": "[TEST] once", "title": 3}), labels={"test": label})
-    marked = desired_state.Desires(lambda fields, _: dict(fields)).of(again, known(), [], place(public=False))
+    marked = desired_state.DesiredStateBuilder(lambda fields, _: dict(fields)).build(
+        again, known(), [], place(public=False)
+    )
     assert marked.content.fields == {"name": "[TEST] once", "title": 3}
     assert wanted(opened(), at=place(public=False)).content.fields["title"] == "10.0.0.1"

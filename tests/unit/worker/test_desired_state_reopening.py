@@ -9,17 +9,19 @@ from router.domain import alerts, decisions, incidents, publications, severities
 from router.worker import configured_destinations, desired_state
 
 KIND = base.Kind("test", base.Config, base.Opening, public=False, adopts=False, connect=None, make=None, reopens=True)
-AT = configured_destinations.Bound("devhelm", KIND, None)
+AT = configured_destinations.ConfiguredDestination("devhelm", KIND, None)
 TARGETS = (decisions.Target("devhelm", {"title": "t"}), decisions.Target("page", {"title": "t"}, "auto"))
 
 
-def wanted(*siblings: publications.Publication, at: configured_destinations.Bound = AT, **more) -> publications.Desired:
+def wanted(
+    *siblings: publications.Publication, at: configured_destinations.ConfiguredDestination = AT, **more
+) -> publications.Desired:
     response = decisions.Response("r", "f:1", "v", TARGETS)
     first = alerts.Alert("am", "a", "firing", 1, 0, title="t")
     given = {"status": "open", "episode": "e2", "follows": "e1", "severity": severities.Severity.MAJOR, **more}
     one = incidents.Incident(key="k", response=response, opening_alert=first, **given)
     mine = publications.Publication("e2", at.name)
-    return desired_state.Desires(lambda fields, _: dict(fields)).of(one, mine, [*siblings, mine], at)
+    return desired_state.DesiredStateBuilder(lambda fields, _: dict(fields)).build(one, mine, [*siblings, mine], at)
 
 
 def earlier(**more) -> publications.Publication:

@@ -20,7 +20,7 @@ KNOWN = publications.Publication(
 
 def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
     view = publications.View({"title": "t"}, entries=entries)
-    return operations.Seen("p", "open", told=told, view=view, **more)
+    return operations.VendorState("p", "open", told=told, view=view, **more)
 
 
 @pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
