@@ -57,7 +57,7 @@ class Fault(pydantic.BaseModel):
     """What is to go wrong with the next ``count`` calls that match.
 
     ``path`` is what the path begins with, below the vendor's own. ``retry_after``, ``hang_seconds`` and
-    ``lag_seconds`` are seconds; a 5xx says ``Retry-After`` only if ``retry_after`` is given. ``limit`` is the name of
+    ``lag_seconds`` are seconds; answers other than 429 say ``Retry-After`` only if ``retry_after`` is given. ``limit`` is the name of
     the limit that a 429 is about. With ``probability`` below 1 a matching call is spared now and then, by a die of its
     own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
 
@@ -267,7 +267,7 @@ class Gate:
                     await answer(message)
             case "act-then-conflict":
                 await self._app(scope, _replay(raw), _nowhere)
-                await self._fail(answer, 409, None, message="it is so already")
+                await self._fail(answer, 409, fault.retry_after, message="it is so already")
             case _:
                 await self._app(scope, _replay(raw), _nowhere)
                 if fault.action == "act-then-busy":
@@ -291,7 +291,7 @@ class Gate:
     ) -> None:
         asked = 1.0 if retry_after is None and status == 429 else retry_after
         body, headers = self._vendor.failure(vendor.Failure(status, asked, message, field, limit))
-        if status >= 500 and asked is not None:
+        if status != 429 and asked is not None:
             headers = {**headers, "retry-after": str(math.ceil(asked))}
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
         pairs = [(b"content-type", b"application/json")]

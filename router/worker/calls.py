@@ -40,6 +40,10 @@ async def call_vendor(
         # "It is so already", or "a call with this key is under way": what it opened must not be forgotten.
         if operation.kind == "open":
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
+        # The vendor may have posted the update. Repeated, it is read first, and only posted if it isn't there. An
+        # update that counted as not done would look like a person's as soon as the incident wants something else.
+        if operation.kind in {"update", "monitor"}:
+            return await calls[operation.kind](operation)
         wanted = _WANTED.get(operation.kind)
         if wanted is None:
             raise

@@ -244,6 +244,28 @@ def monitored_long_ago(held):
 
 
 @pages
+def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind):
+    """The vendor has posted the update and answers 409. The incident is closed before the router repeats the update."""
+
+    async def body(scene):
+        word = "MONITORING" if kind == "devhelm-status-page" else "monitoring"
+        ending = decisions.Ending(workers.HOUR, {"update_status": word, "update_message": "It works again."})
+        rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[kind], "auto", ending=ending))
+        await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
+        await scene.on.turn()
+        scene.fault("act-then-conflict", "POST", UPDATES[kind], retry_after=3_600)
+        await scene.on.deliver(workers.resolved(starts_at=1_000), response=rule)
+        await scene.on.turn()
+        assert status(scene) == "monitoring"
+        assert await scene.on.incidents.update("down", monitored_long_ago)
+        await scene.changed(retry_at=0)
+        await scene.eventually(lambda: status(scene) == "resolved")
+        assert (await scene.known()).taken_over == ""
+
+    play(kind, body)
+
+
+@pages
 def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
     """A text that the router has not posted is a person's."""
 
