@@ -11,8 +11,8 @@ from tests.chart import alert_cases, helm, promql
 
 pytestmark = pytest.mark.debian("prometheus")
 RENDERED_TEXTS = {
-    "summary": "Source production sends what cannot be read.",
-    "description": "About 3 bodies in an hour were set aside in the quarantine, in whole or in part.",
+    "summary": "Source production sends bodies that can't be read.",
+    "description": "About 3 bodies per hour went to the quarantine, completely or in part.",
     "runbook_url": "docs/runbooks/IncidentRouterQuarantineGrows.md",
 }
 
