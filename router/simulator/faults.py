@@ -57,9 +57,10 @@ class Fault(pydantic.BaseModel):
     """What is to go wrong with the next ``count`` calls that match.
 
     ``path`` is what the path begins with, below the vendor's own. ``retry_after``, ``hang_seconds`` and
-    ``lag_seconds`` are seconds; answers other than 429 say ``Retry-After`` only if ``retry_after`` is given. ``limit`` is the name of
-    the limit that a 429 is about. With ``probability`` below 1 a matching call is spared now and then, by a die of its
-    own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
+    ``lag_seconds`` are seconds; an answer other than 429 says ``Retry-After`` only if ``retry_after`` is given.
+    ``limit`` is the name of the limit that a 429 is about. With ``probability`` below 1 a matching call is spared now
+    and then, by a die of its own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what
+    ``cut`` leaves of them.
 
     ``act-then-conflict`` acts and answers 409. ``act-then-busy`` acts and hangs up; the next two calls with the same
     idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later.
