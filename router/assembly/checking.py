@@ -9,7 +9,7 @@ import pydantic
 from router import settings as configuration
 from router.assembly import doubling, parts, polling
 from router.outbound import errors
-from router.rules import doubt, model, ruleset, template
+from router.rules import lint_warnings, model, ruleset, templates
 from router.store import archive
 from router.worker import configured_destinations
 
@@ -92,7 +92,7 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
 def _literal(value: Any) -> Any:
     """A value without its templates; None if it is one."""
     if isinstance(value, str):
-        return None if template.is_template(value) else value
+        return None if templates.is_template(value) else value
     if isinstance(value, Mapping):
         return {key: kept for key, inner in value.items() if (kept := _literal(inner)) is not None}
     if isinstance(value, list | tuple):
@@ -105,11 +105,11 @@ async def labels_of(kept: archive.Archive, most: int) -> set[str]:
     return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
 
 
-def world(settings: configuration.Settings, labels: set[str]) -> doubt.Known:
+def world(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
     """What rules can be held against."""
     repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
     limits = {name: _limits(known.opening) for name, known in parts.known_destinations(settings).items()}
-    return doubt.Known(tuple(settings.sources), frozenset(labels), repeating, limits)
+    return lint_warnings.LintContext(tuple(settings.sources), frozenset(labels), repeating, limits)
 
 
 def _limits(opening: type[pydantic.BaseModel]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from router import settings as configuration
 from router.assembly import parts
 from router.domain import alerts, recordings, visible
-from router.rules import guard, model, public, ruleset, template
+from router.rules import leak_guard, model, public_texts, ruleset, templates
 from router.rules import load as rules
 
 _MOST = 50
@@ -22,7 +22,7 @@ class Draft(NamedTuple):
     """What one rule lacks: for each of its undeclared public variables the texts that were seen, and how often."""
 
     rule: model.Rule
-    seen: dict[template.Variable, Counter[str]]
+    seen: dict[templates.Variable, Counter[str]]
 
 
 def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
@@ -65,14 +65,16 @@ def written(draft: Draft) -> Iterator[str]:
             yield f"      # {name}: {left} texts are left out: customers should not see them"
 
 
-def _undeclared(rule: model.Rule, pages: set[str]) -> list[template.Variable]:
+def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
     shown = [target for target in rule.targets if target.destination in pages]
     texts = [
-        text for target in shown for text in public.templates({**target.fields, "resolve": target.ending.monitoring})
+        text
+        for target in shown
+        for text in public_texts.templates_in({**target.fields, "resolve": target.ending.monitoring})
     ]
-    used = dict.fromkeys(variable for text in texts for variable in template.variables(text))
-    declared = {*rule.shared.public, *public.MADE_HERE}
-    return [one for one in used if one not in declared and template.LOOKED_UP not in one and len(one) > 1]
+    used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
+    declared = {*rule.common.public, *public_texts.MADE_HERE}
+    return [one for one in used if one not in declared and templates.LOOKED_UP not in one and len(one) > 1]
 
 
 def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: int, found: dict[str, Draft]) -> None:
@@ -80,22 +82,24 @@ def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: int, found: dict[str, 
     response = decision.response
     if response is None or alert.status != "firing":
         return
-    seen = template.context(
+    seen = templates.context(
         alert, response, key=decision.incident_key, severity=decision.severity, reference="", opened_at=now
     )
     for because in response.because:
         draft = found.get(because.rule)
         for variable, counter in draft.seen.items() if draft is not None else ():
-            text = public.value(variable, seen)
+            text = public_texts.value(variable, seen)
             if text:
                 counter[text] += 1
 
 
 def _is_fit(text: str) -> bool:
-    return len(text) <= _LONGEST and text == visible.visible(text) and text.isprintable() and not guard.in_value(text)
+    return (
+        len(text) <= _LONGEST and text == visible.visible(text) and text.isprintable() and not leak_guard.in_value(text)
+    )
 
 
-def _name(variable: template.Variable) -> str:
+def _name(variable: templates.Variable) -> str:
     plain = all(letter.isalnum() or letter in "_-" for letter in variable[-1])
     return ".".join(variable) if plain else f"\"{'.'.join(variable[:-1])}['{variable[-1]}']\""
 

@@ -13,7 +13,7 @@ from router.destinations import base, opening, preview
 from router.destinations import registry as destinations
 from router.domain import decisions, identity, incidents, timeline
 from router.domain import publications as publishing
-from router.rules import guard, public, template
+from router.rules import leak_guard, public_texts, templates
 from router.store import components, publishing_state, review_outcomes
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -66,7 +66,7 @@ def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
     def render_public(
         fields: Mapping[str, Any], incident: incidents.Incident, allowed: Mapping[str, decisions.Allowed]
     ) -> tuple[dict[str, Any], str]:
-        return public.render(fields, _context(incident), allowed, hosts)
+        return public_texts.render(fields, _context(incident), allowed, hosts)
 
     return render_public
 
@@ -75,20 +75,20 @@ def examiner(hosts: Collection[str]) -> desired_state.Examine:
     """Make what examines texts that no rule has written; they may name hosts of the domains ``hosts``."""
 
     def examine(texts: Iterable[str]) -> str:
-        return ", ".join(dict.fromkeys(said for text in texts for said in guard.objections(text, hosts)))
+        return ", ".join(dict.fromkeys(said for text in texts for said in leak_guard.objections(text, hosts)))
 
     return examine
 
 
 def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
     """Render a target's templates with what is known of the incident."""
-    return template.render(fields, _context(incident))
+    return templates.render(fields, _context(incident))
 
 
 def _context(incident: incidents.Incident) -> Mapping[str, Any]:
     alert, response = incident.opening_alert, incident.response
     assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
-    return template.context(
+    return templates.context(
         alert,
         response,
         key=incident.key,
@@ -173,7 +173,7 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
 def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
     """What customers should perhaps not read in the fields that a reviewer wrote; the reviewer has the last word."""
     hosts = settings.pages.allowed_hosts
-    return [f"{name}: {said}" for name, text in fields.items() for said in guard.objections(str(text), hosts)]
+    return [f"{name}: {said}" for name, text in fields.items() for said in leak_guard.objections(str(text), hosts)]
 
 
 class Story(msgspec.Struct, frozen=True):

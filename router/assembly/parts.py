@@ -17,7 +17,7 @@ from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import identity, rule_files
 from router.outbound import errors, fetch
-from router.rules import known, reload, ruleset
+from router.rules import destination_info, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import signatures, verifications
@@ -80,10 +80,10 @@ def ticks() -> int:
     return time.monotonic_ns() // 1000
 
 
-def known_destinations(settings: configuration.Settings) -> known.Configured:
+def known_destinations(settings: configuration.Settings) -> destination_info.Configured:
     """Return what rules have to know of the configured destinations, and of the notifiers."""
     found = {
-        name: known.Known(
+        name: destination_info.DestinationInfo(
             destinations.KINDS[config.kind].opening,
             destinations.KINDS[config.kind].public,
             config.kind,
@@ -95,7 +95,7 @@ def known_destinations(settings: configuration.Settings) -> known.Configured:
         )
         for name, config in settings.destinations.items()
     }
-    return known.Configured(found, settings.notifiers)
+    return destination_info.Configured(found, settings.notifiers)
 
 
 def rules_in_force(

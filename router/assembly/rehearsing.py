@@ -6,9 +6,9 @@ from pathlib import Path
 
 from router import settings as configuration
 from router.assembly import pages, parts
-from router.rehearsal import trial, world
-from router.rules import cases, ruleset
+from router.dry_run import rule_test_runner, simulation
 from router.rules import load as rules
+from router.rules import rule_tests, ruleset
 from router.yaml_source import problems
 
 
@@ -17,18 +17,18 @@ class Suite:
     """The tests of a rule folder, and the rules that they are run against."""
 
     folder: Path
-    listed: list[cases.Case]
+    listed: list[rule_tests.RuleTest]
     rules: ruleset.RuleSet
     places: dict[str, pages.Place]
     hosts: tuple[str, ...] = ()
 
-    def run(self, case: cases.Case) -> trial.Result:
+    def run(self, case: rule_tests.RuleTest) -> rule_test_runner.Result:
         """Run one test."""
-        return trial.run(case, self.world)
+        return rule_test_runner.run(case, self.world)
 
-    def world(self, now: int) -> world.World:
+    def world(self, now: int) -> simulation.Simulation:
         """An empty world under these rules."""
-        return world.World(
+        return simulation.Simulation(
             self.rules.decide,
             self.places,
             pages.render,
@@ -50,7 +50,9 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     return Suite(chosen, read, loaded, pages.kinds(settings), settings.pages.allowed_hosts)
 
 
-def _read(settings: configuration.Settings, folder: Path, found: list[problems.Problem]) -> Iterator[cases.Case]:
+def _read(
+    settings: configuration.Settings, folder: Path, found: list[problems.Problem]
+) -> Iterator[rule_tests.RuleTest]:
     known = parts.known_destinations(settings)
     for document in rules.files(folder, found):
-        yield from cases.read(document, known, found)
+        yield from rule_tests.read(document, known, found)

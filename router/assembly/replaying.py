@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from router import settings as configuration
 from router.assembly import pages, parts
 from router.domain import recordings
-from router.rehearsal import replay, world
+from router.dry_run import replay, simulation
 
 _TELL_EVERY = 500  # Deliveries.
 
@@ -49,7 +49,9 @@ def play(work: Work, told: Callable[[float], None]) -> replay.Played:
     """Play in this very process."""
     rules = parts.load_rules(work.settings, work.folder)
     shown = pages.public_renderer(work.settings.pages.allowed_hosts)
-    playing = world.World(rules.decide, pages.kinds(work.settings), pages.render, render_public=shown, approves=True)
+    playing = simulation.Simulation(
+        rules.decide, pages.kinds(work.settings), pages.render, render_public=shown, approves=True
+    )
     return replay.play(read(work.file, told), playing, rules.version, tail=work.tail)
 
 

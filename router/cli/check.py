@@ -12,7 +12,7 @@ from router import settings as configuration
 from router.assembly import checking, parts, replaying, running, traces
 from router.cli import starting, terminal
 from router.rules import check as checks
-from router.rules import doubt, load
+from router.rules import lint_warnings, load
 from router.yaml_source import problems
 
 Format = Literal["text", "json", "github"]
@@ -89,13 +89,13 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
             if answer.rule is None:
                 said.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
-                said.extend(_placed(doubt.Doubt(answer.rule, answer.text, ("open",)), folder))
+                said.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
     starting.until_stopped(main())
     return said
 
 
-def _placed(doubt: doubt.Doubt, folder: Path) -> list[problems.Problem]:
+def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Problem]:
     placed = checks.warnings([doubt], load.files(folder, []))
     return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
 

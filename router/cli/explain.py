@@ -154,7 +154,7 @@ def _say(notices: Iterable[noticing.Notice]) -> None:
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
     """An explanation, as ``shown.plain`` made it, here or elsewhere."""
     alert = one["alert"]
-    looked_at = msgspec.convert(one["looked_at"], list[explaining.Looked])
+    looked_at = msgspec.convert(one["looked_at"], list[explaining.RuleResult])
     title = _shown(alert["title"] or alert["fingerprint"])
     root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
     hidden = 0
@@ -171,12 +171,12 @@ def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
     return root
 
 
-def _nearly(looked: explaining.Looked) -> bool:
+def _nearly(looked: explaining.RuleResult) -> bool:
     """Whether a rule that does not match is worth a look: some of it holds."""
     return any(one.holds for one in looked.conditions)
 
 
-def _branch(root: tree.Tree, looked: explaining.Looked) -> None:
+def _branch(root: tree.Tree, looked: explaining.RuleResult) -> None:
     mark = "[green]✓[/]" if looked.matches else "[red]✗[/]"
     owner = f", {_shown(looked.owner)}" if looked.owner else ""
     branch = root.add(f"{mark} rule [bold]{_shown(looked.rule)}[/] {looked.result}  [dim]{looked.place}{owner}[/]")
@@ -186,7 +186,7 @@ def _branch(root: tree.Tree, looked: explaining.Looked) -> None:
         _leaf(branch, told)
 
 
-def _leaf(branch: tree.Tree, told: explaining.Told) -> None:
+def _leaf(branch: tree.Tree, told: explaining.ConditionResult) -> None:
     mark = "[green]✓[/]" if told.holds else "[red]✗[/]"
     name = f"{_shown(told.field)} " if told.field else ""
     value = ""

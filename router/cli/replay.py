@@ -14,7 +14,7 @@ from router import settings as configuration
 from router.assembly import parts, replaying, running
 from router.cli import starting, terminal
 from router.domain import recordings as recording
-from router.rehearsal import replay as replays
+from router.dry_run import replay as replays
 from router.yaml_source import quantities
 
 Format = Literal["text", "json", "markdown"]

@@ -12,7 +12,7 @@ from rich import console, text
 from router import settings as configuration
 from router.assembly import rehearsing
 from router.cli import starting, terminal
-from router.rehearsal import trial
+from router.dry_run import rule_test_runner
 from router.yaml_source import problems, quantities
 
 
@@ -49,7 +49,9 @@ def run(
         raise typer.Exit(1)
 
 
-def _told(out: console.Console, results: Iterator[trial.Result], *, verbose: bool) -> Iterator[trial.Result]:
+def _told(
+    out: console.Console, results: Iterator[rule_test_runner.Result], *, verbose: bool
+) -> Iterator[rule_test_runner.Result]:
     """Tell of each test as soon as it has run: a line for each file, or for each test."""
     file = ""
     for result in results:
@@ -65,7 +67,7 @@ def _told(out: console.Console, results: Iterator[trial.Result], *, verbose: boo
         out.print()
 
 
-def _show_result(out: console.Console, result: trial.Result) -> None:
+def _show_result(out: console.Console, result: rule_test_runner.Result) -> None:
     word = "[green]PASSED[/]" if result.passed else "[red]FAILED[/]"
     out.print(f"{terminal.markup(result.case.place)} {terminal.markup(result.case.shape.name)} {word}")
     for call in result.calls:
@@ -73,18 +75,18 @@ def _show_result(out: console.Console, result: trial.Result) -> None:
         out.print(f"    {after:>8}  {call.kind} at {terminal.markup(call.destination)}", style="dim")
 
 
-def _show_failure(out: console.Console, result: trial.Result) -> None:
+def _show_failure(out: console.Console, result: rule_test_runner.Result) -> None:
     out.print()
     out.print(text.Text(f" {result.case.shape.name} ".center(min(out.width, 80), "_"), style="red"))
     for problem in result.problems:
         out.print(text.Text(str(problem)))
     if result.calls:
         out.print("operations:", style="dim")
-        for said in trial.told(result.calls, result.started_at):
+        for said in rule_test_runner.told(result.calls, result.started_at):
             out.print(text.Text(f"    - {said}", style="dim"))
 
 
-def _write_junit(file: Path, results: list[trial.Result], seconds: float) -> None:
+def _write_junit(file: Path, results: list[rule_test_runner.Result], seconds: float) -> None:
     """The format that continuous integration reads: a suite, a case for each test, a failure for each problem."""
     failed = sum(not result.passed for result in results)
     suite = ET.Element(
@@ -97,7 +99,7 @@ def _write_junit(file: Path, results: list[trial.Result], seconds: float) -> Non
     )
     for result in results:
         shape, document = result.case.shape, result.case.document
-        line = str(document.place(result.case.at)[0])
+        line = str(document.position(result.case.at)[0])
         case = ET.SubElement(suite, "testcase", classname=document.name, name=shape.name, file=document.file, line=line)
         for problem in result.problems:
             ET.SubElement(case, "failure", message=_first_line(problem)).text = str(problem)

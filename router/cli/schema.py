@@ -9,7 +9,7 @@ import typer
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
-from router.rules import known
+from router.rules import destination_info
 from router.rules import schema as schemas
 
 
@@ -24,7 +24,7 @@ def schema(
     Where there is no configuration and none is named, rules may open anything anywhere.
     """
     source = context.get_parameter_source("config")
-    destinations: known.Destinations = {}
+    destinations: destination_info.Destinations = {}
     if config.exists() or (source is not None and source.name != "DEFAULT"):
         settings = starting.settings(config, configuration.StandIn("not-used", {}))
         destinations = parts.known_destinations(settings)

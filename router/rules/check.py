@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.rules import cases, doubt, doubts, known, literal, load, ruleset
+from router.rules import destination_info, lint, lint_public_texts, lint_warnings, load, rule_tests, ruleset
 from router.yaml_source import documents, problems
 
 
@@ -23,7 +23,9 @@ class Report:
         return sum(problem.level == level for problem in self.problems)
 
 
-def check(folder: Path, destinations: known.Destinations, world: doubt.Known = doubt.NOTHING) -> Report:
+def check(
+    folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
+) -> Report:
     """Look at everything; warnings are given only for rules that could be used."""
     found: list[problems.Problem] = []
     rules = None
@@ -32,14 +34,14 @@ def check(folder: Path, destinations: known.Destinations, world: doubt.Known = d
     except load.Refused as refused:
         found += refused.problems
     read = load.files(folder, [])
-    tests = sum(1 for document in read for _ in cases.read(document, destinations, found))
+    tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, found))
     if rules is not None:
-        found += warnings(doubts.of(rules.rules, world), read)
-        found += warnings(literal.of(rules.rules, destinations), read)
+        found += warnings(lint.lint(rules.rules, world), read)
+        found += warnings(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
     return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
 
 
-def warnings(found: Iterable[doubt.Doubt], read: Iterable[documents.Document]) -> list[problems.Problem]:
+def warnings(found: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]) -> list[problems.Problem]:
     """Doubts with their places in the files."""
     places = {
         data["name"]: (document, ("rules", index))

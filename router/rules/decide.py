@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import alerts, decisions, severities
-from router.rules import checks, fields, intervals, mute_windows, words
-from router.rules.conditions import matches
+from router.rules import fields, intervals, mute_windows, predicates, severity_aliases
+from router.rules.conditions import regex
 
 Group = Callable[[str, alerts.Alert], str]
 Rate = Callable[[alerts.Alert], severities.Severity]
@@ -19,7 +19,7 @@ IGNORED = decisions.Decision(ignored="no rule matched")
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class Exceptional:
     """What few rules say, kept apart so that the others don't pay for it.
 
     ``ignored`` is the decision of a rule whose alerts are ignored, ``rate`` tells the severity where it depends on
@@ -27,7 +27,7 @@ class Unusual:
     """
 
     ignored: decisions.Decision | None = None
-    rate: Rate = words.severity
+    severity: Rate = severity_aliases.severity
     while_open: tuple[Callable[[alerts.Alert], str], ...] = ()
     mute_during: tuple[intervals.Named, ...] = ()
 
@@ -44,16 +44,16 @@ class Candidate:
     """
 
     number: int
-    check: checks.Check | None
-    after: "Candidate | None"
+    predicate: predicates.Predicate | None
+    next: "Candidate | None"
     continues: bool
     severity: severities.Severity | None
     key: str
     group: Group | None
     response: decisions.Response
-    unusual: Unusual | None = None
+    exceptional: Exceptional | None = None
 
-    def linked(self, check: checks.Check | None, after: "Candidate | None") -> "Candidate":
+    def linked(self, check: predicates.Predicate | None, after: "Candidate | None") -> "Candidate":
         """Return this candidate with another check, in front of another candidate."""
         return Candidate(
             self.number,
@@ -64,11 +64,11 @@ class Candidate:
             self.key,
             self.group,
             self.response,
-            self.unusual,
+            self.exceptional,
         )
 
 
-Found = list[Candidate]
+Matches = list[Candidate]
 """The rules with ``continue: true`` that matched, in no order."""
 
 
@@ -79,7 +79,7 @@ class Node:
     ``wide`` holds, by label, the tables that are too many to be asked one by one.
     """
 
-    __slots__ = ("rest", "sets", "tables", "wide")
+    __slots__ = ("label_tables", "rest", "sets", "tables")
 
     def __init__(
         self,
@@ -89,13 +89,13 @@ class Node:
         rest: Candidate | None = None,
     ) -> None:
         self.tables = tables
-        self.wide = wide
+        self.label_tables = wide
         self.sets = sets
         self.rest = rest
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield the first candidate of each chain below this node."""
-        tables = [table for _, table in self.tables] + list((self.wide or {}).values())
+        tables = [table for _, table in self.tables] + list((self.label_tables or {}).values())
         for table in tables:
             for hit in table.values():
                 if isinstance(hit, Node):
@@ -107,7 +107,7 @@ class Node:
         if self.rest is not None:
             yield self.rest
 
-    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches) -> Candidate | None:
         """Return the first rule that ends the search, ``best`` being the one to beat."""
         for read, table in self.tables:
             hit = table.get(read(alert))
@@ -115,9 +115,9 @@ class Node:
                 best = hit.search(alert, now, best, found)
             elif hit is not None:
                 best = walk(hit, alert, now, best, found)
-        if self.wide is not None:
+        if self.label_tables is not None:
             for label, text in alert.labels.items():
-                table_of_label = self.wide.get(label)
+                table_of_label = self.label_tables.get(label)
                 hit = table_of_label.get(text) if table_of_label is not None else None
                 if isinstance(hit, Node):
                     best = hit.search(alert, now, best, found)
@@ -131,18 +131,18 @@ class Node:
 
 
 def walk(
-    candidate: Candidate | None, alert: alerts.Alert, now: int, best: Candidate | None, found: Found
+    candidate: Candidate | None, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches
 ) -> Candidate | None:
     """Go through a chain of candidates until one ends the search, or ``best`` comes before all that is left."""
     while candidate is not None:
         if best is not None and candidate.number > best.number:
             return best
-        check = candidate.check
+        check = candidate.predicate
         if check is None or check(alert, now):
             if not candidate.continues:
                 return candidate
             found.append(candidate)
-        candidate = candidate.after
+        candidate = candidate.next
     return best
 
 
@@ -151,14 +151,14 @@ class PatternSet:
 
     __slots__ = ("_first", "_patterns", "_read", "candidates")
 
-    def __init__(self, read: fields.Reader, patterns: list[matches.Matches], candidates: list[Candidate]) -> None:
+    def __init__(self, read: fields.Reader, patterns: list[regex.Matches], candidates: list[Candidate]) -> None:
         """Take for each pattern, in the order of the rules, the candidate that it leads to (unchained)."""
         self._read = read
-        self._patterns = matches.Combined(patterns)
+        self._patterns = regex.Combined(patterns)
         self.candidates = candidates
         self._first = candidates[0].number
 
-    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches) -> Candidate | None:
         """As ``Node.search``."""
         if best is not None and best.number < self._first:
             return best
@@ -207,7 +207,7 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
     )
 
 
-def chained(best: Candidate | None, found: Found) -> list[Candidate]:
+def in_rule_order(best: Candidate | None, found: Matches) -> list[Candidate]:
     """All rules that decide, in their order: those that continue, up to the one that ended the search."""
     chain = [candidate for candidate in found if best is None or candidate.number < best.number]
     chain.sort(key=lambda candidate: candidate.number)
@@ -220,26 +220,26 @@ def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Re
     A rule that ignores its alerts takes nothing back: where an earlier one has opened something, it only ends the
     search.
     """
-    last = chain[-1].unusual
+    last = chain[-1].exceptional
     if last is not None and last.ignored is not None:
         if not response.targets:
             return last.ignored
         chain = chain[:-1]
     first = chain[0]
-    key = apart(first.key if first.group is None else first.group(first.key, alert), alert)
-    muting = first.unusual.while_open if first.unusual is not None else ()
+    key = test_key(first.key if first.group is None else first.group(first.key, alert), alert)
+    muting = first.exceptional.while_open if first.exceptional is not None else ()
     return decisions.Decision(
         key,
         max(_severity(candidate, alert) for candidate in chain),
         response,
         while_open=tuple(join(alert) for join in muting),
-        mute_windows=mute_windows.of(
-            [one for each in chain if each.unusual is not None for one in each.unusual.mute_during], now
+        mute_windows=mute_windows.mute_windows(
+            [one for each in chain if each.exceptional is not None for one in each.exceptional.mute_during], now
         ),
     )
 
 
-def apart(key: str, alert: alerts.Alert) -> str:
+def test_key(key: str, alert: alerts.Alert) -> str:
     """The incident key of an alert, apart for tests: what somebody tries out never joins what is real."""
     return f"{key} (test)" if alert.is_test else key
 
@@ -247,4 +247,4 @@ def apart(key: str, alert: alerts.Alert) -> str:
 def _severity(candidate: Candidate, alert: alerts.Alert) -> severities.Severity:
     if candidate.severity is not None:
         return candidate.severity
-    return words.severity(alert) if candidate.unusual is None else candidate.unusual.rate(alert)
+    return severity_aliases.severity(alert) if candidate.exceptional is None else candidate.exceptional.severity(alert)

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from router.domain import alerts, decisions, identity, severities
-from router.rules import endings, grouping, groups, model, ruleset, saying, template
+from router.rules import describe, grouping_notices, groups, model, parse_resolve, ruleset, templates
 from router.yaml_source import quantities
 
 _EPISODE = "0" * 32  # Stands for the random id that the incident would get.
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+class ConditionResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """One condition: what it asks, whether it holds, and the value found (None where there is no single one).
 
     ``inside`` are the parts of a group.
@@ -25,17 +25,17 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     holds: bool
     field: str = ""
     value: str | None = None
-    inside: "tuple[Told, ...]" = ()
+    inside: "tuple[ConditionResult, ...]" = ()
 
 
-class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
+class RuleResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """One rule that was looked at. ``result`` is ``decides``, ``adds`` or ``does not match``."""
 
     rule: str
     place: str
     matches: bool
     result: str
-    conditions: tuple[Told, ...]
+    conditions: tuple[ConditionResult, ...]
     owner: str = ""
     runbook: str = ""
 
@@ -70,7 +70,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     alert: alerts.Alert
     version: str
-    looked_at: tuple[Looked, ...]
+    looked_at: tuple[RuleResult, ...]
     not_reached: int
     ignored: str = ""
     rule: str = ""
@@ -111,55 +111,57 @@ def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Itera
         muted_while=decision.while_open,
         mute_windows=decision.mute_windows,
         inhibits=decision.inhibits,
-        why=grouping.why(decision),
+        why=grouping_notices.why(decision),
     )
 
 
-def told(when: groups.When, beside: groups.Beside, alert: alerts.Alert, now: int) -> tuple[Told, ...]:
+def explain_conditions(
+    when: groups.When, beside: groups.OtherConditions, alert: alerts.Alert, now: int
+) -> tuple[ConditionResult, ...]:
     """Each condition of a rule as it is for an alert at a time."""
     return (
         *_fields(when.asked, alert),
-        *(Told(saying.schedule_words(one), one(now)) for one in beside.schedules),
+        *(ConditionResult(describe.describe_schedule(one), one(now)) for one in beside.schedules),
         *(_group(one, alert) for one in (*when.groups, *beside.grouped)),
-        *(_expression(one.text, one.explain(alert)) for one in beside.expressions),
+        *(_expression(one.text, one.explain(alert)) for one in beside.cel_expressions),
     )
 
 
-def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: int) -> Iterator[Looked]:
+def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: int) -> Iterator[RuleResult]:
     for rule in rules:
-        found = told(groups.When(rule.conditions), rule.beside, alert, now)
+        found = explain_conditions(groups.When(rule.conditions), rule.other_conditions, alert, now)
         matches = all(one.holds for one in found)
-        result = "does not match" if not matches else "adds" if rule.continues else "decides"
-        yield Looked(rule.name, rule.place, matches, result, found, rule.shared.owner, rule.shared.runbook)
-        if matches and not rule.continues:
+        result = "does not match" if not matches else "adds" if rule.should_continue else "decides"
+        yield RuleResult(rule.name, rule.place, matches, result, found, rule.common.owner, rule.common.runbook)
+        if matches and not rule.should_continue:
             return
 
 
-def _fields(asked: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator[Told]:
+def _fields(asked: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator[ConditionResult]:
     for field, condition in asked:
         value = field.reader()(alert)
-        yield Told(saying.condition_words(condition), condition.holds(value), field.name, value)
+        yield ConditionResult(describe.describe_condition(condition), condition.holds(value), field.name, value)
 
 
-def _group(group: groups.Group, alert: alerts.Alert) -> Told:
+def _group(group: groups.Group, alert: alerts.Alert) -> ConditionResult:
     members = [_member(member, alert) for member in group.members]
     held = any(member.holds for member in members)
-    return Told(group.word, held != (group.word == "none"), inside=tuple(members))
+    return ConditionResult(group.word, held != (group.word == "none"), inside=tuple(members))
 
 
-def _member(when: groups.When, alert: alerts.Alert) -> Told:
+def _member(when: groups.When, alert: alerts.Alert) -> ConditionResult:
     inside = (*_fields(when.asked, alert), *(_group(group, alert) for group in when.groups))
-    return inside[0] if len(inside) == 1 else Told("all", all(one.holds for one in inside), inside=inside)
+    return inside[0] if len(inside) == 1 else ConditionResult("all", all(one.holds for one in inside), inside=inside)
 
 
-def _expression(text: str, found: bool | str) -> Told:
-    return Told(f"expr {text.strip()}", found is True, value=None if isinstance(found, bool) else found)
+def _expression(text: str, found: bool | str) -> ConditionResult:
+    return ConditionResult(f"expr {text.strip()}", found is True, value=None if isinstance(found, bool) else found)
 
 
 def _posts(
     alert: alerts.Alert, decision: decisions.Decision, response: decisions.Response, now: int, public: frozenset[str]
 ) -> Iterator[Post]:
-    context = template.context(
+    context = templates.context(
         alert,
         response,
         key=decision.incident_key,
@@ -172,10 +174,10 @@ def _posts(
         mapped = {"components_from": target.parts} if target.parts else {}
         timed = publish == "review" and target.deadline
         ending = target.ending
-        message = template.render(endings.texts(target), context).get("message", "")
+        message = templates.render(parse_resolve.texts(target), context).get("message", "")
         yield Post(
             target.destination,
-            template.render(target.fields, context) | mapped,
+            templates.render(target.fields, context) | mapped,
             publish,
             quantities.shown(target.deadline) if timed else "",
             target.at_deadline if timed else "",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from router.rules import expression, fields, intervals
+from router.rules import expressions, fields, intervals
 from router.rules.conditions import condition
 
 Asked = tuple[fields.Field, condition.Condition]
@@ -31,15 +31,15 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class OtherConditions:
     """What a rule asks for beside conditions on single fields; nothing of it can be indexed, all of it has to hold."""
 
     grouped: tuple[Group, ...] = ()
     schedules: tuple[intervals.Schedule, ...] = ()
-    expressions: tuple[expression.Expression, ...] = ()
+    cel_expressions: tuple[expressions.Expression, ...] = ()
 
 
-NOTHING = Beside()
+NO_OTHER_CONDITIONS = OtherConditions()
 """Nothing beside the conditions."""
 
 

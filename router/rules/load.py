@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from router.rules import collection, folders, heading, implied, inherited, known, model, part, reading, ruleset
+from router.rules import (
+    defaults,
+    destination_info,
+    file_header,
+    folders,
+    garbage_collection,
+    model,
+    parse_context,
+    reachability,
+    rule_parser,
+    ruleset,
+)
 from router.yaml_source import documents, problems
 
 _NAMED = 3  # Earlier rules that are named; further ones are counted.
@@ -19,7 +30,7 @@ class Refused(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class Good(NamedTuple):
+class LastGood(NamedTuple):
     """What a folder that stands apart amounted to when it was last right: its rules by file, and their version."""
 
     rules: Mapping[str, tuple[model.Rule, ...]]
@@ -35,11 +46,11 @@ class Loaded:
 
     rules: ruleset.RuleSet
     refused: Mapping[str, list[problems.Problem]]
-    good: Mapping[str, Good]
+    good: Mapping[str, LastGood]
     files: Mapping[str, bytes]
 
 
-def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
+def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.RuleSet:
     """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` where anything at all is wrong.
 
     Files whose names begin with a dot are left alone; a file named ``*.yml`` is refused, since it is surely meant.
@@ -51,27 +62,29 @@ def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
     return loaded.rules
 
 
-def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str, Good] | None = None) -> Loaded:
+def load_apart(
+    folder: Path, destinations: destination_info.Destinations, last: Mapping[str, LastGood] | None = None
+) -> Loaded:
     """Load the folder for use; ``Refused`` where what belongs to all is wrong.
 
     Of a subfolder that stands apart and is wrong, the rules of ``last`` stay, or it is left out.
     """
     found: list[problems.Problem] = []
-    with collection.limited():
+    with garbage_collection.limited():
         return _loaded(folders.read(folder, found, frozenset(last or {})), found, destinations, last or {})
 
 
-def load_files(files: Mapping[str, bytes], destinations: known.Destinations) -> Loaded:
+def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
     """Load rule files that aren't on the disk, as ``load_apart`` does; ``Refused``."""
-    with collection.limited():
+    with garbage_collection.limited():
         return _loaded(folders.from_files(files), [], destinations, {})
 
 
 def _loaded(
     read: list[folders.Folder],
     found: list[problems.Problem],
-    destinations: known.Destinations,
-    last: Mapping[str, Good],
+    destinations: destination_info.Destinations,
+    last: Mapping[str, LastGood],
 ) -> Loaded:
     units = _units(read, destinations)
     _check_order(read, units)
@@ -79,11 +92,11 @@ def _loaded(
     if shared:
         raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
     refused = {name: unit.problems for name, unit in units.items() if unit.problems}
-    nothing = Good({}, "")
+    nothing = LastGood({}, "")
     good = {
         name: last.get(name, nothing)
         if name in refused
-        else Good(unit.rules, folders.version([one for one in read if one.unit == name]))
+        else LastGood(unit.rules, folders.version([one for one in read if one.unit == name]))
         for name, unit in units.items()
     }
     by_file = {name: rules for one in good.values() for name, rules in one.rules.items()}
@@ -94,18 +107,18 @@ def _loaded(
 
 
 def build(
-    rules: Iterable[Mapping[str, Any]], destinations: known.Destinations, version: str = "built"
+    rules: Iterable[Mapping[str, Any]], destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
     """Make a rule set from rules as data, as they would stand under ``rules:``; raises ``Refused``."""
     return from_document(documents.from_data({"rules": list(rules)}, "rules"), destinations, version)
 
 
 def from_document(
-    document: documents.Document, destinations: known.Destinations, version: str = "built"
+    document: documents.Document, destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
     """Make a rule set from one rule file; raises ``Refused``."""
-    with collection.limited():
-        reader = reading.Reader(destinations)
+    with garbage_collection.limited():
+        reader = rule_parser.RuleFileParser(destinations)
         made = reader.read(document)
         reader.check_names()
         if reader.problems:
@@ -127,17 +140,17 @@ class _Unit:
     rules: dict[str, tuple[model.Rule, ...]]
 
 
-def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict[str, _Unit]:
+def _units(read: list[folders.Folder], destinations: destination_info.Destinations) -> dict[str, _Unit]:
     """Read what belongs to all first: where a name is taken twice, the folder that stands apart is at fault."""
-    places: dict[str, reading.Place] = {}
+    places: dict[str, rule_parser.Place] = {}
     inherits = _headings(read, destinations)
     units = {"": _Unit([], {})}
-    readers: list[tuple[_Unit, reading.Reader]] = []
+    readers: list[tuple[_Unit, rule_parser.RuleFileParser]] = []
     for one in sorted(read, key=lambda one: bool(one.unit)):
         unit = units.setdefault(one.unit, _Unit([], {}))
-        reader = reading.Reader(destinations, places)
+        reader = rule_parser.RuleFileParser(destinations, places)
         if one.heading is not None:
-            reader.take_inhibitions(part.Part(one.heading, (), reader.problems), one.heading.data)
+            reader.add_inhibition_names(parse_context.Context(one.heading, (), reader.problems), one.heading.data)
         for document in one.files:
             unit.rules[document.name] = tuple(reader.read(document, inherits[one.name][0]))
             document.release()
@@ -155,7 +168,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
     by_file = {name: units[unit].rules[name] for name, unit in unit_of.items()}
     file_of = {rule.name: name for name, rules in by_file.items() for rule in rules}
     ordered = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
-    before = {rule.name: earlier for rule, earlier in implied.unreachable(ordered)}
+    before = {rule.name: earlier for rule, earlier in reachability.unreachable_rules(ordered)}
     documents_of = {document.name: document for one in read for document in one.files}
     for name, rules in by_file.items():
         if not rules or not all(rule.name in before for rule in rules):
@@ -187,21 +200,21 @@ def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> pro
 
 
 def _headings(
-    read: list[folders.Folder], destinations: known.Destinations
-) -> dict[str, tuple[inherited.Inherited, list[problems.Problem]]]:
+    read: list[folders.Folder], destinations: destination_info.Destinations
+) -> dict[str, tuple[defaults.Defaults, list[problems.Problem]]]:
     """What each folder's files inherit, and what is wrong with the ``folder.yaml`` that says so."""
-    found: dict[str, tuple[inherited.Inherited, list[problems.Problem]]] = {}
+    found: dict[str, tuple[defaults.Defaults, list[problems.Problem]]] = {}
     for one in read:
-        outer = found[one.parent][0] if one.name else inherited.Inherited()
+        outer = found[one.parent][0] if one.name else defaults.Defaults()
         wrong: list[problems.Problem] = []
         document = one.heading
         if document is not None:
             wrong += document.problems
-            whole = part.Part(document, (), wrong)
+            whole = parse_context.Context(document, (), wrong)
             if not wrong and document.data is not None:
-                whole.shaped(model.FolderShape, document.data)
-                outer = heading.read(whole, document.data, destinations, outer)
+                whole.validate(model.FolderShape, document.data)
+                outer = file_header.read(whole, document.data, destinations, outer)
             if not one.name and isinstance(document.data, dict) and document.data.get("isolate"):
-                whole.say("what belongs to all can't stand apart", "isolate")
+                whole.report("what belongs to all can't stand apart", "isolate")
         found[one.name] = (outer, wrong)
     return found

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 
 from router.domain import decisions, severities
-from router.rules import fields, groups, inhibition, intervals, rating, template
+from router.rules import fields, groups, inhibitions, intervals, severity_mapping, templates
 from router.yaml_source import quantities
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -395,29 +395,29 @@ class FolderShape(pydantic.BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class CommonFields:
     """What a rule says of its incidents, checked; what is None or empty was not said.
 
     ``labels`` are set or copied onto the alert where a rule matches; ``public`` are the variables that customers may
     see, each with what it may be; ``allow_text`` are texts that are not warned about in what customers see.
     """
 
-    severity: severities.Severity | rating.Mapped | None = None
+    severity: severities.Severity | severity_mapping.SeverityMapping | None = None
     group_by: tuple[fields.Field, ...] | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, str | fields.Field] = field(default_factory=dict)
-    public: Mapping[template.Variable, decisions.Allowed] = field(default_factory=dict)
+    public: Mapping[templates.Variable, decisions.Allowed] = field(default_factory=dict)
     owner: str = ""
     runbook: str = ""
     follow: bool | None = None
     allow_text: tuple[str, ...] = ()
     notify: tuple[str, ...] | None = None
 
-    def over(self, other: "Shared") -> "Shared":
+    def with_defaults(self, other: "CommonFields") -> "CommonFields":
         """Return what is set here, completed by what ``other`` sets."""
-        if other is UNSAID:
+        if other is NO_COMMON_FIELDS:
             return self
-        return Shared(
+        return CommonFields(
             other.severity if self.severity is None else self.severity,
             other.group_by if self.group_by is None else self.group_by,
             {**other.timing, **self.timing},
@@ -431,7 +431,7 @@ class Shared:
         )
 
 
-UNSAID = Shared()
+NO_COMMON_FIELDS = CommonFields()
 """Nothing said at all."""
 
 
@@ -447,12 +447,12 @@ class Rule:
     name: str
     place: str
     conditions: tuple[groups.Asked, ...]
-    beside: groups.Beside = groups.NOTHING
+    other_conditions: groups.OtherConditions = groups.NO_OTHER_CONDITIONS
     targets: tuple[decisions.Target, ...] = ()
-    shared: Shared = UNSAID
-    ignored: str = ""
-    continues: bool = False
+    common: CommonFields = NO_COMMON_FIELDS
+    ignore_reason: str = ""
+    should_continue: bool = False
     inhibited_by: tuple[str, ...] = ()
-    inhibited_over: tuple[inhibition.Over, ...] = ()
-    inhibitions: tuple[inhibition.Inhibition, ...] = ()
+    rule_inhibitions: tuple[inhibitions.RuleInhibition, ...] = ()
+    label_inhibitions: tuple[inhibitions.Inhibition, ...] = ()
     mute_during: tuple[intervals.Named, ...] = ()

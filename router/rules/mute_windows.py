@@ -10,7 +10,7 @@ MOST = 8
 """Mute windows of a decision; later ones are left out, since the alert is processed when the last of them ends."""
 
 
-def of(schedules: Sequence[intervals.Named], now: int) -> tuple[decisions.MuteWindow, ...]:
+def mute_windows(schedules: Sequence[intervals.Named], now: int) -> tuple[decisions.MuteWindow, ...]:
     """The current and the next windows at a time in microseconds; windows that touch are one with all their names."""
     if not schedules:
         return ()

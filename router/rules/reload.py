@@ -7,7 +7,7 @@ from pathlib import Path
 import watchfiles
 
 from router.domain import rule_files
-from router.rules import folders, known, load, ruleset
+from router.rules import destination_info, folders, load, ruleset
 from router.telemetry import label_sets, log, metrics
 from router.yaml_source import problems
 
@@ -23,7 +23,7 @@ class Rules:
     def __init__(
         self,
         folder: Path,
-        destinations: known.Destinations,
+        destinations: destination_info.Destinations,
         *,
         changed: Callable[[ruleset.RuleSet], None],
         kept: rule_files.RuleFiles | None = None,
@@ -117,7 +117,7 @@ class Rules:
             self._changed(loaded.rules)
         await asyncio.to_thread(_free, parts)
 
-    def _load(self, last: Mapping[str, load.Good]) -> load.Loaded:
+    def _load(self, last: Mapping[str, load.LastGood]) -> load.Loaded:
         loaded = load.load_apart(self.folder, self._destinations, last)
         # Each name that is new costs about 10 microseconds, which would add up on the event loop.
         label_sets.start_rules(rule.name for rule in loaded.rules.rules)
@@ -163,7 +163,7 @@ def _free(parts: list[object]) -> None:
         parts.pop()
 
 
-def _usable(kept: rule_files.RuleFiles | None, destinations: known.Destinations) -> load.Loaded | None:
+def _usable(kept: rule_files.RuleFiles | None, destinations: destination_info.Destinations) -> load.Loaded | None:
     """Load rules that were kept; None if they don't fit the configuration any more."""
     if kept is None:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from router.domain import alerts, decisions
 from router.rules import compile as compiling
-from router.rules import decide, inhibiting, model, named, words
+from router.rules import decide, inhibitor, model, referenced_labels, severity_aliases
 
 
 class RuleSet:
@@ -19,14 +19,14 @@ class RuleSet:
         self.rules = tuple(rules)
         self._root = compiling.compile_rules(self.rules, version)
         self._combined = decide.Combined()
-        inhibitor = inhibiting.Inhibitor(self.rules)
-        self._inhibitor = inhibitor if inhibitor.any else None
+        inhibits = any(rule.label_inhibitions or rule.rule_inhibitions for rule in self.rules)
+        self._inhibitor = inhibitor.Inhibitor(self.rules) if inhibits else None
         self._labels_named: frozenset[str] | None = None
 
     def labels_named(self) -> frozenset[str]:
         """The labels and annotations that any rule names: the last ones that are left out of a large alert."""
         if self._labels_named is None:  # Looked up only if an alert has to be cut: that takes a walk over all rules.
-            self._labels_named = named.labels(self.rules)
+            self._labels_named = referenced_labels.labels(self.rules)
         return self._labels_named
 
     def parts(self) -> list[object]:
@@ -42,20 +42,20 @@ class RuleSet:
         return decision if self._inhibitor is None else self._inhibitor.applied(decision, alert, now)
 
     def _decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
-        found: decide.Found = []
+        found: decide.Matches = []
         best = self._root.search(alert, now, None, found)
         if found:
-            chain = decide.chained(best, found)
+            chain = decide.in_rule_order(best, found)
             return decide.decision(alert, chain, self._combined.response(chain), now)
         if best is None:
             return decide.IGNORED
-        if best.unusual is not None:
+        if best.exceptional is not None:
             return decide.decision(alert, [best], best.response, now)
         severity = best.severity
         if severity is None:
-            severity = words.severity(alert)
+            severity = severity_aliases.severity(alert)
         group = best.group
         key = best.key if group is None else group(best.key, alert)
         if "test" in alert.labels:
-            key = decide.apart(key, alert)
+            key = decide.test_key(key, alert)
         return decisions.Decision(key, severity, best.response)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from router.rules import asking, cases, fields, intervals, known, model
+from router.rules import destination_info, fields, intervals, model, parse_when, rule_tests
 from router.rules.conditions import registry
 
 Schema = dict[str, Any]
@@ -35,7 +35,7 @@ _ASKED: Mapping[str, Schema] = {
 """What stands behind each condition's word; behind the others, one text or several."""
 
 
-def schema(destinations: known.Destinations) -> Schema:
+def schema(destinations: destination_info.Destinations) -> Schema:
     """Make the schema of a rule file; rules may open at these destinations."""
     definitions: dict[str, Schema] = {"condition": _condition(), "when": _when(), "interval": _interval()}
     opens = [_opening(name, destination, definitions) for name, destination in destinations.items()]
@@ -79,7 +79,7 @@ def _inhibitions(definitions: dict[str, Schema]) -> Schema:
     return {"type": ["array", "null"], "items": {"$ref": "#/$defs/inhibit_rule"}}
 
 
-def _defaults(destinations: known.Destinations, definitions: dict[str, Schema]) -> Schema:
+def _defaults(destinations: destination_info.Destinations, definitions: dict[str, Schema]) -> Schema:
     defaults = _of(model.DefaultsShape, "defaults.", definitions)
     by_name = {
         name: {**_fields(name, destination, definitions), "description": f"at every {name}"}
@@ -90,7 +90,7 @@ def _defaults(destinations: known.Destinations, definitions: dict[str, Schema]) 
     return defaults
 
 
-def _opening(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:
+def _opening(name: str, destination: destination_info.DestinationInfo, definitions: dict[str, Schema]) -> Schema:
     """One entry of ``open``: what it must have may stand in defaults, so only ``at`` is needed."""
     shape = _fields(name, destination, definitions)
     own = _of(model.OpenShape, "open.", definitions)["properties"]
@@ -98,7 +98,7 @@ def _opening(name: str, destination: known.Known, definitions: dict[str, Schema]
     return {**shape, "properties": {**own, "at": at, **shape["properties"]}, "required": ["at"]}
 
 
-def _fields(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:
+def _fields(name: str, destination: destination_info.DestinationInfo, definitions: dict[str, Schema]) -> Schema:
     inner: dict[str, Schema] = {}
     shape: Schema = _or_template(_of(destination.opening, f"{name}.", inner))
     definitions |= {called: _or_template(one) for called, one in inner.items()}
@@ -121,7 +121,7 @@ def _or_template(part: Any) -> Any:
 def _test(definitions: dict[str, Schema]) -> Schema:
     """Texts of tests are read as they are written, so that numbers and truth values may stand there."""
     inner: dict[str, Schema] = {}
-    test = _of(cases.CaseShape, "test.", inner)
+    test = _of(rule_tests.RuleTestShape, "test.", inner)
     definitions |= {name: _as_written(one) for name, one in inner.items()}
     made: Schema = _as_written(test)
     return made
@@ -153,7 +153,7 @@ def _when() -> Schema:
     }
     groups = {
         word: {"type": "array", "items": _WHEN_ANY, "minItems": 1, "description": meaning}
-        for word, meaning in asking.GROUPS.items()
+        for word, meaning in parse_when.GROUPS.items()
     }
     return {
         "type": "object",

@@ -14,7 +14,7 @@ import msgspec
 
 from router.domain import alerts, decisions, deliveries, identity
 from router.domain import notices as noticing
-from router.rules import grouping
+from router.rules import grouping_notices
 from router.sources import base, calls, prometheus, registry, verifications
 from router.store import errors
 from router.telemetry import instruments, log, tracing
@@ -370,7 +370,7 @@ class Door:
         parsed = one.desk.read(one.body, one.headers, one.now, self._limits, self.labels_named)
         decide = self.decide
         routed = [(alert, decide(alert, one.now)) for alert in parsed.alerts]
-        found = grouping.notices(routed)
+        found = grouping_notices.notices(routed)
         if found:
             parsed = msgspec.structs.replace(parsed, notices=noticing.bounded([*parsed.notices, *found]))
         return parsed, routed

@@ -89,10 +89,10 @@ class Document:
 
         Where the path leads nowhere, the place is that of the last part that is there.
         """
-        line, column = self.place(path, key=key)
+        line, column = self.position(path, key=key)
         return self._problem(line, column, message)
 
-    def place(self, path: Where = (), *, key: bool = False) -> tuple[int, int]:
+    def position(self, path: Where = (), *, key: bool = False) -> tuple[int, int]:
         """Line and column (from 1) of the value, or of its key; (0, 0) in data that stands in no file."""
         if self._composed.root is None:
             return 0, 0
@@ -100,7 +100,7 @@ class Document:
         shown = at if at is not None and (key or not complete) else node
         return shown.line, shown.column
 
-    def written(self, path: Where = ()) -> Any:
+    def raw_text(self, path: Where = ()) -> Any:
         """The data below ``path`` with numbers and truth values as the text that they were written as."""
         if self._composed.root is not None:
             _, node, complete = _walk(self._composed.root, path)

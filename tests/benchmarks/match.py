@@ -31,7 +31,7 @@ import pydantic
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from router.domain import alerts, decisions
-from router.rules import known, load, words
+from router.rules import destination_info, load, severity_aliases
 from tests.benchmarks import figures
 
 SIZES = (10, 1_000, 10_000, 100_000)
@@ -55,7 +55,7 @@ class Opening(pydantic.BaseModel):
     summary: str = ""
 
 
-DESTINATIONS = {"on-call": known.Known(Opening, public=False, kind="any")}
+DESTINATIONS = {"on-call": destination_info.DestinationInfo(Opening, public=False, kind="any")}
 
 
 def beside(number, count):
@@ -108,7 +108,7 @@ class Naive:
                 holds(getattr(alert, part).get(key, "") if key else getattr(alert, part)) for part, key, holds in asked
             ):
                 key = f'{response.rule}{{labels.service="{alert.labels["service"]}"}}'
-                return decisions.Decision(key, words.severity(alert), response)
+                return decisions.Decision(key, severity_aliases.severity(alert), response)
         return decisions.Decision(ignored="no rule matched")
 
 

@@ -5,15 +5,16 @@ import re
 
 from router.assembly import pages
 from router.destinations import registry as kinds
-from router.rehearsal import trial, world
-from router.rules import cases, known, load
+from router.dry_run import rule_test_runner, simulation
+from router.rules import destination_info, load, rule_tests
 from router.sources import registry
 from router.yaml_source import documents
 from tests.contract import test_sources_documentation as documentation
 
 NAMES = {"on-call": "incident-io"}
 DESTINATIONS = {
-    name: known.Known(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind) for name, kind in NAMES.items()
+    name: destination_info.DestinationInfo(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind)
+    for name, kind in NAMES.items()
 }
 
 
@@ -28,8 +29,8 @@ def test_the_test_of_the_rule_on_the_page_passes():
     made = load.from_document(document, DESTINATIONS)
     places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
     problems = []
-    (case,) = cases.read(document, DESTINATIONS, problems)
-    result = trial.run(case, lambda now: world.World(made.decide, places, pages.render, now=now))
+    (case,) = rule_tests.read(document, DESTINATIONS, problems)
+    result = rule_test_runner.run(case, lambda now: simulation.Simulation(made.decide, places, pages.render, now=now))
     assert (problems, list(map(str, result.problems))) == ([], [])
 
 

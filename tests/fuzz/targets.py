@@ -13,7 +13,7 @@ from typing import NamedTuple
 from router import settings
 from router.cli import terminal
 from router.domain import alerts, decisions, severities, silences
-from router.rules import check, expression, guard, template
+from router.rules import check, expressions, leak_guard, templates
 from router.sources import base, registry, repairs, times
 from router.web import bounds, vendor_webhooks
 from router.yaml_source import documents
@@ -115,21 +115,21 @@ def _configuration(data: bytes, folder: Path) -> str:
 
 def _template(data: bytes, _: Path) -> str:
     text = _text(data)
-    if template.problems(text):
+    if templates.problems(text):
         return ""
     alert = alerts.Alert("json", "f", "firing", NOW, 0, title=text[:500], labels={"service": text[:500]})
     nothing = decisions.Response("rule", "a.yaml:1", "v1")
-    seen = template.context(
+    seen = templates.context(
         alert, nothing, key="k", severity=severities.Severity.MAJOR, reference="IR-00000000", opened_at=NOW
     )
-    rendered = template.render({"title": text}, seen)["title"]
+    rendered = templates.render({"title": text}, seen)["title"]
     return "" if isinstance(rendered, str) else f"the text became {type(rendered).__name__}"
 
 
 def _expression(data: bytes, _: Path) -> str:
     try:
-        compiled = expression.Expression(_text(data))
-    except expression.Unreadable:
+        compiled = expressions.Expression(_text(data))
+    except expressions.Unreadable:
         return ""
     held = compiled.holds(alerts.Alert("json", "f", "firing", NOW, 0, title="down", labels={"service": "checkout"}))
     return "" if isinstance(held, bool) else "it is neither true nor false"
@@ -153,8 +153,8 @@ def _time(data: bytes, _: Path) -> str:
 
 
 def _value(data: bytes, _: Path) -> str:
-    guard.objections(_text(data))
-    guard.in_value(_text(data))
+    leak_guard.objections(_text(data))
+    leak_guard.in_value(_text(data))
     return ""
 
 

@@ -11,7 +11,7 @@ from tests.structure import patterns, tree
 
 DEADLINE = 30  # Seconds of processor time for all patterns, which take about 9.
 WALL_FACTOR = 20  # How many times longer the same work may take on a busy machine.
-RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/matches.py"}
+RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/regex.py"}
 
 
 def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = DEADLINE) -> dict[str, str]:

@@ -4,39 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.domain import patterns
-from router.rules.conditions import (
-    at_least,
-    at_most,
-    cidr,
-    condition,
-    contains,
-    ends_with,
-    equal,
-    exists,
-    greater,
-    in_list,
-    less,
-    matches,
-    negation,
-    one_of,
-    starts_with,
-)
+from router.rules.conditions import cidr, condition, equality, numeric, regex, substring
 from router.yaml_source import suggestions
 
 CONDITIONS: Mapping[str, type[condition.Condition]] = {
-    "equal": equal.Equal,
-    "one_of": one_of.OneOf,
-    "in": in_list.InList,
-    "not": negation.Not,
-    "exists": exists.Exists,
-    "starts_with": starts_with.StartsWith,
-    "ends_with": ends_with.EndsWith,
-    "contains": contains.Contains,
-    "matches": matches.Matches,
-    "gt": greater.Greater,
-    "gte": at_least.AtLeast,
-    "lt": less.Less,
-    "lte": at_most.AtMost,
+    "equal": equality.Equal,
+    "one_of": equality.OneOf,
+    "in": equality.InList,
+    "not": equality.Not,
+    "exists": equality.Exists,
+    "starts_with": substring.StartsWith,
+    "ends_with": substring.EndsWith,
+    "contains": substring.Contains,
+    "matches": regex.Matches,
+    "gt": numeric.Greater,
+    "gte": numeric.AtLeast,
+    "lt": numeric.Less,
+    "lte": numeric.AtMost,
     "cidr": cidr.Cidr,
 }
 
@@ -70,10 +54,10 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
     if isinstance(value, list):
         for index, item in enumerate(value):
             _check_literal(item, index)
-        return (one_of.OneOf.read(value, scope),)
+        return (equality.OneOf.read(value, scope),)
     if not isinstance(value, dict):
         _check_literal(value)
-        return (equal.Equal.read(value, scope),)
+        return (equality.Equal.read(value, scope),)
     if not value:
         raise condition.Unreadable("there is no condition inside; write the text that the field has to have")
     return tuple(_read_one(name, inner, scope) for name, inner in value.items())

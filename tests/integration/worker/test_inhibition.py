@@ -6,7 +6,7 @@ import pytest
 from router.domain import alerts as alert
 from router.domain import decisions, severities
 from router.domain import silences as silence
-from router.rehearsal import world
+from router.dry_run import simulation
 from router.rules import load
 from router.store import silences
 from router.worker import aggregator
@@ -132,7 +132,7 @@ def test_alert_resolved_while_inhibited_opens_nothing(with_redis, rules):
 
 
 def test_rehearsals_play_it_too(rules):
-    played = world.World(rules.decide, {}, workers.render, now=1_000_000)
+    played = simulation.Simulation(rules.decide, {}, workers.render, now=1_000_000)
     played.arrive([of("RegionLost", region="eu")])
     played.arrive([of("ServiceDown", service="shop", region="eu")])
     assert played.incidents[DOWN].status == "closed"

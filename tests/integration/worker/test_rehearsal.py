@@ -5,7 +5,7 @@ import random
 import pytest
 
 from router.domain import decisions, severities
-from router.rehearsal import world
+from router.dry_run import simulation
 from tests.integration import vendor, workers
 
 RESPONSES = {
@@ -34,7 +34,9 @@ def moves(seed):
 def test_dry_run_and_worker_make_same_calls(with_redis, seed):
     at = vendor.Vendor()
     places = [vendor.on_call(at), vendor.place("page", at, public=True)]
-    played = world.World(decided, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO)
+    played = simulation.Simulation(
+        decided, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO
+    )
     for arrived in moves(seed):
         played.arrive(arrived)
 

@@ -4,7 +4,7 @@ import pydantic
 import pytest
 
 from router.domain import alerts
-from router.rules import known, load
+from router.rules import destination_info, load
 
 
 class Internal(pydantic.BaseModel):
@@ -29,11 +29,13 @@ class Post(pydantic.BaseModel):
 
 
 DESTINATIONS = {
-    "on-call": known.Known(Internal, public=False, kind="internal"),
-    "second": known.Known(Internal, public=False, kind="internal"),
-    "page": known.Known(Post, public=True, kind="page"),
-    "past-page": known.Known(Post, public=True, kind="page", retrospective=True),
-    "titled-page": known.Known(Post, public=True, kind="page", defaults={"title": "Something is wrong"}),
+    "on-call": destination_info.DestinationInfo(Internal, public=False, kind="internal"),
+    "second": destination_info.DestinationInfo(Internal, public=False, kind="internal"),
+    "page": destination_info.DestinationInfo(Post, public=True, kind="page"),
+    "past-page": destination_info.DestinationInfo(Post, public=True, kind="page", retrospective=True),
+    "titled-page": destination_info.DestinationInfo(
+        Post, public=True, kind="page", defaults={"title": "Something is wrong"}
+    ),
 }
 
 

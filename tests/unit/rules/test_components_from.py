@@ -4,14 +4,14 @@ import pytest
 
 from router.destinations import registry
 from router.domain import affected_components, decisions
-from router.rules import explain, known, load
+from router.rules import destination_info, explain, load
 
 PARTS = {"labels.service": {"pay": "Checkout API"}}
 KINDS = ("devhelm-status-page", "incident-io-status-page")
 
 
 def rules(own, *, kind=KINDS[0], defaults=None):
-    at = {"page": known.Known(registry.KINDS[kind].opening, True, kind, defaults or {})}
+    at = {"page": destination_info.DestinationInfo(registry.KINDS[kind].opening, True, kind, defaults or {})}
     opening = {"at": "page", "title": "Down", "message": "Sorry.", **own}
     return load.build([{"name": "r", "when": {}, "open": [opening]}], at, "v1")
 

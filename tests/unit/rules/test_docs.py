@@ -8,8 +8,8 @@ import pytest
 from router.assembly import pages
 from router.destinations import registry as kinds
 from router.domain import severities
-from router.rehearsal import trial, world
-from router.rules import asking, cases, fields, known, load, model, template, words
+from router.dry_run import rule_test_runner, simulation
+from router.rules import destination_info, fields, load, model, parse_when, rule_tests, severity_aliases, templates
 from router.rules.conditions import registry
 from router.yaml_source import documents
 
@@ -22,7 +22,7 @@ NAMES = {
     "devhelm-page": "devhelm-status-page",
 }
 DESTINATIONS = {
-    name: known.Known(
+    name: destination_info.DestinationInfo(
         kinds.KINDS[kind].opening,
         kinds.KINDS[kind].public,
         kind,
@@ -44,13 +44,15 @@ def test_every_test_that_is_shown_passes(example):
     follows = {"devhelm-page": "devhelm"}
     places = {name: pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
     found = []
-    for case in cases.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
-        result = trial.run(case, lambda now: world.World(made.decide, places, pages.render, now=now))
+    for case in rule_tests.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
+        result = rule_test_runner.run(
+            case, lambda now: simulation.Simulation(made.decide, places, pages.render, now=now)
+        )
         assert result.passed, "\n".join(map(str, result.problems))
     assert found == []
 
 
-@pytest.mark.parametrize("shape", [cases.CaseShape, cases.Action, cases.Expected])
+@pytest.mark.parametrize("shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult])
 def test_every_key_of_a_test_stands_in_the_table(shape):
     for name, field in shape.model_fields.items():
         assert f"| `{field.alias or name}` | {field.description} |" in TEXT
@@ -75,7 +77,7 @@ def test_there_is_an_example_of_every_key_of_a_file_and_of_its_defaults():
 
 
 def test_every_group_stands_in_the_table():
-    for word, meaning in asking.GROUPS.items():
+    for word, meaning in parse_when.GROUPS.items():
         assert f"| `{word}` | {meaning} |" in TEXT
 
 
@@ -85,7 +87,7 @@ def test_every_condition_stands_in_the_table():
 
 
 def test_every_variable_stands_in_the_table():
-    for root, inner in template.NAMES.items():
+    for root, inner in templates.NAMES.items():
         for part, meaning in inner.items():
             assert f"| `{root}.{part}` | {meaning} |" in TEXT
 
@@ -98,7 +100,7 @@ def test_every_field_is_named():
 
 def test_the_words_of_the_ladder_are_all_listed():
     for severity in severities.Severity:
-        own = sorted(word for word, meant in words.WORDS.items() if meant is severity)
+        own = sorted(word for word, meant in severity_aliases.WORDS.items() if meant is severity)
         assert f"| `{severity.word}` | {', '.join(own)} |" in TEXT
 
 
@@ -118,4 +120,4 @@ def test_filters_that_are_named_exist():
     named = re.findall(r"`(\w+)`", listed)
     assert len(named) > 10
     for name in named:
-        assert not any("unknown filter" in said for said in template.problems(f"{{{{ alert.title | {name} }}}}")), name
+        assert not any("unknown filter" in said for said in templates.problems(f"{{{{ alert.title | {name} }}}}")), name

@@ -6,7 +6,7 @@ import pytest
 
 from router.destinations import registry
 from router.domain import severities
-from router.rules import known, load, template
+from router.rules import destination_info, load, templates
 from router.yaml_source import documents
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -16,7 +16,7 @@ CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
 @pytest.fixture(scope="module")
 def ruleset():
     destinations = {
-        name: known.Known(
+        name: destination_info.DestinationInfo(
             registry.KINDS[config["kind"]].opening, registry.KINDS[config["kind"]].public, config["kind"],
             config.get("defaults", {}),
         )
@@ -70,7 +70,7 @@ def test_staging_opens_nothing_anywhere(ruleset, make_alert):
 def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_nothing(ruleset):
     for rule in ruleset.rules:
         for target in rule.targets:
-            for name, value in template.render(target.fields, template.sample()).items():
+            for name, value in templates.render(target.fields, templates.sample()).items():
                 assert value not in {"", None} if isinstance(value, str) else True, (rule.name, name)
 
 

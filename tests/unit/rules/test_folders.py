@@ -90,8 +90,8 @@ def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
         }
     )
     r, s = load.load(top, destinations).rules
-    assert (s.shared.owner, r.shared.owner, r.shared.runbook) == ("everybody", "team-a", "look")
-    assert r.shared.severity.word == s.shared.severity.word == "major"
+    assert (s.common.owner, r.common.owner, r.common.runbook) == ("everybody", "team-a", "look")
+    assert r.common.severity.word == s.common.severity.word == "major"
     assert (s.targets[0].fields, r.targets[0].fields) == ({}, {"summary": "from a"})
 
 

@@ -5,7 +5,7 @@ import pytest
 from router.rules import compile as compiling
 from router.rules import decide
 from router.rules.conditions import condition as conditions
-from router.rules.conditions import matches
+from router.rules.conditions import regex
 
 SCOPE = conditions.Scope(lambda _, __: ())
 
@@ -20,7 +20,7 @@ def candidates_met(ruleset, one):
         link = candidate
         while link is not None:
             met += 1
-            link = link.after
+            link = link.next
         return walk(candidate, *others)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def test_rules_over_very_many_labels_are_found_by_the_alert_s_own_labels(build, 
     assert ruleset.decide(one, 0).response.rule == "r321"
     assert ruleset.decide(make_alert({"l1": "y"}), 0).response.rule == "r500"
     assert candidates_met(ruleset, one) <= 3
-    assert ruleset._root.wide is not None
+    assert ruleset._root.label_tables is not None
 
 
 def test_rules_with_nothing_but_patterns_share_sets(build, make_alert):
@@ -130,9 +130,9 @@ def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
 
 
 def test_a_set_that_runs_out_of_memory_is_asked_pattern_by_pattern(monkeypatch):
-    patterns = [matches.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
-    monkeypatch.setattr(matches.Combined, "_MEMORY", 20_000)
-    assert matches.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
+    patterns = [regex.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
+    monkeypatch.setattr(regex.Combined, "_MEMORY", 20_000)
+    assert regex.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
 
 def test_a_set_that_finds_nothing_at_all_is_not_believed():
@@ -140,7 +140,7 @@ def test_a_set_that_finds_nothing_at_all_is_not_believed():
         def Match(self, _):  # noqa: N802 - as RE2 calls it
             return None
 
-    combined = matches.Combined([matches.Matches.read("b", SCOPE)])
+    combined = regex.Combined([regex.Matches.read("b", SCOPE)])
     assert combined.found("abc") == [0]
     combined._set = OutOfMemory()
     assert combined.found("abc") == [0]
@@ -150,9 +150,9 @@ def test_a_set_that_finds_nothing_at_all_is_not_believed():
 def test_rules_that_ask_the_same_share_one_check(build):
     ruleset = build(*({"when": {"labels.service": f"s{n}", "severity": ["a", "b"]}} for n in range(10)))
     ((_, table),) = ruleset._root.tables
-    assert len({id(candidate.check) for candidate in table.values()}) == 1
+    assert len({id(candidate.predicate) for candidate in table.values()}) == 1
 
 
 def test_an_index_over_nothing_is_empty():
     root = compiling.compile_rules([], "v")
-    assert (root.tables, root.wide, root.sets, root.rest) == ((), None, (), None)
+    assert (root.tables, root.label_tables, root.sets, root.rest) == ((), None, (), None)

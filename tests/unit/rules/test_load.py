@@ -97,7 +97,7 @@ def test_defaults_of_a_destination_count_as_set(folder, destinations):
 
 def test_a_rule_carries_its_owner_and_its_runbook(build):
     rule = build({"owner": "team", "runbook": "look there"}).rules[0]
-    assert (rule.shared.owner, rule.shared.runbook) == ("team", "look there")
+    assert (rule.common.owner, rule.common.runbook) == ("team", "look there")
 
 
 def test_rules_as_data_are_checked_just_the_same(destinations):

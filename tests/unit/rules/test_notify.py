@@ -3,11 +3,11 @@
 import pytest
 
 from router.domain import alerts, asks, severities
-from router.rules import known, load
+from router.rules import destination_info, load
 from router.yaml_source import documents
 from tests.unit.rules import conftest
 
-CONFIGURED = known.Configured(conftest.DESTINATIONS, ["team-a", "team-b"])
+CONFIGURED = destination_info.Configured(conftest.DESTINATIONS, ["team-a", "team-b"])
 ALERT = alerts.Alert("am", "f1", "firing", 1, 0, labels={"a": "x"})
 
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from router.destinations import registry
-from router.rules import asking, cases, fields, intervals, known, model, reading, schema
+from router.rules import destination_info, fields, intervals, model, parse_when, rule_parser, rule_tests, schema
 from router.rules.conditions import registry as conditions
 from router.yaml_source import documents
 from tests.unit.rules import conftest
@@ -19,7 +19,7 @@ TEXT = (ROOT / "docs" / "reference" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
 REAL = {
-    name: known.Known(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
+    name: destination_info.DestinationInfo(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
     for name, kind in {name: config["kind"] for name, config in CONFIGURED.items()}.items()
 }
 
@@ -53,7 +53,7 @@ def test_every_example_of_the_manual_validates(example):
     names = {"on-call": "incident-io", "public-page": "incident-io-status-page", "devhelm": "devhelm"}
     kinds = {**names, "devhelm-page": "devhelm-status-page"}
     destinations = {
-        name: known.Known(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
+        name: destination_info.DestinationInfo(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
         for name, kind in kinds.items()
     }
     assert complaints(validator(destinations), documents.parse(example.encode(), "x").data) == []
@@ -124,9 +124,9 @@ tests:
 
 def test_whatever_the_loader_takes_for_a_text_or_for_nothing_validates():
     document = documents.parse(RIGHT.encode(), "right.yaml")
-    reader = reading.Reader(conftest.DESTINATIONS)
+    reader = rule_parser.RuleFileParser(conftest.DESTINATIONS)
     assert len(reader.read(document)) == 1
-    assert len(list(cases.read(document, conftest.DESTINATIONS, reader.problems))) == 1
+    assert len(list(rule_tests.read(document, conftest.DESTINATIONS, reader.problems))) == 1
     assert reader.problems == []
     assert complaints(TESTED, document.data) == []
 
@@ -159,15 +159,15 @@ def test_every_condition_and_every_group_is_offered_with_what_it_means():
     assert {word: inner["description"] for word, inner in words.items()} == {
         word: kind.summary for word, kind in conditions.CONDITIONS.items()
     }
-    assert made["when"]["properties"].keys() >= asking.GROUPS.keys()
+    assert made["when"]["properties"].keys() >= parse_when.GROUPS.keys()
 
 
 @pytest.mark.parametrize(
     "shape",
     [
         model.FileShape, model.FolderShape, model.RuleShape, model.DefaultsShape, model.OpenShape, model.MappedShape,
-        model.CopiedShape, model.TimingShape, intervals.Shape, intervals.TimeShape, cases.CaseShape, cases.Arrival,
-        cases.Action, cases.Expected, cases.Operation,
+        model.CopiedShape, model.TimingShape, intervals.Shape, intervals.TimeShape, rule_tests.RuleTestShape,
+        rule_tests.Arrival, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Operation,
     ],
 )  # fmt: skip
 def test_every_key_says_what_it_is_for(shape):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.rules import reading
+from router.rules import rule_parser
 from router.yaml_source import documents
 from tests.unit.destinations import accounts
 from tests.unit.rules import test_schema
@@ -36,7 +36,7 @@ def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
     entry = {"at": NAMES[kind], **needed, **fields}
     rule = {"name": "r", "when": {"source": "x"}, "public": public, "open": [entry]}
     document = documents.Document("rules.yaml", data={"rules": [rule]})
-    reader = reading.Reader(test_schema.REAL)
+    reader = rule_parser.RuleFileParser(test_schema.REAL)
     reader.read(document)
     return [one.message for one in reader.problems], test_schema.complaints(test_schema.SHOP, document.data)
 

@@ -47,7 +47,7 @@ def test_yaml_1_1_line_breaks_are_ordinary_characters(letter):
     document = parse(f'a: x{letter}y\nb: "x{letter}y" # {letter} c: d\nc: |\n  x{letter}y\nd{letter}: e\n')
     assert document.problems == []
     assert document.data == {"a": f"x{letter}y", "b": f"x{letter}y", "c": f"x{letter}y\n", f"d{letter}": "e"}
-    assert document.place((f"d{letter}",), key=True) == (5, 1)
+    assert document.position((f"d{letter}",), key=True) == (5, 1)
     assert document.problem("wrong", ("b",)).text.startswith('b: "x')
 
 
@@ -59,9 +59,9 @@ def test_yaml_1_1_line_breaks_and_private_characters_do_not_mix():
 
 def test_columns_count_characters_and_not_bytes():
     document = parse('é: {ü: 1, "😀": [😀, z]}\n')
-    assert document.place(("é", "ü")) == (1, 8)
-    assert document.place(("é", "😀"), key=True) == (1, 11)
-    assert document.place(("é", "😀", 1)) == (1, 20)
+    assert document.position(("é", "ü")) == (1, 8)
+    assert document.position(("é", "😀"), key=True) == (1, 11)
+    assert document.position(("é", "😀", 1)) == (1, 20)
     assert messages("é: 😀 x\nü: 😀\n😀😀: @\n") == [
         "3:5: found character '@' that can't start a value" + WHILE_SCANNING
     ]

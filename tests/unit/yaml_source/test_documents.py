@@ -25,31 +25,31 @@ def test_an_empty_document_has_no_data_and_no_problems(text):
 
 def test_every_value_and_every_key_knows_its_place():
     document = parse("top:\n  - name: x\n    list: [1, 2]\n")
-    assert document.place(("top", 0, "name")) == (2, 11)
-    assert document.place(("top", 0, "name"), key=True) == (2, 5)
-    assert document.place(("top", 0, "list", 1)) == (3, 15)
-    assert document.place(("top", 0)) == (2, 5)
-    assert document.place() == (1, 1)
+    assert document.position(("top", 0, "name")) == (2, 11)
+    assert document.position(("top", 0, "name"), key=True) == (2, 5)
+    assert document.position(("top", 0, "list", 1)) == (3, 15)
+    assert document.position(("top", 0)) == (2, 5)
+    assert document.position() == (1, 1)
 
 
 def test_a_way_that_ends_too_early_is_placed_at_its_last_part():
     document = parse("top:\n  inner:\n    a: 1\n")
-    assert document.place(("top", "inner", "missing")) == (2, 3)
-    assert document.place(("top", "inner", "a", "deeper")) == (3, 5)
-    assert document.place(("nothing",)) == (1, 1)
+    assert document.position(("top", "inner", "missing")) == (2, 3)
+    assert document.position(("top", "inner", "a", "deeper")) == (3, 5)
+    assert document.position(("nothing",)) == (1, 1)
 
 
 def test_data_that_stands_in_no_file_has_no_places():
     document = documents.from_data({"a": [1, True, None, 2.5, "x"]}, "given")
     problem = document.problem("wrong", ("a", 0))
     assert str(problem) == "given: wrong"
-    assert document.written(("a",)) == ["1", "true", None, "2.5", "x"]
+    assert document.raw_text(("a",)) == ["1", "true", None, "2.5", "x"]
 
 
 def test_written_keeps_the_text_of_numbers_and_truth_values():
     document = parse("a: 007\nb: [1.10, true, 'no', null]\nc: 0x1F\n")
-    assert document.written() == {"a": "007", "b": ["1.10", "true", "no", None], "c": "0x1F"}
-    assert document.written(("nothing",)) is None
+    assert document.raw_text() == {"a": "007", "b": ["1.10", "true", "no", None], "c": "0x1F"}
+    assert document.raw_text(("nothing",)) is None
 
 
 def test_keys_are_text_as_they_are_written():
@@ -59,7 +59,7 @@ def test_keys_are_text_as_they_are_written():
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
     document = documents.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
     assert document.data == {"a": 1, "b": ["x"]}
-    assert document.place(("b", 0)) == (3, 3)
+    assert document.position(("b", 0)) == (3, 3)
     assert document.problem("wrong", ("b", 0)).text == "  x]"
 
 

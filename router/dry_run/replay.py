@@ -1,0 +1,224 @@
+"""Plays recorded deliveries under one set of rules, and tells what differs between two of them.
+
+What waits for a person is taken as approved at once: what is compared is what would appear, and when.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from router.domain import recordings as recording
+from router.dry_run import simulation
+
+_SECOND = 1_000_000
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` as the rule says.
+
+    ``review`` is what happens at the deadline of its review, if it has one.
+    """
+
+    after: int
+    kind: str
+    destination: str
+    publish: str
+    severity: str
+    fields: dict[str, Any]
+    review: str = ""
+
+
+class Life(msgspec.Struct, frozen=True):
+    """One incident from its opening on. ``began_at`` is when its first alert came; ``closed_at`` 0 while it is open."""
+
+    key: str
+    alert: str
+    title: str
+    rule: str
+    severity: str
+    began_at: int
+    opened_at: int
+    closed_at: int
+    calls: tuple[Call, ...]
+
+
+class Played(msgspec.Struct, frozen=True):
+    """Everything that came of the recordings under one set of rules, incidents in the order of their opening."""
+
+    version: str
+    deliveries: int
+    alerts: int
+    ignored: int
+    lives: tuple[Life, ...]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One incident that is there under both sets of rules, and not the same."""
+
+    before: Life
+    after: Life
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What differs between two sets of rules over the same recordings."""
+
+    before: Played
+    after: Played
+    appear: tuple[Life, ...]
+    vanish: tuple[Life, ...]
+    change: tuple[Change, ...]
+    same: int
+
+    @property
+    def any(self) -> bool:
+        """Whether anything differs at all."""
+        return bool(self.appear or self.vanish or self.change)
+
+
+def play(
+    recordings: Iterable[recording.Recording], playing: simulation.Simulation, version: str, *, tail: int
+) -> Played:
+    """Let all recordings arrive in the order of their times, and then ``tail`` microseconds pass."""
+    deliveries = alerts = ignored = 0
+    for one in recordings:
+        playing.move_to(one.received_at)
+        decided = playing.arrive(one.alerts)
+        deliveries += 1
+        alerts += len(decided)
+        ignored += sum(decision.response is None for decision in decided)
+    playing.move_to(playing.now + tail)
+    return Played(version, deliveries, alerts, ignored, tuple(_lives(playing)))
+
+
+def _lives(played: simulation.Simulation) -> Iterator[Life]:
+    calls: dict[str, list[simulation.Called]] = {}
+    for call in played.calls:
+        calls.setdefault(call.episode, []).append(call)
+    for episode in played.episodes.values():
+        yield Life(
+            episode.key,
+            episode.alert,
+            episode.title,
+            episode.rule,
+            episode.severity.word,
+            episode.began_at,
+            episode.opened_at,
+            episode.closed_at,
+            tuple(_call(call, episode.began_at) for call in calls.get(episode.episode, ())),
+        )
+
+
+def _call(call: simulation.Called, began_at: int) -> Call:
+    content = call.content
+    return Call(
+        call.at - began_at,
+        call.kind,
+        call.destination,
+        call.publish,
+        content.severity.word,
+        dict(content.fields),
+        call.review,
+    )
+
+
+def compare(before: Played, after: Played) -> Difference:
+    """Pair the incidents of both: those of the same key and time, then those that began with the same alert."""
+    left = list(after.lives)
+    pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
+    more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
+    pairs += more
+    changes = tuple(Change(one, other) for one, other in pairs if _essence(one) != _essence(other))
+    return Difference(before, after, tuple(left), tuple(vanish), changes, len(pairs) - len(changes))
+
+
+def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
+    """Pair what has the same name; what is paired is taken out of ``others``. The second part is left over."""
+    by_name: dict[Any, list[Life]] = {}
+    for other in reversed(others):
+        by_name.setdefault(of(other), []).append(other)
+    pairs: list[tuple[Life, Life]] = []
+    unpaired = []
+    for one in ones:
+        candidates = by_name.get(of(one))
+        if candidates:
+            pairs.append((one, candidates.pop()))
+        else:
+            unpaired.append(one)
+    taken = {id(other) for _, other in pairs}
+    others[:] = [other for other in others if id(other) not in taken]
+    return pairs, unpaired
+
+
+def _essence(life: Life) -> tuple[Any, ...]:
+    """What two incidents have in common that are the same to whoever reads of them. The order of calls is not part."""
+    calls = sorted(
+        (call.after, call.destination, call.kind, call.publish, call.review, call.severity, repr(call.fields))
+        for call in life.calls
+    )
+    return (life.key, life.rule, life.severity, life.opened_at, life.closed_at, calls)
+
+
+def differences(change: Change) -> Iterator[tuple[str, str, str]]:
+    """What differs in one incident: (what, before, after)."""
+    before, after = change.before, change.after
+    for name in ("key", "rule", "severity"):
+        one, other = getattr(before, name), getattr(after, name)
+        if one != other:
+            yield name, one, other
+    for name, one, other in (
+        ("opened", before.opened_at, after.opened_at),
+        ("closed", before.closed_at, after.closed_at),
+    ):
+        if one != other:
+            yield name, _after(one, before), _after(other, after)
+    yield from _call_differences(before, after)
+
+
+def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str]]:
+    ones, others = _by_place(before), _by_place(after)
+    for place in dict.fromkeys([*ones, *others]):
+        one, other = ones.get(place), others.get(place)
+        if one is None or other is None:
+            yield place, told(one) if one else "", told(other) if other else ""
+            continue
+        if one.publish != other.publish:
+            yield f"{place}: publish", one.publish, other.publish
+        if one.review != other.review:
+            yield f"{place}: review", one.review or "no deadline", other.review or "no deadline"
+        if one.severity != other.severity:
+            yield f"{place}: severity", one.severity, other.severity
+        for field in dict.fromkeys([*one.fields, *other.fields]):
+            said, says = (_text(call.fields.get(field)) for call in (one, other))
+            if said != says:
+                yield f"{place}: {field}", said, says
+
+
+def _by_place(life: Life) -> dict[str, Call]:
+    """The calls by what they do where, the second of a kind as such."""
+    found: dict[str, Call] = {}
+    for call in life.calls:
+        name = f"{call.kind} at {call.destination}"
+        number = sum(place == name or place.startswith(f"{name} (") for place in found)
+        found[f"{name} ({number + 1})" if number else name] = call
+    return found
+
+
+def told(call: Call) -> str:
+    """What a call says: its title or name, and its text."""
+    texts = [
+        _text(call.fields[name]) for name in ("title", "name", "message", "summary", "body") if name in call.fields
+    ]
+    return " / ".join(texts) or call.kind
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _after(moment: int, life: Life) -> str:
+    if not moment:
+        return "still open"
+    return f"after {(moment - life.began_at) // _SECOND} s"

@@ -1,0 +1,202 @@
+"""Runs one test of a rule file: plays its alerts and people in a world of their own, and compares what came of it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from router.domain import alerts, decisions
+from router.dry_run import simulation
+from router.rules import rule_tests
+from router.worker import retractions, reviews
+from router.yaml_source import problems, quantities
+
+Make = Callable[[int], simulation.Simulation]
+"""Makes an empty world whose clock stands at a time, microseconds since the epoch."""
+
+_SECOND = 1_000_000
+_UNDRAFTED = "nothing was drafted: the page follows no incident that was opened"
+_NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
+
+
+class Result(NamedTuple):
+    """What came of a test: every expectation that was not met, and every operation that there was."""
+
+    case: rule_tests.RuleTest
+    problems: tuple[problems.Problem, ...]
+    calls: tuple[simulation.Called, ...]
+    started_at: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as expected."""
+        return not self.problems
+
+
+class _Step(NamedTuple):
+    at: int
+    order: int
+    place: int
+
+
+def run(case: rule_tests.RuleTest, make: Make) -> Result:
+    """Run a test. Alerts and people come in the order of their times; what is written first comes first."""
+    start = int(case.shape.starts.timestamp()) * _SECOND
+    playing = make(start)
+    playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
+    found: list[problems.Problem] = []
+    fires: dict[str, int] = {}
+    for step in _steps(case.shape):
+        playing.move_to(start + step.at)
+        if step.order == 0:
+            arrival = case.shape.alerts[step.place]
+            (decision,) = playing.arrive([alert(arrival, playing.now, fires)])
+            found += _check_alert(case, step.place, decision)
+        else:
+            found += _act(case, step.place, playing)
+    playing.move_to(start + _end(case.shape))
+    found += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
+    found += _check_whole(case, playing, start)
+    return Result(case, tuple(found), tuple(playing.calls), start)
+
+
+def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
+    """Do what a reviewer or an operator does; what can't be done is a problem."""
+    action = case.shape.people[index]
+    if action.silence is not None:
+        playing.silence(action.matchers, playing.now + (action.for_ or _NO_END))
+    elif action.end_silence is not None:
+        if not playing.end_silence(action.matchers):
+            yield case.problem("no such silence is active then", "people", index, "end_silence")
+    elif action.freeze is not None:
+        playing.freeze(action.freeze)
+    elif action.thaw is not None:
+        playing.freeze("")
+    elif action.retract is not None:
+        if not playing.retract(action.retract, retractions.Word("somebody", "", action.message)):
+            yield case.problem(f'nothing can be retracted at "{action.retract}" then', "people", index, "retract")
+    elif action.destination is not None:
+        kind: Literal["approved", "dismissed"] = "dismissed" if action.dismiss is not None else "approved"
+        if not playing.decide(action.destination, reviews.Word(kind, "somebody", fields=action.fields)):
+            message = f'nothing awaits approval at "{action.destination}" then'
+            yield case.problem(message, "people", index, action.verb)
+
+
+def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
+    arrivals = [_Step(arrival.at, 0, index) for index, arrival in enumerate(shape.alerts)]
+    return sorted([*arrivals, *(_Step(person.at, 1, index) for index, person in enumerate(shape.people))])
+
+
+def _end(shape: rule_tests.RuleTestShape) -> int:
+    """The last time that the test speaks of."""
+    said = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
+    return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ())])
+
+
+def alert(arrival: rule_tests.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
+    """The alert as a source would hand it on: a repeat began when the first did, a resolution ends it."""
+    fingerprint = arrival.fingerprint or _fingerprint(arrival)
+    starts_at = fires.setdefault(fingerprint, now)
+    resolved = arrival.status == "resolved"
+    if resolved:
+        del fires[fingerprint]
+    return alerts.Alert(
+        arrival.source,
+        fingerprint,
+        arrival.status,
+        starts_at,
+        now if resolved else 0,
+        arrival.title,
+        dict(arrival.labels),
+        dict(arrival.annotations),
+        arrival.severity,
+        arrival.link,
+    )
+
+
+def _fingerprint(arrival: rule_tests.Arrival) -> str:
+    said = repr((arrival.source, sorted(arrival.labels.items())))
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
+def _check_alert(case: rule_tests.RuleTest, index: int, decision: decisions.Decision) -> Iterator[problems.Problem]:
+    arrival = case.shape.alerts[index]
+    if arrival.expect is not None:
+        yield from _check_decision(case, arrival.expect, decision, ("alerts", index, "expect"), "")
+    elif arrival.status == "firing":
+        about = f"alert {index + 1}: " if len(case.shape.alerts) > 1 else ""
+        yield from _check_decision(case, case.shape.expect, decision, ("expect",), about)
+
+
+def _check_decision(
+    case: rule_tests.RuleTest,
+    expected: rule_tests.ExpectedDecision,
+    decision: decisions.Decision,
+    path: tuple[str | int, ...],
+    about: str,
+) -> Iterator[problems.Problem]:
+    response = decision.response
+    got = "ignored: " + decision.ignored if response is None else f"rule {response.rule}"
+    if expected.ignored is not None and expected.ignored not in decision.ignored:
+        yield case.problem(f'{about}expected to be ignored for "{expected.ignored}", got {got}', *path, "ignored")
+    if expected.rule is not None and (response is None or response.rule != expected.rule):
+        yield case.problem(f"{about}expected rule {expected.rule}, got {got}", *path, "rule")
+    if response is None:
+        return
+    if expected.severity is not None and decision.severity.word != expected.severity:
+        yield case.problem(f"{about}expected {expected.severity}, got {decision.severity.word}", *path, "severity")
+    if expected.key is not None and decision.incident_key != expected.key:
+        yield case.problem(f"{about}expected incident {expected.key}, got {decision.incident_key}", *path, "key")
+    at = [target.destination for target in response.targets]
+    if expected.at is not None and sorted(expected.at) != sorted(at):
+        yield case.problem(f"{about}expected at {_names(expected.at)}, got {_names(at)}", *path, "at")
+
+
+def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start: int) -> Iterator[problems.Problem]:
+    expected = case.shape.expect
+    opened = sum(incident.generation for incident in played.incidents.values())
+    if expected.incidents is not None and opened != expected.incidents:
+        yield case.problem(f"expected {expected.incidents} incidents, got {opened}", "expect", "incidents")
+    if expected.operations is not None:
+        yield from _check_operations(case, expected.operations, played.calls, start)
+
+
+def _check_operations(
+    case: rule_tests.RuleTest, expected: list[rule_tests.Operation], calls: list[simulation.Called], start: int
+) -> Iterator[problems.Problem]:
+    """Match them one by one: at the same time the order does not matter, since destinations are worked on at once."""
+    left = list(calls)
+    for index, operation in enumerate(expected):
+        path = ("expect", "operations", index)
+        found = next((call for call in left if (call.kind, call.destination) == operation.what), None)
+        kind, name = operation.what
+        if found is None:
+            yield case.problem(f"expected {kind} at {name}, and there was none{_more(calls, name)}", *path)
+            continue
+        left.remove(found)
+        if operation.at is not None and found.at - start != operation.at:
+            wanted, got = quantities.shown(operation.at), quantities.shown(found.at - start)
+            yield case.problem(f"expected {kind} at {name} after {wanted}, got it after {got}", *path, "at")
+        for field, value in (operation.model_extra or {}).items():
+            said = rule_tests.as_text(found.shown.get(field))
+            if said != value:
+                yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {said!r}", *path, field)
+    for call in left:
+        after = quantities.shown(call.at - start)
+        yield case.problem(f"{call.kind} at {call.destination} after {after} was not expected", "expect", "operations")
+
+
+def _more(calls: Iterable[simulation.Called], name: str) -> str:
+    kinds: list[rule_tests.Kind] = [call.kind for call in calls if call.destination == name]
+    return f" (there were: {', '.join(kinds)})" if kinds else ""
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nowhere"
+
+
+def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
+    """The operations as a test would expect them, for whoever writes one."""
+    for call in calls:
+        said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
+        yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()) + "}"

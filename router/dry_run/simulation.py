@@ -1,0 +1,384 @@
+"""A world for rules to be tried in: alerts come in, time passes, people approve, and every operation is written down.
+
+Rules, folding, timing and the plan are the router's own; only the store is a dictionary, and vendors do what they are
+asked. The clock is moved by whoever plays.
+"""
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from router.domain import (
+    alerts,
+    decisions,
+    fold,
+    incidents,
+    operations,
+    plan,
+    publications,
+    severities,
+    silences,
+    timing,
+)
+from router.domain import reviews as review
+from router.domain.reasons import Cause, Reason
+from router.dry_run import muting
+from router.worker import aggregator, calls, desired_state, operation_outcome, retractions, reviews, routing
+from router.yaml_source import quantities
+
+Decide = Callable[[alerts.Alert, int], decisions.Decision]
+
+_STATES: Mapping[publications.Kind, publications.State] = {
+    "open": "open",
+    "publish": "open",
+    "update": "open",
+    "monitor": "open",
+    "resolve": "resolved",
+    "dismiss": "dismissed",
+    "retract": "dismissed",
+}
+_MOST_STEPS = 12  # As many as a worker does in a row.
+
+
+class Called(msgspec.Struct, frozen=True):
+    """One operation at a destination: when (microseconds), what, of which incident and rule, and what it said.
+
+    ``review`` says what happens at the deadline of its review; empty if it has none.
+    """
+
+    at: int
+    kind: publications.Kind | Literal["retrospective"]
+    destination: str
+    incident: str
+    episode: str
+    rule: str
+    content: publications.Content
+    publish: str = ""
+    shown: Mapping[str, Any] = {}
+    review: str = ""
+
+
+class Episode(msgspec.Struct):
+    """One life of an incident: which alert it began with and when, when it opened and closed (0: not yet)."""
+
+    key: str
+    episode: str
+    alert: str
+    title: str
+    rule: str
+    severity: severities.Severity
+    began_at: int
+    opened_at: int
+    closed_at: int = 0
+
+
+class Simulation:
+    """Everything that is there. ``now`` is microseconds since the epoch, and never goes back.
+
+    ``drafts`` says what the page of a destination drafts for each incident that it follows; ``drafted`` are the
+    destinations whose pages have.
+    """
+
+    def __init__(
+        self,
+        decide: Decide,
+        places: Mapping[str, desired_state.Place],
+        render: desired_state.Render,
+        *,
+        render_public: desired_state.RenderPublic | None = None,
+        examine: desired_state.Examine | None = None,
+        preview: reviews.Preview = reviews.plain,
+        now: int = 0,
+        approves: bool = False,
+    ) -> None:
+        """Take the rules, the destinations there are, and how texts are rendered and examined for customers.
+
+        ``preview`` says how a destination shows a content. ``approves``: whatever would await approval is approved at
+        once.
+        """
+        self._preview = preview
+        self.now = now
+        self.drafts: Mapping[str, Mapping[str, Any]] = {}
+        self.drafted: set[str] = set()
+        self.episodes: dict[str, Episode] = {}
+        self._approves = approves
+        self.incidents: dict[str, incidents.Incident] = {}
+        self.calls: list[Called] = []
+        self._decide = decide
+        self._places = places
+        self._desires = desired_state.DesiredStateBuilder(render, render_public, examine=examine)
+        self._publications: dict[str, list[publications.Publication]] = {}
+        self._homes: dict[str, str] = {}
+        self._muting = muting.Muting(self.incidents)
+        self._timers: list[tuple[int, str]] = []
+        self._reviews: list[tuple[int, str]] = []
+        self._numbers = itertools.count(1)
+
+    def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
+        """Take one delivery in; returns what was decided of each of its alerts."""
+        routed = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
+        self._muting.heard(routed)
+        groups: dict[str, list[decisions.Routed]] = {}
+        for one in routed:
+            if key := self._home(one):
+                groups.setdefault(key, []).append(one)
+        for key, group in groups.items():
+            before = self.incidents.get(key) or incidents.Incident(key=key)
+            folded = fold.fold(
+                before,
+                group,
+                now=self.now,
+                episode=self._episode(),
+                accepted_at=self.now,
+                reuse=True,
+                muting=self._muting.among(groups),
+            )
+            self._becomes(before, folded)
+        return [one.decision for one in routed]
+
+    def move_to(self, moment: int) -> None:
+        """Let time pass until a moment; what falls due meanwhile happens when it falls due."""
+        while (due := min(self._timers[:1] + self._reviews[:1], default=(moment + 1, "")))[0] <= moment:
+            if self._timers and self._timers[0] == due:
+                heapq.heappop(self._timers)
+                self._timer(*due)
+            else:
+                heapq.heappop(self._reviews)
+                self.now = max(self.now, due[0])
+                self._reconcile(self.incidents[due[1]])
+        self.now = max(self.now, moment)
+
+    def _timer(self, due: int, key: str) -> None:
+        before = self.incidents[key]
+        if timing.due(before) != due:
+            return  # It was put off, or is over: another timer stands for it, or none.
+        self.now = max(self.now, due)
+        heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
+        self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
+
+    def decide(self, destination: str, word: reviews.Word) -> int:
+        """Decide everything that awaits approval at a destination; returns how many publications that were."""
+        awaiting = [one for one in self.awaiting() if one.destination == destination]
+        if word.kind == "approved":
+            awaiting += [one for one in self._republishable() if one.destination == destination]
+        for seen in awaiting:
+            incident = self.incidents[seen.incident]
+            earlier = incident.verdicts.get(destination)
+            given = reviews.verdict(seen, word, self.now, earlier)
+            self._becomes(incident, reviews.decided(incident, seen, given, earlier) or incident)
+        return len(awaiting)
+
+    def retract(self, destination: str, word: retractions.Word) -> int:
+        """Retract every post at a destination; returns how many publications that were."""
+        done = 0
+        for incident in list(self.incidents.values()):
+            known = self._publications.get(incident.key, [])
+            found = retractions.outcomes(incident, known, self._places, destination)
+            done += sum(one.outcome in retractions.DONE for one in found)
+            self._becomes(incident, retractions.retracted(incident, known, found, word, self.now))
+        return done
+
+    def awaiting(self) -> list[reviews.Review]:
+        """Everything that awaits approval now."""
+        saying = (self._desires, self._preview)
+        return [
+            one
+            for incident in list(self.incidents.values())
+            for one in reviews.waiting(
+                incident, self._publications.get(incident.key, []), self._places, saying, self.now
+            )
+        ]
+
+    def _republishable(self) -> list[reviews.Review]:
+        """What was retracted, and is published again if a reviewer approves it."""
+        saying = (self._desires, self._preview)
+        return [
+            one
+            for incident in list(self.incidents.values())
+            if incident.status == "open"
+            for one in reviews.republishable(
+                incident,
+                desired_state.ensure_publications(incident, self._publications.get(incident.key, [])),
+                self._places,
+                saying,
+            )
+        ]
+
+    def silence(self, matchers: Iterable[silences.Matcher], ends_at: int) -> None:
+        """Add a silence that lasts until a moment (microseconds)."""
+        self._muting.silence(tuple(matchers), self.now, ends_at)
+
+    def end_silence(self, matchers: Iterable[silences.Matcher]) -> int:
+        """End the silences with these matchers; returns how many of them held."""
+        return self._muting.end_silence(tuple(matchers), self.now)
+
+    def freeze(self, reason: str) -> None:
+        """Stop all public posts until thawed; an empty reason thaws."""
+        self._desires = dataclasses.replace(
+            self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
+        )
+        for incident in list(self.incidents.values()):
+            self._reconcile(incident)
+
+    def _home(self, routed: decisions.Routed) -> str:
+        """The incident that an alert belongs to: the one that holds it already, else the one that was decided."""
+        identity, key = routed.alert.identity, routed.decision.incident_key
+        home = self._homes.get(identity)
+        if home is not None and home != key and routing.stays(self.incidents[home], routed):
+            return home
+        if routed.alert.status == "firing" and key:
+            self._homes[identity] = key
+        return key
+
+    def _approval(self) -> review.Verdict:
+        """Somebody's word on the whole episode."""
+        return review.Verdict("approved", "somebody", self.now)
+
+    def _episode(self) -> str:
+        return f"{next(self._numbers):032x}"
+
+    def _becomes(self, before: incidents.Incident, after: incidents.Incident) -> None:
+        if after is before:
+            return
+        if (after.episode, after.status, after.severity) != (before.episode, before.status, before.severity):
+            after = self._lives(after)
+        self.incidents[after.key] = after
+        due = timing.due(after)
+        if due and due != timing.due(before):
+            heapq.heappush(self._timers, (due, after.key))
+        decided = (after.verdicts, after.retractions) != (before.verdicts, before.retractions)
+        if aggregator.visible(before, after) or decided:
+            self._reconcile(after)
+
+    def _lives(self, incident: incidents.Incident) -> incidents.Incident:
+        """Write down what becomes of an episode, and approve it where that is what is played."""
+        alert, response = incident.opening_alert, incident.response
+        if not incident.episode or alert is None or response is None:
+            return incident
+        known = self.episodes.get(incident.episode)
+        if known is None:
+            began_at = incident.accepted_at or incident.opened_at
+            known = self.episodes[incident.episode] = Episode(
+                incident.key,
+                incident.episode,
+                alert.identity,
+                alert.title,
+                response.rule,
+                incident.severity,
+                began_at,
+                incident.opened_at,
+            )
+            if self._approves:
+                asked = (one for one in response.targets if one.publish == "review" or one.ending.review)
+                verdicts = {one.destination: self._approval() for one in asked}
+                incident = msgspec.structs.replace(incident, verdicts=verdicts)
+        known.severity = max(known.severity, incident.severity)
+        if incident.status == "closed":
+            known.closed_at = incident.closed_at
+        return incident
+
+    def _reconcile(self, incident: incidents.Incident) -> None:
+        known = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
+        waits: list[plan.Wait] = []
+        for _ in range(len(known) + 1):
+            before = list(known)
+            waits = [self._advance(incident, known, position) for position in range(len(known))]
+            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            if known == before or not is_blocked:
+                break
+        self._publications[incident.key] = [one for one in known if not one.settled]
+        reviews_due = (wait.until for wait in waits if wait.waiting_on is plan.WaitingOn.REVIEWER)
+        for moment in {until for until in reviews_due if until is not None and until > self.now}:
+            heapq.heappush(self._reviews, (moment, incident.key))
+
+    def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Wait:
+        """Every step that the plan wants of one publication, which is written back into the list."""
+        for _ in range(_MOST_STEPS):
+            publication = known[position]
+            place = self._places[publication.destination]
+            desired = self._desires.build(incident, publication, known, place)
+            if (noted := plan.noted(desired, publication)) is not publication:
+                known[position] = noted
+                continue
+            step = plan.plan(desired, publication, now=self.now)
+            if isinstance(step, plan.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
+                known[position] = waits
+                continue
+            if not isinstance(step, plan.Execute):
+                break
+            known[position] = self._perform(incident, publication, step.kind, desired)
+        return step if isinstance(step, plan.Wait) else plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
+
+    def _awaits(
+        self, publication: publications.Publication, desired: publications.Desired, step: plan.Wait
+    ) -> publications.Publication:
+        """Note what begins to await approval, since deadlines count from then; the same object if nothing changes."""
+        digest = plan.pending_review_digest(desired, publication, step)
+        if digest and publication.waits_of != digest:
+            return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
+        return publication
+
+    def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:
+        """The fields of an operation; where customers see it, with the statuses of components as they are published."""
+        content = desired.content
+        if kind == "retract":
+            return {"message": desired.retracted.message} if desired.retracted and desired.retracted.message else {}
+        components = self._preview(destination, content, "opening").fields.get("components") if desired.public else None
+        return {**content.fields, "components": components} if components else content.fields
+
+    def _perform(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        kind: publications.Kind,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        number = publication.number + 1
+        begun = msgspec.structs.replace(publication, number=number)
+        intent = publications.Intent(kind, number, self.now, desired.content)
+        is_over = kind == "open" and plan.is_retrospective(desired, publication)
+        if is_over:
+            intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
+        operation = calls.operation_of(begun, intent, desired, self.now)
+        if kind == "adopt":
+            return operation_outcome.after_call(begun, operation, self._drafted(publication.destination), self.now)
+        response = incident.response
+        self.calls.append(
+            Called(
+                self.now,
+                "retrospective" if is_over else kind,
+                publication.destination,
+                incident.key,
+                publication.episode,
+                response.rule if response is not None else "",
+                desired.content,
+                desired.publish if desired.public else "",
+                self._shown(publication.destination, kind, desired),
+                _review(desired),
+            )
+        )
+        identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
+        state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
+        state = "resolved" if is_over else state
+        return operation_outcome.after_call(begun, operation, operations.VendorState(identity, state), self.now)
+
+    def _drafted(self, destination: str) -> operations.VendorState | None:
+        """What the page has drafted for the incident that it follows; None if nothing is said of drafts there."""
+        draft = self.drafts.get(destination)
+        if draft is None:
+            return None
+        self.drafted.add(destination)
+        shown = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
+        view = publications.View({**shown, "draft": draft})
+        return operations.VendorState(f"{destination}-{next(self._numbers)}", "draft", view=view)
+
+
+def _review(desired: publications.Desired) -> str:
+    """What happens at the deadline of a review: ``publish after 15m``."""
+    if not (desired.public and desired.publish == "review" and desired.deadline):
+        return ""
+    return f"{desired.at_deadline} after {quantities.shown(desired.deadline)}"

@@ -1,0 +1,97 @@
+"""Says conditions in the words of rule files, for whoever asks why a rule matched or did not."""
+
+from typing import Any
+
+from router.domain import recurrence
+from router.rules import groups, intervals, model
+from router.rules.conditions import cidr, condition, equality, regex, registry
+
+_WORDS = {kind: word for word, kind in registry.CONDITIONS.items()}
+_LISTED = 8  # Texts of a longer list are counted.
+
+
+def describe_rule(rule: model.Rule) -> tuple[tuple[str, str], ...]:
+    """Return a rule's conditions as pairs of a field and a text.
+
+    The field is empty if the condition is on several, or if the text has the value that the alert must have.
+    """
+    beside = rule.other_conditions
+    return (
+        *(_field_and_text(field.name, one) for field, one in rule.conditions),
+        *(("", describe_schedule(one)) for one in beside.schedules),
+        *(("", describe_group(one)) for one in beside.grouped),
+        *(("", f"expr {one.text.strip()}") for one in beside.cel_expressions),
+    )
+
+
+def _field_and_text(field: str, one: condition.Condition) -> tuple[str, str]:
+    text = describe_condition(one)
+    return ("", f"{field} {text}") if isinstance(one, equality.Equal) else (field, text)
+
+
+def describe_condition(one: condition.Condition) -> str:
+    """One condition as it could stand in a rule file: ``starts_with "orders."``."""
+    match one:
+        case equality.Equal():
+            return f"= {_text(one.wanted)}"
+        case equality.OneOf():
+            return f"one of {_listed(sorted(one.wanted))}"
+        case equality.InList():
+            return f"in {', '.join(one.names)}"
+        case equality.Exists():
+            return "exists" if one.wanted else "does not exist"
+        case regex.Matches():
+            return f"matches {_text(one.pattern)}"
+        case cidr.Cidr():
+            return f"cidr {', '.join(map(str, one.networks))}"
+        case equality.Not():
+            return f"not ({' and '.join(map(describe_condition, one.inside))})"
+    wanted: Any = getattr(one, "wanted", None) or getattr(one, "limit", "")
+    said = _listed(wanted) if isinstance(wanted, tuple) else f"{wanted:g}"
+    return f"{_WORDS[type(one)]} {said}"
+
+
+def describe_when(when: groups.When) -> str:
+    """Everything of a ``when`` in one line."""
+    parts = [f"{field.name} {describe_condition(one)}" for field, one in when.asked]
+    return " and ".join([*parts, *map(describe_group, when.groups)]) or "anything"
+
+
+def describe_group(group: groups.Group) -> str:
+    """A group in one line."""
+    return f"{group.word} of ({'; '.join(map(describe_when, group.members))})"
+
+
+def describe_schedule(schedule: intervals.Schedule) -> str:
+    """Times in one line."""
+    word = "except during" if schedule.outside else "during"
+    return f"{word} {'; or '.join(describe_interval(one) for one in schedule.intervals)}"
+
+
+def describe_interval(one: recurrence.Interval) -> str:
+    """One interval in a few words: ``mon:fri 22:00-06:00 Europe/Zurich``."""
+    times = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in one.times)
+    days = ", ".join(_range(ends, [name[:3] for name in intervals.WEEKDAYS]) for ends in one.weekdays)
+    months = ", ".join(_range(ends, [name[:3] for name in intervals.MONTHS]) for ends in one.months)
+    dates = ", ".join(_range(ends) for ends in one.days_of_month)
+    years = ", ".join(_range(ends) for ends in one.years)
+    said = [days, times, dates and f"days {dates}", months, years]
+    return " ".join([part for part in said if part] or ["always"]) + f" {one.zone.key}"
+
+
+def _range(ends: recurrence.Range, names: list[str] | None = None) -> str:
+    first, last = (names[end] if names else str(end) for end in ends)
+    return first if first == last else f"{first}:{last}"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _text(text: str) -> str:
+    return f'"{text}"'
+
+
+def _listed(texts: list[str] | tuple[str, ...]) -> str:
+    shown = ", ".join(map(_text, texts[:_LISTED]))
+    return f"{shown} and {len(texts) - _LISTED} more" if len(texts) > _LISTED else shown

@@ -1,0 +1,26 @@
+"""Notices about alerts that have none of the fields that their rule groups by."""
+
+from collections.abc import Iterable
+
+from router.domain import alerts, decisions
+from router.domain import notices as noticing
+from router.rules import incident_keys
+
+
+def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[noticing.Notice]:
+    """A notice for each firing alert that joins all others without the fields of ``group_by``."""
+    return [
+        noticing.Notice("group_empty", "group_by", why(decision), alert.fingerprint)
+        for alert, decision in routed
+        if incident_keys.is_ungrouped(decision.incident_key) and alert.status == "firing"
+    ]
+
+
+def why(decision: decisions.Decision) -> str:
+    """What an empty group means for an alert; empty if the alert has a field that its rule groups by."""
+    if decision.response is None or not incident_keys.is_ungrouped(decision.incident_key):
+        return ""
+    return (
+        f"the alert has none of the fields that rule {decision.response.rule} groups by, so it joins all such alerts "
+        f"in incident {decision.incident_key}; group_by: [fingerprint] makes one incident for each alert"
+    )

@@ -1,0 +1,169 @@
+"""Adds the inhibition keys to decisions: those that an alert supports while it fires, and those that mute it.
+
+An inhibition key is the name of the inhibition and the values of its ``equal`` fields, as an incident key is:
+``inhibit:cluster-down{labels.cluster="eu-1"}``. An absent label is the empty text, so two alerts without the label are
+equal, as in Alertmanager.
+
+Also as in Alertmanager, alerts that match both sides of an inhibition don't inhibit one another or themselves. So such
+an alert supports a key of its own (``inhibit:cluster-down:both{…}``), which mutes only alerts that match the target
+side alone:
+
+    matches              supports          is muted by
+    source only          inhibit:x         -
+    source and target    inhibit:x:both    inhibit:x
+    target only          -                 inhibit:x, inhibit:x:both
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import alerts, decisions
+from router.rules import decide, fields, groups, incident_keys, inhibitions, model, predicates, reachability
+
+_NO_LABELS = decisions.Response("", "", "")
+_BOTH = ":both"
+
+Make = Callable[[alerts.Alert, decisions.Response, str], str]
+"""Makes the key for an alert with its response; the text follows the inhibition's name."""
+
+
+class _Labels(NamedTuple):
+    """One inhibition by labels. ``overlaps``: an alert may match both of its sides."""
+
+    source: predicates.Predicate
+    target: predicates.Predicate
+    key: Make
+    overlaps: bool
+
+
+class Inhibitor:
+    """Knows all inhibitions of a set of rules."""
+
+    def __init__(self, rules: Sequence[model.Rule]) -> None:
+        """Compile the inhibitions that the rules are subject to."""
+        made = predicates.PredicateFactory()
+        by_name = {rule.name: rule for rule in rules}
+        # All rules of a file or a folder share its inhibitions as objects.
+        known = {id(one): one for rule in rules for one in rule.label_inhibitions}
+        numbers = {identity: number for number, identity in enumerate(known)}
+        every = dict(enumerate(known.values()))
+        self._by_labels = {number: _labels(one, made) for number, one in every.items()}
+        self._targets = {
+            rule.name: frozenset(
+                numbers[id(one)]
+                for one in rule.label_inhibitions
+                if not reachability.never_both(one.target.asked, rule.conditions)
+            )
+            for rule in rules
+        }
+        overs = {
+            one: _key(one.rule, one.equal) for rule in rules for one in rule.rule_inhibitions if one.rule in by_name
+        }
+        self._over_sources: dict[str, tuple[Make, ...]] = dict.fromkeys(by_name, ())
+        for one, key in overs.items():
+            self._over_sources[one.rule] += (key,)
+        self._over_targets: Mapping[str, tuple[Make, ...]] = {
+            rule.name: tuple(overs[one] for one in rule.rule_inhibitions if one in overs) for rule in rules
+        }
+        self._tables, self._loose = _indexed(every)
+
+    def _near(self, alert: alerts.Alert) -> set[int]:
+        """The inhibitions whose source the alert may meet."""
+        found = set(self._loose)
+        for read, table in self._tables:
+            found.update(table.get(read(alert), ()))
+        return found
+
+    def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: int) -> decisions.Decision:
+        """The decision with the inhibition keys of the alert; the very same object if there are none."""
+        response = decision.response or _NO_LABELS
+        names = [one.rule for one in response.because]
+        targets = {
+            number for name in names for number in self._targets[name] if self._by_labels[number].target(alert, now)
+        }
+        inhibits: list[str] = []
+        muted_by: list[str] = []
+        for number in sorted(self._near(alert) | targets):
+            one = self._by_labels[number]
+            is_target = number in targets
+            is_source = (not is_target or one.overlaps) and one.source(alert, now)
+            if is_source:
+                inhibits.append(one.key(alert, response, _BOTH if is_target else ""))
+            if is_target:
+                muted_by.append(one.key(alert, response, ""))
+                if one.overlaps and not is_source:
+                    muted_by.append(one.key(alert, response, _BOTH))
+        for name in names:
+            inhibits += [key(alert, response, "") for key in self._over_sources[name]]
+            muted_by += [key(alert, response, "") for key in self._over_targets[name]]
+        if not inhibits and not muted_by:
+            return decision
+        return _with(decision, inhibits, muted_by)
+
+
+def _indexed(
+    every: Mapping[int, inhibitions.Inhibition],
+) -> tuple[list[tuple[fields.Reader, dict[str, list[int]]]], tuple[int, ...]]:
+    """The inhibitions by a text that their source wants in a field, and those that want no listed text."""
+    tables: dict[fields.Field, dict[str, list[int]]] = {}
+    loose = []
+    for number, one in every.items():
+        listed = next(((field, asked.values) for field, asked in one.source.asked if asked.values), None)
+        if listed is None:
+            loose.append(number)
+            continue
+        for text in listed[1]:
+            tables.setdefault(listed[0], {}).setdefault(text, []).append(number)
+    return [(field.reader(), table) for field, table in tables.items()], tuple(loose)
+
+
+def _with(decision: decisions.Decision, inhibits: Iterable[str], muted_by: Iterable[str]) -> decisions.Decision:
+    supported = tuple(dict.fromkeys(inhibits))
+    # An alert that both rules of an inhibition take would otherwise mute itself for as long as it fires.
+    foreign = [key for key in dict.fromkeys(muted_by) if key not in supported]
+    return msgspec.structs.replace(
+        decision, inhibits=supported, while_open=tuple(dict.fromkeys((*decision.while_open, *foreign)))
+    )
+
+
+def _labels(one: inhibitions.Inhibition, made: predicates.PredicateFactory) -> _Labels:
+    return _Labels(
+        made.predicate(one.source.asked, groups.OtherConditions(one.source.groups)) or _always,
+        made.predicate(one.target.asked, groups.OtherConditions(one.target.groups)) or _always,
+        _key(one.name, one.equal),
+        not reachability.never_both(one.source.asked, one.target.asked),
+    )
+
+
+def _always(_: alerts.Alert, __: int) -> bool:
+    return True
+
+
+def _key(name: str, equal: tuple[fields.Field, ...]) -> Make:
+    readers = [(field.name, _reader(field)) for field in equal]
+
+    def make(alert: alerts.Alert, response: decisions.Response, mark: str) -> str:
+        pairs = ",".join(f"{field}={incident_keys.quoted(read(alert, response))}" for field, read in readers)
+        key = f"{decisions.INHIBITION}{name}{mark}" + (f"{{{pairs}}}" if pairs else "")
+        return decide.test_key(key, alert)  # Test alerts inhibit only test alerts.
+
+    return make
+
+
+def _reader(field: fields.Field) -> Callable[[alerts.Alert, decisions.Response], str]:
+    """Read a field as ``group_by`` does: a label that the rules set or copy stands over the sender's."""
+    read = field.reader()
+    if field.part != "labels":
+        return lambda alert, _: read(alert)
+    label = field.key
+
+    def label_of(alert: alerts.Alert, response: decisions.Response) -> str:
+        if label in response.labels:
+            return response.labels[label]
+        if label in response.copied:
+            return fields.parse(response.copied[label]).reader()(alert)
+        return read(alert)
+
+    return label_of

@@ -1,0 +1,134 @@
+"""What is right as a rule file and probably not meant: warnings that ``check`` gives beside the errors."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from router.rules import fields, groups, lint_limits, lint_muting, lint_texts, lint_warnings, model, reachability
+from router.rules.conditions import regex, substring
+from router.yaml_source import suggestions
+
+_BROAD = ("source", "severity")
+_ENTITIES = frozenset(
+    {"service", "app", "application", "component", "job", "namespace", "cluster", "region", "zone", "host", "hostname"}
+    | {"instance", "server", "device", "node", "pod", "container", "deployment", "database", "db", "queue", "topic"}
+    | {"tenant", "customer", "site", "project", "team"}
+)
+"""Labels whose values are usually things that fail on their own."""
+
+
+def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
+    """Every doubt about these rules, which are given in the order in which they decide."""
+    for rule, earlier in reachability.unreachable_rules(rules):
+        order = "; files and folders are read together in the order of their names" if _apart(rule, earlier) else ""
+        yield lint_warnings.LintWarning(
+            rule,
+            f'can\'t be reached: rule "{earlier.name}" at {earlier.place} matches before it whenever it would{order}',
+        )
+    for rule in rules:
+        unknown = list(_sources(rule, world.sources))
+        # A rule for a source that isn't there takes nothing, however broad it looks.
+        yield from unknown or _breadth(rule)
+        yield from _several(rule)
+        yield from _empty_groups(rule)
+        yield from _without_hold(rule)
+        yield from _expressions(rule)
+        yield from _labels(rule, world.labels)
+        yield from lint_texts.lint_texts(rule)
+        yield from lint_limits.lint_limits(rule, world.limits)
+    yield from lint_muting.lint_muting(rules, world)
+
+
+def _apart(rule: model.Rule, earlier: model.Rule) -> bool:
+    """Whether two rules stand in different files."""
+    return rule.place.rpartition(":")[0] != earlier.place.rpartition(":")[0]
+
+
+def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """A rule that takes nearly everything and does not group makes one incident of it all."""
+    narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
+    if rule.targets and not narrow and not rule.common.group_by and rule.other_conditions == groups.NO_OTHER_CONDITIONS:
+        yield lint_warnings.LintWarning(
+            rule,
+            "makes one incident of everything that it matches: say with group_by what belongs together; "
+            "fingerprint makes one incident for each alert",
+        )
+
+
+def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """A rule over several services, hosts and the like makes one incident of all of them unless it groups by them."""
+    if not rule.targets or rule.common.group_by:
+        return
+    for field, condition in rule.conditions:
+        name = field.key.replace("/", ".").rpartition(".")[2].lower()
+        one = condition.values is not None and len(condition.values) == 1
+        if field.part == "labels" and name in _ENTITIES and not one:
+            yield lint_warnings.LintWarning(
+                rule,
+                f"makes one incident of all alerts that it matches, whatever their {field.name}; "
+                f"for one incident each: group_by: [{field.name}]",
+                ("when", field.name),
+            )
+            return
+
+
+def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """A rule that takes nearly everything makes one incident of all alerts that have none of its group's fields."""
+    narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
+    told_apart = [field for field in rule.common.group_by or () if field.name != "source"]
+    if not rule.targets or narrow or rule.other_conditions != groups.NO_OTHER_CONDITIONS or not told_apart:
+        return
+    if all(field.part and field.key not in rule.common.labels for field in told_apart):
+        names = ", ".join(field.name for field in told_apart)
+        yield lint_warnings.LintWarning(
+            rule,
+            f"alerts that have none of {names} become one incident: ask for one of them with exists: true, and "
+            "group by fingerprint in a rule for the others",
+            ("group_by",),
+        )
+
+
+def _without_hold(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    if rule.common.timing.get("hold_at_most") and not rule.common.timing.get("hold"):
+        yield lint_warnings.LintWarning(rule, '"hold_at_most" has no effect without "hold"', ("timing", "hold_at_most"))
+
+
+def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    indexed = any(
+        condition.values is not None or isinstance(condition, substring.StartsWith | regex.Matches)
+        for _, condition in rule.conditions
+    )
+    if rule.other_conditions.cel_expressions and not indexed:
+        yield lint_warnings.LintWarning(
+            rule,
+            "the expression is evaluated for every alert that comes so far: give the rule a condition, too",
+            ("expr",),
+        )
+
+
+def _sources(rule: model.Rule, known: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+    for field, condition in rule.conditions:
+        if field.name == "source" and condition.values is not None and known:
+            for name in sorted(condition.values - set(known)):
+                yield lint_warnings.LintWarning(
+                    rule, f'there is no source "{name}"{suggestions.hint(name, known)}', ("when", "source")
+                )
+
+
+def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+    if not seen:
+        return
+    for field, path in _asked(rule).items():
+        if field.part == "labels" and field.key not in seen and field.key not in rule.common.labels:
+            close = suggestions.nearest(field.key, seen)
+            hint = f'; did you mean "labels.{close}"?' if close else ""
+            yield lint_warnings.LintWarning(rule, f"no recorded alert carries the label {field.key}{hint}", path)
+
+
+def _asked(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
+    """The fields that a rule names, and where."""
+    found: dict[fields.Field, tuple[str | int, ...]] = {
+        field: ("group_by", index) for index, field in enumerate(rule.common.group_by or ())
+    }
+    found |= {
+        source: ("labels", name) for name, source in rule.common.labels.items() if isinstance(source, fields.Field)
+    }
+    return found | {field: ("when", field.name) for field, _ in rule.conditions}

@@ -1,0 +1,207 @@
+"""Lint warnings about windows that drop alerts, and about inhibitions that can never hold."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from router.domain import recurrence
+from router.rules import fields, groups, lint_warnings, model, reachability, templates
+
+_A_YEAR = 365 * recurrence.DAY
+_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Which day it is doesn't matter: a year is looked at.
+
+
+def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
+    """Every doubt about the muting of these rules, in the order in which they decide."""
+    by_name = {rule.name: rule for rule in rules}
+    always: dict[int, bool] = {}
+    for number, rule in enumerate(rules):
+        yield from _windows(rule, rules[number + 1 :], world)
+        yield from _always_muted(rule, always)
+        yield from _by_incident(rule, by_name)
+        yield from _by_alert(rule, by_name)
+        yield from _in_a_circle(rule, by_name)
+    yield from _without_targets(rules)
+
+
+def _windows(
+    rule: model.Rule, later: Sequence[model.Rule], world: lint_warnings.LintContext
+) -> Iterator[lint_warnings.LintWarning]:
+    """Outside its window a rule takes nothing: an alert that is sent once is lost unless a later rule opens for it."""
+    if not rule.other_conditions.schedules or _repeats(rule, world):
+        return
+    if rule.ignore_reason:
+        key = "except_during" if rule.other_conditions.schedules[0].outside else "during"
+        yield lint_warnings.LintWarning(
+            rule,
+            "drops alerts in the window for good, also those that still fire when it ends; to delay them, use "
+            "mute_during in the rules that open them",
+            (key,),
+        )
+    elif rule.targets and not any(one.targets and _covers(one, rule) for one in later):
+        key = "except_during" if rule.other_conditions.schedules[0].outside else "during"
+        yield lint_warnings.LintWarning(
+            rule,
+            "drops alerts that come at other times for good, also those that still fire when its time begins; to delay "
+            "them, use mute_during",
+            (key,),
+        )
+
+
+def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
+    """Windows that leave no time out mute a rule for good. ``known`` remembers what was found of a set of windows."""
+    identity = hash(tuple(map(id, rule.mute_during)))
+    if rule.mute_during and identity not in known:
+        every = [interval for named in rule.mute_during for interval in named.intervals]
+        spans = recurrence.occurrences(every, _SOME_DAY)
+        known[identity] = bool(spans) and spans[0][1] - spans[0][0] >= _A_YEAR
+    if rule.mute_during and known[identity]:
+        yield lint_warnings.LintWarning(rule, "muted at all times: its windows leave no time out", ("mute_during",))
+
+
+def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+    """Rules that inhibit each other mute each other's alerts if both fire at once: then nothing opens."""
+    paths = [[name] for name in _inhibitors(rule)]
+    seen: set[str] = set()
+    for path in paths:
+        name = path[-1]
+        if name == rule.name:
+            around = ", which is inhibited by ".join(f'"{one}"' for one in path)
+            yield lint_warnings.LintWarning(
+                rule,
+                f"inhibited by {around}: if alerts of these rules fire at the same time, nothing is opened",
+                ("inhibited_by",),
+            )
+            return
+        if name in by_name and name not in seen:
+            seen.add(name)
+            paths += [[*path, further] for further in _inhibitors(by_name[name])]
+
+
+def _inhibitors(rule: model.Rule) -> list[str]:
+    return [*rule.inhibited_by, *(over.rule for over in rule.rule_inhibitions)]
+
+
+def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+    """An inhibition mutes only alerts that some rule in its scope takes."""
+    in_scope: dict[int, list[model.Rule]] = {}
+    for rule in rules:
+        for one in rule.label_inhibitions:
+            in_scope.setdefault(id(one), []).append(rule)
+    known = {id(one): one for rule in rules for one in rule.label_inhibitions}
+    for identity, subject in in_scope.items():
+        one = known[identity]
+        if all(rule.ignore_reason or reachability.never_both(one.target.asked, rule.conditions) for rule in subject):
+            yield lint_warnings.LintWarning(
+                subject[0],
+                f'inhibit_rules "{one.name}" at {one.place} mutes nothing: no rule in its scope takes such alerts',
+            )
+
+
+def _repeats(rule: model.Rule, world: lint_warnings.LintContext) -> bool:
+    """Whether every sender that the rule takes alerts of repeats what still fires."""
+    named = [one.values for field, one in rule.conditions if field.name == "source" and one.values is not None]
+    sources = frozenset.intersection(*map(frozenset, named)) if named else frozenset(world.sources)
+    return bool(sources) and sources <= frozenset(world.repeating)
+
+
+def _covers(one: model.Rule, other: model.Rule) -> bool:
+    """Whether a rule takes all alerts of another one at any time."""
+    return not one.other_conditions.schedules and reachability.covers(one, other)
+
+
+def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+    """``inhibited_by`` with a name needs an incident of that rule with the same values in its ``group_by``."""
+    for name in rule.inhibited_by:
+        source = by_name.get(name)
+        if source is None:
+            continue
+        if source.ignore_reason:
+            yield lint_warnings.LintWarning(
+                rule,
+                f'never inhibited by "{name}": its alerts are ignored, so it has no incidents; use inhibit_rules',
+                ("inhibited_by",),
+            )
+            continue
+        yield from _grouped(rule, name, source)
+
+
+def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """Whether the rule's alerts can have the values of the source's incidents."""
+    group_by = source.common.group_by or ()
+    never = {field: said for field in group_by if (said := _differs(field, source, rule))}
+    if never:
+        common = ", ".join(field.name for field in group_by if field not in never)
+        said = next(iter(never.values()))
+        yield lint_warnings.LintWarning(
+            rule,
+            f'never inhibited by "{name}", which groups by {said}; name the labels that are equal: '
+            f"{{rule: {name}, equal: [{common or 'labels.x'}]}}",
+            ("inhibited_by",),
+        )
+        return
+    for field in group_by:
+        if _pinned(field, rule) is None and rule.conditions and field not in _named(rule):
+            yield lint_warnings.LintWarning(
+                rule,
+                f'"{name}" groups by {field.name}, and nothing says that this rule\'s alerts have it: those without '
+                f"it are never inhibited; ask for it, as {field.name}: {{exists: true}}, or name another label: "
+                f"{{rule: {name}, equal: [labels.x]}}",
+                ("inhibited_by",),
+            )
+            return
+
+
+def _differs(field: fields.Field, source: model.Rule, target: model.Rule) -> str:
+    """Why an alert of the target never has the value of the source's incident in a field; empty if it may."""
+    if field.name == "fingerprint":
+        return "fingerprint, and no two alerts have the same"
+    theirs, ours = _pinned(field, source), _pinned(field, target)
+    if theirs is not None and ours is not None and not theirs & ours:
+        return f"{field.name}: it is {_listed(theirs)} there and {_listed(ours)} here"
+    return ""
+
+
+def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+    """``inhibited_by`` with ``equal`` needs alerts that can have the same values."""
+    for over in rule.rule_inhibitions:
+        source = by_name.get(over.rule)
+        if source is None:
+            continue
+        if source.ignore_reason:
+            yield lint_warnings.LintWarning(
+                rule, f'never inhibited by "{over.rule}": its alerts are ignored; use inhibit_rules', ("inhibited_by",)
+            )
+        for field in over.equal:
+            theirs, ours = _pinned(field, source), _pinned(field, rule)
+            if field.name == "fingerprint" or (theirs is not None and ours is not None and not theirs & ours):
+                yield lint_warnings.LintWarning(
+                    rule,
+                    f'never inhibited by "{over.rule}": no two of their alerts have the same {field.name}; '
+                    "leave it out of equal",
+                    ("inhibited_by",),
+                )
+
+
+def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
+    """The values that a field can have in a rule's alerts; None if there may be any."""
+    settled = rule.common.labels.get(field.key) if field.part == "labels" else None
+    if settled is not None:
+        return frozenset({settled}) if isinstance(settled, str) else None
+    return groups.texts_of(field, rule.conditions)
+
+
+def _named(rule: model.Rule) -> set[fields.Field]:
+    """The fields that a rule names in conditions, groups, labels, and texts: its alerts have them."""
+    found = {field for field, _ in rule.conditions} | set(rule.common.group_by or ())
+    found |= {fields.parse(f"labels.{name}") for name in rule.common.labels}
+    for group in rule.other_conditions.grouped:
+        found |= {field for member in group.members for field, _ in member.asked}
+    for target in rule.targets:
+        for text in (*target.fields.values(), *target.ending.monitoring.values()):
+            for variable in templates.variables(text) if isinstance(text, str) else ():
+                if variable[0] == "alert" and len(variable) == 3:
+                    found.add(fields.Field(".".join(variable[1:]), variable[1], variable[2]))
+    return found
+
+
+def _listed(texts: frozenset[str]) -> str:
+    return " or ".join(f'"{text}"' for text in sorted(texts)[:3])

@@ -1,0 +1,70 @@
+"""Warns of literal text that customers will read and perhaps should not: when rules are checked, and never later.
+
+Literal text is the author's. ``allow_text`` of a rule, or of ``defaults``, names what the author has looked at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from router.domain import visible
+from router.rules import destination_info, leak_guard, lint_warnings, model, parse_resolve, templates
+
+_UNSEEN = frozenset({"page"})
+"""Fields of public destinations that say where a post goes, and are not read there."""
+
+_LONGEST_QUOTE = 60
+Path = tuple[str | int, ...]
+
+
+def lint_public_texts(
+    rules: Sequence[model.Rule], destinations: destination_info.Destinations
+) -> Iterator[lint_warnings.LintWarning]:
+    """Warn of the literal texts of these rules at destinations that customers see."""
+    for rule in rules:
+        for index, target in enumerate(rule.targets):
+            destination = destinations.get(target.destination)
+            if destination is None or not destination.public:
+                continue
+            seen = {name: value for name, value in target.fields.items() if name not in _UNSEEN}
+            ending = ((("resolve", name), text) for name, text in parse_resolve.texts(target).items())
+            for path, text in [*_texts(seen, ()), *_texts(target.fallback, ("fallback",)), *ending]:
+                for message in problems(text, destination.hosts, rule.common.allow_text):
+                    yield lint_warnings.LintWarning(rule, message, ("open", index, *path))
+        yield from _unused(rule)
+
+
+def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) -> Iterator[str]:
+    """What customers should perhaps not read in a text, in words for its author."""
+    for allowed in filter(str.strip, allow_text):
+        text = text.replace(allowed, " ")
+    parts = templates.literals(text)
+    if any(part != visible.visible(part) for part in parts):
+        yield "invisible characters are left out of what is posted"
+    for part in parts:
+        for objection in leak_guard.objections(part, hosts):
+            advice = (
+                "; domains that may be named stand in pages.allowed_hosts" if objection == leak_guard.HOST_NAME else ""
+            )
+            quote = " ".join(part.split())[:_LONGEST_QUOTE]
+            yield f'customers will read {objection} in "{quote}"; if that is meant, name it in allow_text{advice}'
+
+
+def _unused(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """An empty text allows nothing and would be found everywhere."""
+    if any(not text.strip() for text in rule.common.allow_text):
+        yield lint_warnings.LintWarning(rule, "an empty text in allow_text allows nothing", ("allow_text",))
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in plain data with the way to it; a mapping's keys are texts as well: the names of components."""
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, inner in value.items():
+                if path and path != ("fallback",) and isinstance(key, str):
+                    yield (*path, key), key
+                yield from _texts(inner, (*path, key))
+        case list() | tuple():
+            for index, inner in enumerate(value):
+                yield from _texts(inner, (*path, index))

@@ -1,0 +1,93 @@
+"""Lint warnings about texts that are compared or shown as they are written, and probably not meant so."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from router.rules import groups, lint_warnings, model, parse_resolve, severity_aliases
+from router.rules.conditions import condition, equality, substring
+
+_QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}" + (
+    "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}"
+    "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
+)
+_LISTED = 8  # Texts of a condition that are looked at.
+_TEXTS = (equality.Equal, equality.OneOf, equality.InList)
+
+
+def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+    """Every doubt about the texts of a rule."""
+    for field, one in _all(rule.conditions, rule.other_conditions.grouped):
+        path = ("when", field)
+        for text in _texts(one):
+            yield from _quoted(rule, text, path)
+        if isinstance(one, _TEXTS):
+            yield from _pattern(rule, one.values or frozenset(), field)
+            if field in {"severity", "labels.severity"}:
+                yield from _wrong_case(rule, one.values or frozenset(), field)
+    for index, target in enumerate(rule.targets):
+        for name, text in _shown(target.fields):
+            yield from _quoted(rule, text, ("open", index, name))
+        for name, text in parse_resolve.texts(target).items():
+            yield from _quoted(rule, text, ("open", index, "resolve", name))
+
+
+def _all(
+    asked: tuple[groups.Asked, ...], grouped: tuple[groups.Group, ...]
+) -> Iterator[tuple[str, condition.Condition]]:
+    for field, one in asked:
+        yield field.name, one
+        if isinstance(one, equality.Not):
+            yield from ((field.name, inner) for inner in one.inside)
+    for group in grouped:
+        for member in group.members:
+            yield from _all(member.asked, member.groups)
+
+
+def _texts(one: condition.Condition) -> list[str]:
+    if isinstance(one, _TEXTS):
+        return sorted(one.values or ())[:_LISTED]
+    if isinstance(one, substring.StartsWith | substring.EndsWith | substring.Contains):
+        return list(one.wanted)[:_LISTED]
+    return []
+
+
+def _shown(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        if isinstance(value, str):
+            yield name, value
+
+
+def _quoted(rule: model.Rule, text: str, path: tuple[str | int, ...]) -> Iterator[lint_warnings.LintWarning]:
+    if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
+        yield lint_warnings.LintWarning(
+            rule,
+            f'the typographic quotes are part of the text {text}; YAML knows only straight ones: "{text[1:-1]}"',
+            path,
+        )
+
+
+def _pattern(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[lint_warnings.LintWarning]:
+    for text in sorted(texts)[:_LISTED]:
+        if ".*" in text or ".+" in text:
+            meant = f'{{matches: "{text}"}}'
+        elif len(text) > 1 and text.endswith("*") and "*" not in text[:-1]:
+            meant = f'{{starts_with: "{text[:-1]}"}}'
+        elif len(text) > 1 and text.startswith("*") and "*" not in text[1:]:
+            meant = f'{{ends_with: "{text[1:]}"}}'
+        else:
+            continue
+        yield lint_warnings.LintWarning(
+            rule, f'"{text}" is compared as a text, not as a pattern; for a pattern, write {meant}', ("when", field)
+        )
+
+
+def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[lint_warnings.LintWarning]:
+    for text in sorted(texts)[:_LISTED]:
+        plain = text.lower()
+        if text != plain and plain in severity_aliases.WORDS and plain not in texts:
+            yield lint_warnings.LintWarning(
+                rule,
+                f'"{text}" is compared as it was sent, and most senders write "{plain}"; for both, list both: '
+                f"[{text}, {plain}]",
+                ("when", field),
+            )

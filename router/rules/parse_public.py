@@ -1,0 +1,84 @@
+"""Reads what public variables may be: a list, some texts, or a pattern that is bounded. Nothing else is ever shown."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from router.domain import decisions
+from router.rules import parse_context, public_patterns, templates
+from router.rules.conditions import condition
+from router.yaml_source import suggestions
+
+MOST_VALUES = 1_000
+"""Texts of one variable; they are kept with each incident."""
+
+_WORDS = ("in", "values", "pattern")
+_EXAMPLE = "write {alert.labels.region: {in: regions}}, or {values: [eu, us]}, or {pattern: '^[a-z]{2}-[a-z]+-[0-9]$'}"
+
+
+def read(
+    at: parse_context.Context, data: Any, lists: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[templates.Variable, decisions.Allowed]]:
+    """Read ``public``, which stands at ``at``; what is wrong with it is told."""
+    if isinstance(data, list):
+        at.report(f"each public variable has to say what it may be: {_EXAMPLE}")
+    for name, written in data.items() if isinstance(data, dict) else ():
+        try:
+            variable = templates.variable(str(name))
+        except templates.Unknown as error:
+            at.report(str(error), name, key=True)
+            continue
+        # What is wrong with a declaration is told once, here, and not again of each text that uses it.
+        yield variable, _allowed(at.child(name), written, lists) or decisions.Allowed()
+
+
+def _allowed(at: parse_context.Context, written: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
+    if not isinstance(written, dict):
+        return None  # The shape has been told already.
+    said = [word for word in _WORDS if word in written]
+    if len(said) != 1:
+        at.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")
+        return None
+    match said[0]:
+        case "in":
+            return _of_list(at, written["in"], lists)
+        case "values":
+            return _of_values(at, _texts(at, written["values"]))
+        case _:
+            return _of_pattern(at, written["pattern"])
+
+
+def _of_list(at: parse_context.Context, name: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
+    if not isinstance(name, str):
+        return None
+    if name not in lists:
+        at.report(f'there is no list "{name}"{suggestions.hint(name, lists)}', "in")
+        return None
+    return _of_values(at, sorted(lists[name]))
+
+
+def _texts(at: parse_context.Context, values: Any) -> list[str]:
+    found = []
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        try:
+            found.append(condition.text(value))
+        except condition.Unreadable as error:
+            at.report(error.problem, "values", index)
+    return found
+
+
+def _of_values(at: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
+    if len(texts) > MOST_VALUES:
+        at.report(f"{len(texts)} texts are more than the {MOST_VALUES} that a public variable may have")
+        return None
+    return decisions.Allowed(tuple(dict.fromkeys(texts))) if texts else None
+
+
+def _of_pattern(at: parse_context.Context, pattern: Any) -> decisions.Allowed | None:
+    if not isinstance(pattern, str):
+        return None
+    try:
+        public_patterns.check(pattern)
+    except public_patterns.Refused as refused:
+        at.report(str(refused), "pattern")
+        return None
+    return decisions.Allowed(pattern=pattern)

@@ -1,0 +1,91 @@
+"""Reads how a rule ends its posts: ``resolve`` of an entry of ``open``."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pydantic
+
+from router.domain import decisions
+from router.rules import destination_info, model, parse_context, templates
+from router.yaml_source import phrases
+
+AT_ONCE = decisions.Ending()
+TEXT, STATUS, FIRST_STATUS = "update_message", "update_status", "status"
+"""The fields of a page's updates that say that a post is monitored, and the field of its first status."""
+
+
+def read(
+    at: parse_context.Context,
+    given: Any,
+    merged: Mapping[str, Any],
+    name: str,
+    destination: destination_info.DestinationInfo,
+) -> decisions.Ending | None:
+    """Read ``resolve``; None if it is wrong, which is told. ``merged`` are the target's fields over its defaults."""
+    if given is None:
+        return AT_ONCE
+    if not destination.public:
+        at.report(
+            f'customers don\'t see what is at "{name}" (kind {destination.kind}), which is resolved with its incident: '
+            "leave out resolve; timing.resolve_after keeps incidents open",
+            "resolve",
+        )
+        return None
+    try:
+        shape = _shape(given)
+    except pydantic.ValidationError:  # What is wrong with it is told with the rule's shape.
+        return None
+    if not shape.monitor_for:
+        return decisions.Ending(review=shape.review)
+    if not destination.monitoring:
+        at.report(
+            f'"{name}" (kind {destination.kind}) has no status for a post that is monitored: leave out monitor_for',
+            *("resolve", "monitor_for"),
+        )
+        return None
+    monitoring = {STATUS: destination.monitoring, TEXT: shape.message}
+    if not _fits(at, {**merged, **monitoring}, destination):
+        return None
+    field = destination.opening.model_fields[FIRST_STATUS]
+    fields = {FIRST_STATUS: field.default, **destination.defaults, **merged}
+    # If it fires again, the post has to lose the status that it has been given.
+    firing = {STATUS: fields.get(STATUS) or fields[FIRST_STATUS]}
+    return decisions.Ending(shape.monitor_for, monitoring, firing, shape.review)
+
+
+def _shape(given: Any) -> model.ResolveShape:
+    return model.ResolveShape(review=True) if given == "review" else model.ResolveShape.model_validate(given)
+
+
+def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: destination_info.DestinationInfo) -> bool:
+    """Check the message as the page will check the text of an update."""
+    try:
+        destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
+    except pydantic.ValidationError as error:
+        if templates.is_template(fields[TEXT]):  # What it renders to is known for an alert only.
+            return True
+        wrong = [phrases.phrase(detail) for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
+        for message in wrong:
+            at.report(message, "resolve", "message")
+        return not wrong
+    return True
+
+
+def texts(target: decisions.Target) -> Mapping[str, Any]:
+    """The texts of a target's ending, by the path of keys under ``resolve``."""
+    text = target.ending.monitoring.get(TEXT)
+    return {"message": text} if text else {}
+
+
+def check_heartbeat(
+    at: parse_context.Context, timing: Mapping[str, int], targets: Collection[decisions.Target]
+) -> None:
+    """A heartbeat that is received ends its incident at once: nothing is left to monitor."""
+    if not timing.get("heartbeat"):
+        return
+    for index, target in enumerate(targets):
+        if target.ending.monitor_for:
+            at.report(
+                "a heartbeat that is received ends its incident at once: leave out monitor_for",
+                *("open", index, "resolve"),
+            )

@@ -1,0 +1,276 @@
+"""Reads where a rule opens incidents, and what it says there: destinations, their fields, and the texts in them."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import pydantic
+
+from router.domain import decisions
+from router.rules import defaults, destination_info, model, parse_context, parse_resolve, public_texts, templates
+from router.yaml_source import suggestions, validation
+
+_EMPTY = (
+    ", for an alert without the labels and annotations that the template names; "
+    'give it a default: "{{ alert.labels.x | default: alert.title }}"'
+)
+_OWN_KEYS = frozenset(model.OpenShape.model_fields)
+_PARTS = "components_from"  # It is asked for each alert, so it is no part of what the destination is told.
+_LATER = "missing"  # What defaults lack may still come from the rule.
+# What pydantic says of a text that isn't what the field takes. Of a list it says something else.
+_OF_TEXTS = frozenset(
+    {"bool_parsing", "literal_error", "string_pattern_mismatch", "string_too_long", "string_too_short", "value_error"}
+)
+
+
+class TargetParser:
+    """Reads the entries of ``open`` in one rule, over what the rule inherits."""
+
+    def __init__(
+        self,
+        at: parse_context.Context,
+        destinations: destination_info.Destinations,
+        inherits: defaults.Defaults,
+        declared: Mapping[templates.Variable, decisions.Allowed],
+    ) -> None:
+        """Take the rule that is read, the destinations there are, and the variables that customers may see."""
+        self._at = at
+        self._destinations = destinations
+        self._inherits = inherits
+        self._public = declared
+
+    def targets(self, entries: Any) -> Iterator[decisions.Target]:
+        """Read each entry; what is wrong with it is told."""
+        seen = set()
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if not isinstance(entry, dict) or not isinstance(entry.get("at"), str):
+                continue
+            name = entry["at"]
+            if name in seen:
+                self._at.report(f'opens at "{name}" twice', "open", index, "at")
+            seen.add(name)
+            destination = self._destinations.get(name)
+            if destination is None:
+                report_unknown_destination(self._at, name, self._destinations, "open", index, "at")
+                continue
+            own = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+            at = self._at.child("open", index)
+            before = len(at.problems)
+            check_texts(at, own, destination, name, self._public)
+            merged = {**self._inherits.fields.get(name, {}), **own}
+            check_fields(at, merged, destination)
+            # A text that is right as it stands may still come to nothing for an alert without the labels it names.
+            if len(at.problems) == before:
+                check_rendered_fields(at, merged, destination)
+            if len(at.problems) == before:
+                self._check_fallback(at, merged, entry.get("fallback"), destination)
+            resolve = entry.get("resolve")
+            if isinstance(resolve, dict):
+                check_texts(at.child("resolve"), {"message": resolve.get("message")}, destination, name, self._public)
+            ending = parse_resolve.read(at, resolve, merged, name, destination) or parse_resolve.AT_ONCE
+            _check_retrospective(at, entry, destination, name)
+            if isinstance(entry.get("review"), dict):
+                notifiers = destination_info.notifiers_of(self._destinations)
+                parse_context.check_notifiers(at.child("review"), entry["review"], "escalate_to", notifiers)
+            yield self._target(name, merged, entry, ending)
+
+    def _target(
+        self, name: str, merged: dict[str, Any], entry: dict[str, Any], ending: decisions.Ending
+    ) -> decisions.Target:
+        publish = entry.get("publish") or self._inherits.publish
+        parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
+        own = {key: value for key, value in merged.items() if key != _PARTS}
+        review = _review(entry.get("review"))
+        used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
+        return decisions.Target(
+            name,
+            own,
+            publish,
+            review.within,
+            review.then,
+            entry.get("fallback") or {},
+            parts,
+            used,
+            ending,
+            retrospective=entry.get("retrospective") is True,
+            remind_every=review.remind_every,
+            escalate_after=review.escalate_after,
+            escalate_to=tuple(review.escalate_to),
+        )
+
+    def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
+        """What the variables in these texts may be; those that are not used need not travel with each alert."""
+        used = dict.fromkeys(variable for text in _texts(fields) for variable in templates.variables(text))
+        return {".".join(variable): self._public[variable] for variable in used if variable in self._public}
+
+    def _check_fallback(
+        self,
+        at: parse_context.Context,
+        merged: dict[str, Any],
+        fallback: Any,
+        destination: destination_info.DestinationInfo,
+    ) -> None:
+        """Other words have to fit as well, and hold no variables: they are for when those went wrong."""
+        if not isinstance(fallback, dict):
+            return
+        inside = at.child("fallback")
+        before = len(at.problems)
+        for name, text in fallback.items():
+            if isinstance(text, str) and templates.is_template(text):
+                inside.report("other words are literal: a variable may be what was wrong", name)
+        if len(at.problems) == before:
+            check_fields(inside, {**merged, **fallback}, destination)
+
+
+_NO_REVIEW = model.ReviewShape.model_construct(within=0)
+
+
+def _review(given: Any) -> model.ReviewShape:
+    """Return the settings of a review; the defaults if there are none."""
+    try:
+        return model.ReviewShape.model_validate(given) if given is not None else _NO_REVIEW
+    except pydantic.ValidationError:  # Reported with the rule's shape.
+        return _NO_REVIEW
+
+
+def _check_retrospective(
+    at: parse_context.Context, entry: Mapping[str, Any], destination: destination_info.DestinationInfo, name: str
+) -> None:
+    """Retrospective incidents need a page that takes them."""
+    if not entry.get("retrospective") or destination.retrospective:
+        return
+    if destination.public:
+        said = f'"{name}" (kind {destination.kind}) takes no retrospective incidents: leave out retrospective'
+    else:
+        said = f'customers don\'t see what is at "{name}" (kind {destination.kind}): leave out retrospective'
+    at.report(said, "retrospective")
+
+
+def report_unknown_destination(
+    at: parse_context.Context,
+    name: str,
+    destinations: destination_info.Destinations,
+    *path: str | int,
+    key: bool = False,
+) -> None:
+    """Tell that there is no such destination."""
+    hint = suggestions.hint(name, destinations) if destinations else "; the configuration names none under destinations"
+    at.report(f'there is no destination "{name}"{hint}', *path, key=key)
+
+
+def parse_defaults(
+    at: parse_context.Context,
+    entries: Any,
+    destinations: destination_info.Destinations,
+    declared: Collection[templates.Variable],
+) -> dict[str, dict[str, Any]]:
+    """Read ``open`` of ``defaults``: fields by destination, of which a rule may still set others."""
+    found = {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if not isinstance(entry, dict):
+            continue
+        destination = destinations.get(name)
+        if destination is None:
+            report_unknown_destination(at, name, destinations, "open", name, key=True)
+            continue
+        inside = at.child("open", name)
+        check_texts(inside, entry, destination, name, declared)
+        check_fields(inside, entry, destination, ignored=_LATER)
+        found[name] = entry
+    return found
+
+
+def check_fields(
+    at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo, ignored: str = ""
+) -> None:
+    """Check fields as the destination will; an error of the kind ``ignored`` is left out.
+
+    A template may stand for any text: what it renders to is checked when the incident opens.
+    """
+    _check(at, own, destination, _is_rendered_later, ignored=ignored)
+
+
+def check_rendered_fields(
+    at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo
+) -> None:
+    """Check what templates render to for an alert that carries nothing: an optional field may be empty then."""
+    rendered = templates.render_sample(own)
+    if rendered == own:  # Nothing is a template, and the fields are checked already.
+        return
+    declared = destination.opening.model_fields
+
+    def is_spared(_kind: str, where: Sequence[str | int], value: Any) -> bool:
+        field = declared.get(str(where[0])) if where else None
+        return field is not None and not field.is_required() and isinstance(value, str) and not value.strip()
+
+    _check(at, rendered, destination, is_spared, note=_EMPTY)
+
+
+def _is_rendered_later(kind: str, _where: Sequence[str | int], value: Any) -> bool:
+    return kind in _OF_TEXTS and isinstance(value, str) and templates.is_template(value)
+
+
+def _check(
+    at: parse_context.Context,
+    fields: Mapping[str, Any],
+    destination: destination_info.DestinationInfo,
+    passes: Callable[[str, Sequence[str | int], Any], bool],
+    *,
+    note: str = "",
+    ignored: str = "",
+) -> None:
+    try:
+        destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
+    except pydantic.ValidationError as error:
+        found = validation.problems_of(
+            error, at.document, at=at.path, model=destination.opening, about=at.prefix, ignored=ignored, passes=passes
+        )
+        at.problems.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
+
+
+def check_texts(
+    at: parse_context.Context,
+    value: Any,
+    destination: destination_info.DestinationInfo,
+    name: str,
+    declared: Collection[templates.Variable],
+) -> None:
+    """Templates have to be right; at public destinations they use declared variables and no others."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if templates.is_template(str(key)):
+                at.report("a name is literal here: no template is rendered in it", key, key=True)
+            check_texts(at.child(key), inner, destination, name, declared)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check_texts(at.child(index), inner, destination, name, declared)
+    elif isinstance(value, str) and templates.is_template(value):
+        wrong = templates.problems(value)
+        for said in wrong:
+            at.report(said)
+        if destination.public and destination.declares and not wrong:
+            _check_public(at, value, name, declared)
+
+
+def _check_public(at: parse_context.Context, text: str, name: str, declared: Collection[templates.Variable]) -> None:
+    private = [one for one in templates.variables(text) if one not in declared and one not in public_texts.MADE_HERE]
+    for variable in dict.fromkeys(".".join(one) for one in private):
+        if templates.LOOKED_UP in variable:
+            at.report(f'customers see what is at "{name}": a name that is looked up can\'t be declared as public')
+        else:
+            at.report(
+                f'customers see what is at "{name}", and {variable} is not declared as public; '
+                f"if they may see it, the rule says what it may be with public: {{{variable}: {{values: […]}}}}"
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _texts(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _texts(inner)

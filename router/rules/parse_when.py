@@ -1,0 +1,116 @@
+"""Reads what a rule asks of an alert: ``when`` and ``unless``, with their conditions and groups."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from router.rules import fields, groups, parse_context
+from router.rules.conditions import condition, equality, registry
+
+GROUPS = {
+    "any": "at least one of these matches",
+    "all": "each of these matches",
+    "none": "none of these matches",
+}
+"""The groups by the words that rule files use, with what they say."""
+
+_DEPTH = 8  # Groups within groups: deeper than this nobody reads them.
+_BESIDE = frozenset({"unless", "expr", "during", "except_during"})
+
+Lists = Mapping[str, frozenset[str]]
+"""The named lists of a file."""
+
+
+def when(at: parse_context.Context, lists: Lists) -> groups.When:
+    """Read a mapping of conditions; what can't be read is told and left out."""
+    written = at.raw_text()
+    return _Asking(lists).when(at, written, 0) if isinstance(written, dict) else groups.When()
+
+
+def unless(at: parse_context.Context, lists: Lists) -> groups.Group | None:
+    """Read the conditions that must not all hold."""
+    written = at.raw_text()
+    if not isinstance(written, dict):
+        return None
+    if not written:
+        at.report('"unless" without conditions leaves out every alert; leave it out instead')
+    return groups.Group("none", (_Asking(lists).when(at, written, 0),))
+
+
+def field(at: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
+    """Read a field's name, which stands at the path; None where there is no such field, which is told."""
+    try:
+        return fields.parse(name)
+    except fields.Unknown as error:
+        at.report(str(error), *path, key=key)
+        return None
+
+
+class _Asking:
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+
+    def when(self, at: parse_context.Context, written: Mapping[str, Any], depth: int) -> groups.When:
+        asked: list[groups.Asked] = []
+        found: list[groups.Group] = []
+        for name, value in written.items():
+            if name in GROUPS:
+                members = tuple(self._members(at, name, value, depth))
+                inner = _joined(name, members)
+                asked += inner.asked
+                found += inner.groups
+            elif name in _BESIDE:
+                at.report(f'"{name}" stands beside "when", not in it', name, key=True)
+            else:
+                asked += self._asked(at, name, value)
+        return groups.When(tuple(asked), tuple(found))
+
+    def _members(self, at: parse_context.Context, name: str, value: Any, depth: int) -> Iterator[groups.When]:
+        if depth >= _DEPTH:
+            at.report(f"groups are nested deeper than {_DEPTH} levels", name, key=True)
+        elif not isinstance(value, list):
+            at.report(f'"{name}": a list is needed here, each entry with conditions as under "when"', name)
+        elif not value:
+            at.report(f'"{name}": an empty list has nothing that could hold', name)
+        else:
+            for index, member in enumerate(value):
+                if isinstance(member, dict) and member:
+                    yield self.when(at.child(name, index), member, depth + 1)
+                else:
+                    at.report(f'"{name}": a mapping with conditions as under "when" is needed here', name, index)
+
+    def _asked(self, at: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
+        about = field(at, name, name, key=True)
+        # One by one, so that a mistake in one condition does not hide those in the next.
+        several = isinstance(value, dict) and len(value) > 1
+        for each in [{word: inner} for word, inner in value.items()] if several else [value]:
+            try:
+                for one in registry.read(each, self._lists):
+                    if about is not None:
+                        yield about, one
+            except condition.Unreadable as error:
+                at.report(f'"{name}": {error.problem}', name, *error.path, key=error.at_key)
+
+
+def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
+    """What a group comes to: where it is nothing but conditions on fields it is those, since they can be indexed."""
+    if word == "none":
+        return groups.When(groups=(groups.Group("none", members),))
+    if word == "all" or len(members) == 1:
+        return groups.When(
+            tuple(one for member in members for one in member.asked),
+            tuple(one for member in members for one in member.groups),
+        )
+    listed = _listed(members)
+    return groups.When((listed,)) if listed is not None else groups.When(groups=(groups.Group("any", members),))
+
+
+def _listed(members: Iterable[groups.When]) -> groups.Asked | None:
+    """The one-of that an ``any`` of texts of one and the same field is."""
+    texts: set[str] = set()
+    about: set[fields.Field] = set()
+    for member in members:
+        if len(member.asked) != 1 or member.groups or member.asked[0][1].values is None:
+            return None
+        about.add(member.asked[0][0])
+        texts |= member.asked[0][1].values or set()
+    return (about.pop(), equality.OneOf(frozenset(texts))) if len(about) == 1 else None

@@ -1,0 +1,122 @@
+"""Renders what customers read: only what a rule has declared reaches the text, and everything else is told.
+
+A template sees a variable if its rule says what it may be and it is that (``declared``); all others are not there when
+it is rendered, whatever it does to reach them. A text that would need one of them is rendered as well, with the
+reason, for a reviewer to decide on. Literal text is the author's and is never held back.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from router.domain import decisions, patterns, visible
+from router.rules import leak_guard, links, public_patterns, templates
+
+MADE_HERE = frozenset(
+    {("incident", "severity"), ("incident", "reference"), ("incident", "follows"), ("incident", "opened_at")}
+)
+"""Variables that the router makes itself, of a fixed shape: they need no declaration."""
+
+
+class PublicTexts(NamedTuple):
+    """A post's fields as customers would see them, and why they must not; empty if nothing is wrong."""
+
+    fields: dict[str, Any]
+    objection: str = ""
+
+
+def render(
+    fields: Mapping[str, Any],
+    context: Mapping[str, Any],
+    allowed: Mapping[str, decisions.Allowed],
+    hosts: Collection[str] = (),
+) -> PublicTexts:
+    """Render every text of a post; links that its variables take part in may lead to the ``hosts`` alone."""
+    texts = list(templates_in(fields))
+    used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
+    wrong = {objection: None for variable in used for objection in _objections(variable, context, allowed)}
+    # What is to be reviewed is shown to the reviewer as it would be; the reviewer decides, and not the template.
+    seen = context if wrong else _restricted(context, allowed)
+    rendered = visible.everywhere(templates.render(fields, seen, leak_guard.BROKEN))
+    for text, literal in zip(_rendered(rendered, fields), texts, strict=True):
+        wrong |= dict.fromkeys(_of_text(text, literal, hosts))
+    return PublicTexts(rendered, ", ".join(wrong))
+
+
+def permits(allowed: decisions.Allowed, text: str) -> bool:
+    """Tell whether a variable may be this text."""
+    if allowed.values:
+        return text in allowed.values
+    if len(text) > public_patterns.LONGEST or not public_patterns.PLAIN.issuperset(text):
+        return False
+    return patterns.compile(allowed.pattern).fullmatch(patterns.encoded(text)) is not None
+
+
+def _objections(
+    variable: templates.Variable, context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]
+) -> Iterator[str]:
+    name = ".".join(variable)
+    text = value(variable, context)
+    if variable in MADE_HERE or text == "":
+        return
+    declaration = allowed.get(name)
+    if declaration is None or text is None:
+        yield f"{name}, which the rule does not declare as public"
+    elif not permits(declaration, text):
+        yield f"{name}, which is none of what the rule allows"
+    elif declaration.pattern:
+        yield from (f"{said} in {name}" for said in leak_guard.in_value(text))
+
+
+def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | None:
+    """The text of a variable; empty if it is absent, None if it is no single text, or which one is known only later."""
+    if templates.LOOKED_UP in variable:
+        return None
+    at: Any = context
+    for part in variable:
+        at = at.get(part, "") if isinstance(at, Mapping) else None
+    return at if isinstance(at, str) else None
+
+
+def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]) -> dict[str, Any]:
+    """The context with nothing in it but what may be shown."""
+    made: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
+    for variable in [*MADE_HERE, *(tuple(name.split(".", 2)) for name in allowed)]:
+        text = value(variable, context)
+        if text is None or (variable not in MADE_HERE and not permits(allowed[".".join(variable)], text)):
+            continue
+        at = made
+        for part in variable[:-1]:
+            at = at[part]
+        at[variable[-1]] = text
+    return made
+
+
+def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
+    """What is wrong with a text that variables took part in, beside the variables themselves."""
+    if leak_guard.BROKEN in text:
+        yield "a part that could not be made"
+    if any(host not in literal for host in links.foreign(text, hosts)):
+        yield "a link to a host that is not allowed"
+
+
+def templates_in(value: Any) -> Iterator[str]:
+    """Every text with variables in plain data."""
+    return (text for text, _ in _pairs(value, value))
+
+
+def _rendered(rendered: Any, value: Any) -> Iterator[str]:
+    return (str(text) for _, text in _pairs(value, rendered))
+
+
+def _pairs(value: Any, other: Any) -> Iterator[tuple[str, Any]]:
+    """Every template in plain data, with what stands at its place in data of the same form."""
+    match value:
+        case str():
+            if templates.is_template(value):
+                yield value, other
+        case Mapping():
+            for key, inner in value.items():
+                yield from _pairs(inner, other[visible.everywhere(key)])
+        case list() | tuple():
+            for inner, beside in zip(value, other, strict=True):
+                yield from _pairs(inner, beside)

@@ -1,0 +1,122 @@
+"""Finds rules that can't be reached: whenever they would match, an earlier rule has matched and ended the search.
+
+It errs on one side: a rule that it names is never reached; that others are, it does not promise.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from router.rules import fields, groups, model
+from router.rules.conditions import cidr, condition, equality, numeric, substring
+
+_MOST_TEXTS = 1000
+_FLOORS = (numeric.Greater, numeric.AtLeast)
+_CEILINGS = (numeric.Less, numeric.AtMost)
+_OF_TEXTS = (
+    *_FLOORS, *_CEILINGS, substring.StartsWith, substring.EndsWith, substring.Contains, cidr.Cidr
+)  # fmt: skip
+"""Conditions that never hold for the empty text."""
+
+_Key = tuple[fields.Field | None, str | None]
+
+
+def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule, model.Rule]]:
+    """Each rule that can't be reached, with the earlier one that stands before it."""
+    earlier: dict[_Key, list[model.Rule]] = defaultdict(list)
+    for rule in rules:
+        before = next((one for key in _looked_up(rule) for one in earlier.get(key, ()) if covers(one, rule)), None)
+        if before is not None:
+            yield rule, before
+        elif not rule.should_continue:
+            for key in _kept_under(rule):
+                earlier[key].append(rule)
+
+
+def covers(one: model.Rule, other: model.Rule) -> bool:
+    """Whether the one matches whenever the other does, as far as can be told from their words."""
+    beside, wider = one.other_conditions, other.other_conditions
+    return (
+        set(beside.grouped) <= set(wider.grouped)
+        and set(beside.cel_expressions) <= set(wider.cel_expressions)
+        and {_times(schedule) for schedule in beside.schedules} <= {_times(schedule) for schedule in wider.schedules}
+        and all(_asked_by(asked, other.conditions) for asked in one.conditions)
+    )
+
+
+def _times(schedule: object) -> tuple[object, object]:
+    return (getattr(schedule, "intervals", None), getattr(schedule, "outside", None))
+
+
+def _asked_by(wanted: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
+    field, broad = wanted
+    return any(narrow_field == field and implies(narrow, broad) for narrow_field, narrow in conditions)
+
+
+def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
+    """Whether the broad condition surely holds for every text that the narrow one holds for."""
+    if narrow == broad:
+        return True
+    if narrow.values is not None:
+        return len(narrow.values) <= _MOST_TEXTS and all(broad.holds(text) for text in narrow.values)
+    return _implied_text(narrow, broad) or _implied_number(narrow, broad)
+
+
+def excludes(one: groups.Asked, other: groups.Asked) -> bool:
+    """Whether no alert can meet both conditions, as far as can be told from their words."""
+    (field, first), (other_field, second) = one, other
+    if field != other_field:
+        return False
+    for listed, asked in ((first, second), (second, first)):
+        if listed.values is not None and len(listed.values) <= _MOST_TEXTS:
+            return not any(asked.holds(text) for text in listed.values)
+    return False
+
+
+def never_both(some: Iterable[groups.Asked], others: Iterable[groups.Asked]) -> bool:
+    """Whether no alert can meet all of these conditions, as far as can be told from their words."""
+    others = list(others)
+    return any(excludes(one, other) for one in some for other in others)
+
+
+def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bool:
+    match narrow, broad:
+        case (substring.StartsWith() | substring.EndsWith() | substring.Contains() as asked, substring.Contains()):
+            return all(any(part in text for part in broad.wanted) for text in asked.wanted)
+        case substring.StartsWith(), substring.StartsWith():
+            return all(text.startswith(broad.wanted) for text in narrow.wanted)
+        case substring.EndsWith(), substring.EndsWith():
+            return all(text.endswith(broad.wanted) for text in narrow.wanted)
+        case _, equality.Exists():
+            return broad.wanted and isinstance(narrow, _OF_TEXTS)
+    return False
+
+
+def _implied_number(narrow: condition.Condition, broad: condition.Condition) -> bool:
+    """A number above a bound is above every lower one; where only the narrow one includes its bound, not above that."""
+    if isinstance(narrow, _FLOORS) and isinstance(broad, _FLOORS):
+        looser = isinstance(narrow, numeric.AtLeast) and isinstance(broad, numeric.Greater)
+        return narrow.limit > broad.limit or (narrow.limit == broad.limit and not looser)
+    if isinstance(narrow, _CEILINGS) and isinstance(broad, _CEILINGS):
+        looser = isinstance(narrow, numeric.AtMost) and isinstance(broad, numeric.Less)
+        return narrow.limit < broad.limit or (narrow.limit == broad.limit and not looser)
+    return False
+
+
+def _kept_under(rule: model.Rule) -> list[_Key]:
+    """Where a rule is found again: under each text of one of its conditions, or its field, or with the broadest."""
+    if not rule.conditions:
+        return [(None, None)]
+    listed = [(field, one.values) for field, one in rule.conditions if one.values is not None]
+    if listed:
+        field, values = min(listed, key=lambda pair: len(pair[1]))
+        return [(field, text) for text in values]
+    return [(rule.conditions[0][0], None)]
+
+
+def _looked_up(rule: model.Rule) -> Iterator[_Key]:
+    """Where the rules stand that could cover a rule; one text is enough, since all of them have to be covered."""
+    yield (None, None)
+    for field, one in rule.conditions:
+        yield (field, None)
+        if one.values:
+            yield (field, next(iter(one.values)))

@@ -1,0 +1,218 @@
+"""Checks the rules of one file, one by one, so that every mistake is told and none hides another."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from router.rules import (
+    common_fields,
+    defaults,
+    destination_info,
+    expressions,
+    file_header,
+    groups,
+    inhibitions,
+    model,
+    parse_context,
+    parse_resolve,
+    parse_schedules,
+    parse_targets,
+    parse_when,
+)
+from router.yaml_source import documents, problems, quantities, suggestions
+
+Place = tuple[str, tuple[str | int, ...], str]
+"""Where a rule's name stands: file, position, and what is told of it."""
+
+MOST_PROBLEMS = 1_000
+"""Problems after which the rest of a file is not read: each costs a search for what was meant."""
+
+_NOTHING = defaults.Defaults()
+_SHOWS = (
+    "severity",
+    "group_by",
+    "timing",
+    "labels",
+    "public",
+    "continue",
+    "mute_during",
+    "inhibited_by",
+    "notify",
+    "open",
+)
+"""None of these means anything to an alert that is ignored."""
+
+
+class RuleFileParser:
+    """Reads files one after the other. ``problems`` is everything that is wrong with any of them."""
+
+    def __init__(self, destinations: destination_info.Destinations, places: dict[str, Place] | None = None) -> None:
+        """Take the destinations that rules may open at, and where the names of rules are taken already."""
+        self.destinations = destinations
+        self.problems: list[problems.Problem] = []
+        self.places = {} if places is None else places
+        self._named: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
+
+    def read(self, document: documents.Document, inherits: defaults.Defaults = _NOTHING) -> list[model.Rule]:
+        """Return the rules of a file that are right; they inherit what the file says, and beyond it ``inherits``."""
+        self.problems += document.problems
+        # On a file that is broken as YAML, further complaints would only follow from the first.
+        if document.problems or document.data is None:
+            return []
+        whole = parse_context.Context(document, (), self.problems)
+        if isinstance(document.data, list):
+            whole.report('a rule file is a mapping; put the list of rules under the key "rules:"')
+            return []
+        whole.validate(model.FileShape, document.data)
+        inherits = file_header.read(whole, document.data, self.destinations, inherits)
+        self.add_inhibition_names(whole, document.data)
+        listed = document.data.get("rules") if isinstance(document.data, dict) else None
+        if not isinstance(listed, list):
+            return []
+        made = []
+        for index, data in enumerate(listed):
+            if len(self.problems) >= MOST_PROBLEMS:
+                said = f"more than {MOST_PROBLEMS} problems: the rules from here on are not read"
+                whole.report(said, "rules", index)
+                break
+            rule = _RuleParser(self, whole.child("rules", index), inherits).rule(data)
+            if rule is not None:
+                made.append(rule)
+        return made
+
+    def check_names(self) -> None:
+        """Report rules that are named and don't exist; once all files are read."""
+        rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
+        for at, path, name in self._named:
+            if name not in rules:
+                at.report(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
+
+    def add_reference(self, at: parse_context.Context, name: str, *path: str | int) -> None:
+        """Note that a rule names another one, at a path within it."""
+        self._named.append((at, path, name))
+
+    def add_name(self, at: parse_context.Context, name: Any) -> None:
+        """Note where a rule or an inhibition stands; its name must be free."""
+        if not isinstance(name, str):
+            return
+        # Two rules may stand in one line; what tells them apart is the file and the position in its list.
+        here = (at.document.file, at.path)
+        place = f"{at.document.name}:{at.document.position(at.path)[0]}"
+        first = self.places.setdefault(name, (*here, place))
+        if first[:2] != here:
+            what = "rule" if first[1][:1] == ("rules",) else "inhibit rule"
+            at.report(f"the name is taken by the {what} at {first[2]}", "name")
+
+    def add_inhibition_names(self, whole: parse_context.Context, data: Any) -> None:
+        """Note the names of the ``inhibit_rules`` of a file or a ``folder.yaml``."""
+        listed = data.get("inhibit_rules") if isinstance(data, dict) else None
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                at = whole.child("inhibit_rules", index).with_prefix(f'inhibit rule "{entry["name"]}": ')
+                self.add_name(at, entry["name"])
+
+
+class _RuleParser:
+    """Reads one rule; every part adds what is wrong with it to the problems found."""
+
+    def __init__(self, reader: RuleFileParser, at: parse_context.Context, inherits: defaults.Defaults) -> None:
+        self._reader = reader
+        self._at = at
+        self._inherits = inherits
+
+    def rule(self, data: Any) -> model.Rule | None:
+        """Read the rule; None where anything about it is wrong."""
+        at = self._at
+        if isinstance(data, dict) and isinstance(data.get("name"), str):
+            at = self._at = at.with_prefix(f'rule "{data["name"]}": ')
+        before = len(at.problems)
+        place = f"{at.document.name}:{at.document.position(at.path)[0]}"
+        shape = at.validate(model.RuleShape, data)
+        if not isinstance(data, dict):
+            return None
+        self._reader.add_name(at, data.get("name"))
+        self._check_ignore(data)
+        over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
+        mutes = tuple(parse_schedules.mutes(at, data, self._inherits.times))
+        # The parts are read even where the shape is wrong: all problems at once.
+        when, beside = self._asked(data)
+        shared = common_fields.read(at, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
+        parse_context.check_notifiers(at, data, "notify", destination_info.notifiers_of(self._reader.destinations))
+        self._check_hold(shared.timing)
+        opens = parse_targets.TargetParser(at, self._reader.destinations, self._inherits, shared.public)
+        targets = tuple(opens.targets(data.get("open")))
+        parse_resolve.check_heartbeat(at, shared.timing, targets)
+        if shape is None or len(at.problems) > before:
+            return None
+        return model.Rule(
+            shape.name,
+            place,
+            when.asked,
+            beside,
+            targets,
+            shared,
+            shape.ignore or "",
+            shape.continue_,
+            tuple(one for one in shape.inhibited_by if isinstance(one, str)),
+            over,
+            () if shape.ignore else self._inherits.label_inhibitions,
+            mutes,
+        )
+
+    def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.OtherConditions]:
+        """Everything that has to hold for the rule to match."""
+        at, lists = self._at, self._inherits.lists
+        when = parse_when.when(at.child("when"), lists) if "when" in data else groups.When()
+        unless = parse_when.unless(at.child("unless"), lists) if "unless" in data else None
+        grouped = when.groups if unless is None else (*when.groups, unless)
+        scheduled = parse_schedules.read(at, data, self._inherits.times)
+        return when, groups.OtherConditions(grouped, tuple(scheduled), tuple(self._expressions(data.get("expr"))))
+
+    def _expressions(self, text: Any) -> list[expressions.Expression]:
+        if not isinstance(text, str):
+            return []
+        try:
+            return [expressions.Expression(text)]
+        except expressions.Unreadable as error:
+            where = f"in line {error.line}, column {error.column} of the expression"
+            self._at.report(f'"expr": {error.problem} ({where})', "expr")
+            return []
+
+    def _inhibited_over(self, listed: Any, own: Any) -> Iterator[inhibitions.RuleInhibition]:
+        """Note the rules that ``inhibited_by`` names, and read the entries that say what must be equal."""
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+            path: tuple[str | int, ...] = ("inhibited_by", index)
+            name = entry
+            if isinstance(entry, dict):
+                name = entry.get("rule")
+                equal = file_header.equal_fields(self._at, entry.get("equal"), *path, "equal")
+                path = (*path, "rule")
+                if isinstance(name, str):
+                    yield inhibitions.RuleInhibition(name, equal)
+            if isinstance(name, str):
+                self._reader.add_reference(self._at, name, *path)
+                if name == own:
+                    self._at.report("a rule can't be inhibited by itself", *path)
+
+    def _check_hold(self, timing: Mapping[str, int]) -> None:
+        """An incident opens at the earlier of both, so a longer hold would never take effect."""
+        hold, most = timing.get("hold", 0), timing.get("hold_at_most", 0)
+        if most and most < hold:
+            shown = quantities.shown(most), quantities.shown(hold)
+            self._at.report(
+                f'"hold_at_most" ({shown[0]}) is shorter than "hold" ({shown[1]}), so that incidents would open '
+                f"after {shown[0]}; make it longer, or leave it out",
+                "timing",
+                "hold_at_most",
+            )
+
+    def _check_ignore(self, data: dict[str, Any]) -> None:
+        """A rule says where its alerts appear, or why they don't."""
+        if "ignore" not in data:
+            if "open" not in data:
+                self._at.report('"open" is missing')
+            return
+        for key in _SHOWS:
+            if key in data:
+                self._at.report(
+                    f'"{key}" and "ignore" exclude each other: what is ignored is shown nowhere', key, key=True
+                )

@@ -1,0 +1,372 @@
+"""Texts with variables in them, in Liquid: checked when rules load, rendered when an incident goes to a destination.
+
+A name that does not exist is a mistake in the rule file. A label that one alert happens not to carry is not: it
+renders as nothing, because an incident must never be lost over a text. No code can be reached from a template.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import liquid
+from liquid import exceptions as liquid_errors
+from liquid.filter import liquid_filter
+
+from router.domain import alerts, decisions, patterns, severities
+from router.rules import fields, filter_limits
+from router.yaml_source import suggestions
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "alert": {
+        "title": "the title of the alert that opened the incident",
+        "source": "the name of the source",
+        "severity": "the severity as the sender sent it",
+        "link": "the link of the sender",
+        "starts_at": "when it started, for example 2031-05-01T09:30:00Z",
+        "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for names with dots",
+        "annotations": "its annotations: `alert.annotations.summary`",
+    },
+    "incident": {
+        "key": "the incident key",
+        "severity": "the current severity of the incident: critical, major, minor, or info",
+        "reference": "the reference of the incident, for example IR-7F3K2QXM-A1B4T9",
+        "follows": "the reference of the incident that it reopens soon after its end, or empty",
+        "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
+    },
+    "rule": {
+        "name": "the name of the rule that opened the incident",
+        "owner": "the owner of the rule",
+        "runbook": "instructions, or a link to them",
+    },
+}
+"""Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
+
+_OPEN = ("labels", "annotations")
+_BLANKS = patterns.compile(r"\s{101}")
+_MARKED = patterns.compile(r"(?s)\{\{.*?\}\}|\{%.*?%\}")
+_GO = patterns.compile(r"\{\{-?\s*(?:range\s+|if\s+|with\s+)?([.$][A-Za-z0-9_.$]*)")
+_FILTERS: Mapping[str, str] = {
+    "upper": "upcase",
+    "toupper": "upcase",
+    "uppercase": "upcase",
+    "lower": "downcase",
+    "tolower": "downcase",
+    "lowercase": "downcase",
+    "title": "capitalize",
+    "trim": "strip",
+    "len": "size",
+    "length": "size",
+    "safe": "escape",
+    "or": "default",
+    "sub": "minus",
+    "add": "plus",
+    "mul": "times",
+    "div": "divided_by",
+}
+"""Filters of other template languages, and their names here."""
+_LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
+MOST_CHARACTERS = 10_000
+"""Of a template itself; reading it takes time that grows with the square of its length at worst."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Environment(liquid.Environment):
+    loop_iteration_limit = _LIMIT
+    local_namespace_limit = _LIMIT
+    output_stream_limit = _LIMIT
+
+
+@liquid_filter
+def _date(value: object, shape: str) -> str:
+    """Format an ISO 8601 time with ``strftime``'s letters; any other text stays as it is.
+
+    Liquid's own filter guesses and reads the clock (for ``now``, and to complete half a date), so that the same
+    incident would read differently from day to day.
+    """
+    try:
+        return datetime.fromisoformat(str(value)).strftime(shape)
+    except ValueError:
+        return str(value)
+
+
+def _make_environment() -> liquid.Environment:
+    environment = _Environment(tolerance=liquid.Mode.STRICT, strict_filters=True)
+    for name in ("include", "render"):  # There are no other templates that could be included.
+        del environment.tags[name]
+    environment.filters["date"] = _date
+    environment.filters["strip_html"] = filter_limits.strip_html
+    environment.filters = {name: filter_limits.bounded(name, one) for name, one in environment.filters.items()}
+    return environment
+
+
+_ENVIRONMENT = _make_environment()
+
+# What a bad value can make filters raise at run time; LiquidError covers nearly all of them.
+_FAILURES = (
+    liquid_errors.LiquidError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+    MemoryError,
+)
+
+
+def is_template(text: str) -> bool:
+    """Tell whether the text is more than itself: whether Liquid would find anything in it."""
+    return "{{" in text or "{%" in text
+
+
+@functools.lru_cache(maxsize=4_096)
+def problems(text: str) -> tuple[str, ...]:
+    """Everything that is wrong with a template: syntax, unknown names, unknown filters; empty where it is right."""
+    if not is_template(text):
+        return ()
+    if len(text) > MOST_CHARACTERS:
+        return (f"a text with variables has at most {MOST_CHARACTERS} characters, and this one has {len(text)}",)
+    if go := _GO.search(patterns.encoded(text)):
+        return (_as_liquid(go.group(1).decode()),)
+    if wrong := _malformed(text):
+        return (f"the template is broken: {wrong}",)
+    try:
+        template = _compiled(text)
+        analysis = template.analyze()
+    except _FAILURES as error:
+        return (f"the template is broken: {_first_line(error) or type(error).__name__}",)
+    filters = _ENVIRONMENT.filters
+    found = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
+    for variables in analysis.globals.values():
+        found += [said for variable in variables if (said := _unknown(list(variable.segments)))]
+    return tuple(found or _trial(template))
+
+
+def _as_liquid(variable: str) -> str:
+    """What to write in place of a variable of a Go template, as Alertmanager and Grafana have them."""
+    part, _, name = variable.lstrip(".$").partition(".")
+    if part.endswith("Labels") or part == "labels":
+        meant = f"alert.labels.{name or 'service'}"
+    elif part.endswith("Annotations"):
+        meant = f"alert.annotations.{name or 'summary'}"
+    else:
+        meant = "alert.title"
+    return f'"{variable}" is a variable of a Go template; texts are Liquid here: {{{{ {meant} }}}}'
+
+
+def _filter_hint(name: str) -> str:
+    meant = _FILTERS.get(name.lower()) or suggestions.nearest(name, _ENVIRONMENT.filters)
+    return f'; did you mean "{meant}"?' if meant else ""
+
+
+LOOKED_UP = "[…]"
+"""Stands for the part of a variable's name that a template looks up."""
+
+Variable = tuple[str, ...]
+"""The way to a variable: ``("alert", "labels", "region")``."""
+
+
+class Unknown(Exception):
+    """A name that is no variable; the text says what is wrong with it."""
+
+
+def variable(name: str) -> Variable:
+    """Read a variable's name as it would stand in a template; ``Unknown``."""
+    try:
+        found = _variables("{{ " + name + " }}")
+    except liquid_errors.LiquidError:
+        found = []
+    if len(found) != 1 or "}}" in name or "|" in name:
+        raise Unknown(f'"{name}" is not the name of a variable; write one as alert.labels.region')
+    said = _unknown(list(found[0]))
+    if said:
+        known = _as_field(name)
+        raise Unknown(known or said.replace(" in a template", ""))
+    if found[0][1:] in {(part,) for part in _OPEN}:
+        raise Unknown(f'"{name}" is all of them; name each: {name}.region')
+    return found[0]
+
+
+def _as_field(name: str) -> str:
+    """What to say of a field's name where a variable's is wanted: the two differ by ``alert.``; empty otherwise."""
+    first = name.partition(".")[0]
+    return f'unknown name "{name}"; did you mean "alert.{name}"?' if first in NAMES["alert"] else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def variables(text: str) -> tuple[Variable, ...]:
+    """The variables that a template uses, in order; a name that is itself looked up is shown as ``[…]``.
+
+    A broken template uses none.
+    """
+    try:
+        return tuple(_variables(text)) if is_template(text) else ()
+    except _FAILURES:
+        return ()
+
+
+def _variables(text: str) -> list[Variable]:
+    analysis = _compiled(text).analyze()
+    found = [variable for variables in analysis.globals.values() for variable in variables]
+    return [tuple(part if isinstance(part, str) else LOOKED_UP for part in one.segments) for one in found]
+
+
+def literals(text: str) -> list[str]:
+    """The parts of a text that stand in it as they are written, between variables and tags; in linear time."""
+    return [part.decode() for part in _MARKED.sub(b"\0", patterns.encoded(text)).split(b"\0")]
+
+
+def _malformed(text: str) -> str:
+    """Tell of a variable or tag that is not closed, or that is mostly blanks; in linear time."""
+    content = patterns.encoded(text)
+    marked = _MARKED.findall(content)
+    if any(_BLANKS.search(one) is not None for one in marked):
+        return "more than 100 blanks within a tag"
+    rest = _MARKED.sub(b"", content)
+    for opening, closing in ((b"{{", "}}"), (b"{%", "%}")):
+        if opening in rest:
+            return f"expected '{closing}', found end of file"
+        if any(opening in one[2:] for one in marked):
+            return f"expected '{closing}', found '{opening.decode()}'"
+    return ""
+
+
+def _unknown(segments: list[Any]) -> str | None:
+    """Say what is wrong with the way to a variable, if anything is."""
+    path = [segment if isinstance(segment, str) else LOOKED_UP for segment in segments]
+    root = NAMES.get(path[0])
+    if root is None:
+        return f'unknown name "{".".join(path)}" in a template{suggestions.hint(path[0], NAMES)}'
+    if len(path) == 1:
+        return f'"{path[0]}" is not a text; use one of its parts: {", ".join(root)}'
+    if path[1] not in root:
+        hint = suggestions.hint(path[1], root)
+        if path[0] == "alert":  # Most likely a label, unless it is nearly one of the parts: "service" is not "source".
+            close = suggestions.nearest(path[1], root, likeness=0.79)
+            hint = f'; did you mean "alert.{close or f"labels.{path[1]}"}"?'
+        return f'unknown name "{".".join(path[:2])}" in a template{hint}'
+    if len(path) > 2 and path[1] not in _OPEN:
+        return f'"{path[0]}.{path[1]}" is a text and has no parts'
+    if len(path) > 3:
+        return f"a name with dots is written {path[0]}.{path[1]}['{'.'.join(path[2:])}']"
+    return None
+
+
+def sample() -> dict[str, Any]:
+    """Return what templates see of an alert that carries nothing but a title."""
+    nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
+    nowhere = decisions.Response("rule", "", "")
+    return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=0)
+
+
+def _trial(template: liquid.BoundTemplate) -> list[str]:
+    """Render once with an alert that carries nothing: what fails then would fail for most alerts."""
+    try:
+        template.render(_sample())
+    except _FAILURES as error:
+        return [f"the template fails for an alert without labels: {_first_line(error)}"]
+    return []
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def context(
+    alert: alerts.Alert,
+    response: decisions.Response,
+    *,
+    key: str,
+    severity: severities.Severity,
+    reference: str,
+    opened_at: int,
+    follows: str = "",
+) -> dict[str, Any]:
+    """Put together what templates see. ``opened_at`` is microseconds since the epoch.
+
+    The labels that the rules set stand over those of the alert. An alert without a title is called by the incident
+    key, so that a title made of it is never empty.
+    """
+    return {
+        "alert": {
+            "title": alert.title or key,
+            "source": alert.source,
+            "severity": alert.severity,
+            "link": alert.link,
+            "starts_at": _moment(alert.starts_at),
+            "labels": labelled(alert, response),
+            "annotations": alert.annotations,
+        },
+        "incident": {
+            "key": key,
+            "severity": severity.word,
+            "reference": reference,
+            "follows": follows,
+            "opened_at": _moment(opened_at),
+        },
+        "rule": {"name": response.rule, "owner": response.owner, "runbook": response.runbook},
+    }
+
+
+def _moment(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:
+    """The alert's labels with those that the rules set or copy; a text that is not there is not copied."""
+    copied = {name: fields.parse(source).reader()(alert) for name, source in response.copied.items()}
+    return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
+
+
+def render_sample(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Render every text in a target's fields for an alert that carries nothing but a title."""
+    return {name: _each_text(value, _sample_text) for name, value in fields.items()}
+
+
+_sample = functools.cache(sample)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _sample_text(text: str) -> str:
+    sample = _sample()
+    return _render_text(text, sample, sample["alert"]["title"])
+
+
+def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str = "") -> dict[str, Any]:
+    """Render every text in a target's fields, however deep; everything else stays as it is.
+
+    A text that fails for this alert (a filter given what it can't take) becomes ``instead``, or else the alert's title.
+    """
+    otherwise = instead or str(context["alert"]["title"])
+    return {
+        name: _each_text(value, lambda text: _render_text(text, context, otherwise)) for name, value in fields.items()
+    }
+
+
+def _each_text(value: Any, render_text: Callable[[str], str]) -> Any:
+    """Return the value with each template in it rendered, however deep."""
+    match value:
+        case str():
+            return render_text(value) if is_template(value) else value
+        case Mapping():
+            return {key: _each_text(inner, render_text) for key, inner in value.items()}
+        case list() | tuple():
+            return [_each_text(inner, render_text) for inner in value]
+    return value
+
+
+def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
+    try:
+        return _compiled(text).render(context)
+    except _FAILURES:
+        return otherwise
+
+
+@functools.lru_cache(maxsize=4_096)
+def _compiled(text: str) -> liquid.BoundTemplate:
+    # Liquid's own reader takes time that grows with the square of a malformed text, or faster.
+    wrong = "it is too long" if len(text) > MOST_CHARACTERS else _malformed(text)
+    if wrong:
+        raise liquid_errors.LiquidSyntaxError(wrong, token=None)
+    return _ENVIRONMENT.from_string(text)

@@ -1,0 +1,60 @@
+"""Rules from data, a world of them, and tests from the YAML that people write."""
+
+from router.assembly import pages
+from router.destinations import base
+from router.dry_run import rule_test_runner, simulation
+from router.rules import load, rule_tests
+from router.yaml_source import documents
+from tests.unit.rules import conftest
+
+START = 1_893_456_000_000_000
+SECOND = 1_000_000
+
+
+class Place:
+    """A destination without a vendor."""
+
+    def __init__(self, name, *, public, retrospective=False):
+        self.kind = base.Kind(
+            name,
+            base.Config,
+            base.Opening,
+            public,
+            adopts=False,
+            connect=None,
+            make=None,
+            retrospective=retrospective,
+        )
+        self.follows = ""
+
+
+PLACES = {
+    name: Place(name, public=known.public, retrospective=known.retrospective)
+    for name, known in conftest.DESTINATIONS.items()
+}
+
+
+def rules(text):
+    """The rules and the tests of one file."""
+    document = documents.parse(text.encode(), "r.yaml")
+    found = []
+    read = list(rule_tests.read(document, conftest.DESTINATIONS, found))
+    made = load.from_document(document, conftest.DESTINATIONS)
+    return made, read, found
+
+
+def a_world(ruleset, now=START):
+    return simulation.Simulation(ruleset.decide, PLACES, pages.render, now=now)
+
+
+def results(text):
+    """What came of each test of a file."""
+    ruleset, read, found = rules(text)
+    assert found == []
+    return [rule_test_runner.run(case, lambda now: a_world(ruleset, now)) for case in read]
+
+
+def complaints(text):
+    """Everything that the only test of a file complains about, by place."""
+    (result,) = results(text)
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]

@@ -1,0 +1,60 @@
+"""Operations in tests of rule files have the component statuses that are published."""
+
+from router.assembly import pages
+from router.destinations import registry
+from router.dry_run import rule_test_runner, simulation
+from router.rules import destination_info, load, rule_tests
+from router.yaml_source import documents
+
+FILE = """rules:
+  - name: shop-down
+    when: {labels.service: shop}
+    severity: critical
+    open:
+      - at: page
+        publish: auto
+        title: Down
+        message: Looking.
+        components_from: {labels.part: {cart: Web shop}}
+tests:
+  - name: t
+    alerts: [{labels: {service: shop, part: cart}}]
+    expect: {operations: [{open: page, components: {Web shop: STATUS}}]}
+"""
+KIND = registry.KINDS["incident-io-status-page"]
+PLACES = {"page": pages.Place(KIND, "", KIND.config(kind=KIND.name, api_key="key", page="Acme"))}
+DESTINATIONS = {"page": destination_info.DestinationInfo(KIND.opening, public=True, kind=KIND.name)}
+
+
+def run(status):
+    document = documents.parse(FILE.replace("STATUS", status).encode(), "r.yaml")
+    ruleset = load.from_document(document, DESTINATIONS)
+    (case,) = rule_tests.read(document, DESTINATIONS, [])
+
+    def make(now):
+        return simulation.Simulation(ruleset.decide, PLACES, pages.render, preview=pages.previewer(PLACES), now=now)
+
+    return rule_test_runner.run(case, make)
+
+
+def test_component_has_its_status_and_not_the_severity():
+    assert run("major_outage").passed
+    (problem,) = run("critical").problems
+    assert "got {'Web shop': 'major_outage'}" in problem.message
+
+
+def test_operations_are_told_with_the_statuses():
+    result = run("major_outage")
+    (line,) = rule_test_runner.told(result.calls, result.started_at)
+    assert '"Web shop": "major_outage"' in line
+
+
+def test_reviewers_are_shown_the_status_in_the_vendors_words():
+    document = documents.parse(FILE.replace("publish: auto", "publish: review").encode(), "r.yaml")
+    ruleset = load.from_document(document, DESTINATIONS)
+    played = simulation.Simulation(ruleset.decide, PLACES, pages.render, preview=pages.previewer(PLACES), now=1)
+    (case,) = rule_tests.read(document, DESTINATIONS, [])
+    played.arrive([rule_test_runner.alert(case.shape.alerts[0], 1, {})])
+    (review,) = played.awaiting()
+    assert (review.title, review.message, dict(review.components)) == ("Down", "Looking.", {"Web shop": "full outage"})
+    assert review.fields["components"] == {"Web shop": "critical"}

@@ -1,0 +1,88 @@
+"""Rule tests say what a page drafts by itself, and see what of it is kept."""
+
+import pytest
+
+from router.assembly import pages
+from router.destinations import registry
+from router.dry_run import rule_test_runner, simulation
+from router.rules import destination_info, load, rule_tests
+from router.yaml_source import documents
+
+KINDS = {"devhelm": "devhelm", "page": "devhelm-status-page"}
+DESTINATIONS = {
+    name: destination_info.DestinationInfo(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
+    for name, kind in KINDS.items()
+}
+RULE = """rules:
+  - name: r
+    when: {labels.a: b}
+    open:
+      - {at: devhelm, title: Down}
+      - {at: page, publish: PUBLISH, title: Down, message: Sorry., impact: MAJOR, keep_draft: KEPT}
+tests:
+"""
+DRAFT = 'drafts: {page: {title: "Checks fail", message: "Drafted.", impact: MINOR, components: {Search: degraded}}}'
+OPENED = "{at: 0s, open: devhelm}, {at: 0s, update: page}, "
+
+
+def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
+    written = RULE.replace("PUBLISH", publish).replace("KEPT", kept) + f"  - {{name: t, {test}}}\n"
+    document = documents.parse(written.encode(), "r.yaml")
+    found = []
+    (case,) = rule_tests.read(document, DESTINATIONS, found)
+    assert found == []
+    places = {
+        name: pages.Place(registry.KINDS[kind], follows if name == "page" else "") for name, kind in KINDS.items()
+    }
+    made = load.from_document(document, DESTINATIONS)
+
+    def make(now):
+        return simulation.Simulation(made.decide, places, pages.render, examine=pages.examiner(()), now=now)
+
+    return [problem.message for problem in rule_test_runner.run(case, make).problems]
+
+
+def fires(operations, drafts=DRAFT, more=""):
+    return f"{drafts}, alerts: [{{labels: {{a: b}}}}], {more}expect: {{operations: [{operations}]}}"
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("[]", "title: Down, message: Sorry., impact: MAJOR"),
+        ("[title]", "title: Checks fail, message: Sorry., impact: MAJOR"),
+        ("[message, impact]", "title: Down, message: Drafted., impact: MINOR"),
+        ("[components]", "title: Down, components: {Search: degraded}"),
+    ],
+)
+def test_draft_is_published_with_what_the_rule_keeps(kept, said):
+    operations = f"{{at: 0s, open: devhelm}}, {{at: 0s, publish: page, {said}}}"
+    assert complaints(fires(operations), kept=kept) == []
+    assert complaints(fires(operations.replace("Down,", "Other,").replace("fail,", "pass,")), kept=kept) != []
+
+
+def test_draft_is_brought_to_the_rule_s_words_and_waits():
+    published = "{at: 5m, publish: page, title: Checks fail, message: Sorry.}"
+    people = "people: [{at: 5m, approve: page}], "
+    assert complaints(fires(OPENED + published, more=people), publish="review", kept="[title]") == []
+    assert complaints(fires(OPENED), publish="review", kept="[title]") == []
+
+
+def test_drafted_text_is_examined():
+    host = DRAFT.replace("Checks fail", "db-17.prod.example.com fails")
+    assert complaints(fires(OPENED, host), kept="[title]") == []
+    assert complaints(fires("{at: 0s, open: devhelm}, {at: 0s, publish: page}", host), kept="[impact]") == []
+
+
+def test_draft_that_no_page_makes_is_told():
+    (problem,) = complaints(fires("{at: 0s, open: devhelm}, {at: 0s, open: page}"), follows="")
+    assert "nothing was drafted" in problem
+
+
+def test_draft_of_an_unknown_destination_is_told():
+    document = documents.parse(
+        (RULE + "  - {name: t, drafts: {pag: {title: x}}, alerts: [{labels: {a: b}}]}\n").encode(), "r.yaml"
+    )
+    found = []
+    assert list(rule_tests.read(document, DESTINATIONS, found)) == []
+    assert [problem.message for problem in found] == ['test "t": there is no destination "pag"; did you mean "page"?']

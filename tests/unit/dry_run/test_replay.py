@@ -1,0 +1,136 @@
+"""Two sets of rules over the same recordings: what appears, vanishes and changes, and nothing else."""
+
+from router.assembly import pages
+from router.domain import alerts
+from router.domain import recordings as recording
+from router.dry_run import replay, simulation
+from tests.unit.dry_run import playing
+
+RULES = """rules:
+  - name: shop
+    when: {labels.service: shop}
+    severity: major
+    group_by: [labels.region]
+    timing: {resolve_after: 1m}
+    open: [{at: on-call, name: "{{ alert.title }}"}, {at: page, title: Down, publish: review}]
+  - {name: rest, when: {labels.service: api}, open: [{at: on-call}]}
+"""
+
+
+def recordings(*moves):
+    """Deliveries from (seconds, status, labels)."""
+    for number, (seconds, status, labels) in enumerate(moves):
+        one = alerts.Alert("am", repr(sorted(labels.items())), status, 1, 0, "Boom", labels)
+        yield recording.Recording(f"d{number}", "am", playing.START + seconds * playing.SECOND, [one])
+
+
+EU, US, API = {"service": "shop", "region": "eu"}, {"service": "shop", "region": "us"}, {"service": "api"}
+MOVES = [(0, "firing", EU), (10, "firing", US), (20, "firing", API), (30, "firing", {"x": "y"}), (300, "resolved", EU)]
+
+
+def played(text, moves=MOVES):
+    ruleset, _, _ = playing.rules(text)
+    scene = simulation.Simulation(ruleset.decide, playing.PLACES, pages.render, approves=True)
+    return replay.play(recordings(*moves), scene, ruleset.version, tail=3600 * playing.SECOND)
+
+
+def compared(*changes):
+    after = RULES
+    for change in changes:
+        assert change[0] in after
+        after = after.replace(*change)
+    return replay.compare(played(RULES), played(after))
+
+
+def test_what_was_played_is_counted_and_told_with_its_calls():
+    one = played(RULES)
+    assert (one.deliveries, one.alerts, one.ignored) == (5, 5, 1)
+    assert [(life.key, life.rule, life.severity, bool(life.closed_at)) for life in one.lives] == [
+        ('shop{labels.region="eu"}', "shop", "major", True),
+        ('shop{labels.region="us"}', "shop", "major", False),
+        ("rest", "rest", "minor", False),
+    ]
+    eu = one.lives[0]
+    assert [(call.kind, call.destination, call.publish, call.after // playing.SECOND) for call in eu.calls] == [
+        ("open", "on-call", "", 0),
+        ("open", "page", "review", 0),
+        ("resolve", "on-call", "", 360),
+        ("resolve", "page", "review", 360),
+    ]
+
+
+def test_the_same_rules_differ_in_nothing():
+    difference = replay.compare(played(RULES), played(RULES))
+    assert not difference.any
+    assert difference.same == 3
+
+
+def test_changed_review_deadline_is_a_change():
+    difference = compared(("title: Down", "title: Down, review: {within: 15m, then: publish}"))
+    assert list(replay.differences(difference.change[0])) == [
+        ("open at page: review", "no deadline", "publish after 15m"),
+        ("resolve at page: review", "no deadline", "publish after 15m"),
+    ]
+
+
+def test_a_changed_text_is_a_change_and_is_told():
+    difference = compared(("title: Down", "title: Unavailable"))
+    assert (len(difference.change), difference.same) == (2, 1)
+    assert list(replay.differences(difference.change[0])) == [
+        ("open at page: title", "Down", "Unavailable"),
+        ("resolve at page: title", "Down", "Unavailable"),
+    ]
+
+
+def test_a_held_incident_opens_later_and_a_shadowed_post_vanishes():
+    difference = compared(("{resolve_after: 1m}", "{hold: 2m}"), ("publish: review", "publish: shadow"))
+    eu = difference.change[0]
+    assert list(replay.differences(eu)) == [
+        ("opened", "after 0 s", "after 120 s"),
+        ("closed", "after 360 s", "after 300 s"),
+        ("open at page", "Down", ""),
+        ("resolve at page", "Down", ""),
+    ]
+
+
+def test_another_severity_and_another_publish_are_told():
+    difference = compared(("severity: major", "severity: critical"), ("publish: review", "publish: auto"))
+    told = list(replay.differences(difference.change[0]))
+    assert ("severity", "major", "critical") in told
+    assert ("open at page: publish", "review", "auto") in told
+    assert ("open at on-call: severity", "major", "critical") in told
+
+
+def test_a_rule_that_ignores_lets_its_incidents_vanish_and_a_new_one_lets_them_appear():
+    ignoring = RULES.replace("open: [{at: on-call}]}", "ignore: quiet}")
+    difference = replay.compare(played(RULES), played(ignoring))
+    assert [life.key for life in difference.vanish] == ["rest"]
+    assert difference.appear == ()
+    back = replay.compare(played(ignoring), played(RULES))
+    assert [life.key for life in back.appear] == ["rest"]
+
+
+def test_an_incident_with_another_name_is_the_same_one_changed():
+    difference = compared(("name: shop", "name: store"))
+    assert (difference.appear, difference.vanish) == ((), ())
+    assert list(replay.differences(difference.change[1]))[:2] == [
+        ("key", 'shop{labels.region="us"}', 'store{labels.region="us"}'),
+        ("rule", "shop", "store"),
+    ]
+
+
+def test_incidents_that_become_one_leave_the_first_changed_and_the_others_vanished():
+    difference = compared(("group_by: [labels.region]", "group_by: []"))
+    assert [life.key for life in difference.vanish] == ['shop{labels.region="us"}']
+    assert [change.after.key for change in difference.change] == ["shop"]
+
+
+def test_a_second_call_of_a_kind_is_told_as_such():
+    moves = [(0, "firing", EU), (5, "firing", {**EU, "n": "1"}), (9, "firing", {**EU, "n": "2"})]
+    rules = RULES.replace(
+        "severity: major", "severity: {from: labels.n, map: {'1': major, '2': critical}, default: info}"
+    )
+    other = rules.replace("title: Down", "title: Gone")
+    difference = replay.compare(played(rules, moves), played(other, moves))
+    names = [what for what, _, _ in replay.differences(difference.change[0])]
+    assert names == ["open at page: title", "update at page: title", "update at page (2): title"]

@@ -1,0 +1,136 @@
+"""Tests of rule files: what is as expected passes, and each thing that is not is told at its place."""
+
+import re
+
+import pytest
+
+from tests.unit.dry_run import playing
+
+RULES = """rules:
+  - name: held
+    when: {labels.a: held}
+    timing: {hold: 1m, resolve_after: 2m}
+    open: [{at: on-call, name: "{{ alert.title }}"}]
+  - name: public
+    when: {labels.a: public}
+    severity: critical
+    group_by: [labels.b]
+    open: [{at: on-call}, {at: page, title: Down, notify: false, components: {API: outage}}]
+  - {name: no, when: {labels.a: no}, ignore: not in production}
+tests:
+"""
+
+
+def passes(test):
+    return playing.complaints(RULES + test) == []
+
+
+def test_the_clock_is_moved_on_and_operations_come_when_they_are_due():
+    assert passes("""
+  - name: t
+    alerts: [{labels: {a: held}, title: Boom}, {at: 5m, status: resolved, labels: {a: held}}]
+    until: 8m
+    expect: {incidents: 1, operations: [{at: 1m, open: on-call, name: Boom}, {at: 7m, resolve: on-call}]}
+""")
+
+
+def test_what_people_approve_is_published_then_and_what_they_do_not_is_not():
+    test = """
+  - name: t
+    alerts: [{labels: {a: public}}, {at: 5m, status: resolved, labels: {a: public}}]
+    people: [PEOPLE]
+    expect: {operations: [{at: 0s, open: on-call}, POST{at: 5m, resolve: on-call}MORE]}
+"""
+    post = "{at: 2m, open: page, title: Down, notify: false, components: {API: outage}}, "
+    approved = test.replace("PEOPLE", "{at: 2m, approve: page}").replace("POST", post)
+    assert passes(approved.replace("MORE", ", {at: 5m, resolve: page}"))
+    assert passes(test.replace("PEOPLE", "").replace("POST", "").replace("MORE", ""))
+    assert not passes(test.replace("PEOPLE", "").replace("POST", post).replace("MORE", ""))
+
+
+def test_numbers_in_labels_are_the_texts_they_are_written_as():
+    assert passes(
+        "\n  - {name: t, alerts: [{labels: {a: public, b: 007}}], expect: {key: 'public{labels.b=\"007\"}'}}\n"
+    )
+
+
+def test_each_alert_may_expect_something_of_its_own():
+    assert passes("""
+  - name: t
+    alerts:
+      - {labels: {a: public}, expect: {rule: public, severity: critical, at: [page, on-call]}}
+      - {labels: {a: no}, expect: {ignored: production}}
+""")
+
+
+def test_an_expectation_of_the_test_holds_for_each_alert_that_fires():
+    test = "\n  - {name: t, alerts: [{labels: {a: public}}, {labels: {a: held}}], expect: {rule: public}}\n"
+    assert playing.complaints(RULES + test) == ["14:84: alert 2: expected rule public, got rule held"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "complaint"),
+    [
+        ("rule: other", "expected rule other, got rule public"),
+        ("severity: minor", "expected minor, got critical"),
+        ("key: other", 'expected incident other, got public{labels.b=""}'),
+        ("at: [page]", "expected at page, got on-call, page"),
+        ("at: []", "expected at nowhere, got on-call, page"),
+        ("ignored: production", 'expected to be ignored for "production", got rule public'),
+        ("incidents: 2", "expected 2 incidents, got 1"),
+        ("operations: []", "open at on-call after 0s was not expected"),
+        ("operations: [{at: 1m, open: on-call}]", "expected open at on-call after 1m, got it after 0s"),
+        ("operations: [{open: on-call}, {open: page}]", "expected open at page, and there was none"),
+        (
+            "operations: [{open: on-call}, {resolve: on-call}]",
+            "resolve at on-call, and there was none (there were: open)",
+        ),
+        ("operations: [{open: on-call, name: x}]", "open at on-call: expected name 'x', got None"),
+    ],
+)
+def test_whatever_is_not_as_expected_is_told(expected, complaint):
+    (told,) = playing.complaints(
+        RULES + f"\n  - {{name: t, alerts: [{{labels: {{a: public}}}}], expect: {{{expected}}}}}\n"
+    )
+    assert complaint in told
+    assert re.match(r"14:\d+: ", told)
+
+
+def test_an_approval_that_nothing_waits_for_is_told():
+    test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
+    assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" then']
+
+
+def test_operations_at_the_same_time_may_stand_in_any_order():
+    test = "\n  - {name: t, alerts: [{labels: {a: public}}], people: [{approve: page}], expect: {operations: [OPS]}}\n"
+    assert passes(test.replace("OPS", "{open: page}, {open: on-call}"))
+    assert passes(test.replace("OPS", "{open: on-call}, {open: page}"))
+
+
+def test_operations_are_told_as_a_test_would_expect_them():
+    test = "\n  - {name: t, alerts: [{labels: {a: held}, title: Boom}], until: 1m}\n"
+    (result,) = playing.results(RULES + test)
+    (said,) = playing.rule_test_runner.told(result.calls, result.started_at)
+    assert passes(test.replace("until: 1m", f"expect: {{operations: [{said}]}}"))
+
+
+@pytest.mark.parametrize(
+    ("test", "problem"),
+    [
+        ("{name: t, alerts: [{lables: {a: x}}]}", 'unknown key "lables"; did you mean "labels"?'),
+        ("{name: t, alerts: []}", "at least one entry"),
+        ("{name: t, alerts: [{at: soon}]}", "a duration is needed here"),
+        ("{name: t, alerts: [{}], expect: {at: [pag]}}", 'there is no destination "pag"; did you mean "page"?'),
+        ("{name: t, alerts: [{}], people: [{approve: x}]}", 'there is no destination "x"'),
+        ("{name: t, alerts: [{}], expect: {operations: [{at: 1m}]}}", "an operation names one destination"),
+        ("{name: t, alerts: [{}], expect: {operations: [{open: pag}]}}", 'there is no destination "pag"'),
+        ("{alerts: [{}]}", '"name" is missing'),
+        ("text", "a mapping of keys to values is needed here"),
+    ],
+)
+def test_a_test_that_is_written_wrongly_is_told(test, problem):
+    _, read, found = playing.rules(f"{RULES}\n  - {test}\n")
+    assert read == []
+    assert len(found) == 1
+    assert problem in found[0].message
+    assert found[0].line == 14

@@ -1,0 +1,139 @@
+"""Whatever stands in the rules folder, and whatever is wrong with it, reading it ends soon and takes little memory."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from router.rules import expressions, folders, rule_parser
+from router.yaml_source import documents, suggestions
+from tests.unit.rules import conftest
+
+GOOD = "rules: [{name: good, when: {labels.a: x}, open: []}]\n"
+PROGRAM = """
+import pathlib, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+from router.rules import folders, load
+top = pathlib.Path(sys.argv[1])
+print(folders.fingerprint(top) == folders.fingerprint(top))
+try:
+    load.load(top, {})
+except load.Refused as refused:
+    print([one.message for one in refused.problems])
+"""
+
+
+def read_apart(top):
+    """Read a folder in a process with little memory and time."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(top)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    return done.stdout.splitlines()
+
+
+def test_a_pipe_a_device_and_a_huge_file_end_nothing(tmp_path):
+    (tmp_path / "10.yaml").write_text(GOOD)
+    os.mkfifo(tmp_path / "20.yaml")
+    (tmp_path / "30.yaml").symlink_to("/dev/zero")
+    with (tmp_path / "40.yaml").open("wb") as huge:
+        huge.truncate(1_500_000_000)  # Sparse: it takes no room on the disk.
+    os.mkfifo(tmp_path / "folder.yaml")
+    same, problems = read_apart(tmp_path)
+    assert same == "True"
+    assert problems.count("not a regular file") == 3
+    assert "larger than 1 MiB" in problems
+
+
+def test_a_change_of_a_file_is_seen_and_a_pipe_is_none(tmp_path):
+    (tmp_path / "10.yaml").write_text(GOOD)
+    os.mkfifo(tmp_path / "20.yaml")
+    before = folders.fingerprint(tmp_path)
+    assert folders.fingerprint(tmp_path) == before
+    (tmp_path / "10.yaml").write_text(GOOD.replace("good", "better"))
+    assert folders.fingerprint(tmp_path) != before
+
+
+def seconds(text):
+    started = time.thread_time()
+    reader = rule_parser.RuleFileParser(conftest.DESTINATIONS)
+    reader.read(documents.parse(text.encode(), "x.yaml"))
+    assert reader.problems
+    return time.thread_time() - started, reader.problems
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("rules:\n  - name: x\n    open: []\n    when: {}\n", "    severityy%s: x\n"),
+        ("rules:\n  - name: x\n    open: []\n    when:\n", "      labelz.a%s: x\n"),
+        ("rules:\n", "  - {nme: x%s, wen: {}, opn: []}\n"),
+        ("rules:\n", "  - {name: x%s, when: {labels.a: {in: lost}}, open: [{at: nowhere}]}\n"),
+        ("", "key%s: x\n"),
+        ("", "key: x%s\n"),
+    ],
+    ids=["keys", "fields", "rules", "lists", "top", "twice"],
+)
+def test_a_file_full_of_mistakes_takes_linear_time(head, line):
+    most = (documents.MAX_BYTES - len(head)) // (len(line) + 4)
+    taken, problems = seconds(head + "".join(line % number for number in range(min(most, 6_000))))
+    assert taken < 10
+    assert all(str(one) for one in problems[:50])
+
+
+def test_reading_stops_at_a_thousand_problems_and_says_so():
+    _, problems = seconds("rules:\n" + "  - {name: x, wen: {}}\n" * 2_000)
+    assert problems[-1].message == "more than 1000 problems: the rules from here on are not read"
+    assert len(problems) < 1_010
+
+
+def test_the_nearest_of_very_many_names_is_found_in_little_time():
+    valid = [f"list-{number}" for number in range(50_000)] + ["regions"]
+    started = time.thread_time()
+    assert suggestions.nearest("regoins", valid) == "regions"
+    assert suggestions.nearest("x" * 1_000_000, valid) is None
+    for _ in range(50):
+        suggestions.nearest("list", valid)
+    assert time.thread_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[alert.title]" + ".map(x,x+x)" * 17 + ".size() == 1",
+        "[alert.title]" + ".map(x,x+x+x+x+x+x+x+x)" * 4 + ".size() == 1",
+        "true || " * 2_000 + "true",
+        "alert.title == '" + "x" * 20_000 + "'",
+    ],
+    ids=["doubling", "eightfold", "long", "text"],
+)
+def test_an_expression_that_could_take_any_memory_is_refused(text):
+    with pytest.raises(expressions.Unreadable):
+        expressions.Expression(text)
+
+
+def test_an_expression_may_join_and_go_through_lists_within_reason():
+    for text in (
+        "[alert.title].map(x, x + '!' + x).size() == 1",
+        "alert.labels.exists(a, a == 'x') && alert.labels.all(a, a != 'y') && alert.title + '+' + '+' != '++++++'",
+    ):
+        assert expressions.Expression(text)
+
+
+def test_a_process_is_not_ended_by_an_expression_s_memory():
+    """An expression that runs out of memory does not hold; the alert is decided by the other rules."""
+    program = """
+import resource
+from router.domain import alerts
+from router.rules import expressions
+one = expressions.Expression("[alert.title].map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x).map(x,x+x)[0] != ''")
+long = alerts.Alert("am", "a", "firing", 1, 0, title="t" * 4_000_000)
+used = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20),) * 2)
+print(one.explain(long))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() in {"it needs more memory than there is", "True"}, done.stderr[-300:]

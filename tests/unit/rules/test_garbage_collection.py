@@ -1,0 +1,99 @@
+"""Loading rules keeps the garbage collector from looking through all objects, and leaves it no garbage."""
+
+import asyncio
+import gc
+import json
+import weakref
+
+import pytest
+
+from router.assembly import running
+from router.rules import garbage_collection, load, reload
+
+RULES = [
+    {"name": f"r{n}", "when": {"labels.service": f"s{n}", "severity": ["page", "critical"]}, "open": []}
+    for n in range(1_500)
+]
+
+
+@pytest.fixture
+def collections():
+    """The generations that the garbage collector has collected since the test began."""
+    found: list[int] = []
+
+    def note(phase, details):
+        if phase == "start":
+            found.append(details["generation"])
+
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+
+
+@pytest.fixture
+def thresholds():
+    """The thresholds that Python starts with."""
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
+
+
+def test_loading_collects_only_young_objects(thresholds, collections):
+    load.build(RULES, {})
+    assert set(collections) <= {0}
+    assert len(collections) < 10
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+def test_thresholds_are_restored_after_a_failure(thresholds):
+    with pytest.raises(load.Refused):
+        load.build([{"name": "r"}], {})
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+def test_a_disabled_collector_stays_disabled(thresholds):
+    gc.set_threshold(0)
+    with garbage_collection.limited():
+        assert gc.get_threshold()[0] == 0
+    assert gc.get_threshold()[0] == 0
+
+
+def test_replaced_rules_need_no_garbage_collection():
+    gc.collect()
+    gc.disable()
+    try:
+        rules = load.build(RULES, {})
+        freed = weakref.ref(rules)
+        parts = rules.parts()
+        assert len(parts) >= len(RULES) * 2
+        del rules
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
+class Webhooks:
+    """Takes the place of the webhook server, of which a reload replaces two functions."""
+
+    decide = labels_named = None
+
+
+def write(folder, comment):
+    (folder / "a.yaml").write_text(f"# {comment}\n{json.dumps({'rules': RULES})}")
+
+
+def test_a_reload_runs_no_full_collection_and_frees_the_old_rules(tmp_path, thresholds, collections):
+    write(tmp_path, "first")
+    webhooks = Webhooks()
+    rules = reload.Rules(tmp_path, {}, changed=lambda loaded: running.put_in_force(webhooks, loaded))
+    running.put_in_force(webhooks, rules.in_force)
+    before, old = rules.in_force.version, weakref.ref(rules.in_force)
+    write(tmp_path, "second")
+    collections.clear()
+    asyncio.run(rules.reload(lambda: 1.0))
+    assert rules.in_force.version != before
+    assert old() is None
+    # asyncio.run itself may fill the youngest generations; only a full collection looks through all rules.
+    assert 2 not in collections
+    gc.unfreeze()

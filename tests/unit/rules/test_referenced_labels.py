@@ -1,0 +1,55 @@
+"""The labels that rules name, wherever they name them: they are kept of an alert with too many labels."""
+
+import pytest
+
+from router.rules import load, referenced_labels
+
+RULES = """
+lists:
+  teams: [web, api]
+rules:
+  - name: earlier
+    when: {labels.earlier: x}
+    group_by: [labels.cause]
+    open: [{at: on-call, name: n}]
+  - name: all
+    when:
+      labels.condition: {starts_with: a}
+      any: [{labels.grouped: b}, {none: [{labels.nested: c}]}]
+    unless: {annotations.unwanted: {exists: true}}
+    expr: '"in.it" in alert.labels && alert.labels["by-name"] == "x" && alert.labels.dotted != ""'
+    severity: {from: labels.level, map: {high: critical}}
+    group_by: [labels.cluster, source]
+    labels: {copy: {from: labels.copied}, set: "fixed"}
+    inhibited_by: [earlier]
+    public: {alert.labels.region: {values: [eu]}}
+    open:
+      - at: on-call
+        name: "x {{ alert.labels.titled | default: alert.annotations['quoted.name'] }}"
+"""
+
+
+@pytest.fixture
+def found(folder, destinations):
+    return load.load(folder(rules=RULES), destinations).labels_named()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("earlier", "cause", "condition", "grouped", "nested", "unwanted", "in.it", "by-name", "dotted", "level"),
+        *("cluster", "copied", "region", "titled", "quoted.name"),
+    ],
+)
+def test_labels_are_found_wherever_rules_name_them(found, name):
+    assert name in found
+
+
+def test_what_no_rule_names_is_not_found(found):
+    assert not {"instance", "web", "fixed"} & found
+
+
+def test_parts_of_rules_may_hold_mappings_in_tuples():
+    """Only a tuple of texts is a public variable; others are searched like lists."""
+    assert set(referenced_labels._of_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
+    assert set(referenced_labels._of_parts(("alert", "labels", "region"))) == {"region"}

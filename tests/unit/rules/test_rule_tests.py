@@ -1,0 +1,44 @@
+"""Every file in tests/data/rules is a case: a good one loads, a bad one gives the errors or warnings it announces."""
+
+import pathlib
+
+import pytest
+
+from router.rules import check, lint_warnings, load
+from router.rules.conditions import registry
+
+FOLDER = pathlib.Path(__file__).parents[2] / "data" / "rules"
+GOOD = sorted(FOLDER.glob("*.good.yaml"))
+BAD = sorted(FOLDER.glob("*.bad.yaml"))
+MARKS = {"# expected: ": "error", "# warning: ": "warning"}
+WORLD = lint_warnings.LintContext(("alertmanager", "json"), repeating=("alertmanager",))
+
+
+def alone(path, folder):
+    made = folder / "rules"
+    made.mkdir()
+    (made / path.name).write_bytes(path.read_bytes())
+    return made
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
+def test_a_good_file_is_loaded(path, destinations, tmp_path):
+    assert load.load(alone(path, tmp_path), destinations).rules
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
+def test_a_bad_file_gives_every_message_it_announces(path, destinations, tmp_path):
+    lines = path.read_text().splitlines()
+    expected = sorted(
+        (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
+    )
+    found = check.check(alone(path, tmp_path), destinations, WORLD).problems
+    told = sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found)
+    assert expected
+    assert told == expected
+
+
+@pytest.mark.parametrize("name", registry.CONDITIONS)
+def test_every_condition_has_a_good_and_a_bad_case(name):
+    assert (FOLDER / f"{name}.good.yaml").is_file()
+    assert (FOLDER / f"{name}.bad.yaml").is_file()

@@ -1,0 +1,34 @@
+import pytest
+
+from router.domain import severities
+from router.rules import severity_aliases
+
+
+@pytest.mark.parametrize(
+    ("word", "severity"),
+    [
+        ("critical", "critical"),
+        ("page", "critical"),
+        ("P1", "critical"),
+        (" FATAL ", "critical"),
+        ("error", "major"),
+        ("high", "major"),
+        ("warning", "minor"),
+        ("something else", "minor"),
+        ("", "minor"),
+        ("info", "info"),
+        ("sev4", "info"),
+    ],
+)
+def test_the_sender_s_word_is_put_on_the_ladder(make_alert, word, severity):
+    assert severity_aliases.severity(make_alert(severity=word)) is severities.parse(severity)
+
+
+def test_the_label_speaks_where_the_sender_says_nothing(make_alert):
+    assert severity_aliases.severity(make_alert({"severity": "page"})) is severities.Severity.CRITICAL
+    assert severity_aliases.severity(make_alert({"severity": "page"}, severity="info")) is severities.Severity.INFO
+
+
+@pytest.mark.parametrize("word", severities.WORDS)
+def test_the_ladder_s_own_words_mean_themselves(make_alert, word):
+    assert severity_aliases.severity(make_alert(severity=word)) is severities.parse(word)
