@@ -12,7 +12,7 @@ from router.domain import access
 from router.rules import reload
 from router.services import actions, queries
 from router.store import access as access_store
-from router.web import health, problems, senders
+from router.web import client_addresses, health, problems
 
 MOST_BODY_BYTES = 4 * 1024 * 1024
 
@@ -48,7 +48,7 @@ def parts(
     """Put together what the routes stand on. ``new_text`` makes the secrets of tokens and sessions."""
     ask = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
-    known, audit = senders.Senders(settings.web.trusted_proxies), access_store.Audit(connection)
+    known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), access_store.Audit(connection)
     keeper = auth.Gatekeeper(tokens, sessions, clock, known=known, audit=audit)
     return Parts(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 

@@ -8,7 +8,7 @@ from starlette import requests
 
 from router.domain import access
 from router.store import access as access_store
-from router.web import problems, senders
+from router.web import client_addresses, problems
 
 COOKIE = "incident-router-session"
 OF_PROVIDER = "p."
@@ -36,7 +36,7 @@ class Gatekeeper:
         sessions: access_store.Sessions,
         clock: Callable[[], int],
         *,
-        known: senders.Senders,
+        known: client_addresses.ClientAddresses,
         audit: access_store.Audit,
     ) -> None:
         self._audit = audit

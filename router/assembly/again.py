@@ -11,7 +11,7 @@ from router.domain import alerts, deliveries, identity
 from router.domain import notices as noticing
 from router.rules import ruleset
 from router.store import archive, inbox, quarantine
-from router.web import bounds
+from router.web import request_limits
 
 
 async def of_quarantine(
@@ -27,7 +27,7 @@ async def of_quarantine(
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
     rules = parts.load_rules(settings)
     limits, named = parts.limits(settings), rules.labels_named
-    parsed = bounds.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
+    parsed = request_limits.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
     made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"

@@ -38,7 +38,7 @@ from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
-from router.web import bounds, senders, webhooks
+from router.web import client_addresses, request_limits, webhooks
 from router.web import health as web_health
 from router.web import vendor_webhooks as vendor_receivers
 from router.worker import (
@@ -362,10 +362,10 @@ def door(
     traces: tracing.Traces = tracing.OFF,
     *,
     silenced: silencing.SilenceService | None = None,
-) -> webhooks.Door:
+) -> webhooks.WebhookHandler:
     """The handler of webhooks, deciding by these rules. With ``silenced``, answers say where alerts really are."""
     store = incident_store.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
-    made = webhooks.Door(
+    made = webhooks.WebhookHandler(
         endpoints(settings),
         rule_set.decide,
         inbox=inbox,
@@ -375,7 +375,7 @@ def door(
         seen=delivery_dedup.DeliveryIds(connection),
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
-        known=senders.Senders(settings.web.trusted_proxies),
+        known=client_addresses.ClientAddresses(settings.web.trusted_proxies),
         public=[name for name, one in settings.destinations.items() if destinations.KINDS[one.kind].public],
         traces=traces,
     )
@@ -426,10 +426,10 @@ def with_webhooks(settings: configuration.Settings) -> list[str]:
     return [name for name, config in settings.destinations.items() if config.webhook is not None]
 
 
-def limits(settings: configuration.Settings) -> bounds.Bounds:
+def limits(settings: configuration.Settings) -> request_limits.RequestLimits:
     """How large one delivery may be, and how much memory all of them may take."""
     in_flight = settings.web.max_bytes_in_flight
-    return bounds.Bounds(
+    return request_limits.RequestLimits(
         settings.web.max_body_bytes,
         settings.web.max_depth,
         settings.web.max_alerts,

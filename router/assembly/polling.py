@@ -18,7 +18,7 @@ from router.sources import registry as sources
 from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import sync_state as polls_store
-from router.web import bounds
+from router.web import request_limits
 from router.worker import alertmanager_sync
 
 _TIMEOUT_SECONDS = 10.0
@@ -96,5 +96,7 @@ def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator
         yield alertmanager_sync.Asked(name, config, _client(name, config), read, polled.concerns(config))
 
 
-def _read(source: base.Source, limits: bounds.Bounds, in_force: reload.Rules, body: bytes, now: int) -> base.Parsed:
-    return bounds.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)
+def _read(
+    source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: int
+) -> base.Parsed:
+    return request_limits.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

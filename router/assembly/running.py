@@ -121,7 +121,7 @@ async def serving(
     port: int,
     group: asyncio.TaskGroup,
     *,
-    limits: connections.Limits | None = None,
+    limits: connections.ConnectionLimits | None = None,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Address]:
@@ -185,7 +185,7 @@ async def door(
     )
     _freeze()
     try:
-        limits = connections.Limits(settings.web.receive_seconds, _connections(settings.web.max_connections))
+        limits = connections.ConnectionLimits(settings.web.receive_seconds, _connections(settings.web.max_connections))
         at, listener = settings.web, sockets.webhooks
         asking = functools.partial(web_health.states, checks)
         async with (
@@ -218,7 +218,7 @@ def _connections(wanted: int) -> int:
     return allowed
 
 
-def put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
+def put_in_force(taker: webhooks.WebhookHandler, loaded: ruleset.RuleSet) -> None:
     """Let the webhook server decide by other rules: a delivery is decided as a whole by those before or by these."""
     taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
     # The rules are exempt from garbage collection, which would take longer with each of them. To collect garbage

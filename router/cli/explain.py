@@ -18,7 +18,7 @@ from router.domain import notices as noticing
 from router.rules import explain as explaining
 from router.services import actions, models, presenters, request_bodies
 from router.sources import base
-from router.web import bounds
+from router.web import request_limits
 from router.yaml_source import suggestions
 
 Format = Literal["text", "json"]
@@ -130,7 +130,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     refused = {}
     for name in [source] if source else endpoints:
         try:
-            read[name] = bounds.read(endpoints[name], body, {}, now, bounds=limits, named=named)
+            read[name] = request_limits.read(endpoints[name], body, {}, now, bounds=limits, named=named)
         except base.Unparsable as error:
             refused[name] = str(error)
     if len(read) > 1:

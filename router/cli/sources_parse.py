@@ -18,7 +18,7 @@ from router.domain import alerts
 from router.services import models
 from router.sources import base, mapping, registry
 from router.sources.presets import preset
-from router.web import bounds
+from router.web import request_limits
 
 _FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_at", "ends_at", "link")
 _ALL = "*"  # In a mapping of names to paths: whatever is there.
@@ -53,7 +53,7 @@ def parse(
     try:
         body = starting.payload(payload)
         named = functools.partial(parts.labels_named, settings)
-        parsed = bounds.read(endpoint, body, headers, now, bounds=parts.limits(settings), named=named)
+        parsed = request_limits.read(endpoint, body, headers, now, bounds=parts.limits(settings), named=named)
     except base.Unparsable as error:
         said = f"{error}{_looked_at(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {terminal.plain(said)}", file=sys.stderr)

@@ -18,10 +18,10 @@ from router.cli import completing, starting, terminal
 from router.domain import alerts
 from router.outbound import client, errors
 from router.sources import base, proof, registry, samples
-from router.web import bounds
+from router.web import request_limits
 
 _SECONDS = 10.0
-_TEST = bounds.TEST.decode()
+_TEST = request_limits.TEST.decode()
 
 
 def send(

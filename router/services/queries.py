@@ -28,7 +28,7 @@ from router.services import (
 )
 from router.store import archive, dataset, health, inbox, incident_snapshot, quarantine, review_outcomes
 from router.store import incidents as incident_store
-from router.web import bounds
+from router.web import request_limits
 from router.worker import reviews as reviewing
 
 
@@ -268,7 +268,7 @@ class Queries:
         now = self.clock()
         endpoint = parts.endpoints(self.settings)[asked.source]
         limits, named = parts.limits(self.settings), self.rule_set().labels_named
-        return bounds.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
+        return request_limits.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
 
     async def explain(self, asked: request_bodies.Explain) -> models.Explained:
         """What the rules say of each alert of a payload; ``KeyError`` and ``sources.Unparsable`` as above."""

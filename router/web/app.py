@@ -15,7 +15,7 @@ _DETAILS = {404: "there is nothing at this path", 405: "this path does not answe
 class App(applications.Starlette):
     """A Starlette application whose webhooks do not pass Starlette's middleware: they are the hot path."""
 
-    def __init__(self, door: webhooks.Door, routes: Sequence[routing.BaseRoute]) -> None:
+    def __init__(self, door: webhooks.WebhookHandler, routes: Sequence[routing.BaseRoute]) -> None:
         super().__init__(
             routes=routes,
             exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
@@ -34,7 +34,7 @@ class App(applications.Starlette):
 
 
 def create(
-    door: webhooks.Door,
+    door: webhooks.WebhookHandler,
     *,
     checks: Mapping[str, health.Check],
     vendors: vendor_webhooks.VendorWebhooks | None = None,

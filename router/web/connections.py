@@ -18,7 +18,7 @@ IDLE_SECONDS = 75  # Longer than the minute for which most senders and load bala
 LAST_SECONDS = 1.0  # For the request of a connection that was made just before the server stops.
 
 
-class Limits(NamedTuple):
+class ConnectionLimits(NamedTuple):
     """Limits of a server.
 
     ``receive_seconds`` is the time from the first to the last byte of a request. ``max_head_bytes`` is the memory of
@@ -48,7 +48,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     The timer runs only while a request is incomplete, so a request that arrives in one piece costs nothing.
     """
 
-    def __init__(self, *given: Any, limits: Limits, shared: Shared, **named: Any) -> None:
+    def __init__(self, *given: Any, limits: ConnectionLimits, shared: Shared, **named: Any) -> None:
         super().__init__(*given, **named)
         self._limits = limits
         self._shared = shared

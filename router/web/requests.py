@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
-from router.web import bounds, budget
+from router.web import budget, request_limits
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -31,14 +31,14 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, sha
     """
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
-        raise bounds.too_large(limit)
+        raise request_limits.too_large(limit)
     if length is not None and length.isdigit():
         share.require(int(length))
     message = await receive()
     if not message.get("more_body") and message["type"] == "http.request":
         body: bytes = message["body"]
         if len(body) > limit:
-            raise bounds.too_large(limit)
+            raise request_limits.too_large(limit)
         share.take(len(body))
         return body
     return await _read_on(receive, message, limit, share)
@@ -54,7 +54,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         parts.append(part)
         size += len(part)
         if size > limit:
-            raise bounds.too_large(limit)
+            raise request_limits.too_large(limit)
         share.take(len(part))
         if not message.get("more_body"):
             return b"".join(parts)

@@ -38,7 +38,7 @@ async def serve(
     host: str,
     port: int,
     on_started: Callable[[int], None] | None = None,
-    limits: connections.Limits | None = None,
+    limits: connections.ConnectionLimits | None = None,
     *,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
@@ -51,7 +51,9 @@ async def serve(
     """
     listener = listener or listen(host, port)
     chosen = listener.getsockname()[1]
-    server = _Server(_config(app, limits or connections.Limits()), lambda: on_started(chosen) if on_started else None)
+    server = _Server(
+        _config(app, limits or connections.ConnectionLimits()), lambda: on_started(chosen) if on_started else None
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task((stop or asyncio.Event()).wait())
     try:
@@ -88,7 +90,7 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _config(app: types.ASGIApp, limits: connections.Limits) -> uvicorn.Config:
+def _config(app: types.ASGIApp, limits: connections.ConnectionLimits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=functools.partial(connections.Protocol, limits=limits, shared=connections.Shared()),  # type: ignore[arg-type]

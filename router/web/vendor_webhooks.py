@@ -16,7 +16,7 @@ from router.domain.undecodable import Undecodable
 from router.sources import base, signatures
 from router.store import errors
 from router.telemetry import log, metrics
-from router.web import bounds, budget, ports, problems, requests
+from router.web import budget, ports, problems, request_limits, requests
 
 PREFIX = "/v1/vendor-webhooks/"
 
@@ -130,8 +130,8 @@ def ids(body: bytes) -> list[str] | None:
     looked up, so an ID of something else is of no consequence.
     """
     try:
-        bounds.not_too_many_values(body, _BODY_BYTES // 4)
-        bounds.not_too_deep(body, _DEPTH)
+        request_limits.not_too_many_values(body, _BODY_BYTES // 4)
+        request_limits.not_too_deep(body, _DEPTH)
         whole = msgspec.json.decode(body)
     except (base.Unparsable, *Undecodable):
         return None

@@ -1,6 +1,6 @@
-"""``POST /v1/webhooks/{source}``: authenticate, parse, decide, and answer 202 only once the inbox has the delivery.
+"""``POST /v1/webhooks/{source}``: authenticate, parse, decide, and return 202 only after the inbox has the delivery.
 
-It speaks ASGI without a framework in between: this is where every alert passes, and where a storm arrives.
+It is plain ASGI without a framework: every alert passes here, and alert storms arrive here.
 """
 
 import asyncio
@@ -18,7 +18,19 @@ from router.rules import grouping_notices
 from router.sources import base, calls, prometheus, registry, verifications
 from router.store import errors
 from router.telemetry import instruments, log, tracing
-from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, refusals, requests, senders
+from router.web import (
+    budget,
+    client_addresses,
+    cloudevents_handshake,
+    ports,
+    problems,
+    refusals,
+    request_limits,
+    requests,
+    responses,
+    source_endpoints,
+    source_metrics,
+)
 
 PREFIX = "/v1/webhooks/"
 ALERTS_V2 = prometheus.PATH
@@ -27,17 +39,17 @@ _log = log.get("web")
 _UNAVAILABLE = 503
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger ones are inflated in a thread.
-_UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
-PLACEMENT_SECONDS = 0.5  # The answer doesn't wait longer for what it may leave out.
+_UNREADABLE = frozenset({"too-large", "encoding"})  # Problems that a retry doesn't solve.
+PLACEMENT_SECONDS = 0.5  # The response waits at most this long for its optional part.
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
 
 
 class _Request(NamedTuple):
-    """One authentic delivery. ``called`` is what its sender calls it, if anything."""
+    """One authentic delivery. ``called`` is the sender's ID of it, empty without one."""
 
-    desk: desks.Desk
+    endpoint: source_endpoints.SourceEndpoint
     headers: Headers
     body: bytes
     now: int
@@ -46,18 +58,18 @@ class _Request(NamedTuple):
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether the sender only asks what would happen: nothing is kept."""
-        return self.headers.get(bounds.TEST, b"").strip().lower() == b"dry-run"
+        """Whether this is a dry run: the sender asks what would happen, and nothing is stored."""
+        return self.headers.get(request_limits.TEST, b"").strip().lower() == b"dry-run"
 
 
-class Door:
-    """Takes deliveries in.
+class WebhookHandler:
+    """Receives deliveries.
 
-    ``decide`` may be replaced at any time, for example by reloaded rules, and with it ``labels_named``, the labels that
-    rules name: each delivery is decided as a whole by what they were when the delivery was read. ``clock`` gives
-    microseconds since the epoch. ``seen`` remembers what senders call their deliveries; without it, one that is sent
-    again is folded in again, which changes nothing. ``placements`` find the incidents that really hold the alerts.
-    ``public`` are the names of public destinations.
+    ``decide``, and with it ``labels_named`` (the labels that rules name), may be replaced at any time, for example when
+    rules are reloaded. Each delivery is decided as a whole by one version of the rules. ``clock`` returns microseconds
+    since the Unix epoch. ``seen`` stores senders' delivery IDs; without it, a repeated delivery is processed again,
+    which changes nothing. ``placements`` find the incidents that hold the alerts. ``public`` are the names of public
+    destinations.
     """
 
     def __init__(
@@ -71,21 +83,23 @@ class Door:
         randomness: identity.Randomness,
         seen: ports.Seen | None = None,
         placements: ports.Placements | None = None,
-        limits: bounds.Bounds | None = None,
-        known: senders.Senders | None = None,
+        limits: request_limits.RequestLimits | None = None,
+        known: client_addresses.ClientAddresses | None = None,
         public: Collection[str] = (),
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.decide = decide
         self.labels_named: Callable[[], Collection[str]] = frozenset
-        known = known or senders.Senders()
-        self._desks = {PREFIX + name: desks.Desk(endpoint, known) for name, endpoint in endpoints.items()}
+        known = known or client_addresses.ClientAddresses()
+        self._endpoints = {
+            PREFIX + name: source_endpoints.SourceEndpoint(endpoint, known) for name, endpoint in endpoints.items()
+        }
         for name, endpoint in endpoints.items():
             if endpoint.kind.path:
-                self._desks[PREFIX + name + endpoint.kind.path] = self._desks[PREFIX + name]
+                self._endpoints[PREFIX + name + endpoint.kind.path] = self._endpoints[PREFIX + name]
         rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
         if len(rulers) == 1:
-            self._desks[ALERTS_V2] = self._desks[PREFIX + rulers[0]]
+            self._endpoints[ALERTS_V2] = self._endpoints[PREFIX + rulers[0]]
         self._inbox = inbox
         self._quarantine = quarantine
         self._clock = clock
@@ -93,7 +107,7 @@ class Door:
         self._seen = seen
         self._placements = placements
         self._public = frozenset(public)
-        self._limits = limits or bounds.Bounds()
+        self._limits = limits or request_limits.RequestLimits()
         self._traces = traces
         self._refusals = refusals.Refusals()
         self._in_flight = 0
@@ -105,134 +119,154 @@ class Door:
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
         began = instruments.clock()
-        desk, call = self._desks.get(scope["path"]), None
-        if desk is None:
-            desk, call = self._below(scope)
-        if desk is None:
-            await self._refuse_unknown(scope, send, began)
+        endpoint, call = self._endpoints.get(scope["path"]), None
+        if endpoint is None:
+            endpoint, call = self._below(scope)
+        if endpoint is None:
+            await self._reject_unknown(scope, send, began)
             return
-        status = await self._respond(desk, call, scope, receive, send)
-        desk.counts.took(status, began)
+        status = await self._respond(endpoint, call, scope, receive, send)
+        endpoint.counts.took(status, began)
 
     async def _respond(
-        self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
+        self,
+        endpoint: source_endpoints.SourceEndpoint,
+        call: calls.Call | None,
+        scope: Scope,
+        receive: requests.Receive,
+        send: problems.Send,
     ) -> int:
-        """Respond to one request, and return the status; 0 if the sender has hung up. A success counts as 200."""
+        """Respond to one request, and return the status: 200 for every success, 0 if the sender has disconnected."""
         try:
             self._limit_requests()
-            await self._take(desk, call, scope, receive, send)
+            await self._handle(endpoint, call, scope, receive, send)
         except problems.Problem as problem:
-            return await self._refuse(desk, problem, scope, send)
+            return await self._reject(endpoint, problem, scope, send)
         except errors.Unavailable as error:
-            return await self._refuse(desk, problems.unavailable(error.reason, error.retry_after_seconds), scope, send)
+            return await self._reject(
+                endpoint, problems.unavailable(error.reason, error.retry_after_seconds), scope, send
+            )
         except requests.Disconnected:
-            desk.counts.outcome("disconnected")
-            _log.info("delivery_broken_off", source=desk.name)
+            endpoint.counts.outcome("disconnected")
+            _log.info("delivery_broken_off", source=endpoint.name)
             return 0
-        except Exception:  # noqa: BLE001 - logged; the sender must learn that it has to send again, and nothing else
-            _log.exception("delivery_failed", source=desk.name)
-            failure = problems.Problem(500, "internal", "the router failed and accepted nothing; its log says why")
-            return await self._refuse(desk, failure, scope, send)
+        except Exception:  # noqa: BLE001 - logged; the response tells the sender only to retry
+            _log.exception("delivery_failed", source=endpoint.name)
+            failure = problems.Problem(500, "internal", "the router failed and accepted nothing; see its log")
+            return await self._reject(endpoint, failure, scope, send)
         return 200
 
-    def _below(self, scope: Scope) -> tuple[desks.Desk | None, calls.Call | None]:
-        """Find the source whose kind serves the path, and what is called there."""
-        path: bytes = scope["raw_path"]  # The decoded path can't tell a slash within an identifier from one around it.
+    def _below(self, scope: Scope) -> tuple[source_endpoints.SourceEndpoint | None, calls.Call | None]:
+        """Find the source whose kind serves paths below its address, and the call to it."""
+        path: bytes = scope["raw_path"]  # The decoded path can't tell a slash within an identifier from others.
         name, slash, rest = path.decode("latin-1").removeprefix(PREFIX).partition("/")
-        desk = self._desks.get(PREFIX + parse.unquote(name))
-        if not slash or desk is None or not desk.has_api:
+        endpoint = self._endpoints.get(PREFIX + parse.unquote(name))
+        if not slash or endpoint is None or not endpoint.has_api:
             return None, None
-        return desk, calls.Call(scope["method"], slash + rest, scope["query_string"].decode("latin-1"))
+        return endpoint, calls.Call(scope["method"], slash + rest, scope["query_string"].decode("latin-1"))
 
     def _limit_requests(self) -> None:
         if self._in_flight >= self._limits.in_flight:
             raise problems.unavailable("too many requests are in flight (web.max_in_flight)", 1)
 
-    async def _take(
-        self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
+    async def _handle(
+        self,
+        endpoint: source_endpoints.SourceEndpoint,
+        call: calls.Call | None,
+        scope: Scope,
+        receive: requests.Receive,
+        send: problems.Send,
     ) -> None:
-        """The way of a delivery, whose failures are raised."""
+        """Handle one request; a ``problems.Problem`` if it is refused."""
         headers: Headers = dict(scope["headers"])
-        asker = handshakes.origin(headers) if desk.events and scope["method"] == handshakes.METHOD else b""
-        if not asker and call is None:
-            desk.asks_by(scope["method"])
-        desk.let_in(scope, headers)
-        if asker:
-            _log.info("deliveries_permitted", source=desk.name, origin=asker.decode())
-            await handshakes.permit(send, asker)
+        origin = (
+            cloudevents_handshake.origin(headers)
+            if endpoint.events and scope["method"] == cloudevents_handshake.METHOD
+            else b""
+        )
+        if not origin and call is None:
+            endpoint.check_method(scope["method"])
+        endpoint.authenticate(scope, headers)
+        if origin:
+            _log.info("deliveries_permitted", source=endpoint.name, origin=origin.decode())
+            await cloudevents_handshake.permit(send, origin)
             return
-        if call is not None and (reply := desk.reply(call)) is not None:
-            await answers.as_the_kind_has_it(send, reply.body, reply.status)
+        if call is not None and (reply := endpoint.reply(call)) is not None:
+            await responses.as_the_kind_has_it(send, reply.body, reply.status)
             return
-        with self._budget.share(is_proven=desk.proof == "headers" and not desk.is_open) as share:
-            now, body = await self._read(desk, headers, receive, share)
-            body = desk.said(desk.unlock(body), scope["query_string"], call)
-            headers = desk.with_query(headers, scope["query_string"])
-            one = _Request(
-                desk, headers, body, now, desk.delivery_id(headers, body), _wants_explanation(scope, headers)
+        with self._budget.share(is_proven=endpoint.proof == "headers" and not endpoint.is_open) as share:
+            now, body = await self._read(endpoint, headers, receive, share)
+            body = endpoint.payload(endpoint.verify_body_token(body), scope["query_string"], call)
+            headers = endpoint.with_query(headers, scope["query_string"])
+            request = _Request(
+                endpoint, headers, body, now, endpoint.delivery_id(headers, body), _wants_explanation(scope, headers)
             )
             # Only now: a request that is still being received costs a connection, and those have a limit of their own.
             self._limit_requests()
             self._in_flight += 1
             try:
-                await self._prove(one, share, send)
+                await self._verify(request, share, send)
             finally:
                 self._in_flight -= 1
 
-    async def _prove(self, one: _Request, share: budget.Share, send: problems.Send) -> None:
+    async def _verify(self, request: _Request, share: budget.Share, send: problems.Send) -> None:
         """Verify a delivery that its vendor signed, and check whether it was accepted before."""
-        desk, headers, body, now, called, _ = one
-        if desk.verification is not None:
-            verified = await _verified(desk.verification, body, now)
+        endpoint, headers, body, now, called, _ = request
+        if endpoint.verification is not None:
+            verified = await _verified(endpoint.verification, body, now)
             if verified.subscription:
-                _log.warning("subscription_confirmed", source=desk.name, topic=verified.subscription)
-                await answers.confirmed(send, verified.subscription)
+                _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
+                await responses.confirmed(send, verified.subscription)
                 return
             called = verified.delivery_id
-        if not desk.is_open:
+        if not endpoint.is_open:
             share.prove()
-        if called and self._seen is not None and (earlier := await self._seen.find(desk.name, called)):
-            desk.counts.outcome("duplicate")
-            _log.info("delivery_repeated", source=desk.name, delivery=earlier)
-            await answers.duplicate(send, earlier)
+        if called and self._seen is not None and (earlier := await self._seen.find(endpoint.name, called)):
+            endpoint.counts.outcome("duplicate")
+            _log.info("delivery_repeated", source=endpoint.name, delivery=earlier)
+            await responses.duplicate(send, earlier)
             return
-        one = one._replace(called=called)
+        request = request._replace(called=called)
         turns = self._budget.turns(len(body))
         size = budget.parsed_size(len(body), await self._count_values(body))
         await turns.begin(size)
         try:
-            # Only here: a stranger neither makes a span nor goes on with anybody's trace.
+            # Only after authentication: others can neither create spans nor join a trace.
             before = headers.get(b"traceparent", b"").decode("latin-1")
-            with self._traces.span("webhook", "server", parent=before, source=desk.name) as span:
-                await self._enter(one, send, span)
+            with self._traces.span("webhook", "server", parent=before, source=endpoint.name) as span:
+                await self._accept(request, send, span)
         finally:
             turns.end(size)
 
     async def _read(
-        self, desk: desks.Desk, headers: Headers, receive: requests.Receive, share: budget.Share
+        self,
+        endpoint: source_endpoints.SourceEndpoint,
+        headers: Headers,
+        receive: requests.Receive,
+        share: budget.Share,
     ) -> tuple[int, bytes]:
-        """When a delivery was received, and its body as it was before ``Content-Encoding``."""
-        is_authentic = desk.proof == "headers"
+        """Return when the delivery was received, and its body without ``Content-Encoding``."""
+        is_authentic = endpoint.proof == "headers"
         try:
             body = await requests.read(receive, headers, self._limits.body_bytes, share)
             now = self._clock()
-            desk.prove(headers, body, now)
-            is_authentic = desk.proof != "text"
+            endpoint.verify_signature(headers, body, now)
+            is_authentic = endpoint.proof != "text"
             if encoding := headers.get(b"content-encoding"):
                 body = await self._inflate(body, encoding.strip().lower(), share)
         except problems.Problem as problem:
             if is_authentic and problem.name in _UNREADABLE:
-                # What the delivery tells of is unknown, and its sender may give up: somebody has to look.
+                # The delivery may report an outage, and its sender may give up, so it is counted for the operator.
                 with contextlib.suppress(errors.Unavailable):
-                    await self._quarantine.count_refused(desk.name, problem.detail, self._clock())
+                    await self._quarantine.count_refused(endpoint.name, problem.detail, self._clock())
             raise
         return now, body
 
     async def _count_values(self, body: bytes) -> int:
-        """Count the JSON values of a body; of a large one in a thread, since that takes milliseconds per MiB."""
+        """Count the JSON values of a body, in a thread if it is large: that takes milliseconds per MiB."""
         if len(body) <= budget.LARGE_BYTES:
-            return bounds.count_values(body)
-        return await asyncio.get_running_loop().run_in_executor(self._helper, bounds.count_values, body)
+            return request_limits.count_values(body)
+        return await asyncio.get_running_loop().run_in_executor(self._helper, request_limits.count_values, body)
 
     async def _inflate(self, body: bytes, encoding: bytes, share: budget.Share) -> bytes:
         """Undo the content encoding within the request's share of the budget, and release the received body."""
@@ -246,9 +280,9 @@ class Door:
         try:
             if len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES:
                 loop = asyncio.get_running_loop()
-                whole = await loop.run_in_executor(self._helper, bounds.inflated, body, encoding, most)
+                whole = await loop.run_in_executor(self._helper, request_limits.inflated, body, encoding, most)
             else:
-                whole = bounds.inflated(body, encoding, most)
+                whole = request_limits.inflated(body, encoding, most)
         except problems.Problem as problem:
             if problem.name == "too-large" and room < limit:
                 raise budget.full() from problem
@@ -257,89 +291,92 @@ class Door:
         share.give_back(len(body))
         return whole
 
-    async def _enter(self, one: _Request, send: problems.Send, span: tracing.Span) -> None:
-        """Decide an authentic delivery, keep it, and only then answer it."""
-        desk = one.desk
+    async def _accept(self, request: _Request, send: problems.Send, span: tracing.Span) -> None:
+        """Decide an authentic delivery, store it, and only then respond."""
+        endpoint = request.endpoint
         try:
-            if len(one.body) > budget.LARGE_BYTES:
-                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, one)
+            if len(request.body) > budget.LARGE_BYTES:
+                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, request)
             else:
-                parsed, routed = self._decide(one)
+                parsed, routed = self._decide(request)
         except base.Unparsable as error:
-            await self._unreadable(one, error, send)
+            await self._handle_unreadable(request, error, send)
             return
         except Exception as error:
-            _log.exception("delivery_undecided", source=desk.name)
-            kept = await self._set_aside(one, one.body, f"the router failed: {type(error).__name__}")
-            desk.counts.outcome("quarantined")
+            _log.exception("delivery_undecided", source=endpoint.name)
+            kept = await self._store_quarantined(request, request.body, f"the router failed: {type(error).__name__}")
+            endpoint.counts.outcome("quarantined")
             raise problems.Problem(
-                500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
+                500,
+                "internal",
+                f"the router failed on this delivery and quarantined it as {kept}",
+                quarantined=kept,
             ) from error
-        named = identity.new_delivery_id(one.now, self._randomness)
+        named = identity.new_delivery_id(request.now, self._randomness)
         delivery = deliveries.pack(
             named,
-            desk.name,
-            one.now,
+            endpoint.name,
+            request.now,
             routed,
             trace=span.traceparent,
             notices=parsed.notices,
-            retry_window=desk.retry_window,
+            retry_window=endpoint.retry_window,
         )
         span.tell(delivery=named, alerts=len(routed))
-        if one.is_dry_run:
-            await self._answer_only(one, delivery, parsed, send)
+        if request.is_dry_run:
+            await self._answer_dry_run(request, delivery, parsed, send)
             return
         placements: Sequence[ports.Placement] = ()
         if routed:
-            finding = self._begin_to_find(one, delivery)
-            await self._inbox.accept(delivery, one.body)
+            finding = self._start_lookup(request, delivery)
+            await self._inbox.accept(delivery, request.body)
             placements = await finding()
-        desk.counts.accepted(delivery, parsed.truncated)
+        endpoint.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
-            _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
+            _log.warning("alerts_left_out", source=endpoint.name, delivery=delivery.id, truncated=parsed.truncated)
         kept = ""
         if parsed.rejected is not None:
-            # Only now: were the quarantine not to take it, the sender would send all of it again, which is harmless.
+            # Only now: if the quarantine refuses it, the sender repeats the whole delivery, which is harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-            kept = await self._set_aside(one, parsed.rejected.body, problem)
-        if one.called and self._seen is not None:
-            await self._seen.remember(desk.name, one.called, delivery.id)
-        self._tell(one, delivery, tracing.trace_id(delivery.trace))
-        if desk.answer is None or one.explain:
-            told = self._explained(one)
-            await answers.accepted(send, delivery, parsed, explain=told, kept=kept, placements=placements)
+            kept = await self._store_quarantined(request, parsed.rejected.body, problem)
+        if request.called and self._seen is not None:
+            await self._seen.remember(endpoint.name, request.called, delivery.id)
+        self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
+        if endpoint.answer is None or request.explain:
+            told = self._explained(request)
+            await responses.accepted(send, delivery, parsed, explain=told, kept=kept, placements=placements)
         else:
-            await answers.as_the_kind_has_it(send, desk.answer(parsed, delivery.id))
+            await responses.as_the_kind_has_it(send, endpoint.answer(parsed, delivery.id))
 
-    async def _unreadable(self, one: _Request, error: base.Unparsable, send: problems.Send) -> None:
-        """Keep a body that can't be read, and answer its sender; of a dry run, nothing is kept."""
-        if one.is_dry_run:
+    async def _handle_unreadable(self, request: _Request, error: base.Unparsable, send: problems.Send) -> None:
+        """Put an unreadable body into the quarantine and respond; a dry run stores nothing."""
+        if request.is_dry_run:
             raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
-        kept = await self._set_aside(one, one.body, str(error))
-        one.desk.counts.outcome("quarantined")
-        await _answer_unparsable(one.desk, error, kept, send)
+        kept = await self._store_quarantined(request, request.body, str(error))
+        request.endpoint.counts.outcome("quarantined")
+        await _answer_unparsable(request.endpoint, error, kept, send)
 
-    def _explained(self, one: _Request) -> answers.Explained | None:
-        return answers.Explained(self._public, is_dry_run=one.is_dry_run) if one.explain else None
+    def _explained(self, request: _Request) -> responses.Explained | None:
+        return responses.Explained(self._public, is_dry_run=request.is_dry_run) if request.explain else None
 
-    async def _answer_only(
-        self, one: _Request, delivery: deliveries.Delivery, parsed: base.Parsed, send: problems.Send
+    async def _answer_dry_run(
+        self, request: _Request, delivery: deliveries.Delivery, parsed: base.Parsed, send: problems.Send
     ) -> None:
-        """Answer what would happen to a delivery, and keep nothing of it."""
-        one.desk.counts.outcome("dry_run")
-        _log.info("delivery_tried", source=one.desk.name, alerts=len(delivery.rows))
-        placements = await self._begin_to_find(one, delivery)()
-        await answers.accepted(send, delivery, parsed, explain=self._explained(one), placements=placements)
+        """Respond with what would happen to a delivery, and store nothing."""
+        request.endpoint.counts.outcome("dry_run")
+        _log.info("delivery_tried", source=request.endpoint.name, alerts=len(delivery.rows))
+        placements = await self._start_lookup(request, delivery)()
+        await responses.accepted(send, delivery, parsed, explain=self._explained(request), placements=placements)
 
-    def _begin_to_find(
-        self, one: _Request, delivery: deliveries.Delivery
+    def _start_lookup(
+        self, request: _Request, delivery: deliveries.Delivery
     ) -> Callable[[], Awaitable[Sequence[ports.Placement]]]:
-        """Begin to look up which incidents hold the alerts, while the delivery is written; return what waits for it.
+        """Start looking up the incidents that hold the alerts while the delivery is written; return what awaits them.
 
-        Nothing is found if that takes too long: the delivery is accepted anyway.
+        After ``PLACEMENT_SECONDS`` the response goes without them, since the delivery is accepted anyway.
         """
         placements = self._placements
-        if placements is None or (one.desk.answer is not None and not one.explain):
+        if placements is None or (request.endpoint.answer is not None and not request.explain):
             return _nothing
         routed = deliveries.routed(delivery)
         lookup = placements.look_up(routed)
@@ -347,13 +384,13 @@ class Door:
         async def found() -> Sequence[ports.Placement]:
             try:
                 async with asyncio.timeout(PLACEMENT_SECONDS):
-                    return await placements.find(routed, one.now, lookup)
+                    return await placements.find(routed, request.now, lookup)
             except (TimeoutError, errors.StoreError):
                 return ()
 
         return found
 
-    def _tell(self, one: _Request, delivery: deliveries.Delivery, trace: str) -> None:
+    def _log_accepted(self, request: _Request, delivery: deliveries.Delivery, trace: str) -> None:
         ignored = sum(row.response < 0 for row in delivery.rows)
         _log.info(
             "delivery_accepted",
@@ -361,54 +398,60 @@ class Door:
             delivery=delivery.id,
             alerts=len(delivery.rows),
             ignored=ignored,
-            milliseconds=(self._clock() - one.now) / 1000,
+            milliseconds=(self._clock() - request.now) / 1000,
             **({"trace": trace} if trace else {}),
             **({"notices": sum(notice.count for notice in delivery.notices)} if delivery.notices else {}),
         )
 
-    def _decide(self, one: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
-        parsed = one.desk.read(one.body, one.headers, one.now, self._limits, self.labels_named)
+    def _decide(self, request: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
+        parsed = request.endpoint.read(request.body, request.headers, request.now, self._limits, self.labels_named)
         decide = self.decide
-        routed = [(alert, decide(alert, one.now)) for alert in parsed.alerts]
+        routed = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
         found = grouping_notices.notices(routed)
         if found:
             parsed = msgspec.structs.replace(parsed, notices=noticing.bounded([*parsed.notices, *found]))
         return parsed, routed
 
-    async def _set_aside(self, one: _Request, body: bytes, problem: str) -> str:
-        """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""
-        name = one.desk.name
-        kept = await self._quarantine.add(name, body, one.desk.shown(one.headers), problem, one.now)
-        one.desk.counts.quarantined()
-        # What is wrong with it may quote it: that stands beside the body, and not in the log.
+    async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:
+        """Put a body from an authentic sender into the quarantine, and return its ID there."""
+        name = request.endpoint.name
+        kept = await self._quarantine.add(
+            name, body, request.endpoint.loggable_headers(request.headers), problem, request.now
+        )
+        request.endpoint.counts.quarantined()
+        # The problem may quote the body, so it is stored with the body and not logged.
         _log.warning("delivery_quarantined", source=name, quarantined=kept)
         return kept
 
-    async def _refuse(self, desk: desks.Desk, problem: problems.Problem, scope: Scope, send: problems.Send) -> int:
+    async def _reject(
+        self, endpoint: source_endpoints.SourceEndpoint, problem: problems.Problem, scope: Scope, send: problems.Send
+    ) -> int:
         quotes = "quarantined" in problem.extras
         if not quotes:
-            desk.counts.outcome(problem.name.replace("-", "_"))
+            endpoint.counts.outcome(problem.name.replace("-", "_"))
         reason = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
         is_warning = problem.status == _UNAVAILABLE
-        self._refusals.log(desk.name, self._clock(), is_warning=is_warning, status=problem.status, **reason)
+        self._refusals.log(endpoint.name, self._clock(), is_warning=is_warning, status=problem.status, **reason)
         await problems.answer(send, problem, scope)
         return problem.status
 
-    async def _refuse_unknown(self, scope: Scope, send: problems.Send, began: float) -> None:
+    async def _reject_unknown(self, scope: Scope, send: problems.Send, began: float) -> None:
         problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
         self._refusals.log("", self._clock(), is_warning=False, status=problem.status, problem=problem.detail)
         await problems.answer(send, problem, scope)
-        counts.unknown_source("unknown_source", problem.status, began)
+        source_metrics.unknown_source("unknown_source", problem.status, began)
 
 
-async def _answer_unparsable(desk: desks.Desk, error: base.Unparsable, kept: str, send: problems.Send) -> None:
-    if desk.unparsable_status == answers.STATUS:
-        await answers.quarantined(send, kept, error)
+async def _answer_unparsable(
+    endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, kept: str, send: problems.Send
+) -> None:
+    if endpoint.unparsable_status == responses.STATUS:
+        await responses.quarantined(send, kept, error)
         return
     raise problems.Problem(
-        desk.unparsable_status,
+        endpoint.unparsable_status,
         "unparsable",
-        f"{error}. The body is kept as {kept} and can be run again after a fix",
+        f"{error}. The body is in the quarantine as {kept}. After a fix, run `incident-router quarantine retry`",
         where=error.where,
         problem=error.problem,
         quarantined=kept,
@@ -426,8 +469,8 @@ async def _verified(verifies: verifications.Verification, body: bytes, now: int)
 
 
 def _wants_explanation(scope: Scope, headers: Headers) -> bool:
-    if bounds.is_test(headers):
-        return True  # Who tests wants to see what follows, whatever the kind's clients look for.
+    if request_limits.is_test(headers):
+        return True  # A test shows the decisions, whatever response the kind's clients expect.
     query: bytes = scope["query_string"]
     return bool(query) and b"explain=true" in query.split(b"&")
 

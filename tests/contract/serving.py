@@ -43,7 +43,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.Endpoint]) -> Iterat
 
     async def main() -> None:
         connection = client.connect(redis_url)
-        door = webhooks.Door(
+        door = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),

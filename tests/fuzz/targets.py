@@ -15,7 +15,7 @@ from router.cli import terminal
 from router.domain import alerts, decisions, severities, silences
 from router.rules import check, expressions, leak_guard, templates
 from router.sources import base, registry, repairs, times
-from router.web import bounds, vendor_webhooks
+from router.web import request_limits, vendor_webhooks
 from router.yaml_source import documents
 from tests.fuzz import bodies, texts
 from tests.unit.rules import conftest as rule_tests
@@ -83,7 +83,7 @@ class _Bounded:
         self._endpoint = endpoint
 
     def parse(self, body: bytes, headers: dict[bytes, bytes], now: int) -> base.Parsed:
-        return bounds.read(self._endpoint, body, headers, now, bounds=bounds.Bounds())
+        return request_limits.read(self._endpoint, body, headers, now, bounds=request_limits.RequestLimits())
 
 
 def _repaired(data: bytes, _: Path) -> str:

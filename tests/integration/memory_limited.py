@@ -19,7 +19,7 @@ import uvloop
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, inbox, quarantine
-from router.web import app, bounds, health, health_server, serve, webhooks
+from router.web import app, health, health_server, request_limits, serve, webhooks
 
 NOW = 1_772_450_000_000_000
 TOPIC = "arn:aws:sns:eu-north-1:111122223333:alarms"
@@ -39,14 +39,14 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 async def main(url: str, more_mib: int) -> None:
     """Serve until standard input ends."""
     connection = client.connect(url)
-    door = webhooks.Door(
+    door = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),
-        limits=bounds.Bounds(bytes_in_flight=64 * 1024 * 1024),
+        limits=request_limits.RequestLimits(bytes_in_flight=64 * 1024 * 1024),
     )
     gc.collect()
     gc.freeze()

@@ -19,7 +19,7 @@ import uvloop
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, delivery_dedup, inbox, keys, quarantine
-from router.web import app, bounds, connections, serve, webhooks
+from router.web import app, connections, request_limits, serve, webhooks
 
 NOW = 1_772_450_000_000_000
 RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
@@ -35,9 +35,11 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @contextlib.asynccontextmanager
-async def served(url: str, limits: bounds.Bounds, patience: connections.Limits) -> AsyncIterator[tuple[int, Any]]:
+async def served(
+    url: str, limits: request_limits.RequestLimits, patience: connections.ConnectionLimits
+) -> AsyncIterator[tuple[int, Any]]:
     connection = client.connect(url)
-    door = webhooks.Door(
+    door = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
@@ -59,12 +61,12 @@ async def served(url: str, limits: bounds.Bounds, patience: connections.Limits) 
         await connection.aclose()
 
 
-def run(url: str, body: Any, limits: bounds.Bounds | None = None, **patience: Any) -> None:
+def run(url: str, body: Any, limits: request_limits.RequestLimits | None = None, **patience: Any) -> None:
     async def main() -> None:
-        given = connections.Limits(**patience) if patience else connections.Limits()
+        given = connections.ConnectionLimits(**patience) if patience else connections.ConnectionLimits()
         async with (
             asyncio.timeout(30),
-            served(url, limits or bounds.Bounds(), given) as (port, connection),
+            served(url, limits or request_limits.RequestLimits(), given) as (port, connection),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
             await body(port, http, connection)
@@ -220,7 +222,7 @@ def test_incomplete_bodies_keep_no_sender_out(redis_url):
                 assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
         assert await connection.xlen(keys.INBOX) == 20
 
-    run(redis_url, body, bounds.Bounds(in_flight=2), max_connections=100)
+    run(redis_url, body, request_limits.RequestLimits(in_flight=2), max_connections=100)
 
 
 def test_requests_that_are_pipelined_without_end_are_refused(redis_url):

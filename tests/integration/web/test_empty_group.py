@@ -19,7 +19,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
     decide = load.build(RULES, conftest.DESTINATIONS).decide
 
     async def main(connection) -> None:
-        door = webhooks.Door(
+        door = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
             inbox=inbox.Inbox(connection),

@@ -39,7 +39,7 @@ class Service(NamedTuple):
 @contextlib.asynccontextmanager
 async def served(url: str) -> AsyncIterator[Service]:
     connection = client.connect(url)
-    door = webhooks.Door(
+    door = webhooks.WebhookHandler(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
         lambda _alert, _now: decisions.Decision("k", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),

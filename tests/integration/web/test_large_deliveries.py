@@ -10,7 +10,7 @@ import pytest
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import inbox, quarantine
-from router.web import app, bounds, serve, webhooks
+from router.web import app, request_limits, serve, webhooks
 from tests.integration import workers
 
 NOW = 1_772_450_000_000_000
@@ -30,7 +30,7 @@ def body(*alerts: dict) -> bytes:
     return json.dumps({"version": "4", "alerts": alerts}).encode()
 
 
-def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None = None) -> None:
+def play(with_redis, story, *, one_incident=True, limits: request_limits.RequestLimits | None = None) -> None:
     """Serve the webhooks of a source, and tell ``story`` where; it folds with a worker of its own."""
 
     def decide(one, _now):
@@ -38,7 +38,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
         return decisions.Decision(key, severities.Severity.MAJOR, workers.rule())
 
     async def main(connection) -> None:
-        door = webhooks.Door(
+        door = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
             inbox=inbox.Inbox(connection),
@@ -81,7 +81,7 @@ def test_oversized_delivery_opens_incident_with_a_notice(with_redis):
             "alerts_truncated: alerts: 1001 alerts arrived, and the first 1000 are read (web.max_alerts)."
         ]
 
-    play(with_redis, story, limits=bounds.Bounds(alerts=1000))
+    play(with_redis, story, limits=request_limits.RequestLimits(alerts=1000))
 
 
 def test_excess_labels_are_dropped_unless_rules_use_them(with_redis):
@@ -107,7 +107,7 @@ def test_repeated_cut_delivery_adds_no_timeline_event(with_redis):
             await on.fold()
         assert len(await told(on, "all")) == 1
 
-    play(with_redis, story, limits=bounds.Bounds(alerts=5))
+    play(with_redis, story, limits=request_limits.RequestLimits(alerts=5))
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.sources import registry
-from router.web import app, senders, serve
+from router.web import app, client_addresses, serve
 from tests import ports
 from tests.unit.web import asking
 
@@ -101,7 +101,9 @@ async def served(port: int) -> "asyncio.Task[None]":
             "near": registry.build("near", config(auth="none", allow_from=[f"{ALLOWED}/32"])),
             "token": registry.build("token", config(bearer=["word"])),
         },
-        known=senders.Senders(tuple(senders.ipaddress.ip_network(net) for net in ("127.0.0.1/32",))),
+        known=client_addresses.ClientAddresses(
+            tuple(client_addresses.ipaddress.ip_network(net) for net in ("127.0.0.1/32",))
+        ),
     )
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", port, started.set_result))

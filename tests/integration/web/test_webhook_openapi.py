@@ -34,7 +34,7 @@ def served(url: str) -> Iterator[str]:
 
     async def main() -> None:
         connection = client.connect(url)
-        door = webhooks.Door(
+        door = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),
@@ -155,7 +155,9 @@ def test_every_other_path_answers_as_documented(redis_url):
 
 
 def test_openapi_document_lists_every_path():
-    door = webhooks.Door({}, lambda *_: decisions.Decision(), inbox=None, quarantine=None, clock=int, randomness=None)
+    door = webhooks.WebhookHandler(
+        {}, lambda *_: decisions.Decision(), inbox=None, quarantine=None, clock=int, randomness=None
+    )
     there = {route.path for route in app.create(door, checks={}).routes}
     described = set(openapi.document()["paths"])
     assert there <= described

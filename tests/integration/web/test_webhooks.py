@@ -18,7 +18,7 @@ from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, codec, embedded, health, inbox, keys, quarantine
 from router.telemetry import registries
-from router.web import app, bounds, serve, webhooks
+from router.web import app, request_limits, serve, webhooks
 from router.web import health as web_health
 
 NOW = 1_772_450_000_000_000
@@ -40,14 +40,14 @@ class Service(NamedTuple):
 
 def application(connection: Any) -> app.App:
     settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
-    door = webhooks.Door(
+    door = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),
-        limits=bounds.Bounds(LIMIT),
+        limits=request_limits.RequestLimits(LIMIT),
     )
 
     async def redis() -> web_health.State:

@@ -31,7 +31,7 @@ class Traced:
         provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
         traces = traces or otel.Traces(provider)
         self.on = workers.WorkerHarness(connection, vendor.on_call(at), traces=traces)
-        door = webhooks.Door(
+        door = webhooks.WebhookHandler(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
             lambda *_: decisions.Decision("down", severities.Severity.MAJOR, workers.rule()),
             inbox=self.on.inbox,

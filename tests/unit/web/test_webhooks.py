@@ -7,7 +7,7 @@ import pytest
 from router.domain import severities
 from router.store import errors
 from router.telemetry import metrics
-from router.web import bounds
+from router.web import request_limits
 from tests.unit.web import asking
 
 PROD = "/v1/webhooks/prod"
@@ -169,22 +169,34 @@ def test_a_body_may_come_in_pieces():
 @pytest.mark.parametrize("length", [b"101", b"9" * 18, b"9" * 5000])
 def test_a_body_that_is_announced_too_long_is_413_before_it_is_read(length):
     headers = [(b"authorization", b"Bearer token"), (b"content-length", length)]
-    answer = asking.ask(asking.door(asking.Recording(), limits=bounds.Bounds(100)), PROD, chunks=(), headers=headers)
+    answer = asking.ask(
+        asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=(), headers=headers
+    )
     assert (answer.status, answer.json["limit_bytes"]) == (413, 100)
 
 
 @pytest.mark.parametrize("chunks", [(b"x" * 101,), (b"x" * 60, b"x" * 41, None), (b"", b"x" * 101, None)])
 def test_a_body_that_grows_too_long_is_413_as_soon_as_it_does(chunks):
-    assert asking.ask(asking.door(asking.Recording(), limits=bounds.Bounds(100)), PROD, chunks=chunks).status == 413
+    assert (
+        asking.ask(
+            asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=chunks
+        ).status
+        == 413
+    )
 
 
 def test_a_body_of_exactly_the_limit_is_read():
     body = group(alert())
     assert (
-        asking.ask(asking.door(asking.Recording(), limits=bounds.Bounds(len(body))), PROD, chunks=(body,)).status == 202
+        asking.ask(
+            asking.door(asking.Recording(), limits=request_limits.RequestLimits(len(body))), PROD, chunks=(body,)
+        ).status
+        == 202
     )
     assert (
-        asking.ask(asking.door(asking.Recording(), limits=bounds.Bounds(len(body) - 1)), PROD, chunks=(body,)).status
+        asking.ask(
+            asking.door(asking.Recording(), limits=request_limits.RequestLimits(len(body) - 1)), PROD, chunks=(body,)
+        ).status
         == 413
     )
 

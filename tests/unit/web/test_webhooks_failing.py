@@ -12,7 +12,7 @@ from router.domain import deliveries
 from router.sources import alertmanager
 from router.store import errors
 from router.telemetry import log, metrics
-from router.web import bounds, webhooks
+from router.web import request_limits, webhooks
 from tests.unit.web import asking
 
 PROD = "/v1/webhooks/prod"
@@ -141,7 +141,7 @@ class Held(asking.Recording):
         await self.may_go_on.wait()
 
 
-async def posted(door: webhooks.Door, body: bytes = b'{"status":"ok","dedup_key":"a"}') -> asking.Answer:
+async def posted(door: webhooks.WebhookHandler, body: bytes = b'{"status":"ok","dedup_key":"a"}') -> asking.Answer:
     answer = await asking.asked(door, ANY, chunks=(body,), headers=HEADERS)
     assert answer is not None
     return answer
@@ -150,7 +150,7 @@ async def posted(door: webhooks.Door, body: bytes = b'{"status":"ok","dedup_key"
 def test_requests_in_flight_are_limited():
     async def main() -> None:
         store = Held()
-        door = asking.door(store, limits=bounds.Bounds(in_flight=2))
+        door = asking.door(store, limits=request_limits.RequestLimits(in_flight=2))
         first = [asyncio.create_task(posted(door)) for _ in range(2)]
         await store.has_two.wait()
         refused = await posted(door)

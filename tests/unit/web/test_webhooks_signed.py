@@ -16,7 +16,7 @@ SECRET = "shared"
 
 def door(store, **settings):
     config = registry.KINDS["json"].config(**settings)
-    return webhooks.Door(
+    return webhooks.WebhookHandler(
         {"any": registry.build("any", config)},
         asking.decide,
         inbox=store,

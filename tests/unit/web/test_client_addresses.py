@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from router.sources import registry
-from router.web import senders
+from router.web import client_addresses
 from tests.unit.web import asking
 
 NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "fd00::/8")]
@@ -14,7 +14,7 @@ NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "fd00::/8")]
 def address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
     headers = {b"x-forwarded-for": forwarded.encode()} if forwarded else {}
     scope = {"client": (peer, 1) if peer else None}
-    return senders.Senders(NETWORKS if trusted else ()).address(scope, headers)
+    return client_addresses.ClientAddresses(NETWORKS if trusted else ()).address(scope, headers)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_without_trusted_proxies_the_header_says_nothing():
 
 def test_an_unknown_address_is_in_no_network():
     everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-    assert senders.Senders().allowed("192.0.2.1", everywhere)
-    assert not senders.Senders().allowed("", everywhere)
+    assert client_addresses.ClientAddresses().allowed("192.0.2.1", everywhere)
+    assert not client_addresses.ClientAddresses().allowed("", everywhere)
 
 
 def status(peer: str, forwarded: str = "", **settings: object) -> int:
     config = registry.KINDS["json"].config(bearer=["token"], allow_from=["203.0.113.0/24"], **settings)
-    known = senders.Senders(NETWORKS)
+    known = client_addresses.ClientAddresses(NETWORKS)
     door = asking.door(asking.Recording(), endpoints={"any": registry.build("any", config)}, known=known)
     headers = [(b"authorization", b"Bearer token")]
     if forwarded:

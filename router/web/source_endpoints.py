@@ -1,16 +1,16 @@
-"""One source as the door sees it: who may post to it, and how what they post is read."""
+"""One source at the webhook server: how its senders are authenticated, and how its deliveries are read."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from router.sources import base, calls, registry, tokens
-from router.web import bounds, counts, problems, requests, senders
+from router.web import client_addresses, problems, request_limits, requests, source_metrics
 
 Headers = Mapping[bytes, bytes]
 
 
-class Desk:
-    """One source, with what the handler needs of it at hand."""
+class SourceEndpoint:
+    """One source, with everything that handling a request needs."""
 
     __slots__ = (
         "_accepts",
@@ -33,12 +33,12 @@ class Desk:
         "verification",
     )
 
-    def __init__(self, endpoint: registry.Endpoint, known: senders.Senders) -> None:
+    def __init__(self, endpoint: registry.Endpoint, known: client_addresses.ClientAddresses) -> None:
         self.name = endpoint.name
         self.retry_window = endpoint.retry_window
         self.unparsable_status = endpoint.kind.unparsable_status
         self.answer = endpoint.kind.answer
-        self.counts = counts.Counts(endpoint.name)
+        self.counts = source_metrics.SourceMetrics(endpoint.name)
         self.events = endpoint.kind.events and not endpoint.in_query
         self.verification = endpoint.verification
         self._endpoint = endpoint
@@ -54,19 +54,19 @@ class Desk:
         self._signature = endpoint.signature
         self._reply = endpoint.reply
 
-    def asks_by(self, method: str) -> None:
-        """Look at the method; a ``problems.Problem`` (405) where it is not how this source delivers."""
+    def check_method(self, method: str) -> None:
+        """Check the method; a ``problems.Problem`` (405) if this source doesn't deliver with it."""
         if method != "POST" and not (self._in_query and method == "GET"):
             allowed = b"GET, POST" if self._in_query else b"POST"
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
 
     @property
     def has_api(self) -> bool:
-        """Whether the kind serves paths below the address of this source."""
+        """Whether the kind serves paths below the URL of this source."""
         return self._reply is not None
 
     def reply(self, call: calls.Call) -> calls.Reply | None:
-        """The response to a call that delivers nothing; a ``problems.Problem`` (404) if the kind doesn't serve it."""
+        """Return the response to a call without alerts, or None; a ``problems.Problem`` (404) for an unknown path."""
         if self._reply is None:
             return None
         try:
@@ -74,10 +74,12 @@ class Desk:
         except calls.UnknownCall as error:
             raise problems.Problem(404, "unknown-call", str(error)) from error
 
-    def let_in(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        """Ask who it is, before the body is read; a ``problems.Problem`` (401, 403) where that is not right."""
+    def authenticate(self, scope: Mapping[str, Any], headers: Headers) -> None:
+        """Authenticate a request by its headers and address; a ``problems.Problem`` (401, 403)."""
         if self._allow_from and not self._senders.allowed(self._senders.address(scope, headers), self._allow_from):
-            raise problems.Problem(403, "forbidden", "this source takes nothing from this address (allow_from)")
+            raise problems.Problem(
+                403, "forbidden", "this source doesn't allow requests from this address (allow_from)"
+            )
         if not self._accepts(headers.get(b"authorization")):
             raise _unauthorized(self._challenge, headers)
         token = self._token
@@ -86,24 +88,24 @@ class Desk:
 
     @property
     def proof(self) -> Literal["headers", "bytes", "text"]:
-        """What authenticates a sender: its headers, a signature of the body as received, or the body's own text."""
+        """What authenticates a sender: headers, a signature of the body as received, or the text of the body."""
         if self.verification is not None or (self._token is not None and self._token.in_body):
             return "text"
         return "headers" if self._signature is None else "bytes"
 
     @property
     def is_open(self) -> bool:
-        """Whether anyone may post (``auth: none``)."""
+        """Whether the source requires no authentication (``auth: none``)."""
         return self._is_open
 
-    def prove(self, headers: Headers, body: bytes, now: int) -> None:
-        """Ask for a signature of the bytes as they came; a ``problems.Problem`` (401) where it is not right."""
+    def verify_signature(self, headers: Headers, body: bytes, now: int) -> None:
+        """Verify the signature of the body as received; a ``problems.Problem`` (401)."""
         wrong = self._signature.problem(headers, body, now) if self._signature is not None else ""
         if wrong:
             raise problems.Problem(401, "unauthorized", wrong)
 
-    def unlock(self, body: bytes) -> bytes:
-        """The body without the token that it has to hold; a ``problems.Problem`` (401) where that is not right."""
+    def verify_body_token(self, body: bytes) -> bytes:
+        """Verify the token in the body, and return the body with the token masked; a ``problems.Problem`` (401)."""
         token = self._token
         if token is None or not token.in_body:
             return body
@@ -111,10 +113,10 @@ class Desk:
             raise _no_token(token)
         return token.masked(body)
 
-    def said(self, body: bytes, query: bytes, call: calls.Call | None) -> bytes:
-        """What is read and kept: the body, or the query in its place, without the token that it may carry.
+    def payload(self, body: bytes, query: bytes, call: calls.Call | None) -> bytes:
+        """Return what is parsed and stored: the body, or the query instead of it, without a token.
 
-        Of a call below the source's address, its request line is kept with its body.
+        A call below the source's URL is stored with its request line.
         """
         if call is not None:
             return calls.wrap(call._replace(query=self._without_token(call.query.encode()).decode()), body)
@@ -124,38 +126,43 @@ class Desk:
         return self._token.without(query) if self._token is not None else query
 
     def with_query(self, headers: Headers, query: bytes) -> Headers:
-        """The headers, with the query among them if the source reads it: kept with a body, it can be read again."""
+        """Add the query to the headers if the source reads it, so that it is stored with the body."""
         if not self._reads_query or not query:
             return headers
         return {**headers, base.QUERY: self._without_token(query)}
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:
-        """What the sender calls this delivery, the same each time it sends it; empty where it calls it nothing."""
+        """Return the sender's ID of this delivery, the same for each retry; empty without one."""
         if self._signature is not None and (named := self._signature.delivery_id(headers)):
             return named
         return self._endpoint.kind.delivery_id(headers, body) if self._endpoint.kind.delivery_id is not None else ""
 
     def read(
-        self, body: bytes, headers: Headers, now: int, limits: bounds.Bounds, named: Callable[[], Collection[str]]
+        self,
+        body: bytes,
+        headers: Headers,
+        now: int,
+        limits: request_limits.RequestLimits,
+        named: Callable[[], Collection[str]],
     ) -> base.Parsed:
-        """As ``bounds.read``."""
-        return bounds.read(self._endpoint, body, headers, now, bounds=limits, named=named)
+        """Parse a body, as ``request_limits.read`` does."""
+        return request_limits.read(self._endpoint, body, headers, now, bounds=limits, named=named)
 
-    def shown(self, headers: Headers) -> dict[str, str]:
-        """The headers that may be written down."""
+    def loggable_headers(self, headers: Headers) -> dict[str, str]:
+        """Return the headers that hold no secret, which are stored with a body."""
         secret = self._token.header if self._token is not None else b""
         named = self._endpoint.named_headers - {secret, b"authorization", b"cookie"}
         return requests.to_keep({name: value for name, value in headers.items() if name != secret}, named)
 
 
 def _no_token(token: tokens.Token) -> problems.Problem:
-    return problems.Problem(401, "unauthorized", f"the {token.place} does not carry an accepted token")
+    return problems.Problem(401, "unauthorized", f"missing or invalid token in the {token.place}")
 
 
 def _unauthorized(challenge: bytes, headers: Headers) -> problems.Problem:
     detail = (
-        "the credentials in the Authorization header are not accepted"
+        "invalid credentials in the Authorization header"
         if b"authorization" in headers
-        else "there is no Authorization header; WWW-Authenticate says what is accepted"
+        else "missing Authorization header; WWW-Authenticate lists the accepted schemes"
     )
     return problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", challenge)])

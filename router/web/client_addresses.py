@@ -8,7 +8,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Senders:
+class ClientAddresses:
     """Tells the sender's address; ``trusted`` are the networks of proxies whose ``X-Forwarded-For`` is believed."""
 
     __slots__ = ("_trusted",)

@@ -36,7 +36,7 @@ _ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
 @dataclass(frozen=True)
-class Bounds:
+class RequestLimits:
     """All limits on one request; sizes in bytes."""
 
     body_bytes: int = 16 * 1024 * 1024
@@ -60,7 +60,7 @@ def read(
     headers: Mapping[bytes, bytes],
     now: int,
     *,
-    bounds: Bounds,
+    bounds: RequestLimits,
     named: Callable[[], Collection[str]] = frozenset,
 ) -> base.Parsed:
     """Turn a body into alerts within the limits; ``base.Unparsable``. ``named`` gives the labels that rules name.
@@ -88,7 +88,7 @@ def _as_test(alert: alerts.Alert) -> alerts.Alert:
 
 
 def _parsed(
-    endpoint: registry.Endpoint, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: Bounds
+    endpoint: registry.Endpoint, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: RequestLimits
 ) -> base.Parsed:
     """Parse the body. If it, or one of its alerts, can't be read since it isn't valid JSON, parse it repaired."""
     try:
@@ -191,7 +191,7 @@ def _without_texts(body: bytes, others: bytes) -> bytes:
 
 
 def within(
-    parsed: base.Parsed, body: bytes, bounds: Bounds, named: Callable[[], Collection[str]] = frozenset
+    parsed: base.Parsed, body: bytes, bounds: RequestLimits, named: Callable[[], Collection[str]] = frozenset
 ) -> base.Parsed:
     """Cut what was read to the limits, with a notice about each cut.
 
@@ -213,7 +213,7 @@ def within(
     return msgspec.structs.replace(parsed, alerts=found, notices=noticing.bounded(notices))
 
 
-def _fits(alert: alerts.Alert, bounds: Bounds, *, is_short: bool) -> bool:
+def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
     """Whether nothing of the alert has to be cut: true of nearly every alert, so this is quick."""
     labels, annotations = alert.labels, alert.annotations
     if len(labels) > bounds.labels or len(annotations) > bounds.labels:
@@ -231,7 +231,9 @@ def _fits(alert: alerts.Alert, bounds: Bounds, *, is_short: bool) -> bool:
 class _Cutting:
     """Cuts alerts, and adds a notice about each cut."""
 
-    def __init__(self, bounds: Bounds, named: Callable[[], Collection[str]], notices: list[noticing.Notice]) -> None:
+    def __init__(
+        self, bounds: RequestLimits, named: Callable[[], Collection[str]], notices: list[noticing.Notice]
+    ) -> None:
         self._bounds = bounds
         self._most = bounds.value_bytes
         self._named = named

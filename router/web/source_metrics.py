@@ -16,7 +16,7 @@ def _of_rule(rule: str) -> Counter:
     return metrics.decisions.labels(rule)
 
 
-class Counts:
+class SourceMetrics:
     """The metrics of one source."""
 
     __slots__ = ("_accepted", "_durations", "_firing", "_ignored", "_quarantined", "_resolved", "_source", "_truncated")

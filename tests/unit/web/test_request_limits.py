@@ -12,7 +12,7 @@ import pytest
 
 from router.domain import alerts, notices
 from router.sources import base, registry
-from router.web import bounds, problems
+from router.web import problems, request_limits
 from tests.unit.web import asking
 
 BODY = json.dumps({"status": "firing", "title": "t", "dedup_key": "a"}).encode()
@@ -30,13 +30,13 @@ def nested(depth: int, around: str = "[]") -> bytes:
 
 @pytest.mark.parametrize("around", ["[]", "{}"])
 def test_json_may_be_nested_as_deeply_as_the_bound_and_not_deeper(around):
-    bounds.not_too_deep(nested(32, around), 32)
+    request_limits.not_too_deep(nested(32, around), 32)
     with pytest.raises(base.Unparsable, match="nested more than 32 deep"):
-        bounds.not_too_deep(nested(33, around), 32)
+        request_limits.not_too_deep(nested(33, around), 32)
 
 
 def test_brackets_in_texts_do_not_nest():
-    bounds.not_too_deep(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
+    request_limits.not_too_deep(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
 
 
 def depth_of(value: object) -> int:
@@ -61,7 +61,7 @@ def test_the_depth_is_that_of_a_parser_for_any_json():
         value = made(8)
         body = json.dumps(value).encode()
         try:
-            bounds.not_too_deep(body, 4)
+            request_limits.not_too_deep(body, 4)
         except base.Unparsable:
             refused += 1
             assert depth_of(value) > 4
@@ -75,16 +75,16 @@ def one(**changes: object) -> alerts.Alert:
 
 
 LARGE = b"x" * 100_000
-LIMITS = bounds.Bounds(alerts=3, labels=4, value_bytes=100)
+LIMITS = request_limits.RequestLimits(alerts=3, labels=4, value_bytes=100)
 
 
 def test_alerts_within_the_bounds_are_left_as_they_are():
     parsed = base.Parsed([one(), one(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
-    assert bounds.within(parsed, LARGE, LIMITS) == parsed
+    assert request_limits.within(parsed, LARGE, LIMITS) == parsed
 
 
 def test_more_alerts_than_the_limit_are_cut_and_said():
-    found = bounds.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
+    found = request_limits.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
     assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("alerts_truncated", "alerts", "", 2)
@@ -94,7 +94,7 @@ def test_more_alerts_than_the_limit_are_cut_and_said():
 def test_labels_that_rules_name_are_kept_before_others():
     """Without them no rule would match the alert, or it would join another incident."""
     many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
-    found = bounds.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
+    found = request_limits.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
     assert found.alerts[0].labels == {"a": "1", "team": "web", "severity": "critical", "zone": "eu"}
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("labels_truncated", "labels", "f", 2)
@@ -102,7 +102,7 @@ def test_labels_that_rules_name_are_kept_before_others():
 
 
 def test_annotations_beyond_the_limit_are_cut_too():
-    found = bounds.within(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
+    found = request_limits.within(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
     assert list(found.alerts[0].annotations) == ["0", "1", "2", "3"]
     assert "left out: '4', '5', '6', '7', '8'" in found.notices[0].detail
 
@@ -117,7 +117,7 @@ def test_texts_that_tell_alerts_apart_stay_distinct_when_cut(place):
             return one(fingerprint=text)
         return one(labels={"host": text} if place == "value" else {text: "v"})
 
-    first, same, other = bounds.within(base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS).alerts
+    first, same, other = request_limits.within(base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS).alerts
     assert first == same != other
     texts = [first.fingerprint, *first.labels, *first.labels.values()]
     assert all(len(text.encode()) <= 100 for text in texts)
@@ -126,15 +126,15 @@ def test_texts_that_tell_alerts_apart_stay_distinct_when_cut(place):
 
 def test_cut_texts_are_said_once_for_each_alert():
     long = one(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
-    (notice,) = bounds.within(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
+    (notice,) = request_limits.within(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("value_truncated", "labels.host", "f", 3)
     assert notice.detail == "101 bytes, and at most 100 are kept (web.max_value_bytes); and 2 more texts"
 
 
 def test_notices_are_bounded_and_the_rest_counted():
-    limits = bounds.Bounds(alerts=1000, labels=1)
+    limits = request_limits.RequestLimits(alerts=1000, labels=1)
     many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
-    found = bounds.within(base.Parsed(many), LARGE, limits)
+    found = request_limits.within(base.Parsed(many), LARGE, limits)
     assert len(found.notices) == notices.MOST_OF_A_CODE + 1
     assert sum(notice.count for notice in found.notices) == 500
     assert found.notices[-1].detail == f"{500 - notices.MOST_OF_A_CODE} more changes of this kind"
@@ -142,23 +142,23 @@ def test_notices_are_bounded_and_the_rest_counted():
 
 def test_notices_of_the_source_are_kept():
     said = notices.Notice("time_unreadable", "starts_at", "the time of receipt stands in", "f")
-    found = bounds.within(base.Parsed([one()], notices=(said,)), b"", LIMITS)
+    found = request_limits.within(base.Parsed([one()], notices=(said,)), b"", LIMITS)
     assert found.notices == (said,)
 
 
 def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_left_out():
     long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
-    (cut,) = bounds.within(base.Parsed([long]), LARGE, LIMITS).alerts
+    (cut,) = request_limits.within(base.Parsed([long]), LARGE, LIMITS).alerts
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
     assert len(cut.annotations["text"].encode()) <= 100
     assert (cut.title, cut.link) == ("t" * 97 + "…", "")
 
 
 def test_values_are_counted_before_they_are_parsed_but_not_those_in_texts():
-    bounds.not_too_many_values(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
-    bounds.not_too_many_values(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
+    request_limits.not_too_many_values(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
+    request_limits.not_too_many_values(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
     with pytest.raises(base.Unparsable, match=r"holds 200 values, and at most 199 are read"):
-        bounds.not_too_many_values(json.dumps([{}] * 100).encode(), 199)
+        request_limits.not_too_many_values(json.dumps([{}] * 100).encode(), 199)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_values_are_counted_before_they_are_parsed_but_not_those_in_texts():
 )
 def test_sixteen_mebibytes_of_anything_are_measured_quickly(body):
     begun = time.process_time()
-    for check in (bounds.not_too_many_values, bounds.not_too_deep):
+    for check in (request_limits.not_too_many_values, request_limits.not_too_deep):
         with contextlib.suppress(base.Unparsable):
-            check(body, 32 if check is bounds.not_too_deep else bounds.Bounds().values)
+            check(body, 32 if check is request_limits.not_too_deep else request_limits.RequestLimits().values)
             continue
         break
     assert time.process_time() - begun < 5
@@ -197,7 +197,7 @@ def test_a_compressed_body_is_inflated_and_taken(name, pack):
 def test_what_cannot_be_inflated_within_the_bound_is_refused_and_the_reason_said(encoding, body, status):
     store = asking.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", encoding)]
-    door = asking.door(store, limits=bounds.Bounds(100_000))
+    door = asking.door(store, limits=request_limits.RequestLimits(100_000))
     answer = asking.ask(door, ANY, chunks=(body,), headers=headers)
     assert (answer.status, store.accepted, store.kept) == (status, [], [])
     assert answer.json["detail"]
@@ -207,25 +207,25 @@ def test_every_member_of_a_gzip_body_is_read():
     """Compressing programs write several; what follows the first was once left out with a 202."""
     first, second = BODY[:20], BODY[20:]
     members = gzip.compress(first) + gzip.compress(second)
-    assert bounds.inflated(members + b"\0" * 100, b"gzip", 1000) == BODY
+    assert request_limits.inflated(members + b"\0" * 100, b"gzip", 1000) == BODY
     with pytest.raises(problems.Problem, match="longer than the"):
-        bounds.inflated(members, b"gzip", len(BODY) - 1)
+        request_limits.inflated(members, b"gzip", len(BODY) - 1)
     with pytest.raises(problems.Problem, match="not what its content encoding says"):
-        bounds.inflated(members + b"rest", b"gzip", 1000)
+        request_limits.inflated(members + b"rest", b"gzip", 1000)
     with pytest.raises(problems.Problem, match="more than 100 members"):
-        bounds.inflated(gzip.compress(b"") * 200, b"gzip", 1000)
+        request_limits.inflated(gzip.compress(b"") * 200, b"gzip", 1000)
 
 
 def test_a_body_without_an_encoding_may_say_so():
-    assert bounds.inflated(BODY, b"identity", 1000) == BODY
+    assert request_limits.inflated(BODY, b"identity", 1000) == BODY
     with pytest.raises(problems.Problem, match="not read here"):
-        bounds.inflated(gzip.compress(gzip.compress(BODY)), b"gzip, gzip", 1000)
+        request_limits.inflated(gzip.compress(gzip.compress(BODY)), b"gzip, gzip", 1000)
 
 
 def test_a_bomb_is_never_inflated_beyond_the_bound():
     bomb = gzip.compress(b"\0" * 50_000_000)
     with pytest.raises(problems.Problem, match="longer than the 1000 bytes"):
-        bounds.inflated(bomb, b"gzip", 1000)
+        request_limits.inflated(bomb, b"gzip", 1000)
 
 
 def test_a_body_nested_too_deeply_is_kept_in_the_quarantine():
@@ -299,7 +299,7 @@ def test_refused_deliveries_of_authenticated_senders_are_counted_as_unreadable(p
         "pages": registry.build("pages", kinds["json"].config(token={"member": "key", "values": ["word"]})),
         "signed": registry.build("signed", kinds["json"].config(signature=secret)),
     }
-    door = asking.door(store, limits=bounds.Bounds(100_000), endpoints=endpoints)
+    door = asking.door(store, limits=request_limits.RequestLimits(100_000), endpoints=endpoints)
     assert asking.ask(door, path, chunks=(body,), headers=headers).status in {401, 413, 415}
     assert len(store.refusals) == counted
 
@@ -319,7 +319,7 @@ def test_alerts_beyond_the_limit_are_counted_and_not_read(kind, bad):
     endpoint = registry.build("s", registry.KINDS[kind].config.model_validate({"kind": kind, "auth": "none"}))
     items = ",".join(ALERT.replace("%d", str(number)) for number in range(6))
     body = (FORMS[kind] % (items + bad * 2)).encode()
-    found = bounds.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=LIMITS)
+    found = request_limits.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=LIMITS)
     assert [alert.labels["alertname"] for alert in found.alerts] == ["a0", "a1", "a2"]
     (notice,) = (each for each in found.notices if each.code == "alerts_truncated")
     assert notice.count == (5 if bad else 3)
@@ -327,10 +327,10 @@ def test_alerts_beyond_the_limit_are_counted_and_not_read(kind, bad):
 
 def test_a_million_unreadable_values_are_refused_quickly_by_a_mapping():
     endpoint = registry.build("s", registry.KINDS["json"].config.model_validate({"kind": "json", "auth": "none"}))
-    wide = bounds.Bounds(bytes_in_flight=256 * 1024 * 1024)
+    wide = request_limits.RequestLimits(bytes_in_flight=256 * 1024 * 1024)
     body = b"[" + ALERT.replace("%d", "1").encode() + b",{}" * 500_000 + b"]"
     before = time.process_time()
-    found = bounds.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=wide)
+    found = request_limits.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=wide)
     assert len(found.alerts) == 1
     assert found.rejected is not None
     assert len(found.rejected.body) < 100_000
@@ -339,6 +339,6 @@ def test_a_million_unreadable_values_are_refused_quickly_by_a_mapping():
 
 def test_the_limit_on_values_follows_the_memory_for_bodies():
     mib = 1024 * 1024
-    assert bounds.Bounds().values == 64 * mib // 100
-    assert bounds.Bounds(bytes_in_flight=256 * mib).values == mib
-    assert bounds.Bounds(bytes_in_flight=mib).values == 65_536
+    assert request_limits.RequestLimits().values == 64 * mib // 100
+    assert request_limits.RequestLimits(bytes_in_flight=256 * mib).values == mib
+    assert request_limits.RequestLimits(bytes_in_flight=mib).values == 65_536
