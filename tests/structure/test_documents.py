@@ -1,5 +1,6 @@
 """Documents that say what is so: pages for every kind, links that lead somewhere, every setting and metric named."""
 
+import functools
 import re
 import typing
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import prometheus_client
 import pydantic
 import pytest
+from ruamel import yaml
 
 from router import settings
 from router.destinations import registry as destinations
@@ -154,6 +156,45 @@ def test_no_setting_is_explained_that_is_not_there(configuration):
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
     assert settings_of_file == set(setting_names(sections.File))
+
+
+DESCRIBED = {
+    "management.port",
+    "redis.tls.ca",
+    "self_report.unreadable.destinations",
+    "web.health_port",
+    "web.max_bytes_in_flight",
+    "worker.name",
+}
+
+
+def documented_defaults(text: str) -> dict[str, str]:
+    """Return the default of each setting as the table shows it."""
+    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| ([^|]*) \| [^|]* \|$", text, re.MULTILINE)
+    found: dict[str, str] = {}
+    for names, values in rows:
+        settings_of_row = re.findall(r"`([a-z_.]+)`", names)
+        shown = [values] * len(settings_of_row) if values == "none" else values.split(", ", len(settings_of_row) - 1)
+        found.update(zip(settings_of_row, shown, strict=True))
+    return found
+
+
+def test_the_shown_defaults_are_those_of_the_code(configuration):
+    shown = {name: value for name, value in documented_defaults(configuration).items() if name not in DESCRIBED}
+    written: dict[str, typing.Any] = {}
+    for name, value in shown.items():
+        *parents, last = name.split(".")
+        if value != "none":
+            section = functools.reduce(lambda inner, part: inner.setdefault(part, {}), parents, written)
+            section[last] = yaml.YAML(typ="safe").load(value)
+    loaded, default = sections.File.model_validate(written), sections.File.model_validate({})
+    assert [name for name in shown if attribute(loaded, name) != attribute(default, name)] == []
+    assert [name for name, value in shown.items() if value == "none" and attribute(default, name)] == []
+    assert len(shown) > 50
+
+
+def attribute(section: object, name: str) -> object:
+    return functools.reduce(getattr, name.split("."), section)
 
 
 def test_the_environment_s_settings_are_explained(configuration):
