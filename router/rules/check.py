@@ -1,4 +1,4 @@
-"""Tells what is wrong with a folder of rules, and what is probably not meant: before a change goes live."""
+"""Checks a folder of rules before a change goes live: errors, and lint warnings."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from router.yaml_source import documents, problems
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, in the order of files and lines. ``rules`` is None where they can't be used."""
+    """The problems in the order of files and lines. ``rules`` is None if the rules can't be used."""
 
     problems: list[problems.Problem]
     files: int
@@ -19,14 +19,14 @@ class Report:
     rules: ruleset.RuleSet | None
 
     def count(self, level: str) -> int:
-        """How many problems are errors, or warnings."""
+        """Return the number of errors or warnings."""
         return sum(problem.level == level for problem in self.problems)
 
 
 def check(
     folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
 ) -> Report:
-    """Look at everything; warnings are given only for rules that could be used."""
+    """Check the rules and their tests. Warnings are given only if the rules can be used."""
     found: list[problems.Problem] = []
     rules = None
     try:
@@ -42,7 +42,7 @@ def check(
 
 
 def warnings(found: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]) -> list[problems.Problem]:
-    """Doubts with their places in the files."""
+    """Convert lint warnings into problems with positions in the files."""
     places = {
         data["name"]: (document, ("rules", index))
         for document in read

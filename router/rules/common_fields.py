@@ -1,4 +1,4 @@
-"""Reads what rules and ``defaults`` have in common: severity, timing, labels, owner, notifiers, and so on."""
+"""Parses the fields that rules and ``defaults`` have in common: severity, timing, labels, owner, and so on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from router.rules import fields, model, parse_context, parse_public, parse_when,
 def read(
     at: parse_context.Context, data: Any, shape: model.SharedShape | None, lists: Mapping[str, frozenset[str]]
 ) -> model.CommonFields:
-    """Read all of it from ``data``, which stands at ``at``; ``shape`` is the same, or None where it is wrong."""
+    """Parse the common fields of ``data``; ``shape`` is the validated data, or None if it is invalid."""
     if not isinstance(data, dict):
         return model.CommonFields()
     labels = dict(_labels(at, data.get("labels")))

@@ -1,8 +1,30 @@
-"""Builds the index over all rules, so that an alert meets only the rules that can match it.
+"""Builds the index over all rules, so that an alert is compared only with rules that can match it.
 
-At each node, a rule stands in the table of one field whose wanted texts, or beginnings of texts, it can list. Where one
-is common to many rules, its place in the table is a node again, which parts them by a further field. Rules that can
-list nothing but want patterns share an RE2 set; what is left over is asked one by one.
+The index is a tree of nodes. At each node, every rule is in exactly one of these:
+
+- A table: a dictionary from a text of one field (or the beginning of a text) to the rules that require it. Of the
+  tables that a rule could be in, it is in the one that can hold the most rules, as long as no text leads to too many.
+- An RE2 set, if the rule lists no texts but has a pattern. One pass over the text finds all patterns of the set.
+- The rest: a chain of rules that are checked one by one.
+
+If a text in a table leads to more than ``_MAX_CHAIN`` rules, a node below it separates them by a second field.
+
+A worked example with four rules, numbered in their order:
+
+    0  labels.service: checkout, severity: critical
+    1  labels.service: [checkout, orders]
+    2  title: {matches: "timed? ?out"}
+    3  {} (every alert)
+
+Rule 0 could be in a table of ``severity`` or of ``labels.service``. The latter can hold two rules, so the root node is:
+
+    tables  labels.service: checkout -> 0, 1    (rule 0 still has to check severity, rule 1 nothing)
+                            orders   -> 1
+    sets    title: rule 2 alone is no set, so it joins the rest
+    rest    2, 3                                (rule 2 has to check its pattern, rule 3 nothing)
+
+An alert with ``service: orders`` costs one dictionary lookup, which finds rule 1, and no check at all: the rest is
+skipped, since rules 2 and 3 come after rule 1. An alert without a service costs the lookup and one pattern.
 """
 
 from collections import Counter, defaultdict
@@ -23,18 +45,18 @@ from router.rules import (
 )
 from router.rules.conditions import regex, substring
 
-_MAX_CHAIN = 4  # So many candidates are quicker asked one by one than parted further.
-_MAX_TABLES = 8  # More tables than this are not asked one by one; the alert's own labels say which matter.
-_MAX_LEVELS = 3  # Rules that three fields can't part are asked one by one.
-_MAX_TEXTS = 16  # Longer lists don't part rules below the first level: they would multiply.
-_MAX_PATTERNS = 256  # Patterns in one RE2 set at most.
+_MAX_CHAIN = 4  # A chain of this length is faster to check one by one than another table.
+_MAX_TABLES = 8  # With more tables than this, a lookup for each label of the alert is faster than one for each table.
+_MAX_LEVELS = 3  # Rules that three fields don't separate are checked one by one.
+_MAX_TEXTS = 16  # Below the first level, a rule with more texts would be copied too often.
+_MAX_PATTERNS = 256  # Patterns in one RE2 set.
 
 
 class _Entry(NamedTuple):
-    """A rule on its way into the index.
+    """A rule while the index is built.
 
-    ``left`` are the conditions that the way has not yet settled, ``kept`` those that it has used and that still have
-    to be asked; what stands ``beside`` them offers no way.
+    ``remaining`` are the conditions that no table has checked yet. ``verified`` are those that a table has used to find
+    the rule, but only in part, so that they have to be checked again. ``beside`` can't be indexed.
     """
 
     candidate: decide.Candidate
@@ -44,14 +66,14 @@ class _Entry(NamedTuple):
 
 
 class _TableKey(NamedTuple):
-    """One table of a node: of the texts of a field, or of their beginnings of ``length`` characters (0: whole)."""
+    """A table of a node: the texts of a field, or their beginnings of ``length`` characters (0: the whole text)."""
 
     field: fields.Field
     length: int
 
 
 class _IndexOption(NamedTuple):
-    """One way into the index: a table, the texts in it, and the condition, which the table may settle or not."""
+    """A table that a condition could use, with its texts. ``settled``: the table checks the condition completely."""
 
     place: _TableKey
     texts: frozenset[str]
@@ -60,7 +82,7 @@ class _IndexOption(NamedTuple):
 
 
 def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
-    """Build the index; the rules are given in the order in which they decide."""
+    """Build the index. The order of the rules is the order in which they decide."""
     by_name = {rule.name: rule for rule in rules}
     entries = [
         _Entry(_candidate(number, rule, version, by_name), rule.conditions, rule.other_conditions)
@@ -107,7 +129,7 @@ def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Exce
     ):
         return None
     rate = severity.severity if isinstance(severity, severity_mapping.SeverityMapping) else severity_aliases.severity
-    # A folder that stands apart may be left out for now, and with it a rule that another one names.
+    # An isolated folder may be left out for now, and with it a rule that another rule names.
     muting = tuple(incident_keys.key_reader(by_name[name]) for name in rule.inhibited_by if name in by_name)
     return decide.Exceptional(ignored, rate, muting, rule.mute_during)
 
@@ -118,7 +140,7 @@ class _Compiler:
         self._readers: dict[_TableKey, fields.Reader] = {}
 
     def node(self, entries: list[_Entry], level: int) -> decide.Node:
-        """Part the entries into tables, sets and the rest."""
+        """Divide the entries into tables, sets, and the rest."""
         tables: dict[_TableKey, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         loose: list[_Entry] = []
         for entry, way in zip(entries, _choose_options(entries, level), strict=True):
@@ -142,7 +164,7 @@ class _Compiler:
 
     def _table(self, table: dict[str, list[_Entry]], level: int) -> dict[str, decide.Candidate | decide.Node]:
         built: dict[str, decide.Candidate | decide.Node] = {}
-        # Rules that want the same list of texts make the same node under each of them.
+        # Rules that require the same list of texts share one node under all of these texts.
         known: dict[tuple[int, ...], decide.Candidate | decide.Node] = {}
         for text, entries in table.items():
             numbers = tuple(entry.candidate.number for entry in entries)
@@ -157,7 +179,7 @@ class _Compiler:
         return self._chain(entries)
 
     def _chain(self, entries: Iterable[_Entry]) -> decide.Candidate:
-        """Link the candidates, of which there is at least one, in the order of the rules."""
+        """Link at least one candidate in the order of the rules."""
         last, *others = sorted(entries, key=lambda entry: -entry.candidate.number)
         chain = self._candidate(last, None)
         for entry in others:
@@ -168,7 +190,7 @@ class _Compiler:
         return entry.candidate.linked(self._checks.predicate((*entry.remaining, *entry.verified), entry.beside), after)
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
-        """Put the rules with patterns in the same field together; the second part is what is left over."""
+        """Combine the rules with patterns on the same field. Returns the sets, and the entries that are in none."""
         by_field: dict[fields.Field, list[tuple[_Entry, groups.Asked]]] = defaultdict(list)
         rest = []
         for entry in loose:
@@ -204,9 +226,10 @@ class _Compiler:
 
 
 def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | None]:
-    """Choose for each entry its way into the index: by a condition whose texts few rules want.
+    """Choose a table for each entry: the one in which the fewest rules share the entry's texts.
 
-    Tables that most rules could stand in are preferred while their texts part the rules well: few tables are quick.
+    Among tables that separate the rules well enough, prefer the one that holds the most rules: a node with few tables
+    is fast.
     """
     offered = [
         [way for asked in entry.remaining if (way := _index_option(asked, level)) is not None] for entry in entries
@@ -224,10 +247,10 @@ def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | No
 
 
 def _index_option(asked: groups.Asked, level: int) -> _IndexOption | None:
-    """The way that a condition offers, if any. The empty text is that of absent labels: no key."""
+    """Return the table that a condition can use, if any. Absent labels are the empty text, which is no key."""
     field, condition = asked
     if isinstance(condition, substring.StartsWith):
-        # Of several beginnings the shortest sets the length, so that a rule stands in one table.
+        # The shortest of several beginnings sets the length, so that the rule is in one table only.
         length = min(map(len, condition.wanted))
         texts = frozenset(text[:length] for text in condition.wanted)
         return (

@@ -1,4 +1,4 @@
-"""What a file, or the folder it stands in, says for all of its rules: ``defaults``, ``lists``, and so on."""
+"""What a file or its folder sets for all of its rules: ``defaults``, ``lists``, and so on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from router.rules import inhibitions, model
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What rules inherit. ``fields`` are by destination what a rule does not set there itself."""
+    """The settings that rules inherit. ``fields`` are, by destination, fields that a rule doesn't set itself."""
 
     shared: model.CommonFields = model.NO_COMMON_FIELDS
     publish: decisions.Publish = "review"

@@ -1,4 +1,4 @@
-"""Says conditions in the words of rule files, for whoever asks why a rule matched or did not."""
+"""Describes conditions as text, in the syntax of rule files, for explanations and lint warnings."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from router.rules import groups, intervals, model
 from router.rules.conditions import cidr, condition, equality, regex, registry
 
 _WORDS = {kind: word for word, kind in registry.CONDITIONS.items()}
-_LISTED = 8  # Texts of a longer list are counted.
+_LISTED = 8  # Longer lists are abbreviated ("and N more").
 
 
 def describe_rule(rule: model.Rule) -> tuple[tuple[str, str], ...]:
@@ -30,7 +30,7 @@ def _field_and_text(field: str, one: condition.Condition) -> tuple[str, str]:
 
 
 def describe_condition(one: condition.Condition) -> str:
-    """One condition as it could stand in a rule file: ``starts_with "orders."``."""
+    """Describe one condition as it could be written in a rule file: ``starts_with "orders."``."""
     match one:
         case equality.Equal():
             return f"= {_text(one.wanted)}"
@@ -52,24 +52,24 @@ def describe_condition(one: condition.Condition) -> str:
 
 
 def describe_when(when: groups.When) -> str:
-    """Everything of a ``when`` in one line."""
+    """Describe all conditions of a ``when`` in one line."""
     parts = [f"{field.name} {describe_condition(one)}" for field, one in when.asked]
     return " and ".join([*parts, *map(describe_group, when.groups)]) or "anything"
 
 
 def describe_group(group: groups.Group) -> str:
-    """A group in one line."""
+    """Describe a group in one line."""
     return f"{group.word} of ({'; '.join(map(describe_when, group.members))})"
 
 
 def describe_schedule(schedule: intervals.Schedule) -> str:
-    """Times in one line."""
+    """Describe the times of a rule in one line."""
     word = "except during" if schedule.outside else "during"
     return f"{word} {'; or '.join(describe_interval(one) for one in schedule.intervals)}"
 
 
 def describe_interval(one: recurrence.Interval) -> str:
-    """One interval in a few words: ``mon:fri 22:00-06:00 Europe/Zurich``."""
+    """Describe one interval: ``mon:fri 22:00-06:00 Europe/Zurich``."""
     times = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in one.times)
     days = ", ".join(_range(ends, [name[:3] for name in intervals.WEEKDAYS]) for ends in one.weekdays)
     months = ", ".join(_range(ends, [name[:3] for name in intervals.MONTHS]) for ends in one.months)

@@ -1,4 +1,4 @@
-"""What rules have to know of a destination: its name leads to this, handed in by whoever knows destinations."""
+"""What the rules need to know about a destination. The caller, which knows the destinations, provides it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,11 @@ import pydantic
 class DestinationInfo:
     """One configured destination.
 
-    ``opening`` is the model of what a rule may set there, ``public`` whether customers see it, ``kind`` the word
-    for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
-    ``context`` is handed to the model's validators. ``hosts`` are the domains that texts customers see may name.
-    ``monitoring`` is the status of a post that is monitored; empty if the vendor has none.
-    ``retrospective``: what is over already can be published there as such.
-    ``declares``: rules have to declare what the variables in public texts may be.
+    ``opening`` is the model of the fields that a rule may set. ``public``: customers see the destination. ``kind`` is
+    its kind, such as ``incident-io-status-page``. ``defaults`` apply to fields that a rule doesn't set; ``context`` is
+    passed to the model's validators. ``hosts`` are the domains that public texts may name. ``monitoring`` is the status
+    of a post that is being monitored; empty if the vendor has none. ``retrospective``: the vendor accepts incidents
+    that are over. ``declares``: rules must declare the variables in public texts.
     """
 
     opening: type[pydantic.BaseModel]

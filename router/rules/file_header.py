@@ -1,4 +1,4 @@
-"""Reads what a file says for all of its rules, before they are read: lists, times, inhibitions and defaults."""
+"""Parses what a file sets for all of its rules: lists, time intervals, inhibitions, and defaults."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from router.rules.conditions import condition
 def read(
     at: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
 ) -> defaults.Defaults:
-    """Return what the rules of the file inherit: what the file says over what its folder says."""
+    """Return what the rules of the file inherit: the settings of the file over those of its folder."""
     if not isinstance(data, dict):
         return outer
     lists = _lists(at.child("lists"), data.get("lists"))
@@ -62,7 +62,7 @@ def _inhibitions(at: parse_context.Context, listed: Any, lists: parse_when.Lists
 def _check_sides(
     at: parse_context.Context, source: groups.When, target: groups.When, equal: tuple[fields.Field, ...]
 ) -> None:
-    """Refuse an inhibition whose sides allow no common value in a field that has to be equal."""
+    """Report an inhibition whose sides have no common value in a field that must be equal."""
     for field in equal:
         theirs, ours = groups.texts_of(field, source.asked), groups.texts_of(field, target.asked)
         if theirs is not None and ours is not None and not theirs & ours:
@@ -74,7 +74,7 @@ def _check_sides(
 
 
 def equal_fields(at: parse_context.Context, names: Any, *path: str | int) -> tuple[fields.Field, ...]:
-    """Read the fields in which two alerts must have the same values."""
+    """Parse the fields in which two alerts must have the same values."""
     found = [
         parse_when.field(at, name, *path, index)
         for index, name in enumerate(names if isinstance(names, list) else ())

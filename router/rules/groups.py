@@ -1,4 +1,4 @@
-"""Conditions on an alert as a whole: those on its fields, all to hold, and groups of such conditions."""
+"""Conditions on an alert as a whole: conditions on its fields, and groups of such conditions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Asked = tuple[fields.Field, condition.Condition]
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Holds where every condition and every group holds."""
+    """Matches if every condition and every group matches."""
 
     asked: tuple[Asked, ...] = ()
     groups: "tuple[Group, ...]" = ()
@@ -21,9 +21,9 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Holds where at least one member holds (``any``), or where no member does (``none``).
+    """Matches if at least one member matches (``any``), or if no member matches (``none``).
 
-    There is no group ``all``: its members' conditions are simply those of what it stands in.
+    There is no group ``all``: its members' conditions become those of the enclosing ``When``.
     """
 
     word: Literal["any", "none"]
@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class OtherConditions:
-    """What a rule asks for beside conditions on single fields; nothing of it can be indexed, all of it has to hold."""
+    """The requirements of a rule beyond conditions on single fields. They can't be indexed, and all must hold."""
 
     grouped: tuple[Group, ...] = ()
     schedules: tuple[intervals.Schedule, ...] = ()
@@ -44,6 +44,6 @@ NO_OTHER_CONDITIONS = OtherConditions()
 
 
 def texts_of(field: fields.Field, asked: Iterable[Asked]) -> frozenset[str] | None:
-    """The texts that conditions allow in a field; None if they can't be listed."""
+    """Return the texts that conditions allow in a field; None if they can't be listed."""
     listed = [frozenset(one.values) for about, one in asked if about == field and one.values is not None]
     return frozenset.intersection(*listed) if listed else None

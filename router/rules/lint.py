@@ -1,4 +1,4 @@
-"""What is right as a rule file and probably not meant: warnings that ``check`` gives beside the errors."""
+"""Lint warnings: rules that are valid and probably not what the author meant."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -16,7 +16,7 @@ _ENTITIES = frozenset(
 
 
 def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
-    """Every doubt about these rules, which are given in the order in which they decide."""
+    """Yield every warning about these rules, which are in the order in which they decide."""
     for rule, earlier in reachability.unreachable_rules(rules):
         order = "; files and folders are read together in the order of their names" if _apart(rule, earlier) else ""
         yield lint_warnings.LintWarning(
@@ -25,7 +25,7 @@ def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Itera
         )
     for rule in rules:
         unknown = list(_sources(rule, world.sources))
-        # A rule for a source that isn't there takes nothing, however broad it looks.
+        # A rule for a source that doesn't exist matches nothing, however broad it looks.
         yield from unknown or _breadth(rule)
         yield from _several(rule)
         yield from _empty_groups(rule)
@@ -38,12 +38,12 @@ def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Itera
 
 
 def _apart(rule: model.Rule, earlier: model.Rule) -> bool:
-    """Whether two rules stand in different files."""
+    """Return whether two rules are in different files."""
     return rule.place.rpartition(":")[0] != earlier.place.rpartition(":")[0]
 
 
 def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """A rule that takes nearly everything and does not group makes one incident of it all."""
+    """Warn of a rule that matches nearly every alert and doesn't group: all alerts join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
     if rule.targets and not narrow and not rule.common.group_by and rule.other_conditions == groups.NO_OTHER_CONDITIONS:
         yield lint_warnings.LintWarning(
@@ -54,7 +54,7 @@ def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 
 
 def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """A rule over several services, hosts and the like makes one incident of all of them unless it groups by them."""
+    """Warn of a rule that matches several services or hosts and doesn't group by them: all join one incident."""
     if not rule.targets or rule.common.group_by:
         return
     for field, condition in rule.conditions:
@@ -71,7 +71,7 @@ def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 
 
 def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """A rule that takes nearly everything makes one incident of all alerts that have none of its group's fields."""
+    """Warn of a broad rule if all alerts without any of its ``group_by`` fields would join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
     told_apart = [field for field in rule.common.group_by or () if field.name != "source"]
     if not rule.targets or narrow or rule.other_conditions != groups.NO_OTHER_CONDITIONS or not told_apart:
@@ -124,7 +124,7 @@ def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.L
 
 
 def _asked(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
-    """The fields that a rule names, and where."""
+    """Return the fields that a rule names, and where."""
     found: dict[fields.Field, tuple[str | int, ...]] = {
         field: ("group_by", index) for index, field in enumerate(rule.common.group_by or ())
     }

@@ -1,16 +1,16 @@
-"""Lint warnings about texts that a vendor takes only up to a length, and that an alert may make longer."""
+"""Lint warnings about templates that an alert may render to more characters than the vendor accepts."""
 
 import re
 from collections.abc import Iterator
 
 from router.rules import lint_warnings, model, templates
 
-_LONG = re.compile(r"alert\.(title|annotations)")  # What senders write whole sentences into.
-_SHORT = 500  # Characters: titles. What may be longer than this is seldom exceeded by an alert's texts.
+_LONG = re.compile(r"alert\.(title|annotations)")  # Fields into which senders write whole sentences.
+_SHORT = 500  # Characters. Only titles have lower limits; alerts rarely exceed higher ones.
 
 
 def lint_limits(rule: model.Rule, limits: lint_warnings.Limits) -> Iterator[lint_warnings.LintWarning]:
-    """Every templated text of a rule that has a limit and isn't shortened to it."""
+    """Warn of every template of a rule whose field has a limit and that isn't truncated to it."""
     for index, target in enumerate(rule.targets):
         known = limits.get(target.destination, {})
         for name, text in target.fields.items():

@@ -1,4 +1,4 @@
-"""Lint warnings about texts that are compared or shown as they are written, and probably not meant so."""
+"""Lint warnings about literal texts that probably should be something else: a pattern, another case, a template."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,12 +10,12 @@ _QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBL
     "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}"
     "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
 )
-_LISTED = 8  # Texts of a condition that are looked at.
+_LISTED = 8  # Texts of a condition that are checked.
 _TEXTS = (equality.Equal, equality.OneOf, equality.InList)
 
 
 def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """Every doubt about the texts of a rule."""
+    """Yield every warning about the texts of a rule."""
     for field, one in _all(rule.conditions, rule.other_conditions.grouped):
         path = ("when", field)
         for text in _texts(one):

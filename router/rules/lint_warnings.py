@@ -1,4 +1,4 @@
-"""A lint warning about a rule, and what warnings can be held against."""
+"""Lint warnings, and the information beyond the rules that they are based on."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from router.rules import model
 
 
 class LintWarning(NamedTuple):
-    """One warning about a rule: what it says, and where in the rule."""
+    """A warning about a rule: the message, and the path in the rule."""
 
     rule: model.Rule
     message: str
@@ -20,10 +20,10 @@ Limits = Mapping[str, Mapping[str, int]]
 
 
 class LintContext(NamedTuple):
-    """What is known of the world outside the rules: sources' names, and labels with how often they were seen.
+    """What the linter knows beyond the rules: the names of sources, and labels with how often they occurred.
 
-    No labels at all means that nothing is known of them. ``repeating`` are the sources that repeat what still fires, so
-    that a dropped alert comes again. ``limits`` are the most characters that a destination takes of a field.
+    Without any labels, nothing is known about them. ``repeating`` are the sources that repeat firing alerts, so that a
+    dropped alert is received again. ``limits`` are the maximum lengths, in characters, of a destination's fields.
     """
 
     sources: Collection[str] = ()

@@ -1,4 +1,4 @@
-"""One part of a rule file while it is read: what is wrong in it is told with its place, and reading goes on."""
+"""A position in a rule file while it is parsed. Problems are reported with the position, and parsing goes on."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 @dataclass(slots=True)
 class Context:
-    """What stands at ``at`` in a document.
+    """A part of a document, at ``path``.
 
-    ``about`` is put before each message (``rule "name": ``), ``found`` collects what is wrong.
+    ``prefix`` begins each message, such as ``rule "name": ``. ``problems`` collects what is reported.
     """
 
     document: documents.Document
@@ -24,23 +24,23 @@ class Context:
     prefix: str = ""
 
     def child(self, *path: str | int) -> "Context":
-        """The part that stands at a path within this one."""
+        """Return the context of a path below this one."""
         return Context(self.document, (*self.path, *path), self.problems, self.prefix)
 
     def with_prefix(self, about: str) -> "Context":
-        """The same part with other words before each message."""
+        """Return this context with another prefix."""
         return Context(self.document, self.path, self.problems, about)
 
     def report(self, message: str, *path: str | int, key: bool = False) -> None:
-        """Tell a problem at the value that a path within this part leads to, or at its key."""
+        """Report a problem at the value that a path below this context leads to, or at its key."""
         self.problems.append(self.document.problem(self.prefix + message, (*self.path, *path), key=key))
 
     def raw_text(self) -> Any:
-        """The data as written, not as YAML means it: a label is text, and 007 is not 7."""
+        """Return the data as it is written in the file: a label is text, and 007 is not 7."""
         return self.document.raw_text(self.path)
 
     def validate(self, model: type[Shape], data: Any) -> Shape | None:
-        """The data as a model, or None where it does not fit, which is then told."""
+        """Return the data as a model; None if it is invalid, which is reported."""
         try:
             return model.model_validate(data)
         except pydantic.ValidationError as error:

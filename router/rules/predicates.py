@@ -1,4 +1,4 @@
-"""Makes the functions that test what the index has not: one call tells whether a rule's other conditions hold."""
+"""Builds the functions that check the conditions of a rule that the index hasn't checked."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -12,13 +12,13 @@ Predicate = Callable[[alerts.Alert, int], bool]
 
 
 class PredicateFactory:
-    """Makes checks, the same function for the same conditions: rules are alike, and what is shared stays cached."""
+    """Builds predicates. Equal conditions share one function, which stays in the processor's caches."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[groups.Asked, ...], groups.OtherConditions], Predicate | None] = {}
 
     def predicate(self, asked: Iterable[groups.Asked], beside: groups.OtherConditions) -> Predicate | None:
-        """One function for all that has to hold, the cheap things first; None where there is nothing."""
+        """Return one function for all conditions, the fast ones first; None if there are none."""
         ordered = tuple(sorted(asked, key=lambda one: (one[1].values is None, one[0].name)))
         known = (ordered, beside)
         if known not in self._known:

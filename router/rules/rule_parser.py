@@ -1,4 +1,4 @@
-"""Checks the rules of one file, one by one, so that every mistake is told and none hides another."""
+"""Parses the rules of rule files. Every mistake is reported, and none hides another."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -43,19 +43,19 @@ _SHOWS = (
 
 
 class RuleFileParser:
-    """Reads files one after the other. ``problems`` is everything that is wrong with any of them."""
+    """Parses files one after the other. ``problems`` collects the problems of all of them."""
 
     def __init__(self, destinations: destination_info.Destinations, places: dict[str, Place] | None = None) -> None:
-        """Take the destinations that rules may open at, and where the names of rules are taken already."""
+        """Take the destinations that rules may use, and the positions of rule names that are already taken."""
         self.destinations = destinations
         self.problems: list[problems.Problem] = []
         self.places = {} if places is None else places
         self._named: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
 
     def read(self, document: documents.Document, inherits: defaults.Defaults = _NOTHING) -> list[model.Rule]:
-        """Return the rules of a file that are right; they inherit what the file says, and beyond it ``inherits``."""
+        """Return the valid rules of a file. They inherit from the file, and beyond it from ``inherits``."""
         self.problems += document.problems
-        # On a file that is broken as YAML, further complaints would only follow from the first.
+        # If a file is invalid as YAML, further problems would only follow from the first.
         if document.problems or document.data is None:
             return []
         whole = parse_context.Context(document, (), self.problems)
@@ -80,21 +80,21 @@ class RuleFileParser:
         return made
 
     def check_names(self) -> None:
-        """Report rules that are named and don't exist; once all files are read."""
+        """Report references to rules that don't exist, once all files are parsed."""
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
         for at, path, name in self._named:
             if name not in rules:
                 at.report(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
 
     def add_reference(self, at: parse_context.Context, name: str, *path: str | int) -> None:
-        """Note that a rule names another one, at a path within it."""
+        """Record that a rule refers to another one, at a path below it."""
         self._named.append((at, path, name))
 
     def add_name(self, at: parse_context.Context, name: Any) -> None:
-        """Note where a rule or an inhibition stands; its name must be free."""
+        """Record the name of a rule or an inhibition; report it if it is taken."""
         if not isinstance(name, str):
             return
-        # Two rules may stand in one line; what tells them apart is the file and the position in its list.
+        # Two rules may be in one line, so the file and the position in its list identify a rule.
         here = (at.document.file, at.path)
         place = f"{at.document.name}:{at.document.position(at.path)[0]}"
         first = self.places.setdefault(name, (*here, place))
@@ -103,7 +103,7 @@ class RuleFileParser:
             at.report(f"the name is taken by the {what} at {first[2]}", "name")
 
     def add_inhibition_names(self, whole: parse_context.Context, data: Any) -> None:
-        """Note the names of the ``inhibit_rules`` of a file or a ``folder.yaml``."""
+        """Record the names of the ``inhibit_rules`` of a file or a ``folder.yaml``."""
         listed = data.get("inhibit_rules") if isinstance(data, dict) else None
         for index, entry in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
@@ -112,7 +112,7 @@ class RuleFileParser:
 
 
 class _RuleParser:
-    """Reads one rule; every part adds what is wrong with it to the problems found."""
+    """Parses one rule and reports its problems."""
 
     def __init__(self, reader: RuleFileParser, at: parse_context.Context, inherits: defaults.Defaults) -> None:
         self._reader = reader
@@ -120,7 +120,7 @@ class _RuleParser:
         self._inherits = inherits
 
     def rule(self, data: Any) -> model.Rule | None:
-        """Read the rule; None where anything about it is wrong."""
+        """Return the rule; None if anything in it is invalid."""
         at = self._at
         if isinstance(data, dict) and isinstance(data.get("name"), str):
             at = self._at = at.with_prefix(f'rule "{data["name"]}": ')
@@ -133,7 +133,7 @@ class _RuleParser:
         self._check_ignore(data)
         over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
         mutes = tuple(parse_schedules.mutes(at, data, self._inherits.times))
-        # The parts are read even where the shape is wrong: all problems at once.
+        # The parts are parsed even if the shape is invalid, so that all problems are reported at once.
         when, beside = self._asked(data)
         shared = common_fields.read(at, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
         parse_context.check_notifiers(at, data, "notify", destination_info.notifiers_of(self._reader.destinations))
@@ -159,7 +159,7 @@ class _RuleParser:
         )
 
     def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.OtherConditions]:
-        """Everything that has to hold for the rule to match."""
+        """Parse everything that must hold for the rule to match."""
         at, lists = self._at, self._inherits.lists
         when = parse_when.when(at.child("when"), lists) if "when" in data else groups.When()
         unless = parse_when.unless(at.child("unless"), lists) if "unless" in data else None
@@ -178,7 +178,7 @@ class _RuleParser:
             return []
 
     def _inhibited_over(self, listed: Any, own: Any) -> Iterator[inhibitions.RuleInhibition]:
-        """Note the rules that ``inhibited_by`` names, and read the entries that say what must be equal."""
+        """Record the rules that ``inhibited_by`` names, and yield the entries that require equal fields."""
         for index, entry in enumerate(listed if isinstance(listed, list) else ()):
             path: tuple[str | int, ...] = ("inhibited_by", index)
             name = entry
@@ -194,7 +194,7 @@ class _RuleParser:
                     self._at.report("a rule can't be inhibited by itself", *path)
 
     def _check_hold(self, timing: Mapping[str, int]) -> None:
-        """An incident opens at the earlier of both, so a longer hold would never take effect."""
+        """Report a hold that never takes effect, since an incident opens at the earlier of both times."""
         hold, most = timing.get("hold", 0), timing.get("hold_at_most", 0)
         if most and most < hold:
             shown = quantities.shown(most), quantities.shown(hold)
@@ -206,7 +206,7 @@ class _RuleParser:
             )
 
     def _check_ignore(self, data: dict[str, Any]) -> None:
-        """A rule says where its alerts appear, or why they don't."""
+        """Report a rule that says neither where its alerts appear nor why they are ignored."""
         if "ignore" not in data:
             if "open" not in data:
                 self._at.report('"open" is missing')

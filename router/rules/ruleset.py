@@ -1,4 +1,4 @@
-"""The rules in force: what the door asks about every alert."""
+"""The active rules, which decide every accepted alert."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from router.rules import decide, inhibitor, model, referenced_labels, severity_a
 
 
 class RuleSet:
-    """All rules of a folder, compiled. It never changes; a reload makes a new one.
+    """All rules of a folder, compiled. A rule set never changes; a reload makes a new one.
 
-    ``version`` is a short hash of the files' bytes; ``rules`` are in the order in which they decide.
+    ``version`` is a short hash of the files' bytes. ``rules`` are in the order in which they decide.
     """
 
     def __init__(self, rules: Sequence[model.Rule], version: str) -> None:
-        """Compile rules that are already checked."""
+        """Compile rules that were already validated."""
         self.version = version
         self.rules = tuple(rules)
         self._root = compiling.compile_rules(self.rules, version)
@@ -24,8 +24,11 @@ class RuleSet:
         self._labels_named: frozenset[str] | None = None
 
     def labels_named(self) -> frozenset[str]:
-        """The labels and annotations that any rule names: the last ones that are left out of a large alert."""
-        if self._labels_named is None:  # Looked up only if an alert has to be cut: that takes a walk over all rules.
+        """Return the labels and annotations that any rule names.
+
+        They are the last to be dropped from an oversized alert.
+        """
+        if self._labels_named is None:  # Only oversized alerts need them, and finding them takes a walk over all rules.
             self._labels_named = referenced_labels.labels(self.rules)
         return self._labels_named
 
@@ -34,7 +37,7 @@ class RuleSet:
         return [*self._root.candidates(), *self.rules]
 
     def decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
-        """Decide what an alert means at a time, in microseconds since the epoch, which rules with ``during`` heed.
+        """Decide an alert at a time, in microseconds since the epoch, which matters to rules with ``during``.
 
         The same alert at the same time always gets the same decision.
         """
@@ -44,13 +47,17 @@ class RuleSet:
     def _decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
         found: decide.Matches = []
         best = self._root.search(alert, now, None, found)
+        # Rules with `continue` matched: the response combines them with the one that ended the search.
         if found:
             chain = decide.in_rule_order(best, found)
             return decide.decision(alert, chain, self._combined.response(chain), now)
+        # No rule matched.
         if best is None:
             return decide.IGNORED
+        # The rule ignores, mutes, or maps severities.
         if best.exceptional is not None:
             return decide.decision(alert, [best], best.response, now)
+        # The common case is written out here, since a call would cost a tenth of the time of a decision.
         severity = best.severity
         if severity is None:
             severity = severity_aliases.severity(alert)

@@ -1,4 +1,4 @@
-"""How bad an alert is where a rule maps a field's texts onto the ladder."""
+"""The severity of an alert if a rule maps a field's texts to severities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from router.rules import fields, severity_aliases
 
 @dataclass(frozen=True, slots=True)
 class SeverityMapping:
-    """The severity by the text of a field; a text that is not listed gets ``default``, or the sender's word decides."""
+    """Maps the text of a field to a severity. Any other text gets ``default``, or else the sender's severity."""
 
     field: fields.Field
     by_text: Mapping[str, severities.Severity]
     default: severities.Severity | None = None
 
     def severity(self, alert: alerts.Alert) -> severities.Severity:
-        """Look the field's text up, upper and lower case being different."""
+        """Return the severity of an alert; the comparison is case-sensitive."""
         found = self.by_text.get(self.field.reader()(alert), self.default)
         return severity_aliases.severity(alert) if found is None else found

@@ -10,6 +10,15 @@ from router.rules.conditions import regex
 SCOPE = conditions.Scope(lambda _, __: ())
 
 
+def chain(first):
+    """The candidates of a chain, in order."""
+    links = []
+    while first is not None:
+        links.append(first)
+        first = first.next
+    return links
+
+
 def candidates_met(ruleset, one):
     """How many candidates the walk looks at for one alert."""
     met = 0
@@ -156,3 +165,22 @@ def test_rules_that_ask_the_same_share_one_check(build):
 def test_an_index_over_nothing_is_empty():
     root = compiling.compile_rules([], "v")
     assert (root.tables, root.label_tables, root.sets, root.rest) == ((), None, (), None)
+
+
+def test_the_worked_example_of_the_compiler_is_true(build, make_alert):
+    rules = build(
+        {"name": "r0", "when": {"labels.service": "checkout", "severity": "critical"}},
+        {"name": "r1", "when": {"labels.service": ["checkout", "orders"]}},
+        {"name": "r2", "when": {"title": {"matches": "timed? ?out"}}},
+        {"name": "r3", "when": {}},
+    )
+    root = rules._root
+    ((_, table),) = root.tables
+    assert {text: [link.number for link in chain(first)] for text, first in table.items()} == {
+        "checkout": [0, 1],
+        "orders": [1],
+    }
+    assert [link.predicate is None for link in chain(table["checkout"])] == [False, True]
+    assert (root.sets, [link.number for link in chain(root.rest)]) == ((), [2, 3])
+    assert rules.decide(make_alert({"service": "orders"}), 0).response.rule == "r1"
+    assert rules.decide(make_alert(title="timeout"), 0).response.rule == "r2"
