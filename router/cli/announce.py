@@ -1,6 +1,8 @@
 """What a person is told when something has started: where to send webhooks, where to look, what to try."""
 
 import json
+import os
+import signal
 import sys
 from typing import NamedTuple
 
@@ -90,13 +92,20 @@ def example(router: running.Running) -> str:
 
 
 def _shown(router: running.Running, secret: str) -> str:
-    """A secret if it was made up here; a configured one is the operator's, and is named instead."""
-    return secret if secret in router.settings.made_up.values() else "$TOKEN"
+    """Return a secret that was generated for this run; of a configured one, the environment variable that holds it."""
+    if secret in router.settings.made_up.values():
+        return secret
+    return "$" + next((name for name, value in sorted(os.environ.items()) if value == secret), "TOKEN")
 
 
 def _quoted(text: str) -> str:
     """A text for a shell, which fills in a variable that is named in it."""
     return f'"{text}"' if "$" in text else f"'{text}'"
+
+
+def stopping(number: signal.Signals) -> None:
+    """Log that the process has been told to stop, and finishes its work."""
+    log.get("process").info("stopping", signal=number.name)
 
 
 def working(settings: configuration.Settings, address: running.Address) -> None:

@@ -13,6 +13,7 @@ from router.assembly import checking, parts, replaying, running, traces
 from router.cli import starting, terminal
 from router.rules import check as checks
 from router.rules import lint_warnings, load
+from router.telemetry import log
 from router.yaml_source import problems
 
 Format = Literal["text", "json", "github"]
@@ -91,6 +92,7 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
             else:
                 said.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
+    log.configure("console", "critical")  # The answers are among the problems; the log would repeat them as JSON.
     starting.until_stopped(main())
     return said
 

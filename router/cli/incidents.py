@@ -321,4 +321,7 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
 def _print_behind(out: consoles.Console, head: str, words: str) -> None:
     """Print a head, dimmed, and words behind it."""
     whole = terminal.hanging(head, words)
-    out.print(text.Text(head, "dim") + text.Text(whole.removeprefix(head)))
+    shown = text.Text(whole)
+    if whole.startswith(head):  # A head that is wider than the terminal is wrapped, too.
+        shown.stylize("dim", 0, len(head))
+    out.print(shown)

@@ -20,7 +20,7 @@ def show_all(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List them, the oldest first. An item is adopted or resolved when an alert of its incident comes in."""
+    """List orphans, oldest first. An alert of its incident adopts or resolves an orphan."""
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.orphans()
@@ -47,7 +47,7 @@ def resolve(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Resolve an item at its vendor; a draft is dismissed. A worker does so."""
+    """Have a worker resolve an item at its vendor. A draft is dismissed."""
 
     async def body(router: reaching.Reached) -> None:
         try:
@@ -55,5 +55,7 @@ def resolve(
         except actions.NotThere:
             raise starting.not_there(f'there is no orphan "{identity}"') from None
         print(f"{done.id} at {done.destination} will be resolved")
+        if (await router.ask.ledgers.publishing()).freeze == "frozen":
+            print("publishing is frozen: an item on a public page is resolved after `publishing unfreeze`")
 
     reaching.reach(config, server, body)

@@ -93,7 +93,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: endings
         ):
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""
             announce.started("run", router, console, announce.Trial(simulator, token) if simulator else None)
-            await starting.stopped()
+            announce.stopping(await starting.stopped())
             stop.set()  # All parts end at the same time: one after the other takes longer than a pod's grace period.
 
 
@@ -112,7 +112,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
         consoles.serving(router, connection, group, sockets.console, stop) as console,
     ):
         announce.started("web", router, console)
-        await starting.stopped()
+        announce.stopping(await starting.stopped())
         stop.set()
 
 
@@ -128,7 +128,7 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
             running.probed(connection, listener) as health_port,
         ):
             announce.working(settings, running.Address(host, health_port))
-            await starting.stopped()
+            announce.stopping(await starting.stopped())
 
 
 def _stand_in(folder: Path, simulator: str) -> configuration.StandIn:

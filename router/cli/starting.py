@@ -207,10 +207,15 @@ def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
     ]
 
 
-async def stopped() -> None:
-    """Return when the process is told to stop: SIGTERM, or Ctrl-C."""
-    stop = asyncio.Event()
+async def stopped() -> signal.Signals:
+    """Return the signal that tells the process to stop: SIGTERM, or SIGINT for Ctrl-C."""
     loop = asyncio.get_running_loop()
+    received: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def receive(number: signal.Signals) -> None:
+        if not received.done():
+            received.set_result(number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+        loop.add_signal_handler(number, receive, number)
+    return await received

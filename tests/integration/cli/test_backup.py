@@ -72,6 +72,7 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
         assert (done.returncode, "a web or worker is running" in done.stderr) == (1, True), done.stderr
     finally:
         assert process.stop() == 0
+    assert '"signal": "SIGTERM"' in process.said, "the log says why the process ends"
     # As if another process had been killed: its mark is almost too old to be that of a running one.
     seconds, micros = connection.time()
     connection.hset(keys.MARKS, "killed", seconds * 1_000_000 + micros - 14_500_000)

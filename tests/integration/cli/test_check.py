@@ -81,6 +81,16 @@ def test_online_check_looks_up_names_in_rules(file):
     assert "Checkout API" in done.stderr.split("Chekout API", 1)[1]
 
 
+def test_online_check_prints_no_line_of_the_log(tmp_path):
+    """A vendor that can't be reached is one of the problems, and not a line of JSON beside them."""
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, rules=GOOD)
+        at.fault(vendor="incident-io", action="status", status=503, count=100)
+        done = checked(file, GOOD, "--online")
+    assert (done.returncode, "503" in done.stderr) == (1, True), done.stderr
+    assert not any(line.startswith("{") for line in done.stderr.splitlines()), done.stderr
+
+
 def test_online_check_warns_of_double_reporting(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, rules=GOOD)

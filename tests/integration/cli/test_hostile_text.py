@@ -77,7 +77,7 @@ rules: rules
     finally:
         process.stop()
     assert "hunter2" not in told
-    assert "WEBHOOK_TOKEN" not in told
-    assert 'Authorization: Bearer $TOKEN"' in told
+    assert "WEBHOOK_TOKEN is not set" not in told
+    assert 'Authorization: Bearer $WEBHOOK_TOKEN"' in told
     made = (tmp_path / "data" / "webhook-token").read_text().strip()
     assert f"DATADOG_SECRET is not set; made up for it: {made}" in told
