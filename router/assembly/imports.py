@@ -9,10 +9,10 @@ from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
 from router.destinations.incident_io import maintenance as incident_io
 from router.domain import silences as silence
-from router.outbound import alertmanager, client, patience
+from router.outbound import alertmanager, client, call_policy
 from router.worker import silencing
 
-Quota = Callable[[base.Config], patience.Quota]
+Quota = Callable[[base.Config], call_policy.Quota]
 """Makes what says how often the account of a destination may be called."""
 
 

@@ -9,7 +9,7 @@ import pydantic
 import redis.asyncio
 
 from router import settings as configuration
-from router.destinations import base, opening, preview
+from router.destinations import base, preview, rule_fields
 from router.destinations import registry as destinations
 from router.domain import decisions, identity, incidents, timeline
 from router.domain import publications as publishing
@@ -38,8 +38,8 @@ class Place:
         """What customers would see of a content here."""
         if self.config is None:
             return reviewing.plain(name, content, what)
-        fields = preview.fields(self.kind, self.config, name, content, what)
-        return reviewing.Shown(fields, preview.affected(self.kind, fields))
+        fields = preview.preview_fields(self.kind, self.config, name, content, what)
+        return reviewing.Shown(fields, preview.component_statuses(self.kind, fields))
 
 
 def kinds(settings: configuration.Settings) -> dict[str, Place]:
@@ -164,7 +164,7 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
     """What is wrong with what a person would have shown at a destination; empty where it fits."""
     config = settings.destinations[destination]
     try:
-        opening.read(destinations.KINDS[config.kind].opening, config, fields)
+        rule_fields.parse(destinations.KINDS[config.kind].opening, config, fields)
     except pydantic.ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
     return ""

@@ -186,7 +186,7 @@ class Provider:
     @property
     def _proxied(self) -> bool:
         """Whether a proxy of the environment is used: for the world outside, never for this machine."""
-        return not loopback.is_at(self._config.issuer)
+        return not loopback.is_loopback(self._config.issuer)
 
     def _client(self, back: str, metadata: _Metadata) -> Any:
         basic = "client_secret_basic" in metadata.token_endpoint_auth_methods_supported

@@ -240,7 +240,7 @@ class Kind:
     status_words: Mapping[str, str] = field(default_factory=dict)
     webhook_schemes: tuple[str, ...] = ()
     monitoring: str = ""
-    takes_down: bool = False
+    retracts: bool = False
     retrospective: bool = False
     has_references: bool = True
     corrects: bool = False

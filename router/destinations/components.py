@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from router.destinations import ladder
 from router.domain import severities
+from router.destinations import severity_mapping
 
 Outage = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
 """The statuses that every page knows."""
@@ -23,8 +23,8 @@ def _tag(value: Any) -> str:
 
 Name = Annotated[str, pydantic.StringConstraints(min_length=1)]
 
-_OutageSaid = Literal[Outage, ladder.Word]
-Said = Literal[Status, ladder.Word]
+_OutageSaid = Literal[Outage, severity_mapping.Word]
+Said = Literal[Status, severity_mapping.Word]
 """A status, or a severity whose status is the one of ``component_statuses``."""
 
 Components = Annotated[
@@ -51,7 +51,7 @@ Field = Annotated[str, pydantic.AfterValidator(_field)]
 From = dict[Field, dict[str, Name]]
 """Which component each alert affects: its name or id by the text of a field, by the field's name."""
 
-DEFAULT_STATUSES: Mapping[ladder.Word, Outage] = {
+DEFAULT_STATUSES: Mapping[severity_mapping.Word, Outage] = {
     "critical": "major_outage",
     "major": "partial_outage",
     "minor": "degraded_performance",
@@ -69,7 +69,7 @@ ORDER: tuple[Status, ...] = (
 """From the best to the worst."""
 
 
-def worst(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
+def worst_status(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
     """The worst that is said of each component; what is no status is left out."""
     found: dict[str, Status] = {}
     for name, status in said:
@@ -78,21 +78,21 @@ def worst(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
     return found
 
 
-def with_others(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
+def merge_statuses(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
     """The same components, none better than others say."""
-    return {name: worst([(name, status), (name, others.get(name, ""))])[name] for name, status in own.items()}
+    return {name: worst_status([(name, status), (name, others.get(name, ""))])[name] for name, status in own.items()}
 
 
 def statuses(
-    components: Components | Outages, severity: severities.Severity, by_severity: Mapping[ladder.Word, Status]
+    components: Components | Outages, severity: severities.Severity, by_severity: Mapping[severity_mapping.Word, Status]
 ) -> dict[str, Status]:
     """Say the status of each component named in ``components``."""
     if not isinstance(components, dict):
-        return dict.fromkeys(components, ladder.pick(by_severity, severity))
+        return dict.fromkeys(components, severity_mapping.map_severity(by_severity, severity))
     return {name: _status(said, by_severity) for name, said in components.items()}
 
 
-def _status(said: Said, by_severity: Mapping[ladder.Word, Status]) -> Status:
+def _status(said: Said, by_severity: Mapping[severity_mapping.Word, Status]) -> Status:
     match said:
         case "critical" | "major" | "minor" | "info":
             return by_severity[said]

@@ -6,12 +6,12 @@ A rule names components alone or with a severity. What is published is a status,
 from collections.abc import Mapping
 from typing import Any
 
-from router.destinations import base, components, opening
-from router.domain import operations, publications
+from router.destinations import base, components, rule_fields
+from router.domain import operations, publications, publication as publications
 from router.outbound import errors
 
 
-def fields(
+def preview_fields(
     kind: base.Kind, config: base.Config, destination: str, content: publications.Content, what: str = "opening"
 ) -> dict[str, Any]:
     """A content's fields as an ``opening``, ``update``, ``monitoring``, or ``resolution`` publishes them.
@@ -21,7 +21,7 @@ def fields(
     """
     operation = operations.Operation("open", "", destination, 0, content, 0)
     try:
-        read = opening.of(kind.opening, config, operation)
+        read = rule_fields.parse_current(kind.opening, config, operation)
     except errors.Permanent:
         return dict(content.fields)
     given = {**config.defaults, **content.fields}
@@ -48,14 +48,14 @@ def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
     return None
 
 
-def words(kind: base.Kind, status: str) -> str:
+def status_words(kind: base.Kind, status: str) -> str:
     """A component's status in the vendor's words, as its page shows it: ``full outage``."""
     return kind.status_words.get(status, status).lower().replace("_", " ")
 
 
-def affected(kind: base.Kind, shown: Mapping[str, Any]) -> dict[str, str]:
+def component_statuses(kind: base.Kind, shown: Mapping[str, Any]) -> dict[str, str]:
     """The components of a post with their statuses in the vendor's words."""
     named = shown.get("components")
     if not isinstance(named, Mapping):
         return {}
-    return {str(name): words(kind, str(status)) for name, status in named.items()}
+    return {str(name): status_words(kind, str(status)) for name, status in named.items()}

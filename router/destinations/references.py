@@ -15,53 +15,53 @@ _IN_TITLE = patterns.compile(rf"\A\[({_REFERENCE})\]|\[({_REFERENCE})\]\z")
 LONG = 500  # Characters: no vendor keeps fewer of a text.
 
 
-def foot(reference: str) -> str:
+def footer(reference: str) -> str:
     """Return the line that has the reference."""
     return f"Reference: {reference}"
 
 
-def signed(text: str, reference: str) -> str:
+def add_footer(text: str, reference: str) -> str:
     """Add the line with the reference to a text."""
     if not text:
-        return foot(reference)
-    return f"{foot(reference)}\n\n{text}" if len(text) > LONG else f"{text}\n\n{foot(reference)}"
+        return footer(reference)
+    return f"{footer(reference)}\n\n{text}" if len(text) > LONG else f"{text}\n\n{footer(reference)}"
 
 
-def is_signed(text: str, reference: str) -> bool:
+def has_footer(text: str, reference: str) -> bool:
     """Whether a text begins or ends with the line that has the reference, whatever a vendor has made of its markup."""
-    plain, line = texts.canonical(text), texts.canonical(foot(reference))
+    plain, line = texts.canonical(text), texts.canonical(footer(reference))
     return plain.startswith(line) or plain.endswith(line)
 
 
-def tagged(title: str, reference: str) -> str:
+def add_tag(title: str, reference: str) -> str:
     """Put the reference in front of a title."""
     return f"[{reference}] {title}"
 
 
-def untagged(title: str, reference: str) -> str:
+def remove_tag(title: str, reference: str) -> str:
     """Return a title without the reference at its beginning or end, as a vendor makes one of another title of ours."""
     tag = f"[{reference}]"
     return title.strip().removeprefix(tag).removesuffix(tag).strip()
 
 
-def is_tagged(title: str, reference: str) -> bool:
+def has_tag(title: str, reference: str) -> bool:
     """Whether a title has the reference at its beginning, or at its end as titles of earlier versions do."""
     plain, tag = texts.canonical(title), f"[{reference}]"
     return plain.startswith(tag) or plain.endswith(tag)
 
 
-def check_answer(found: str, reference: str) -> None:
+def check_reference(found: str, reference: str) -> None:
     """Refuse the answer to an open that is about another incident of ours, as a broken proxy gives: ``Unanswered``."""
     if found and found != reference:
         raise errors.Unanswered(f"the answer is about another incident, with the reference {found}")
 
 
-def of_text(text: str) -> str:
+def find_in_text(text: str) -> str:
     """Return the reference that a text begins or ends with; empty if it has none."""
     return _found(_IN_TEXT, text)
 
 
-def of_title(title: str) -> str:
+def find_in_title(title: str) -> str:
     """Return the reference that a title begins or ends with; empty if it has none."""
     return _found(_IN_TITLE, title)
 

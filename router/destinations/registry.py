@@ -29,7 +29,7 @@ KINDS: base.Registry = {
                   webhook_schemes=_DEVHELM),
         base.Kind("devhelm-status-page", devhelm.PostConfig, devhelm.PostOpening, public=True, adopts=True,
                   connect=devhelm_account.connect, make=devhelm_pages.StatusPages,
-                  webhook_schemes=_DEVHELM, monitoring="MONITORING", takes_down=True, corrects=True),
+                  webhook_schemes=_DEVHELM, monitoring="MONITORING", retracts=True, corrects=True),
     )
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ DENIED_CAP_SECONDS = 60.0  # A renewed key is noticed within a minute, even by a
 _MOST_DOUBLINGS = 60  # Beyond this every cap is reached, and the power would outgrow a float.
 
 
-def cap(asked: float | None, *, of_account: bool = False) -> float:
+def max_delay(asked: float | None, *, of_account: bool = False) -> float:
     """The most seconds to wait beyond what the vendor ``asked`` for.
 
     A condition of the account is retried about as often as the circuit breaker probes: what waits longer than that

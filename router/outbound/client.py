@@ -20,7 +20,7 @@ import msgspec
 
 import router
 from router.domain.undecodable import Undecodable
-from router.outbound import errors, loopback, patience, retry_after
+from router.outbound import call_policy, errors, loopback, retry_after
 from router.telemetry import instruments, metrics
 
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
@@ -186,7 +186,7 @@ class Client:
         read_error: ReadError | None = None,
         most_bytes: int = BODY_CAP,
     ) -> None:
-        self.quota: patience.Quota | None = None
+        self.quota: call_policy.Quota | None = None
         self.name = name
         self._base = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
@@ -195,13 +195,13 @@ class Client:
         self._read_error = read_error or _read_nothing
         self._most_bytes = most_bytes
         # A proxy of the environment is the operator's wish for the world outside, never for this machine.
-        outside = not loopback.is_at(self._base)
+        outside = not loopback.is_loopback(self._base)
         self._http = httpx.AsyncClient(
             headers={"user-agent": f"incident-router/{router.__version__}", "accept": "application/json", **headers},
             # Shares of the whole, so that a vendor that can't be reached is told from one that does not answer.
             timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
-            verify=trusted(of_environment=outside),
+            verify=ssl_context(of_environment=outside),
             trust_env=outside,
             follow_redirects=False,
         )
@@ -230,7 +230,7 @@ class Client:
             raise errors.Permanent(f"{about}: the path must start with a slash")
         called = endpoint(method, path)
         if self.quota is not None:
-            await patience.admitted(self.quota, patience.Turn(floor.get(), called), about, ends_at.get())
+            await call_policy.wait_for_quota(self.quota, call_policy.Turn(floor.get(), called), about, ends_at.get())
         try:
             return await self._timed_exchange(method, path, about, content=content, query=query)
         except TimeoutError as problem:
@@ -241,7 +241,7 @@ class Client:
                 await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else called)
             raise
         except _FOREIGN as problem:
-            failure = outcome(problem)(self._mask(f"{about}: {type(problem).__name__}: {problem}"))
+            failure = outcome_of(problem)(self._mask(f"{about}: {type(problem).__name__}: {problem}"))
             raise _settled(failure, method) from problem
         except errors.Unanswered as problem:
             raise _settled(problem, method) from problem.__cause__
@@ -259,7 +259,7 @@ class Client:
             except errors.Unanswered as problem:
                 raise _settled(problem, "GET") from problem
 
-        return await patience.patiently(once, ends_at.get())
+        return await call_policy.retry_read(once, ends_at.get())
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -277,7 +277,7 @@ class Client:
             result = _result(type(problem))
             raise
         except _FOREIGN as problem:
-            result = _result(outcome(problem))
+            result = _result(outcome_of(problem))
             raise
         else:
             result = "ok"
@@ -351,7 +351,7 @@ def _settled(failure: errors.Failure, method: str) -> errors.Failure:
     return failure
 
 
-def outcome(problem: Exception) -> type[errors.Failure]:
+def outcome_of(problem: Exception) -> type[errors.Failure]:
     """Say what one of httpx's exceptions means; an unknown one means what its nearest known base class does."""
     return next((OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES), errors.Unanswered)
 
@@ -395,6 +395,6 @@ def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorM
 
 
 @functools.cache
-def trusted(*, of_environment: bool) -> ssl.SSLContext:
+def ssl_context(*, of_environment: bool) -> ssl.SSLContext:
     """What vendors are trusted by; once for all accounts: to read it takes long enough to be felt by others."""
     return httpx.create_ssl_context(trust_env=of_environment)

@@ -15,7 +15,7 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
                 timeout=timeout_seconds,
                 follow_redirects=False,
                 trust_env=True,
-                verify=client.trusted(of_environment=True),
+                verify=client.ssl_context(of_environment=True),
             ) as http,
             http.stream("GET", url) as answer,
         ):
@@ -35,14 +35,14 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float) -> int:
     """Post a JSON document once and return the status; ``errors.Temporary`` if there was no answer."""
-    outside = not loopback.is_at(url)
+    outside = not loopback.is_loopback(url)
     sent = {"content-type": "application/json", **headers}
     try:
         async with httpx.AsyncClient(
             timeout=timeout_seconds,
             follow_redirects=False,
             trust_env=outside,
-            verify=client.trusted(of_environment=outside),
+            verify=client.ssl_context(of_environment=outside),
         ) as http:
             return (await http.post(url, content=body, headers=sent)).status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -4,7 +4,7 @@ import ipaddress
 from urllib import parse
 
 
-def is_at(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     """Whether a URL leads to this machine; False where it can't be read."""
     try:
         host = parse.urlsplit(url).hostname or ""

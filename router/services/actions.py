@@ -184,7 +184,7 @@ class Actions:
                 raise Unfit(f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted')
             raise NotThere(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         chosen = [public[body.destination]] if body.destination else list(public.values())
-        if body.message and all(place.kind.takes_down for place in chosen):
+        if body.message and all(place.kind.retracts for place in chosen):
             raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
 
     async def correct(self, act: Act, body: request_bodies.Correct) -> models.Corrected:

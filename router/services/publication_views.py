@@ -70,7 +70,7 @@ def _retraction(story: pages.Story, one: publications.Publication, place: pages.
         and one.intent is None
         and incident.status == "open"
         and incident.episode == one.episode,
-        "takes_message": not place.kind.takes_down,
+        "takes_message": not place.kind.retracts,
     }
 
 

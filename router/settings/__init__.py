@@ -140,7 +140,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
     entries = data.get("destinations")
     found = []
     real = (one.base_url for name, one in settings.destinations.items() if name not in settings.simulated)
-    if calls_vendors and not settings.installation and not all(map(loopback.is_at, real)):
+    if calls_vendors and not settings.installation and not all(map(loopback.is_loopback, real)):
         message = (
             '"installation" is not set: if Redis loses all data while no process is running, the router opens '
             'incidents again that are open at the vendors; add a name, such as "installation: production"'

@@ -216,7 +216,7 @@ class Oidc(Section):
     @classmethod
     def _private(cls, issuer: str) -> str:
         """Codes and keys must not be seen, or changed, on the way."""
-        if not issuer.startswith("https://") and not loopback.is_at(issuer):
+        if not issuer.startswith("https://") and not loopback.is_loopback(issuer):
             raise ValueError("must start with https://")
         return issuer
 

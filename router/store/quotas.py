@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from router.outbound import patience
+from router.outbound import call_policy
 from router.store import client, errors, keys, scripts
 
 OPENS = 0.2
@@ -30,7 +30,7 @@ class Quota:
         self._key = keys.quota(account)
         self._most = max(1.0, per_minute * SHARE)
 
-    async def admit(self, turn: patience.Turn) -> patience.Admission:
+    async def admit(self, turn: call_policy.Turn) -> call_policy.Admission:
         """Take a token, or return the time until one is available.
 
         The share ``floor`` of the quota is reserved for more urgent calls. Calls with the lowest floor are admitted
@@ -42,8 +42,8 @@ class Quota:
                 arguments = [self._most, turn.floor, turn.endpoint]
                 wait, paused = await self._scripts.run("take_quota_token", [self._key], arguments)
         except errors.Unavailable:
-            return patience.Admission(0.0)
-        return patience.Admission(int(wait) / 1_000_000, bool(paused))
+            return call_policy.Admission(0.0)
+        return call_policy.Admission(int(wait) / 1_000_000, bool(paused))
 
     async def pause(self, seconds: float, endpoint: str = "") -> None:
         """Record a pause that the vendor asked for. Nothing calls the endpoint (empty: any endpoint) until it ends."""

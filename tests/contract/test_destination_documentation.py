@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel import yaml
 
-from router.destinations import ladder, opening, registry
+from router.destinations import registry, rule_fields, severity_mapping
 from router.domain import severities
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "how-to" / "destinations"
@@ -46,7 +46,7 @@ def test_the_rules_on_a_page_are_accepted_by_the_settings_above_them(kind):
     for entry in entries:
         fields = {name: value for name, value in entry.items() if name not in OF_RULES}
         config = known[entry["at"]]
-        opening.read(registry.KINDS[config.kind].opening, config, fields)
+        rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
 
 
 @each_kind
@@ -71,7 +71,7 @@ def test_defaults_are_those_of_the_page(kind):
     for name in ("severities", "impacts", "component_statuses"):
         if name in registry.KINDS[kind].config.model_fields:
             assert getattr(pasted, name) == getattr(plain, name)
-            assert {ladder.pick(getattr(plain, name), one) for one in severities.Severity}
+            assert {severity_mapping.map_severity(getattr(plain, name), one) for one in severities.Severity}
     for name in ("update_message", "resolve_message"):
         text = getattr(plain, name, "")
         assert not text or f"*{text}*" in page(kind)

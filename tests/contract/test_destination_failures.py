@@ -3,7 +3,7 @@
 import pytest
 
 from router.destinations import registry
-from router.outbound import errors, patience
+from router.outbound import call_policy, errors
 from tests.unit.destinations import accounts, scripted
 
 EXPECTED = {
@@ -28,7 +28,7 @@ LOOKS_NOTHING_UP = ("devhelm", "open")
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     """A read that is repeated is so at once."""
-    monkeypatch.setattr(patience, "_JITTER_SECONDS", 0.0)
+    monkeypatch.setattr(call_policy, "_JITTER_SECONDS", 0.0)
 
 
 def failure_of(vendor, kind, operation):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
-from router.destinations import base, rows
+from router.destinations import base, list_rows
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import wire
 from router.outbound import client
@@ -48,7 +48,7 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
     )
 
 
-async def listed(
+async def read_pages(
     http: client.Client,
     path: str,
     shape: type[Entry],
@@ -64,7 +64,7 @@ async def listed(
     known: set[str] = set()
     for page in range(_MOST_PAGES):
         answer = await http.read(path, wire.Listed, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
-        yield rows.readable(answer.data, shape, what, wanted=wanted)
+        yield list_rows.parse_rows(answer.data, shape, what, wanted=wanted)
         listed_now = {str(row.get("id")) for row in answer.data if isinstance(row, dict)}
         if not answer.has_next or listed_now <= known:
             return

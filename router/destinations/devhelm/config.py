@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
-from router.destinations import base, components, ladder, opening
+from router.destinations import base, components, rule_fields, severity_mapping
 
 BASE_URL = "https://api.devhelm.io"
 
@@ -16,20 +16,20 @@ Severity = Literal["DOWN", "DEGRADED", "MAINTENANCE"]
 Impact = Literal["NONE", "MINOR", "MAJOR", "CRITICAL"]
 ActiveStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
 
-DEFAULT_SEVERITIES: Mapping[ladder.Word, Severity] = {
+DEFAULT_SEVERITIES: Mapping[severity_mapping.Word, Severity] = {
     "critical": "DOWN",
     "major": "DOWN",
     "minor": "DEGRADED",
     "info": "DEGRADED",
 }
-DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
+DEFAULT_IMPACTS: Mapping[severity_mapping.Word, Impact] = {
     "critical": "CRITICAL",
     "major": "MAJOR",
     "minor": "MINOR",
     "info": "NONE",
 }
 
-_STATUSES: Mapping[ladder.Word, components.Status] = dict(components.DEFAULT_STATUSES)
+_STATUSES: Mapping[severity_mapping.Word, components.Status] = dict(components.DEFAULT_STATUSES)
 
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
@@ -78,14 +78,14 @@ class IncidentConfig(_Account):
     """One account for incidents. ``severities`` maps the ladder to the vendor's severities."""
 
     kind: Literal["devhelm"] = "devhelm"
-    severities: dict[ladder.Word, Severity] = pydantic.Field(default_factory=dict, validate_default=True)
+    severities: dict[severity_mapping.Word, Severity] = pydantic.Field(default_factory=dict, validate_default=True)
     resolve_message: str = "Resolved: nothing fires any more."
 
-    _fill_severities = pydantic.field_validator("severities")(ladder.filling(DEFAULT_SEVERITIES))
+    _fill_severities = pydantic.field_validator("severities")(severity_mapping.fill_defaults(DEFAULT_SEVERITIES))
 
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:
-        opening.check_defaults(IncidentOpening, self)
+        rule_fields.check_defaults(IncidentOpening, self)
         return self
 
 
@@ -148,19 +148,19 @@ class PostConfig(_Account):
     kind: Literal["devhelm-status-page"] = "devhelm-status-page"
     page: str = ""
     follows: str = ""
-    impacts: dict[ladder.Word, Impact] = pydantic.Field(default_factory=dict, validate_default=True)
-    component_statuses: dict[ladder.Word, components.Status] = pydantic.Field(
+    impacts: dict[severity_mapping.Word, Impact] = pydantic.Field(default_factory=dict, validate_default=True)
+    component_statuses: dict[severity_mapping.Word, components.Status] = pydantic.Field(
         default_factory=dict, validate_default=True
     )
     update_message: str = "We are continuing to investigate this issue."
     resolve_message: Text = "This incident has been resolved."
 
-    _fill_impacts = pydantic.field_validator("impacts")(ladder.filling(DEFAULT_IMPACTS))
-    _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(_STATUSES))
+    _fill_impacts = pydantic.field_validator("impacts")(severity_mapping.fill_defaults(DEFAULT_IMPACTS))
+    _fill_statuses = pydantic.field_validator("component_statuses")(severity_mapping.fill_defaults(_STATUSES))
 
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:
-        opening.check_defaults(PostOpening, self)
+        rule_fields.check_defaults(PostOpening, self)
         if "keep_draft" in self.defaults:
             raise ValueError("defaults.keep_draft: a rule decides about drafts; set it under `defaults` in a rule file")
         return self

@@ -30,13 +30,13 @@ async def correct(http: client.Client, at: posts.Posts, operation: operations.Op
             raise errors.Permanent("it was changed at the vendor meanwhile, and stays as it is")
         change = wire.PatchUpdate(body, status or None)
         await http.call("PATCH", f"{place.path}/updates/{client.segment(wanted.update)}", json=change)
-        post = await at.show(place)
+        post = await at.observe(place)
     return _seen(post, operation, wanted.update, body)
 
 
 def _signed(body: str, before: str, reference: str) -> str:
-    is_needed = references.is_signed(before, reference) and not references.is_signed(body, reference)
-    return references.signed(body, reference) if is_needed else body
+    is_needed = references.has_footer(before, reference) and not references.has_footer(body, reference)
+    return references.add_footer(body, reference) if is_needed else body
 
 
 def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, ladder, opening, reducing, references, views
+from router.destinations import base, references, observations, reduced_calls, rule_fields, severity_mapping
 from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operations, texts
@@ -65,8 +65,8 @@ class Incidents:
         found = []
         for status in wire.OPEN:
             query = {"search": "IR-", "source": "MANUAL", "status": status}
-            async for page in account.listed(self._http, _PATH, wire.Incident, query, what="incident"):
-                found += [_item(one) for one in page if not _over(one) and references.of_title(one.title or "")]
+            async for page in account.read_pages(self._http, _PATH, wire.Incident, query, what="incident"):
+                found += [_item(one) for one in page if not _over(one) and references.find_in_title(one.title or "")]
         return found
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
@@ -80,42 +80,42 @@ class Incidents:
             "source": "MANUAL",
             "startedFrom": _iso(_moment(operation.opened_at) - _SKEW),
         }
-        pages = account.listed(self._http, _PATH, wire.Incident, query, what="incident", wanted=operation.reference)
+        pages = account.read_pages(self._http, _PATH, wire.Incident, query, what="incident", wanted=operation.reference)
         reference = operation.reference
-        ours = [one async for page in pages for one in page if references.is_tagged(one.title or "", reference)]
+        ours = [one async for page in pages for one in page if references.has_tag(one.title or "", reference)]
         return sorted(ours, key=lambda one: (_over(one), one.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
-        wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
-        calls = reducing.Reducing(self._http, suspects=("monitor_id",), omitted=list(omitted))
+        wanted, omitted = rule_fields.parse_fitted(configs.IncidentOpening, self._config, operation)
+        calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
         if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
             return again
         note = "the vendor did not open the first one again" if operation.vendor_id else ""
         body = wire.CreateIncident(
-            title=references.tagged(wanted.title, operation.reference),
+            title=references.add_tag(wanted.title, operation.reference),
             severity=self._severity(wanted, operation),
             monitor_id=wanted.monitor_id or None,
             body=wanted.body or None,
         )
         answer = await calls.call("POST", _PATH, body)
         detail = answer.read(wire.DetailAnswer).data
-        references.check_answer(references.of_title(detail.incident.title or ""), operation.reference)
+        references.check_reference(references.find_in_title(detail.incident.title or ""), operation.reference)
         seen = _detailed(detail, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Change severity and title if a person hasn't, and add an update that says how bad it is now."""
-        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
             return _seen(detail.incident)
         timeline = _timeline(detail)
-        views.check_fresh(operation, timeline, views.moment(detail.incident.updated_at))
+        observations.check_fresh(operation, timeline, observations.moment(detail.incident.updated_at))
         incident, omitted = await self._patched(detail.incident, operation, wanted)
         text = self._update_text(incident, wanted, operation)
         # What was said before the newest update says nothing of now.
-        if views.is_posted(operation, timeline, text) or views.says(operation, timeline, text):
+        if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
             return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
         update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
         answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
@@ -127,7 +127,7 @@ class Incidents:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, unless somebody has."""
-        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         incident = (await self._show(operation.vendor_id)).incident
         if _over(incident):
             return _seen(incident)
@@ -150,8 +150,8 @@ class Incidents:
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
         detail = await self._show(operation.vendor_id)
-        stamp = views.moment(detail.incident.updated_at)
-        if not _over(detail.incident) and views.is_stale(operation, _timeline(detail), stamp):
+        stamp = observations.moment(detail.incident.updated_at)
+        if not _over(detail.incident) and observations.is_stale(operation, _timeline(detail), stamp):
             return msgspec.structs.replace(_seen(detail.incident), is_stale=True)
         return _detailed(detail, operation)
 
@@ -213,7 +213,7 @@ class Incidents:
     def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
         if wanted.severity:
             return wanted.severity
-        return ladder.pick(self._config.severities, operation.content.severity)
+        return severity_mapping.map_severity(self._config.severities, operation.content.severity)
 
     async def _patched(
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
@@ -239,9 +239,9 @@ class Incidents:
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
     ) -> str | None:
         severity = self._severity(wanted, operation)
-        before, last = opening.before(configs.IncidentOpening, self._config, operation), operation.before
+        before, last = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation), operation.before
         if before is not None and last is not None:
-            ours = before.severity or ladder.pick(self._config.severities, last.severity)
+            ours = before.severity or severity_mapping.map_severity(self._config.severities, last.severity)
             if incident.severity != ours:
                 return None
         return severity if severity != incident.severity else None
@@ -249,12 +249,12 @@ class Incidents:
     def _changed_title(
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
     ) -> str | None:
-        before = opening.before(configs.IncidentOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
         if before is None or before.title == wanted.title:
             return None
-        shown, ours = incident.title or "", references.tagged(before.title, operation.reference)
+        shown, ours = incident.title or "", references.add_tag(before.title, operation.reference)
         is_ours = texts.alike(shown, ours) or texts.is_cut(shown, ours)
-        return references.tagged(wanted.title, operation.reference) if is_ours else None
+        return references.add_tag(wanted.title, operation.reference) if is_ours else None
 
     def _update_text(
         self, incident: wire.Incident, wanted: configs.IncidentOpening, operation: operations.Operation
@@ -291,24 +291,27 @@ def _seen(incident: wire.Incident) -> operations.VendorState:
 def _item(incident: wire.Incident) -> operations.OpenItem:
     return operations.OpenItem(
         incident.id,
-        references.of_title(incident.title or ""),
+        references.find_in_title(incident.title or ""),
         incident.title or "",
         url=incident.shortlink or "",
-        opened_at=views.moment(incident.created_at),
+        opened_at=observations.moment(incident.created_at),
     )
 
 
-def _timeline(detail: wire.Detail) -> list[views.Entry]:
-    found = [views.Entry(one.id, one.body or "", "", views.moment(one.created_at)) for one in detail.updates or ()]
-    return views.ordered(found)
+def _timeline(detail: wire.Detail) -> list[observations.Entry]:
+    found = [
+        observations.Entry(one.id, one.body or "", "", observations.moment(one.created_at))
+        for one in detail.updates or ()
+    ]
+    return observations.sort_entries(found)
 
 
 def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:
     """What an incident is, with what it shows: the base of later comparisons."""
     incident, timeline = detail.incident, _timeline(detail)
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
-    stamp = views.moment(incident.updated_at)
-    return msgspec.structs.replace(_seen(incident), view=views.view(operation, fields, timeline, stamp=stamp))
+    stamp = observations.moment(incident.updated_at)
+    return msgspec.structs.replace(_seen(incident), view=observations.view(operation, fields, timeline, stamp=stamp))
 
 
 def _moment(micros: int) -> dt.datetime:

@@ -40,7 +40,7 @@ async def silences(http: client.Client, name: str) -> list[silence.Silence]:
     found: dict[str, Window] = {}
     # What begins between the two questions is in both answers and not in neither.
     for state in ("upcoming", "active"):
-        async for page in account.listed(http, PATH, Window, {"filter": state}, what="maintenance window"):
+        async for page in account.read_pages(http, PATH, Window, {"filter": state}, what="maintenance window"):
             found.update((one.id, one) for one in page if one.suppress_alerts)
     return [_silence(one, name) for one in found.values()]
 

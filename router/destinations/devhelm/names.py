@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.destinations import directory
+from router.destinations import name_lookup
 from router.destinations.devhelm import account, wire
 from router.outbound import client
 
@@ -14,10 +14,10 @@ class Names:
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
-        self.pages = directory.Directory(
+        self.pages = name_lookup.NameLookup(
             "status page", self._pages, ids=wire.IDS, also_called=lambda page: [page.slug] if page.slug else []
         )
-        self._components: dict[str, directory.Directory[wire.Component]] = {}
+        self._components: dict[str, name_lookup.NameLookup[wire.Component]] = {}
 
     async def component_id(self, page_id: str, wanted: str) -> str:
         """The id of a page's component, called by its name or by its id."""
@@ -29,14 +29,16 @@ class Names:
     async def components(self, page_id: str) -> Sequence[wire.Component]:
         """A page's components as the vendor shows them now."""
         path = f"{PAGES}/{client.segment(page_id)}/components"
-        listed = account.listed(self._http, path, wire.Component, what="component")
+        listed = account.read_pages(self._http, path, wire.Component, what="component")
         return [one async for page in listed for one in page]
 
-    def _directory_of(self, page_id: str) -> directory.Directory[wire.Component]:
+    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[wire.Component]:
         async def fetch() -> Sequence[wire.Component]:
             return await self.components(page_id)
 
-        return directory.Directory("component", fetch, ids=wire.IDS)
+        return name_lookup.NameLookup("component", fetch, ids=wire.IDS)
 
     async def _pages(self) -> Sequence[wire.Page]:
-        return [one async for page in account.listed(self._http, PAGES, wire.Page, what="status page") for one in page]
+        return [
+            one async for page in account.read_pages(self._http, PAGES, wire.Page, what="status page") for one in page
+        ]

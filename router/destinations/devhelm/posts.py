@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.destinations import references, views
-from router.destinations.devhelm import account, lately, linked, names, wire
-from router.domain import operations, publications, texts
+from router.destinations import references, observations
+from router.destinations.devhelm import account, names, wire, linked_posts, recent_posts
+from router.domain import operations, publications, texts, publication as publications
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 
@@ -17,14 +17,14 @@ _SKEW = dt.timedelta(hours=1)
 _MOST_POSTED = 10
 
 
-class Place(msgspec.Struct, frozen=True):
+class PostLocation(msgspec.Struct, frozen=True):
     """Where a post is. Both ids together are the publication's id: a rule may choose its page."""
 
     page_id: str
     post_id: str
 
     @classmethod
-    def of(cls, vendor_id: str) -> "Place":
+    def parse(cls, vendor_id: str) -> "PostLocation":
         """Read a publication's id."""
         page_id, _, post_id = vendor_id.partition("/")
         return cls(page_id, post_id)
@@ -56,9 +56,9 @@ class Posts:
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
-        self._lately = lately.Lately(self._since)
+        self._lately = recent_posts.RecentPosts(self._since)
 
-    async def show(self, place: Place) -> wire.Post:
+    async def observe(self, place: PostLocation) -> wire.Post:
         """Read a post with its timeline."""
         return (await self._http.read(place.path, wire.PostAnswer)).data
 
@@ -66,7 +66,7 @@ class Posts:
         """Read the account's first status page."""
         await self._http.call("GET", names.PAGES, query={"page": 0, "size": 1})
 
-    async def linked(self, page_id: str, operation: operations.Operation) -> linked.Linked | None:
+    async def linked(self, page_id: str, operation: operations.Operation) -> linked_posts.LinkedPost | None:
         """Find the post that belongs to the incident ``operation.linked_id``, with its timeline.
 
         Of several, a published one that isn't resolved comes first, then a draft of the page before one of a person.
@@ -78,20 +78,20 @@ class Posts:
         found = [post for post in recent if post.incident_id == incident_id]
         if not found:
             return None
-        modes = await linked.modes(self._http, incident_id)
-        found.sort(key=lambda post: (*_rank(post), linked.is_by_hand(post, modes), post.created_at))
-        post = await self._listed(Place(page_id, found[0].id))
-        return linked.Linked(post, self._is_person_s(post, operation, modes))
+        modes = await linked_posts.modes(self._http, incident_id)
+        found.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
+        post = await self._listed(PostLocation(page_id, found[0].id))
+        return linked_posts.LinkedPost(post, self._is_linked_by_person(post, operation, modes))
 
-    async def is_person_s(self, post: wire.Post, operation: operations.Operation) -> bool:
+    async def is_linked_by_person(self, post: wire.Post, operation: operations.Operation) -> bool:
         """Whether a person has made a post, and not the page or the router."""
-        modes = await linked.modes(self._http, post.incident_id) if post.incident_id else {}
-        return self._is_person_s(post, operation, modes)
+        modes = await linked_posts.modes(self._http, post.incident_id) if post.incident_id else {}
+        return self._is_linked_by_person(post, operation, modes)
 
-    def _is_person_s(self, post: wire.Post, operation: operations.Operation, modes: Mapping[str, str]) -> bool:
-        return linked.is_by_hand(post, modes) and not is_signed(post, operation.reference)
+    def _is_linked_by_person(self, post: wire.Post, operation: operations.Operation, modes: Mapping[str, str]) -> bool:
+        return linked_posts.is_by_hand(post, modes) and not is_signed(post, operation.reference)
 
-    async def signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
+    async def find_signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
         """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest.
 
         Those that follow another incident than ``linked_id`` are none of ours, and are not read one by one.
@@ -101,42 +101,42 @@ class Posts:
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
-            full = post if post.updates else await self._listed(Place(page_id, post.id))
+            full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
             if is_signed(full, reference):
                 found.append(full)
         return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
 
-    async def _listed(self, place: Place) -> wire.Post:
+    async def _listed(self, place: PostLocation) -> wire.Post:
         """Read a post that a list has named: if it can't be found, one of the two answers is old."""
         try:
-            return await self.show(place)
+            return await self.observe(place)
         except errors.NotFound as problem:
             raise errors.Temporary(f"a post is in the page's list and can't be read: {problem}") from problem
 
-    async def unresolved(self, page_id: str) -> list[operations.OpenItem]:
+    async def find_unresolved(self, page_id: str) -> list[operations.OpenItem]:
         """The page's posts that carry a reference and aren't resolved."""
         found = []
         for post in await self._unresolved(page_id):
-            full = post if post.updates else await self._listed(Place(page_id, post.id))
-            reference = next(filter(None, (references.of_text(update.body) for update in full.updates or ())), "")
+            full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
+            reference = next(filter(None, (references.find_in_text(update.body) for update in full.updates or ())), "")
             if reference and full.status != "RESOLVED":
-                place, opened_at = Place(page_id, post.id), views.moment(post.created_at)
+                place, opened_at = PostLocation(page_id, post.id), observations.moment(post.created_at)
                 found.append(operations.OpenItem(place.vendor_id, reference, post.title, opened_at=opened_at))
         return found
 
-    async def ongoing(self, page_id: str) -> list[wire.Post]:
+    async def find_ongoing(self, page_id: str) -> list[wire.Post]:
         """The page's published posts that aren't resolved, scheduled ones too."""
         return [post for post in await self._unresolved(page_id) if state(post) == "open"]
 
     async def _unresolved(self, page_id: str) -> list[wire.Post]:
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"status": ["INVESTIGATING", "IDENTIFIED", "MONITORING"]}
-        pages = account.listed(self._http, path, wire.Post, query, what="post")
+        pages = account.read_pages(self._http, path, wire.Post, query, what="post")
         return [post async for page in pages for post in page]
 
     async def end(self, post: wire.Post, text: str) -> None:
         """Throw a draft away; resolve what is published, telling no subscriber."""
-        place = Place(post.status_page_id, post.id)
+        place = PostLocation(post.status_page_id, post.id)
         if post.published_at is None:
             await self._http.call("POST", f"{place.path}/dismiss")
         elif post.status != "RESOLVED":
@@ -148,15 +148,15 @@ class Posts:
 
         If it can't be read, or is read as it was before, the answer to the change stands for it.
         """
-        answered = seen(answer, operation, sent, is_answer=True)
+        answered = observed(answer, operation, sent, is_answer=True)
         assert answered.view is not None  # noqa: S101 - ``seen`` always has one
         after = msgspec.structs.replace(operation, view=answered.view, told=answered.told, lags=True)
         try:
-            fresh = await self.show(Place(answer.status_page_id, answer.id))
+            fresh = await self.observe(PostLocation(answer.status_page_id, answer.id))
         except errors.Failure:  # The operation is done; a later look reads it.
             return answered
         is_older = is_stale(fresh, after) or (state(fresh) == "draft" and state(answer) != "draft")
-        return answered if is_older else seen(fresh, after, sent)
+        return answered if is_older else observed(fresh, after, sent)
 
     async def aclose(self) -> None:
         """End what is under way."""
@@ -170,7 +170,7 @@ class Posts:
         found: list[wire.Post] = []
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"sort": "createdAt,desc"}
-        async for page in account.listed(self._http, path, wire.Post, query, what="post"):
+        async for page in account.read_pages(self._http, path, wire.Post, query, what="post"):
             found += (post for post in page if post.created_at >= since)
             if _newest_first(page) and page[-1].created_at < since:
                 break
@@ -184,7 +184,7 @@ def _rank(post: wire.Post) -> tuple[bool, bool]:
 
 def is_signed(post: wire.Post, reference: str) -> bool:
     """Whether a text in the post's timeline begins or ends with our reference."""
-    return any(references.is_signed(update.body, reference) for update in post.updates or ())
+    return any(references.has_footer(update.body, reference) for update in post.updates or ())
 
 
 def state(post: wire.Post) -> publications.State:
@@ -194,18 +194,21 @@ def state(post: wire.Post) -> publications.State:
     return "resolved" if post.status == "RESOLVED" else "open"
 
 
-def timeline(post: wire.Post) -> list[views.Entry]:
+def timeline(post: wire.Post) -> list[observations.Entry]:
     """Return the post's updates, the oldest first."""
-    found = [views.Entry(one.id, one.body, one.status, views.moment(one.created_at)) for one in post.updates or ()]
-    return views.ordered(found)
+    found = [
+        observations.Entry(one.id, one.body, one.status, observations.moment(one.created_at))
+        for one in post.updates or ()
+    ]
+    return observations.sort_entries(found)
 
 
-def by_itself(post: wire.Post) -> set[str]:
+def is_published_automatically(post: wire.Post) -> set[str]:
     """Return the texts that the page has posted by itself: no person has."""
     return {update.body for update in post.updates or () if update.created_by == "SYSTEM" and update.body}
 
 
-def affected(post: wire.Post) -> dict[str, str]:
+def affected_components(post: wire.Post) -> dict[str, str]:
     """Return the statuses of the components that the post names, by ID."""
     return {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
 
@@ -213,10 +216,10 @@ def affected(post: wire.Post) -> dict[str, str]:
 def is_stale(post: wire.Post, operation: operations.Operation) -> bool:
     """Whether a read shows the post as it was before our last operation."""
     entries = timeline(post) if post.updates is not None else None
-    return views.is_stale(operation, entries, views.moment(post.updated_at))
+    return observations.is_stale(operation, entries, observations.moment(post.updated_at))
 
 
-def seen(
+def observed(
     post: wire.Post,
     operation: operations.Operation,
     sent: Sent | None = None,
@@ -231,27 +234,27 @@ def seen(
         "message": entries[0].text if entries else "",
         "impact": post.impact,
         "status": post.status,
-        "components": affected(post),
+        "components": affected_components(post),
     }
     if draft := _draft(post, operation):
         fields["draft"] = draft
     updates: Collection[str] = ()
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
-        entries = views.without_news(operation, entries, sent.ours, read)
+        entries = observations.without_news(operation, entries, sent.ours, read)
         updates = _posted_now(operation, entries, sent.ours, read)
     if own := posted(post, operation, updates):
         fields["posted"] = own
     asked = operation.view.asked if sent is None else sent.asked
-    stamp = views.moment(post.updated_at)
+    stamp = observations.moment(post.updated_at)
     is_open = state(post) == "open" and not edited
     return operations.VendorState(
         Place(post.status_page_id, post.id).vendor_id,
         state(post),
         edited=edited,
-        told=views.marks(operation, entries),
-        view=views.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
-        differs=views.mismatched(asked, affected(post), "OPERATIONAL") if is_open else "",
+        told=observations.marks(operation, entries),
+        view=observations.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
+        differs=observations.mismatched(asked, affected_components(post), "OPERATIONAL") if is_open else "",
     )
 
 
@@ -266,7 +269,7 @@ def posted(post: wire.Post, operation: operations.Operation, ours: Collection[st
 
 
 def _posted_now(
-    operation: operations.Operation, entries: list[views.Entry], ours: Collection[str], read: Collection[str]
+    operation: operations.Operation, entries: list[observations.Entry], ours: Collection[str], read: Collection[str]
 ) -> set[str]:
     """The IDs of the updates that are ours: they say what we have sent, or are the only new one."""
     found = {
@@ -287,9 +290,9 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
     shown = post.affected_components or []
     names = [str(one.component_name) for one in shown if one.component_name]
     return {
-        "title": references.untagged(post.title, operation.reference),
+        "title": references.remove_tag(post.title, operation.reference),
         "impact": post.impact,
-        "message": references.untagged(entries[0].text, operation.reference) if entries else "",
+        "message": references.remove_tag(entries[0].text, operation.reference) if entries else "",
         "components": {
             one.component_name
             if one.component_name and names.count(one.component_name) == 1

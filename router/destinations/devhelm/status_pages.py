@@ -10,9 +10,18 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, components, directory, ladder, opening, reducing, references, views
+from router.destinations import (
+    base,
+    components,
+    name_lookup,
+    observations,
+    reduced_calls,
+    references,
+    rule_fields,
+    severity_mapping,
+)
 from router.destinations.devhelm import config as configs
-from router.destinations.devhelm import corrections, linked, names, posts, wire
+from router.destinations.devhelm import corrections, names, posts, wire, linked_posts
 from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
@@ -40,31 +49,31 @@ class StatusPages:
 
         Nothing is changed yet: a draft is brought to the rule's words by an update or when it is published.
         """
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         found = await self._posts.linked(page_id, operation)
         return _linked(found, operation) if found else None
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
-        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
+        ours = await self._posts.find_signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
         for further in ours[1:]:
             await self._posts.end(further, _duplicate(operation))
         if ours:
             return self._found(ours[0], operation, wanted)
         found = await self._posts.linked(page_id, operation)
-        if found is None or found.is_person_s:
+        if found is None or found.is_linked_by_person:
             return _linked(found, operation) if found else None
         return self._found(found.post, operation, wanted)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Throw away or resolve every other post that carries our reference, on the page that the rule names."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
-        mine = posts.Place.of(operation.vendor_id).post_id
-        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at)
+        mine = posts.PostLocation.parse(operation.vendor_id).post_id
+        ours = await self._posts.find_signed(page_id, operation.reference, operation.opened_at)
         further = [post for post in ours if post.id != mine and posts.state(post) != "resolved"]
         for post in further:
             await self._posts.end(post, _duplicate(operation))
@@ -72,8 +81,10 @@ class StatusPages:
 
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the posts that carry a reference and aren't resolved, on every page that may be this destination's."""
-        pages = directory.own(await self._names.pages.things(), self._names.pages, base.page_of(self._config), others)
-        return [item for page in pages for item in await self._posts.unresolved(page.id)]
+        pages = name_lookup.own_pages(
+            await self._names.pages.entries(), self._names.pages, base.page_of(self._config), others
+        )
+        return [item for page in pages for item in await self._posts.find_unresolved(page.id)]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
         """Recognize nothing: every post carries its reference."""
@@ -81,14 +92,14 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
-        wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
-        calls = reducing.Reducing(self._http, suspects=_SUSPECTS, omitted=list(omitted))
+        wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
+        calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(wanted)
         found = await self._posts.linked(page_id, operation)
-        if found is not None and found.is_person_s:
+        if found is not None and found.is_linked_by_person:
             return _linked(found, operation)
         if found is not None and wanted.keep_draft and posts.state(found.post) == "draft":
-            return posts.seen(found.post, operation)  # What is approved so far is not what it would say.
+            return posts.observed(found.post, operation)  # What is approved so far is not what it would say.
         if found is not None:
             return await self._publish(found.post, operation, wanted)
         body = wire.CreatePost(
@@ -107,8 +118,8 @@ class StatusPages:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
-        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
         if posts.state(post) == "draft":
@@ -116,22 +127,22 @@ class StatusPages:
             return await self._posts.read_back(answer, operation, sent)
         if posts.state(post) == "open":
             return await self._change(post, operation, wanted, self._update_text(wanted))
-        return posts.seen(post, operation)
+        return posts.observed(post, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Publish the draft with the rule's words, unless somebody has."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
-        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
         return await self._publish(post, operation, wanted)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless somebody has, and then the postmortem where the rule has one."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
-        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) == "draft":
-            return posts.seen(post, operation)
+            return posts.observed(post, operation)
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
         text = wanted.resolve_message or self._config.resolve_message
@@ -146,13 +157,13 @@ class StatusPages:
             )
         omitted = await self._put_postmortem(post, wanted) if post_is_ours else ()
         sent = posts.Sent({}, {text} if post_is_ours else (), read)
-        seen = posts.seen(post, operation, sent, is_answer=True)
+        seen = posts.observed(post, operation, sent, is_answer=True)
         return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """Throw the draft away, unless a person has made it; what is published by now is answered as open."""
-        place = posts.Place.of(operation.vendor_id)
-        post = await self._posts.show(place)
+        place = posts.PostLocation.parse(operation.vendor_id)
+        post = await self._posts.observe(place)
         if posts.state(post) != "draft":
             return posts.seen(post, operation)
         if await self._posts.is_person_s(post, operation):
@@ -164,11 +175,11 @@ class StatusPages:
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Unpublish the post, set its components back, and throw the draft away that it has become."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
-        place = posts.Place.of(operation.vendor_id)
-        post = await self._posts.show(place)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        place = posts.PostLocation.parse(operation.vendor_id)
+        post = await self._posts.observe(place)
         if posts.state(post) == "resolved":
-            return msgspec.structs.replace(posts.seen(post, operation), note="it was resolved already")
+            return msgspec.structs.replace(posts.observed(post, operation), note="it was resolved already")
         note = ""
         if posts.state(post) == "open":
             if (edited := await self._refusal(post, operation, wanted)) is not None:
@@ -193,18 +204,22 @@ class StatusPages:
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state, and what a person has changed."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
-        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
-            return msgspec.structs.replace(posts.seen(post, operation), view=None, is_stale=True)
+            return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
         edited = self._edited(post, operation, wanted)
-        if not edited and posts.state(post) == "open" and views.edited_components(operation, posts.affected(post)):
+        if (
+            not edited
+            and posts.state(post) == "open"
+            and observations.edited_components(operation, posts.affected_components(post))
+        ):
             edited = Edit.COMPONENT_CHANGED
-        return posts.seen(post, operation, edited=edited)
+        return posts.observed(post, operation, edited=edited)
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
@@ -219,7 +234,7 @@ class StatusPages:
             return [problem.message]
         problems = _mode_problems(page, self._config.follows)
         for component in defaults.get("components") or ():
-            problems += await directory.problems_of(self._names.component_id(page.id, component))
+            problems += await name_lookup.list_problems(self._names.component_id(page.id, component))
         return problems
 
     async def channels(self) -> list[base.Channel]:
@@ -240,25 +255,27 @@ class StatusPages:
     async def _components(
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.AffectedComponent]:
-        statuses = components.with_others(self.touches(operation), operation.others)
+        statuses = components.merge_statuses(self.touches(operation), operation.others)
         found = []
         for called, status in statuses.items():
-            component_id = await reducing.known(self._names.component_id(page_id, called), "components", omitted)
+            component_id = await reduced_calls.known_or_omitted(
+                self._names.component_id(page_id, called), "components", omitted
+            )
             if component_id is not None:
                 found.append(wire.AffectedComponent(component_id, status.upper()))
         return found
 
     def _impact(self, wanted: configs.PostOpening, severity: severities.Severity) -> configs.Impact:
-        return ladder.pick(self._config.impacts, severity) if wanted.impact is None else wanted.impact
+        return severity_mapping.map_severity(self._config.impacts, severity) if wanted.impact is None else wanted.impact
 
     async def _publish(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.VendorState:
         if posts.state(post) == "resolved":
-            return posts.seen(post, operation)
+            return posts.observed(post, operation)
         if posts.state(post) == "open":
             return await self._change(post, operation, wanted, "")
-        calls = reducing.Reducing(self._http, suspects=_SUSPECTS)
+        calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS)
         body = wire.PublishPost(
             title=wanted.title,
             impact=self._impact(wanted, operation.content.severity),
@@ -267,7 +284,7 @@ class StatusPages:
             notify_subscribers=wanted.notify,
             affected_components=await self._components(post.status_page_id, operation, calls.omitted) or None,
         )
-        place = posts.Place(post.status_page_id, post.id)
+        place = posts.PostLocation(post.status_page_id, post.id)
         published = (await calls.call("POST", f"{place.path}/publish", body)).read(wire.PostAnswer).data
         if published.published_at is None:
             raise errors.Unanswered(f"{self.name}: publishing was answered with a draft")
@@ -286,7 +303,7 @@ class StatusPages:
         sent = self._sent(operation, wanted, affected)
         if change == wire.PutPost():
             return post, sent
-        answer = await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+        answer = await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)
         return answer.read(wire.PostAnswer).data, sent
 
     def _difference(
@@ -294,7 +311,7 @@ class StatusPages:
     ) -> wire.PutPost:
         """What to change of title, status and impact; what the vendor made of them when we last sent it stays."""
         last, view = operation.before, operation.view
-        before = opening.before(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         impact = self._impact(wanted, operation.content.severity)
         change = wire.PutPost(status=status if status != post.status else None)
         if not texts.alike(wanted.title, post.title):
@@ -316,7 +333,7 @@ class StatusPages:
 
     def _ours(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
         """Every text that the router may have posted by this operation or the one before."""
-        before = opening.before(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         known = [wanted] if before is None else [before, wanted]
         found = {_signed(one, operation) for one in known} | {self._update_text(one) for one in known}
         return {text for text in found if text}
@@ -325,7 +342,7 @@ class StatusPages:
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.VendorState:
         """What an open that was not answered has left: nobody knows yet whether it shows what was sent."""
-        return posts.seen(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
+        return posts.observed(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
 
     async def _refusal(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
@@ -337,28 +354,28 @@ class StatusPages:
         if not edited and operation.kind not in {"resolve", "retract"}:
             affected = await self._components(post.status_page_id, operation, [])
             ours = {one.component_id: one.status for one in affected}
-            if views.edited_components(operation, posts.affected(post), ours):
+            if observations.edited_components(operation, posts.affected_components(post), ours):
                 edited = Edit.COMPONENT_CHANGED
-        return posts.seen(post, operation, edited=edited) if edited else None
+        return posts.observed(post, operation, edited=edited) if edited else None
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
         """What a person has changed: it is neither as the vendor has returned it nor as we want it now."""
         last, view = operation.before, operation.view
-        before = opening.before(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         is_ended = posts.state(post) == "resolved"
         # A draft that the page has made itself has nothing of ours yet: it is compared with how it was found.
         if is_ended or (before is None and not view.fields):
             return None
         known = [wanted] if before is None else [before, wanted]
-        if views.edited_title(operation, post.title, {one.title for one in known}):
+        if observations.edited_title(operation, post.title, {one.title for one in known}):
             return Edit.TITLE_CHANGED
         impacts = {self._impact(wanted, operation.content.severity), view.fields.get("impact")}
         if before is not None and last is not None:
             impacts.add(self._impact(before, last.severity))
         if post.impact not in impacts:
             return Edit.IMPACT_CHANGED
-        ours = self._ours(operation, wanted) | posts.by_itself(post)
-        return views.edited_timeline(operation, posts.timeline(post), ours)
+        ours = self._ours(operation, wanted) | posts.is_published_automatically(post)
+        return observations.edited_timeline(operation, posts.timeline(post), ours)
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
@@ -374,11 +391,13 @@ class StatusPages:
             text = _signed(wanted, operation)
         timeline = posts.timeline(post)
         status = wanted.update_status or post.status
-        is_said = views.says(operation, timeline, text, status)
-        if text and not (is_said and not is_worse) and not views.is_posted(operation, timeline, text, status):
+        is_said = observations.is_newest_text(operation, timeline, text, status)
+        if text and not (is_said and not is_worse) and not observations.is_posted(operation, timeline, text, status):
             update = wire.PostUpdate(status, text, wanted.notify and operation.worsens)
-            path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
-            answer = (await reducing.Reducing(self._http).call("POST", path, update)).read(wire.PostAnswer).data
+            path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
+            answer = (
+                (await reduced_calls.ReducibleCall(self._http).call("POST", path, update)).read(wire.PostAnswer).data
+            )
             sent = sent._replace(read=[entry.id for entry in timeline])
         return await self._posts.read_back(answer, operation, sent)
 
@@ -396,8 +415,8 @@ class StatusPages:
     ) -> tuple[wire.Post, str]:
         affected, note = await self._set_back(post, operation)
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
-        path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
-        answer = (await reducing.Reducing(self._http).call("POST", path, update)).read(wire.PostAnswer).data
+        path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
+        answer = (await reduced_calls.ReducibleCall(self._http).call("POST", path, update)).read(wire.PostAnswer).data
         return answer, note
 
     async def _set_back(
@@ -423,16 +442,16 @@ class StatusPages:
 
         The vendor may say so in this post, if not the router has asked for it, in another post, or of the component.
         """
-        shown, asked = posts.affected(post), operation.view.asked
+        shown, asked = posts.affected_components(post), operation.view.asked
         ours = {one for one, status in asked.items() if status == _MAINTENANCE}
         found = {one for one, status in shown.items() if status == _MAINTENANCE and one not in ours}
         try:
             known = await self._names.components(post.status_page_id)
-            others = [one for one in await self._posts.ongoing(post.status_page_id) if one.id != post.id]
+            others = [one for one in await self._posts.find_ongoing(post.status_page_id) if one.id != post.id]
         except (errors.Permanent, errors.Denied):  # The key may not read them. The resolution can't wait for that.
             return dict.fromkeys(found, "a component")
         for other in others:
-            found |= {one for one, status in posts.affected(other).items() if status == _MAINTENANCE}
+            found |= {one for one, status in posts.affected_components(other).items() if status == _MAINTENANCE}
         found |= {one.id for one in known if one.current_status == _MAINTENANCE and one.id not in ours}
         called = {one.id: one.name for one in known}
         return {one: called.get(one, one) for one in found}
@@ -445,7 +464,7 @@ class StatusPages:
         if change == wire.PutPost():
             return ()
         try:
-            await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+            await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)
         except errors.Permanent as problem:
             return (operations.Omission("postmortem", "refused", f"left out, the vendor refused it: {problem}"),)
         return ()
@@ -453,19 +472,19 @@ class StatusPages:
 
 def _linked(found: linked.Linked, operation: operations.Operation) -> operations.VendorState:
     """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
-    return posts.seen(found.post, operation, edited=Edit.POST_LINKED if found.is_person_s else None)
+    return posts.observed(found.post, operation, edited=Edit.POST_LINKED if found.is_linked_by_person else None)
 
 
 def _duplicate(operation: operations.Operation) -> str:
-    return references.signed("A duplicate of another post.", operation.reference)
+    return references.add_footer("A duplicate of another post.", operation.reference)
 
 
 def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str:
-    return references.signed(wanted.message, operation.reference)
+    return references.add_footer(wanted.message, operation.reference)
 
 
 def _kept(
-    affected: list[wire.AffectedComponent] | None, calls: reducing.Reducing
+    affected: list[wire.AffectedComponent] | None, calls: reduced_calls.ReducibleCall
 ) -> list[wire.AffectedComponent] | None:
     """The components that were sent; none if the vendor refused them."""
     return None if any(one.field == "affected_components" for one in calls.omitted) else affected

@@ -50,7 +50,7 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
     )
 
 
-async def listed(
+async def list_pages(
     http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int | list[str]]
 ) -> AsyncIterator[Answer]:
     """Go through a list, one answer at a time. A place that was read before, or a list without end, ends it."""

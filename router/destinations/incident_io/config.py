@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
-from router.destinations import base, components, ladder, opening
+from router.destinations import base, components, rule_fields, severity_mapping
 from router.domain import operations
 
 BASE_URL = "https://api.incident.io"
@@ -18,7 +18,7 @@ V1Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", 
 PostStatus = Literal["investigating", "identified", "monitoring"]
 
 # The severities that a new incident.io account has.
-DEFAULT_SEVERITIES: Mapping[ladder.Word, str] = {
+DEFAULT_SEVERITIES: Mapping[severity_mapping.Word, str] = {
     "critical": "Critical",
     "major": "Major",
     "minor": "Minor",
@@ -221,15 +221,15 @@ class IncidentConfig(base.Config):
     kind: Literal["incident-io"] = "incident-io"
     base_url: base.Url = BASE_URL
     api: Literal["auto", "v1", "v2"] = "auto"
-    severities: dict[ladder.Word, str] = pydantic.Field(default_factory=dict, validate_default=True)
+    severities: dict[severity_mapping.Word, str] = pydantic.Field(default_factory=dict, validate_default=True)
     closed_status: str = ""
     notify_incident_channel: bool = True
 
-    _fill_severities = pydantic.field_validator("severities")(ladder.filling(DEFAULT_SEVERITIES))
+    _fill_severities = pydantic.field_validator("severities")(severity_mapping.fill_defaults(DEFAULT_SEVERITIES))
 
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:
-        opening.check_defaults(IncidentOpening, self)
+        rule_fields.check_defaults(IncidentOpening, self)
         return self
 
 
@@ -277,7 +277,7 @@ class PostConfig(base.Config):
     kind: Literal["incident-io-status-page"] = "incident-io-status-page"
     base_url: base.Url = BASE_URL
     page: str = ""
-    component_statuses: dict[ladder.Word, components.Outage] = pydantic.Field(
+    component_statuses: dict[severity_mapping.Word, components.Outage] = pydantic.Field(
         default_factory=dict, validate_default=True
     )
     update_message: Message = "We are continuing to investigate this issue."
@@ -286,11 +286,13 @@ class PostConfig(base.Config):
         "This incident was posted in error. Our services were not affected."
     )
 
-    _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(components.DEFAULT_STATUSES))
+    _fill_statuses = pydantic.field_validator("component_statuses")(
+        severity_mapping.fill_defaults(components.DEFAULT_STATUSES)
+    )
 
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:
-        opening.check_defaults(PostOpening, self)
+        rule_fields.check_defaults(PostOpening, self)
         return self
 
 
@@ -319,6 +321,6 @@ def _filled(part: Any) -> Any:
     return {key: value for key, value in part.items() if not base.is_blank(value)}
 
 
-def plain(parts: tuple[_Part, ...]) -> list[dict[str, Any]]:
+def to_builtins(parts: tuple[_Part, ...]) -> list[dict[str, Any]]:
     """Turn custom fields and roles into what the vendor is sent: only what was set."""
     return [part.model_dump(exclude_none=True) for part in parts]

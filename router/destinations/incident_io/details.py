@@ -119,11 +119,11 @@ def _changed(
 
 
 def _fields(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["custom_field_id"]: one for one in configs.plain(opening.custom_field_entries)}
+    return {one["custom_field_id"]: one for one in configs.to_builtins(opening.custom_field_entries)}
 
 
 def _roles(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["incident_role_id"]: one for one in configs.plain(opening.incident_role_assignments)}
+    return {one["incident_role_id"]: one for one in configs.to_builtins(opening.incident_role_assignments)}
 
 
 def _base(operation: operations.Operation, kind: str) -> dict[str, list[str]]:

@@ -7,8 +7,17 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
-from router.destinations.incident_io import account, checks, details, names, versions, wire
+from router.destinations import (
+    base,
+    list_rows,
+    name_lookup,
+    observations,
+    reduced_calls,
+    references,
+    rule_fields,
+    severity_mapping,
+)
+from router.destinations.incident_io import account, api_versions, details, names, online_checks, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operations, publications, severities, texts
 from router.outbound import client, errors
@@ -36,7 +45,7 @@ class Incidents:
         self._config = config
         self._http = http
         self._names = names.Names(http)
-        self._versions = versions.Versions(name, config, http)
+        self._versions = api_versions.ApiVersion(name, config, http)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
@@ -49,9 +58,9 @@ class Incidents:
             # Without this the vendor leaves tests out.
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
-        async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
-            for incident in rows.readable(page.incidents, wire.Incident, "incident", wanted=operation.reference):
-                if references.is_signed(incident.summary, operation.reference):
+        async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
+            for incident in list_rows.parse_rows(page.incidents, wire.Incident, "incident", wanted=operation.reference):
+                if references.has_footer(incident.summary, operation.reference):
                     return _seen(incident, operation)
         return None
 
@@ -64,8 +73,8 @@ class Incidents:
             "mode[one_of]": ["standard", "test"],
         }
         found = []
-        async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
-            listed = rows.readable(page.incidents, wire.Incident, "incident")
+        async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
+            listed = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
             found += [_item(one) for one in listed if one.incident_status.category not in _OVER]
         return [item for item in found if item.reference]
 
@@ -79,10 +88,10 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident."""
-        wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
-        calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
+        wanted, omitted = rule_fields.parse_fitted(configs.IncidentOpening, self._config, operation)
+        calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
-        version = self._versions.of(operation.key, is_repeated=operation.is_repeated)
+        version = self._versions.choose(operation.key, is_repeated=operation.is_repeated)
         moments = await self._timestamps(operation, wanted, calls.omitted)
         body = await self._create_body(operation, wanted, severity, calls.omitted)
         try:
@@ -90,10 +99,10 @@ class Incidents:
         except errors.NotFound:
             if operation.is_repeated or version == "v2" or not await self._versions.is_gone():
                 raise
-            version = self._versions.of(operation.key, is_repeated=False)
+            version = self._versions.choose(operation.key, is_repeated=False)
             answer = await self._create(calls, version, body, moments)
         created = answer.read(wire.CreatedAnswer).incident
-        references.check_answer(references.of_text(created.summary), operation.reference)
+        references.check_reference(references.find_in_text(created.summary), operation.reference)
         if version == "v1" and moments:
             created = await self._dated(created, moments, calls.omitted)
         sent = details.Change(body.custom_field_entries, body.incident_role_assignments)
@@ -108,8 +117,8 @@ class Incidents:
 
     async def _create(
         self,
-        calls: reducing.Reducing,
-        version: versions.Version,
+        calls: reduced_calls.ReducibleCall,
+        version: api_versions.Version,
         body: wire.CreateV1,
         moments: list[wire.TimestampValue],
     ) -> client.Answer:
@@ -155,12 +164,12 @@ class Incidents:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
-        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
             return _seen(incident, operation)
-        views.check_fresh(operation, None, views.moment(incident.updated_at))
-        before = opening.before(configs.IncidentOpening, self._config, operation)
+        observations.check_fresh(operation, None, observations.moment(incident.updated_at))
+        before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
         edit = wire.Edit(
             name=_changed_name(incident, operation, wanted, before),
             summary=_changed_summary(incident, operation, wanted, before),
@@ -208,7 +217,7 @@ class Incidents:
         """Read the incident's state."""
         incident = await self._show(operation.vendor_id)
         seen = _seen(incident, operation)
-        if views.is_stale(operation, None, views.moment(incident.updated_at)):
+        if observations.is_stale(operation, None, observations.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
         return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view))
 
@@ -226,7 +235,7 @@ class Incidents:
         problems: list[str] = []
         if not fields:
             with contextlib.suppress(errors.Failure):  # What is wrong with the account, the other questions tell.
-                await self._versions.look()
+                await self._versions.detect()
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(called, field="severity") for called in sorted(severities_named)]
@@ -235,11 +244,11 @@ class Incidents:
         ]
         if self._versions.current == "v2":
             lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
-        problems += [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
-        problems += await checks.of_custom_fields(self._names, defaults.get("custom_field_entries"))
-        problems += await checks.of_roles(self._names, defaults.get("incident_role_assignments"))
+        problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
+        problems += await online_checks.check_custom_fields(self._names, defaults.get("custom_field_entries"))
+        problems += await online_checks.check_roles(self._names, defaults.get("incident_role_assignments"))
         lookups = [self._names.timestamps.find(called, field=_TIMESTAMPS) for called in defaults.get(_TIMESTAMPS) or ()]
-        problems += [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+        problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         # A key that is not good is one problem, however often it was met.
         return list(dict.fromkeys(problems))
 
@@ -264,18 +273,18 @@ class Incidents:
         type_id = None
         if wanted.incident_type:
             lookup = self._names.types.id_of(wanted.incident_type, field="incident_type")
-            type_id = await reducing.known(lookup, "incident_type", omitted)
+            type_id = await reduced_calls.known_or_omitted(lookup, "incident_type", omitted)
         return wire.CreateV1(
             idempotency_key=operation.key,
             visibility=wanted.visibility,
             name=wanted.name,
-            summary=references.signed(wanted.summary, operation.reference),
+            summary=references.add_footer(wanted.summary, operation.reference),
             mode=wanted.mode,
             severity_id=severity_id,
             incident_type_id=type_id,
             status=wanted.status,
-            custom_field_entries=configs.plain(wanted.custom_field_entries) or None,
-            incident_role_assignments=configs.plain(wanted.incident_role_assignments) or None,
+            custom_field_entries=configs.to_builtins(wanted.custom_field_entries) or None,
+            incident_role_assignments=configs.to_builtins(wanted.incident_role_assignments) or None,
             slack_team_id=wanted.slack_team_id,
             source_message_channel_id=wanted.source_message_channel_id,
             source_message_timestamp=wanted.source_message_timestamp,
@@ -284,7 +293,9 @@ class Incidents:
     async def _in_v2(self, body: wire.CreateV1, omitted: list[operations.Omission]) -> wire.CreateV2:
         status_id = None
         if body.status:
-            status_id = await reducing.known(self._names.statuses.id_of(body.status, field="status"), "status", omitted)
+            status_id = await reduced_calls.known_or_omitted(
+                self._names.statuses.id_of(body.status, field="status"), "status", omitted
+            )
         return wire.CreateV2(
             idempotency_key=body.idempotency_key,
             visibility=body.visibility,
@@ -303,11 +314,15 @@ class Incidents:
         self, wanted: configs.IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
     ) -> str | None:
         """The rule's severity, or the account's for the step of the ladder, or the nearest that the vendor has."""
-        for called in dict.fromkeys(filter(None, (wanted.severity, ladder.pick(self._config.severities, severity)))):
-            found = await reducing.known(self._names.severities.id_of(called, field="severity"), "severity", omitted)
+        for called in dict.fromkeys(
+            filter(None, (wanted.severity, severity_mapping.map_severity(self._config.severities, severity)))
+        ):
+            found = await reduced_calls.known_or_omitted(
+                self._names.severities.id_of(called, field="severity"), "severity", omitted
+            )
             if found is not None:
                 return found
-        there = sorted(await self._names.severities.things(), key=lambda one: one.rank)
+        there = sorted(await self._names.severities.entries(), key=lambda one: one.rank)
         if not there:
             return None
         nearest = there[round((len(there) - 1) * list(severities.Severity).index(severity) / 3)]
@@ -335,13 +350,13 @@ class Incidents:
         last = operation.before
         if before and last and incident.severity.id == await self._severity_id(before, last.severity, []):
             return severity_id
-        ranks = {known.id: known.rank for known in await self._names.severities.things()}
+        ranks = {known.id: known.rank for known in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 
     async def _closed_status_id(self) -> str:
         if self._config.closed_status:
             return await self._names.statuses.id_of(self._config.closed_status, field="closed_status")
-        closed = [status for status in await self._names.statuses.things() if status.category == "closed"]
+        closed = [status for status in await self._names.statuses.entries() if status.category == "closed"]
         if not closed:
             raise errors.Permanent(
                 f"{self.name}: the account has no status of category closed; set closed_status", field="closed_status"
@@ -373,7 +388,7 @@ class Incidents:
     ) -> wire.Incident:
         body = wire.EditIncident(edit, self._config.notify_incident_channel)
         path = f"/v2/incidents/{client.segment(vendor_id)}/actions/edit"
-        calls = reducing.Reducing(
+        calls = reduced_calls.ReducibleCall(
             self._http, needed=("incident_status_id",), omitted=[] if omitted is None else omitted
         )
         return (await calls.call("POST", path, body)).read(wire.IncidentAnswer).incident
@@ -382,10 +397,10 @@ class Incidents:
 def _item(incident: wire.Incident) -> operations.OpenItem:
     return operations.OpenItem(
         incident.id,
-        references.of_text(incident.summary),
+        references.find_in_text(incident.summary),
         incident.name,
         url=incident.permalink,
-        opened_at=views.moment(incident.created_at),
+        opened_at=observations.moment(incident.created_at),
     )
 
 
@@ -453,7 +468,7 @@ def _changed_name(
         return None
     if before is None:
         return wanted.name
-    if before.name == wanted.name or views.edited_title(operation, incident.name, {before.name}):
+    if before.name == wanted.name or observations.edited_title(operation, incident.name, {before.name}):
         return None
     return wanted.name
 
@@ -465,14 +480,14 @@ def _changed_summary(
     before: configs.IncidentOpening | None,
 ) -> str | None:
     """The summary to set, in the same way: it is as we left it if it is what the vendor returned or what we sent."""
-    summary = references.signed(wanted.summary, operation.reference)
+    summary = references.add_footer(wanted.summary, operation.reference)
     if texts.alike(incident.summary, summary):
         return None
-    last = references.signed(before.summary, operation.reference) if before is not None else summary
+    last = references.add_footer(before.summary, operation.reference) if before is not None else summary
     returned = operation.view.fields.get("summary")
     if before is not None and before.summary == wanted.summary:
         return None
     is_ours = (
         incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
     )
-    return summary if is_ours or references.is_signed(incident.summary, operation.reference) else None
+    return summary if is_ours or references.has_footer(incident.summary, operation.reference) else None

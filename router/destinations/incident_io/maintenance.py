@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import rows
+from router.destinations import list_rows
 from router.destinations.incident_io import account, wire
 from router.domain import silences as silence
 from router.outbound import client
@@ -88,8 +88,8 @@ async def silences(http: client.Client, name: str, labels: Mapping[str, str]) ->
     # A window that begins between the two questions is in both answers, and not in neither.
     for status in ("upcoming", "active"):
         query: dict[str, str | int | list[str]] = {"status": status, "page_size": PAGE_SIZE}
-        async for answer in account.listed(http, PATH, wire.Windows, query):
-            read = rows.readable(answer.maintenance_windows, Window, "maintenance window")
+        async for answer in account.list_pages(http, PATH, wire.Windows, query):
+            read = list_rows.parse_rows(answer.maintenance_windows, Window, "maintenance window")
             found.update((one.id, one) for one in read if not one.archived_at)
     made: list[silence.Silence] = []
     skipped: dict[str, str] = {}

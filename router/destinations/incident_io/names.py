@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import directory, rows
+from router.destinations import list_rows, name_lookup
 from router.destinations.incident_io import account, wire
 from router.outbound import client, errors
 
@@ -25,14 +25,14 @@ class Names:
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
-        self.severities = directory.Directory("severity", self._severities, ids=wire.IDS)
-        self.types = directory.Directory("incident type", self._types, ids=wire.IDS)
-        self.statuses = directory.Directory("incident status", self._statuses, ids=wire.IDS)
-        self.pages = directory.Directory("status page", self._pages, ids=wire.IDS)
-        self.custom_fields = directory.Directory("custom field", self._custom_fields, ids=wire.IDS)
-        self.roles = directory.Directory("incident role", self._roles, ids=wire.IDS)
-        self.timestamps = directory.Directory("incident timestamp", self._timestamps, ids=wire.IDS)
-        self._components: dict[str, directory.Directory[Placed]] = {}
+        self.severities = name_lookup.NameLookup("severity", self._severities, ids=wire.IDS)
+        self.types = name_lookup.NameLookup("incident type", self._types, ids=wire.IDS)
+        self.statuses = name_lookup.NameLookup("incident status", self._statuses, ids=wire.IDS)
+        self.pages = name_lookup.NameLookup("status page", self._pages, ids=wire.IDS)
+        self.custom_fields = name_lookup.NameLookup("custom field", self._custom_fields, ids=wire.IDS)
+        self.roles = name_lookup.NameLookup("incident role", self._roles, ids=wire.IDS)
+        self.timestamps = name_lookup.NameLookup("incident timestamp", self._timestamps, ids=wire.IDS)
+        self._components: dict[str, name_lookup.NameLookup[Placed]] = {}
 
     async def page(self, wanted: str) -> wire.Page:
         """The page of that name or id."""
@@ -51,19 +51,19 @@ class Names:
             known = self._components[page_id] = self._directory_of(page_id)
         return await known.id_of(wanted, field="components")
 
-    def _directory_of(self, page_id: str) -> directory.Directory[Placed]:
+    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[Placed]:
         async def fetch() -> Sequence[Placed]:
             answer = await self._http.read(
                 f"/v2/status_page_structures/{client.segment(page_id)}", wire.StructureAnswer
             )
             return list(_placed(answer.current_structure.items))
 
-        return directory.Directory("component", fetch, ids=wire.IDS, also_called=_qualified)
+        return name_lookup.NameLookup("component", fetch, ids=wire.IDS, also_called=_qualified)
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:
         """The options of a custom field, asked for each time."""
         query: dict[str, str | int] = {"custom_field_id": custom_field_id, "page_size": PAGE_SIZE}
-        answers = account.listed(self._http, "/v1/custom_field_options", wire.Options, query)
+        answers = account.list_pages(self._http, "/v1/custom_field_options", wire.Options, query)
         return [option async for answer in answers for option in answer.custom_field_options]
 
     async def _custom_fields(self) -> Sequence[wire.CustomField]:
@@ -74,20 +74,20 @@ class Names:
 
     async def _timestamps(self) -> Sequence[wire.Timestamp]:
         answer = await self._http.read("/v2/incident_timestamps", wire.Timestamps)
-        return rows.readable(answer.incident_timestamps, wire.Timestamp, "incident timestamp")
+        return list_rows.parse_rows(answer.incident_timestamps, wire.Timestamp, "incident timestamp")
 
     async def _severities(self) -> Sequence[wire.Severity]:
-        return rows.readable(
+        return list_rows.parse_rows(
             (await self._http.read("/v1/severities", wire.Severities)).severities, wire.Severity, "severity"
         )
 
     async def _types(self) -> Sequence[wire.Type]:
-        return rows.readable(
+        return list_rows.parse_rows(
             (await self._http.read("/v1/incident_types", wire.Types)).incident_types, wire.Type, "incident type"
         )
 
     async def _statuses(self) -> Sequence[wire.Status]:
-        return rows.readable(
+        return list_rows.parse_rows(
             (await self._http.read("/v1/incident_statuses", wire.Statuses)).incident_statuses,
             wire.Status,
             "incident status",
@@ -95,9 +95,11 @@ class Names:
 
     async def _pages(self) -> Sequence[wire.Page]:
         query: dict[str, str | int] = {"page_size": PAGE_SIZE}
-        answers = account.listed(self._http, "/v2/status_pages", wire.Pages, query)
+        answers = account.list_pages(self._http, "/v2/status_pages", wire.Pages, query)
         return [
-            page async for answer in answers for page in rows.readable(answer.status_pages, wire.Page, "status page")
+            page
+            async for answer in answers
+            for page in list_rows.parse_rows(answer.status_pages, wire.Page, "status page")
         ]
 
 
@@ -106,13 +108,13 @@ def _qualified(component: Placed) -> list[str]:
 
 
 def _placed(items: Iterable[Any], within: str = "") -> Iterable[Placed]:
-    for item in rows.readable(items, wire.Item, "component"):
+    for item in list_rows.parse_rows(items, wire.Item, "component"):
         if item.component is not None:
             yield Placed(item.component.id, item.component.name, within)
         if item.group is not None:
             yield from (
                 Placed(part.id, part.name, item.group.name)
-                for part in rows.readable(item.group.components, wire.Component, "component")
+                for part in list_rows.parse_rows(item.group.components, wire.Component, "component")
             )
         if item.sub_page is not None:
             yield from _placed(item.sub_page.items, item.sub_page.name)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.destinations import base, components, directory, opening, reducing, rows, views
+from router.destinations import base, components, list_rows, name_lookup, observations, reduced_calls, rule_fields
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operations, publications, texts
@@ -30,7 +30,7 @@ class _Sent(NamedTuple):
 
     asked: Mapping[str, str]
     title: str
-    entry: views.Entry | None = None
+    entry: observations.Entry | None = None
 
 
 class StatusPages:
@@ -54,20 +54,20 @@ class StatusPages:
         A post carries no reference, since customers read it: it is known by its title, its first text, and the time.
         Posts of other incidents of ours may look the same; ``operation.taken`` names them.
         """
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page = await self._page(wanted)
         query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
         since = _moment(operation.began_at or operation.opened_at) - _SKEW
         found: list[wire.Post] = []
-        async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
-            listed = rows.readable(answer.status_page_incidents, wire.Post, "post")
+        async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
+            listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
             found += [post for post in listed if _is_opened_by(post, wanted, since)]
         ours = [post for post in found if post.id not in operation.taken]
         # The oldest one, as the vendor would have answered with the first that the key created.
         first = min(ours, key=lambda post: post.published_at or since, default=None)
         if first is None:
             return None
-        told = views.marks(operation, _timeline(first))
+        told = observations.marks(operation, _timeline(first))
         view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
         return operations.VendorState(first.id, _state(first), page.public_url, told=told, view=view)
 
@@ -75,16 +75,16 @@ class StatusPages:
         """Read the posts that aren't resolved, on every page that may be this destination's: none says whose it is."""
         found = []
         pages = await self._listed_pages()
-        for page in directory.own(pages, self._names.pages, base.page_of(self._config), others):
+        for page in name_lookup.own_pages(pages, self._names.pages, base.page_of(self._config), others):
             query: dict[str, str | int | list[str]] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
-            async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
-                listed = rows.readable(answer.status_page_incidents, wire.Post, "post")
+            async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
+                listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
                 found += [_item(post, page) for post in listed if _state(post) == "open"]
         return found
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
         """Return whether a post has the title and the first text that the operation would open it with."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return texts.alike(item.title, wanted.title) and texts.alike(item.text, wanted.message)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
@@ -93,8 +93,8 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post; it is public at once."""
-        wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
-        calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
+        wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
+        calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(wanted)
         if operation.ended_at:
             return await self._open_retrospective(operation, wanted, page, calls.omitted)
@@ -138,7 +138,7 @@ class StatusPages:
             detail = f"left out, the vendor refused it: {problem}"
             omitted.append(operations.Omission("component_statuses", "refused", detail))
             plain = [msgspec.structs.replace(update, component_statuses=None) for update in updates]
-            less = reducing.rekeyed(msgspec.structs.replace(body, updates=plain))
+            less = reduced_calls.rekeyed(msgspec.structs.replace(body, updates=plain))
             answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
         post = answer.read(wire.PostAnswer).status_page_incident
         if _state(post) != "resolved":
@@ -147,16 +147,16 @@ class StatusPages:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return _resolved(post, operation)
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
-        calls = reducing.Reducing(self._http, needed=_STATUS)
+        calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
-        if views.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
+        if observations.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
             return _taken_over(post, operation, Edit.COMPONENT_CHANGED)
         title = await self._renamed(post, operation, wanted)
         update = self._update_body(post, operation, wanted, wanted_statuses)
@@ -174,12 +174,12 @@ class StatusPages:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, wanted.resolve_message or self._config.resolve_message)
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the post and say that it was false: the vendor takes no post off a page."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, operation.message or self._config.retract_message)
 
     async def _end(
@@ -191,7 +191,7 @@ class StatusPages:
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
-        calls = reducing.Reducing(self._http, needed=_STATUS)
+        calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         update = wire.CreateUpdate(
             status_page_incident_id=post.id,
             message=text,
@@ -221,12 +221,12 @@ class StatusPages:
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state, and what a person has changed."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "open" and views.is_stale(operation, _timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, wanted)
-        if not edited and _state(post) == "open" and views.edited_components(operation, _affected(post)):
+        if not edited and _state(post) == "open" and observations.edited_components(operation, _affected(post)):
             edited = Edit.COMPONENT_CHANGED
         differs = _differs(post, operation.view.asked) if _state(post) == "open" and not edited else ""
         seen = operations.VendorState(
@@ -236,7 +236,7 @@ class StatusPages:
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
@@ -245,11 +245,11 @@ class StatusPages:
         page = defaults.get("page") or self._config.page
         if not page:
             return []
-        problems = await directory.problems_of(self._names.pages.find(page, field="page"))
+        problems = await name_lookup.list_problems(self._names.pages.find(page, field="page"))
         if not problems:
             page_id = (await self._names.page(page)).id
             for component in defaults.get("components") or ():
-                problems += await directory.problems_of(self._names.component_id(page_id, component))
+                problems += await name_lookup.list_problems(self._names.component_id(page_id, component))
         return problems
 
     async def channels(self) -> list[base.Channel]:
@@ -269,7 +269,7 @@ class StatusPages:
     async def _listed_pages(self) -> Sequence[wire.Page]:
         """All pages of the account; the configured one where the key may not list them."""
         try:
-            return await self._names.pages.things()
+            return await self._names.pages.entries()
         except (errors.Permanent, errors.Denied):
             if not self._config.page:
                 raise
@@ -278,30 +278,32 @@ class StatusPages:
     async def _components(
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.ComponentStatus]:
-        statuses = components.with_others(self.touches(operation), operation.others)
+        statuses = components.merge_statuses(self.touches(operation), operation.others)
         found = []
         for called, status in statuses.items():
-            identity_of = await reducing.known(self._names.component_id(page_id, called), "components", omitted)
+            identity_of = await reduced_calls.known_or_omitted(
+                self._names.component_id(page_id, called), "components", omitted
+            )
             if identity_of is not None:
                 found.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
         return found
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
         """What a person has changed of an open post: it is neither as we have left it nor as we want it now."""
-        before = opening.before(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         if before is None or _state(post) == "resolved":
             return None
-        if views.edited_title(operation, post.name, {before.title, wanted.title}):
+        if observations.edited_title(operation, post.name, {before.title, wanted.title}):
             return Edit.TITLE_CHANGED
         ours = {one.message for one in (before, wanted)} | {self._update_text(one) for one in (before, wanted)}
-        return views.edited_timeline(operation, _timeline(post), ours)
+        return observations.edited_timeline(operation, _timeline(post), ours)
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
     async def _renamed(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
         """Rename the post if its title is to be another one; returns the title that the vendor has stored."""
-        before = opening.before(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         is_as_left = before is not None and before.title == wanted.title and post.name in operation.view.titles[-1:]
         if is_as_left or texts.alike(post.name, wanted.title):
             return post.name
@@ -330,9 +332,9 @@ class StatusPages:
         if not message and not changes:
             return None
         timeline = _timeline(post)
-        if is_shown and views.is_posted(operation, timeline, text, status):
+        if is_shown and observations.is_posted(operation, timeline, text, status):
             return None
-        is_said = views.says(operation, timeline, text, status)
+        is_said = observations.is_newest_text(operation, timeline, text, status)
         is_worse = operation.before is not None and operation.worsens
         if is_said and not changes and not is_worse:
             return None
@@ -350,7 +352,7 @@ class StatusPages:
     ) -> operations.VendorState:
         """Read the post once more: what customers see by now is what counts, and what later reads are compared with."""
         known = _timeline(post) + ([sent.entry] if sent.entry is not None else [])
-        told = views.marks(operation, known)
+        told = observations.marks(operation, known)
         after = _view(post, operation, asked=sent.asked, entries=known, title=sent.title)
         unconfirmed = msgspec.structs.replace(after, is_unconfirmed=True)
         operation = msgspec.structs.replace(operation, view=unconfirmed, told=told, lags=True)
@@ -364,7 +366,7 @@ class StatusPages:
         return operations.VendorState(
             post.id,
             _state(fresh),
-            told=views.marks(operation, _timeline(fresh)),
+            told=observations.marks(operation, _timeline(fresh)),
             view=_view(fresh, operation),
             differs=_differs(fresh, sent.asked) if _state(fresh) == "open" else "",
         )
@@ -392,13 +394,13 @@ def _affected(post: wire.Post) -> dict[str, str]:
         return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
     # Without impacts, the updates say how they have changed.
     found: dict[str, str] = {}
-    for update in sorted(post.updates or (), key=lambda update: views.moment(update.published_at)):
+    for update in sorted(post.updates or (), key=lambda update: observations.moment(update.published_at)):
         found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
     return found
 
 
 def _differs(post: wire.Post, asked: Mapping[str, str]) -> str:
-    return views.mismatched(asked, _affected(post), _WELL)
+    return observations.mismatched(asked, _affected(post), _WELL)
 
 
 def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
@@ -416,7 +418,7 @@ def _iso(micros: int) -> str:
 def _item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
     timeline = _timeline(post)
     first = timeline[0].text if timeline else ""
-    return operations.OpenItem(post.id, "", post.name, first, page.public_url, views.moment(post.published_at))
+    return operations.OpenItem(post.id, "", post.name, first, page.public_url, observations.moment(post.published_at))
 
 
 def _moment(micros: int) -> dt.datetime:
@@ -435,26 +437,28 @@ def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) 
     return operations.VendorState(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
 
 
-async def _posted(calls: reducing.Reducing, update: wire.CreateUpdate) -> views.Entry | None:
+async def _posted(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:
     """Post an update; returns it as the vendor has stored it, None if the vendor doesn't say."""
     answer = await calls.call("POST", "/v2/status_page_incident_updates", update)
     stored = answer.read(wire.UpdateAnswer).status_page_incident_update
     return _entry(stored) if stored is not None else None
 
 
-def _asked(statuses: list[wire.ComponentStatus] | None, calls: reducing.Reducing) -> dict[str, str]:
+def _asked(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.ReducibleCall) -> dict[str, str]:
     """The statuses that were sent, by component; none if the vendor refused them."""
     if any(one.field == "component_statuses" for one in calls.omitted):
         return {}
     return {one.component_id: one.component_status for one in statuses or ()}
 
 
-def _entry(update: wire.Update) -> views.Entry:
-    return views.Entry(update.id, update.message, update.incident_status, views.moment(update.published_at))
+def _entry(update: wire.Update) -> observations.Entry:
+    return observations.Entry(
+        update.id, update.message, update.incident_status, observations.moment(update.published_at)
+    )
 
 
-def _timeline(post: wire.Post) -> list[views.Entry]:
-    return views.ordered(_entry(update) for update in post.updates or ())
+def _timeline(post: wire.Post) -> list[observations.Entry]:
+    return observations.sort_entries(_entry(update) for update in post.updates or ())
 
 
 def _view(
@@ -462,7 +466,7 @@ def _view(
     operation: operations.Operation,
     *,
     asked: Mapping[str, str] | None = None,
-    entries: list[views.Entry] | None = None,
+    entries: list[observations.Entry] | None = None,
     title: str | None = None,
 ) -> publications.View:
     timeline = _timeline(post)
@@ -472,4 +476,4 @@ def _view(
         "status": post.incident_status,
         "components": _affected(post),
     }
-    return views.view(operation, fields, timeline if entries is None else entries, asked=asked)
+    return observations.view(operation, fields, timeline if entries is None else entries, asked=asked)

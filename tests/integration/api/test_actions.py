@@ -4,7 +4,7 @@ import pytest
 
 from router.assembly import parts
 from router.domain import access, operations
-from router.outbound import errors, patience
+from router.outbound import errors, call_policy
 from router.store import access as access_store
 from router.store import dataset, keys, quarantine, quotas
 from tests.integration import consoles, vendor
@@ -240,7 +240,7 @@ def test_used_up_quota_is_shown_without_a_button(play):
     async def body(at):
         config = at.settings.destinations["on-call"]
         quota = parts.quota(at.connection, config)
-        while (await quota.admit(patience.Turn(quotas.OPENS, "POST /v1/incidents"))).wait == 0:
+        while (await quota.admit(call_policy.Turn(quotas.OPENS, "POST /v1/incidents"))).wait == 0:
             pass
         later = await at.on.redis_now() + 60_000_000  # The quota doesn't fill up before this time.
         await at.connection.hset(keys.quota(parts.account(config)), "at", later)

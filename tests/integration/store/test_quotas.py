@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
+from router.outbound import call_policy, errors
 from router.outbound import client as clients
-from router.outbound import errors, patience
 from router.store import client, quotas
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
-NOW, UPDATE, LAST = patience.Turn(0.0), patience.Turn(0.4), patience.Turn(0.9)
+NOW, UPDATE, LAST = call_policy.Turn(0.0), call_policy.Turn(0.4), call_policy.Turn(0.9)
 MINUTE = 60_000_000
 
 
@@ -37,7 +37,7 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
         began = await workers.now_of(connection)
         for floor in taken:
-            while (await quota.admit(patience.Turn(floor))).wait == 0:
+            while (await quota.admit(call_policy.Turn(floor))).wait == 0:
                 taken[floor] += 1
         more = await refilled(connection, began, 80)
         assert 46 <= taken[0.4] <= 50 + more
@@ -70,8 +70,8 @@ def test_smallest_quota_admits_every_kind_when_full(with_redis):
         for per_minute in (1, 2, 3):
             for floor in (0.0, 0.2, 0.4, 0.9):
                 quota = quotas.Quota(connection, f"account-{per_minute}-{floor}", per_minute)
-                assert (await quota.admit(patience.Turn(floor))).wait == 0
-                assert (await quota.admit(patience.Turn(floor))).wait <= 60
+                assert (await quota.admit(call_policy.Turn(floor))).wait == 0
+                assert (await quota.admit(call_policy.Turn(floor))).wait <= 60
 
     with_redis(body)
 
@@ -80,7 +80,7 @@ def test_smallest_quota_refills_after_a_minute(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 1)
         assert await quota.exhausted_for() == 0
-        assert (await quota.admit(patience.Turn(quotas.OPENS))).wait == 0
+        assert (await quota.admit(call_policy.Turn(quotas.OPENS))).wait == 0
         assert 0 < await quota.exhausted_for() <= 60
 
     with_redis(body)
@@ -136,12 +136,12 @@ def test_endpoint_pause_does_not_stop_other_endpoints(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
         await quota.pause(60.0, "POST /v1/incidents")
-        assert (await quota.admit(patience.Turn(0.2, "POST /v1/incidents"))).is_paused
-        assert (await quota.admit(patience.Turn(0.2, "POST /v2/incidents/{id}/actions/edit"))).wait == 0
+        assert (await quota.admit(call_policy.Turn(0.2, "POST /v1/incidents"))).is_paused
+        assert (await quota.admit(call_policy.Turn(0.2, "POST /v2/incidents/{id}/actions/edit"))).wait == 0
         assert [pause.endpoint for pause in await quota.pauses()] == ["POST /v1/incidents"]
         assert await quota.lift() == 1
         assert await quota.pauses() == []
-        assert (await quota.admit(patience.Turn(0.2, "POST /v1/incidents"))).wait == 0
+        assert (await quota.admit(call_policy.Turn(0.2, "POST /v1/incidents"))).wait == 0
 
     with_redis(body)
 
@@ -180,10 +180,10 @@ class Counted:
         self.floors: list[float] = []
         self.paused: list[float] = []
 
-    async def admit(self, turn: patience.Turn) -> patience.Admission:
+    async def admit(self, turn: call_policy.Turn) -> call_policy.Admission:
         self.floors.append(turn.floor)
         self.left -= 1
-        return patience.Admission(0.0 if self.left >= 0 else 2.5)
+        return call_policy.Admission(0.0 if self.left >= 0 else 2.5)
 
     async def pause(self, seconds: float, endpoint: str) -> None:  # noqa: ARG002 - a patience.Quota
         self.paused.append(seconds)

@@ -62,7 +62,7 @@ def test_component_shows_its_worst_status():
     """Components of other incidents aren't added."""
     own = {"a": "degraded_performance", "b": "major_outage"}
     others = {"a": "major_outage", "b": "operational", "c": "major_outage"}
-    assert statuses.with_others(own, others) == {"a": "major_outage", "b": "major_outage"}
+    assert statuses.merge_statuses(own, others) == {"a": "major_outage", "b": "major_outage"}
 
 
 def test_operations_include_component_statuses_of_other_incidents(with_redis):

@@ -8,9 +8,8 @@ import pytest
 
 from router import settings
 from router.assembly import imports, parts
-from router.domain import alerts
-from router.domain import silences as silence
-from router.outbound import errors, patience
+from router.domain import alerts, silences as silence, alert
+from router.outbound import errors, call_policy
 from router.store import silences
 from router.worker import silencing
 from tests.end_to_end import harness
@@ -41,9 +40,9 @@ def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Importe
 
 
 class Unlimited:
-    async def admit(self, turn: patience.Turn) -> patience.Admission:
+    async def admit(self, turn: call_policy.Turn) -> call_policy.Admission:
         assert turn.floor > 0  # Nothing urgent ever waits for this.
-        return patience.Admission(0.0)
+        return call_policy.Admission(0.0)
 
     async def pause(self, seconds: float, _endpoint: str) -> None:
         assert seconds > 0

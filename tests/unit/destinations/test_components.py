@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.destinations import components, ladder
+from router.destinations import components, severity_mapping
 from router.domain import severities
 
 
@@ -26,7 +26,7 @@ def test_the_status_of_a_named_component_follows_the_severity(severity, status):
 
 
 def test_a_mapping_of_ones_own_is_used():
-    mapping = ladder.filling(components.DEFAULT_STATUSES)({"critical": "partial_outage"})
+    mapping = severity_mapping.fill_defaults(components.DEFAULT_STATUSES)({"critical": "partial_outage"})
     assert components.statuses(("API",), severities.Severity.CRITICAL, mapping) == {"API": "partial_outage"}
 
 

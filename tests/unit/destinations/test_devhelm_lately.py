@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from router.destinations.devhelm import lately
+from router.destinations.devhelm import recent_posts
 from router.outbound import errors
 
 NOON = dt.datetime(2023, 11, 14, 12, tzinfo=dt.UTC)
@@ -39,7 +39,7 @@ class Page:
 def playing(play):
     async def main():
         page = Page()
-        asked = lately.Lately(page.read)
+        asked = recent_posts.RecentPosts(page.read)
         try:
             await play(page, asked)
         finally:

@@ -6,7 +6,7 @@ import re
 import msgspec
 import pytest
 
-from router.destinations import directory
+from router.destinations import name_lookup
 from router.outbound import errors
 
 
@@ -36,7 +36,7 @@ class Account:
         return version
 
     def directory(self):
-        return directory.Directory("thing", self.fetch, ids=re.compile("id-[0-9]+"), also_called=qualified)
+        return name_lookup.NameLookup("thing", self.fetch, ids=re.compile("id-[0-9]+"), also_called=qualified)
 
 
 THINGS = [Thing("id-1", "Critical"), Thing("id-2", "Minor"), Thing("id-3", "API", "EU"), Thing("id-4", "API", "US")]
@@ -122,8 +122,8 @@ def test_a_lookup_is_done_for_its_problem_alone():
 
     async def body():
         known = account.directory()
-        good = await directory.problems_of(known.find("Minor", field="x"))
-        bad = await directory.problems_of(known.find("Mnor", field="x"))
+        good = await name_lookup.list_problems(known.find("Minor", field="x"))
+        bad = await name_lookup.list_problems(known.find("Mnor", field="x"))
         return good, bad
 
     good, bad = asyncio.run(body())

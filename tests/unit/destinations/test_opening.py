@@ -3,7 +3,7 @@
 import pydantic
 import pytest
 
-from router.destinations import opening, registry
+from router.destinations import registry, rule_fields
 from router.outbound import errors
 
 REQUIRED = {
@@ -21,9 +21,9 @@ def config_of(kind, **settings):
 
 def problems_of(shape, config, fields):
     try:
-        opening.read(shape, config, fields)
+        rule_fields.parse(shape, config, fields)
     except pydantic.ValidationError as problem:
-        return opening._listed(problem)
+        return rule_fields._listed(problem)
     return []
 
 
@@ -39,7 +39,7 @@ def test_what_must_be_there_may_come_from_the_defaults(kind):
 def test_the_rule_wins_over_the_defaults(kind):
     required = REQUIRED[kind.name]
     first = next(iter(required))
-    read = opening.read(kind.opening, config_of(kind, defaults=required), {first: "From the rule"})
+    read = rule_fields.parse(kind.opening, config_of(kind, defaults=required), {first: "From the rule"})
     assert getattr(read, first) == "From the rule"
 
 
@@ -73,7 +73,9 @@ def test_an_address_that_cannot_be_called_is_refused(kind, url):
 @each_kind
 def test_an_operation_that_cannot_be_read_is_permanent_and_names_its_field(kind, operation):
     with pytest.raises(errors.Permanent, match="there: titel") as caught:
-        opening.of(kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"}))
+        rule_fields.parse_current(
+            kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"})
+        )
     assert caught.value.field == "titel"
 
 
@@ -170,7 +172,9 @@ ENTRY = {"custom_field_id": "f", "values": [{"value_option_id": "o"}]}
 )
 def test_a_rendered_value_that_does_not_fit_is_left_out_and_told(kind, fields, operation):
     kind, (name,) = registry.KINDS[kind], fields
-    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], **fields}))
+    read, omitted = rule_fields.parse_fitted(
+        kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], **fields})
+    )
     assert getattr(read, name) == kind.opening.model_fields[name].get_default(call_default_factory=True)
     assert [(one.field, one.code) for one in omitted] == [(name, "left_out")]
 
@@ -182,7 +186,7 @@ def test_an_entry_that_does_not_fit_leaves_the_others_there(operation):
     for at in (2, 9, 11):
         entries[at] = bad
     fields = {**REQUIRED[kind.name], "custom_field_entries": entries}
-    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", fields))
+    read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))
     kept = [one.custom_field_id for one in read.custom_field_entries]
     assert kept == ["0", "1", "3", "4", "5", "6", "7", "8", "10"]
     assert len(omitted) == 3
@@ -198,7 +202,7 @@ def test_an_entry_that_does_not_fit_leaves_the_others_there(operation):
 def test_a_component_without_a_name_or_a_status_leaves_the_others_there(components, kept, operation):
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": components}
-    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", fields))
+    read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))
     assert read.components == kept
     assert {one.field for one in omitted} == {"components"}
 
@@ -207,7 +211,7 @@ def test_what_was_sent_before_is_read_as_it_was_made_to_fit(operation):
     kind = registry.KINDS["devhelm"]
     sent = operation("open", {**REQUIRED[kind.name], "monitor_id": "checkout-42"}).content
     update = operation("update", REQUIRED[kind.name], before=sent)
-    before = opening.before(kind.opening, config_of(kind), update)
+    before = rule_fields.parse_previous(kind.opening, config_of(kind), update)
     assert (before.title, before.monitor_id) == ("Checkout is down", None)
 
 

@@ -37,8 +37,8 @@ def test_components_have_the_statuses_that_the_destination_publishes(name, named
 )
 def test_statuses_are_told_in_the_vendors_words(name, word):
     kind, config = made(name)
-    shown = preview.fields(kind, config, "page", content(components={"Web shop": "critical"}))
-    assert preview.affected(kind, shown) == {"Web shop": word}
+    shown = preview.preview_fields(kind, config, "page", content(components={"Web shop": "critical"}))
+    assert preview.component_statuses(kind, shown) == {"Web shop": word}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -52,11 +52,11 @@ def test_defaults_of_the_page_are_part_of_what_is_shown(name):
 def test_updates_and_resolutions_show_the_text_that_they_post(name):
     kind, config = made(name)
     texts = content(update_message="Still.", resolve_message="Over.", components=["API"])
-    assert preview.fields(kind, config, "page", texts, "update")["message"] == "Still."
-    over = preview.fields(kind, config, "page", texts, "resolution")
+    assert preview.preview_fields(kind, config, "page", texts, "update")["message"] == "Still."
+    over = preview.preview_fields(kind, config, "page", texts, "resolution")
     assert (over["message"], over["components"]) == ("Over.", {"API": "operational"})
-    assert preview.fields(kind, config, "page", content(), "resolution")["message"] == config.resolve_message
-    assert preview.fields(kind, config, "page", content(), "update")["message"] == config.update_message
+    assert preview.preview_fields(kind, config, "page", content(), "resolution")["message"] == config.resolve_message
+    assert preview.preview_fields(kind, config, "page", content(), "update")["message"] == config.update_message
 
 
 def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
@@ -67,4 +67,4 @@ def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
 
 def test_a_kind_without_components_shows_none():
     kind = registry.KINDS["incident-io"]
-    assert preview.affected(kind, {"name": "n"}) == {}
+    assert preview.component_statuses(kind, {"name": "n"}) == {}

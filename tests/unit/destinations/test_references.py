@@ -10,13 +10,13 @@ REFERENCES = ["IR-4R3YMT7A", "IR-4R3YMT7A-A1B4T9"]
 @pytest.mark.parametrize("reference", REFERENCES)
 @pytest.mark.parametrize("text", ["", "5xx above 20%", "x" * 600, "* a\n* b"])
 def test_reference_of_a_signed_text_is_found(reference, text):
-    assert references.of_text(references.signed(text, reference)) == reference
+    assert references.find_in_text(references.add_footer(text, reference)) == reference
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_reference_of_a_tagged_title_is_found(reference):
-    assert references.of_title(references.tagged("Down", reference)) == reference
-    assert references.of_title(f"Down [{reference}]") == reference
+    assert references.find_in_title(references.add_tag("Down", reference)) == reference
+    assert references.find_in_title(f"Down [{reference}]") == reference
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_reference_of_a_tagged_title_is_found(reference):
      "a [IR-4R3YMT7A] b", "a Reference: IR-4R3YMT7A b", "Reference: IR-4R3YMT7A-A1B4T9X"],
 )  # fmt: skip
 def test_other_texts_have_no_reference(text):
-    assert references.of_text(text) == references.of_title(text) == ""
+    assert references.find_in_text(text) == references.find_in_title(text) == ""

@@ -35,7 +35,7 @@ def test_base_and_cap_can_be_set():
 
 @pytest.mark.parametrize(("asked", "most"), [(None, 300), (0.0, 30), (1.0, 31), (60.0, 90)])
 def test_who_was_told_when_to_come_back_does_not_grow_ever_more_patient(asked, most):
-    delay = backoff.full_jitter(40, Always(1.0), cap_seconds=backoff.cap(asked), at_least=asked or 0.0)
+    delay = backoff.full_jitter(40, Always(1.0), cap_seconds=backoff.max_delay(asked), at_least=asked or 0.0)
     assert delay == pytest.approx(most)
 
 

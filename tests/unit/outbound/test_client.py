@@ -42,7 +42,7 @@ def test_an_exception_that_httpx_may_grow_means_what_its_base_does():
     class SomethingNew(httpx.ConnectError):
         pass
 
-    assert client.outcome(SomethingNew("new")) is errors.Temporary
+    assert client.outcome_of(SomethingNew("new")) is errors.Temporary
 
 
 def test_a_call_sends_json_the_account_and_who_is_calling(wire, secret):

@@ -21,4 +21,4 @@ from router.outbound import loopback
     ],
 )
 def test_which_addresses_are_this_machine(url, here):
-    assert loopback.is_at(url) is here
+    assert loopback.is_loopback(url) is here

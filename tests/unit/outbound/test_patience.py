@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from router.outbound import errors, patience
+from router.outbound import call_policy, errors
 
 
 class Thing(msgspec.Struct):
@@ -49,7 +49,7 @@ def test_after_three_failures_the_last_is_told(wire):
     failure = failing(wire)
     assert type(failure) is errors.Temporary
     assert "503" in failure.message
-    assert len(wire.received) == patience.TRIES
+    assert len(wire.received) == call_policy.TRIES
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_nobody_is_asked_before_the_pause_that_the_vendor_wished_for():
             raise errors.Temporary("later", 0.05)
         return "well"
 
-    assert asyncio.run(patience.patiently(ask)) == "well"
+    assert asyncio.run(call_policy.retry_read(ask)) == "well"
     assert moments[1] - moments[0] >= 0.05
 
 
@@ -98,14 +98,14 @@ class UsedUp:
     """A quota in which there is always room in half a second."""
 
     async def admit(self, turn):  # noqa: ARG002 - as quotas take it
-        return patience.Admission(0.5)
+        return call_policy.Admission(0.5)
 
 
 def test_nobody_waits_for_a_turn_that_comes_after_the_operation_is_cut_off():
     async def body():
         began = asyncio.get_running_loop().time()
         with pytest.raises(errors.Queued, match="used up for now") as caught:
-            await patience.admitted(UsedUp(), patience.Turn(0.0), "x", began + 0.3)
+            await call_policy.wait_for_quota(UsedUp(), call_policy.Turn(0.0), "x", began + 0.3)
         assert caught.value.retry_after == 0.5
         assert asyncio.get_running_loop().time() - began < 0.3
 
@@ -121,7 +121,7 @@ def test_nothing_is_asked_again_after_the_operation_is_cut_off():
 
     async def body():
         with pytest.raises(errors.Temporary, match="later"):
-            await patience.patiently(ask, asyncio.get_running_loop().time() + 0.3)
+            await call_policy.retry_read(ask, asyncio.get_running_loop().time() + 0.3)
 
     asyncio.run(body())
     assert asked == ["once"]
@@ -132,4 +132,4 @@ def test_what_is_no_failure_of_a_vendor_is_raised_as_it_is():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(patience.patiently(ask))
+        asyncio.run(call_policy.retry_read(ask))

@@ -16,7 +16,7 @@ def created(**more: object) -> dict[str, object]:
 @pytest.mark.parametrize("text", ["", "Checkout is down", "Checkout is down. " * 100])
 @pytest.mark.parametrize("rewritten", [str, lambda summary: f"{summary}\r\n", lambda summary: f"<p>{summary}</p>"])
 def test_an_incident_whose_summary_the_router_s_destination_wrote_makes_no_alert(text, rewritten):
-    summary = rewritten(references.signed(text, "IR-7F3K2QXM"))
+    summary = rewritten(references.add_footer(text, "IR-7F3K2QXM"))
     found = delivering.parse("incident-io", created(summary=summary))
     assert found.alerts == []
     assert found.about["no_alert"] == "the router itself opened this incident as IR-7F3K2QXM"

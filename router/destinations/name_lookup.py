@@ -11,7 +11,7 @@ from router.outbound import errors
 _SHOWN = 10  # How many names a message lists.
 
 
-class Thing(Protocol):
+class Named(Protocol):
     """What has a name and an id at a vendor."""
 
     @property
@@ -25,10 +25,10 @@ class Thing(Protocol):
         ...
 
 
-Found = TypeVar("Found", bound=Thing)
+Found = TypeVar("Found", bound=Named)
 
 
-class Directory(Generic[Found]):
+class NameLookup(Generic[Found]):
     """All things of one sort at one vendor's account.
 
     ``what`` is that sort, in the singular. ``fetch`` asks the vendor for all of them. ``ids`` is the pattern of the
@@ -50,7 +50,7 @@ class Directory(Generic[Found]):
         self._things: Sequence[Found] | None = None
         self._fetching = asyncio.Lock()
 
-    async def things(self) -> Sequence[Found]:
+    async def entries(self) -> Sequence[Found]:
         """All of them, as last fetched."""
         if self._things is None:
             await self._refresh(None)
@@ -65,7 +65,7 @@ class Directory(Generic[Found]):
     async def find(self, wanted: str, *, field: str) -> Found:
         """What is called ``wanted``, or has it for its id; ``Permanent`` with the nearest names otherwise."""
         known = self._things
-        found = self._matching(wanted, await self.things())
+        found = self._matching(wanted, await self.entries())
         if not found and known is not None:
             await self._refresh(known)
             found = self._matching(wanted, self._things or ())
@@ -76,7 +76,7 @@ class Directory(Generic[Found]):
             raise errors.Permanent(f'{self._what} "{wanted}" could be any of {named}', field=field)
         return found[0]
 
-    def called(self, wanted: str, things: Sequence[Found]) -> list[Found]:
+    def matching(self, wanted: str, things: Sequence[Found]) -> list[Found]:
         """Those of ``things`` that are called ``wanted``, or have it for their id."""
         return self._matching(wanted, things)
 
@@ -111,14 +111,14 @@ class Directory(Generic[Found]):
         return "; there are " + ", ".join(f'"{name}"' for name in listed[:_SHOWN]) + (" …" if listed[_SHOWN:] else "")
 
 
-def own(pages: Sequence[Found], known: Directory[Found], page: str, others: Collection[str]) -> list[Found]:
+def own_pages(pages: Sequence[Found], known: NameLookup[Found], page: str, others: Collection[str]) -> list[Found]:
     """The pages that may be a destination's: its ``page``, and those that no other destination is configured for."""
-    mine = {one.id for one in known.called(page, pages)} if page else set()
-    theirs = {one.id for other in others for one in known.called(other, pages)}
+    mine = {one.id for one in known.matching(page, pages)} if page else set()
+    theirs = {one.id for other in others for one in known.matching(other, pages)}
     return [one for one in pages if one.id in mine or one.id not in theirs]
 
 
-async def problems_of(lookup: Awaitable[object]) -> list[str]:
+async def list_problems(lookup: Awaitable[object]) -> list[str]:
     """Do a look-up for its problem alone: none, or the one that it fails with, in words for people."""
     try:
         await lookup

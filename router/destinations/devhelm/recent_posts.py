@@ -23,7 +23,7 @@ class _Reading:
     task: "asyncio.Task[list[wire.Post]]" = field(init=False)
 
 
-class Lately:
+class RecentPosts:
     """Asked for the posts of pages. Whoever asks gets what was read after they asked, never what was there before."""
 
     def __init__(self, read: Read) -> None:

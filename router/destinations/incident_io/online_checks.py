@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from router.destinations import directory
+from router.destinations import name_lookup
 from router.destinations.incident_io import names, wire
 from router.outbound import errors
 
@@ -17,7 +17,7 @@ _TAKES = {
 }
 
 
-async def of_custom_fields(known: names.Names, entries: Any) -> list[str]:
+async def check_custom_fields(known: names.Names, entries: Any) -> list[str]:
     """Every problem with custom field entries as a rule sets them; what a template will say is passed over."""
     problems: list[str] = []
     for entry in entries if isinstance(entries, list | tuple) else ():
@@ -33,11 +33,11 @@ async def of_custom_fields(known: names.Names, entries: Any) -> list[str]:
     return problems
 
 
-async def of_roles(known: names.Names, assignments: Any) -> list[str]:
+async def check_roles(known: names.Names, assignments: Any) -> list[str]:
     """Every problem with role assignments as a rule sets them."""
     named = [one.get("incident_role_id") for one in assignments or () if isinstance(one, Mapping)]
     lookups = [known.roles.find(called, field="incident_role_assignments") for called in named if called]
-    return [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+    return [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
 
 
 async def _of_values(known: names.Names, there: wire.CustomField, values: Any) -> list[str]:
@@ -51,7 +51,7 @@ async def _of_values(known: names.Names, there: wire.CustomField, values: Any) -
     wanted = [one["value_option_id"] for one in said if one.get("value_option_id")]
     if not wanted or problems:
         return problems
-    options = directory.Directory("option", lambda: known.options(there.id), ids=wire.IDS)
+    options = name_lookup.NameLookup("option", lambda: known.options(there.id), ids=wire.IDS)
     lookups = [options.find(option, field="custom_field_entries") for option in wanted]
-    found = [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+    found = [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
     return [f'custom field "{there.name}": {problem}' for problem in found]

@@ -9,7 +9,7 @@ Word = Literal["critical", "major", "minor", "info"]
 Value = TypeVar("Value")
 
 
-def filling(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]], dict[Word, Value]]:
+def fill_defaults(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]], dict[Word, Value]]:
     """Make a validator for a configured mapping: the steps it leaves out are taken from ``default``."""
 
     def fill(given: dict[Word, Value]) -> dict[Word, Value]:
@@ -18,6 +18,6 @@ def filling(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]], dict
     return fill
 
 
-def pick(mapping: Mapping[Word, Value], severity: severities.Severity) -> Value:
+def map_severity(mapping: Mapping[Word, Value], severity: severities.Severity) -> Value:
     """Look up what stands for ``severity``; the mapping names every step."""
     return mapping[cast("Word", severity.word)]

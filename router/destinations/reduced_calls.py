@@ -28,7 +28,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass
-class Reducing:
+class ReducibleCall:
     """Calls of one operation. ``omitted`` collects what they did without.
 
     ``is_repeated``: the same call was made before and its outcome isn't known, so it has to stay the same call.
@@ -114,7 +114,9 @@ class Reducing:
         }
 
 
-async def known(lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]) -> Found | None:
+async def known_or_omitted(
+    lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]
+) -> Found | None:
     """Look a name up that can be spared; None, and a line in ``omitted``, if the vendor doesn't know it."""
     try:
         return await lookup

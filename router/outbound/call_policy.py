@@ -47,7 +47,7 @@ class Quota(Protocol):
         ...
 
 
-async def admitted(quota: Quota, turn: Turn, about: str, ends_at: float) -> None:
+async def wait_for_quota(quota: Quota, turn: Turn, about: str, ends_at: float) -> None:
     """Return when one call has been taken; ``Queued`` where there is none within two seconds, or before ``ends_at``.
 
     That is by the event loop's clock: whoever calls is cut off then, and would have waited in vain.
@@ -61,7 +61,7 @@ async def admitted(quota: Quota, turn: Turn, about: str, ends_at: float) -> None
         await asyncio.sleep(admission.wait)
 
 
-async def patiently(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
+async def retry_read(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
     """Call ``read`` up to three times, never before what its vendor asked for; the last failure is raised.
 
     What took its whole time is not asked again, nor is anything after ``ends_at``: there is no time left for it.

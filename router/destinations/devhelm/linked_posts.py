@@ -8,7 +8,7 @@ automation has written its first text: to leave a post alone can be mended, to r
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from router.destinations import rows
+from router.destinations import list_rows
 from router.destinations.devhelm import wire
 from router.outbound import client, errors
 
@@ -16,11 +16,11 @@ INCIDENTS = "/api/v1/incidents"
 _SYSTEM = "SYSTEM"
 
 
-class Linked(NamedTuple):
+class LinkedPost(NamedTuple):
     """A post that belongs to an incident, and whether a person has made it."""
 
     post: wire.Post
-    is_person_s: bool
+    is_linked_by_person: bool
 
 
 async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
@@ -29,7 +29,9 @@ async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
         answer = await http.read(f"{INCIDENTS}/{client.segment(incident_id)}", wire.DetailAnswer)
     except (errors.Permanent, errors.Denied):
         return {}
-    return {one.id: one.connection_mode for one in rows.readable(answer.data.posts or (), wire.LinkedPost, "post")}
+    return {
+        one.id: one.connection_mode for one in list_rows.parse_rows(answer.data.posts or (), wire.LinkedPost, "post")
+    }
 
 
 def is_by_hand(post: wire.Post, known: Mapping[str, str]) -> bool:

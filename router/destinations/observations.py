@@ -45,7 +45,7 @@ def moment(value: object) -> int:
     return (read - _EPOCH) // dt.timedelta(microseconds=1) if read.tzinfo is not None else 0
 
 
-def ordered(entries: Iterable[Entry]) -> list[Entry]:
+def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return a timeline with the oldest update first, in whatever order the vendor lists it."""
     listed = list(entries)
     return sorted(listed, key=lambda entry: entry.at) if all(entry.at for entry in listed) else listed
@@ -80,7 +80,7 @@ def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: s
     )
 
 
-def says(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
+def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
     """Whether the newest update says a text already, perhaps cut by the vendor."""
     if not entries or status not in {"", entries[-1].status}:
         return False

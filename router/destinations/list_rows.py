@@ -12,7 +12,7 @@ from router.telemetry import log, metrics
 Row = TypeVar("Row")
 
 
-def readable(listed: Iterable[Any], shape: type[Row], what: str, *, wanted: str = "") -> list[Row]:
+def parse_rows(listed: Iterable[Any], shape: type[Row], what: str, *, wanted: str = "") -> list[Row]:
     """Return the rows that can be read; ``what`` names the list, in the singular.
 
     A row that can't be read and has ``wanted`` anywhere in it may be the one that is searched for. If no other row

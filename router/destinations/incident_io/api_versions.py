@@ -21,7 +21,7 @@ _ONE: dict[str, int] = {"page_size": 1}
 _MOST_REMEMBERED = 1000
 
 
-class Versions:
+class ApiVersion:
     """The version that one account's incidents are created with."""
 
     def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
@@ -32,7 +32,7 @@ class Versions:
         self._log = log.get("worker")
         self.current: Version = "v2" if config.api == "v2" else "v1"
 
-    def of(self, key: str, *, is_repeated: bool) -> Version:
+    def choose(self, key: str, *, is_repeated: bool) -> Version:
         """The version for an open: that of its first attempt if it is repeated. After a restart that is v1's turn.
 
         Should v1 be gone by then, the repeated open is refused, and the search tells whether the first was made.
@@ -62,7 +62,7 @@ class Versions:
         self._log.warning("api_version_gone", destination=self._name, gone="v1", used="v2")
         return True
 
-    async def look(self) -> None:
+    async def detect(self) -> None:
         """Find out at the start which version is served, and warn of one that is deprecated."""
         if not await self.is_gone() and self.current == "v1":
             told = "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"

@@ -25,17 +25,17 @@ Shape = TypeVar("Shape", bound=base.Opening)
 _MOST_ROUNDS = 5  # Of making fields fit: each takes out what is told; a validator may tell more then.
 
 
-def read(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
+def parse(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
     """Merge ``fields`` over the defaults, field by field, and check them; ``pydantic.ValidationError`` otherwise."""
     return shape.model_validate({**config.defaults, **fields}, context={"config": config})
 
 
-def of(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape:
+def parse_current(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape:
     """Read an operation's fields, made to fit; ``Permanent``, naming the first field at fault, if they can't be."""
-    return fitted(shape, config, operation)[0]
+    return parse_fitted(shape, config, operation)[0]
 
 
-def fitted(
+def parse_fitted(
     shape: type[Shape], config: base.Config, operation: operations.Operation
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
     """Read an operation's fields as ``of`` does, and say what was cut or left out to make them fit."""
@@ -113,7 +113,7 @@ def _without(entries: Any, at: Any) -> tuple[Any, str]:
     return [entry for place, entry in enumerate(entries) if place != at], str(at + 1)
 
 
-def before(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape | None:
+def parse_previous(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape | None:
     """Read the fields that were last sent, made to fit as they were then.
 
     None if nothing was sent, or if the configuration has changed too much since.
@@ -135,7 +135,7 @@ def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
         if any("{{" in text or "{%" in text for text in _texts(value)):
             raise ValueError(f"defaults.{name}: no template is rendered here; set it under `defaults` in a rule file")
     try:
-        read(shape, config, {})
+        parse(shape, config, {})
     except pydantic.ValidationError as problem:
         wrong = _listed(problem, ignored=("missing",))
         if wrong:
