@@ -9,7 +9,7 @@ from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
 from router.destinations.incident_io import maintenance as incident_io
 from router.domain import silences as silence
-from router.outbound import alertmanager, client, call_policy
+from router.outbound import alertmanager, call_policy, client
 from router.worker import silencing
 
 Quota = Callable[[base.Config], call_policy.Quota]

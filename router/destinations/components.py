@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from router.domain import severities
 from router.destinations import severity_mapping
+from router.domain import severities
 
 Outage = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
 """The statuses that every page knows."""

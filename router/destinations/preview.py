@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.destinations import base, components, rule_fields
-from router.domain import operations, publications, publication as publications
+from router.domain import operations, publications
 from router.outbound import errors
 
 

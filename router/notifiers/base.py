@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import pydantic
 
 from router.domain import events
-from router.outbound import patience
+from router.outbound import call_policy
 
 Clock = Callable[[], int]
 """Returns the time in microseconds since the Unix epoch."""
@@ -76,7 +76,7 @@ class Connection(NamedTuple):
     clock: Clock
     installation: str = ""
     console: str = ""
-    quota: patience.Quota | None = None
+    quota: call_policy.Quota | None = None
 
 
 @dataclass(frozen=True)

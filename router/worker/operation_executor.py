@@ -449,7 +449,7 @@ class OperationExecutor:
         unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
         if unanswered and not repeatable:
             least = max(least, place.timeout_seconds)
-        cap = backoff.cap(asked, of_account=circuit_breaker.is_of_account(problem))
+        cap = backoff.max_delay(asked, of_account=circuit_breaker.is_of_account(problem))
         if operation_outcome.condition_of(problem) == "denied":
             cap = backoff.DENIED_CAP_SECONDS
         delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)

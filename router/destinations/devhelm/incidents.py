@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, references, observations, reduced_calls, rule_fields, severity_mapping
+from router.destinations import base, observations, reduced_calls, references, rule_fields, severity_mapping
 from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operations, texts
@@ -173,10 +173,10 @@ class Incidents:
 
     async def channels(self) -> list[base.Channel]:
         """Read the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
-        listed = account.listed(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
+        listed = account.read_pages(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
         channels = [channel async for batch in listed for channel in batch if channel.enabled]
         found = [base.Channel(one.name, _KINDS[one.channel_type]) for one in channels if one.channel_type in _KINDS]
-        pages = account.listed(self._http, names.PAGES, wire.Page, what="status page")
+        pages = account.read_pages(self._http, names.PAGES, wire.Page, what="status page")
         automatic = [page async for batch in pages for page in batch if page.incident_mode == _AUTOMATIC]
         return found + [base.Channel(page.name, _PAGES, (page.id, page.name, page.slug)) for page in automatic]
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.destinations import references, observations
-from router.destinations.devhelm import account, names, wire, linked_posts, recent_posts
-from router.domain import operations, publications, texts, publication as publications
+from router.destinations import observations, references
+from router.destinations.devhelm import account, linked_posts, names, recent_posts, wire
+from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 

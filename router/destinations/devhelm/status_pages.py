@@ -21,7 +21,7 @@ from router.destinations import (
     severity_mapping,
 )
 from router.destinations.devhelm import config as configs
-from router.destinations.devhelm import corrections, names, posts, wire, linked_posts
+from router.destinations.devhelm import corrections, linked_posts, names, posts, wire
 from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors

@@ -151,7 +151,7 @@ class StatusPages:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return _resolved(post, operation)
-        views.check_fresh(operation, _timeline(post))
+        observations.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
@@ -188,7 +188,7 @@ class StatusPages:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return _resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
-        views.check_fresh(operation, _timeline(post))
+        observations.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)

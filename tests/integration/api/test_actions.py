@@ -4,7 +4,7 @@ import pytest
 
 from router.assembly import parts
 from router.domain import access, operations
-from router.outbound import errors, call_policy
+from router.outbound import call_policy, errors
 from router.store import access as access_store
 from router.store import dataset, keys, quarantine, quotas
 from tests.integration import consoles, vendor

@@ -55,7 +55,7 @@ def test_last_of_two_resolutions_restores_component(with_redis):
     ],
 )
 def test_worst_component_status_counts(said, worst):
-    assert statuses.worst(said) == worst
+    assert statuses.worst_status(said) == worst
 
 
 def test_component_shows_its_worst_status():

@@ -8,8 +8,9 @@ import pytest
 
 from router import settings
 from router.assembly import imports, parts
-from router.domain import alerts, silences as silence, alert
-from router.outbound import errors, call_policy
+from router.domain import alerts
+from router.domain import silences as silence
+from router.outbound import call_policy, errors
 from router.store import silences
 from router.worker import silencing
 from tests.end_to_end import harness

@@ -28,7 +28,7 @@ def test_components_have_the_statuses_that_the_destination_publishes(name, named
     said = content(components=named)
     destination = kind.make("page", config, None)
     published = destination.touches(operations.Operation("open", "e" * 32, "page", 1, said, 0))
-    assert preview.fields(kind, config, "page", said)["components"] == published
+    assert preview.preview_fields(kind, config, "page", said)["components"] == published
     assert len(published) == 2
 
 
@@ -44,7 +44,7 @@ def test_statuses_are_told_in_the_vendors_words(name, word):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_defaults_of_the_page_are_part_of_what_is_shown(name):
     kind, config = made(name, defaults={"message": "We are looking.", "components": ["API"]})
-    shown = preview.fields(kind, config, "page", publications.Content(CRITICAL, {"title": "t"}))
+    shown = preview.preview_fields(kind, config, "page", publications.Content(CRITICAL, {"title": "t"}))
     assert (shown["title"], shown["message"], shown["components"]) == ("t", "We are looking.", {"API": "major_outage"})
 
 
@@ -62,7 +62,7 @@ def test_updates_and_resolutions_show_the_text_that_they_post(name):
 def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
     kind, config = made("incident-io-status-page")
     broken = publications.Content(CRITICAL, {"message": "m"})
-    assert preview.fields(kind, config, "page", broken) == {"message": "m"}
+    assert preview.preview_fields(kind, config, "page", broken) == {"message": "m"}
 
 
 def test_a_kind_without_components_shows_none():
