@@ -24,6 +24,8 @@ GIVE_UP = 86_400_000_000
 """Microseconds for which the delivery of an event is retried."""
 RECENT = 3_600_000_000
 """Microseconds: a notifier that is new to a subject receives no events that are older."""
+MOST_CALLS = 100
+"""Calls that a notifier may make for one event."""
 _POLL_SECONDS = 0.5
 _FROM_EACH_SHARD = 4
 _BASE_SECONDS, _CAP_SECONDS = 1.0, 300.0
@@ -136,12 +138,19 @@ class Deliveries:
         if is_new and pending:
             # Its first events are recent: from now on they are retried as those of every other notifier.
             work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
+        calls = 0
         while pending:
             if due := self._waits_until(name, work):
                 return due
             if not await self._send(name, work, pending):
                 return max(work.progress[name].retry_at, work.now() + 1)
-            pending = [one for one in pending if one.sequence > work.progress[name].sequence]
+            left = [one for one in pending if one.sequence > work.progress[name].sequence]
+            calls = calls + 1 if len(left) == len(pending) else 0
+            if calls >= MOST_CALLS:
+                failure = errors.Permanent(f"{name}: {calls} calls were made, and no event is delivered")
+                self._failed(name, work, failure, pending[0])
+                return work.progress[name].retry_at
+            pending = left
         if recorded and recorded[-1].sequence > work.progress[name].sequence:
             work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded[-1].sequence)
         return 0

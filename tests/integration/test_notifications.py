@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from router.domain import announcements, decisions, events, severities
+from router.notifiers import base
 from router.store import keys, publishing_state
 from router.telemetry import metrics
 from router.worker import circuit_breaker
@@ -334,5 +335,23 @@ def test_damaged_documents_stop_nothing(with_redis, damage):
         await harness.on.deliver(workers.resolved())
         await harness.turn()
         assert at.types[-1] == "incident.resolved"
+
+    play(with_redis, body)
+
+
+def test_notifier_that_never_delivers_is_stopped(with_redis, monkeypatch):
+    monkeypatch.setattr(delivering, "MOST_CALLS", 3)
+
+    async def body(harness, _at, _page):
+        calls = []
+
+        async def deliver(batch):
+            calls.append(batch)
+            return base.Delivered(batch.events[0].sequence - 1, {})
+
+        monkeypatch.setattr(harness.channels.notifiers["hook"], "deliver", deliver)
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        assert len(calls) == 3
 
     play(with_redis, body)
