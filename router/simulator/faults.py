@@ -54,22 +54,22 @@ _MINUTE = 60_000_000
 
 
 class Fault(pydantic.BaseModel):
-    """What is to go wrong with the next ``count`` calls that match.
+    """A fault of the next ``count`` matching calls.
 
-    ``path`` is what the path begins with, below the vendor's own. ``retry_after``, ``hang_seconds`` and
-    ``lag_seconds`` are seconds; an answer other than 429 says ``Retry-After`` only if ``retry_after`` is given.
-    ``limit`` is the name of the limit that a 429 is about. With ``probability`` below 1 a matching call is spared now
-    and then, by a die of its own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what
+    ``path`` is the beginning of the path, below the vendor's prefix. ``retry_after``, ``hang_seconds``, and
+    ``lag_seconds`` are in seconds; responses other than 429 have ``Retry-After`` only if ``retry_after`` is given.
+    ``limit`` is the name of the limit that a 429 reports. With ``probability`` below 1, a random generator with its own
+    ``seed`` decides for each matching call. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what
     ``cut`` leaves of them.
 
-    ``act-then-conflict`` acts and answers 409. ``act-then-busy`` acts and hangs up; the next two calls with the same
-    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later.
-    ``hang-then-act`` doesn't answer for ``hang_seconds`` and acts then, even if the client has gone. ``redirect`` is
-    the answer of a proxy. ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given),
-    and names the field in the vendor's envelope.
+    ``act-then-conflict`` acts and responds 409. ``act-then-busy`` acts and closes the connection; the next two calls
+    with the same idempotency key get ``status``, 409 or 422. ``act-late`` closes the connection and acts
+    ``hang_seconds`` later. ``hang-then-act`` doesn't respond for ``hang_seconds`` and then acts, even if the client has
+    disconnected. ``redirect`` is the response of a proxy. ``refuse-field`` refuses a body in which ``field`` is set (to
+    ``value``, if given), and names the field in the vendor's error envelope.
 
-    With ``lasts_seconds``, a call that is struck begins a window of that length, in which every matching call is
-    struck. A window counts once.
+    With ``lasts_seconds``, an affected call begins a window of that length, in which every matching call is affected. A
+    window counts once.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")

@@ -98,7 +98,7 @@ class LeaseSession:
             with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
                 touched = place.destination.touches(operation)
         said = await self._pages.sync_components(place.name, operation.episode, touched)
-        return msgspec.structs.replace(operation, others=dict(components.worst(said)))
+        return msgspec.structs.replace(operation, others=dict(components.worst_status(said)))
 
     async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
         """The IDs at the vendor of what belongs to any other publication at the destination; reads all of them."""

@@ -15,8 +15,8 @@ from router.outbound import client, errors
 async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.VendorState:
     """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
     wanted = corrections.from_content(operation.content)
-    place = posts.Place.of(operation.vendor_id)
-    post = await at.show(place)
+    place = posts.PostLocation.parse(operation.vendor_id)
+    post = await at.observe(place)
     update = next((one for one in post.updates or () if one.id == wanted.update), None)
     if update is None:
         raise errors.Permanent("the update is no longer in the post's timeline")

@@ -249,7 +249,7 @@ def observed(
     stamp = observations.moment(post.updated_at)
     is_open = state(post) == "open" and not edited
     return operations.VendorState(
-        Place(post.status_page_id, post.id).vendor_id,
+        PostLocation(post.status_page_id, post.id).vendor_id,
         state(post),
         edited=edited,
         told=observations.marks(operation, entries),

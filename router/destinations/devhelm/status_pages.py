@@ -165,8 +165,8 @@ class StatusPages:
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
         if posts.state(post) != "draft":
-            return posts.seen(post, operation)
-        if await self._posts.is_person_s(post, operation):
+            return posts.observed(post, operation)
+        if await self._posts.is_linked_by_person(post, operation):
             return operations.VendorState(
                 operation.vendor_id, "dismissed", note="a person has made this draft, so it stays"
             )
@@ -470,7 +470,7 @@ class StatusPages:
         return ()
 
 
-def _linked(found: linked.Linked, operation: operations.Operation) -> operations.VendorState:
+def _linked(found: linked_posts.LinkedPost, operation: operations.Operation) -> operations.VendorState:
     """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
     return posts.observed(found.post, operation, edited=Edit.POST_LINKED if found.is_linked_by_person else None)
 

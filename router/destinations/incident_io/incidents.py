@@ -112,7 +112,9 @@ class Incidents:
             **({"severity": created.severity.id} if created.severity is not None else {}),
             **details.left(created, operation, sent),
         }
-        view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
+        view = observations.view(
+            operation, fields, (), stamp=observations.moment(created.updated_at), is_unconfirmed=True
+        )
         return operations.VendorState(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
 
     async def _create(
@@ -420,7 +422,7 @@ def _seen(
     if incident.severity is not None:
         fields["severity"] = incident.severity.id
     fields |= details.left(incident, operation, sent)
-    view = views.view(operation, fields, (), stamp=views.moment(incident.updated_at))
+    view = observations.view(operation, fields, (), stamp=observations.moment(incident.updated_at))
     return operations.VendorState(incident.id, "resolved" if over else "open", incident.permalink, view=view)
 
 

@@ -202,7 +202,7 @@ class StatusPages:
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
         known = [*_timeline(post), *([entry] if entry is not None else ())]
-        told = (*views.marks(operation, known), texts.mark(text))
+        told = (*observations.marks(operation, known), texts.mark(text))
         seen = operations.VendorState(post.id, "resolved", told=tuple(dict.fromkeys(told)))
         view = _view(post, operation, entries=known)
         return msgspec.structs.replace(seen, view=view, omitted=tuple(calls.omitted))
@@ -223,7 +223,7 @@ class StatusPages:
         """Read the post's state, and what a person has changed."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
-        if _state(post) == "open" and views.is_stale(operation, _timeline(post)):
+        if _state(post) == "open" and observations.is_stale(operation, _timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, wanted)
         if not edited and _state(post) == "open" and observations.edited_components(operation, _affected(post)):
@@ -232,7 +232,7 @@ class StatusPages:
         seen = operations.VendorState(
             post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs
         )
-        return msgspec.structs.replace(seen, told=views.marks(operation, _timeline(post)))
+        return msgspec.structs.replace(seen, told=observations.marks(operation, _timeline(post)))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
@@ -361,7 +361,7 @@ class StatusPages:
         except errors.Failure:  # The operation is done; a later look reads it.
             return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
-        if is_old_title or views.is_stale(operation, _timeline(fresh)):
+        if is_old_title or observations.is_stale(operation, _timeline(fresh)):
             return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         return operations.VendorState(
             post.id,
@@ -427,13 +427,13 @@ def _moment(micros: int) -> dt.datetime:
 
 def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
     """What is resolved already, by an earlier attempt or a person: later changes are compared with this."""
-    told = views.marks(operation, _timeline(post))
+    told = observations.marks(operation, _timeline(post))
     return operations.VendorState(post.id, "resolved", told=told, view=_view(post, operation), note=note)
 
 
 def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
     """What a person has made of the post: nothing is sent, and later changes are compared with this."""
-    told = views.marks(operation, _timeline(post))
+    told = observations.marks(operation, _timeline(post))
     return operations.VendorState(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
 
 
