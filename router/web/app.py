@@ -1,4 +1,4 @@
-"""The web application: webhooks straight to their handler, everything else through Starlette."""
+"""The web application. Webhooks go straight to their handler, everything else through Starlette."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _DETAILS = {404: "there is nothing at this path", 405: "this path does not answe
 
 
 class App(applications.Starlette):
-    """A Starlette application whose webhooks do not pass Starlette's middleware: they are the hot path."""
+    """A Starlette application whose webhooks skip Starlette's middleware, since they are the hot path."""
 
     def __init__(self, door: webhooks.WebhookHandler, routes: Sequence[routing.BaseRoute]) -> None:
         super().__init__(
@@ -56,12 +56,12 @@ async def _described(_request: starlette_requests.Request) -> responses.Response
 
 
 async def _healthy(_request: starlette_requests.Request) -> responses.Response:
-    """As Alertmanager answers those that look whether it is there."""
+    """Answer as Alertmanager does, for clients that check whether it is up."""
     return responses.PlainTextResponse("OK")
 
 
 async def _refused(request: starlette_requests.Request, error: Exception) -> responses.Response:
-    """Starlette's own refusals, for example of an unknown path, in the form of all others."""
+    """Render Starlette's own errors, such as 404 for an unknown path, as problem details."""
     if not isinstance(error, exceptions.HTTPException):
         raise error
     status = error.status_code
@@ -75,6 +75,6 @@ async def _refused(request: starlette_requests.Request, error: Exception) -> res
 
 
 async def _failed(request: starlette_requests.Request, _error: Exception) -> responses.Response:
-    """Anything unexpected; Starlette raises it again afterwards, so the server logs it."""
+    """Render an unexpected exception; Starlette raises it again afterwards, so that the server logs it."""
     problem = problems.Problem(500, "internal", "the router failed; its log says why")
     return health.problem_response(problem, request.url.path)

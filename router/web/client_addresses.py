@@ -1,4 +1,4 @@
-"""Where a request comes from: the address of its sender, behind proxies that are trusted and no others."""
+"""The address of a request's sender, also behind trusted proxies."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ClientAddresses:
-    """Tells the sender's address; ``trusted`` are the networks of proxies whose ``X-Forwarded-For`` is believed."""
+    """Determines senders' addresses; ``trusted`` are the networks of proxies whose ``X-Forwarded-For`` is trusted."""
 
     __slots__ = ("_trusted",)
 
@@ -17,10 +17,10 @@ class ClientAddresses:
         self._trusted = tuple(trusted)
 
     def address(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
-        """The address of whoever sent this, as text; empty where it is not known.
+        """Return the sender's address as text; empty if it is unknown.
 
-        Each proxy writes its peer at the end of the header, so it is read from there, and only as far as the peers
-        are proxies of ours: what stands before that anybody may have written.
+        Each proxy appends its peer to the header. So the header is read from its end, as long as the peers are trusted
+        proxies: anyone may have written what is before that.
         """
         client = scope.get("client")
         peer = _read(client[0]) if client else None
@@ -37,13 +37,13 @@ class ClientAddresses:
         return str(peer)
 
     def allowed(self, address: str, networks: Iterable[Network]) -> bool:
-        """Whether an address is in one of the networks; one that is not known is in none."""
+        """Return whether an address is in one of the networks. An unknown address is in none."""
         read = _read(address)
         return read is not None and within(read, networks)
 
 
 def within(address: _Address, networks: Iterable[Network]) -> bool:
-    """Whether an address is in one of the networks."""
+    """Return whether an address is in one of the networks."""
     return any(address in network for network in networks)
 
 
@@ -52,5 +52,5 @@ def _read(text: str) -> _Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket that takes both families shows IPv4 peers as ::ffff:a.b.c.d.
+    # A socket for both families reports IPv4 peers as ::ffff:a.b.c.d.
     return getattr(address, "ipv4_mapped", None) or address

@@ -1,5 +1,8 @@
-"""Senders of CloudEvents that ask first whether they may deliver here: the ``OPTIONS`` request of the specification's
-"HTTP 1.1 Web Hooks for Event Delivery", part 4. It is answered before any alert comes, and keeps nothing.
+"""The validation handshake of CloudEvents:
+
+the ``OPTIONS`` request of "HTTP 1.1 Web Hooks for Event Delivery", section 4.
+
+Senders ask it before their first delivery. It stores nothing.
 """
 
 import re
@@ -13,9 +16,9 @@ _ORIGIN = re.compile(rb"[A-Za-z0-9*][A-Za-z0-9.*:_-]{0,252}")
 
 
 def origin(headers: Mapping[bytes, bytes]) -> bytes:
-    """On behalf of whom it is asked (a DNS expression); empty where nobody is named.
+    """Return the origin that asks for permission (a DNS expression); empty without one.
 
-    A ``problems.Problem`` (400) where what is named is no such expression.
+    A ``problems.Problem`` (400) if the header holds no DNS expression.
     """
     named = headers.get(b"webhook-request-origin", b"").strip()
     if named and not _ORIGIN.fullmatch(named):
@@ -24,7 +27,10 @@ def origin(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 async def permit(send: problems.Send, named: bytes) -> None:
-    """Permit deliveries on behalf of this origin, as many as it likes: who comes too often is told 503 at that time."""
+    """Permit deliveries on behalf of this origin, without a rate limit:
+
+    an overloaded router answers 503 to the delivery.
+    """
     headers = [
         (b"allow", b"POST"),
         (b"webhook-allowed-origin", named),

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it is of use, and its metrics: for Kubernetes and for Prometheus."""
+"""Liveness, readiness, and metrics, for Kubernetes and Prometheus."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -15,9 +15,9 @@ TIMEOUT_SECONDS = 2.0
 
 
 class State(NamedTuple):
-    """The answer of one check; ``detail`` is one short sentence, also where it is ready.
+    """The result of one check. ``detail`` is one short sentence, also if the check passes.
 
-    A ``degraded`` process is ready, but an operator has to look at what the detail says.
+    A ``degraded`` process is ready, but the detail needs an operator.
     """
 
     ready: bool
@@ -30,11 +30,11 @@ Ask = Callable[[], Awaitable[Mapping[str, State]]]
 
 
 class Startup:
-    """A check that has to succeed once; a process that fails it later is degraded and stays ready.
+    """A check that has to pass once. A process that fails it later is degraded and stays ready.
 
-    If Redis is away, it is away for all processes. With none of them ready, senders and operators reach nobody; ready
-    ones answer 503 with ``Retry-After`` and the reason, and serve the console. A process that never reached Redis, such
-    as one with a wrong address, does not become ready, so that a rolling update stops there.
+    If Redis is away, it is away for all processes. If none of them were ready, senders and operators would get no
+    response; ready ones answer 503 with ``Retry-After`` and the reason, and serve the console. A process that never
+    reached Redis, such as one with a wrong URL, doesn't become ready, so a rolling update stops there.
     """
 
     def __init__(self, check: Check) -> None:
@@ -44,15 +44,15 @@ class Startup:
 
     @property
     def passed(self) -> bool:
-        """Whether it has succeeded once."""
+        """Whether the check has passed once."""
         return self._passed
 
     async def __call__(self) -> State:
-        """Ask the check."""
+        """Run the check."""
         return await self._check()
 
     def judged(self, state: State) -> State:
-        """Return what an answer means, given the answers before."""
+        """Return what a result means, given the results before it."""
         self._passed = self._passed or state.ready
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
@@ -93,7 +93,7 @@ def metrics_route(roles: Collection[registries.Role]) -> routing.BaseRoute:
 
 
 def problem_response(problem: problems.Problem, path: str) -> responses.Response:
-    """The problem as a response of the framework's, for its own routes."""
+    """Render a problem as a Starlette response."""
     headers, body = problems.render(problem, path)
     response = responses.Response(body, status_code=problem.status)
     response.raw_headers = headers
@@ -101,7 +101,7 @@ def problem_response(problem: problems.Problem, path: str) -> responses.Response
 
 
 async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -> None:
-    """Ask each ``Startup`` check until it has succeeded once, whether or not a client asks ``/readyz`` meanwhile."""
+    """Run each ``Startup`` check until it has passed once, whether or not a client requests ``/readyz``."""
     waiting = [check for check in checks.values() if isinstance(check, Startup)]
     while waiting := [check for check in waiting if not check.passed]:
         for check in waiting:
@@ -110,9 +110,9 @@ async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -
 
 
 async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, State]:
-    """Ask all checks at once.
+    """Run all checks concurrently.
 
-    A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, is not ready.
+    A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, isn't ready.
     """
     found = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
     return dict(zip(checks, found, strict=True))

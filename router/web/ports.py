@@ -1,4 +1,4 @@
-"""What the door needs of the store and of the rules; assembly plugs the real ones in."""
+"""Interfaces to the store and the rules that the webhook server needs. The assembly passes implementations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,19 +10,19 @@ Clock = Callable[[], int]  # Microseconds since the Unix epoch.
 
 
 class Inbox(Protocol):
-    """Where accepted deliveries go."""
+    """Stores accepted deliveries."""
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
-        """Return once the delivery cannot be lost any more; ``store.errors.Unavailable`` where it was not taken."""
+        """Return once the delivery is stored durably; ``store.errors.Unavailable`` if it is not."""
         ...
 
 
 class Placement(Protocol):
-    """Where an alert is: the key of its incident, and what mutes it."""
+    """The incident that holds an alert, and what mutes the alert."""
 
     @property
     def incident_key(self) -> str:
-        """The incident that holds the alert, or will; empty if none does."""
+        """The key of the incident that holds, or will hold, the alert; empty without one."""
         ...
 
     @property
@@ -32,10 +32,10 @@ class Placement(Protocol):
 
 
 class Placements(Protocol):
-    """Finds out which incidents really hold the alerts of a delivery."""
+    """Finds the incidents that hold the alerts of a delivery."""
 
     def look_up(self, routed: Sequence[decisions.Routed], /) -> Any:
-        """Begin to look the alerts up, and return what ``find`` goes on with."""
+        """Start to look the alerts up, and return what ``find`` needs to continue."""
         ...
 
     async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Any, /) -> Sequence[Placement]:
@@ -44,24 +44,24 @@ class Placements(Protocol):
 
 
 class Seen(Protocol):
-    """What senders called their deliveries lately."""
+    """Stores senders' delivery IDs for a day, to recognize repeated deliveries."""
 
     async def find(self, source: str, name: str) -> str:
-        """Our id of the delivery that a sender calls so; empty where there was none."""
+        """Return the router's ID of the delivery with this sender's ID; empty without one."""
         ...
 
     async def remember(self, source: str, name: str, delivery: str) -> None:
-        """Remember a delivery that is safe."""
+        """Store the sender's ID of a delivery that the inbox has."""
         ...
 
 
 class Quarantine(Protocol):
-    """Where authentic bodies go that could not be parsed."""
+    """Stores authentic bodies that could not be parsed."""
 
     async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
-        """Keep a body and return its id; ``store.errors.Unavailable`` where it was not taken."""
+        """Store a body and return its ID; ``store.errors.Unavailable`` if it isn't stored."""
         ...
 
     async def count_refused(self, source: str, problem: str, now: int) -> None:
-        """Count a delivery that can't be read and isn't kept; ``store.errors.Unavailable`` if it wasn't counted."""
+        """Count a delivery that can't be read and isn't stored; ``store.errors.Unavailable`` if it wasn't counted."""
         ...

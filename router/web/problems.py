@@ -1,4 +1,4 @@
-"""What went wrong, told to whoever sent the request: ``application/problem+json`` as in RFC 9457."""
+"""Errors as ``application/problem+json`` (RFC 9457)."""
 
 import http
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -13,10 +13,10 @@ CONTENT_TYPE = b"application/problem+json"
 
 
 class Problem(Exception):
-    """A request that is not answered as it was meant to be.
+    """A request that fails.
 
-    ``name`` is a fixed word, the last part of the problem's ``type``; ``detail`` is one sentence for the sender, who
-    may be anybody: no secret, no stack trace. ``extras`` become further members of the document.
+    ``name`` is the last part of the problem's ``type``, a fixed word. ``detail`` is one sentence for the sender, who
+    may be anyone: it holds no secret and no stack trace. ``extras`` become further members of the document.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Problem(Exception):
 
 
 def render(problem: Problem, instance: str) -> tuple[Headers, bytes]:
-    """Make the headers and the body of the answer; ``instance`` is the path that was asked for."""
+    """Make the headers and the body of the response; ``instance`` is the requested path."""
     body = msgspec.json.encode(
         {
             "type": f"urn:incident-router:problem:{problem.name}",
@@ -51,14 +51,14 @@ def render(problem: Problem, instance: str) -> tuple[Headers, bytes]:
 
 
 async def answer(send: Send, problem: Problem, scope: Mapping[str, Any]) -> None:
-    """Send the problem as the answer to the request of this scope."""
+    """Send the problem as the response to the request of this scope."""
     headers, body = render(problem, scope["path"])
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def unavailable(reason: str, retry_after_seconds: int) -> Problem:
-    """A 503: nothing was kept, and the sender is told when to come again."""
+    """Make a 503: nothing was stored, and ``Retry-After`` says when to retry."""
     return Problem(
         503,
         "unavailable",

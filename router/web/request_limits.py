@@ -1,4 +1,4 @@
-"""Limits on one request: checked before a body is read, and applied to its alerts before they are decided.
+"""Limits on one request. Some are checked before the body is read, others are applied to alerts before rules decide.
 
 Limits truncate. An authentic delivery with too many alerts, or an alert with too many or too long labels, is cut, and
 notices say what was cut. Only a body that can't be parsed safely, because it is nested too deeply or holds too many
@@ -25,13 +25,13 @@ _ALIKE = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'{}[]"'))
 _NO_VALUES = bytes(set(range(256)) - set(b'{[,"'))
 _TEXT = re.compile(rb'"[^"]*"')
-_BYTES_A_VALUE = 16  # Alerts of real senders need about 25 bytes a value, names included.
+_BYTES_A_VALUE = 16  # Real senders' alerts take about 25 bytes a value, names included.
 _FEWEST_VALUES = 65_536
 _FIRST = frozenset({"alertname", "severity", "test"})  # Labels that the router itself reads.
 _SHOWN = 64  # Characters of a sender's text that a notice repeats.
-_NAMED = 5  # Labels that a notice names.
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # The decoder tells the two apart by their first bytes.
-_MOST_MEMBERS = 100  # Of a gzip body: each copies what follows it.
+_NAMED = 5  # Labels that a notice lists by name.
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # The decoder distinguishes them by their first bytes.
+_MOST_MEMBERS = 100  # Of a gzip body. Each one copies the rest of the body.
 _ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
@@ -49,7 +49,7 @@ class RequestLimits:
 
     @property
     def values(self) -> int:
-        """The most JSON values in a body, so that what is parsed of them fits into the memory for bodies."""
+        """The most JSON values in a body, so that the parsed values fit into the memory for bodies."""
         most = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
         return max(most, _FEWEST_VALUES)
 
@@ -63,9 +63,9 @@ def read(
     bounds: RequestLimits,
     named: Callable[[], Collection[str]] = frozenset,
 ) -> base.Parsed:
-    """Turn a body into alerts within the limits; ``base.Unparsable``. ``named`` gives the labels that rules name.
+    """Parse a body into alerts within the limits; ``base.Unparsable``. ``named`` returns the labels that rules name.
 
-    Commands that show what a source makes of a body read it with this, too, so that they show what is cut.
+    Commands that parse a payload use this function, too, so that they show what is cut.
     """
     not_too_many_values(body, bounds.values)
     if not endpoint.kind.typed:
@@ -77,12 +77,12 @@ def read(
 
 
 def is_test(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the sender says that a delivery is a test."""
+    """Return whether the sender marks a delivery as a test."""
     return headers.get(TEST, b"").strip().lower() not in {b"", b"false"}
 
 
 def _as_test(alert: alerts.Alert) -> alerts.Alert:
-    """The alert as a test. Its fingerprint is apart, so that the end of a test never ends a real alert."""
+    """Mark an alert as a test. Its fingerprint differs, so that a resolved test never resolves a real alert."""
     labels = {**alert.labels, "test": "true"}
     return msgspec.structs.replace(alert, labels=labels, fingerprint=f"{alert.fingerprint} (test)")
 
@@ -90,7 +90,7 @@ def _as_test(alert: alerts.Alert) -> alerts.Alert:
 def _parsed(
     endpoint: registry.Endpoint, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: RequestLimits
 ) -> base.Parsed:
-    """Parse the body. If it, or one of its alerts, can't be read since it isn't valid JSON, parse it repaired."""
+    """Parse the body. If the body, or one of its alerts, isn't valid JSON, repair it and parse it again."""
     try:
         parsed = endpoint.source.parse(body, headers, now, bounds.alerts)
         if parsed.rejected is None:
@@ -108,9 +108,9 @@ def _parsed(
 
 
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """The body as it was before ``Content-Encoding``; ``problems.Problem`` (400, 413, 415) where it cannot be had.
+    """Undo ``Content-Encoding``; a ``problems.Problem`` (400, 413, or 415) if that fails.
 
-    Not one byte more than ``limit`` is ever inflated. A body may consist of several members, as gzip allows.
+    At most ``limit`` bytes are ever inflated. A gzip body may consist of several members.
     """
     if encoding == b"identity":
         return body
@@ -138,7 +138,7 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
 
 
 def too_large(limit: int) -> problems.Problem:
-    """The 413 for a body of more than so many bytes."""
+    """Make the 413 for a body of more than ``limit`` bytes."""
     return problems.Problem(
         413,
         "too-large",
@@ -148,15 +148,15 @@ def too_large(limit: int) -> problems.Problem:
 
 
 def not_too_deep(body: bytes, depth: int) -> None:
-    """``Unparsable`` if JSON is nested more deeply than ``depth``; a body that isn't JSON is left to its parser."""
+    """Raise ``Unparsable`` if JSON is nested more deeply than ``depth``. A body that isn't JSON is left to its parser."""
     if body.count(b"{") + body.count(b"[") <= depth:
         return
     brackets = _without_texts(body.translate(_ALIKE), _OTHERS)
     too_deep = b"[" * (depth + 1)
     for _ in range(depth):
-        if too_deep in brackets:  # The usual attack, found in one pass.
+        if too_deep in brackets:  # The usual attack is found in one pass.
             break
-        # Each round removes the innermost pairs, so what is left is nested one level less.
+        # Each round removes the innermost pairs, so the rest is nested one level less.
         shorter = brackets.replace(b"[]", b"")
         if len(shorter) == len(brackets):
             return
@@ -166,11 +166,11 @@ def not_too_deep(body: bytes, depth: int) -> None:
 
 
 def not_too_many_values(body: bytes, most: int) -> None:
-    """``Unparsable`` if JSON holds more than ``most`` values, counted before they are parsed.
+    """Raise ``Unparsable`` if JSON holds more than ``most`` values, which are counted before parsing.
 
     Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
     """
-    if count_values(body) <= most:  # Brackets and commas in texts count too: this is at least the number of values.
+    if count_values(body) <= most:  # An upper bound: brackets and commas in texts count, too.
         return
     count = count_values(_without_texts(body, _NO_VALUES))
     if count > most:
@@ -179,13 +179,13 @@ def not_too_many_values(body: bytes, most: int) -> None:
 
 
 def count_values(body: bytes) -> int:
-    """Count JSON values without parsing: at least as many as there are, since texts may hold brackets and commas."""
+    """Count JSON values without parsing. The result is an upper bound, since texts may hold brackets and commas."""
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def _without_texts(body: bytes, others: bytes) -> bytes:
-    """JSON without the texts in it, and without the bytes of ``others``."""
-    # A run of backslashes is read in pairs from its start, which is how replace() finds them.
+    """Remove all texts from JSON, and the bytes of ``others``."""
+    # replace() reads a run of backslashes in pairs from its start, as JSON does.
     body = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, others)
     return _TEXT.sub(b"", body.replace(b'""', b""))
 
@@ -193,10 +193,10 @@ def _without_texts(body: bytes, others: bytes) -> bytes:
 def within(
     parsed: base.Parsed, body: bytes, bounds: RequestLimits, named: Callable[[], Collection[str]] = frozenset
 ) -> base.Parsed:
-    """Cut what was read to the limits, with a notice about each cut.
+    """Cut parsed alerts to the limits, with a notice about each cut.
 
-    The first ``bounds.alerts`` alerts are read. Of an alert with too many labels these are kept: first the labels that
-    the router itself reads, then those in ``named`` (the rules name them), then the others; each by name.
+    The first ``bounds.alerts`` alerts are kept. Of an alert with too many labels, these are kept: first the labels that
+    the router itself reads, then those in ``named`` (the rules name them), then the others; each group by name.
     """
     found = parsed.alerts
     notices = list(parsed.notices)
@@ -204,7 +204,7 @@ def within(
         detail = f"{len(found)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
         notices.append(noticing.Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
         found = found[: bounds.alerts]
-    # No text of a short body can be long: decoding never makes it longer.
+    # A short body holds no long text: decoding never makes a text longer.
     is_short = len(body) <= bounds.value_bytes
     cutting = _Cutting(bounds, named, notices)
     found = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in found]
@@ -214,7 +214,7 @@ def within(
 
 
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
-    """Whether nothing of the alert has to be cut: true of nearly every alert, so this is quick."""
+    """Return whether nothing of the alert has to be cut. That is true of nearly every alert, so this check is fast."""
     labels, annotations = alert.labels, alert.annotations
     if len(labels) > bounds.labels or len(annotations) > bounds.labels:
         return False
@@ -223,7 +223,7 @@ def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool
     most = bounds.value_bytes
     texts = (*labels, *labels.values(), *annotations, *annotations.values())
     texts += (alert.fingerprint, alert.title, alert.severity, alert.link)
-    if max(map(len, texts)) <= most // 4:  # No character takes more than four bytes.
+    if max(map(len, texts)) <= most // 4:  # A character takes at most four bytes.
         return True
     return all(_size(text) <= most for text in texts)
 
@@ -241,7 +241,7 @@ class _Cutting:
         self._long: list[tuple[str, int]] = []
 
     def cut(self, alert: alerts.Alert) -> alerts.Alert:
-        """The alert within the limits."""
+        """Return the alert within the limits."""
         self._long = []
         fingerprint = self._distinct("fingerprint", alert.fingerprint)
         labels = self._texts("labels", self._kept("labels", alert.labels, fingerprint), self._distinct)
@@ -263,7 +263,7 @@ class _Cutting:
         return made
 
     def _kept(self, part: str, texts: Mapping[str, str], fingerprint: str) -> Mapping[str, str]:
-        """The labels or annotations that are kept: those that something reads come first, then by name."""
+        """Return the labels or annotations to keep: first those that the router or rules read, then by name."""
         most = self._bounds.labels
         if len(texts) <= most:
             return texts
@@ -283,7 +283,7 @@ class _Cutting:
         }
 
     def _distinct(self, where: str, text: str) -> str:
-        """The text, cut so that two texts with the same beginning stay distinct: they identify alerts and incidents."""
+        """Cut a text that identifies an alert or an incident. Two texts with the same beginning stay distinct."""
         size = _size(text)
         if size <= self._most:
             return text
@@ -299,7 +299,7 @@ class _Cutting:
         return _beginning(text, self._most - len(_CUT.encode())) + _CUT
 
     def _link(self, link: str) -> str:
-        """The link, or none: part of an address leads nowhere."""
+        """Return the link, or an empty one if it is too long: part of a URL leads nowhere."""
         size = _size(link)
         if size <= self._most:
             return link

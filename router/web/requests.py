@@ -1,4 +1,4 @@
-"""Reading one request: its body within a limit, and those of its headers that may be written down."""
+"""Read one request: its body within a limit, and those of its headers that hold no secret."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
@@ -7,8 +7,8 @@ from router.web import budget, request_limits
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# What says how a body is to be read, who sent it, and which delivery it is. Any other header may hold a credential: its
-# name says little of that, and proxies and identity providers add more of them every year.
+# Headers that say how to read a body, who sent it, and which delivery it is. Any other header may hold a credential:
+# its name doesn't tell, and proxies and identity providers add more of them every year.
 _KEPT = frozenset(
     b"accept content-encoding content-language content-length content-type date host idempotency-key user-agent "
     b"x-request-id x-correlation-id x-github-delivery x-github-event x-gitlab-event x-gitlab-event-uuid "
@@ -16,18 +16,18 @@ _KEPT = frozenset(
     b"x-amz-sns-topic-arn x-pagerduty-webhook-id incident-router-test".split()
 )
 _KEPT_BEGIN = (b"ce-",)  # CloudEvents' own attributes.
-_LONGEST_NUMBER = 18  # Digits; a longer Content-Length is beyond every limit.
+_LONGEST_NUMBER = 18  # Digits. A longer Content-Length exceeds every limit.
 
 
 class Disconnected(Exception):
-    """The sender hung up before its request was whole."""
+    """The sender closed the connection before its request was complete."""
 
 
 async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, share: budget.Share) -> bytes:
-    """Read the body; a ``problems.Problem`` as soon as it is certain to be longer than ``limit`` bytes (413).
+    """Read the body; a ``problems.Problem`` (413) as soon as it is longer than ``limit`` bytes.
 
-    503 if it doesn't fit into the ``share`` of the memory for bodies. What is already known from Content-Length is
-    refused before anything is read, so a sender that asks with ``Expect: 100-continue`` need not send it at all.
+    503 if the body doesn't fit into the ``share`` of the memory for bodies. If Content-Length exceeds a limit, the
+    request is refused before the body is read, so a sender that uses ``Expect: 100-continue`` doesn't send it.
     """
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
@@ -62,7 +62,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
 
 
 def to_keep(headers: Mapping[bytes, bytes], named: Collection[bytes] = ()) -> dict[str, str]:
-    """The headers that are written down, as text: those of the list, and those that the source's settings ``named``."""
+    """Return the headers to store, as text: those of the list, and those that the source's settings ``named``."""
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in headers.items()

@@ -1,4 +1,4 @@
-"""What a sender is told of a delivery that was taken: which incident and which rule each of its alerts went to."""
+"""Bodies of successful responses: the incident and the rule of each alert in an accepted delivery."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Explained(NamedTuple):
-    """An answer that explains: ``public`` are the names of public destinations. Of a dry run, nothing is kept."""
+    """How much a response explains. ``public`` are the names of public destinations. A dry run stores nothing."""
 
     public: frozenset[str] = frozenset()
     is_dry_run: bool = False
@@ -54,12 +54,11 @@ async def accepted(
     kept: str = "",
     placements: Sequence[ports.Placement] = (),
 ) -> None:
-    """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule.
+    """Send 202 with the decisions; ``explain`` adds severities, targets, and the place of each rule.
 
-    A dry run is answered with 200, and without a delivery, since there is none.
-
-    ``kept`` is what the alerts that could not be read are called in the quarantine. ``placements`` say of each alert
-    which incident holds it and what mutes it; without them, the answer has what the rules decided.
+    A dry run gets 200 without a delivery ID, since nothing is stored. ``kept`` is the quarantine ID of the alerts that
+    could not be read. ``placements`` have the incident that holds each alert, and what mutes it; without them, the
+    response has what the rules decided.
     """
     told = _rejected(parsed, kept)
     places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
@@ -81,22 +80,24 @@ async def accepted(
 
 
 async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, Any], status: int = STATUS) -> None:
-    """Answer with what the sender's clients look for."""
+    """Send the response that clients of this kind of source expect."""
     await _send(send, _encode(body), status)
 
 
 async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:
-    """Answer 202 to a sender that can do nothing about a body that could not be parsed: it is kept all the same."""
+    """Send 202 for a body that could not be parsed and is in the quarantine, to a sender that would retry a 4xx
+    forever.
+    """
     await _send(send, _encode({"alerts": [], "quarantined": identity, "where": error.where, "problem": error.problem}))
 
 
 async def duplicate(send: problems.Send, earlier: str) -> None:
-    """Answer 202 to a delivery that was taken before, with what it was called then."""
+    """Send 202 for a repeated delivery, with the ID of the first one."""
     await _send(send, _encode({"delivery": earlier, "duplicate": True, "alerts": []}))
 
 
 async def confirmed(send: problems.Send, topic: str) -> None:
-    """Answer 202 to the question whether this is where a topic's messages are to go."""
+    """Send 202 after confirming a subscription."""
     await _send(send, _encode({"alerts": [], "about": {"no_alert": "the subscription is confirmed", "topic": topic}}))
 
 

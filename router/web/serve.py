@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on the running event loop, ended by cancelling it."""
+"""The HTTP server: uvicorn on the running event loop, stopped by cancellation or an event."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,12 @@ from starlette import types
 
 from router.web import connections
 
-GRACE_SECONDS = 20  # For requests in flight; Kubernetes kills after 30.
+GRACE_SECONDS = 20  # For requests in flight. Kubernetes kills the process after 30.
 _BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the process it is part of."""
+    """A server that leaves signals to its process."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -24,11 +24,11 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Do nothing: assembly handles signals, for the worker's sake, too."""
+        """Do nothing: the process handles signals, also for the worker."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and call ``on_started``."""
         await super().startup(sockets)
         self._on_started()
 
@@ -43,11 +43,11 @@ async def serve(
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until cancelled or until ``stop`` is set; requests in flight have ``GRACE_SECONDS`` to be answered.
+    """Serve until cancelled or until ``stop`` is set. Requests in flight then have ``GRACE_SECONDS`` to complete.
 
-    ``port`` 0 takes a free one; with ``listener``, made by ``listen``, host and port have been chosen already.
-    ``on_started`` is called with the port once connections are accepted. ``OSError`` where the address cannot be
-    had. Signals are the caller's to handle.
+    ``port`` 0 takes a free port. With a ``listener``, made by ``listen``, host and port are ignored. ``on_started`` is
+    called with the port once connections are accepted. ``OSError`` if the address can't be bound. Signals are left to
+    the caller.
     """
     listener = listener or listen(host, port)
     chosen = listener.getsockname()[1]
@@ -70,9 +70,11 @@ async def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen at an address, 0 for a free port: connections wait until they are served. ``OSError`` if it is taken.
+    """Listen on an address, with port 0 on a free one.
 
-    ``::`` is every address, IPv6 and IPv4, also on a machine whose kernel has no IPv6.
+    Connections wait until they are served. ``OSError`` if it is in use.
+
+    ``::`` is every IPv6 and IPv4 address, also if the kernel has no IPv6.
     """
     if host == "::" and not _has_ipv6():
         host = "0.0.0.0"  # noqa: S104 - it was asked for
@@ -82,7 +84,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _has_ipv6() -> bool:
-    """Whether the kernel makes IPv6 sockets: with the boot option ``ipv6.disable=1``, it makes none."""
+    """Return whether the kernel creates IPv6 sockets. With the boot option ``ipv6.disable=1``, it doesn't."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the webhook server counts of a source. Label sets are looked up once, so that a delivery only adds to them."""
+"""Metrics of one source. Label sets are looked up once, so that a delivery only increments them."""
 
 import functools
 
@@ -12,7 +12,7 @@ _CODES = label_sets.CODES
 
 @functools.cache
 def _of_rule(rule: str) -> Counter:
-    """The child of one rule; there are as many as the rule files have had rules since the start."""
+    """Return the counter of one rule. There is one for each rule that the rule files have had since the start."""
     return metrics.decisions.labels(rule)
 
 
@@ -32,7 +32,7 @@ class SourceMetrics:
         self._durations = {int(code[0]): metrics.webhook_duration_seconds.labels(source, code) for code in _CODES}
 
     def accepted(self, delivery: deliveries.Delivery, truncated: int) -> None:
-        """Count a delivery that was answered with 202, and every alert in it."""
+        """Count a delivery that got 202, and its alerts."""
         if truncated:
             self._truncated.inc(truncated)
         for notice in delivery.notices:
@@ -64,11 +64,11 @@ class SourceMetrics:
             self._ignored.inc(ignored)
 
     def quarantined(self) -> None:
-        """Count a body that was set aside: a whole delivery, or what of one could not be read."""
+        """Count a body that went to the quarantine: a whole delivery, or its unreadable alerts."""
         self._quarantined.inc()
 
     def outcome(self, name: str) -> None:
-        """Count a delivery that ended otherwise."""
+        """Count a delivery with another outcome."""
         metrics.deliveries.labels(self._source, name).inc()
 
     def took(self, status: int, began: float) -> None:

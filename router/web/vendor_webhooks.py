@@ -1,7 +1,7 @@
-"""``POST /v1/vendor-webhooks/{destination}``: a vendor tells of a change, and the worker looks at what changed.
+"""``POST /v1/vendor-webhooks/{destination}``: a vendor reports a change, and the worker reads what changed.
 
-Nothing of a webhook is believed except that something may have changed: its body only names IDs. The worker then reads
-what the vendor shows, as it does at each poll. So a webhook that is lost, forged, or sent again changes nothing.
+The router trusts nothing of a webhook except that something may have changed: the body only names IDs. The worker then
+reads the vendor's state, as it does at each poll. So a lost, forged, or repeated webhook changes nothing.
 """
 
 import collections
@@ -25,7 +25,7 @@ _ACCEPTED = 202
 _BODY_BYTES = 256 * 1024
 _BYTES_IN_FLIGHT = 8 * 1024 * 1024
 _DEPTH = 32
-_MOST_IDS = 64  # Of one body. The incident stands near the top, and what belongs to it below.
+_MOST_IDS = 64  # IDs read from one body. The incident is near the top, and its parts are below.
 _ID = re.compile(r"[0-9A-Za-z-]{10,64}")
 _SIGNED_NAMES = (b"webhook-id", b"svix-id")
 _DEVHELM_NAME = b"x-devhelm-delivery-id"
@@ -39,8 +39,8 @@ Recheck = Callable[[Sequence[str], Sequence[str]], Awaitable[int]]
 class Receiver:
     """The webhook of one destination.
 
-    ``signatures`` are the ways in which its vendor may sign. ``destinations`` are those at the same vendor: one
-    endpoint at the vendor tells of changes at all of them.
+    ``signatures`` are the schemes with which its vendor may sign. ``destinations`` are all destinations at the same
+    vendor: one webhook reports changes of all of them.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Receiver:
     destinations: tuple[str, ...]
 
     def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: int) -> str:
-        """Why a body is not the vendor's; empty if it is."""
-        # The scheme that the vendor has used says what is wrong; the others only miss their headers.
+        """Return why a body isn't the vendor's; empty if it is."""
+        # The scheme that the vendor used names the problem. The others only miss their headers.
         used = [one for one in self.signatures if one.has_headers(headers)] or self.signatures
         found = [one.problem(headers, body, now) for one in used]
         return "" if "" in found else found[0]
 
 
 class VendorWebhooks:
-    """Takes the webhooks of vendors."""
+    """Receives the webhooks of vendors."""
 
     def __init__(
         self, receivers: Mapping[str, Receiver], recheck: Recheck, seen: ports.Seen, clock: ports.Clock
@@ -85,7 +85,7 @@ class VendorWebhooks:
             await _answer(send, outcome, incidents)
 
     async def _take(self, receiver: Receiver | None, scope: Scope, receive: requests.Receive) -> tuple[str, int]:
-        """What comes of a request, and how many incidents are looked at."""
+        """Handle a request; return its outcome, and the number of incidents that are read again."""
         if receiver is None:
             raise problems.Problem(404, "unknown-destination", "no destination of this name takes webhooks here")
         if scope["method"] != "POST":
@@ -104,7 +104,7 @@ class VendorWebhooks:
             return "duplicate", 0
         found = ids(body)
         if found is None:
-            # Sending it again would not help: the next poll finds what has changed.
+            # A retry would not help: the next poll finds the change.
             return "unreadable", 0
         incidents = await self._recheck(receiver.destinations, found)
         if called:
@@ -118,16 +118,16 @@ class VendorWebhooks:
 
 
 def _name_of(headers: Mapping[bytes, bytes]) -> str:
-    """What the vendor calls this delivery, the same each time it sends it; empty if it doesn't say."""
+    """Return the vendor's ID of this delivery, the same for each retry; empty without one."""
     found = (headers[name] for name in (*_SIGNED_NAMES, _DEVHELM_NAME) if name in headers)
     return next(found, b"").decode("latin-1")
 
 
 def ids(body: bytes) -> list[str] | None:
-    """The IDs in a body, the outermost first; None if the body can't be read.
+    """Return the IDs in a body, the outermost first; None if the body can't be read.
 
-    Vendors don't document every event's shape, and put the incident in different places. What belongs to an ID is
-    looked up, so an ID of something else is of no consequence.
+    Vendors don't document the shape of every event, and put the incident in different places. IDs are looked up in
+    Redis, so the ID of something else has no effect.
     """
     try:
         request_limits.not_too_many_values(body, _BODY_BYTES // 4)
