@@ -20,7 +20,7 @@ DOCUMENTS := docs README.md CONTRIBUTING.md SECURITY.md CODE_OF_CONDUCT.md CHANG
 DOCS_VERSION ?= dev
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt requirements/pip.txt
 
-.PHONY: help install run demo test test-fast test-faults soak fuzz check bench docs docs-deploy screenshots golden sbom dist format lock clean
+.PHONY: help install run demo test test-fast test-faults soak fuzz check audit bench docs docs-deploy screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -96,6 +96,11 @@ lock: $(VENV)/.installed-dev ## Update the locks from pyproject.toml (UPGRADE=--
 	@$(PIP_COMPILE) $(UPGRADE) --only-build-deps --build-deps-for editable --build-deps-for wheel \
 		-c requirements/dev.txt -o requirements/build.txt pyproject.toml
 	@echo pip | $(PIP_COMPILE) $(UPGRADE) --allow-unsafe -c requirements/dev.txt -o requirements/pip.txt -
+
+audit: ## Check the locked packages for known vulnerabilities; needs the network, and fails if a package can't be checked
+	@$(PYTHON) -m venv build/audit
+	@build/audit/bin/python -m pip --disable-pip-version-check -q install pip-audit==2.10.1
+	@build/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.txt -r requirements/embedded.txt
 
 clean: ## Remove the files that other targets created; keep the router's data/
 	@rm -rf $(VENV) build dist benchmark-results .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
