@@ -148,7 +148,7 @@ def too_large(limit: int) -> problems.Problem:
 
 
 def not_too_deep(body: bytes, depth: int) -> None:
-    """Raise ``Unparsable`` if JSON is nested more deeply than ``depth``. A body that isn't JSON is left to its parser."""
+    """Raise ``Unparsable`` if JSON is nested more than ``depth`` deep. Other bodies are left to their parser."""
     if body.count(b"{") + body.count(b"[") <= depth:
         return
     brackets = _without_texts(body.translate(_ALIKE), _OTHERS)
