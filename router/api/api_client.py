@@ -24,7 +24,7 @@ class Refused(Exception):
     """The router did not do what it was asked for, or was not reached; the text is one sentence for whoever asked."""
 
 
-class Line:
+class ApiClient:
     """The connection to one router: ``url`` is where its console is, ``now`` gives epoch microseconds.
 
     A token of the wrong letters raises ``Refused`` before anything is sent.
@@ -57,10 +57,10 @@ class Line:
         """What is at a path; None where there is nothing."""
         try:
             return await self.get(path, shape, query)
-        except actions.NotThere:
+        except actions.NotFound:
             return None
 
-    async def listed(self, path: str, of: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
+    async def get_items(self, path: str, of: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
         """The items of a list that has no pages."""
         return (await self.get(path, models.Page[of], query)).items  # type: ignore[valid-type]
 
@@ -73,7 +73,7 @@ class Line:
         """End something, and read what came of it."""
         return self._read(shape, await self._call("DELETE", path, query=query))
 
-    async def tell(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> None:
+    async def send(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> None:
         """Do something of which nothing is told."""
         await self._call(method, path, query=query)
 
@@ -98,46 +98,46 @@ class Line:
         told = body if isinstance(body, dict) else {}
         detail = str(told.get("detail", ""))
         if status == 401:
-            raise Refused(self._unknown())
+            raise Refused(self._unauthorized_message())
         if not detail:
             return client.VendorMessage()
         match status:
             case 404:
-                raise actions.NotThere(detail)
+                raise actions.NotFound(detail)
             case 409 if "candidates" in told:
                 listed = self._read(models.Page[models.IncidentRow], {"items": told["candidates"]})
                 raise incident_names.Ambiguous(detail, listed.items, more=bool(told.get("more")))
             case 412:
                 now = told.get("now")
-                raise actions.Changed(self._read(models.Review, now) if now else None, str(told.get("by", "")))
+                raise actions.Conflict(self._read(models.Review, now) if now else None, str(told.get("by", "")))
             case 422:
-                raise actions.Unfit(detail)
+                raise actions.Invalid(detail)
             case _:
                 raise Refused(detail)
 
-    def _unknown(self) -> str:
+    def _unauthorized_message(self) -> str:
         if not self._token:
             return "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`"
         return "the router does not know the token in INCIDENT_ROUTER_TOKEN (any more)"
 
 
-class Ledgers:
+class Records:
     """What is kept beside the incidents; see ``ledgers.Ledgers``."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: ApiClient) -> None:
         self._line = line
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
         """Silences, also those that are over where they are asked for."""
-        return await self._line.listed("/silences", resources.Silence, {"over": over})
+        return await self._line.get_items("/silences", resources.Silence, {"over": over})
 
     async def muted(self) -> list[resources.Muted]:
         """All muted alerts."""
-        return await self._line.listed("/muted", resources.Muted)
+        return await self._line.get_items("/muted", resources.Muted)
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
         """All heartbeats."""
-        return await self._line.listed("/heartbeats", resources.Heartbeat)
+        return await self._line.get_items("/heartbeats", resources.Heartbeat)
 
     async def publishing(self) -> models.Publishing:
         """What holds for all public pages."""
@@ -150,11 +150,11 @@ class Ledgers:
 
     async def pauses(self) -> list[resources.Pause]:
         """Rate limits, open circuit breakers, and used-up quotas, by destination."""
-        return await self._line.listed("/pauses", resources.Pause)
+        return await self._line.get_items("/pauses", resources.Pause)
 
     async def orphans(self) -> list[resources.Orphan]:
         """Open items at vendors that belong to no known incident."""
-        return await self._line.listed("/orphans", resources.Orphan)
+        return await self._line.get_items("/orphans", resources.Orphan)
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Bodies that could not be read, a page of them."""
@@ -169,9 +169,9 @@ class Ledgers:
 class Queries:
     """Questions about one router; see ``queries.Queries``."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: ApiClient) -> None:
         self._line = line
-        self.ledgers = Ledgers(line)
+        self.records = Records(line)
 
     async def incidents(
         self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
@@ -190,7 +190,7 @@ class Queries:
 
     async def reviews(self) -> list[models.Review]:
         """What waits for a person."""
-        return await self._line.listed("/reviews", models.Review)
+        return await self._line.get_items("/reviews", models.Review)
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
         """What waits of an incident at a destination."""
@@ -218,76 +218,76 @@ class Queries:
         return await self._line.get("/outcomes", resources.Outcomes)
 
     async def explain(self, asked: request_bodies.Explain) -> models.Explained:
-        """What the rules say; ``actions.NotThere`` and ``actions.Unfit`` where that can't be said."""
+        """What the rules say; ``actions.NotFound`` and ``actions.Invalid`` where that can't be said."""
         return await self._line.post("/explain", models.Explained, asked)
 
 
 class Actions:
     """What may be done to one router; see ``actions.Actions``."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: ApiClient) -> None:
         self._line = line
 
-    async def decide(self, act: actions.Act, body: request_bodies.Decide) -> models.Decided:
+    async def decide(self, act: actions.ActionContext, body: request_bodies.Decide) -> models.Decided:
         """Decide on a review."""
         return await self._line.post("/review", models.Decided, body.model_copy(update={"reason": act.reason}))
 
-    async def retract(self, act: actions.Act, body: request_bodies.Retract) -> models.Retracted:
+    async def retract(self, act: actions.ActionContext, body: request_bodies.Retract) -> models.Retracted:
         """Take an incident's posts down."""
         return await self._line.post("/retractions", models.Retracted, body.model_copy(update={"reason": act.reason}))
 
-    async def correct(self, act: actions.Act, body: request_bodies.Correct) -> models.Corrected:
+    async def correct(self, act: actions.ActionContext, body: request_bodies.Correct) -> models.Corrected:
         """Have a posted update corrected."""
         return await self._line.post("/corrections", models.Corrected, body.model_copy(update={"reason": act.reason}))
 
-    async def silence(self, _: actions.Act, body: request_bodies.AddSilence) -> resources.Silence:
+    async def add_silence(self, _: actions.ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
         """Make a silence."""
         return await self._line.post("/silences", resources.Silence, body)
 
-    async def expire(self, act: actions.Act) -> None:
+    async def expire_silence(self, act: actions.ActionContext) -> None:
         """End a silence now."""
-        await self._line.tell("DELETE", f"/silences/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/silences/{client.segment(act.subject)}")
 
-    async def forget(self, act: actions.Act) -> None:
+    async def forget_heartbeat(self, act: actions.ActionContext) -> None:
         """Wait for a heartbeat no more."""
-        await self._line.tell("DELETE", f"/heartbeats/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/heartbeats/{client.segment(act.subject)}")
 
-    async def freeze(self, act: actions.Act) -> None:
+    async def freeze(self, act: actions.ActionContext) -> None:
         """Post nothing at any public page."""
-        await self._line.post("/publishing/freeze", models.Publishing, request_bodies.Why(reason=act.reason))
+        await self._line.post("/publishing/freeze", models.Publishing, request_bodies.ReasonBody(reason=act.reason))
 
-    async def unfreeze(self, _: actions.Act) -> resources.Woken:
+    async def unfreeze(self, _: actions.ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
-        return await self._line.delete("/publishing/freeze", resources.Woken)
+        return await self._line.delete("/publishing/freeze", resources.Requeued)
 
-    async def reset_guard(self, _: actions.Act) -> resources.Woken:
+    async def reset_guard(self, _: actions.ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
-        return await self._line.delete("/publishing/guard", resources.Woken)
+        return await self._line.delete("/publishing/guard", resources.Requeued)
 
-    async def redrive(self, act: actions.Act) -> None:
+    async def redrive(self, act: actions.ActionContext) -> None:
         """Have a dead letter tried again."""
-        await self._line.tell("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
+        await self._line.send("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
 
-    async def redrive_all(self, _: actions.Act, body: request_bodies.Redrive) -> resources.Redriven:
+    async def redrive_all(self, _: actions.ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Have all dead letters that fit tried again."""
         return await self._line.post("/dead-letters/redrive", resources.Redriven, body)
 
-    async def lift(self, act: actions.Act) -> resources.Lifted:
+    async def lift_pauses(self, act: actions.ActionContext) -> resources.Lifted:
         """End the pauses that a destination's vendor asked for."""
         return await self._line.delete(f"/pauses/{client.segment(act.subject)}", resources.Lifted)
 
-    async def resolve_orphan(self, act: actions.Act) -> resources.Orphan:
+    async def resolve_orphan(self, act: actions.ActionContext) -> resources.Orphan:
         """Have an open item that belongs to no known incident resolved at its vendor."""
         return await self._line.post(f"/orphans/{client.segment(act.subject)}/resolve", resources.Orphan)
 
-    async def discard(self, act: actions.Act) -> None:
+    async def discard_dead_letter(self, act: actions.ActionContext) -> None:
         """Let a dead letter go for good."""
-        await self._line.tell("DELETE", f"/dead-letters/{client.segment(act.subject)}", {"reason": act.reason})
+        await self._line.send("DELETE", f"/dead-letters/{client.segment(act.subject)}", {"reason": act.reason})
 
-    async def run_again(self, act: actions.Act) -> resources.HandedIn:
+    async def retry_quarantined(self, act: actions.ActionContext) -> resources.Reingested:
         """Hand in a body of the quarantine again."""
-        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", resources.HandedIn)
+        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", resources.Reingested)
 
-    async def drop(self, act: actions.Act) -> None:
+    async def discard_quarantined(self, act: actions.ActionContext) -> None:
         """Let a body of the quarantine go for good."""
-        await self._line.tell("DELETE", f"/quarantine/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/quarantine/{client.segment(act.subject)}")

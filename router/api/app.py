@@ -28,44 +28,44 @@ _HEADERS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Parts:
+class Dependencies:
     """What all routes stand on."""
 
-    ask: queries.Queries
-    do: actions.Actions
-    keeper: auth.Gatekeeper
+    queries: queries.Queries
+    actions: actions.Actions
+    authenticator: auth.Authenticator
     tokens: access_store.Tokens
     sessions: access_store.Sessions
 
 
-def parts(
+def dependencies(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     clock: Callable[[], int],
     new_text: access.RandomText,
     in_force: reload.Rules | None = None,
-) -> Parts:
+) -> Dependencies:
     """Put together what the routes stand on. ``new_text`` makes the secrets of tokens and sessions."""
     ask = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
     known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), access_store.Audit(connection)
-    keeper = auth.Gatekeeper(tokens, sessions, clock, known=known, audit=audit)
-    return Parts(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
+    keeper = auth.Authenticator(tokens, sessions, clock, known=known, audit=audit)
+    return Dependencies(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 
 
-def create(made: Parts, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
+def create(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
     """The application; ``pages`` are those of the console."""
 
     async def described(request: requests.Request) -> responses.Response:
         try:
-            await made.keeper.admit(request, endpoints.VIEWER)
-        except endpoints.FORESEEN as error:
+            await made.authenticator.authorize(request, endpoints.VIEWER)
+        except endpoints.EXPECTED_ERRORS as error:
             return health.problem_response(endpoints.problem(error), request.url.path)
         return responses.JSONResponse(openapi.document())
 
     own = [
         routing.Route(f"{endpoints.PREFIX}/openapi.json", described),
-        *endpoints.routes(made.ask, made.do, made.keeper),
+        *endpoints.routes(made.queries, made.actions, made.authenticator),
     ]
     application = applications.Starlette(
         routes=[*own, *pages],

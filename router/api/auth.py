@@ -19,7 +19,7 @@ _MOST_OF_PATH = 200  # Characters of a path in the audit log.
 
 
 @dataclass(frozen=True)
-class Asked:
+class Principal:
     """One request of somebody known; ``csrf`` is what their forms have to carry, empty with a token."""
 
     person: access.Person
@@ -27,7 +27,7 @@ class Asked:
     csrf: str = ""
 
 
-class Gatekeeper:
+class Authenticator:
     """Knows who asks, and whether they may. Who is known and may not leaves a line in the audit log."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Gatekeeper:
         """Where a request comes from."""
         return self._senders.address(request.scope, dict(request.scope["headers"]))
 
-    async def of_token(self, text: str) -> access.Person | None:
+    async def person_of_token(self, text: str) -> access.Person | None:
         """Whose token this is; None where it is nobody's (any more)."""
         identity, secret = access.split_token(text)
         token = await self._tokens.find(identity) if identity else None
@@ -57,29 +57,29 @@ class Gatekeeper:
             return None
         return access.Person(token.name, token.role, f"token {token.id}")
 
-    async def who(self, request: requests.HTTPConnection) -> Asked | None:
+    async def identify(self, request: requests.HTTPConnection) -> Principal | None:
         """Who asks; None where nobody is known."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            person = await self.of_token(text)
-            return Asked(person, self.address(request)) if person is not None else None
+            person = await self.person_of_token(text)
+            return Principal(person, self.address(request)) if person is not None else None
         cookie = request.cookies.get(COOKIE, "")
         session = await self._sessions.find(cookie) if cookie else None
-        if session is None or not await self._holds(session):
+        if session is None or not await self._is_valid(session):
             return None
         person = access.Person(session.name, session.role, session.by)
-        return Asked(person, self.address(request), session.csrf)
+        return Principal(person, self.address(request), session.csrf)
 
-    async def _holds(self, session: access.Session) -> bool:
+    async def _is_valid(self, session: access.Session) -> bool:
         """Whether what somebody signed in with would still let them in."""
         if not session.token:
             return True
         token = await self._tokens.find(session.token)
         return token is not None and not token.over(self._clock())
 
-    async def admit(self, request: requests.HTTPConnection, role: access.Role) -> Asked:
+    async def authorize(self, request: requests.HTTPConnection, role: access.Role) -> Principal:
         """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""
-        asked = await self.who(request)
+        asked = await self.identify(request)
         if asked is None:
             if not await self._tokens.has_any():
                 detail = "nobody may look yet: make a token with `incident-router tokens create`"
@@ -92,7 +92,7 @@ class Gatekeeper:
             )
         return asked
 
-    async def _refused(self, request: requests.HTTPConnection, asked: Asked, why: str) -> problems.Problem:
+    async def _refused(self, request: requests.HTTPConnection, asked: Principal, why: str) -> problems.Problem:
         """What somebody is told who may not, once it is written down."""
         person, called = asked.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
         await self._audit.append_refusal(
@@ -100,7 +100,7 @@ class Gatekeeper:
         )
         return problems.Problem(403, "forbidden", why)
 
-    async def check_origin(self, request: requests.Request, asked: Asked, form: Mapping[str, object]) -> None:
+    async def check_origin(self, request: requests.Request, asked: Principal, form: Mapping[str, object]) -> None:
         """Ask that a change by a session comes from one of our own pages; a ``problems.Problem`` (403)."""
         if request.method in _SAFE or not asked.csrf:
             return

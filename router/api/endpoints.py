@@ -17,11 +17,11 @@ from router.web import health, problems
 from router.yaml_source import suggestions
 
 PREFIX = "/api/v1"
-FORESEEN = (
+EXPECTED_ERRORS = (
     problems.Problem,
-    actions.NotThere,
-    actions.Changed,
-    actions.Unfit,
+    actions.NotFound,
+    actions.Conflict,
+    actions.Invalid,
     incident_names.Ambiguous,
     rules.Refused,
     errors.Unavailable,
@@ -31,20 +31,23 @@ FORESEEN = (
 VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
 
 
+ActionContext = actions.ActionContext  # The field `actions` hides the module in the class below.
+
+
 @dataclass(frozen=True)
 class Call:
     """One request as a handler sees it: who asks, what the path, the query and the body say."""
 
-    ask: queries.Queries
-    do: actions.Actions
-    asked: auth.Asked
+    queries: queries.Queries
+    actions: actions.Actions
+    principal: auth.Principal
     path: Mapping[str, str]
     query: Any
     body: Any
 
-    def act(self, subject: str, reason: str = "") -> actions.Act:
+    def act(self, subject: str, reason: str = "") -> ActionContext:
         """Who acts on what, for an action."""
-        return actions.Act(actions.Actor(self.asked.person, self.asked.address), subject, reason)
+        return actions.ActionContext(actions.Caller(self.principal.person, self.principal.address), subject, reason)
 
 
 Handle = Callable[[Call], Awaitable[Any]]
@@ -60,7 +63,7 @@ class Endpoint:
     summary: str
     handle: Handle
     answer: Any = None
-    query: type[pydantic.BaseModel] = params.Nothing
+    query: type[pydantic.BaseModel] = params.NoParams
     body: type[pydantic.BaseModel] | None = None
     status: int = 200
     etag: Callable[[Any], str] | None = None
@@ -71,120 +74,120 @@ _NO_INCIDENT = "there is no incident of this key or reference, and none whose ke
 
 async def _incidents(call: Call) -> Any:
     asked = call.query
-    return await call.ask.incidents(
+    return await call.queries.incidents(
         status=asked.status, severity=asked.severity, text=asked.text, cursor=asked.cursor, limit=asked.limit
     )
 
 
 async def _incident(call: Call) -> Any:
-    return _there(await call.ask.incident(call.path["name"]), _NO_INCIDENT)
+    return _found(await call.queries.incident(call.path["name"]), _NO_INCIDENT)
 
 
 async def _story(call: Call) -> Any:
-    return _there(await call.ask.story(call.path["name"]), _NO_INCIDENT)
+    return _found(await call.queries.story(call.path["name"]), _NO_INCIDENT)
 
 
 async def _quarantined(call: Call) -> Any:
-    return _there(await call.ask.ledgers.quarantined(call.path["id"]), "it is not in quarantine (any more)")
+    return _found(await call.queries.records.quarantined(call.path["id"]), "it is not in quarantine (any more)")
 
 
 async def _reviews(call: Call) -> Any:
-    return models.Page(items=await call.ask.reviews())
+    return models.Page(items=await call.queries.reviews())
 
 
 async def _review(call: Call) -> Any:
-    return _there(
-        await call.ask.review(call.query.incident, call.query.destination), "nothing of this incident waits there"
+    return _found(
+        await call.queries.review(call.query.incident, call.query.destination), "nothing of this incident waits there"
     )
 
 
 async def _decide(call: Call) -> Any:
     body: request_bodies.Decide = call.body
-    return await call.do.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+    return await call.actions.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
 
 
 async def _retract(call: Call) -> Any:
     body: request_bodies.Retract = call.body
     at = f" at {body.destination}" if body.destination else ""
-    return await call.do.retract(call.act(f"{body.incident}{at}", body.reason), body)
+    return await call.actions.retract(call.act(f"{body.incident}{at}", body.reason), body)
 
 
 async def _correct(call: Call) -> Any:
     body: request_bodies.Correct = call.body
-    return await call.do.correct(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+    return await call.actions.correct(call.act(f"{body.incident} at {body.destination}", body.reason), body)
 
 
 async def _deliveries(call: Call) -> Any:
-    return await call.ask.deliveries(cursor=call.query.cursor, limit=call.query.limit)
+    return await call.queries.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _delivery(call: Call) -> Any:
-    return _there(await call.ask.delivery(call.path["id"]), "this delivery is not kept (any more)")
+    return _found(await call.queries.delivery(call.path["id"]), "this delivery is not kept (any more)")
 
 
 async def _recordings(call: Call) -> Any:
     asked = call.query
     since = round(asked.since.timestamp() * 1_000_000) if asked.since is not None else 0
-    return await call.ask.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
+    return await call.queries.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
 
 
 async def _explain(call: Call) -> Any:
     try:
-        return await call.ask.explain(call.body)
+        return await call.queries.explain(call.body)
     except KeyError as error:
         name = str(error.args[0])
-        hint = suggestions.hint(name, call.ask.settings.sources) if not call.body.delivery else ""
-        raise actions.NotThere(f'there is no source or delivery "{name}"{hint}') from error
+        hint = suggestions.hint(name, call.queries.settings.sources) if not call.body.delivery else ""
+        raise actions.NotFound(f'there is no source or delivery "{name}"{hint}') from error
 
 
 async def _add_silence(call: Call) -> Any:
-    return await call.do.silence(call.act(" ".join(call.body.matchers)[:200], call.body.comment), call.body)
+    return await call.actions.add_silence(call.act(" ".join(call.body.matchers)[:200], call.body.comment), call.body)
 
 
 async def _freeze(call: Call) -> Any:
-    await call.do.freeze(call.act("public pages", call.body.reason))
-    return await call.ask.ledgers.publishing()
+    await call.actions.freeze(call.act("public pages", call.body.reason))
+    return await call.queries.records.publishing()
 
 
 async def _run_again(call: Call) -> Any:
-    return await call.do.run_again(call.act(call.path["id"]))
+    return await call.actions.retry_quarantined(call.act(call.path["id"]))
 
 
 async def _run_delivery(call: Call) -> Any:
-    return await call.do.run_delivery(call.act(call.path["id"]))
+    return await call.actions.reingest_delivery(call.act(call.path["id"]))
 
 
 async def _redrive(call: Call) -> None:
-    await call.do.redrive(call.act(call.path["id"]))
+    await call.actions.redrive(call.act(call.path["id"]))
 
 
 async def _redrive_all(call: Call) -> Any:
     said = " ".join(f"{name}={value}" for name, value in call.body.model_dump().items() if value)
-    return await call.do.redrive_all(call.act(said or "all dead letters"), call.body)
+    return await call.actions.redrive_all(call.act(said or "all dead letters"), call.body)
 
 
 async def _pauses(call: Call) -> list[Any]:
-    return await call.ask.ledgers.pauses()
+    return await call.queries.records.pauses()
 
 
 async def _orphans(call: Call) -> list[Any]:
-    return await call.ask.ledgers.orphans()
+    return await call.queries.records.orphans()
 
 
 async def _resolve_orphan(call: Call) -> Any:
-    return await call.do.resolve_orphan(call.act(call.path["id"]))
+    return await call.actions.resolve_orphan(call.act(call.path["id"]))
 
 
 async def _lift(call: Call) -> Any:
-    return await call.do.lift(call.act(call.path["destination"]))
+    return await call.actions.lift_pauses(call.act(call.path["destination"]))
 
 
 async def _discard(call: Call) -> None:
-    await call.do.discard(call.act(call.path["id"], call.query.reason))
+    await call.actions.discard_dead_letter(call.act(call.path["id"], call.query.reason))
 
 
 async def _make_token(call: Call) -> Any:
-    return await call.do.make_token(call.act(call.body.name), call.body)
+    return await call.actions.make_token(call.act(call.body.name), call.body)
 
 
 def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awaitable[Any]]:
@@ -195,32 +198,32 @@ def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awa
 
 
 async def _silences(call: Call) -> list[Any]:
-    return await call.ask.ledgers.silences(over=call.query.over)
+    return await call.queries.records.silences(over=call.query.over)
 
 
 async def _dead_letters(call: Call) -> Any:
-    return await call.ask.ledgers.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
+    return await call.queries.records.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _quarantine(call: Call) -> Any:
-    return await call.ask.ledgers.quarantine(cursor=call.query.cursor, limit=call.query.limit)
+    return await call.queries.records.quarantine(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _audit(call: Call) -> Any:
-    return await call.ask.ledgers.audit(cursor=call.query.cursor, limit=call.query.limit)
+    return await call.queries.records.audit(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _sources(call: Call) -> list[Any]:
-    return call.ask.ledgers.sources()
+    return call.queries.records.sources()
 
 
-def _there(found: Any, otherwise: str) -> Any:
+def _found(found: Any, otherwise: str) -> Any:
     if found is None:
-        raise actions.NotThere(otherwise)
+        raise actions.NotFound(otherwise)
     return found
 
 
-def _tag(found: models.Review) -> str:
+def _etag(found: models.Review) -> str:
     return f'"{found.digest}"'
 
 
@@ -243,40 +246,51 @@ def _page(of: Any) -> Any:
 
 
 _PUBLISHING = models.Publishing
-_WAKES: dict[str, Any] = {"answer": resources.Woken}
+_WAKES: dict[str, Any] = {"answer": resources.Requeued}
 _PAUSES = _page(resources.Pause)
 _TOKENS = _page(resources.TokenRow)
 _LETTERS = _page(resources.DeadLetter)
 ENDPOINTS = (
-    _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
+    _get("/overview", "How things are now", lambda call: call.queries.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=params.Incidents),
     _get("/incidents/{name:path}", "One incident whole", _incident, models.Incident),
     _get("/stories/{name:path}", "All that is kept of an incident", _story, models.Story),
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
-    _get("/review", "One review, with its entity tag", _review, models.Review, query=params.Review, etag=_tag),
+    _get("/review", "One review, with its entity tag", _review, models.Review, query=params.Review, etag=_etag),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=request_bodies.Decide),
     _post("/retractions", "Take false posts down", _retract, models.Retracted, body=request_bodies.Retract),
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=request_bodies.Correct),
-    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=params.Streamed),
+    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=params.StreamPage),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
-    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, resources.HandedIn),
+    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, resources.Reingested),
     _get("/recordings", "Deliveries for a replay", _recordings, _page(resources.Recording), query=params.Recordings),
-    _get("/rules", "The rules in force", lambda call: call.ask.rules(), resources.Rules),
-    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), resources.Outcomes),
+    _get("/rules", "The rules in force", lambda call: call.queries.rules(), resources.Rules),
+    _get("/outcomes", "How reviews ended", lambda call: call.queries.outcomes(), resources.Outcomes),
     _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=request_bodies.Explain),
     _get("/silences", "Silences", _listed(_silences), _page(resources.Silence), query=params.Silences),
     _post("/silences", "Silence alerts", _add_silence, resources.Silence, body=request_bodies.AddSilence, status=201),
-    _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
-    _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(resources.Muted)),
-    _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(resources.Heartbeat)),
-    _delete("/heartbeats/{name:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["name"]))),
-    _get("/publishing", "The publishing freeze and guard", lambda call: call.ask.ledgers.publishing(), _PUBLISHING),
-    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=request_bodies.Why),
-    _delete(
-        "/publishing/freeze", "Unfreeze publishing", lambda call: call.do.unfreeze(call.act("public pages")), **_WAKES
+    _delete("/silences/{id}", "End a silence", lambda call: call.actions.expire_silence(call.act(call.path["id"]))),
+    _get("/muted", "Muted alerts", _listed(lambda call: call.queries.records.muted()), _page(resources.Muted)),
+    _get(
+        "/heartbeats", "Heartbeats", _listed(lambda call: call.queries.records.heartbeats()), _page(resources.Heartbeat)
     ),
     _delete(
-        "/publishing/guard", "Reset the guard", lambda call: call.do.reset_guard(call.act("guard")), ADMIN, **_WAKES
+        "/heartbeats/{name:path}", "Forget one", lambda call: call.actions.forget_heartbeat(call.act(call.path["name"]))
+    ),
+    _get("/publishing", "The publishing freeze and guard", lambda call: call.queries.records.publishing(), _PUBLISHING),
+    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=request_bodies.ReasonBody),
+    _delete(
+        "/publishing/freeze",
+        "Unfreeze publishing",
+        lambda call: call.actions.unfreeze(call.act("public pages")),
+        **_WAKES,
+    ),
+    _delete(
+        "/publishing/guard",
+        "Reset the guard",
+        lambda call: call.actions.reset_guard(call.act("guard")),
+        ADMIN,
+        **_WAKES,
     ),
     _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=params.DeadLetters),
     _post("/dead-letters/redrive", "Try many again", _redrive_all, resources.Redriven, body=request_bodies.Redrive),
@@ -291,14 +305,14 @@ ENDPOINTS = (
     _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=params.Why),
-    _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.Streamed),
+    _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.StreamPage),
     _get("/quarantine/{id}", "One body whole", _quarantined, resources.Quarantined),
-    _post("/quarantine/{id}/run", "Hand it in again", _run_again, resources.HandedIn),
-    _delete("/quarantine/{id}", "Let it go", lambda call: call.do.drop(call.act(call.path["id"]))),
-    _get("/destinations", "Destinations", _listed(lambda call: call.ask.destinations()), _page(models.Destination)),
+    _post("/quarantine/{id}/run", "Hand it in again", _run_again, resources.Reingested),
+    _delete("/quarantine/{id}", "Let it go", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))),
+    _get("/destinations", "Destinations", _listed(lambda call: call.queries.destinations()), _page(models.Destination)),
     _get("/sources", "Sources", _listed(_sources), _page(resources.Source)),
-    _get("/audit", "Who did what", _audit, _page(resources.Action), query=params.Streamed, role=ADMIN),
-    _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _TOKENS, role=ADMIN),
+    _get("/audit", "Who did what", _audit, _page(resources.Action), query=params.StreamPage, role=ADMIN),
+    _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, role=ADMIN),
     _post(
         "/tokens",
         "Make a token",
@@ -308,11 +322,11 @@ ENDPOINTS = (
         body=request_bodies.NewToken,
         status=201,
     ),
-    _delete("/tokens/{id}", "Revoke it", lambda call: call.do.revoke(call.act(call.path["id"])), ADMIN),
+    _delete("/tokens/{id}", "Revoke it", lambda call: call.actions.revoke_token(call.act(call.path["id"])), ADMIN),
 )
 
 
-def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Gatekeeper) -> list[routing.BaseRoute]:
+def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Authenticator) -> list[routing.BaseRoute]:
     """The routes of the whole table."""
     return [
         routing.Route(PREFIX + one.path, _handler(one, ask, do, keeper), methods=[one.method], name=one.summary)
@@ -321,17 +335,17 @@ def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Gatekeeper) -
 
 
 def _handler(
-    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: auth.Gatekeeper
+    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: auth.Authenticator
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
     async def handle(request: requests.Request) -> responses.Response:
         try:
-            asked = await keeper.admit(request, one.role)
+            asked = await keeper.authorize(request, one.role)
             await keeper.check_origin(request, asked, {})
-            query = request_parsing.query(one.query, dict(request.query_params))
-            body = await request_parsing.body(one.body, request)
+            query = request_parsing.parse_query(one.query, dict(request.query_params))
+            body = await request_parsing.parse_body(one.body, request)
             call = Call(ask, do, asked, request.path_params, query, body)
             return _answered(one, await one.handle(call))
-        except FORESEEN as error:
+        except EXPECTED_ERRORS as error:
             return health.problem_response(problem(error), request.url.path)
 
     return handle
@@ -349,9 +363,9 @@ def problem(error: Exception) -> problems.Problem:
     match error:
         case problems.Problem():
             return error
-        case actions.NotThere():
+        case actions.NotFound():
             return problems.Problem(404, "not-found", str(error))
-        case actions.Changed():
+        case actions.Conflict():
             now = error.now.model_dump(mode="json") if error.now is not None else None
             return problems.Problem(412, "changed", str(error), now=now, by=error.by)
         case incident_names.Ambiguous():
@@ -363,7 +377,7 @@ def problem(error: Exception) -> problems.Problem:
             return problems.Problem(500, "damaged", f"{error}; the log says what to do")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
-        case actions.Unfit() if error.errors:
+        case actions.Invalid() if error.errors:
             listed = [_field_error(one, is_query=error.is_query) for one in error.errors]
             return problems.Problem(422, "unfit", str(error), errors=listed)
         case _:

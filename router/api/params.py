@@ -10,27 +10,27 @@ from router.services import presenters, request_bodies
 def _cursor(text: str) -> str:
     """A cursor of incidents, where it can be read."""
     if text:
-        presenters.place(text)
+        presenters.read_cursor(text)
     return text
 
 
 _Text = Annotated[str, pydantic.Field(max_length=500)]
 
 
-class Nothing(pydantic.BaseModel):
+class NoParams(pydantic.BaseModel):
     """No parameter at all."""
 
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
-class Streamed(Nothing):
+class StreamPage(NoParams):
     """One page of many that were written one after the other: the cursor is the place of one of them."""
 
     cursor: str = pydantic.Field(default="", pattern=r"^(\d{1,19}-\d{1,19})?$")
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
-class Incidents(Nothing):
+class Incidents(NoParams):
     """Which incidents: ``open`` are all that are not over. ``text`` stands in key, title, rule or labels."""
 
     status: Literal["open", "pending", "closed", "all"] = "open"
@@ -40,7 +40,7 @@ class Incidents(Nothing):
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
-class Recordings(Streamed):
+class Recordings(StreamPage):
     """One page of recorded deliveries: those that were processed since a moment, the oldest first."""
 
     since: pydantic.AwareDatetime | None = None
@@ -49,49 +49,49 @@ class Recordings(Streamed):
 def _letter_cursor(text: str) -> str:
     """A cursor of dead letters, where it can be read."""
     if text:
-        presenters.letter_place(text)
+        presenters.read_dead_letter_cursor(text)
     return text
 
 
-class DeadLetters(Nothing):
+class DeadLetters(NoParams):
     """One page of dead letters."""
 
     cursor: Annotated[str, pydantic.Field(max_length=1000), pydantic.AfterValidator(_letter_cursor)] = ""
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
-class Review(Nothing):
+class Review(NoParams):
     """Which review."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     destination: Annotated[str, pydantic.Field(min_length=1, max_length=200)]
 
 
-class Silences(Nothing):
+class Silences(NoParams):
     """Which silences: with ``over`` those, too, that have ended."""
 
     over: bool = False
 
 
-class Why(Nothing):
+class Why(NoParams):
     """The reason for an action."""
 
     reason: request_bodies.Reason = ""
 
 
-class Key(Nothing):
+class Key(NoParams):
     """Which incident."""
 
     key: Annotated[str, pydantic.Field(max_length=4000)] = ""
 
 
-class Identity(Nothing):
+class Identity(NoParams):
     """Which delivery."""
 
     id: _Text = ""
 
 
-class Playground(Nothing):
+class Playground(NoParams):
     """Which delivery the playground begins with."""
 
     delivery: _Text = ""

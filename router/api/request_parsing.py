@@ -14,27 +14,27 @@ from router.yaml_source import phrases
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
-def query(model: type[Shape], found: Mapping[str, str]) -> Shape:
-    """The parameters of a query; ``actions.Unfit`` where one of them is none of the model's."""
+def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
+    """The parameters of a query; ``actions.Invalid`` where one of them is none of the model's."""
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
-        raise actions.Unfit(wrong("the query", error), _field_errors(error), is_query=True) from error
+        raise actions.Invalid(describe_errors("the query", error), _field_errors(error), is_query=True) from error
 
 
-async def body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
-    """The body of a request; ``actions.Unfit`` where it does not fit, a 428 where nothing says what was seen."""
+async def parse_body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
+    """The body of a request; ``actions.Invalid`` where it does not fit, a 428 where nothing says what was seen."""
     if model is None:
         return None
     raw = await request.body()
     try:
         found = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
-        raise actions.Unfit(wrong("the body", error), _field_errors(error)) from error
-    return _seen(found, request) if isinstance(found, request_bodies.Decide) and not found.seen else found
+        raise actions.Invalid(describe_errors("the body", error), _field_errors(error)) from error
+    return _with_if_match(found, request) if isinstance(found, request_bodies.Decide) and not found.seen else found
 
 
-def _seen(found: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
+def _with_if_match(found: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(
@@ -48,7 +48,9 @@ def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
     return [actions.FieldError(one["loc"], phrases.phrase(one)) for one in error.errors(include_url=False)]
 
 
-def wrong(where: str, error: pydantic.ValidationError, names: Mapping[str, str] = MappingProxyType({})) -> str:
+def describe_errors(
+    where: str, error: pydantic.ValidationError, names: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Describe every invalid field of a query, a body, or a form in one sentence.
 
     ``names`` are what the caller calls the fields, such as the options of a command.

@@ -79,10 +79,10 @@ def _asked(context: typer.Context, ask: Callable[[queries.Queries | api_client.Q
         async with asyncio.timeout(_SECONDS):
             if server:
                 async with reaching.elsewhere(server) as router:
-                    return await ask(router.ask)
+                    return await ask(router.queries)
             assert loaded is not None  # noqa: S101 - the settings are read if no server is named
             async with running.connected(running.outside_redis(loaded)) as connection:
-                return await ask(app.parts(loaded, connection, parts.clock, secrets.token_urlsafe).ask)
+                return await ask(app.dependencies(loaded, connection, parts.clock, secrets.token_urlsafe).queries)
 
     if not server and loaded is None:
         return []

@@ -30,7 +30,7 @@ async def serving(
     ``listener`` is a socket that has been opened for them already. Once ``stop`` is set, no new request is accepted.
     """
     settings = router.settings
-    made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
+    made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = views.routes(made, secrets.token_urlsafe)
     host, port = settings.management.host, listeners.console_port(settings)
     async with running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop) as address:
@@ -42,13 +42,13 @@ async def serving(
 
 async def first_token(router: running.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:
     """An admin's token for a first try: made once, and kept in the data folder for the next time."""
-    made = app.parts(router.settings, connection, parts.clock, secrets.token_urlsafe)
+    made = app.dependencies(router.settings, connection, parts.clock, secrets.token_urlsafe)
     kept = folder / "console-token"
     known = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
-    if known and await made.keeper.of_token(known) is not None:
+    if known and await made.authenticator.person_of_token(known) is not None:
         return known
-    me = actions.Actor(access.Person("run --simulate", access.Role.ADMIN, "command line"))
+    me = actions.Caller(access.Person("run --simulate", access.Role.ADMIN, "command line"))
     wanted = request_bodies.NewToken(name="first try", role="admin", seconds=0)
-    token = (await made.do.make_token(actions.Act(me, wanted.name), wanted)).token
+    token = (await made.actions.make_token(actions.ActionContext(me, wanted.name), wanted)).token
     await asyncio.to_thread(private_folder.write, kept, token)
     return token

@@ -84,13 +84,13 @@ def redrive(
         raise starting.usage("--destination, --operation and --problem go with --all")
 
     async def all_of_them(router: reaching.Reached) -> None:
-        done = await router.do.redrive_all(router.act("all dead letters", by), meant)
+        done = await router.actions.redrive_all(router.act("all dead letters", by), meant)
         print(f"{done.redriven} {'is' if done.redriven == 1 else 'are'} tried again")
 
     async def body(router: reaching.Reached) -> None:
         act = router.act(identity, by)
         one = await _found(router, identity)
-        await router.do.redrive(act)
+        await router.actions.redrive(act)
         print(f"{one.id} is tried again")
 
     reaching.reach(config, server, all_of_them if every else body)
@@ -110,14 +110,14 @@ def discard(
     async def body(router: reaching.Reached) -> None:
         act = router.act(identity, by, reason)
         one = await _found(router, identity)
-        await router.do.discard(act)
+        await router.actions.discard_dead_letter(act)
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)
 
 
 def _all(router: reaching.Reached) -> AsyncIterator[resources.DeadLetter]:
-    return reaching.rows(router.ask.ledgers.dead_letters, _PAGE)
+    return reaching.rows(router.queries.records.dead_letters, _PAGE)
 
 
 async def _found(router: reaching.Reached, identity: str) -> resources.DeadLetter:

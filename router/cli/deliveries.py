@@ -44,7 +44,7 @@ def show_all(
     """List the newest deliveries."""
 
     async def body(router: reaching.Reached) -> None:
-        found = [one async for one in reaching.rows(router.ask.deliveries, _PAGE, limit)]
+        found = [one async for one in reaching.rows(router.queries.deliveries, _PAGE, limit)]
         if as_json:
             starting.print_items(found)
         else:
@@ -69,7 +69,7 @@ def show(
         raise starting.usage("--body and --json exclude each other")
 
     async def body(router: reaching.Reached) -> None:
-        one = await router.ask.delivery(delivery)
+        one = await router.queries.delivery(delivery)
         if one is None:
             raise starting.not_kept(delivery)
         if as_json:
@@ -113,7 +113,7 @@ def export(
         out = terminal.console(stderr=True)
         with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
             task = bar.add_task("deliveries", total=None)
-            async for one in reaching.rows(functools.partial(router.ask.recordings, since=begin), _WHOLE):
+            async for one in reaching.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
                 write(one.model_dump_json().encode())
                 count += 1
                 bar.update(task, completed=count)

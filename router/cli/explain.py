@@ -68,7 +68,7 @@ def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> lis
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    told = [presenters.plain(explaining.explain(rules, alert, now, public)) for alert in read]
+    told = [presenters.explanation(explaining.explain(rules, alert, now, public)) for alert in read]
     return [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
 
 
@@ -92,8 +92,8 @@ def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list
 
     async def body(router: reaching.Reached) -> None:
         try:
-            found.extend((await router.ask.explain(asked)).alerts)
-        except actions.NotThere:
+            found.extend((await router.queries.explain(asked)).alerts)
+        except actions.NotFound:
             if asked.delivery:
                 raise starting.not_kept(asked.delivery) from None
             raise

@@ -20,7 +20,7 @@ def show_all(
     """List the expected heartbeats, those received longest ago first."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.ledgers.heartbeats()
+        found = await router.queries.records.heartbeats()
         if as_json:
             starting.print_items(found)
             return
@@ -46,8 +46,8 @@ def forget(
 
     async def body(router: reaching.Reached) -> None:
         try:
-            await router.do.forget(router.act(incident))
-        except actions.NotThere:
+            await router.actions.forget_heartbeat(router.act(incident))
+        except actions.NotFound:
             raise starting.not_there(f'there is no heartbeat "{incident}"') from None
         print(f"{incident} is no longer expected")
 

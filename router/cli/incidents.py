@@ -74,7 +74,7 @@ def show_all(
             await _list_muted(router, as_json=as_json)
             return
         ask = functools.partial(
-            router.ask.incidents, status="all" if closed else status, severity=severity or "", text=search
+            router.queries.incidents, status="all" if closed else status, severity=severity or "", text=search
         )
         found = [one async for one in reaching.rows(ask, _PAGE)]
         if as_json:
@@ -99,7 +99,7 @@ def show(
     """Show one incident: where it appears, what comes next, and its timeline."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.incident(incident)
+        found = await router.queries.incident(incident)
         if found is None:
             raise starting.not_there(f'there is no incident "{incident}"')
         if as_json:
@@ -151,8 +151,8 @@ def retract(
         try:
             asked = request_bodies.Retract.model_validate(wanted)
         except pydantic.ValidationError as error:
-            raise starting.usage(request_parsing.wrong("the retraction", error)) from None
-        done = await router.do.retract(router.act(subject, by, reason), asked)
+            raise starting.usage(request_parsing.describe_errors("the retraction", error)) from None
+        done = await router.actions.retract(router.act(subject, by, reason), asked)
         for one in done.items:
             print(f"{one.destination} ({one.reference}): {_RETRACTED[one.outcome]}")
         for warning in done.warnings:
@@ -222,10 +222,10 @@ def correct(
         try:
             asked = request_bodies.Correct.model_validate(wanted | {"body": body, "status": status})
         except pydantic.ValidationError as error:
-            raise starting.usage(request_parsing.wrong("the correction", error)) from None
+            raise starting.usage(request_parsing.describe_errors("the correction", error)) from None
         try:
-            done = await router.do.correct(router.act(f"{key} at {destination}", by, reason), asked)
-        except actions.Changed:
+            done = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), asked)
+        except actions.Conflict:
             print("incident-router: the update has changed since you looked; look at it again", file=sys.stderr)
             raise typer.Exit(3) from None
         print(f"{destination}: the update {found.id} is corrected next")
@@ -239,7 +239,7 @@ async def _posted(
     router: reaching.Reached, incident: str, destination: str, update: str
 ) -> tuple[str, models.PostedUpdate]:
     """The incident's key, and the update that is meant, as it is known now."""
-    one = await router.ask.incident(incident)
+    one = await router.queries.incident(incident)
     if one is None:
         raise starting.not_there(f'there is no incident "{incident}"')
     at = [publication for publication in one.publications if publication.destination == destination]
@@ -253,7 +253,7 @@ async def _posted(
 
 
 async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:
-    found = await router.ask.ledgers.muted()
+    found = await router.queries.records.muted()
     if as_json:
         starting.print_items(found)
         return

@@ -23,7 +23,7 @@ def show_all(
     """List orphans, oldest first. An alert of its incident adopts or resolves an orphan."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.ledgers.orphans()
+        found = await router.queries.records.orphans()
         if as_json:
             starting.print_items(found)
             return
@@ -51,11 +51,11 @@ def resolve(
 
     async def body(router: reaching.Reached) -> None:
         try:
-            done = await router.do.resolve_orphan(router.act(identity, by, reason))
-        except actions.NotThere:
+            done = await router.actions.resolve_orphan(router.act(identity, by, reason))
+        except actions.NotFound:
             raise starting.not_there(f'there is no orphan "{identity}"') from None
         print(f"{done.id} at {done.destination} will be resolved")
-        if (await router.ask.ledgers.publishing()).freeze == "frozen":
+        if (await router.queries.records.publishing()).freeze == "frozen":
             print("publishing is frozen: an item on a public page is resolved after `publishing unfreeze`")
 
     reaching.reach(config, server, body)

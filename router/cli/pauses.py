@@ -20,7 +20,7 @@ def show_all(
     """List the pauses that hold now."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.ledgers.pauses()
+        found = await router.queries.records.pauses()
         if as_json:
             starting.print_items(found)
             return
@@ -51,7 +51,7 @@ def lift(
     """End all pauses of a destination's account, and try what waits there again."""
 
     async def body(router: reaching.Reached) -> None:
-        done = await router.do.lift(router.act(destination, by, reason))
+        done = await router.actions.lift_pauses(router.act(destination, by, reason))
         print(f"lifted {done.lifted} of {destination}; {done.looked_at} incidents that waited are looked at now")
 
     reaching.reach(config, server, body)

@@ -18,7 +18,7 @@ def status(
     """Show whether the publishing guard has tripped, and whether publishing is frozen."""
 
     async def body(router: reaching.Reached) -> None:
-        state = await router.ask.ledgers.publishing()
+        state = await router.queries.records.publishing()
         if as_json:
             starting.print_json(state)
             return
@@ -42,11 +42,11 @@ def freeze(
 
     async def body(router: reaching.Reached) -> None:
         act = router.act("public pages", by, reason)
-        state = await router.ask.ledgers.publishing()
+        state = await router.queries.records.publishing()
         if state.freeze == "frozen":
             print(f"publishing is frozen already: {state.freeze_reason}")
             return
-        await router.do.freeze(act)
+        await router.actions.freeze(act)
         name = f" by {act.actor.person.name}" if act.actor.person.name else ""
         print(f"publishing is frozen{name} until `incident-router publishing unfreeze`")
 
@@ -58,10 +58,10 @@ def unfreeze(*, server: starting.Server = "", config: starting.Config = configur
     """Resume posts on public pages. Pending updates are posted immediately."""
 
     async def body(router: reaching.Reached) -> None:
-        if (await router.ask.ledgers.publishing()).freeze == "active":
+        if (await router.queries.records.publishing()).freeze == "active":
             print("publishing is active already")
             return
-        woken = await router.do.unfreeze(router.act("public pages"))
+        woken = await router.actions.unfreeze(router.act("public pages"))
         print(f"publishing is active: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)
@@ -72,10 +72,10 @@ def reset(*, server: starting.Server = "", config: starting.Config = configurati
     """Reset the publishing guard. Automatic posts that wait for an approval are then published."""
 
     async def body(router: reaching.Reached) -> None:
-        if (await router.ask.ledgers.publishing()).guard == "ok":
+        if (await router.queries.records.publishing()).guard == "ok":
             print("the publishing guard has not tripped")
             return
-        woken = await router.do.reset_guard(router.act("guard"))
+        woken = await router.actions.reset_guard(router.act("guard"))
         print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)

@@ -27,7 +27,7 @@ def show_all(
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = [one async for one in reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)]
+        found = [one async for one in reaching.rows(router.queries.records.quarantine, _PAGE, limit)]
         if as_json:
             starting.print_items(found)
             return
@@ -76,7 +76,7 @@ def retry(
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
-        made = await router.do.run_again(router.act(one.id))
+        made = await router.actions.retry_quarantined(router.act(one.id))
         print(f"handed in as delivery {made.delivery} with {made.alerts} alerts")
 
     reaching.reach(config, server, body)
@@ -90,14 +90,14 @@ def discard(
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
-        await router.do.drop(router.act(one.id))
+        await router.actions.discard_quarantined(router.act(one.id))
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)
 
 
 async def _found(router: reaching.Reached, identity: str) -> resources.Quarantined:
-    one = await router.ask.ledgers.quarantined(identity)
+    one = await router.queries.records.quarantined(identity)
     if one is None:
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
         raise typer.Exit(1)

@@ -22,20 +22,25 @@ from router.services import actions, incident_names, models, queries
 Row = TypeVar("Row")
 
 
+ActionContext = actions.ActionContext  # The field `actions` hides the module in the class below.
+
+
 @dataclass(frozen=True)
 class Reached:
     """A router to ask and to act on. ``server`` is where it is, empty where its Redis is spoken to."""
 
-    ask: queries.Queries | api_client.Queries
-    do: actions.Actions | api_client.Actions
+    queries: queries.Queries | api_client.Queries
+    actions: actions.Actions | api_client.Actions
     server: str = ""
 
-    def act(self, subject: str, by: str = "", reason: str = "") -> actions.Act:
+    def act(self, subject: str, by: str = "", reason: str = "") -> ActionContext:
         """Return who acts on what, and why. With ``--server``, the token names the person."""
         if self.server and by:
             raise starting.usage("--by isn't accepted with --server: the token names you")
         name = by or ("" if self.server else starting.login_name())
-        return actions.Act(actions.Actor(access.Person(name, access.Role.ADMIN, "command line")), subject, reason)
+        return actions.ActionContext(
+            actions.Caller(access.Person(name, access.Role.ADMIN, "command line")), subject, reason
+        )
 
 
 def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]]) -> None:
@@ -45,7 +50,7 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
         try:
             async with elsewhere(server) if server else _here(config) as reached:
                 await body(reached)
-        except (actions.NotThere, actions.Unfit, actions.Changed, api_client.Refused) as error:
+        except (actions.NotFound, actions.Invalid, actions.Conflict, api_client.Refused) as error:
             print(f"incident-router: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
         except incident_names.Ambiguous as error:
@@ -88,8 +93,8 @@ async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> Async
 async def _here(config: Path) -> AsyncIterator[Reached]:
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     async with running.connected(running.outside_redis(settings)) as connection:
-        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
-        yield Reached(made.ask, made.do)
+        made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
+        yield Reached(made.queries, made.actions)
 
 
 @contextlib.asynccontextmanager
@@ -97,7 +102,7 @@ async def elsewhere(server: str) -> AsyncIterator[Reached]:
     """Reach the router whose console is at this URL; what is no URL is a usage error."""
     if not _address(server):
         raise starting.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
-    line = api_client.Line(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)
+    line = api_client.ApiClient(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)
     try:
         yield Reached(api_client.Queries(line), api_client.Actions(line), server)
     finally:

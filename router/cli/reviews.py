@@ -53,7 +53,7 @@ def show_all(
     """List the posts that wait for a reviewer, with their texts as customers would see them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.reviews()
+        found = await router.queries.reviews()
         if as_json:
             starting.print_items(found)
             return
@@ -170,10 +170,12 @@ def _deciding(
             raise _changed(one)
         wanted = {"incident": one.incident, "destination": page, "seen": one.digest, "decision": decision}
         try:
-            done = await router.do.decide(act, request_bodies.Decide.model_validate({**wanted, "fields": fields or {}}))
-        except actions.Unfit as error:
+            done = await router.actions.decide(
+                act, request_bodies.Decide.model_validate({**wanted, "fields": fields or {}})
+            )
+        except actions.Invalid as error:
             raise starting.usage(str(error)) from None
-        except actions.Changed as error:
+        except actions.Conflict as error:
             raise _changed(error.now, error.by) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
         what = _WHAT[one.what]
@@ -187,9 +189,9 @@ def _deciding(
 
 
 async def _found(router: reaching.Reached, incident: str, page: str) -> models.Review:
-    one = await router.ask.review(incident, page)
+    one = await router.queries.review(incident, page)
     if one is None:
-        if await router.ask.incident(incident) is None:
+        if await router.queries.incident(incident) is None:
             raise starting.not_there(f'there is no incident "{incident}"')
         raise starting.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
     return one

@@ -40,7 +40,7 @@ def show_all(
     """List active and pending silences, and how many firing alerts match each now."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.ledgers.silences(over=over)
+        found = await router.queries.records.silences(over=over)
         if as_json:
             starting.print_items(found)
             return
@@ -89,7 +89,7 @@ def show(
 
 async def _named(router: reaching.Reached, identity: str) -> resources.Silence | None:
     """The silence of an ID, or of the beginning of one; None if there is none."""
-    found = [one for one in await router.ask.ledgers.silences(over=True) if one.id.startswith(identity)]
+    found = [one for one in await router.queries.records.silences(over=True) if one.id.startswith(identity)]
     exact = [one for one in found if one.id == identity] or found
     if len(exact) > 1:
         raise starting.usage(f'"{identity}" is ambiguous: {", ".join(one.id for one in exact[:10])}')
@@ -155,12 +155,12 @@ def add(
     try:
         wanted = request_bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        raise starting.usage(request_parsing.wrong("the silence", error, _OPTIONS)) from error
+        raise starting.usage(request_parsing.describe_errors("the silence", error, _OPTIONS)) from error
 
     async def body(router: reaching.Reached) -> None:
         try:
-            made = await router.do.silence(router.act(" ".join(matchers)[:200], by, reason), wanted)
-        except actions.Unfit as error:
+            made = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), wanted)
+        except actions.Invalid as error:
             raise starting.usage(str(error)) from None
         print(terminal.hanging("", f"{made.id} until {tables.moment(made.ends_at)}; matches {_matches(made)}"))
         _warn(made)
@@ -182,8 +182,8 @@ def expire(
             found = await _named(router, identity)
             # What is unknown is left to the router to refuse, which writes that into the audit log.
             one = found.id if found is not None else identity
-            await router.do.expire(router.act(one))
-        except actions.NotThere:
+            await router.actions.expire_silence(router.act(one))
+        except actions.NotFound:
             raise starting.not_there(f'there is no silence "{identity}" that is still to end') from None
         print(f"ended {one}")
 

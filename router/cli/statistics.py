@@ -40,7 +40,7 @@ def stats(
     """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.outcomes()
+        found = await router.queries.outcomes()
         if as_json:
             starting.print_json(found)
             return

@@ -33,11 +33,13 @@ def create(
     try:
         wanted = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
-        raise starting.usage(request_parsing.wrong("the token", error, {"seconds": "--for", "name": "NAME"})) from error
+        raise starting.usage(
+            request_parsing.describe_errors("the token", error, {"seconds": "--for", "name": "NAME"})
+        ) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
-        token = await made.do.make_token(actions.Act(_actor(by), name), wanted)
+        made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
+        token = await made.actions.make_token(actions.ActionContext(_actor(by), name), wanted)
         print(token.token)
 
     starting.with_store(config, body)
@@ -48,7 +50,9 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
     """List the tokens, without their secrets."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await app.parts(settings, connection, parts.clock, secrets.token_urlsafe).ask.ledgers.tokens()
+        found = await app.dependencies(
+            settings, connection, parts.clock, secrets.token_urlsafe
+        ).queries.records.tokens()
         if as_json:
             starting.print_items(found)
             return
@@ -72,15 +76,15 @@ def revoke(
     """Take a token back; it holds for nothing from now on."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
+        made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
         try:
-            await made.do.revoke(actions.Act(_actor(by), identity))
-        except actions.NotThere as error:
+            await made.actions.revoke_token(actions.ActionContext(_actor(by), identity))
+        except actions.NotFound as error:
             raise starting.not_there(str(error)) from None
         print(f"revoked {identity}")
 
     starting.with_store(config, body)
 
 
-def _actor(by: str) -> actions.Actor:
-    return actions.Actor(access.Person(by or starting.login_name(), access.Role.ADMIN, "command line"))
+def _actor(by: str) -> actions.Caller:
+    return actions.Caller(access.Person(by or starting.login_name(), access.Role.ADMIN, "command line"))

@@ -27,11 +27,11 @@ Render = Callable[..., Awaitable[responses.Response]]
 class Signing:
     """The pages for coming and going."""
 
-    def __init__(self, made: app.Parts, render: Render, new_text: access.RandomText) -> None:
+    def __init__(self, made: app.Dependencies, render: Render, new_text: access.RandomText) -> None:
         self._made = made
         self._render = render
         self._new_text = new_text
-        self._provider = oidc.provider(made.ask.settings.management, made.sessions, made.ask.clock, new_text)
+        self._provider = oidc.provider(made.queries.settings.management, made.sessions, made.queries.clock, new_text)
 
     def routes(self) -> list[routing.BaseRoute]:
         """All of their routes."""
@@ -53,12 +53,12 @@ class Signing:
                 cause = error.__cause__
                 _log.warning(
                     "sign_in_refused",
-                    address=self._made.keeper.address(request),
+                    address=self._made.authenticator.address(request),
                     problem=str(error),
                     cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
                 )
                 return await self._show(request, str(error), error.status)
-            except endpoints.FORESEEN as error:
+            except endpoints.EXPECTED_ERRORS as error:
                 wrong = endpoints.problem(error)
                 told: dict[str, Any] = {"title": "Sign in", "problem": wrong.detail, "now": None, "candidates": []}
                 return await self._render(request, None, "problem.html", wrong.status, **told)
@@ -73,12 +73,12 @@ class Signing:
         )
 
     async def _by_token(self, request: requests.Request) -> responses.Response:
-        address = self._made.keeper.address(request)
+        address = self._made.authenticator.address(request)
         if not await self._made.sessions.count_attempt(address or "unknown"):
             return await self._show(request, "too many tries: wait a minute", 429)
         async with request.form(max_files=0, max_part_size=4096) as form:
             text, to = str(form.get("token", "")), _own_path(str(form.get("to", "/")))
-        person = await self._made.keeper.of_token(text)
+        person = await self._made.authenticator.person_of_token(text)
         if person is None:
             _log.warning("sign_in_refused", address=address)
             return await self._show(request, "this is no token that holds", 401)
@@ -89,14 +89,14 @@ class Signing:
     ) -> responses.Response:
         """Begin a session, and end the one before: what was signed in with is over once something else is."""
         secret, csrf = self._new_text(32), self._new_text(24)
-        session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
-        provider, lasts = self._made.ask.settings.management.oidc, access_store.SESSION_SECONDS
+        session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
+        provider, lasts = self._made.queries.settings.management.oidc, access_store.SESSION_SECONDS
         if provider is not None and not token:
             secret, lasts = auth.OF_PROVIDER + secret, provider.session // 1_000_000
         await self._made.sessions.save(secret, session, lasts)
         await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
-        actor = actions.Actor(person, self._made.keeper.address(request))
-        await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
+        actor = actions.Caller(person, self._made.authenticator.address(request))
+        await self._made.actions.record(actions.ActionContext(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
@@ -105,15 +105,15 @@ class Signing:
 
     def _flags(self, request: requests.Request) -> dict[str, Any]:
         """What keeps a cookie from scripts, from other sites' forms and, where browsers use TLS, from the wire."""
-        public = self._made.ask.settings.management.public_url
+        public = self._made.queries.settings.management.public_url
         secure = public.startswith("https:") or request.url.scheme == "https"
         return {"secure": secure, "httponly": True, "samesite": "lax"}
 
     async def _out(self, request: requests.Request) -> responses.Response:
-        asked = await self._made.keeper.who(request)
+        asked = await self._made.authenticator.identify(request)
         if asked is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
-                await self._made.keeper.check_origin(request, asked, form)
+                await self._made.authenticator.check_origin(request, asked, form)
             await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(auth.COOKIE)
@@ -122,7 +122,9 @@ class Signing:
     async def _leave(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
             return await self._show(request, "signing in with a provider is not configured", 404)
-        if not await self._made.sessions.count_attempt(f"oidc {self._made.keeper.address(request)}", _DEPARTURES):
+        if not await self._made.sessions.count_attempt(
+            f"oidc {self._made.authenticator.address(request)}", _DEPARTURES
+        ):
             return await self._show(request, "too many tries: wait a minute", 429)
         # The same in all tabs of a browser, so that several may be on their way.
         browser = request.cookies.get(BEGUN) or self._new_text(24)
@@ -141,7 +143,7 @@ class Signing:
 
     def _back(self) -> str:
         """Where the provider sends people back to."""
-        return f"{self._made.ask.settings.management.public_url}{BACK}"
+        return f"{self._made.queries.settings.management.public_url}{BACK}"
 
 
 def _own_path(to: str) -> str:

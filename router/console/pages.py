@@ -21,7 +21,7 @@ class Page:
     title: str
     template: str
     gather: Callable[[queries.Queries, Any], Awaitable[dict[str, Any]]]
-    query: type[pydantic.BaseModel] = params.Nothing
+    query: type[pydantic.BaseModel] = params.NoParams
     role: access.Role = endpoints.VIEWER
 
 
@@ -46,7 +46,7 @@ async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
         "overview": await ask.overview(),
         "incidents": (await ask.incidents(limit=20)).items,
         "destinations": await ask.destinations(),
-        "pauses": await ask.ledgers.pauses(),
+        "pauses": await ask.records.pauses(),
     }
 
 
@@ -63,7 +63,7 @@ async def _incidents(ask: queries.Queries, query: params.Incidents) -> dict[str,
 async def _incident(ask: queries.Queries, query: params.Key) -> dict[str, Any]:
     found = await ask.incident(query.key)
     if found is None:
-        raise actions.NotThere("there is no incident of this key or reference (any more)")
+        raise actions.NotFound("there is no incident of this key or reference (any more)")
     waiting = [one for one in await ask.reviews() if one.incident == found.key]
     return {"one": found, "reviews": waiting}
 
@@ -75,18 +75,18 @@ async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
 async def _review(ask: queries.Queries, query: params.Review) -> dict[str, Any]:
     found = await ask.review(query.incident, query.destination)
     if found is None:
-        raise actions.NotThere("nothing of this incident waits there (any more)")
+        raise actions.NotFound("nothing of this incident waits there (any more)")
     return {"one": found}
 
 
-async def _deliveries(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
+async def _deliveries(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
     return {"found": await ask.deliveries(cursor=query.cursor, limit=query.limit)}
 
 
 async def _delivery(ask: queries.Queries, query: params.Identity) -> dict[str, Any]:
     found = await ask.delivery(query.id)
     if found is None:
-        raise actions.NotThere("this delivery is not kept (any more)")
+        raise actions.NotFound("this delivery is not kept (any more)")
     return {"one": found}
 
 
@@ -109,14 +109,14 @@ async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any
             {name: form.get(name, "") for name in request_bodies.Explain.model_fields}
         )
     except pydantic.ValidationError as error:
-        raise actions.Unfit(request_parsing.wrong("the form", error)) from error
+        raise actions.Invalid(request_parsing.describe_errors("the form", error)) from error
     board = _board(ask, form)
     try:
         alerts, at = await ask.alerts(asked)
     except KeyError as error:
-        raise actions.NotThere(f"there is no source or delivery {error.args[0]!r}") from error
+        raise actions.NotFound(f"there is no source or delivery {error.args[0]!r}") from error
     public = {one.name for one in await ask.destinations() if one.public}
-    board["now"] = [presenters.plain(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
+    board["now"] = [presenters.explanation(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
     if text := form.get("rules", "").strip():
         outcome = await ask.sandbox.explain(ask.settings.file, text, alerts, at)
         board["then"], board["wrong"] = outcome.explained, outcome.problems
@@ -125,7 +125,7 @@ async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any
 
 def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "sources": [one.name for one in ask.ledgers.sources()],
+        "sources": [one.name for one in ask.records.sources()],
         "form": {name: form.get(name, "") for name in ("source", "payload", "delivery", "rules")},
         "now": [],
         "then": [],
@@ -134,20 +134,20 @@ def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def _silences(ask: queries.Queries, query: params.Silences) -> dict[str, Any]:
-    return {"silences": await ask.ledgers.silences(over=query.over), "muted": await ask.ledgers.muted()}
+    return {"silences": await ask.records.silences(over=query.over), "muted": await ask.records.muted()}
 
 
 async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"heartbeats": await ask.ledgers.heartbeats()}
+    return {"heartbeats": await ask.records.heartbeats()}
 
 
 async def _dead_letters(ask: queries.Queries, query: params.DeadLetters) -> dict[str, Any]:
-    found = await ask.ledgers.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    found = await ask.records.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
     return {"letters": found.items, "next": found.next}
 
 
-async def _quarantine(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
-    found = await ask.ledgers.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+async def _quarantine(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
+    found = await ask.records.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
     return {"bodies": found.items, "next": found.next}
 
 
@@ -160,15 +160,15 @@ async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
             waiting = [one for one in reviews if one.destination == destination.name]
             previews.append({"page": destination, "posts": await ask.posts(destination.name), "waiting": waiting})
     return {
-        "publishing": await ask.ledgers.publishing(),
+        "publishing": await ask.records.publishing(),
         "previews": previews,
         "destinations": await ask.destinations(),
     }
 
 
-async def _audit(ask: queries.Queries, query: params.Streamed) -> dict[str, Any]:
-    found = await ask.ledgers.audit(cursor=query.cursor, limit=query.limit)
-    return {"actions": found.items, "next": found.next, "tokens": await ask.ledgers.tokens()}
+async def _audit(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
+    found = await ask.records.audit(cursor=query.cursor, limit=query.limit)
+    return {"actions": found.items, "next": found.next, "tokens": await ask.records.tokens()}
 
 
 PAGES = (
@@ -177,14 +177,14 @@ PAGES = (
     Page("/incident", "Incident", "incident.html", _incident, params.Key),
     Page("/reviews", "Reviews", "reviews.html", _reviews),
     Page("/review", "Review", "review.html", _review, params.Review),
-    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, params.Streamed),
+    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, params.StreamPage),
     Page("/delivery", "Delivery", "delivery.html", _delivery, params.Identity),
     Page("/rules", "Rules", "rules.html", _rules),
     Page("/playground", "Playground", "playground.html", _playground, params.Playground),
     Page("/silences", "Silences", "silences.html", _silences, params.Silences),
     Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
     Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, params.DeadLetters),
-    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, params.Streamed),
+    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, params.StreamPage),
     Page("/pages", "Pages", "pages.html", _pages),
-    Page("/audit", "Audit", "audit.html", _audit, params.Streamed, role=endpoints.ADMIN),
+    Page("/audit", "Audit", "audit.html", _audit, params.StreamPage, role=endpoints.ADMIN),
 )

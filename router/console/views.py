@@ -23,7 +23,7 @@ _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has ch
 class Console:
     """All pages. ``new_text`` makes the secrets of sessions."""
 
-    def __init__(self, made: app.Parts, feed: sse.Feed) -> None:
+    def __init__(self, made: app.Dependencies, feed: sse.Feed) -> None:
         self._made = made
         self._feed = feed
         self._templates = jinja2.Environment(
@@ -52,11 +52,11 @@ class Console:
     def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def show(request: requests.Request) -> responses.Response:
             try:
-                asked = await self._made.keeper.admit(request, one.role)
+                asked = await self._made.authenticator.authorize(request, one.role)
                 query = _read(one.query, request.query_params)
-                found = await one.gather(self._made.ask, query)
+                found = await one.gather(self._made.queries, query)
                 return await self.render(request, asked, one.template, query=query, title=one.title, **found)
-            except endpoints.FORESEEN as error:
+            except endpoints.EXPECTED_ERRORS as error:
                 return await self._refused(request, error)
 
         return show
@@ -65,43 +65,45 @@ class Console:
         async def handle(request: requests.Request) -> responses.Response:
             try:
                 asked, form = await self._posted(request, role)
-                reason = request_bodies.Why(reason=form.get("reason", "")).reason
-                act = actions.Act(actions.Actor(asked.person, asked.address), form.get("subject", ""), reason)
-                return responses.RedirectResponse(await do(self._made.do, act, form), 303)
+                reason = request_bodies.ReasonBody(reason=form.get("reason", "")).reason
+                act = actions.ActionContext(
+                    actions.Caller(asked.person, asked.address), form.get("subject", ""), reason
+                )
+                return responses.RedirectResponse(await do(self._made.actions, act, form), 303)
             except pydantic.ValidationError as error:
-                return await self._refused(request, actions.Unfit(request_parsing.wrong("the form", error)))
-            except endpoints.FORESEEN as error:
+                return await self._refused(request, actions.Invalid(request_parsing.describe_errors("the form", error)))
+            except endpoints.EXPECTED_ERRORS as error:
                 return await self._refused(request, error)
 
         return handle
 
-    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Asked, dict[str, str]]:
+    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Principal, dict[str, str]]:
         """Who posted what; a ``problems.Problem`` where they may not, or it is not from one of our pages."""
-        asked = await self._made.keeper.admit(request, role)
+        asked = await self._made.authenticator.authorize(request, role)
         async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
             form = {name: str(value) for name, value in found.items()}
-        await self._made.keeper.check_origin(request, asked, form)
+        await self._made.authenticator.check_origin(request, asked, form)
         return asked, form
 
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
             asked, form = await self._posted(request, endpoints.VIEWER)
             if form.get("rules", "").strip():  # Other people's rules are a program that is run here.
-                await self._made.keeper.admit(request, endpoints.RESPONDER)
-            found = await pages.played(self._made.ask, form)
+                await self._made.authenticator.authorize(request, endpoints.RESPONDER)
+            found = await pages.played(self._made.queries, form)
             query = params.Playground()
             return await self.render(request, asked, "playground.html", query=query, title="Playground", **found)
-        except endpoints.FORESEEN as error:
+        except endpoints.EXPECTED_ERRORS as error:
             return await self._refused(request, error)
 
     async def _events(self, request: requests.Request) -> responses.Response:
         try:
-            asked = await self._made.keeper.admit(request, endpoints.VIEWER)
+            asked = await self._made.authenticator.authorize(request, endpoints.VIEWER)
             if self._feed.full:
                 raise problems.unavailable("too many browsers look on", 30)
             if self._feed.is_full_for(asked.person.by):
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
-        except endpoints.FORESEEN as error:
+        except endpoints.EXPECTED_ERRORS as error:
             return await self._refused(request, error)
         headers = {"x-accel-buffering": "no"}
         events = self._feed.events(asked.person.by, lambda: self._may_listen(request))
@@ -110,16 +112,16 @@ class Console:
     async def _may_listen(self, request: requests.Request) -> bool:
         """Whether whoever opened an event stream would still be let in; a store that is away proves nothing."""
         try:
-            asked = await self._made.keeper.who(request)
+            asked = await self._made.authenticator.identify(request)
         except errors.Unavailable:
             return True
         return asked is not None and asked.person.role >= endpoints.VIEWER
 
     async def render(
-        self, request: requests.Request, asked: auth.Asked | None, template: str, status: int = 200, **found: Any
+        self, request: requests.Request, asked: auth.Principal | None, template: str, status: int = 200, **found: Any
     ) -> responses.Response:
         """One page, with what all of them show."""
-        waiting = len(await self._made.ask.reviews()) if asked is not None else 0
+        waiting = len(await self._made.queries.reviews()) if asked is not None else 0
         body = self._templates.get_template(template).render(
             asked=asked,
             acts=asked is not None and asked.person.role >= endpoints.RESPONDER,
@@ -129,7 +131,7 @@ class Console:
             waiting=waiting,
             done=_DONE.get(request.query_params.get("done", ""), ""),
             sections=pages.SECTIONS,
-            oidc=self._made.ask.settings.management.oidc is not None,
+            oidc=self._made.queries.settings.management.oidc is not None,
             **found,
         )
         return responses.HTMLResponse(body, status)
@@ -139,18 +141,18 @@ class Console:
         if problem.status == 401 and request.method == "GET" and not _is_part(request):
             back = urllib.parse.quote(_here(request), safe="")
             began = request.cookies.get(auth.COOKIE, "").startswith(auth.OF_PROVIDER)
-            there = "/sign-in/oidc" if began and self._made.ask.settings.management.oidc is not None else "/sign-in"
+            there = "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
             return responses.RedirectResponse(f"{there}?to={back}", 303)
-        asked = await self._made.keeper.who(request) if problem.status != 503 else None
+        asked = await self._made.authenticator.identify(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "It did not work")
-        now = error.now if isinstance(error, actions.Changed) else None
+        now = error.now if isinstance(error, actions.Conflict) else None
         candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
         title = "Several incidents" if candidates else title
         told = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
         return await self.render(request, asked, "problem.html", problem.status, **told)
 
 
-Do = Callable[[actions.Actions, actions.Act, Mapping[str, str]], Awaitable[str]]
+Do = Callable[[actions.Actions, actions.ActionContext, Mapping[str, str]], Awaitable[str]]
 """Does what a form asks for, and returns the page to show next."""
 
 _DONE = {
@@ -178,7 +180,7 @@ _DONE = {
 }
 
 
-async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+async def _decide(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     changed = {
         name.removeprefix("field-"): value
         for name, value in form.items()
@@ -201,7 +203,7 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
     return f"/reviews?done={'approved' if decision == 'approve' else 'dismissed'}"
 
 
-async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+async def _retract(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     form_fields = {name: form.get(name, "") for name in ("incident", "destination", "message")}
     body = request_bodies.Retract.model_validate({**form_fields, "reason": act.reason})
     done = await do.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
@@ -213,7 +215,7 @@ async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     return f"/incident?key={key}&done={said}"
 
 
-async def _correct(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+async def _correct(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     names = ("incident", "destination", "update", "seen", "body", "status")
     body = request_bodies.Correct.model_validate({**{name: form.get(name, "") for name in names}, "reason": act.reason})
     done = await do.correct(act._replace(subject=f"{body.incident} at {body.destination}"), body)
@@ -221,7 +223,7 @@ async def _correct(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     return f"/incident?key={urllib.parse.quote(body.incident, safe='')}&done={code}"
 
 
-async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+async def _silence(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
     hours = form.get("hours", "").strip() or ("8760" if during else "1")
@@ -229,11 +231,11 @@ async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     body = request_bodies.AddSilence.model_validate(
         {"matchers": matchers, "comment": act.reason, "seconds": seconds, "during": during}
     )
-    await do.silence(act._replace(subject=" ".join(matchers)[:200]), body)
+    await do.add_silence(act._replace(subject=" ".join(matchers)[:200]), body)
     return "/silences?done=silenced"
 
 
-async def _redrive_all(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+async def _redrive_all(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     body = request_bodies.Redrive.model_validate(
         {name: form.get(name, "").strip() for name in request_bodies.Redrive.model_fields}
     )
@@ -242,8 +244,8 @@ async def _redrive_all(do: actions.Actions, act: actions.Act, form: Mapping[str,
     return "/dead-letters?done=redriven-all"
 
 
-def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: str) -> Do:
-    async def handle(all_: actions.Actions, act: actions.Act, _form: Mapping[str, str]) -> str:
+def _simply(do: Callable[[actions.Actions, actions.ActionContext], Awaitable[Any]], to: str) -> Do:
+    async def handle(all_: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
         await do(all_, act)
         return to
 
@@ -256,8 +258,8 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/retract", _RESPONDER, _retract),
     ("/corrections", _RESPONDER, _correct),
     ("/silences", _RESPONDER, _silence),
-    ("/silences/expire", _RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
-    ("/heartbeats/forget", _RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
+    ("/silences/expire", _RESPONDER, _simply(lambda do, act: do.expire_silence(act), "/silences?done=expired")),
+    ("/heartbeats/forget", _RESPONDER, _simply(lambda do, act: do.forget_heartbeat(act), "/heartbeats?done=forgotten")),
     (
         "/dead-letters/redrive",
         _RESPONDER,
@@ -267,21 +269,25 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     (
         "/dead-letters/discard",
         _RESPONDER,
-        _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded"),
+        _simply(lambda do, act: do.discard_dead_letter(act), "/dead-letters?done=discarded"),
     ),
-    ("/deliveries/run", _RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
-    ("/quarantine/run", _RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
-    ("/quarantine/discard", _RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
-    ("/pauses/lift", _RESPONDER, _simply(lambda do, act: do.lift(act), "/?done=lifted")),
+    ("/deliveries/run", _RESPONDER, _simply(lambda do, act: do.reingest_delivery(act), "/deliveries?done=run")),
+    ("/quarantine/run", _RESPONDER, _simply(lambda do, act: do.retry_quarantined(act), "/quarantine?done=run")),
+    (
+        "/quarantine/discard",
+        _RESPONDER,
+        _simply(lambda do, act: do.discard_quarantined(act), "/quarantine?done=discarded"),
+    ),
+    ("/pauses/lift", _RESPONDER, _simply(lambda do, act: do.lift_pauses(act), "/?done=lifted")),
     ("/pages/freeze", _RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
     ("/pages/unfreeze", _RESPONDER, _simply(lambda do, act: do.unfreeze(act), "/pages?done=unfrozen")),
     ("/pages/reset", _ADMIN, _simply(lambda do, act: do.reset_guard(act), "/pages?done=reset")),
 )
 
 
-def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
+def routes(made: app.Dependencies, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
     """All routes of the console, and the feed to close before the server stops."""
-    feed = sse.Feed(made.ask)
+    feed = sse.Feed(made.queries)
     console = Console(made, feed)
     return [*console.routes(), *login.Signing(made, console.render, new_text).routes()], feed
 
@@ -305,5 +311,5 @@ def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
         wrong = {str(one["loc"][0]) for one in error.errors()}
         right = {name: value for name, value in known.items() if name not in wrong}
         if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
-            raise actions.Unfit(request_parsing.wrong("the address", error)) from error
+            raise actions.Invalid(request_parsing.describe_errors("the address", error)) from error
         return model.model_validate(right)

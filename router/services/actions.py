@@ -22,22 +22,22 @@ from router.worker import reviews as reviewing
 from router.yaml_source import suggestions
 
 
-class Actor(NamedTuple):
+class Caller(NamedTuple):
     """Who acts, and from which address."""
 
     person: access.Person
     address: str = ""
 
 
-class Act(NamedTuple):
+class ActionContext(NamedTuple):
     """Who acts on what, and why."""
 
-    actor: Actor
+    actor: Caller
     subject: str
     reason: str = ""
 
 
-class NotThere(Exception):
+class NotFound(Exception):
     """What is to be acted on is not there (any more)."""
 
 
@@ -48,7 +48,7 @@ class FieldError(NamedTuple):
     detail: str
 
 
-class Unfit(Exception):
+class Invalid(Exception):
     """The request is invalid. The text says what is wrong; ``errors`` are the fields of the body or query at fault."""
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), *, is_query: bool = False) -> None:
@@ -57,7 +57,7 @@ class Unfit(Exception):
         self.is_query = is_query
 
 
-class Changed(Exception):
+class Conflict(Exception):
     """Somebody or something else was first: ``now`` is what waits instead, ``by`` who decided, if anybody has."""
 
     def __init__(self, now: models.Review | None, by: str) -> None:
@@ -78,8 +78,8 @@ class Actions:
         self._new_text = new_text
         self._audit = access_store.Audit(connection)
 
-    async def write_down(
-        self, act: Act, what: str, outcome: str = "done", detail: Mapping[str, str] | None = None
+    async def record(
+        self, act: ActionContext, what: str, outcome: str = "done", detail: Mapping[str, str] | None = None
     ) -> None:
         """Write a line to the audit log."""
         person, address = act.actor
@@ -97,45 +97,47 @@ class Actions:
         await self._audit.append(line)
 
     @contextlib.asynccontextmanager
-    async def _logged(self, act: Act, what: str) -> AsyncIterator[dict[str, str]]:
+    async def _logged(self, act: ActionContext, what: str) -> AsyncIterator[dict[str, str]]:
         """Write an action to the audit log, also one that fails. The block may add to the ``detail`` of the line."""
         outcome, detail = "done", dict[str, str]()
         try:
             yield detail
-        except (NotThere, Unfit, Changed) as refused:
+        except (NotFound, Invalid, Conflict) as refused:
             outcome = f"refused: {refused}"
             raise
         except BaseException:
             outcome = "failed"
             raise
         finally:
-            self._queries.ask_anew()
-            await asyncio.shield(self.write_down(act, what, outcome, detail))
+            self._queries.invalidate()
+            await asyncio.shield(self.record(act, what, outcome, detail))
 
-    async def decide(self, act: Act, body: request_bodies.Decide) -> models.Decided:
-        """Decide on a review; ``Changed`` where it is not what was seen any more, ``naming.Ambiguous``."""
-        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+    async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
+        """Decide on a review; ``Conflict`` where it is not what was seen any more, ``naming.Ambiguous``."""
+        if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "review"):
-            reviews = self._queries.reviewing()
+            reviews = self._queries.pending_reviews()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
             waits.sort(key=lambda one: one.digest != body.seen)  # Two may wait there, of two episodes.
             if not waits or waits[0].digest != body.seen:
-                raise Changed(presenters.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
+                raise Conflict(
+                    presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, gone=not waits)
+                )
             if body.fields and body.decision == "dismiss":
-                raise Unfit("what is dismissed is not shown: it takes no fields")
+                raise Invalid("what is dismissed is not shown: it takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := pages.wrong_fields(self._settings, body.destination, fields):
-                    raise Unfit(wrong)
+                    raise Invalid(wrong)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = reviewing.Word(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:
                 verdict = await reviews.decide(waits[0], word)
             except reviewing.ChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
-                raise Changed(now, await self._first(body, gone=now is None)) from error
+                raise Conflict(now, await self._first_reviewer(body, gone=now is None)) from error
             return models.Decided(
                 kind=verdict.kind,
                 who=verdict.who,
@@ -144,15 +146,15 @@ class Actions:
                 warnings=pages.doubtful(self._settings, verdict.fields),
             )
 
-    async def _first(self, body: request_bodies.Decide, *, gone: bool) -> str:
+    async def _first_reviewer(self, body: request_bodies.Decide, *, gone: bool) -> str:
         """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
-    async def retract(self, act: Act, body: request_bodies.Retract) -> models.Retracted:
+    async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:
         """Take an incident's posts down, at one public page or at all of them; ``naming.Ambiguous``."""
-        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+        if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
         async with self._logged(act, "retract"):
@@ -163,9 +165,9 @@ class Actions:
             if not found:
                 held = await incident_store.Incidents(self._connection).read([body.incident])
                 if not held[body.incident].version:
-                    raise NotThere(f'there is no incident "{body.incident}" (any more)')
+                    raise NotFound(f'there is no incident "{body.incident}" (any more)')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
-                raise Unfit(f'incident "{body.incident}" doesn\'t appear {where}')
+                raise Invalid(f'incident "{body.incident}" doesn\'t appear {where}')
             items = [
                 models.Retraction(
                     destination=one.destination, reference=identity.reference(one.episode), outcome=one.outcome
@@ -181,65 +183,67 @@ class Actions:
         public = {name: place for name, place in places.items() if place.kind.public}
         if body.destination and body.destination not in public:
             if body.destination in places:
-                raise Unfit(f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted')
-            raise NotThere(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
+                raise Invalid(
+                    f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted'
+                )
+            raise NotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         chosen = [public[body.destination]] if body.destination else list(public.values())
         if body.message and all(place.kind.retracts for place in chosen):
-            raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
+            raise Invalid("the post is taken off the page, so nothing is said there: leave out the message")
 
-    async def correct(self, act: Act, body: request_bodies.Correct) -> models.Corrected:
-        """Have a posted update corrected; ``Changed`` if its text isn't the one that the operator has seen."""
-        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+    async def correct(self, act: ActionContext, body: request_bodies.Correct) -> models.Corrected:
+        """Have a posted update corrected; ``Conflict`` if its text isn't the one that the operator has seen."""
+        if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "correct") as detail:
             detail |= {"update": body.update, "body": body.body, "status": body.status}
             config = self._settings.destinations.get(body.destination)
             if config is None:
-                raise NotThere(f'there is no destination "{body.destination}"')
+                raise NotFound(f'there is no destination "{body.destination}"')
             if not corrections.takes(pages.kinds(self._settings), body.destination):
-                raise Unfit(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
+                raise Invalid(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
             word = corrections.Word(body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason)
             correcting = pages.corrections(self._settings, self._connection, self._clock)
             try:
                 detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text
             except corrections.UnknownUpdateError as error:
-                raise NotThere(f'the router has posted no update "{body.update}" of this incident there') from error
+                raise NotFound(f'the router has posted no update "{body.update}" of this incident there') from error
             except corrections.StatusError as error:
-                raise Unfit(f"status: {error}", [FieldError(("status",), str(error))]) from error
+                raise Invalid(f"status: {error}", [FieldError(("status",), str(error))]) from error
             except corrections.OutdatedError as error:
-                raise Changed(None, "") from error
+                raise Conflict(None, "") from error
             except corrections.UnderWayError as error:
-                raise Unfit("another correction of this post is still to be made") from error
+                raise Invalid("another correction of this post is still to be made") from error
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
-    async def silence(self, act: Act, body: request_bodies.AddSilence) -> resources.Silence:
-        """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""
+    async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
+        """Make a silence; ``Invalid`` where a matcher can't be read, or it would silence everything."""
         async with self._logged(act, "silence"):
             try:
                 matchers = tuple(silencing.matcher(text) for text in body.matchers)
             except silencing.Unreadable as error:
-                raise Unfit(str(error)) from error
+                raise Invalid(str(error)) from error
             if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
-                raise Unfit("it would silence everything: at least one matcher has to want some text")
+                raise Invalid("it would silence everything: at least one matcher has to want some text")
             starts_at = self._clock() + body.begins_in_seconds * 1_000_000
             ends_at = starts_at + body.seconds * 1_000_000
             who = act.actor.person.name
             made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
             await silences.Silences(self._connection).save(made)
-            self._queries.ask_anew()
-            return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
+            self._queries.invalidate()
+            return next(one for one in await self._queries.records.silences() if one.id == made.id)
 
-    async def expire(self, act: Act) -> None:
+    async def expire_silence(self, act: ActionContext) -> None:
         """End a silence now."""
         async with self._logged(act, "expire silence"):
             if await silences.Silences(self._connection).expire(act.subject, self._clock()) is None:
-                raise NotThere("there is no such silence (any more)")
+                raise NotFound("there is no such silence (any more)")
 
-    async def forget(self, act: Act) -> None:
+    async def forget_heartbeat(self, act: ActionContext) -> None:
         """Stop expecting a heartbeat until it is received again; ``naming.Ambiguous``."""
-        act = act._replace(subject=await self._queries.named(act.subject) or act.subject)
+        act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
             def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
@@ -248,99 +252,99 @@ class Actions:
                 return incident_store.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
 
             if not await incident_store.Incidents(self._connection).update(act.subject, make):
-                raise NotThere("there is no such heartbeat")
+                raise NotFound("there is no such heartbeat")
 
-    async def freeze(self, act: Act) -> None:
+    async def freeze(self, act: ActionContext) -> None:
         """Post nothing at any public page."""
         async with self._logged(act, "freeze"):
             controls = publishing_state.PublishingControls(self._connection)
             if not await controls.freeze(*self._by(act)):
-                raise Unfit("it is frozen already")
+                raise Invalid("it is frozen already")
 
-    async def unfreeze(self, act: Act) -> resources.Woken:
+    async def unfreeze(self, act: ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
         async with self._logged(act, "unfreeze"):
             if not await publishing_state.PublishingControls(self._connection).unfreeze(*self._by(act)):
-                raise Unfit("publishing is not frozen")
+                raise Invalid("publishing is not frozen")
             return await self._wake_all()
 
-    async def reset_guard(self, act: Act) -> resources.Woken:
+    async def reset_guard(self, act: ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
         async with self._logged(act, "reset publishing guard"):
             if not await publishing_state.PublishingControls(self._connection).reset(*self._by(act)):
-                raise Unfit("the publishing guard has not tripped")
+                raise Invalid("the publishing guard has not tripped")
             return await self._wake_all()
 
-    def _by(self, act: Act) -> tuple[str, int, str]:
+    def _by(self, act: ActionContext) -> tuple[str, int, str]:
         """Return who acts, when, and why."""
         return act.actor.person.name, self._clock(), act.reason
 
-    async def _wake_all(self) -> resources.Woken:
-        return resources.Woken(looked_at=await pages.publications(self._settings, self._connection).wake_all())
+    async def _wake_all(self) -> resources.Requeued:
+        return resources.Requeued(looked_at=await pages.publications(self._settings, self._connection).wake_all())
 
-    async def redrive(self, act: Act) -> None:
+    async def redrive(self, act: ActionContext) -> None:
         """Have a dead letter tried again."""
         async with self._logged(act, "redrive"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             one = await _letter(letters, act.subject)
-            with _told_who_was_first():
+            with _translated_conflicts():
                 await letters.redrive(one, act.actor.person.name, self._clock())
 
-    async def redrive_all(self, act: Act, body: request_bodies.Redrive) -> resources.Redriven:
+    async def redrive_all(self, act: ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Have all dead letters that fit tried again."""
         async with self._logged(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             meant = dead_letters.Filter(body.destination, body.operation, body.problem)
             return resources.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
 
-    async def lift(self, act: Act) -> resources.Lifted:
+    async def lift_pauses(self, act: ActionContext) -> resources.Lifted:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
         async with self._logged(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
-                raise NotThere(f'there is no destination "{act.subject}"')
+                raise NotFound(f'there is no destination "{act.subject}"')
             done = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
             return resources.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
 
-    async def resolve_orphan(self, act: Act) -> resources.Orphan:
+    async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Have an open item that belongs to no known incident resolved at its vendor."""
         async with self._logged(act, "resolve orphan"):
             found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
             if found is None:
-                raise NotThere(f'there is no orphan "{act.subject}" (any more)')
+                raise NotFound(f'there is no orphan "{act.subject}" (any more)')
             if not await orphans.resolve(self._settings, self._connection, found, act.actor.person.name):
-                raise NotThere(f'"{act.subject}" is no orphan: an incident of the router holds it')
+                raise NotFound(f'"{act.subject}" is no orphan: an incident of the router holds it')
             return presenters.orphan(found)
 
-    async def discard(self, act: Act) -> None:
+    async def discard_dead_letter(self, act: ActionContext) -> None:
         """Let a dead letter go for good."""
         async with self._logged(act, "discard dead letter"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             one = await _letter(letters, act.subject)
-            with _told_who_was_first():
+            with _translated_conflicts():
                 await letters.discard(one, act.actor.person.name, act.reason, self._clock())
 
-    async def run_again(self, act: Act) -> resources.HandedIn:
+    async def retry_quarantined(self, act: ActionContext) -> resources.Reingested:
         """Hand in a body of the quarantine again."""
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
                 made = await again.of_quarantine(self._settings, self._connection, one)
-                return resources.HandedIn(delivery=made.id, alerts=len(made.rows))
+                return resources.Reingested(delivery=made.id, alerts=len(made.rows))
             except KeyError:
-                raise Unfit(f"source {one.source} is not configured any more") from None
+                raise Invalid(f"source {one.source} is not configured any more") from None
             except sources.Unparsable as error:
-                raise Unfit(f"it still can't be read: {error}") from error
+                raise Invalid(f"it still can't be read: {error}") from error
 
-    async def run_delivery(self, act: Act) -> resources.HandedIn:
+    async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
         """Hand in the alerts of a kept delivery again, by the rules of now."""
         async with self._logged(act, "run delivery"):
             one = await parts.archive(self._settings, self._connection).find(act.subject)
             if one is None:
-                raise NotThere("this delivery is not kept (any more)")
+                raise NotFound("this delivery is not kept (any more)")
             made = await again.of_archive(self._connection, one, self._queries.rule_set())
-            return resources.HandedIn(delivery=made.id, alerts=len(made.rows))
+            return resources.Reingested(delivery=made.id, alerts=len(made.rows))
 
-    async def drop(self, act: Act) -> None:
+    async def discard_quarantined(self, act: ActionContext) -> None:
         """Let a body of the quarantine go for good."""
         async with self._logged(act, "discard quarantined"):
             await quarantine.Quarantine(self._connection).discard((await self._quarantined(act.subject)).id)
@@ -348,10 +352,10 @@ class Actions:
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
         found = await quarantine.Quarantine(self._connection).find(identity)
         if found is None:
-            raise NotThere("there is no such body in the quarantine (any more)")
+            raise NotFound("there is no such body in the quarantine (any more)")
         return found
 
-    async def make_token(self, act: Act, body: request_bodies.NewToken) -> resources.MadeToken:
+    async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
         """Make a token, whose text is told this once."""
         async with self._logged(act, "make token"):
             now = self._clock()
@@ -360,23 +364,23 @@ class Actions:
             await access_store.Tokens(self._connection).save(made)
             return resources.MadeToken(**presenters.token(made).model_dump(), token=text)
 
-    async def revoke(self, act: Act) -> None:
+    async def revoke_token(self, act: ActionContext) -> None:
         """Take a token back."""
         async with self._logged(act, "revoke token"):
             if not await access_store.Tokens(self._connection).revoke(act.subject):
-                raise NotThere("there is no such token")
+                raise NotFound("there is no such token")
 
 
 @contextlib.contextmanager
-def _told_who_was_first() -> Iterator[None]:
+def _translated_conflicts() -> Iterator[None]:
     try:
         yield
     except dead_letters.ChangedError as error:
-        raise Changed(None, error.who) from error
+        raise Conflict(None, error.who) from error
 
 
 async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
     found = next((one for one in await letters.read() if one.id == identity), None)
     if found is None:
-        raise NotThere("there is no such dead letter (any more)")
+        raise NotFound("there is no such dead letter (any more)")
     return found

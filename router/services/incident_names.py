@@ -21,14 +21,14 @@ class Ambiguous(Exception):
         self.more = more
 
 
-def ambiguous(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
+def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
     """Make the error for a text with which the names of several incidents begin."""
     count = f"more than {len(candidates)}" if more else str(len(candidates))
     message = f'"{text}" is ambiguous: the names of {count} incidents begin with it; add more of the name'
     return Ambiguous(message, candidates, more=more)
 
 
-async def keys_of(store: incident_store.Incidents, text: str, *, earlier: bool = False) -> list[str]:
+async def find_keys(store: incident_store.Incidents, text: str, *, earlier: bool = False) -> list[str]:
     """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
 
     A whole key or a whole reference names one incident, whatever else begins with it. An incident has the

@@ -20,12 +20,12 @@ Order = tuple[bool, int, int, str]
 Place = TypeVar("Place")
 _place: Callable[[bytes], Order] = msgspec.json.Decoder(Order).decode
 _letter_place: Callable[[bytes], dead_letters.Place] = msgspec.json.Decoder(dead_letters.Place).decode
-_NO_CURSOR = "is not what `next` was"
+_INVALID_CURSOR = "is not what `next` was"
 _STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
 _MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 
 
-def row(
+def incident_row(
     one: incidents.Incident, known: Iterable[publications.Publication] = (), *, is_awaited: bool = False
 ) -> models.IncidentRow:
     """An incident as it stands in a list, with its publications; ``is_awaited`` if one of them waits for a reviewer."""
@@ -65,7 +65,7 @@ def problems(
     return [problem for problem, does_hold in holds.items() if does_hold]
 
 
-def muted(key: str, one: incidents.Muted) -> resources.Muted:
+def muted_alert(key: str, one: incidents.Muted) -> resources.Muted:
     """A muted alert of the incident of a key."""
     routed = one.routed
     return resources.Muted(
@@ -93,14 +93,14 @@ def review(one: reviewing.Review) -> models.Review:
     return models.Review(**told)
 
 
-def plain(one: explaining.Explanation) -> dict[str, Any]:
+def explanation(one: explaining.Explanation) -> dict[str, Any]:
     """An explanation as JSON has it."""
     alert = msgspec.structs.asdict(one.alert)
     timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}
     return {**msgspec.to_builtins(one), "alert": alert, "timing": timed}
 
 
-def wanted(one: incidents.Incident, status: str, severity: str, text: str) -> bool:
+def is_selected(one: incidents.Incident, status: str, severity: str, text: str) -> bool:
     """Whether an incident is among those asked for; ``text`` is in lower case."""
     if status == "open" and one.status == "closed":
         return False
@@ -108,10 +108,10 @@ def wanted(one: incidents.Incident, status: str, severity: str, text: str) -> bo
         return False
     if severity and one.severity.word != severity:
         return False
-    return not text or any(text in said.lower() for said in _said(one))
+    return not text or any(text in said.lower() for said in _searchable_texts(one))
 
 
-def _said(one: incidents.Incident) -> Iterable[str]:
+def _searchable_texts(one: incidents.Incident) -> Iterable[str]:
     yield one.key
     if one.episode:
         yield identity.reference(one.episode)
@@ -122,31 +122,31 @@ def _said(one: incidents.Incident) -> Iterable[str]:
         yield from (f"{name}={value}" for name, value in one.opening_alert.labels.items())
 
 
-def order(one: incidents.Incident) -> Order:
+def sort_key(one: incidents.Incident) -> Order:
     """What sorts incidents: those that are not over first, and the worst of them."""
     return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
 
 
 def cursor(one: incidents.Incident) -> str:
     """The place of an incident in their order, as text; it holds also when the incident is somewhere else by now."""
-    return _cursor(order(one))
+    return _cursor(sort_key(one))
 
 
-def place(cursor: str) -> Order:
+def read_cursor(cursor: str) -> Order:
     """The place of an incident that a cursor stands for; ``ValueError`` where it is none."""
     return _read(_place, cursor)
 
 
-def letter_cursor(one: dead_letters.DeadLetter) -> str:
+def dead_letter_cursor(one: dead_letters.DeadLetter) -> str:
     """The place of a dead letter among all of them, as text."""
     return _cursor((one.since, one.id))
 
 
-def letter_place(cursor: str) -> dead_letters.Place:
+def read_dead_letter_cursor(cursor: str) -> dead_letters.Place:
     """The place of a dead letter that a cursor stands for; ``ValueError`` where it is none."""
     found = _read(_letter_place, cursor)
     if found[1][:1].isdigit() and not _STREAMED.fullmatch(found[1]):
-        raise ValueError(_NO_CURSOR)
+        raise ValueError(_INVALID_CURSOR)
     return found
 
 
@@ -158,10 +158,10 @@ def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
     try:
         return decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except msgspec.MsgspecError as error:
-        raise ValueError(_NO_CURSOR) from error
+        raise ValueError(_INVALID_CURSOR) from error
 
 
-def letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
+def dead_letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
     """A dead letter."""
     return resources.DeadLetter(
         id=one.id,
@@ -213,7 +213,7 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
     return found[:_MOST_ALERTS]
 
 
-def waits(name: str, value: int) -> str:
+def timing_text(name: str, value: int) -> str:
     """One of a rule's times, in words."""
     return str(value) if name == "flap_changes" else quantities.shown(value)
 

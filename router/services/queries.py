@@ -51,7 +51,7 @@ class Queries:
         self._sight = incident_snapshot.SnapshotCache(connection, pages.publications(settings, connection), clock)
         self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[incident_snapshot.Snapshot | None, list[models.Review]] = (None, [])
-        self.ledgers = records.Ledgers(settings, connection, clock, self._sight, self._labels_named)
+        self.records = records.Records(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
         """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
@@ -77,38 +77,39 @@ class Queries:
         found = [
             one.incident
             for one in seen.incidents.values()
-            if presenters.wanted(one.incident, status, severity, text.lower())
+            if presenters.is_selected(one.incident, status, severity, text.lower())
         ]
-        found.sort(key=presenters.order)
-        start = bisect.bisect_right(found, presenters.place(cursor), key=presenters.order) if cursor else 0
+        found.sort(key=presenters.sort_key)
+        start = bisect.bisect_right(found, presenters.read_cursor(cursor), key=presenters.sort_key) if cursor else 0
         chosen = found[start : start + limit]
         more = presenters.cursor(chosen[-1]) if start + limit < len(found) else ""
         rows = [
-            presenters.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen
+            presenters.incident_row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited)
+            for one in chosen
         ]
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
-    async def named(self, text: str, *, earlier: bool = False) -> str | None:
+    async def find_key(self, text: str, *, earlier: bool = False) -> str | None:
         """Return the key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if several.
 
         See ``naming``.
         """
-        found = await incident_names.keys_of(incident_store.Incidents(self.connection), text, earlier=earlier)
+        found = await incident_names.find_keys(incident_store.Incidents(self.connection), text, earlier=earlier)
         if len(found) <= 1:
             return found[0] if found else None
         rows = await self._rows(found[: incident_names.MOST_CANDIDATES])
-        raise incident_names.ambiguous(text, rows, more=len(found) > incident_names.MOST_CANDIDATES)
+        raise incident_names.ambiguity(text, rows, more=len(found) > incident_names.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
         held = await incident_store.Incidents(self.connection).read(names, {})
         known = await pages.publications(self.settings, self.connection).look_at_all(names)
         both = [(held[name].incident, of) for name, of in zip(names, known, strict=True) if name in held]
-        awaited = {one.incident for one in await self.reviewing().among(both)}
-        return [presenters.row(one, of, is_awaited=one.key in awaited) for one, of in both]
+        awaited = {one.incident for one in await self.pending_reviews().among(both)}
+        return [presenters.incident_row(one, of, is_awaited=one.key in awaited) for one, of in both]
 
     async def incident(self, name: str) -> models.Incident | None:
         """All that is known of one incident; None if there is none of this name, ``naming.Ambiguous``."""
-        key = await self.named(name, earlier=True)
+        key = await self.find_key(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         if key is None or story is None:
             return None
@@ -134,7 +135,9 @@ class Queries:
             due_at=models.at(timing.due(one)),
             coming=publication_views.upcoming(one, known),
             timing={
-                name: presenters.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value
+                name: presenters.timing_text(name, value)
+                for name, value in msgspec.structs.asdict(waits).items()
+                if value
             },
             alerts=presenters.alert_rows(one),
             publications=known,
@@ -153,11 +156,11 @@ class Queries:
 
     async def story(self, name: str) -> models.Story | None:
         """An incident as it is kept; None if there is none of this name, ``naming.Ambiguous``."""
-        key = await self.named(name, earlier=True)
+        key = await self.find_key(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
-    def reviewing(self) -> reviewing.Reviews:
+    def pending_reviews(self) -> reviewing.Reviews:
         """What waits, for deciding on it."""
         return pages.reviews(self.settings, self.connection, self.clock)
 
@@ -168,20 +171,20 @@ class Queries:
             known = (
                 (seen.incidents[key].incident, of) for key, of in seen.publications.items() if key in seen.incidents
             )
-            self._waiting = (seen, [presenters.review(one) for one in await self.reviewing().among(known)])
+            self._waiting = (seen, [presenters.review(one) for one in await self.pending_reviews().among(known)])
         return self._waiting[1]
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
         """What waits of an incident at a destination, as it is now; None where nothing does; ``naming.Ambiguous``."""
-        key = await self.named(incident)
-        of = await self.reviewing().of(key) if key is not None else []
+        key = await self.find_key(incident)
+        of = await self.pending_reviews().of(key) if key is not None else []
         found = [one for one in of if one.destination == destination]
         return presenters.review(found[0]) if found else None
 
-    def ask_anew(self) -> None:
+    def invalidate(self) -> None:
         """Remember nothing: somebody has acted, and wants to see what came of it."""
         self._sight.invalidate()
-        self.ledgers.look_anew()
+        self.records.invalidate()
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""
@@ -275,7 +278,7 @@ class Queries:
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        told = [presenters.plain(explaining.explain(rules, alert, now, public)) for alert in found]
+        told = [presenters.explanation(explaining.explain(rules, alert, now, public)) for alert in found]
         if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
             places = await whereabouts.find(self.settings, self.connection, kept.delivery)
             told = [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
@@ -332,14 +335,14 @@ class Queries:
         (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
             inbox.depth(self.connection),
             inbox.last_accepted(self.connection),
-            self.ledgers.dead_letter_count(),
+            self.records.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
         kept, beat, publishing, storm, data_set = await asyncio.gather(
             self._archive().size(),
             health.Health(self.connection).latest_heartbeat(),
-            self.ledgers.publishing(),
-            self.ledgers.storm(),
+            self.records.publishing(),
+            self.records.storm(),
             dataset.look(self.connection, self.clock()),
         )
         seen = await self._sight.get()

@@ -13,7 +13,7 @@ from router.services import models, presenters, resources, silence_matches, sour
 from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
 
-class Ledgers:
+class Records:
     """Questions about all of that. ``looking`` sees every incident, ``named`` gives the labels that rules name."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Ledgers:
         self.connection = connection
         self.clock = clock
         self._sight = looking
-        self._matching = silence_matches.Matching(parts.archive(settings, connection), named, clock)
+        self._matching = silence_matches.SilenceMatches(parts.archive(settings, connection), named, clock)
         self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
@@ -41,11 +41,13 @@ class Ledgers:
         firing = await self._matching.firing(await self._sight.get())
         return [await self._silence(one, now, firing) for one in chosen]
 
-    def look_anew(self) -> None:
+    def invalidate(self) -> None:
         """Remember nothing of what silences match."""
-        self._matching.look_anew()
+        self._matching.invalidate()
 
-    async def _silence(self, one: silencing.Silence, now: int, firing: silence_matches.Firing) -> resources.Silence:
+    async def _silence(
+        self, one: silencing.Silence, now: int, firing: silence_matches.FiringAlerts
+    ) -> resources.Silence:
         starts_at, ends_at = one.window(now) or (0, 0)
         state = one.state(now)
         return resources.Silence(
@@ -72,7 +74,7 @@ class Ledgers:
             for muted in one.incident.muted.values()
         ]
         found.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
-        return [presenters.muted(key, muted) for key, muted in found]
+        return [presenters.muted_alert(key, muted) for key, muted in found]
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
         """All heartbeats, those that were heard of longest ago first."""
@@ -105,10 +107,10 @@ class Ledgers:
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""
-        after = presenters.letter_place(cursor) if cursor else dead_letters.FIRST
+        after = presenters.read_dead_letter_cursor(cursor) if cursor else dead_letters.FIRST
         found = await self._letters.page(await self._sight.get(), after, limit + 1)
-        more = presenters.letter_cursor(found[limit - 1]) if len(found) > limit else ""
-        return models.Page(items=[presenters.letter(one) for one in found[:limit]], next=more)
+        more = presenters.dead_letter_cursor(found[limit - 1]) if len(found) > limit else ""
+        return models.Page(items=[presenters.dead_letter(one) for one in found[:limit]], next=more)
 
     async def pauses(self) -> list[resources.Pause]:
         """Return the active pauses by destination. Destinations of one account share its pauses and its quota."""

@@ -94,7 +94,7 @@ class AddSilence(models.Model):
     begins_in_seconds: int = pydantic.Field(default=0, ge=0, le=366 * 86400)
 
 
-class Why(models.Model):
+class ReasonBody(models.Model):
     """The reason for an action."""
 
     reason: Reason = ""

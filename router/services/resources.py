@@ -192,14 +192,14 @@ class MadeToken(TokenRow):
     token: str
 
 
-class HandedIn(models.Model):
+class Reingested(models.Model):
     """What was handed in again: as which delivery, and how many alerts it holds."""
 
     delivery: str
     alerts: int
 
 
-class Woken(models.Model):
+class Requeued(models.Model):
     """What was shut is open again: so many incidents are looked at now."""
 
     looked_at: int

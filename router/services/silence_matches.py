@@ -21,7 +21,7 @@ _ALWAYS = frozenset({"source", "title", "severity"})  # What a matcher may name 
 _FIELD = ("alert.labels.", "labels.", "alert.")  # How rules write what a silence names without it.
 
 
-class Firing(NamedTuple):
+class FiringAlerts(NamedTuple):
     """The alerts that fire now, as far as their labels are known, and how many others there are.
 
     ``labels`` are the names of the labels that any alert or rule has.
@@ -32,28 +32,28 @@ class Firing(NamedTuple):
     labels: frozenset[str]
 
 
-class Matching:
+class SilenceMatches:
     """Finds what silences match. ``named`` gives the labels that the rules name."""
 
     def __init__(self, kept: archive.Archive, named: Callable[[], Collection[str]], clock: Callable[[], int]) -> None:
         self._kept = kept
         self._named = named
         self._clock = clock
-        self._found = Firing([], 0, frozenset())
+        self._found = FiringAlerts([], 0, frozenset())
         self._found_at = 0
 
-    async def firing(self, seen: incident_snapshot.Snapshot) -> Firing:
+    async def firing(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
         """The alerts that fire now; read again after 10 seconds at the earliest."""
         now = self._clock()
         if now - self._found_at > _FRESH:
             self._found, self._found_at = await self._read(seen), now
         return self._found
 
-    def look_anew(self) -> None:
+    def invalidate(self) -> None:
         """Read again the next time: somebody has acted, and wants to see what came of it."""
         self._found_at = 0
 
-    async def count(self, silence: silencing.Silence, firing: Firing) -> int:
+    async def count(self, silence: silencing.Silence, firing: FiringAlerts) -> int:
         """How many of the alerts match a silence; none if one of its matchers can't be read."""
         try:
             tests = [silencing.test(matcher) for matcher in silence.matchers]
@@ -62,14 +62,14 @@ class Matching:
         # Ten thousand alerts take a few milliseconds for each silence: others are answered meanwhile.
         return await asyncio.to_thread(lambda: sum(all(test(alert) for test in tests) for alert in firing.known))
 
-    async def _read(self, seen: incident_snapshot.Snapshot) -> Firing:
+    async def _read(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
         fires = {
             identity
             for held in seen.incidents.values()
             for identity, state in held.incident.alerts.items()
             if not state.resolved
         }
-        known = {alert.identity: alert for alert in _held(seen)}
+        known = {alert.identity: alert for alert in _firing_alerts(seen)}
         fires.update(identity for held in seen.incidents.values() for identity in held.incident.muted)
         labels = set(self._named()) | {name for alert in known.values() for name in alert.labels}
         before = ""
@@ -82,7 +82,7 @@ class Matching:
             if not before:
                 break
         found = [alert for identity, alert in known.items() if identity in fires][:_MOST_ALERTS]
-        return Firing(found, len(fires) - len(found), frozenset(labels))
+        return FiringAlerts(found, len(fires) - len(found), frozenset(labels))
 
 
 def unknown_labels(silence: silencing.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
@@ -101,7 +101,7 @@ def _nearest(name: str, labels: Collection[str]) -> str:
     return suggestions.nearest(name, _ALWAYS.union(labels)) or ""
 
 
-def _held(seen: incident_snapshot.Snapshot) -> Iterable[alerts.Alert]:
+def _firing_alerts(seen: incident_snapshot.Snapshot) -> Iterable[alerts.Alert]:
     """The alerts whose labels incidents keep: those that opened one, that are muted, or that wait."""
     for held in seen.incidents.values():
         incident = held.incident

@@ -90,7 +90,7 @@ class ManagementHarness:
     """The management application, a worker, and their clients."""
 
     def __init__(
-        self, settings: configuration.Settings, connection: Any, url: str, made: app.Parts, clock: Clock
+        self, settings: configuration.Settings, connection: Any, url: str, made: app.Dependencies, clock: Clock
     ) -> None:
         self.settings = settings
         self.connection = connection
@@ -131,9 +131,9 @@ class ManagementHarness:
         return await self._clients.enter_async_context(made)
 
     async def token(self, role: str, seconds: int = 0, name: str = "") -> str:
-        me = actions.Actor(access.Person("test", access.Role.ADMIN, "test"))
+        me = actions.Caller(access.Person("test", access.Role.ADMIN, "test"))
         wanted = request_bodies.NewToken(name=name or role, role=role, seconds=seconds)
-        return (await self.parts.do.make_token(actions.Act(me, wanted.name), wanted)).token
+        return (await self.parts.actions.make_token(actions.ActionContext(me, wanted.name), wanted)).token
 
     async def as_(self, role: str, name: str = "") -> httpx.AsyncClient:
         """Create a client with a token of the role; without a token if the role is empty."""
@@ -177,7 +177,7 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 @contextlib.asynccontextmanager
 async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[ManagementHarness]:
     clock = Clock()
-    made = app.parts(loaded, connection, clock, secrets.token_urlsafe)
+    made = app.dependencies(loaded, connection, clock, secrets.token_urlsafe)
     routes, feed = views.routes(made, secrets.token_urlsafe)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))

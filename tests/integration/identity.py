@@ -167,7 +167,7 @@ class Console(NamedTuple):
 
     url: str
     browser: httpx.AsyncClient
-    parts: app.Parts
+    parts: app.Dependencies
 
     def another_browser(self) -> httpx.AsyncClient:
         return browser(self.url)
@@ -216,7 +216,7 @@ async def console_of(
     (folder / "router.yaml").write_text(text)
     (folder / "rules").mkdir(exist_ok=True)
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
-    made = app.parts(settings, connection, clock, secrets.token_urlsafe)
+    made = app.dependencies(settings, connection, clock, secrets.token_urlsafe)
     pages, feed = views.routes(made, secrets.token_urlsafe)
     async with serving(app.create(made, pages), port) as url:
         async with browser(url) as looking:
@@ -236,7 +236,7 @@ async def lying(connection: Any, folder: Any, **more: Any) -> AsyncIterator[tupl
 
 async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[access.Token, str]:
     """Create a viewer's token, and return it with its secret; without ``seconds`` it never expires."""
-    now = found.parts.ask.clock()
+    now = found.parts.queries.clock()
     expires_at = now + seconds * 1_000_000 if seconds else 0
     token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
     await found.parts.tokens.save(token)

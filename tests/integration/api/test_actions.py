@@ -97,7 +97,7 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
 
 def test_guard_is_reset_by_an_admin(play):
     async def body(at):
-        await at.parts.ask.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
+        await at.parts.queries.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
         responder, admin = await at.as_("responder"), await at.as_("admin", name="eve")
         assert (await responder.get(f"{API}/publishing")).json()["guard_reason"] == "too many"
         assert (await responder.delete(f"{API}/publishing/guard")).status_code == 403

@@ -17,7 +17,7 @@ ENDPOINT = "POST /v1/incidents"
 def without_vendor_keys(at):
     """The management application of a process that has no API key of a vendor."""
     settings = configuration.load(pathlib.Path(at.settings.file), {}, configuration.StandIn("not-used", {}))
-    return app.parts(settings, at.connection, at.clock, secrets.token_urlsafe)
+    return app.dependencies(settings, at.connection, at.clock, secrets.token_urlsafe)
 
 
 async def pause(at, name="on-call", endpoint=ENDPOINT):
@@ -25,8 +25,8 @@ async def pause(at, name="on-call", endpoint=ENDPOINT):
 
 
 async def lift(made, name):
-    me = actions.Actor(access.Person("ann", access.Role.ADMIN, "command line"))
-    return await made.do.lift(actions.Act(me, name))
+    me = actions.Caller(access.Person("ann", access.Role.ADMIN, "command line"))
+    return await made.actions.lift_pauses(actions.ActionContext(me, name))
 
 
 def test_pauses_are_listed_without_vendor_keys(play):
@@ -34,7 +34,7 @@ def test_pauses_are_listed_without_vendor_keys(play):
         await at.on.reconciler.sweep()
         await pause(at)
         made = without_vendor_keys(at)
-        listed = [(one.destination, one.kind, one.endpoint) for one in await made.ask.ledgers.pauses()]
+        listed = [(one.destination, one.kind, one.endpoint) for one in await made.queries.records.pauses()]
         assert listed == [("on-call", "rate_limit", ENDPOINT), ("page", "rate_limit", ENDPOINT)]
 
     play(body)
@@ -46,7 +46,7 @@ def test_pauses_are_lifted_without_vendor_keys(play):
         await pause(at)
         made = without_vendor_keys(at)
         assert (await lift(made, "page")).lifted == 1
-        assert await at.parts.ask.ledgers.pauses() == []
+        assert await at.parts.queries.records.pauses() == []
 
     play(body)
 

@@ -38,7 +38,7 @@ def test_it_is_decided_by_the_rules_of_now(play):
         assert (answer.status_code, answer.headers["location"]) == (303, "/deliveries?done=run")
         await at.on.turn()
         assert (await at.on.incident(consoles.key())).status == "open"
-        lines = (await at.parts.ask.ledgers.audit()).items
+        lines = (await at.parts.queries.records.audit()).items
         assert [(one.who, one.what, one.subject, one.outcome) for one in lines[:1]] == [
             ("ann", "run delivery", delivered, "done")
         ]

@@ -181,7 +181,7 @@ def test_every_curl_of_the_page_does_what_the_page_says(play):
     async def body(at):
         token = await at.token("responder")
         await at.deliver(consoles.firing())
-        seen = (await at.parts.ask.reviews())[0].digest
+        seen = (await at.parts.queries.reviews())[0].digest
         # What is retracted is never opened, so that comes last.
         for command in sorted(examples(), key=lambda one: "retractions" in one):
             if "retractions" in command:

@@ -31,14 +31,14 @@ def test_incident_is_found_by_name_or_prefix(with_redis):
         await store.commit([change("down{a}", "e1"), change("down{b}", "e2"), change("up", "e3"), change("held")])
         first = identity.reference("e1")
         for text in ("down{a}", first, first.lower(), first[:8], first[:6].lower(), "down{a", f" {first} "):
-            assert await incident_names.keys_of(store, text) == ["down{a}"], text
-        assert await incident_names.keys_of(store, "u") == ["up"]
-        assert await incident_names.keys_of(store, "hel") == ["held"]
-        assert await incident_names.keys_of(store, "down") == ["down{a}", "down{b}"]
+            assert await incident_names.find_keys(store, text) == ["down{a}"], text
+        assert await incident_names.find_keys(store, "u") == ["up"]
+        assert await incident_names.find_keys(store, "hel") == ["held"]
+        assert await incident_names.find_keys(store, "down") == ["down{a}", "down{b}"]
         for text in ("IR-", "IR", "ir"):
-            assert await incident_names.keys_of(store, text) == ["down{a}", "down{b}", "up"]
+            assert await incident_names.find_keys(store, text) == ["down{a}", "down{b}", "up"]
         for text in ("", "own{a}", "nothing", "\udcff", "down{a}x", f"{first}0"):
-            assert await incident_names.keys_of(store, text) == [], text
+            assert await incident_names.find_keys(store, text) == [], text
 
     with_redis(body)
 
@@ -48,8 +48,8 @@ def test_full_name_is_not_taken_for_prefix(with_redis):
         store = incident_store.Incidents(connection)
         reference = identity.reference("e1")
         await store.commit([change("down", "e1"), change("down-again", "e2"), change(f"{reference}-copy", "e3")])
-        assert await incident_names.keys_of(store, "down") == ["down"]
-        assert await incident_names.keys_of(store, reference) == ["down"]
+        assert await incident_names.find_keys(store, "down") == ["down"]
+        assert await incident_names.find_keys(store, reference) == ["down"]
 
     with_redis(body)
 
@@ -62,7 +62,7 @@ def test_similar_letters_and_digits_name_one_incident(with_redis):
         store = incident_store.Incidents(connection)
         await store.commit([change("down", episode)])
         misread = "IR-" + reference[3:].replace("0", "O").replace("1", "l")
-        assert await incident_names.keys_of(store, misread) == ["down"]
+        assert await incident_names.find_keys(store, misread) == ["down"]
 
     with_redis(body)
 
@@ -74,8 +74,8 @@ def test_reference_of_earlier_episode_finds_nothing(with_redis):
         store = incident_store.Incidents(connection)
         version = await store.write(change("down", "e1"))
         await store.write(change("down", "e2", version))
-        assert await incident_names.keys_of(store, identity.reference("e1")) == []
-        assert await incident_names.keys_of(store, identity.reference("e2")) == ["down"]
+        assert await incident_names.find_keys(store, identity.reference("e1")) == []
+        assert await incident_names.find_keys(store, identity.reference("e2")) == ["down"]
         assert len(await members(connection)) == 2
 
     with_redis(body)
@@ -89,10 +89,10 @@ def test_reference_of_an_earlier_episode_shows_its_incident(with_redis):
         lost, episode = (identity.new_episode("here", "down", random.Random(seed)) for seed in (1, 2))
         other = identity.new_episode("here", "up", random.Random(3))
         await store.commit([change("down", episode), change("up", other)])
-        assert await incident_names.keys_of(store, identity.reference(lost)) == []
-        assert await incident_names.keys_of(store, identity.reference(lost), earlier=True) == ["down"]
+        assert await incident_names.find_keys(store, identity.reference(lost)) == []
+        assert await incident_names.find_keys(store, identity.reference(lost), earlier=True) == ["down"]
         elsewhere = identity.reference(identity.new_episode("elsewhere", "down", random.Random(1)))
-        assert await incident_names.keys_of(store, elsewhere, earlier=True) == []
+        assert await incident_names.find_keys(store, elsewhere, earlier=True) == []
 
     with_redis(body)
 
@@ -104,8 +104,8 @@ def test_names_of_expired_incidents_are_removed(with_redis):
         for key in ("down\0odd", "down"):
             await connection.delete(keys.incident(key))
             await connection.zadd(keys.incidents(keys.shard(key)), {key: 1})
-        assert await incident_names.keys_of(store, "dow") == []
-        assert await incident_names.keys_of(store, identity.reference("e2")) == []
+        assert await incident_names.find_keys(store, "dow") == []
+        assert await incident_names.find_keys(store, identity.reference("e2")) == []
         assert await store.names() == ["stays"]
         assert len(await members(connection)) == 2
 
@@ -118,8 +118,8 @@ def test_keys_with_a_null_byte_are_distinct(with_redis):
         version = await store.write(change("down", "e1"))
         await store.write(change("down\0odd", "e2"))
         await store.write(change("down", "e3", version))
-        assert await incident_names.keys_of(store, identity.reference("e2")) == ["down\0odd"]
-        assert await incident_names.keys_of(store, "down\0o") == ["down\0odd"]
+        assert await incident_names.find_keys(store, identity.reference("e2")) == ["down\0odd"]
+        assert await incident_names.find_keys(store, "down\0o") == ["down\0odd"]
 
     with_redis(body)
 
@@ -144,12 +144,12 @@ def test_schema_2_data_gets_names(with_redis):
         for number in range(keys.SHARDS):
             await connection.delete(keys.names(number))
         await connection.set(keys.SCHEMA, 2)
-        assert await incident_names.keys_of(store, "dow") == []
+        assert await incident_names.find_keys(store, "dow") == []
         await schema.Schema(connection).ensure()
-        assert await incident_names.keys_of(store, "dow") == ["down"]
-        assert await incident_names.keys_of(store, identity.reference("e1")) == ["down"]
-        assert await incident_names.keys_of(store, "damage") == ["damaged"]
-        assert await incident_names.keys_of(store, "od") == ["odd"]
+        assert await incident_names.find_keys(store, "dow") == ["down"]
+        assert await incident_names.find_keys(store, identity.reference("e1")) == ["down"]
+        assert await incident_names.find_keys(store, "damage") == ["damaged"]
+        assert await incident_names.find_keys(store, "od") == ["odd"]
 
     with_redis(body)
 
@@ -160,7 +160,7 @@ def test_many_that_begin_alike_are_not_all_read(with_redis):
         await store.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
         found = await store.find("down", 11)
         assert 11 <= len(found) <= 11 * keys.SHARDS
-        assert (await incident_names.keys_of(store, "down")) == list(found)[: incident_names.MOST_CANDIDATES + 1]
+        assert (await incident_names.find_keys(store, "down")) == list(found)[: incident_names.MOST_CANDIDATES + 1]
 
     with_redis(body)
 

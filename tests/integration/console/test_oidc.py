@@ -62,7 +62,7 @@ def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, rol
         assert name in page
         session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert (session.name, session.role.word, session.by) == (name, role, f"oidc {who}")
-        (line,) = (await found.parts.ask.ledgers.audit()).items
+        (line,) = (await found.parts.queries.records.audit()).items
         assert (line.what, line.who, line.by, line.address) == ("sign in", name, f"oidc {who}", "127.0.0.1")
         assert (line.subject, line.outcome) == (role, "done")
 
@@ -77,7 +77,7 @@ def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who
         assert f"{who}@example.com is in none of the groups that may look here" in answer.text
         assert auth.COOKIE not in found.browser.cookies
         assert await found.may() == 401
-        assert (await found.parts.ask.ledgers.audit()).items == []
+        assert (await found.parts.queries.records.audit()).items == []
 
     signed_in_by(body)
 
@@ -200,7 +200,7 @@ def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secu
 def test_what_is_under_way_is_forgotten_after_ten_minutes(signed_in_by):
     async def body(found):
         there = await found.leave()
-        redis = found.parts.ask.connection
+        redis = found.parts.queries.connection
         (name,) = [one async for one in redis.scan_iter("ir:{access}:sign-in:*")]
         assert 0 < await redis.ttl(name) <= 600
         await redis.delete(name)
@@ -255,7 +255,7 @@ def test_one_address_leaves_for_the_provider_sixty_times_a_minute_at_most(signed
 def test_a_store_that_is_away_is_said_and_lets_nobody_in(signed_in_by):
     async def body(found):
         await agree(found, "ada")
-        redis = found.parts.ask.connection
+        redis = found.parts.queries.connection
         await redis.config_set("maxmemory", "1")
         try:
             answer = await found.browser.get("/sign-in/oidc")

@@ -49,8 +49,8 @@ def test_revoking_a_token_signs_out_everywhere_at_once(with_console):
         async with found.another_browser() as phone:
             await phone.post("/sign-in", data={"token": text})
             assert (await found.may(), (await phone.get("/api/v1/silences")).status_code) == (200, 200)
-            me = actions.Actor(access.Person("admin", access.Role.ADMIN, "test"))
-            await found.parts.do.revoke(actions.Act(me, token.id))
+            me = actions.Caller(access.Person("admin", access.Role.ADMIN, "test"))
+            await found.parts.actions.revoke_token(actions.ActionContext(me, token.id))
             assert (await found.may(), (await phone.get("/api/v1/silences")).status_code) == (401, 401)
         page = await found.browser.get("/incidents")
         assert page.headers["location"] == "/sign-in?to=%2Fincidents"
@@ -99,7 +99,7 @@ def test_a_session_lives_for_half_a_day_whatever_is_done_in_it(with_console):
         answer = await sign_in(found, text)
         assert f"Max-Age={access_store.SESSION_SECONDS}" in answer.headers["set-cookie"]
         name = keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
-        redis = found.parts.ask.connection
+        redis = found.parts.queries.connection
         assert 0 < await redis.ttl(name) <= access_store.SESSION_SECONDS == 12 * 3600
         await redis.expire(name, 100)
         assert await found.may() == 200
@@ -112,7 +112,7 @@ def test_neither_the_cookie_nor_the_token_stands_in_the_store(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
-        redis, secrets = found.parts.ask.connection, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
+        redis, secrets = found.parts.queries.connection, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
         async for name in redis.scan_iter("*"):
             held = await redis.dump(name)
             assert not [secret for secret in secrets if secret.encode() in name + held]

@@ -87,7 +87,7 @@ def test_queued_post_is_not_in_reviews(play):
 def test_command_shows_that_incident_is_queued(play, capsys):
     async def body(at):
         held = await _held(at, await at.as_("viewer"))
-        one = await at.parts.ask.incident(consoles.key(held))
+        one = await at.parts.queries.incident(consoles.key(held))
         shown._print(one)
         said = " ".join(capsys.readouterr().out.split())
         assert "on-call: absent queued in an alert storm" in said

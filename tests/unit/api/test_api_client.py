@@ -16,7 +16,7 @@ REVIEW = models.Review(
     incident="k", destination="page", what="opening", digest="d", reason="", rule="r", severity="major", title="t",
     message="m", fields={}, since=None, deadline_at=None, owner="", runbook="", because=[],
 )  # fmt: skip
-ACT = actions.Act(actions.Actor(access.Person("", access.Role.ADMIN)), "subject")
+ACT = actions.ActionContext(actions.Caller(access.Person("", access.Role.ADMIN)), "subject")
 
 
 def problem(status, **more):
@@ -43,7 +43,7 @@ def asked(answer, question, token="irt_x"):
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
-        line = api_client.Line(f"http://127.0.0.1:{port}/", token, lambda: 1)
+        line = api_client.ApiClient(f"http://127.0.0.1:{port}/", token, lambda: 1)
         try:
             return await question(line), seen
         finally:
@@ -55,7 +55,7 @@ def asked(answer, question, token="irt_x"):
 
 
 def publishing(line):
-    return api_client.Queries(line).ledgers.publishing()
+    return api_client.Queries(line).records.publishing()
 
 
 def test_members_that_a_newer_router_adds_are_passed_over():
@@ -73,12 +73,12 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
 @pytest.mark.parametrize(
     ("answer", "raised", "said"),
     [
-        (problem(404), actions.NotThere, "^it is so$"),
-        (problem(422), actions.Unfit, "^it is so$"),
+        (problem(404), actions.NotFound, "^it is so$"),
+        (problem(422), actions.Invalid, "^it is so$"),
         (problem(403), api_client.Refused, "^it is so$"),
         (problem(409), api_client.Refused, "^it is so$"),
         (problem(503), api_client.Refused, "^it is so$"),
-        (problem(412, by="bob", now=None), actions.Changed, "^bob decided first; your decision was not recorded$"),
+        (problem(412, by="bob", now=None), actions.Conflict, "^bob decided first; your decision was not recorded$"),
         (problem(401), api_client.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
         ((502, b"<html>"), api_client.Refused, "^the router: GET /publishing: 502$"),
         ((302, b""), api_client.Refused, "redirects are not followed"),
@@ -97,7 +97,7 @@ def test_without_a_token_it_is_said_where_one_comes_from():
 def test_a_lost_race_tells_what_waits_now():
     body = request_bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
     answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
-    with pytest.raises(actions.Changed) as caught:
+    with pytest.raises(actions.Conflict) as caught:
         asked(answer, lambda line: api_client.Actions(line).decide(ACT, body))
     assert caught.value.now == REVIEW
 
@@ -109,14 +109,16 @@ def test_what_is_looked_for_and_not_there_is_none():
 
 
 def test_the_reason_for_letting_a_dead_letter_go_is_sent():
-    _, seen = asked((204, b""), lambda line: api_client.Actions(line).discard(ACT._replace(reason="old & done")))
+    _, seen = asked(
+        (204, b""), lambda line: api_client.Actions(line).discard_dead_letter(ACT._replace(reason="old & done"))
+    )
     assert seen[0][:3] == ("DELETE", f"{endpoints.PREFIX}/dead-letters/subject", {"reason": "old & done"})
 
 
 def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
     for wrong in ("schlüssel", "a\r\nb"):
         with pytest.raises(api_client.Refused, match="letters that no token has") as caught:
-            api_client.Line("http://127.0.0.1:1", wrong, lambda: 1)
+            api_client.ApiClient("http://127.0.0.1:1", wrong, lambda: 1)
         assert wrong not in str(caught.value)
 
 
