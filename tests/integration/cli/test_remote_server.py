@@ -38,7 +38,7 @@ RULES = (
 
 
 class Scene:
-    """A router, its vendors, and whoever asks it from elsewhere: with a token, without its files or its Redis."""
+    """A router, its vendors, and a remote client with a token, without the router's files or its Redis."""
 
     def __init__(self, router, at, folder):
         self.router, self.at, self.folder = router, at, folder

@@ -43,7 +43,7 @@ def router(tmp_path_factory):
 
 
 def sent(router, kind: str, *more: str, to: str = "", **environment: str):
-    """In this process: one of its own for each of so many kinds takes its time."""
+    """Run in this process: starting a process for each kind takes long."""
     command = ["sources", "send", kind, "--json", "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
     known = {"OURS": sample_secrets.of(kind), "WRONG": sample_secrets.wrong(kind)}
     return testing.CliRunner().invoke(cli.app, command, env={**known, **environment})

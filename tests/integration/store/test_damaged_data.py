@@ -56,7 +56,7 @@ SWEPT_FIRST = {"large"}
 
 @pytest.fixture(autouse=True)
 def all_is_told(monkeypatch):
-    """Whatever another test has told of within the minute."""
+    """Reset the log's memory of recent messages."""
     monkeypatch.setattr(damage, "_told", {})
 
 

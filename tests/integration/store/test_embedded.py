@@ -78,7 +78,7 @@ def test_server_ends_with_the_router(data_folder, last_word):
 
 
 def test_terminal_interrupt_does_not_reach_the_server(data_folder):
-    """The server is in a session of its own, so the terminal's signal does not reach it."""
+    """The server runs in its own session, so the terminal's signal does not reach it."""
     with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
         pid = connection.info("server")["process_id"]
         assert os.getsid(pid) != os.getsid(0)

@@ -64,7 +64,7 @@ def test_quota_refills_over_time(with_redis):
 
 
 def test_smallest_quota_admits_every_kind_when_full(with_redis):
-    """A share is left for what is more urgent only as far as the quota has more than that share and one call."""
+    """A share is kept for more urgent operations only if the quota exceeds that share by one call."""
 
     async def body(connection):
         for per_minute in (1, 2, 3):
@@ -173,7 +173,7 @@ def test_without_redis_a_call_is_let_through():
 
 
 class Counted:
-    """A quota of so many calls."""
+    """A quota with a limited number of calls."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -238,7 +238,7 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
 
 
 def test_waiting_for_quota_does_not_open_the_circuit(with_redis):
-    """A call that a vendor does not answer ends by itself before that: what is left is our own waiting."""
+    """A call without an answer times out before that, so the rest is the router's own waiting."""
     at = vendor.Vendor()
     at.before = [TimeoutError()] * 7
 

@@ -132,7 +132,7 @@ def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
 
 
 def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
-    """A worker that died may have written what is there, and no replica may have it."""
+    """A killed worker may have written the incident, and no replica may have it."""
 
     async def play(connection):
         on = workers.WorkerHarness(connection)
@@ -178,7 +178,7 @@ async def acknowledged_when_confirmed(connection) -> workers.WorkerHarness:
 
 
 def confirmed(connection, least: int) -> workers.WorkerHarness:
-    """A worker whose incidents so many replicas have to have; each server has one."""
+    """A worker whose writes need confirmation by replicas; each server has one replica."""
     with workers.demanding(connection, least):
         return workers.WorkerHarness(connection)
 

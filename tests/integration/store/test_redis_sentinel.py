@@ -25,7 +25,7 @@ def ask(server: connection_settings.Server, body) -> None:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    """One server and one sentinel, each with a password of its own; yields the sentinel's port."""
+    """Run one server and one sentinel, each with its own password; yield the sentinel's port."""
     folder = tmp_path_factory.mktemp("guarded")
     valkey = topologies.Valkey(folder / "valkey", "--requirepass", "of-the-server")
     sentinel = watching.sentinel(

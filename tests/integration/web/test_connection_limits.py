@@ -78,7 +78,7 @@ HEAD = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\
 
 
 async def answered(port: int, start: bytes) -> tuple[bytes, float]:
-    """Send the start of a request and nothing more; what is answered before the end, and after how many seconds."""
+    """Send only the start of a request; return the answer and the seconds until the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
     writer.write(start)

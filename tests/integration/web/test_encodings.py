@@ -30,7 +30,7 @@ class Service(NamedTuple):
     redis: Any
 
     async def one(self) -> tuple[alerts.Alert, bytes]:
-        """The only alert of the only delivery in the inbox, and what is kept as its body."""
+        """Return the only alert of the only delivery in the inbox, and the stored body."""
         ((_, fields),) = await self.redis.xrange(keys.INBOX)
         (row,) = codec.unpack_delivery(fields[b"h"]).rows
         return row.alert, fields[b"b"]

@@ -61,7 +61,7 @@ def server(redis_url: str) -> Iterator[Limited]:
 
 
 async def post(server: Limited, source: str, body: bytes, headers: dict[str, str] | None = None) -> int:
-    """Send one request on a connection of its own; its status, 0 if the connection ended without one."""
+    """Send one request on a new connection; return its status, 0 if the connection ended without one."""
     lines = {"Host": "x", "Content-Length": str(len(body)), "Connection": "close", **(headers or {})}
     head = f"POST /v1/webhooks/{source} HTTP/1.1\r\n" + "".join(f"{name}: {text}\r\n" for name, text in lines.items())
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -21,7 +21,7 @@ async def echo(scope, receive, send) -> None:
 
 
 async def answered(port: int, *parts: bytes) -> bytes:
-    """All that is answered to a connection of its own."""
+    """Return everything that is answered on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for part in parts:
         writer.write(part)

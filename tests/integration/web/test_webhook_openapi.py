@@ -27,7 +27,7 @@ RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"
 
 @contextlib.contextmanager
 def served(url: str) -> Iterator[str]:
-    """The whole door on a thread of its own, with one source of each kind that anybody may post to."""
+    """Run the webhook server in a thread, with one open source of each kind."""
     endpoints = {kind: registry.build(kind, registry.KINDS[kind].config(auth="none")) for kind in registry.KINDS}
     ready = threading.Event()
     found: dict[str, Any] = {}

@@ -266,7 +266,7 @@ def test_address_in_use_is_a_clear_error(with_service):
 
 
 async def refuses_connections(port: int) -> None:
-    """Return once nobody listens there any more."""
+    """Wait until the port refuses connections."""
     async with asyncio.timeout(5):
         with contextlib.suppress(ConnectionError):
             while True:

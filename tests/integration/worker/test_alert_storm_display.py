@@ -14,7 +14,7 @@ WAITS = "storm_queued"
 
 @pytest.fixture
 def play(play):
-    """At a desk whose worker lets one incident open in an hour."""
+    """Run a coroutine function with a worker that lets one incident open in an hour."""
 
     def run(body):
         async def limited(at):

@@ -9,7 +9,7 @@ from tests.integration import alert_storms, workers
 
 
 class Parent:
-    """What tells of the storm, beside the scene: two vendors, whose accounts are told apart."""
+    """The storm report and two vendors with separate accounts."""
 
     def __init__(self, scene: alert_storms.StormHarness, *destinations: str) -> None:
         self.scene = scene

@@ -32,12 +32,12 @@ class Rollout:
         self.plain = workers.WorkerHarness(connection, consumer="plain")
 
     async def told(self, one: alerts.Alert, key: str) -> None:
-        """A message is delivered, and folded by a worker that nobody interrupts."""
+        """Deliver a message, and fold it by a worker without interruptions."""
         await self.plain.deliver_decided(one, decided(key))
         await self.plain.fold()
 
     async def race(self, *messages: tuple[alerts.Alert, str], kills: int = 0) -> None:
-        """Every message is folded by a worker of its own; what killed ones leave is taken over."""
+        """Fold every message by a separate worker; the entries of killed workers are claimed."""
         scheduler = interleaving.Scheduler(self.randomness, kills=kills)
         await self.plain.reader.prepare()
         for number, (one, key) in enumerate(messages):

@@ -135,7 +135,7 @@ def test_permanent_refusal_is_a_dead_letter(with_redis):
 
 
 async def publications_of(on) -> list:
-    """Ask for attention, take the lease to read what is known, and give it back."""
+    """Wake the incident, read its publications under a lease, and release the lease."""
     await on.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
     (lease,) = await on.due()
     await on.publications.release(lease, due=0, finished=False)

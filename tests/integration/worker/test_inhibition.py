@@ -154,7 +154,7 @@ EU = 'inhibit:region{labels.region="eu"}'
 
 
 def test_ignored_alert_inhibits_until_it_resolves(with_redis):
-    """The alert that inhibits is ignored by every rule, and so has no incident of its own."""
+    """Every rule ignores the inhibiting alert, so it has no incident."""
 
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")

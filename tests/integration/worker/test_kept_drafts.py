@@ -18,7 +18,7 @@ def simulator():
 
 @pytest.fixture
 def drafted(simulator, monkeypatch):
-    """The page drafts in words of its own, with a component."""
+    """Create a draft of the page, with its own text and a component."""
     make = vendor_state.State._post_by_itself
 
     def post_by_itself(state, page, incident):

@@ -130,7 +130,7 @@ def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path
 
 
 def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
-    """The end is known before what is open at the vendor is: that is resolved once it has been read."""
+    """The alert resolves before the router has read the open items: they are resolved once they are read."""
 
     async def play(scene):
         async with scene.working():
@@ -148,7 +148,7 @@ def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
 
 
 def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
-    """A person's edit stays, a published post needs no second review, and nobody is notified again."""
+    """A person's edit stays, a published post needs no second review, and no subscriber is notified again."""
 
     async def play(scene):
         async with scene.working():
@@ -287,7 +287,7 @@ def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts)
 
 
 def test_incident_resolved_after_backup_waits_for_alert(with_redis, tmp_path):
-    """Nothing fires at first. What is still open at the vendors goes on."""
+    """Nothing fires at first. Items that are still open at the vendors stay open."""
 
     async def play(scene):
         async with scene.working():

@@ -22,7 +22,7 @@ PLANNED = "/api/v1/maintenance-windows"
 
 
 def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> None:
-    """A person plans a window, so many seconds from now and for so long."""
+    """Create a maintenance window that begins in ``begins`` seconds, as a person does."""
     begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=begins)
     body = {"startsAt": begin.isoformat(), "endsAt": (begin + dt.timedelta(seconds=lasts)).isoformat(), **more}
     code, _ = harness.ask(f"{at.url}/devhelm{PLANNED}", body, "a person's key")

@@ -168,7 +168,7 @@ async def expires_while_a_repeat_waits(on: workers.WorkerHarness, *, accepted_in
 
 
 def test_pending_repeat_keeps_alert_from_expiring(with_redis):
-    """As after all workers were down for longer than the alert lasts by itself."""
+    """All workers were down for longer than the alert lasts without a repeat."""
     at = vendor.Vendor()
 
     async def play(on):

@@ -88,7 +88,7 @@ def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, 
 
 @pytest.mark.parametrize("place", OWN)
 def test_item_held_meanwhile_is_left_alone(with_redis, tmp_path, place):
-    """A destination was read before the router held the item: what is kept as an orphan is none any longer."""
+    """A destination was read before the router held the item, so the recorded orphan is outdated."""
 
     async def play(scene):
         async with scene.working():

@@ -13,7 +13,7 @@ def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
 
 
 def draft(page: vendor.Vendor) -> None:
-    """The page has drafted a post by itself, for the first incident of the destination that it follows."""
+    """Create a draft by the page, for the first incident of the destination that it follows."""
     page.incidents["draft"] = {"state": "draft", "content": None, "reference": ""}
     page.drafts["v1"] = "draft"
 

@@ -13,7 +13,7 @@ PAGE = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
 
 
 class Reopening(vendor.Vendor):
-    """A vendor that opens again what is over, unless it is told not to."""
+    """A vendor that reopens resolved incidents, unless it is set to refuse."""
 
     lets = True
 

@@ -89,7 +89,7 @@ class Page:
         return self.scene.at.component("Checkout API").lower()
 
     def is_down(self, posts=1):
-        """Whether nothing of it is shown any more, of as many posts as were made."""
+        """Return whether none of the created posts is public."""
         if self.kind == "incident-io-status-page":
             ends = [post["updates"][-1]["message"] for post in self.posts()]
             over = [
@@ -193,7 +193,7 @@ def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
 @each_kind
 @pytest.mark.parametrize("created", [True, False])
 def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created):
-    """The open isn't repeated to learn what became of it: that would show customers what is false."""
+    """The router doesn't repeat the open to learn its outcome: that would publish a false post."""
 
     async def play(page):
         if not created:

@@ -60,7 +60,7 @@ class Scene:
         )  # fmt: skip
 
     async def reported(self) -> list[tuple[str, str, list[str]]]:
-        """What stands in the inbox: destination, status, and where it is told."""
+        """Return the reports in the inbox: destination, status, and targets."""
         found = []
         for _, fields in await self.connection.xrange(keys.INBOX):
             entry = codec.unpack_delivery(fields[b"h"])

@@ -24,7 +24,7 @@ QUICK = runtime.LoopIntervals(
 
 
 class Depth:
-    """Asks how much waits; fails as long as it is told to."""
+    """Reads the depth of the inbox; fails on demand."""
 
     def __init__(self, connection) -> None:
         self._connection = connection
@@ -149,7 +149,7 @@ def test_unfinished_work_of_another_worker_is_claimed(with_redis):
 
 
 async def entry(on) -> dict:
-    """The fields of a delivery as the door writes them."""
+    """Return the fields of a delivery as the webhook server writes them."""
     await on.deliver(workers.firing("template"), key="template")
     ((identity, fields),) = await on.connection.xrange(keys.INBOX, count=1)
     await on.connection.xdel(keys.INBOX, identity)

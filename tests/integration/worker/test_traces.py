@@ -23,7 +23,7 @@ UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
 
 
 class Traced:
-    """A door and a worker that make traces, and the spans that have ended."""
+    """A webhook server and a worker with tracing, and the ended spans."""
 
     def __init__(self, connection, at: vendor.Vendor, traces: tracing.Traces | None, share: float = 1.0) -> None:
         self._kept = in_memory_span_exporter.InMemorySpanExporter()
