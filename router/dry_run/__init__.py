@@ -1,1 +1,1 @@
-"""The router's own decisions, played through without a store, without vendors and on a clock that is moved by hand."""
+"""Runs the router's own decisions without a store and without vendors, on a clock that the caller advances."""

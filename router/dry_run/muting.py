@@ -1,4 +1,4 @@
-"""What mutes alerts while rules are tried: inhibitions, mute windows, and the silences of a test."""
+"""Muting during a dry run: inhibitions, mute windows, and the silences of a test."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,17 +9,17 @@ from router.domain import decisions, incidents, inhibition, silences
 
 
 class Muting:
-    """Knows which alerts support which inhibition keys, and the silences that were added."""
+    """Tracks the inhibition keys that alerts support, and the silences that were added."""
 
     def __init__(self, known: Mapping[str, incidents.Incident]) -> None:
-        """Take the incidents by key; they inhibit while they fire."""
+        """Take the incidents by key, which inhibit while they fire."""
         self._known = known
         self._supported: dict[str, dict[str, int]] = {}
         self._silences: list[silences.Silence] = []
         self._numbers = itertools.count(1)
 
     def heard(self, arrived: Iterable[decisions.Routed]) -> None:
-        """Note which inhibition keys alerts support from now on; muted and ignored alerts inhibit, too."""
+        """Record the inhibition keys that alerts support; muted and ignored alerts inhibit, too."""
         for routed in arrived:
             alert = routed.alert
             for identities in self._supported.values():
@@ -34,7 +34,7 @@ class Muting:
         self._silences.append(silences.Silence(identity, matchers, now, ends_at, "somebody"))
 
     def end_silence(self, matchers: tuple[silences.Matcher, ...], now: int) -> int:
-        """End the active silences with these matchers; returns how many there were."""
+        """End the active silences with these matchers; returns their number."""
         ended = [one for one in self._silences if one.matchers == matchers and one.state(now) == "active"]
         self._silences = [msgspec.structs.replace(one, ends_at=now) if one in ended else one for one in self._silences]
         return len(ended)

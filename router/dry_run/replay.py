@@ -1,6 +1,6 @@
-"""Plays recorded deliveries under one set of rules, and tells what differs between two of them.
+"""Replays recorded deliveries under a set of rules, and compares the results of two sets.
 
-What waits for a person is taken as approved at once: what is compared is what would appear, and when.
+Posts that await approval count as approved at once, so that the comparison is about what appears, and when.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +44,7 @@ class Life(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """Everything that came of the recordings under one set of rules, incidents in the order of their opening."""
+    """The results of the recordings under one set of rules, with incidents in the order of their opening."""
 
     version: str
     deliveries: int
@@ -54,14 +54,14 @@ class Played(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One incident that is there under both sets of rules, and not the same."""
+    """An incident that both sets of rules open, with the differences."""
 
     before: Life
     after: Life
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What differs between two sets of rules over the same recordings."""
+    """The differences between two sets of rules over the same recordings."""
 
     before: Played
     after: Played
@@ -72,14 +72,14 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def any(self) -> bool:
-        """Whether anything differs at all."""
+        """Whether there is any difference."""
         return bool(self.appear or self.vanish or self.change)
 
 
 def play(
     recordings: Iterable[recording.Recording], playing: simulation.Simulation, version: str, *, tail: int
 ) -> Played:
-    """Let all recordings arrive in the order of their times, and then ``tail`` microseconds pass."""
+    """Deliver all recordings in the order of their times, then advance the clock by ``tail`` microseconds."""
     deliveries = alerts = ignored = 0
     for one in recordings:
         playing.move_to(one.received_at)
@@ -123,7 +123,7 @@ def _call(call: simulation.Called, began_at: int) -> Call:
 
 
 def compare(before: Played, after: Played) -> Difference:
-    """Pair the incidents of both: those of the same key and time, then those that began with the same alert."""
+    """Pair the incidents of both results: by key and time, then by the alert that they began with."""
     left = list(after.lives)
     pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
     more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
@@ -160,7 +160,7 @@ def _essence(life: Life) -> tuple[Any, ...]:
 
 
 def differences(change: Change) -> Iterator[tuple[str, str, str]]:
-    """What differs in one incident: (what, before, after)."""
+    """Return the differences of one incident as (what, before, after)."""
     before, after = change.before, change.after
     for name in ("key", "rule", "severity"):
         one, other = getattr(before, name), getattr(after, name)

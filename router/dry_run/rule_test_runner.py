@@ -1,4 +1,4 @@
-"""Runs one test of a rule file: plays its alerts and people in a world of their own, and compares what came of it."""
+"""Runs one test of a rule file: plays its alerts and actions in a simulation, and compares the results."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
 
 
 class Result(NamedTuple):
-    """What came of a test: every expectation that was not met, and every operation that there was."""
+    """The result of a test: the expectations that were not met, and all operations."""
 
     case: rule_tests.RuleTest
     problems: tuple[problems.Problem, ...]
@@ -29,7 +29,7 @@ class Result(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether everything was as expected."""
+        """Whether all expectations were met."""
         return not self.problems
 
 
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 
 
 def run(case: rule_tests.RuleTest, make: Make) -> Result:
-    """Run a test. Alerts and people come in the order of their times; what is written first comes first."""
+    """Run a test. Alerts and actions come in the order of their times; at the same time, in the order of the file."""
     start = int(case.shape.starts.timestamp()) * _SECOND
     playing = make(start)
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
@@ -61,7 +61,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
 
 
 def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
-    """Do what a reviewer or an operator does; what can't be done is a problem."""
+    """Perform an action of a reviewer or an operator; an impossible action is a problem."""
     action = case.shape.people[index]
     if action.silence is not None:
         playing.silence(action.matchers, playing.now + (action.for_ or _NO_END))
@@ -88,7 +88,7 @@ def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
 
 
 def _end(shape: rule_tests.RuleTestShape) -> int:
-    """The last time that the test speaks of."""
+    """Return the last time that the test names."""
     said = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
     return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ())])
 
@@ -196,7 +196,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
-    """The operations as a test would expect them, for whoever writes one."""
+    """Return the operations in the form that a test expects, for authors of tests."""
     for call in calls:
         said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
         yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()) + "}"

@@ -1,7 +1,7 @@
-"""A world for rules to be tried in: alerts come in, time passes, people approve, and every operation is written down.
+"""Simulates the router: alerts arrive, time passes, reviewers approve, and every operation is recorded.
 
-Rules, folding, timing and the plan are the router's own; only the store is a dictionary, and vendors do what they are
-asked. The clock is moved by whoever plays.
+Rules, folding, timing, and planning are the router's own code. Only the store is a dictionary, and vendors always
+succeed. The caller advances the clock.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ _STATES: Mapping[publications.Kind, publications.State] = {
     "dismiss": "dismissed",
     "retract": "dismissed",
 }
-_MOST_STEPS = 12  # As many as a worker does in a row.
+_MOST_STEPS = 12  # The number that a worker performs in a row.
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class Called(msgspec.Struct, frozen=True):
 
 
 class Episode(msgspec.Struct):
-    """One life of an incident: which alert it began with and when, when it opened and closed (0: not yet)."""
+    """One episode: the alert and the time at which it began, and when it opened and closed (0: not yet)."""
 
     key: str
     episode: str
@@ -119,7 +119,7 @@ class Simulation:
         self._numbers = itertools.count(1)
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
-        """Take one delivery in; returns what was decided of each of its alerts."""
+        """Accept one delivery; returns the decision on each of its alerts."""
         routed = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
         self._muting.heard(routed)
         groups: dict[str, list[decisions.Routed]] = {}
@@ -141,7 +141,7 @@ class Simulation:
         return [one.decision for one in routed]
 
     def move_to(self, moment: int) -> None:
-        """Let time pass until a moment; what falls due meanwhile happens when it falls due."""
+        """Advance the clock to a time; everything that is due before happens when it is due."""
         while (due := min(self._timers[:1] + self._reviews[:1], default=(moment + 1, "")))[0] <= moment:
             if self._timers and self._timers[0] == due:
                 heapq.heappop(self._timers)
@@ -161,7 +161,7 @@ class Simulation:
         self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.Word) -> int:
-        """Decide everything that awaits approval at a destination; returns how many publications that were."""
+        """Decide everything that awaits approval at a destination; returns the number of publications."""
         awaiting = [one for one in self.awaiting() if one.destination == destination]
         if word.kind == "approved":
             awaiting += [one for one in self._republishable() if one.destination == destination]
@@ -173,7 +173,7 @@ class Simulation:
         return len(awaiting)
 
     def retract(self, destination: str, word: retractions.Word) -> int:
-        """Retract every post at a destination; returns how many publications that were."""
+        """Retract every post at a destination; returns the number of publications."""
         done = 0
         for incident in list(self.incidents.values()):
             known = self._publications.get(incident.key, [])
@@ -183,7 +183,7 @@ class Simulation:
         return done
 
     def awaiting(self) -> list[reviews.Review]:
-        """Everything that awaits approval now."""
+        """Return everything that awaits approval now."""
         saying = (self._desires, self._preview)
         return [
             one
@@ -194,7 +194,7 @@ class Simulation:
         ]
 
     def _republishable(self) -> list[reviews.Review]:
-        """What was retracted, and is published again if a reviewer approves it."""
+        """Return the retracted publications that a reviewer could approve again."""
         saying = (self._desires, self._preview)
         return [
             one
@@ -209,15 +209,15 @@ class Simulation:
         ]
 
     def silence(self, matchers: Iterable[silences.Matcher], ends_at: int) -> None:
-        """Add a silence that lasts until a moment (microseconds)."""
+        """Add a silence that ends at a time (microseconds)."""
         self._muting.silence(tuple(matchers), self.now, ends_at)
 
     def end_silence(self, matchers: Iterable[silences.Matcher]) -> int:
-        """End the silences with these matchers; returns how many of them held."""
+        """End the silences with these matchers; returns the number of active ones."""
         return self._muting.end_silence(tuple(matchers), self.now)
 
     def freeze(self, reason: str) -> None:
-        """Stop all public posts until thawed; an empty reason thaws."""
+        """Freeze all public posts; an empty reason unfreezes them."""
         self._desires = dataclasses.replace(
             self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
         )
@@ -235,7 +235,7 @@ class Simulation:
         return key
 
     def _approval(self) -> review.Verdict:
-        """Somebody's word on the whole episode."""
+        """Record a reviewer's decision on the whole episode."""
         return review.Verdict("approved", "somebody", self.now)
 
     def _episode(self) -> str:
@@ -378,7 +378,7 @@ class Simulation:
 
 
 def _review(desired: publications.Desired) -> str:
-    """What happens at the deadline of a review: ``publish after 15m``."""
+    """Describe the deadline of a review: ``publish after 15m``."""
     if not (desired.public and desired.publish == "review" and desired.deadline):
         return ""
     return f"{desired.at_deadline} after {quantities.shown(desired.deadline)}"

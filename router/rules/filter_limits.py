@@ -1,6 +1,6 @@
-"""Bounds what Liquid's filters take and give: few characters in a template can ask for any amount of memory and time.
+"""Limits the input and output of Liquid's filters: a short template could request any amount of memory and time.
 
-Liquid itself bounds loops, assigned values, and the output; what filters hand on to one another, it doesn't.
+Liquid itself limits loops, assigned values, and the output, but not the values that filters pass to one another.
 """
 
 import functools
@@ -19,7 +19,7 @@ Filter = Callable[..., Any]
 
 
 def bounded(name: str, function: Filter) -> Filter:
-    """Make a filter that fails (``LiquidError``) if it would take, or give, more than hurts."""
+    """Wrap a filter so that it fails (``LiquidError``) if its input or output is too large."""
     expected = _EXPECTED.get(name)
 
     @functools.wraps(function)
@@ -36,11 +36,12 @@ def bounded(name: str, function: Filter) -> Filter:
 
 
 def strip_html(value: object) -> str:
-    """Remove tags, comments, and what scripts and styles hold, in one pass: a text is never gone through twice."""
+    """Remove tags, comments, scripts, and styles in one pass over the text."""
     text = str(value)
     lower = text.translate(_LOWER)
     kept: list[str] = []
-    missing: set[str] = set()  # Ends that don't come any more: they are not looked for again.
+    # End tags that don't occur in the rest of the text, so that they are not searched for again.
+    missing: set[str] = set()
     at = 0
     while (start := text.find("<", at)) >= 0:
         following = text[start + 1 : start + 2]
@@ -57,7 +58,7 @@ def strip_html(value: object) -> str:
 
 
 def _behind(lower: str, start: int, missing: set[str]) -> int:
-    """Where the text goes on behind a tag with what belongs to it; 0 if the tag doesn't end."""
+    """Return the position after a tag and its content; 0 if the tag doesn't end."""
     begin = start
     for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
         if lower.startswith(opening, start) and closing not in missing:
@@ -92,7 +93,7 @@ def _rounded(_: Any, digits: Any = 0, *__: Any) -> int:
     try:
         return 0 if abs(int(digits or 0)) <= _MOST_DIGITS else MOST_CHARACTERS + 1
     except (ValueError, OverflowError, TypeError):
-        return 0  # The filter says what is wrong with it.
+        return 0  # The filter reports it.
 
 
 _EXPECTED: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined, "round": _rounded}

@@ -8,7 +8,7 @@ from router.rules import incident_keys
 
 
 def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[noticing.Notice]:
-    """A notice for each firing alert that joins all others without the fields of ``group_by``."""
+    """Return a notice for each firing alert without any field of ``group_by``, which joins all others like it."""
     return [
         noticing.Notice("group_empty", "group_by", why(decision), alert.fingerprint)
         for alert, decision in routed
@@ -17,7 +17,7 @@ def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[n
 
 
 def why(decision: decisions.Decision) -> str:
-    """What an empty group means for an alert; empty if the alert has a field that its rule groups by."""
+    """Return what an empty group means for an alert; empty if the alert has a field that its rule groups by."""
     if decision.response is None or not incident_keys.is_ungrouped(decision.incident_key):
         return ""
     return (

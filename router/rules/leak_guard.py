@@ -1,7 +1,9 @@
-"""Looks for what customers must not see: a second net under what rules declare, and what literal texts are warned of.
+"""Searches public texts for values that customers must not see.
 
-It can't find everything, and nothing relies on it alone. It errs on the side of silence for the values of public
-variables, where an objection makes the post use its fallback or go to a reviewer.
+It is a second line of defense behind declared variables.
+
+It can't find everything, and nothing relies on it alone. For the values of public variables it is strict: a post with
+an objection uses its fallback or goes to a reviewer.
 """
 
 import ipaddress
@@ -77,7 +79,7 @@ HOST_NAME = "a host name or an address that is not allowed"
 
 
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
-    """What is in a text that customers must not see, in words; hosts of the ``allowed`` domains may be named."""
+    """Return what customers must not see in a text; hosts of the ``allowed`` domains may be named."""
     if len(text) > MOST_CHARACTERS:
         return [f"more than the {MOST_CHARACTERS} characters that are examined"]
     if _MARKS.search(patterns.encoded(text)):
@@ -86,9 +88,9 @@ def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
 
 
 def in_value(text: str) -> list[str]:
-    """What is in the value of a public variable that customers must not see, in words.
+    """Return what customers must not see in the value of a public variable.
 
-    A value is a few words of plain characters, and stricter rules hold for it than for a sentence.
+    A value is a few words of plain characters, so the checks are stricter than for a sentence.
     """
     found = objections(text)
     words = _WORDS.findall(patterns.encoded(text))
@@ -100,7 +102,7 @@ def in_value(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """The text without the letters that nobody sees, with full-width and other letters as the plain ones."""
+    """Return the text without invisible characters, and with full-width and similar letters as plain ones."""
     folded = unicodedata.normalize("NFKC", text)
     seen = "".join(letter for letter in folded if letter.isascii() or not visible.is_hidden(letter))
     return seen.replace("\N{IDEOGRAPHIC FULL STOP}", ".")
@@ -132,7 +134,10 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
 
 
 def _hosts(content: bytes) -> Iterator[str]:
-    """Names with a dot that end in a domain, without what stands before an ``@``; addresses are looked at as such."""
+    """Yield names with a dot that end in a domain, without the part before an ``@``.
+
+    IP addresses are checked separately.
+    """
     for word in _DOTTED.findall(_URL.sub(b" ", content)):
         name = word.rpartition(b"@")[2].strip(b".-")
         *before, last = name.lower().split(b".")
@@ -145,7 +150,7 @@ def _has_address(content: bytes) -> bool:
 
 
 def _holds_ipv4(numbers: bytes) -> bool:
-    """Tell whether four numbers in a row are an address: also behind a further one, and with one behind them."""
+    """Return whether four numbers in a row are an IP address, also within a longer row of numbers."""
     parts = numbers.strip(b".").split(b".")
     small = 0
     for part in parts:

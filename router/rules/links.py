@@ -1,9 +1,9 @@
-"""Finds the addresses in a text as browsers would read them, and says whether they lead to an allowed domain.
+"""Finds the URLs in a text as browsers would, and tells whether they lead to an allowed domain.
 
-It follows the URL standard where that differs from what one sees: backslashes are slashes, any number of slashes may
-stand behind the scheme, tabs and line breaks within an address are nothing, a name and a password may stand before the
-host, and a host may be percent-encoded or in full-width letters. An address that can't be read with certainty is not
-allowed. Time is linear in the text's length.
+Where the URL standard differs from the visible text, it follows the standard: backslashes are slashes, any number of
+slashes may follow the scheme, tabs and line breaks within a URL are ignored, user information may precede the host, and
+a host may be percent-encoded or in full-width letters. A URL that can't be parsed with certainty is not allowed. Time
+is linear in the text's length.
 """
 
 import unicodedata
@@ -21,13 +21,13 @@ _PORT = patterns.compile(r":[0-9]{0,5}")
 
 
 def foreign(text: str, allowed: Collection[str]) -> list[str]:
-    """Return the hosts in a text that are not of the allowed domains, each once, in order."""
+    """Return the hosts in a text that are outside the allowed domains, each once, in order."""
     content = patterns.encoded(text)
     return list(dict.fromkeys(host for host in _hosts(content) if not is_allowed(host, allowed)))
 
 
 def is_active(text: str) -> bool:
-    """Tell whether a text has markup, or an address that would run in a browser or that is of no web scheme."""
+    """Return whether a text has markup, or a URL that a browser would execute or whose scheme isn't that of the web."""
     content = patterns.encoded(text)
     if _ACTIVE.search(content) is not None:
         return True
@@ -35,7 +35,7 @@ def is_active(text: str) -> bool:
 
 
 def is_allowed(host: str, allowed: Collection[str]) -> bool:
-    """Tell whether a host, as ``foreign`` reads it, is one of the allowed domains or below one."""
+    """Return whether a host, as ``foreign`` returns it, is one of the allowed domains or a subdomain."""
     return any(host == domain.lower() or host.endswith(f".{domain.lower()}") for domain in allowed)
 
 
@@ -54,7 +54,7 @@ def _hosts(content: bytes) -> Iterator[str]:
 
 
 def _host(authority: str) -> str:
-    """The host of an authority; what can't be one of ours in brackets, which no domain has."""
+    """Return the host of an authority. An invalid one is in brackets, which no domain has."""
     _, at, host = authority.rpartition("@")
     folded = unicodedata.normalize("NFKC", parse.unquote(host)).lower().replace("\N{IDEOGRAPHIC FULL STOP}", ".")
     name, colon, port = folded.partition(":")

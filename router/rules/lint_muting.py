@@ -1,4 +1,4 @@
-"""Lint warnings about windows that drop alerts, and about inhibitions that can never hold."""
+"""Lint warnings about windows that drop alerts, and about inhibitions that never apply."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,11 +6,11 @@ from router.domain import recurrence
 from router.rules import fields, groups, lint_warnings, model, reachability, templates
 
 _A_YEAR = 365 * recurrence.DAY
-_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Which day it is doesn't matter: a year is looked at.
+_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Any year would do: the check covers one.
 
 
 def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
-    """Every doubt about the muting of these rules, in the order in which they decide."""
+    """Yield every warning about the muting of these rules, which are in the order in which they decide."""
     by_name = {rule.name: rule for rule in rules}
     always: dict[int, bool] = {}
     for number, rule in enumerate(rules):
@@ -25,7 +25,7 @@ def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -
 def _windows(
     rule: model.Rule, later: Sequence[model.Rule], world: lint_warnings.LintContext
 ) -> Iterator[lint_warnings.LintWarning]:
-    """Outside its window a rule takes nothing: an alert that is sent once is lost unless a later rule opens for it."""
+    """Warn of a window outside which an alert that is sent once is lost, since no later rule opens for it."""
     if not rule.other_conditions.schedules or _repeats(rule, world):
         return
     if rule.ignore_reason:
@@ -47,7 +47,7 @@ def _windows(
 
 
 def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
-    """Windows that leave no time out mute a rule for good. ``known`` remembers what was found of a set of windows."""
+    """Warn of windows that together always mute the rule. ``known`` caches the result for each set of windows."""
     identity = hash(tuple(map(id, rule.mute_during)))
     if rule.mute_during and identity not in known:
         every = [interval for named in rule.mute_during for interval in named.intervals]
@@ -58,7 +58,7 @@ def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[lint_war
 
 
 def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """Rules that inhibit each other mute each other's alerts if both fire at once: then nothing opens."""
+    """Warn of rules that inhibit each other: if both fire at once, nothing opens."""
     paths = [[name] for name in _inhibitors(rule)]
     seen: set[str] = set()
     for path in paths:
@@ -81,7 +81,7 @@ def _inhibitors(rule: model.Rule) -> list[str]:
 
 
 def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """An inhibition mutes only alerts that some rule in its scope takes."""
+    """Warn of an inhibition whose targets no rule in its scope matches."""
     in_scope: dict[int, list[model.Rule]] = {}
     for rule in rules:
         for one in rule.label_inhibitions:
@@ -97,19 +97,19 @@ def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.Lint
 
 
 def _repeats(rule: model.Rule, world: lint_warnings.LintContext) -> bool:
-    """Whether every sender that the rule takes alerts of repeats what still fires."""
+    """Return whether every sender of the rule's alerts repeats firing alerts."""
     named = [one.values for field, one in rule.conditions if field.name == "source" and one.values is not None]
     sources = frozenset.intersection(*map(frozenset, named)) if named else frozenset(world.sources)
     return bool(sources) and sources <= frozenset(world.repeating)
 
 
 def _covers(one: model.Rule, other: model.Rule) -> bool:
-    """Whether a rule takes all alerts of another one at any time."""
+    """Return whether a rule matches all alerts of another one at any time."""
     return not one.other_conditions.schedules and reachability.covers(one, other)
 
 
 def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """``inhibited_by`` with a name needs an incident of that rule with the same values in its ``group_by``."""
+    """Warn of ``inhibited_by`` by name if no incident of that rule can have the same ``group_by`` values."""
     for name in rule.inhibited_by:
         source = by_name.get(name)
         if source is None:
@@ -125,7 +125,7 @@ def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
 
 
 def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """Whether the rule's alerts can have the values of the source's incidents."""
+    """Warn if the rule's alerts can't have the values of the source's incidents."""
     group_by = source.common.group_by or ()
     never = {field: said for field in group_by if (said := _differs(field, source, rule))}
     if never:
@@ -151,7 +151,7 @@ def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_w
 
 
 def _differs(field: fields.Field, source: model.Rule, target: model.Rule) -> str:
-    """Why an alert of the target never has the value of the source's incident in a field; empty if it may."""
+    """Return why an alert of the target never has the source incident's value in a field; empty if it may."""
     if field.name == "fingerprint":
         return "fingerprint, and no two alerts have the same"
     theirs, ours = _pinned(field, source), _pinned(field, target)
@@ -161,7 +161,7 @@ def _differs(field: fields.Field, source: model.Rule, target: model.Rule) -> str
 
 
 def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """``inhibited_by`` with ``equal`` needs alerts that can have the same values."""
+    """Warn of ``inhibited_by`` with ``equal`` if the alerts can't have the same values."""
     for over in rule.rule_inhibitions:
         source = by_name.get(over.rule)
         if source is None:
@@ -182,7 +182,7 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
 
 
 def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
-    """The values that a field can have in a rule's alerts; None if there may be any."""
+    """Return the values that a field can have in a rule's alerts; None if it may have any."""
     settled = rule.common.labels.get(field.key) if field.part == "labels" else None
     if settled is not None:
         return frozenset({settled}) if isinstance(settled, str) else None
@@ -190,7 +190,7 @@ def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
 
 
 def _named(rule: model.Rule) -> set[fields.Field]:
-    """The fields that a rule names in conditions, groups, labels, and texts: its alerts have them."""
+    """Return the fields that a rule names in conditions, groups, labels, and texts, which its alerts therefore have."""
     found = {field for field, _ in rule.conditions} | set(rule.common.group_by or ())
     found |= {fields.parse(f"labels.{name}") for name in rule.common.labels}
     for group in rule.other_conditions.grouped:

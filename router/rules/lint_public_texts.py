@@ -1,6 +1,6 @@
-"""Warns of literal text that customers will read and perhaps should not: when rules are checked, and never later.
+"""Lint warnings about literal text at public destinations.
 
-Literal text is the author's. ``allow_text`` of a rule, or of ``defaults``, names what the author has looked at.
+Literal text is the author's, so it is checked only here. ``allow_text`` names texts that the author has checked.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ def lint_public_texts(
 
 
 def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) -> Iterator[str]:
-    """What customers should perhaps not read in a text, in words for its author."""
+    """Yield what customers should probably not read in a text, in words for its author."""
     for allowed in filter(str.strip, allow_text):
         text = text.replace(allowed, " ")
     parts = templates.literals(text)
@@ -50,13 +50,13 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
 
 
 def _unused(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """An empty text allows nothing and would be found everywhere."""
+    """Warn of an empty ``allow_text``, which would occur in every text."""
     if any(not text.strip() for text in rule.common.allow_text):
         yield lint_warnings.LintWarning(rule, "an empty text in allow_text allows nothing", ("allow_text",))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every text in plain data with the way to it; a mapping's keys are texts as well: the names of components."""
+    """Yield every text in plain data with its path, including the keys of mappings, such as components' names."""
     match value:
         case str():
             yield path, value

@@ -1,4 +1,4 @@
-"""Loads a folder of rule files whole or not at all, but for subfolders that stand apart: each of those alone."""
+"""Loads a folder of rule files as a whole or not at all. Isolated subfolders are loaded or refused one by one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from router.rules import (
 )
 from router.yaml_source import documents, problems
 
-_NAMED = 3  # Earlier rules that are named; further ones are counted.
+_NAMED = 3  # Earlier rules that a message names; further ones are counted.
 
 
 class Refused(Exception):
-    """The rules can't be used; ``problems`` say why, in the order of files and lines."""
+    """The rules can't be used. ``problems`` are in the order of files and lines."""
 
     def __init__(self, found: Iterable[problems.Problem]) -> None:
         self.problems = sorted(found, key=lambda problem: problem.order)
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class LastGood(NamedTuple):
-    """What a folder that stands apart amounted to when it was last right: its rules by file, and their version."""
+    """The last valid state of an isolated folder: its rules by file, and their version."""
 
     rules: Mapping[str, tuple[model.Rule, ...]]
     version: str
@@ -39,9 +39,10 @@ class LastGood(NamedTuple):
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rules that can be used. ``refused`` tells of the folders that stand apart and are not as they are on the disk.
+    """Rules that can be used. ``refused`` are the isolated folders that are invalid on the disk, with their problems.
 
-    ``good`` is to be handed in the next time. ``files`` are the bytes of all files by their paths, of refused ones too.
+    ``good`` is an argument of the next load. ``files`` are the bytes of all files by their paths, including refused
+    ones.
     """
 
     rules: ruleset.RuleSet
@@ -51,10 +52,10 @@ class Loaded:
 
 
 def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.RuleSet:
-    """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` where anything at all is wrong.
+    """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` if anything is invalid.
 
-    Files whose names begin with a dot are left alone; a file named ``*.yml`` is refused, since it is surely meant.
-    A folder without a file is refused; a file with ``rules: []`` alone makes a rule set that ignores every alert.
+    Files whose names begin with a dot are ignored. A file named ``*.yml`` is refused, since its author expects it to be
+    read. A folder without files is refused; a file with ``rules: []`` makes a rule set that ignores every alert.
     """
     loaded = load_apart(folder, destinations)
     if loaded.refused:
@@ -65,9 +66,9 @@ def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.R
 def load_apart(
     folder: Path, destinations: destination_info.Destinations, last: Mapping[str, LastGood] | None = None
 ) -> Loaded:
-    """Load the folder for use; ``Refused`` where what belongs to all is wrong.
+    """Load the folder for use; ``Refused`` if anything outside isolated folders is invalid.
 
-    Of a subfolder that stands apart and is wrong, the rules of ``last`` stay, or it is left out.
+    An invalid isolated folder keeps its rules of ``last``, or is left out.
     """
     found: list[problems.Problem] = []
     with garbage_collection.limited():
@@ -75,7 +76,7 @@ def load_apart(
 
 
 def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
-    """Load rule files that aren't on the disk, as ``load_apart`` does; ``Refused``."""
+    """Load rule files from memory, as ``load_apart`` does from a folder; ``Refused``."""
     with garbage_collection.limited():
         return _loaded(folders.from_files(files), [], destinations, {})
 
@@ -109,14 +110,14 @@ def _loaded(
 def build(
     rules: Iterable[Mapping[str, Any]], destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from rules as data, as they would stand under ``rules:``; raises ``Refused``."""
+    """Make a rule set from rules as data, as under ``rules:``; ``Refused``."""
     return from_document(documents.from_data({"rules": list(rules)}, "rules"), destinations, version)
 
 
 def from_document(
     document: documents.Document, destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from one rule file; raises ``Refused``."""
+    """Make a rule set from one rule file; ``Refused``."""
     with garbage_collection.limited():
         reader = rule_parser.RuleFileParser(destinations)
         made = reader.read(document)
@@ -127,21 +128,24 @@ def from_document(
 
 
 def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
-    """The rule files in their order; what is wrong with the folder is added to the problems found."""
+    """Return the rule files in order. Problems of the folder are added to ``found``."""
     read = [document for one in folders.read(folder, found) for document in one.files]
     return sorted(read, key=lambda document: folders.order(document.name))
 
 
 @dataclass
 class _Unit:
-    """What belongs together: everything that does not stand apart, or one folder that does with all below it."""
+    """Rules that are accepted or refused together: those of one isolated folder, or of everything else."""
 
     problems: list[problems.Problem]
     rules: dict[str, tuple[model.Rule, ...]]
 
 
 def _units(read: list[folders.Folder], destinations: destination_info.Destinations) -> dict[str, _Unit]:
-    """Read what belongs to all first: where a name is taken twice, the folder that stands apart is at fault."""
+    """Parse all files.
+
+    If a name is taken twice, an isolated folder is at fault rather than the rest, which is parsed first.
+    """
     places: dict[str, rule_parser.Place] = {}
     inherits = _headings(read, destinations)
     units = {"": _Unit([], {})}
@@ -163,7 +167,7 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
 
 
 def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None:
-    """Report each file of which no rule can match, since earlier rules take all its alerts."""
+    """Report each file in which no rule can match, since earlier rules match all its alerts."""
     unit_of = {name: unit for unit, one in units.items() for name in one.rules}
     by_file = {name: units[unit].rules[name] for name, unit in unit_of.items()}
     file_of = {rule.name: name for name, rules in by_file.items() for rule in rules}
@@ -174,7 +178,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
         if not rules or not all(rule.name in before for rule in rules):
             continue
         earlier = list({before[rule.name].name: before[rule.name] for rule in rules}.values())
-        # A folder that stands apart must not keep the others from being loaded, so it is at fault here.
+        # An isolated folder must not keep the others from being loaded, so it is at fault.
         apart = next((rule for rule in earlier if unit_of[file_of[rule.name]] not in {"", unit_of[name]}), None)
         if apart is None:
             units[unit_of[name]].problems.append(_unreachable(documents_of[name], earlier))
@@ -202,7 +206,7 @@ def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> pro
 def _headings(
     read: list[folders.Folder], destinations: destination_info.Destinations
 ) -> dict[str, tuple[defaults.Defaults, list[problems.Problem]]]:
-    """What each folder's files inherit, and what is wrong with the ``folder.yaml`` that says so."""
+    """Return what the files of each folder inherit, and the problems of its ``folder.yaml``."""
     found: dict[str, tuple[defaults.Defaults, list[problems.Problem]]] = {}
     for one in read:
         outer = found[one.parent][0] if one.name else defaults.Defaults()

@@ -1,4 +1,4 @@
-"""The mute windows of a decision: when the schedules of the matched rules occur, now and next."""
+"""The mute windows of a decision: the current and the next occurrences of the matched rules' schedules."""
 
 import functools
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ MOST = 8
 
 
 def mute_windows(schedules: Sequence[intervals.Named], now: int) -> tuple[decisions.MuteWindow, ...]:
-    """The current and the next windows at a time in microseconds; windows that touch are one with all their names."""
+    """Return the current and the next windows at a time in microseconds.
+
+    Adjacent windows are merged with all their names.
+    """
     if not schedules:
         return ()
     hour = now - now % recurrence.HOUR
@@ -34,5 +37,5 @@ def mute_windows(schedules: Sequence[intervals.Named], now: int) -> tuple[decisi
 
 @functools.lru_cache(maxsize=1024)
 def _occurrences(schedule: intervals.Named, hour: int) -> tuple[recurrence.Span, ...]:
-    """Looking for them takes longer than a decision may, so it is done once an hour."""
+    """Return a schedule's occurrences. Finding them is slow, so they are cached for an hour."""
     return recurrence.occurrences(schedule.intervals, hour)

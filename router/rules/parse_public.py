@@ -1,4 +1,4 @@
-"""Reads what public variables may be: a list, some texts, or a pattern that is bounded. Nothing else is ever shown."""
+"""Parses ``public``: the values that a public variable may have, as a list, as texts, or as a bounded pattern."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _EXAMPLE = "write {alert.labels.region: {in: regions}}, or {values: [eu, us]}, o
 def read(
     at: parse_context.Context, data: Any, lists: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[templates.Variable, decisions.Allowed]]:
-    """Read ``public``, which stands at ``at``; what is wrong with it is told."""
+    """Parse ``public`` and report its problems."""
     if isinstance(data, list):
         at.report(f"each public variable has to say what it may be: {_EXAMPLE}")
     for name, written in data.items() if isinstance(data, dict) else ():
@@ -27,13 +27,13 @@ def read(
         except templates.Unknown as error:
             at.report(str(error), name, key=True)
             continue
-        # What is wrong with a declaration is told once, here, and not again of each text that uses it.
+        # An invalid declaration is reported once, here, and not again for each text that uses it.
         yield variable, _allowed(at.child(name), written, lists) or decisions.Allowed()
 
 
 def _allowed(at: parse_context.Context, written: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
     if not isinstance(written, dict):
-        return None  # The shape has been told already.
+        return None  # Reported with the rule's shape.
     said = [word for word in _WORDS if word in written]
     if len(said) != 1:
         at.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")

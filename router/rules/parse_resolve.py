@@ -1,4 +1,4 @@
-"""Reads how a rule ends its posts: ``resolve`` of an entry of ``open``."""
+"""Parses ``resolve`` of an entry of ``open``: how a rule ends its posts."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -21,7 +21,10 @@ def read(
     name: str,
     destination: destination_info.DestinationInfo,
 ) -> decisions.Ending | None:
-    """Read ``resolve``; None if it is wrong, which is told. ``merged`` are the target's fields over its defaults."""
+    """Parse ``resolve``;
+
+    None if it is invalid, which is reported. ``merged`` are the target's fields with its defaults.
+    """
     if given is None:
         return AT_ONCE
     if not destination.public:
@@ -33,7 +36,7 @@ def read(
         return None
     try:
         shape = _shape(given)
-    except pydantic.ValidationError:  # What is wrong with it is told with the rule's shape.
+    except pydantic.ValidationError:  # Reported with the rule's shape.
         return None
     if not shape.monitor_for:
         return decisions.Ending(review=shape.review)
@@ -48,7 +51,7 @@ def read(
         return None
     field = destination.opening.model_fields[FIRST_STATUS]
     fields = {FIRST_STATUS: field.default, **destination.defaults, **merged}
-    # If it fires again, the post has to lose the status that it has been given.
+    # If alerts fire again, the post must lose the monitoring status.
     firing = {STATUS: fields.get(STATUS) or fields[FIRST_STATUS]}
     return decisions.Ending(shape.monitor_for, monitoring, firing, shape.review)
 
@@ -58,11 +61,11 @@ def _shape(given: Any) -> model.ResolveShape:
 
 
 def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: destination_info.DestinationInfo) -> bool:
-    """Check the message as the page will check the text of an update."""
+    """Validate the message as the page validates the text of an update."""
     try:
         destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
     except pydantic.ValidationError as error:
-        if templates.is_template(fields[TEXT]):  # What it renders to is known for an alert only.
+        if templates.is_template(fields[TEXT]):  # The rendered text is known only when there is an alert.
             return True
         wrong = [phrases.phrase(detail) for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
         for message in wrong:
@@ -72,7 +75,7 @@ def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: des
 
 
 def texts(target: decisions.Target) -> Mapping[str, Any]:
-    """The texts of a target's ending, by the path of keys under ``resolve``."""
+    """Return the texts of a target's ending, by their keys under ``resolve``."""
     text = target.ending.monitoring.get(TEXT)
     return {"message": text} if text else {}
 
@@ -80,7 +83,7 @@ def texts(target: decisions.Target) -> Mapping[str, Any]:
 def check_heartbeat(
     at: parse_context.Context, timing: Mapping[str, int], targets: Collection[decisions.Target]
 ) -> None:
-    """A heartbeat that is received ends its incident at once: nothing is left to monitor."""
+    """Report ``monitor_for`` beside a heartbeat, whose incident ends as soon as the heartbeat is received."""
     if not timing.get("heartbeat"):
         return
     for index, target in enumerate(targets):

@@ -1,4 +1,4 @@
-"""Reads ``during``, ``except_during``, and ``mute_during``, and the named intervals that they may use."""
+"""Parses ``during``, ``except_during``, and ``mute_during``, and the named intervals that they may use."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ Named = Mapping[str, tuple[recurrence.Interval, ...]]
 
 
 def read(at: parse_context.Context, data: dict[str, Any], named: Named) -> Iterator[intervals.Schedule]:
-    """Read when a rule holds; what is wrong is told."""
+    """Parse the times at which a rule is active, and report problems."""
     for key in ("during", "except_during"):
         if data.get(key) is not None:
             found = tuple(_listed(at.child(key), data[key], named))
@@ -20,7 +20,7 @@ def read(at: parse_context.Context, data: dict[str, Any], named: Named) -> Itera
 
 
 def mutes(at: parse_context.Context, data: dict[str, Any], named: Named) -> Iterator[intervals.Named]:
-    """Read when a rule's alerts are muted; one that holds at all times would mute them for good."""
+    """Parse the times that mute a rule's alerts. A schedule that always mutes is an error."""
     listed = data.get("mute_during")
     if listed is None:
         return
@@ -37,7 +37,7 @@ def mutes(at: parse_context.Context, data: dict[str, Any], named: Named) -> Iter
 
 
 def names(at: parse_context.Context, data: Any) -> dict[str, tuple[recurrence.Interval, ...]]:
-    """Read ``time_intervals``: one interval or a list of them for each name."""
+    """Parse ``time_intervals``: one interval or a list of intervals for each name."""
     if data is None:
         return {}
     if not isinstance(data, dict):

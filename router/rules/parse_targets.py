@@ -1,4 +1,4 @@
-"""Reads where a rule opens incidents, and what it says there: destinations, their fields, and the texts in them."""
+"""Parses ``open`` of a rule: the destinations, their fields, and the texts in the fields."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,16 +15,16 @@ _EMPTY = (
     'give it a default: "{{ alert.labels.x | default: alert.title }}"'
 )
 _OWN_KEYS = frozenset(model.OpenShape.model_fields)
-_PARTS = "components_from"  # It is asked for each alert, so it is no part of what the destination is told.
-_LATER = "missing"  # What defaults lack may still come from the rule.
-# What pydantic says of a text that isn't what the field takes. Of a list it says something else.
+_PARTS = "components_from"  # Resolved for each alert, so the destination never receives it.
+_LATER = "missing"  # A field that the defaults lack may still come from the rule.
+# Pydantic's error types for a text that the field doesn't accept. Errors about lists have other types.
 _OF_TEXTS = frozenset(
     {"bool_parsing", "literal_error", "string_pattern_mismatch", "string_too_long", "string_too_short", "value_error"}
 )
 
 
 class TargetParser:
-    """Reads the entries of ``open`` in one rule, over what the rule inherits."""
+    """Parses the entries of ``open`` of one rule, with what the rule inherits."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class TargetParser:
         inherits: defaults.Defaults,
         declared: Mapping[templates.Variable, decisions.Allowed],
     ) -> None:
-        """Take the rule that is read, the destinations there are, and the variables that customers may see."""
+        """Take the rule's context, the configured destinations, and the variables that customers may see."""
         self._at = at
         self._destinations = destinations
         self._inherits = inherits
         self._public = declared
 
     def targets(self, entries: Any) -> Iterator[decisions.Target]:
-        """Read each entry; what is wrong with it is told."""
+        """Parse each entry and report its problems."""
         seen = set()
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if not isinstance(entry, dict) or not isinstance(entry.get("at"), str):
@@ -59,7 +59,7 @@ class TargetParser:
             check_texts(at, own, destination, name, self._public)
             merged = {**self._inherits.fields.get(name, {}), **own}
             check_fields(at, merged, destination)
-            # A text that is right as it stands may still come to nothing for an alert without the labels it names.
+            # A valid template may still render to an empty text for an alert without the labels that it names.
             if len(at.problems) == before:
                 check_rendered_fields(at, merged, destination)
             if len(at.problems) == before:
@@ -99,7 +99,7 @@ class TargetParser:
         )
 
     def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
-        """What the variables in these texts may be; those that are not used need not travel with each alert."""
+        """Return the permitted values of the variables in these texts. Unused variables aren't sent with alerts."""
         used = dict.fromkeys(variable for text in _texts(fields) for variable in templates.variables(text))
         return {".".join(variable): self._public[variable] for variable in used if variable in self._public}
 
@@ -110,7 +110,7 @@ class TargetParser:
         fallback: Any,
         destination: destination_info.DestinationInfo,
     ) -> None:
-        """Other words have to fit as well, and hold no variables: they are for when those went wrong."""
+        """Check the fallback texts. They must be literal, since they replace texts whose variables were wrong."""
         if not isinstance(fallback, dict):
             return
         inside = at.child("fallback")
@@ -136,7 +136,7 @@ def _review(given: Any) -> model.ReviewShape:
 def _check_retrospective(
     at: parse_context.Context, entry: Mapping[str, Any], destination: destination_info.DestinationInfo, name: str
 ) -> None:
-    """Retrospective incidents need a page that takes them."""
+    """Report ``retrospective`` at a destination that doesn't accept retrospective incidents."""
     if not entry.get("retrospective") or destination.retrospective:
         return
     if destination.public:
@@ -153,7 +153,7 @@ def report_unknown_destination(
     *path: str | int,
     key: bool = False,
 ) -> None:
-    """Tell that there is no such destination."""
+    """Report a destination that isn't configured."""
     hint = suggestions.hint(name, destinations) if destinations else "; the configuration names none under destinations"
     at.report(f'there is no destination "{name}"{hint}', *path, key=key)
 
@@ -164,7 +164,7 @@ def parse_defaults(
     destinations: destination_info.Destinations,
     declared: Collection[templates.Variable],
 ) -> dict[str, dict[str, Any]]:
-    """Read ``open`` of ``defaults``: fields by destination, of which a rule may still set others."""
+    """Parse ``open`` of ``defaults``: fields by destination, which a rule may override."""
     found = {}
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if not isinstance(entry, dict):
@@ -183,9 +183,9 @@ def parse_defaults(
 def check_fields(
     at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo, ignored: str = ""
 ) -> None:
-    """Check fields as the destination will; an error of the kind ``ignored`` is left out.
+    """Validate fields by the destination's model; errors of the type ``ignored`` are left out.
 
-    A template may stand for any text: what it renders to is checked when the incident opens.
+    A template may stand for any text. What it renders to is checked when the incident opens.
     """
     _check(at, own, destination, _is_rendered_later, ignored=ignored)
 
@@ -193,9 +193,9 @@ def check_fields(
 def check_rendered_fields(
     at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo
 ) -> None:
-    """Check what templates render to for an alert that carries nothing: an optional field may be empty then."""
+    """Validate what templates render to for an alert without labels; optional fields may be empty then."""
     rendered = templates.render_sample(own)
-    if rendered == own:  # Nothing is a template, and the fields are checked already.
+    if rendered == own:  # No field is a template, so the fields are validated already.
         return
     declared = destination.opening.model_fields
 
@@ -235,7 +235,7 @@ def check_texts(
     name: str,
     declared: Collection[templates.Variable],
 ) -> None:
-    """Templates have to be right; at public destinations they use declared variables and no others."""
+    """Check the templates in a value. At public destinations they may use only declared variables."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if templates.is_template(str(key)):

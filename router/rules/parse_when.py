@@ -1,4 +1,4 @@
-"""Reads what a rule asks of an alert: ``when`` and ``unless``, with their conditions and groups."""
+"""Parses ``when`` and ``unless`` of a rule: conditions on fields, and groups of conditions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ GROUPS = {
 }
 """The groups by the words that rule files use, with what they say."""
 
-_DEPTH = 8  # Groups within groups: deeper than this nobody reads them.
+_DEPTH = 8  # Deeper groups are unreadable, and surely a mistake.
 _BESIDE = frozenset({"unless", "expr", "during", "except_during"})
 
 Lists = Mapping[str, frozenset[str]]
@@ -21,13 +21,13 @@ Lists = Mapping[str, frozenset[str]]
 
 
 def when(at: parse_context.Context, lists: Lists) -> groups.When:
-    """Read a mapping of conditions; what can't be read is told and left out."""
+    """Parse a mapping of conditions. Invalid conditions are reported and left out."""
     written = at.raw_text()
     return _Asking(lists).when(at, written, 0) if isinstance(written, dict) else groups.When()
 
 
 def unless(at: parse_context.Context, lists: Lists) -> groups.Group | None:
-    """Read the conditions that must not all hold."""
+    """Parse the conditions of which at least one must not match."""
     written = at.raw_text()
     if not isinstance(written, dict):
         return None
@@ -37,7 +37,7 @@ def unless(at: parse_context.Context, lists: Lists) -> groups.Group | None:
 
 
 def field(at: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
-    """Read a field's name, which stands at the path; None where there is no such field, which is told."""
+    """Parse a field's name; None if there is no such field, which is reported at the path."""
     try:
         return fields.parse(name)
     except fields.Unknown as error:
@@ -80,7 +80,7 @@ class _Asking:
 
     def _asked(self, at: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
         about = field(at, name, name, key=True)
-        # One by one, so that a mistake in one condition does not hide those in the next.
+        # One by one, so that a mistake in one condition doesn't hide those in the next.
         several = isinstance(value, dict) and len(value) > 1
         for each in [{word: inner} for word, inner in value.items()] if several else [value]:
             try:
@@ -92,7 +92,7 @@ class _Asking:
 
 
 def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
-    """What a group comes to: where it is nothing but conditions on fields it is those, since they can be indexed."""
+    """Simplify a group: if it consists of conditions on fields, return these, since they can be indexed."""
     if word == "none":
         return groups.When(groups=(groups.Group("none", members),))
     if word == "all" or len(members) == 1:
@@ -105,7 +105,7 @@ def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
 
 
 def _listed(members: Iterable[groups.When]) -> groups.Asked | None:
-    """The one-of that an ``any`` of texts of one and the same field is."""
+    """Return the ``OneOf`` that is equivalent to an ``any`` of texts of one field; None if there is none."""
     texts: set[str] = set()
     about: set[fields.Field] = set()
     for member in members:

@@ -1,8 +1,8 @@
-"""Reads the patterns of public variables: anchored, of plain characters, and too narrow for a name or a secret.
+"""Parses the patterns of public variables: anchored, of plain characters, and too narrow for a name or a secret.
 
-They are a small part of RE2's language: letters, digits and some punctuation, classes, groups, alternatives, and
-bounded repetition. What they can't say, a list of texts can. For example, ``^[a-z]{2}-[a-z]+-[0-9]$`` fits eu-west-1;
-``^[a-z0-9-]+$`` is refused, since it also fits db01-internal.
+They are a small part of RE2's syntax: letters, digits, some punctuation, classes, groups, alternatives, and bounded
+repetition. For anything else, use a list of texts. For example, ``^[a-z]{2}-[a-z]+-[0-9]$`` matches eu-west-1;
+``^[a-z0-9-]+$`` is refused, since it also matches db01-internal.
 """
 
 import string
@@ -30,11 +30,11 @@ PROBES = (
 
 
 class Refused(ValueError):
-    """The pattern lets too much through, or can't be read; the message says why."""
+    """The pattern matches too much, or is unsupported; the message says why."""
 
 
 def check(pattern: str) -> None:
-    """Refuse a pattern that is not anchored, that fits other than plain characters, or that fits too much."""
+    """Refuse a pattern that isn't anchored, that matches other than plain characters, or that matches too much."""
     _Reader(pattern).read()
     try:
         compiled = patterns.compile(pattern)
@@ -46,7 +46,7 @@ def check(pattern: str) -> None:
 
 
 class _Reader:
-    """Walks through a pattern once, from left to right; what it can't read is refused."""
+    """Parses a pattern in one pass from left to right, and refuses unsupported syntax."""
 
     def __init__(self, pattern: str) -> None:
         self._text = pattern
@@ -63,7 +63,7 @@ class _Reader:
             raise Refused(f"{self._text[self._at]!r} can't stand there")
 
     def _alternatives(self, depth: int = 0) -> int:
-        """Read up to ``)`` or the end; return how many alternatives there are."""
+        """Parse up to ``)`` or the end; return the number of alternatives."""
         if depth > 8:
             raise Refused("the groups are nested too deeply")
         count = 1
@@ -76,7 +76,7 @@ class _Reader:
         return count
 
     def _repeated(self, depth: int) -> None:
-        """Read one character, class or group, and how often it may be repeated."""
+        """Parse one character, class, or group, and its repetition."""
         start = self._at
         letters = self._one(depth)
         most = self._most()
@@ -91,7 +91,7 @@ class _Reader:
             )
 
     def _one(self, depth: int) -> frozenset[str] | None:
-        """Return the characters that fit here; None for a group."""
+        """Return the characters that match here; None for a group."""
         letter = self._next()
         if letter == "(":
             if self._text[self._at : self._at + 2] == "?:":
@@ -145,7 +145,7 @@ class _Reader:
         raise Refused(f"[{first}-{last}] is not a range of letters or digits")
 
     def _most(self) -> int | None:
-        """How often at most; None without a bound."""
+        """Return the maximum number of repetitions; None if there is none."""
         letter = self._text[self._at]
         if letter == "?":
             self._at += 1
@@ -165,7 +165,7 @@ class _Reader:
         return int(high or low)
 
     def _next(self) -> str:
-        """The next character; the last one is the anchor, and never part of what is read."""
+        """Return the next character. The last one is the anchor, which the parser never consumes."""
         if self._at >= len(self._text) - 1:
             raise Refused("the pattern ends too early")
         self._at += 1

@@ -1,8 +1,8 @@
-"""Renders what customers read: only what a rule has declared reaches the text, and everything else is told.
+"""Renders public texts. Only declared variables reach a text, and every other problem is reported.
 
-A template sees a variable if its rule says what it may be and it is that (``declared``); all others are not there when
-it is rendered, whatever it does to reach them. A text that would need one of them is rendered as well, with the
-reason, for a reviewer to decide on. Literal text is the author's and is never held back.
+A template sees a variable only if its rule declares the permitted values and the value is one of them. All other
+variables are absent while the template is rendered. A text that needs an absent variable is rendered anyway, together
+with the reason, so that a reviewer can decide. Literal text is the author's and is never held back.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +18,7 @@ MADE_HERE = frozenset(
 
 
 class PublicTexts(NamedTuple):
-    """A post's fields as customers would see them, and why they must not; empty if nothing is wrong."""
+    """A post's fields as customers would see them, and the reasons why they must not; empty if there are none."""
 
     fields: dict[str, Any]
     objection: str = ""
@@ -30,11 +30,11 @@ def render(
     allowed: Mapping[str, decisions.Allowed],
     hosts: Collection[str] = (),
 ) -> PublicTexts:
-    """Render every text of a post; links that its variables take part in may lead to the ``hosts`` alone."""
+    """Render every text of a post. Links that contain variables may lead only to ``hosts``."""
     texts = list(templates_in(fields))
     used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
     wrong = {objection: None for variable in used for objection in _objections(variable, context, allowed)}
-    # What is to be reviewed is shown to the reviewer as it would be; the reviewer decides, and not the template.
+    # The reviewer sees the text as customers would see it, and decides.
     seen = context if wrong else _restricted(context, allowed)
     rendered = visible.everywhere(templates.render(fields, seen, leak_guard.BROKEN))
     for text, literal in zip(_rendered(rendered, fields), texts, strict=True):
@@ -43,7 +43,7 @@ def render(
 
 
 def permits(allowed: decisions.Allowed, text: str) -> bool:
-    """Tell whether a variable may be this text."""
+    """Return whether a variable may have this value."""
     if allowed.values:
         return text in allowed.values
     if len(text) > public_patterns.LONGEST or not public_patterns.PLAIN.issuperset(text):
@@ -68,7 +68,7 @@ def _objections(
 
 
 def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | None:
-    """The text of a variable; empty if it is absent, None if it is no single text, or which one is known only later."""
+    """Return the value of a variable; empty if it is absent, None if it is no single text or is known only later."""
     if templates.LOOKED_UP in variable:
         return None
     at: Any = context
@@ -78,7 +78,7 @@ def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | Non
 
 
 def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]) -> dict[str, Any]:
-    """The context with nothing in it but what may be shown."""
+    """Return the context with permitted values only."""
     made: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
     for variable in [*MADE_HERE, *(tuple(name.split(".", 2)) for name in allowed)]:
         text = value(variable, context)
@@ -92,7 +92,7 @@ def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allo
 
 
 def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
-    """What is wrong with a text that variables took part in, beside the variables themselves."""
+    """Yield the problems of a text that contains variables, except problems of the variables themselves."""
     if leak_guard.BROKEN in text:
         yield "a part that could not be made"
     if any(host not in literal for host in links.foreign(text, hosts)):
@@ -100,7 +100,7 @@ def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
 
 
 def templates_in(value: Any) -> Iterator[str]:
-    """Every text with variables in plain data."""
+    """Yield every template in plain data."""
     return (text for text, _ in _pairs(value, value))
 
 
@@ -109,7 +109,7 @@ def _rendered(rendered: Any, value: Any) -> Iterator[str]:
 
 
 def _pairs(value: Any, other: Any) -> Iterator[tuple[str, Any]]:
-    """Every template in plain data, with what stands at its place in data of the same form."""
+    """Yield every template in plain data, with the value at the same position in other data of the same form."""
     match value:
         case str():
             if templates.is_template(value):

@@ -1,7 +1,7 @@
-"""The labels and annotations that rules name, wherever they name them.
+"""Finds the labels and annotations that rules refer to.
 
-The search follows every part of a rule, so that a new rule key is found without being added here. A name too many
-does no harm: it only keeps a label that could have been left out of an alert with too many.
+The search visits every part of a rule, so that a new rule key needs no change here. A false hit does no harm: it only
+keeps a label that could have been dropped from an oversized alert.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r""""([^"]+)"|'([^']+)'""")  # In an expression: "team" in 
 
 
 def labels(rules: Iterable[model.Rule]) -> frozenset[str]:
-    """The names of all labels and annotations that the rules name."""
+    """Return the names of all labels and annotations that the rules refer to."""
     return frozenset(name for rule in rules for name in _names(rule))
 
 

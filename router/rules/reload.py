@@ -1,4 +1,4 @@
-"""Keeps the rules in force: loads the folder again when it changes, and keeps what was good where it cannot be used."""
+"""Keeps the rules up to date: loads the folder again when it changes, and keeps the last valid rules."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,14 +11,15 @@ from router.rules import destination_info, folders, load, ruleset
 from router.telemetry import label_sets, log, metrics
 from router.yaml_source import problems
 
-_LOOK_MS = 5000  # Where nothing tells of changes (some network file systems), they are looked for this often.
-_SETTLE_MS = 300  # Changes that come together are one.
+# How often to look for changes if the file system doesn't report them, as some network file systems don't.
+_LOOK_MS = 5000
+_SETTLE_MS = 300  # Changes within this time are one.
 
 _log = log.get("rules")
 
 
 class Rules:
-    """The rules in force, and what is wrong with those on the disk. ``Refused`` where the first can't be loaded."""
+    """The active rules, and the problems of those on the disk. ``Refused`` if the first rules can't be loaded."""
 
     def __init__(
         self,
@@ -28,10 +29,10 @@ class Rules:
         changed: Callable[[ruleset.RuleSet], None],
         kept: rule_files.RuleFiles | None = None,
     ) -> None:
-        """Load the folder. ``changed`` is told of every set of rules that comes into force later.
+        """Load the folder. ``changed`` is called with every later rule set that becomes active.
 
-        ``kept`` are the rule files that were accepted last. They come into force if those of the folder are refused;
-        of a folder that stands apart and is refused, its rules among them do.
+        ``kept`` are the rule files that were accepted last. They become active if the folder is refused; if an isolated
+        folder is refused, its rules among them do.
         """
         self.folder = folder
         self._destinations = destinations
@@ -54,7 +55,7 @@ class Rules:
         _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
 
     def _fall_back(self, kept: rule_files.RuleFiles, last: load.Loaded, refused: load.Refused) -> None:
-        """Decide by the rules that were kept, until those on the disk can be used."""
+        """Decide by the rules that were kept, until those on the disk are valid."""
         label_sets.start_rules(rule.name for rule in last.rules.rules)
         self._take(last)
         self._refuse(refused.problems)
@@ -64,11 +65,11 @@ class Rules:
 
     @property
     def in_force(self) -> ruleset.RuleSet:
-        """What decides now."""
+        """The active rule set."""
         return self._loaded.rules
 
     async def watch(self, clock: Callable[[], float], hangup: asyncio.Event) -> None:
-        """Follow the folder for ever; ``hangup`` asks for a look at once. ``clock`` gives Unix seconds."""
+        """Watch the folder until cancelled; ``hangup`` requests a reload. ``clock`` returns Unix seconds."""
         async for _ in self._changes(hangup):
             seen = await asyncio.to_thread(folders.fingerprint, self.folder)
             if seen == self._seen and not hangup.is_set():
@@ -78,7 +79,7 @@ class Rules:
             await self.reload(clock)
 
     async def _changes(self, hangup: asyncio.Event) -> AsyncIterator[None]:
-        """Yield whenever the folder may have changed. A link that is swapped for another one is a change, too."""
+        """Yield whenever the folder may have changed, also if a symbolic link was replaced."""
         watching = _Watching(self.folder)
         told: asyncio.Task[None] | None = None
         try:
@@ -119,7 +120,7 @@ class Rules:
 
     def _load(self, last: Mapping[str, load.LastGood]) -> load.Loaded:
         loaded = load.load_apart(self.folder, self._destinations, last)
-        # Each name that is new costs about 10 microseconds, which would add up on the event loop.
+        # Each new name costs about 10 microseconds, which would add up on the event loop.
         label_sets.start_rules(rule.name for rule in loaded.rules.rules)
         return loaded
 
@@ -164,7 +165,7 @@ def _free(parts: list[object]) -> None:
 
 
 def _usable(kept: rule_files.RuleFiles | None, destinations: destination_info.Destinations) -> load.Loaded | None:
-    """Load rules that were kept; None if they don't fit the configuration any more."""
+    """Load rules that were kept; None if they no longer fit the configuration."""
     if kept is None:
         return None
     try:
@@ -176,7 +177,7 @@ def _usable(kept: rule_files.RuleFiles | None, destinations: destination_info.De
 
 
 class _Watching:
-    """Changes of a folder and all below it, as the operating system tells them."""
+    """Changes below a folder, as the operating system reports them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -184,7 +185,7 @@ class _Watching:
         self._changes: AsyncIterator[object] | None = None
 
     async def next(self) -> None:
-        """Return when something has changed, or after a while in any case."""
+        """Return when something has changed, or after ``_LOOK_MS``."""
         try:
             if self._changes is None:
                 self._changes = watchfiles.awatch(
@@ -198,10 +199,10 @@ class _Watching:
                 )
             await anext(self._changes)
         except (OSError, RuntimeError, StopAsyncIteration):
-            # The folder is not there, or went away: look again later.
+            # The folder is missing: try again later.
             self._changes = None
             await asyncio.sleep(_LOOK_MS / 1000)
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stop.set()
