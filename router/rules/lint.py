@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from router.rules import fields, groups, lint_limits, lint_muting, lint_texts, lint_warnings, model, reachability
+from router.rules import fields, groups, lint_muting, lint_texts, lint_warnings, model, reachability
 from router.rules.conditions import regex, substring
 from router.yaml_source import suggestions
 
@@ -33,7 +33,7 @@ def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Itera
         yield from _expressions(rule)
         yield from _labels(rule, world.labels)
         yield from lint_texts.lint_texts(rule)
-        yield from lint_limits.lint_limits(rule, world.limits)
+        yield from lint_texts.lint_limits(rule, world.limits)
     yield from lint_muting.lint_muting(rules, world)
 
 

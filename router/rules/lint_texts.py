@@ -1,9 +1,14 @@
-"""Lint warnings about literal texts that probably should be something else: a pattern, another case, a template."""
+"""Lint warnings about the texts of a rule.
 
+A literal text may be meant as a pattern, in another case, or as a template. A template may render to more characters
+than the vendor accepts.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.rules import groups, lint_warnings, model, parse_resolve, severity_aliases
+from router.rules import groups, lint_warnings, model, parse_resolve, severity_aliases, templates
 from router.rules.conditions import condition, equality, substring
 
 _QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}" + (
@@ -11,6 +16,8 @@ _QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBL
     "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
 )
 _LISTED = 8  # Texts of a condition that are checked.
+_LONG = re.compile(r"alert\.(title|annotations)")  # Fields into which senders write whole sentences.
+_SHORT = 500  # Characters. Only titles have lower limits; alerts rarely exceed higher ones.
 _TEXTS = (equality.Equal, equality.OneOf, equality.InList)
 
 
@@ -91,3 +98,20 @@ def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator
                 f"[{text}, {plain}]",
                 ("when", field),
             )
+
+
+def lint_limits(rule: model.Rule, limits: lint_warnings.Limits) -> Iterator[lint_warnings.LintWarning]:
+    """Warn of every template of a rule whose field has a limit and that isn't truncated to it."""
+    for index, target in enumerate(rule.targets):
+        known = limits.get(target.destination, {})
+        for name, text in target.fields.items():
+            most = known.get(name, 0)
+            if not isinstance(text, str) or not 0 < most <= _SHORT or not templates.is_template(text):
+                continue
+            if _LONG.search(text) and "truncate" not in text:
+                yield lint_warnings.LintWarning(
+                    rule,
+                    f"may render to more than the {most} characters that {target.destination} accepts, and is then cut"
+                    f"; shorten the alert's text with | truncate: {most // 2}",
+                    ("open", index, name),
+                )

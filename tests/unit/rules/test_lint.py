@@ -186,6 +186,6 @@ def test_a_text_that_an_alert_may_make_too_long_is_doubted(build, title, warned)
     world = lint_warnings.LintContext(limits={"on-call": {"name": 200}})
     rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
     found = doubted(build, rule, world=world)
-    said = "may come to more than the 200 characters that on-call takes, and is cut then"
+    said = "may render to more than the 200 characters that on-call accepts, and is then cut"
     assert any(said in message for _, message in found) is warned
     assert not any(said in message for _, message in doubted(build, rule))
