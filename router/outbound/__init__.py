@@ -1,1 +1,1 @@
-"""The only way out over HTTP: one client an account, one mapping of failures."""
+"""The only package that opens HTTP connections: one client per account, one mapping of failures."""

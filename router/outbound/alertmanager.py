@@ -1,4 +1,4 @@
-"""Asks an Alertmanager for its silences and its alerts, by its API v2, and changes nothing there."""
+"""Reads the silences and alerts of an Alertmanager through its API v2, without changing anything."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -61,10 +61,10 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
-    """An alert that an Alertmanager has and that has not resolved.
+    """An unresolved alert of an Alertmanager.
 
-    ``starts_at`` is microseconds, but told in whole milliseconds. It is ``active`` unless it is silenced or
-    inhibited there, or not looked at yet; ``receivers`` are those whom its routes lead to.
+    ``starts_at`` is in microseconds with millisecond precision. The alert is ``active`` unless it is silenced,
+    inhibited, or not yet processed. ``receivers`` are the receivers that its routes select.
     """
 
     fingerprint: str
@@ -77,16 +77,16 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """Since when an Alertmanager is up (microseconds), and whether it knows its cluster, if it has one."""
+    """When an Alertmanager started (microseconds), and whether its cluster, if it has one, has settled."""
 
     up_since: int
     settled: bool
 
 
 async def silences(http: client.Client, name: str) -> silence.Imported:
-    """Read the silences that hold there or are still to come; ``errors.Failure`` if it can't be asked.
+    """Return the active and future silences. Raises ``errors.Failure``.
 
-    Each is read by itself: one that can't be read, such as one without matchers, is skipped, and the others hold.
+    A silence that can't be parsed, such as one without matchers, is skipped.
     """
     found: list[silence.Silence] = []
     skipped: dict[str, str] = {}
@@ -109,7 +109,7 @@ def _has_expired(listed: Any) -> bool:
 
 
 async def alerts(http: client.Client) -> list[Listed]:
-    """All alerts that have not resolved, whatever their state; ``errors.Failure`` where it can't be asked."""
+    """Return all unresolved alerts, whatever their state. Raises ``errors.Failure``."""
     return [
         Listed(
             one.fingerprint,
@@ -125,13 +125,13 @@ async def alerts(http: client.Client) -> list[Listed]:
 
 
 async def condition(http: client.Client) -> Condition:
-    """How it is; ``errors.Failure`` where it can't be asked."""
+    """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
     found = await http.read("/api/v2/status", _Status)
     return Condition(_micros(found.uptime), found.cluster.status in {"ready", "disabled"})
 
 
 async def receivers(http: client.Client) -> list[str]:
-    """The names of all receivers of its configuration; ``errors.Failure`` where it can't be asked."""
+    """Return the names of all receivers. Raises ``errors.Failure``."""
     return [one.name for one in await http.read("/api/v2/receivers", list[_Receiver])]
 
 

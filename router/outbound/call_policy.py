@@ -1,8 +1,7 @@
-"""Waits for a call's turn, and asks a vendor again at once where a question failed for a moment.
+"""Waits until the quota admits a call, and retries reads that fail momentarily.
 
-An operation often begins with several reads. Were each failure of one to end it, a vendor that fails one call in four
-would hardly ever see one through, though nearly all of its answers are good. What only reads may be repeated without a
-thought.
+An operation often begins with several reads. If each failed read ended it, an operation at a vendor that fails one call
+in four would rarely succeed. Reads can be repeated safely.
 """
 
 import asyncio
@@ -15,42 +14,44 @@ import tenacity
 from router.outbound import errors
 
 TRIES = 3
-MOST_SECONDS = 2.0  # What a vendor may ask to wait; the operation waits longer where it holds no lease.
+MOST_SECONDS = 2.0  # Longest delay that a read waits for. An operation can wait longer, because it releases its lease.
 _JITTER_SECONDS = 0.3
 
 Read = TypeVar("Read")
 
 
 class Turn(NamedTuple):
-    """A call that wants to be made: the share of the quota that it leaves (0: most urgent), and its endpoint class."""
+    """A call that asks for a token: the share of the quota that it leaves (0: most urgent), and its endpoint class."""
 
     floor: float
     endpoint: str = ""
 
 
 class Admission(NamedTuple):
-    """Whether a call may be made: 0, or the seconds until it may. ``is_paused``: the vendor asked for that pause."""
+    """Seconds until the call is admitted, 0 if it is now. ``is_paused``: the vendor asked for the pause."""
 
     wait: float
     is_paused: bool = False
 
 
 class Quota(Protocol):
-    """How often the account may be called, by everybody together."""
+    """The call quota of an account, shared by all processes."""
 
     async def admit(self, turn: Turn, /) -> Admission:
-        """Take one call, or say when there may be one."""
+        """Take a token, or return the time until one is available."""
         ...
 
     async def pause(self, seconds: float, endpoint: str, /) -> None:
-        """Make no call of this endpoint class for so long; of none at all if ``endpoint`` is empty."""
+        """Pause an endpoint class, or the whole account if ``endpoint`` is empty."""
         ...
 
 
 async def wait_for_quota(quota: Quota, turn: Turn, about: str, ends_at: float) -> None:
-    """Return when one call has been taken; ``Queued`` where there is none within two seconds, or before ``ends_at``.
+    """Return when a token has been taken.
 
-    That is by the event loop's clock: whoever calls is cut off then, and would have waited in vain.
+    Raises ``Queued`` if none is available within two seconds or before ``ends_at``.
+
+    ``ends_at`` is a time of the event loop's clock, at which the caller is cancelled.
     """
     left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
     while (admission := await quota.admit(turn)).wait:
@@ -62,9 +63,9 @@ async def wait_for_quota(quota: Quota, turn: Turn, about: str, ends_at: float) -
 
 
 async def retry_read(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
-    """Call ``read`` up to three times, never before what its vendor asked for; the last failure is raised.
+    """Call ``read`` up to three times, with the delays that the vendor asks for. Raises the last failure.
 
-    What took its whole time is not asked again, nor is anything after ``ends_at``: there is no time left for it.
+    Timeouts aren't retried, and nothing is retried after ``ends_at``: no time is left.
     """
 
     def enough(state: tenacity.RetryCallState) -> bool:
@@ -89,7 +90,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
 def _is_momentary(problem: BaseException) -> bool:
     if not isinstance(problem, errors.Temporary) or isinstance(problem.__cause__, TimeoutError):
         return False
-    # The same question to an account that is not let in would be answered in the same way.
+    # A refused account gets the same response again.
     if isinstance(problem, errors.Denied):
         return False
     return (problem.retry_after or 0.0) <= MOST_SECONDS

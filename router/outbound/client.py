@@ -1,7 +1,7 @@
-"""The only way out: every call to a vendor, at the very end of an alert's way, is made by one of these clients.
+"""The HTTP client of a vendor account.
 
-A client belongs to one account. It keeps connections open, calls no other host, reads no endless answer, and turns
-whatever goes wrong into one of ``errors``.
+It keeps connections open, calls no other host, limits the size of responses, and maps every failure to one of
+``errors``.
 """
 
 import asyncio
@@ -23,24 +23,24 @@ from router.domain.undecodable import Undecodable
 from router.outbound import call_policy, errors, loopback, retry_after
 from router.telemetry import instruments, metrics
 
-BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
+BODY_CAP = 4 * 1024 * 1024  # Maximum size of a response in bytes; the largest pages of vendors are far smaller.
 
 _TOO_EARLY, _TIMED_OUT, _TOO_MANY, _CONFLICT = 425, 408, 429, 409
 _DENIED = frozenset({401, 403})
 _VERSION = re.compile(r"v\d+")
 _NOT_FOUND, _GONE = 404, 410
-_IDLE_SECONDS = 60.0  # How long an unused connection is kept: as long as common load balancers do.
+_IDLE_SECONDS = 60.0  # How long an idle connection stays open: as long as with common load balancers.
 
 Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
 class VendorMessage:
-    """What a vendor's error envelope says. ``retry_after`` is raw text: seconds, an HTTP date or RFC 3339.
+    """The content of a vendor's error envelope. ``retry_after`` is unparsed: seconds, an HTTP date, or RFC 3339.
 
-    ``limit`` is the name of the limit that a 429 is about. ``is_account_wide`` says that the limit holds for every
-    call of the account, and not only for the endpoint that was called.
-    ``is_own`` is false if the body is not in the vendor's error format: a gateway or a proxy answered instead.
+    ``limit`` is the name of the limit that a 429 reports. ``is_account_wide`` says that the limit applies to every call
+    of the account, not only to the endpoint. ``is_own`` is false if the body isn't in the vendor's error format: a
+    gateway or a proxy responded instead.
     """
 
     message: str = ""
@@ -53,7 +53,7 @@ class VendorMessage:
 
 
 class _Field(TypedDict):
-    """What a refusal says besides its message."""
+    """Details of a refusal besides its message."""
 
     status: int
     field: str
@@ -66,9 +66,9 @@ ReadError = Callable[[int, Any, Mapping[str, str]], VendorMessage]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A request body that is sent byte for byte, for example because it is signed, with the headers of this request.
+    """A request body that is sent unchanged, for example because it is signed, with the headers of this request.
 
-    ``is_answer_ignored``: any answer with a status of 200 to 299 is a success, whatever its body is.
+    ``is_answer_ignored``: any response with a status of 200 to 299 is a success, whatever its body.
     """
 
     body: bytes
@@ -78,9 +78,9 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A vendor's answer with a status of 200 to 299. ``headers`` have lower-case names; ``body`` is None if empty.
+    """A vendor's response with a status of 200 to 299. ``headers`` have lower-case names; ``body`` is None if empty.
 
-    ``about`` names the call, for messages.
+    ``about`` names the call in messages.
     """
 
     status: int
@@ -89,21 +89,21 @@ class Answer:
     about: str = ""
 
     def read(self, shape: type[Shape]) -> Shape:
-        """Turn the body into a msgspec struct; ``Unanswered`` where it is none, since the call may have had effect."""
+        """Decode the body. Raises ``Unanswered`` if it can't be decoded, because the call may have had an effect."""
         try:
             return msgspec.convert(self.body, shape)
         except msgspec.ValidationError as problem:
             raise errors.Unanswered(f"{self.about}: not the answer that was expected: {problem}") from problem
 
 
-# What becomes of each of httpx's exceptions. Its base classes are here too, for what a later release may add.
+# The result of each httpx exception, with base classes for exceptions that a later release may add.
 OUTCOMES: Mapping[type[Exception], type[errors.Failure]] = {
     # Nothing was sent.
     httpx.ConnectError: errors.Temporary,
     httpx.ConnectTimeout: errors.Temporary,
     httpx.PoolTimeout: errors.Temporary,
     httpx.ProxyError: errors.Temporary,
-    # Something was, or may have been.
+    # The request was sent, or may have been.
     httpx.HTTPError: errors.Unanswered,
     httpx.RequestError: errors.Unanswered,
     httpx.TransportError: errors.Unanswered,
@@ -123,7 +123,7 @@ OUTCOMES: Mapping[type[Exception], type[errors.Failure]] = {
     httpx.StreamClosed: errors.Unanswered,
     httpx.ResponseNotRead: errors.Unanswered,
     httpx.RequestNotRead: errors.Unanswered,
-    # The request itself is wrong, and will be tomorrow.
+    # The request itself is invalid, so a retry can't help.
     httpx.InvalidURL: errors.Permanent,
     httpx.UnsupportedProtocol: errors.Permanent,
     httpx.LocalProtocolError: errors.Permanent,
@@ -135,9 +135,9 @@ _FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieCo
 
 
 def segment(text: str) -> str:
-    """Quote ``text`` (an id, a vendor's or a person's) so that it is one segment of a path, whatever is in it."""
+    """Quote ``text`` so that it is one path segment, whatever it contains."""
     quoted = quote(text, safe="")
-    # Dots alone would be read as "this folder" or "the folder above" on the way.
+    # Segments of dots alone would be resolved as relative paths.
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
@@ -167,11 +167,11 @@ operation: contextvars.ContextVar[str] = contextvars.ContextVar("operation", def
 class Client:
     """Calls one account of one vendor.
 
-    ``name`` is the destination's, for messages. ``timeout_seconds`` bounds a whole call, from asking for a connection
-    to the last byte of the answer. ``now`` gives epoch microseconds, to read dates in ``Retry-After``. ``secrets`` are
-    masked in every message; ``headers`` usually hold them too. ``read_error`` reads the vendor's error envelope.
-    It may raise what is no ``Failure``, which then ends the call. Of an answer at most ``most_bytes`` are read.
-    ``quota``, where it is set, is asked before each call.
+    ``name`` is the destination's name, for messages. ``timeout_seconds`` limits a whole call, from waiting for a
+    connection to the last byte of the response. ``now`` returns epoch microseconds, to parse dates in ``Retry-After``.
+    ``secrets`` are masked in every message; ``headers`` usually contain them. ``read_error`` parses the vendor's error
+    envelope; it may raise an exception that isn't a ``Failure``, which then ends the call. At most ``most_bytes`` of a
+    response are read. If ``quota`` is set, each call takes a token from it.
     """
 
     def __init__(
@@ -194,11 +194,11 @@ class Client:
         self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
         self._read_error = read_error or _read_nothing
         self._most_bytes = most_bytes
-        # A proxy of the environment is the operator's wish for the world outside, never for this machine.
+        # A proxy from the environment is meant for other hosts, never for this one.
         outside = not loopback.is_loopback(self._base)
         self._http = httpx.AsyncClient(
             headers={"user-agent": f"incident-router/{router.__version__}", "accept": "application/json", **headers},
-            # Shares of the whole, so that a vendor that can't be reached is told from one that does not answer.
+            # Shares of the whole timeout, so that an unreachable vendor can be told from one that doesn't respond.
             timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
             verify=ssl_context(of_environment=outside),
@@ -218,10 +218,10 @@ class Client:
         query: Mapping[str, Any] | None = None,
         content: Content | None = None,
     ) -> Answer:
-        """Make one call below the base URL and return its answer; one of ``errors`` where it does not succeed.
+        """Make one call below the base URL and return the response. Raises one of ``errors``.
 
-        ``path`` starts with a slash; ``json`` is anything msgspec can encode, None sends no body. ``content`` is sent
-        as it is, in the place of ``json``. A GET changes nothing, so one that was not answered is ``Temporary``.
+        ``path`` starts with a slash. ``json`` is anything that msgspec can encode; None sends no body. ``content`` is
+        sent unchanged instead of ``json``. A GET has no effect, so a GET without a response is ``Temporary``.
         """
         if content is None and json is not None:
             content = Content(msgspec.json.encode(json), {"content-type": "application/json"})
@@ -247,9 +247,9 @@ class Client:
             raise _settled(problem, method) from problem.__cause__
 
     async def read(self, path: str, shape: type[Shape], *, query: Mapping[str, Any] | None = None) -> Shape:
-        """GET what is at ``path`` and turn it into a msgspec struct; ``Temporary`` where the answer is none.
+        """GET ``path`` and decode the response.
 
-        What fails for a moment is asked again at once.
+        Raises ``Temporary`` if it can't be decoded. Momentary failures are retried.
         """
 
         async def once() -> Shape:
@@ -268,7 +268,7 @@ class Client:
     async def _timed_exchange(
         self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
-        """As ``_exchange``, within the time of a call, which is measured."""
+        """Run ``_exchange`` within the time limit of a call, and measure its duration."""
         began, result = instruments.clock(), "unanswered"
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -319,7 +319,7 @@ class Client:
         if status in {_TOO_EARLY, _TOO_MANY}:
             limit = self._mask(said.limit)
             return errors.Throttled(message, wait, limit=limit, is_account_wide=said.is_account_wide)
-        # A gateway may say 408 of a request that the vendor behind it went on with.
+        # A gateway may respond 408 to a request that the vendor behind it still processes.
         if status >= 500 or status == _TIMED_OUT:
             return errors.Unanswered(message, wait)
         if status in {_NOT_FOUND, _GONE}:
@@ -327,7 +327,7 @@ class Client:
                 message += ": this is not the vendor's error format; check the base URL and what is in front of it"
                 return errors.Unanswered(message, wait)
             return errors.NotFound(message, status=status, field=self._mask(said.field), request_id=said.request_id)
-        # No API answers with a redirect: a proxy does, and nobody knows what it made of the request.
+        # APIs don't redirect; a proxy does. It is unknown what became of the request.
         if status < 400:
             message += ": not the API's answer; redirects are not followed; correct the base URL"
             return errors.Unanswered(message, wait)
@@ -345,19 +345,19 @@ class Client:
 
 
 def _settled(failure: errors.Failure, method: str) -> errors.Failure:
-    """What a GET was about surely did not happen: it was to do nothing."""
+    """Map an unknown outcome of a GET to ``Temporary``: a GET has no effect."""
     if method == "GET" and isinstance(failure, errors.Unanswered):
         return errors.Temporary(failure.message, failure.retry_after)
     return failure
 
 
 def outcome_of(problem: Exception) -> type[errors.Failure]:
-    """Say what one of httpx's exceptions means; an unknown one means what its nearest known base class does."""
+    """Return the result of an httpx exception. For an unknown one it is that of its nearest known base class."""
     return next((OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES), errors.Unanswered)
 
 
 def _result(kind: type[errors.Failure]) -> str:
-    """Name the outcome of a request that failed, for the metric."""
+    """Return the outcome of a failed request, as a label of the metric."""
     return next(name for base, name in _RESULTS if issubclass(kind, base))
 
 
@@ -372,7 +372,7 @@ _RESULTS: tuple[tuple[type[errors.Failure], str], ...] = (
 
 
 async def _read_capped(response: httpx.Response, most_bytes: int) -> bytes | None:
-    """Read the body as it streams; None once it is larger than the cap."""
+    """Read the body as a stream. Return None if it is larger than the limit."""
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():
@@ -396,5 +396,5 @@ def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorM
 
 @functools.cache
 def ssl_context(*, of_environment: bool) -> ssl.SSLContext:
-    """What vendors are trusted by; once for all accounts: to read it takes long enough to be felt by others."""
+    """Return the TLS context for vendors. It is created once for all accounts, because loading authorities is slow."""
     return httpx.create_ssl_context(trust_env=of_environment)

@@ -1,21 +1,21 @@
-"""What can go wrong with a call to a vendor, named by what has to happen next; raised by the client and destinations.
+"""Failures of vendor calls, by what happens next. The client and destinations raise them.
 
 Failure
-├── Temporary    surely not done: try again, not before ``retry_after`` seconds
-│   ├── Denied       401, 403: a condition of the account, which no repeated call changes
-│   ├── Conflict     409: a condition of the object or of the moment; its state decides what it means
-│   ├── Throttled    425, 429: the vendor limits how often it is called
-│   ├── Queued       the call was not made: the router's own quota, or a pause that the vendor asked for
-│   └── Stale        the vendor answered a read with what was before our last change
-├── Unanswered   nobody knows whether it was done: find out, then try again, not before ``retry_after`` seconds
-│   └── Pending      the vendor answered, but an earlier call may still be under way: too early to tell
-└── Permanent    refused for good: a dead letter, until a person has changed something
-    └── NotFound     404: the vendor says that there is no such thing; one answer is no proof of it
+├── Temporary    not done: retry, after ``retry_after`` seconds at the earliest
+│   ├── Denied       401, 403: a condition of the account, which a retry doesn't change
+│   ├── Conflict     409: a condition of the object; its state decides what the response means
+│   ├── Throttled    425, 429: the vendor limits calls
+│   ├── Queued       the call was not made: the router's quota, or a pause that the vendor asked for
+│   └── Stale        the vendor's response to a read predates the last change
+├── Unanswered   the outcome is unknown: find out, then retry after ``retry_after`` seconds at the earliest
+│   └── Pending      the vendor responded, but an earlier call may still be in progress: too early to tell
+└── Permanent    refused: a dead letter, until an operator has changed something
+    └── NotFound     404: the vendor has no such object; one response is no proof of that
 """
 
 
 class Failure(Exception):
-    """A call that did not end well. ``message`` is for people and holds no secret."""
+    """A failed call. ``message`` is for people and contains no secret."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -23,9 +23,9 @@ class Failure(Exception):
 
 
 class Temporary(Failure):
-    """Surely not done: the vendor was not reached, or said that it is too busy.
+    """The call was not done: the vendor was not reached, or said that it is too busy.
 
-    ``retry_after`` is how many seconds the vendor asked to be left alone; None where it asked for nothing.
+    ``retry_after`` is the delay in seconds that the vendor asked for, if any.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -34,7 +34,7 @@ class Temporary(Failure):
 
 
 class _Answered(Temporary):
-    """A ``Temporary`` failure that the vendor stated itself, with its HTTP status and the ID its support asks for."""
+    """A ``Temporary`` failure stated by the vendor, with its HTTP status and the request ID for its support."""
 
     def __init__(
         self, message: str, retry_after: float | None = None, *, status: int = 0, field: str = "", request_id: str = ""
@@ -46,7 +46,7 @@ class _Answered(Temporary):
 
 
 class Denied(_Answered):
-    """The vendor refuses the API key (401) or what the key may do (403). Operations wait until the account works."""
+    """The vendor refuses the API key (401) or its permissions (403). Operations wait until the account works."""
 
 
 class Conflict(_Answered):
@@ -56,8 +56,8 @@ class Conflict(_Answered):
 class Throttled(Temporary):
     """The vendor limits calls.
 
-    ``limit`` is the vendor's name for the limit, empty if the vendor names none. ``is_account_wide`` says whether the
-    limit holds for every call of the account, or only for the endpoint that was called.
+    ``limit`` is the vendor's name for the limit, if it has one. ``is_account_wide`` says whether the limit applies to
+    every call of the account, or only to the endpoint.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Queued(Temporary):
 
 
 class Stale(Temporary):
-    """The vendor answered a read with what was before our last change. Nothing is sent on the ground of that."""
+    """The vendor's response to a read predates our last change. Nothing is sent based on it."""
 
 
 class Unanswered(Failure):
-    """Nobody knows whether it was done: the answer never came, or it can't be told from a failure half-way.
+    """The outcome is unknown: no response arrived, or the response may come from a partial failure.
 
-    ``retry_after`` is how many seconds the vendor asked to be left alone; None where it asked for nothing.
+    ``retry_after`` is the delay in seconds that the vendor asked for, if any.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -88,14 +88,14 @@ class Unanswered(Failure):
 
 
 class Pending(Unanswered):
-    """The vendor was asked and has nothing yet. The call that is looked for may still be under way."""
+    """The vendor has no result yet. The call in question may still be in progress."""
 
 
 class Permanent(Failure):
-    """Refused for good, by the vendor or before it was ever asked.
+    """The vendor refused the call, or it was invalid before it was made.
 
-    ``status`` is the vendor's HTTP status, 0 where the call was never made. ``field`` is the field at fault and
-    ``request_id`` what the vendor's support asks for; both are empty where they are not known.
+    ``status`` is the vendor's HTTP status, 0 if the call was not made. ``field`` is the field at fault and
+    ``request_id`` the request ID for the vendor's support; both are empty if unknown.
     """
 
     def __init__(self, message: str, *, status: int = 0, field: str = "", request_id: str = "") -> None:

@@ -1,4 +1,4 @@
-"""One document by its address, for the few that are fetched from or sent elsewhere than to a configured vendor."""
+"""Fetches or posts one document at a URL that isn't a vendor's API."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from router.outbound import client, errors, loopback
 
 
 async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
-    """Get a document of at most so many bytes, following no redirect; ``errors.Temporary`` where there is none."""
+    """Fetch a document within a size limit, without following redirects. Raises ``errors.Temporary``."""
     try:
         async with (
             httpx.AsyncClient(
@@ -34,7 +34,7 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float) -> int:
-    """Post a JSON document once and return the status; ``errors.Temporary`` if there was no answer."""
+    """Post a JSON document once and return the status. Raises ``errors.Temporary`` if there is no response."""
     outside = not loopback.is_loopback(url)
     sent = {"content-type": "application/json", **headers}
     try:

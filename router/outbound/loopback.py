@@ -1,13 +1,13 @@
-"""Tells this machine from the world outside: no proxy stands before it, and nobody listens on the way to it."""
+"""Recognizes URLs of this machine, which need neither a proxy nor TLS."""
 
 import ipaddress
 from urllib import parse
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine; False where it can't be read."""
+    """Return whether a URL leads to this machine; False if the URL is invalid."""
     try:
         host = parse.urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # A name, or nothing that could be an address.
+    except ValueError:  # A host name, or not an address.
         return False

@@ -1,15 +1,15 @@
-"""Reads how long a vendor wants to be left alone: seconds, an HTTP date (RFC 9110) or a time in RFC 3339."""
+"""Parses ``Retry-After``: seconds, an HTTP date (RFC 9110), or a time in RFC 3339."""
 
 import datetime as dt
 import email.utils
 import math
 
-# No pause is longer, whatever the vendor asks for: an incident that is over would stay open that long.
+# Maximum pause, whatever the vendor asks for. A longer one would leave a resolved incident open for as long.
 LONGEST_SECONDS = 900.0
 
 
 def seconds(text: str, *, now: int) -> float | None:
-    """Turn a ``Retry-After`` into seconds from ``now`` (microseconds), at least 0; None where it says nothing."""
+    """Return the seconds from ``now`` (microseconds), at least 0, or None if the text can't be parsed."""
     text = text.strip()
     if not text:
         return None
@@ -36,6 +36,6 @@ def _moment(text: str) -> dt.datetime | None:
             moment = read(text)
         except ValueError:
             continue
-        # A date without a zone is meant as UTC, as HTTP dates are.
+        # A date without a zone is UTC, as HTTP dates are.
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return None
