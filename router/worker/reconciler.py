@@ -1,7 +1,8 @@
 """From what an incident should look like to what it does look like at every vendor: lease, plan, perform, release."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -208,24 +209,16 @@ class Reconciler:
         waits: list[plan.Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
-            waits = await self._round(session, before)
+            checked = [one for one in before if one.name not in session.unchecked]
+            results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
+            # All publications have ended their turn by now, so a failure of one interrupts no call of another.
+            for failure in [result for result in results if isinstance(result, BaseException)]:
+                raise failure
+            waits = [result for result in results if isinstance(result, plan.Wait)]
             is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
             if not is_blocked or session.publications == before:
                 break
         return waits if session.publications else []
-
-    async def _round(
-        self, session: lease_session.LeaseSession, known: list[publications.Publication]
-    ) -> list[plan.Wait]:
-        """Advance every publication concurrently. A failure of one is raised once all have ended."""
-        checked = [one for one in known if one.name not in session.unchecked]
-        results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
-        waits = []
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-            waits.append(result)
-        return waits
 
     async def _advance(self, session: lease_session.LeaseSession, publication: publications.Publication) -> plan.Wait:
         """Take steps until the publication has to wait: plan, check the guards, then dispatch."""
@@ -257,7 +250,9 @@ class Reconciler:
                 if await self._must_wait(session, place, until):
                     return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
                 continue
-            before, publication = publication, await self._admitted(session, place, publication, desired, step)
+            before = publication
+            async with self._admission(session, place):
+                publication = await self._step(session, place, publication, desired, step)
             self._observe_latency(session, before, publication)
         self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
         return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
@@ -319,23 +314,18 @@ class Reconciler:
         limited = publication.condition in {"throttled", "queued"}
         return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
 
-    async def _admitted(
-        self,
-        session: lease_session.LeaseSession,
-        place: configured_destinations.ConfiguredDestination,
-        publication: publications.Publication,
-        desired: publications.Desired,
-        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
-    ) -> publications.Publication:
-        """Take a step that the circuit breaker lets through; if the circuit was open, the step is the probe."""
-        probing = self._performer.breakers.is_half_open(place.name)
+    @contextlib.asynccontextmanager
+    async def _admission(
+        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
+    ) -> AsyncIterator[None]:
+        """Surround a step that the circuit breaker admits. If it is half-open, the step is the probe."""
+        is_probe = self._performer.breakers.is_half_open(place.name)
         try:
-            after = await self._step(session, place, publication, desired, step)
+            yield
             await self._resume_others(session, place)
         finally:
-            if probing:
+            if is_probe:
                 await self._give_back_probe(session, place)
-        return after
 
     async def _must_wait(
         self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination, until: int

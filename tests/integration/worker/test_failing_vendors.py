@@ -244,10 +244,9 @@ def test_intent_of_dead_worker_is_searched_first(with_redis):
 
 
 def stage_session(on, lease):
-    from router.worker import desired_state
-    from router.worker import lease_session as session
+    from router.worker import desired_state, lease_session
 
-    return session.Session(
+    return lease_session.LeaseSession(
         lease, on.publications, lambda: 0, desired_state.DesiredStateBuilder(workers.render), on.pages
     )
 
