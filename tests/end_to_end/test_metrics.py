@@ -13,6 +13,8 @@ from tests.end_to_end import harness
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 # They have no value before something happens, or because the configuration has no `storm` and no `poll`.
 EMPTY = {
+    "incident_router_notification_delay_seconds",
+    "incident_router_notifications",
     "incident_router_omitted_fields",
     "incident_router_unreadable_rows",
     "incident_router_skipped_silences",
