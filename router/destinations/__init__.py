@@ -1,1 +1,1 @@
-"""Where incidents are declared: one folder a vendor, one registry."""
+"""Destinations: one package per vendor, one registry."""

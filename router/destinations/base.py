@@ -1,4 +1,4 @@
-"""What every destination offers the worker: the last stage on the way of an alert."""
+"""The interface between the worker and every destination."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -34,14 +34,14 @@ Line = Annotated[str, pydantic.BeforeValidator(_line)]
 
 
 def is_blank(value: object) -> bool:
-    """Whether a value is a text with nothing in it but blanks."""
+    """Return whether a value is a text of only white space."""
     return isinstance(value, str) and not value.strip()
 
 
 class Opening(pydantic.BaseModel):
-    """What a rule may set for one incident at a destination; a kind's own fields are added by its subclass."""
+    """Fields that a rule can set for an incident at a destination. Each kind adds its own in a subclass."""
 
-    # Built when it is first used: of all kinds most never are.
+    # Built on first use, because most kinds are never used.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
@@ -49,7 +49,7 @@ class Opening(pydantic.BaseModel):
 
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
-        """Take out the optional texts that a missing label has left empty; say what that was."""
+        """Remove optional texts that a missing label left empty. Return the rest and the removed names."""
         empty = [
             name
             for name, field in cls.model_fields.items()
@@ -61,9 +61,9 @@ class Opening(pydantic.BaseModel):
 
 
 class Webhook(pydantic.BaseModel):
-    """The vendor's outgoing webhook, which tells of changes at the destination.
+    """The vendor's outgoing webhook, which reports changes at the destination.
 
-    ``secrets`` are the signing secrets, several at once for rotation.
+    ``secrets`` are the signing secrets; there can be several during a rotation.
     """
 
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -72,36 +72,36 @@ class Webhook(pydantic.BaseModel):
 
 
 class Config(pydantic.BaseModel):
-    """One configured account; a kind's own settings are added by its subclass.
+    """A configured account. Each kind adds its own settings in a subclass.
 
-    ``per_minute`` is how many calls the vendor allows the account; four fifths of them are made at the most.
-    ``defaults`` are fields of the kind's ``Opening`` that hold where a rule says nothing. Sub-classes validate them
-    against their ``Opening`` when the configuration is loaded. ``webhook`` lets the vendor's webhooks in.
+    ``per_minute`` is the vendor's call limit for the account; the router uses at most four fifths of it. ``defaults``
+    are fields of the kind's ``Opening`` that apply where a rule sets nothing. Subclasses validate them when the
+    configuration is loaded. ``webhook`` accepts the vendor's webhooks.
     """
 
-    # An error must not repeat what was given: a whole configuration has the key in it.
+    # Errors must not repeat the input, because a configuration contains the key.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: str
     api_key: pydantic.SecretStr
     base_url: Url
     timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
-    # A full quota has to suffice for an operation of several calls. Otherwise it gives up before its last call, starts
-    # again a minute later, and never ends. Operations make up to five calls.
+    # A full quota must be enough for one operation, which makes up to five calls. Otherwise the operation gives up
+    # before its last call, starts again a minute later, and never completes.
     per_minute: int = pydantic.Field(default=1200, ge=10)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
     webhook: Webhook | None = None
 
 
 def page_of(config: Config) -> str:
-    """The page that a destination posts on where a rule names none; empty if there is none."""
+    """Return the page that a destination posts to by default; empty if there is none."""
     return str(config.defaults.get("page") or getattr(config, "page", ""))
 
 
 class Channel(NamedTuple):
-    """A way in which a vendor itself reports incidents: its name, and the kind of destination it reports to.
+    """A channel through which the vendor reports incidents: its name, and the kind of destination it reports to.
 
-    ``page`` has the names and IDs of the page if the vendor publishes its incidents on a page of its own.
+    ``page`` holds the names and IDs of the page if the vendor publishes its incidents on a page of its own.
     """
 
     name: str
@@ -110,54 +110,54 @@ class Channel(NamedTuple):
 
 
 class Destination(Protocol):
-    """One account at a vendor, of one kind.
+    """An account at a vendor, of one kind.
 
-    Every method either answers or raises one of ``outbound.errors``: ``Temporary`` (surely not done; try again),
-    ``Unanswered`` (nobody knows whether it was done), ``Permanent`` (it never will be). ``repeatable_open`` tells
-    that an unanswered open may simply be repeated under the same key; where it is false ``find`` is asked first.
+    Every method returns or raises one of ``outbound.errors``: ``Temporary`` (not done; retry), ``Unanswered`` (outcome
+    unknown), or ``Permanent`` (refused). If ``repeatable_open`` is true, an unanswered open can be repeated under the
+    same key; otherwise ``find`` is called first.
     """
 
     repeatable_open: bool
 
     async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Find what the vendor made by itself for ``operation.linked_id``, and change nothing; None if nothing."""
+        """Find what the vendor created automatically for ``operation.linked_id``. Return None if there is nothing."""
         ...
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Look whether an unanswered open happened after all; the oldest of several stays, the rest is ended.
+        """Find out whether an unanswered open happened. Of several, keep the oldest and end the others.
 
-        Of a vendor with idempotency keys this is asked where it doesn't accept the key (any more).
+        For a vendor with idempotency keys this is called only when it no longer accepts the key.
         """
         ...
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
-        """End everything that carries the operation's reference, except ``operation.vendor_id``; the IDs of it.
+        """End everything that carries the operation's reference, except ``operation.vendor_id``. Return the ended IDs.
 
         Only a vendor without idempotency keys can have created duplicates.
         """
         ...
 
     async def list_open(self, others: Collection[str] = (), /) -> list[operations.OpenItem]:
-        """Read everything there that is open, or a draft, and may be the router's.
+        """List all open items and drafts that may be the router's.
 
-        A kind that ``has_references`` leaves out what carries none. ``others`` are the pages that other destinations of
-        the account are configured for: their posts are left out. Asked once after the data in Redis was lost.
+        A kind that ``has_references`` leaves out items without a reference. ``others`` are the pages of the account's
+        other destinations; their posts are left out. Called once after the data in Redis was lost.
         """
         ...
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
-        """Return whether an item without a reference reads as the one that this operation would open."""
+        """Return whether an item without a reference looks like the one that this operation would open."""
         ...
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Create it, visible at once where the destination knows no drafts.
+        """Create it. It is visible immediately if the destination has no drafts.
 
-        A kind that ``reopens`` opens ``operation.vendor_id`` again, where that is given and the vendor lets it.
+        A kind that ``reopens`` opens ``operation.vendor_id`` again if it is given and the vendor allows it.
         """
         ...
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
-        """Bring what is there to the content (severity, components, texts)."""
+        """Update severity, components, and texts to the content."""
         ...
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
@@ -165,17 +165,17 @@ class Destination(Protocol):
         ...
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """End it at the vendor."""
+        """Resolve it at the vendor."""
         ...
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """Throw an unpublished draft away."""
+        """Delete an unpublished draft."""
         ...
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Take down a post that turned out to be false; a page that can't do that resolves it and says so.
+        """Take down a false post. A page that can't do that resolves the post and says so.
 
-        Only public kinds are asked for this.
+        Called for public kinds only.
         """
         ...
 
@@ -187,26 +187,26 @@ class Destination(Protocol):
         ...
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
-        """Read what is there now, and whether a person has changed it; ``NotFound`` if the vendor has no such thing."""
+        """Read the current state, and whether a person has changed it. Raises ``NotFound`` if it doesn't exist."""
         ...
 
     async def probe(self) -> None:
-        """Read something else of the account: whether the vendor answers reads at all."""
+        """Read something else of the account, to find out whether the vendor answers reads."""
         ...
 
     def touches(self, operation: operations.Operation) -> Mapping[str, str]:
-        """How an operation's content affects components of the page, by name or id; nothing where there is no page."""
+        """Return the component statuses that the content sets on the page, by name or ID; empty if there is no page."""
         ...
 
     async def check(self, fields: Mapping[str, Any] = NOTHING) -> list[str]:
-        """Ask the vendor whether the configured names exist and fit together; every problem, in words for people.
+        """Check at the vendor that the configured names exist and fit together. Return every problem as text.
 
-        ``fields`` are what a rule sets over the defaults; names in them are looked up, too.
+        ``fields`` are what a rule sets over the defaults. Names in them are checked as well.
         """
         ...
 
     async def channels(self) -> list[Channel]:
-        """Read how the vendor itself passes incidents on to kinds of destinations; empty for most vendors."""
+        """Return the channels through which the vendor reports incidents; empty for most vendors."""
         ...
 
     async def aclose(self) -> None:
@@ -216,17 +216,17 @@ class Destination(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """One line of the registry: all that the rest of the program knows of a kind of destination.
+    """A line of the registry: all that the rest of the program knows about a kind of destination.
 
-    ``public`` kinds show customers what they are told. ``adopts`` tells that the vendor may draft by itself.
-    ``connect`` makes the client for the account, from the destination's name, its configuration and a clock;
-    ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
-    of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
-    they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
-    ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
-    ``monitoring`` is the value of ``update_status`` for a post that is monitored before it is resolved; empty if the
-    kind has no such status. ``retrospective``: what is over already can be published as such. ``has_references``: what
-    is opened there carries its reference. ``corrects``: a posted update can be changed.
+    ``public`` kinds are visible to customers. ``adopts``: the vendor may create drafts automatically. ``connect``
+    creates the client of the account from the destination's name, its configuration, and a clock; ``make`` creates the
+    destination from its name, its configuration, and that client. ``reopens``: what the router has resolved can be
+    opened again. ``status_words`` are the vendor's words for component statuses that differ from ours.
+    ``webhook_schemes`` name the signature schemes of the vendor's webhooks. ``retracts``: a post can be taken off the
+    page; otherwise a retraction resolves it. ``monitoring`` is the value of ``update_status`` for a post that is
+    monitored before it is resolved; empty if the kind has no such status. ``retrospective``: an incident that is over
+    can be published as such. ``has_references``: created items carry their reference. ``corrects``: a posted update can
+    be changed.
     """
 
     name: str

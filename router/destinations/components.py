@@ -1,4 +1,4 @@
-"""Which components of a status page an incident affects, and how badly; vendors' own words are mapped from these."""
+"""Maps an incident to components of a status page and their statuses. Destinations map these to the vendor's words."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -70,7 +70,7 @@ ORDER: tuple[Status, ...] = (
 
 
 def worst_status(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
-    """The worst that is said of each component; what is no status is left out."""
+    """Return the worst status given for each component; unknown statuses are ignored."""
     found: dict[str, Status] = {}
     for name, status in said:
         if status in ORDER:
@@ -79,14 +79,14 @@ def worst_status(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
 
 
 def merge_statuses(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
-    """The same components, none better than others say."""
+    """Return the components with statuses that are at least as bad as those that others set."""
     return {name: worst_status([(name, status), (name, others.get(name, ""))])[name] for name, status in own.items()}
 
 
 def statuses(
     components: Components | Outages, severity: severities.Severity, by_severity: Mapping[severity_mapping.Word, Status]
 ) -> dict[str, Status]:
-    """Say the status of each component named in ``components``."""
+    """Return the status of each component named in ``components``."""
     if not isinstance(components, dict):
         return dict.fromkeys(components, severity_mapping.map_severity(by_severity, severity))
     return {name: _status(said, by_severity) for name, said in components.items()}

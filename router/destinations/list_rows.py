@@ -1,4 +1,4 @@
-"""Reads a vendor's list row by row: one row that can't be read is passed over, and blocks nothing else."""
+"""Parses a vendor's list row by row, so that a row that can't be parsed doesn't block the others."""
 
 import json
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ Row = TypeVar("Row")
 
 
 def parse_rows(listed: Iterable[Any], shape: type[Row], what: str, *, wanted: str = "") -> list[Row]:
-    """Return the rows that can be read; ``what`` names the list, in the singular.
+    """Return the rows that can be parsed. ``what`` names one row in messages.
 
-    A row that can't be read and has ``wanted`` anywhere in it may be the one that is searched for. If no other row
-    has it, that is ``Temporary``: "not there" would be a guess.
+    An unparsable row that contains ``wanted`` may be the one that is searched for. If no other row contains it, raise
+    ``Temporary``: "not found" would be a guess.
     """
     found = []
     doubt = ""

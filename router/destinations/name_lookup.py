@@ -1,4 +1,4 @@
-"""Turns the names that people write into the ids that a vendor wants: fetched once, and again when a name is missed."""
+"""Looks up a vendor's IDs by name. The vendor's list is fetched once, and again when a name isn't found."""
 
 import asyncio
 import difflib
@@ -8,20 +8,20 @@ from typing import Generic, Protocol, TypeVar
 
 from router.outbound import errors
 
-_SHOWN = 10  # How many names a message lists.
+_SHOWN = 10  # Maximum number of names in a message.
 
 
 class Named(Protocol):
-    """What has a name and an id at a vendor."""
+    """An entry with a name and an ID at a vendor."""
 
     @property
     def id(self) -> str:
-        """The vendor's id."""
+        """The vendor's ID."""
         ...
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name."""
         ...
 
 
@@ -29,10 +29,10 @@ Found = TypeVar("Found", bound=Named)
 
 
 class NameLookup(Generic[Found]):
-    """All things of one sort at one vendor's account.
+    """All entries of one type in an account.
 
-    ``what`` is that sort, in the singular. ``fetch`` asks the vendor for all of them. ``ids`` is the pattern of the
-    vendor's ids. ``also_called`` gives further names of a thing.
+    ``what`` names the type, in the singular. ``fetch`` reads all entries from the vendor. ``ids`` is the pattern of the
+    vendor's IDs. ``also_called`` returns further names of an entry.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class NameLookup(Generic[Found]):
         self._fetching = asyncio.Lock()
 
     async def entries(self) -> Sequence[Found]:
-        """All of them, as last fetched."""
+        """Return all entries, as last fetched."""
         if self._things is None:
             await self._refresh(None)
         return self._things or ()
 
     async def id_of(self, wanted: str, *, field: str) -> str:
-        """The id of what is called ``wanted``; what looks like an id is taken for one, without asking."""
+        """Return the ID of the entry named ``wanted``. A text that looks like an ID is returned without a lookup."""
         if self._ids.fullmatch(wanted):
             return wanted
         return (await self.find(wanted, field=field)).id
 
     async def find(self, wanted: str, *, field: str) -> Found:
-        """What is called ``wanted``, or has it for its id; ``Permanent`` with the nearest names otherwise."""
+        """Return the entry with this name or ID. Raises ``Permanent`` with the nearest names."""
         known = self._things
         found = self._matching(wanted, await self.entries())
         if not found and known is not None:
@@ -77,12 +77,12 @@ class NameLookup(Generic[Found]):
         return found[0]
 
     def matching(self, wanted: str, things: Sequence[Found]) -> list[Found]:
-        """Those of ``things`` that are called ``wanted``, or have it for their id."""
+        """Return those of ``things`` that have this name or ID."""
         return self._matching(wanted, things)
 
     async def _refresh(self, known: Sequence[Found] | None) -> None:
         async with self._fetching:
-            # Somebody else may have fetched them while this one waited its turn.
+            # Another caller may have fetched the list while this one waited for the lock.
             if self._things is known:
                 self._things = await self._fetch()
 
@@ -112,14 +112,17 @@ class NameLookup(Generic[Found]):
 
 
 def own_pages(pages: Sequence[Found], known: NameLookup[Found], page: str, others: Collection[str]) -> list[Found]:
-    """The pages that may be a destination's: its ``page``, and those that no other destination is configured for."""
+    """Return the pages that may be a destination's:
+
+    its ``page``, and pages that no other destination is configured for.
+    """
     mine = {one.id for one in known.matching(page, pages)} if page else set()
     theirs = {one.id for other in others for one in known.matching(other, pages)}
     return [one for one in pages if one.id in mine or one.id not in theirs]
 
 
 async def list_problems(lookup: Awaitable[object]) -> list[str]:
-    """Do a look-up for its problem alone: none, or the one that it fails with, in words for people."""
+    """Await a lookup and return its problems: none, or the message of its failure."""
     try:
         await lookup
     except errors.Failure as problem:

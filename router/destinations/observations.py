@@ -1,10 +1,10 @@
-"""Compares what a vendor shows with what it showed after our last operation: pure, and the same for every vendor.
+"""Compares what a vendor shows with what it showed after our last operation. Pure, and the same for every vendor.
 
-Three things look alike in one read of a post, and have to be told apart:
+Three cases look alike in one read of a post and must be distinguished:
 
-- the vendor has stored our words in its own way: the read says the same as its answers to our calls did;
-- the read is old: it lacks the newest update that the vendor has confirmed to us;
-- a person has changed something: the read is not old, and says neither what the vendor returned nor what we want.
+- The vendor has normalized our text: the read equals the vendor's responses to our calls.
+- The read is old: it lacks the newest update that the vendor has confirmed to us.
+- A person has changed something: the read isn't old, and equals neither what the vendor returned nor what we want.
 """
 
 import datetime as dt
@@ -20,11 +20,11 @@ from router.outbound import errors
 _NOTHING: Mapping[str, str] = {}
 _MOST_TITLES = 5
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_ROUNDING = 1_000  # Microseconds that a vendor's answer may have more than what it has stored.
+_ROUNDING = 1_000  # Microseconds by which a response may be newer than what the vendor has stored.
 
 
 class Entry(NamedTuple):
-    """One update of a vendor's timeline. ``at`` is microseconds, 0 if the vendor doesn't say."""
+    """An update in a vendor's timeline. ``at`` is in microseconds, 0 if the vendor doesn't say."""
 
     id: str
     text: str
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 
 def moment(value: object) -> int:
-    """Read a vendor's time (RFC 3339) as microseconds since the epoch; 0 if there is none that can be read."""
+    """Parse a vendor's time (RFC 3339) into microseconds since the epoch; 0 if it is missing or invalid."""
     if isinstance(value, dt.datetime):
         return (value - _EPOCH) // dt.timedelta(microseconds=1)
     if not isinstance(value, str):
@@ -46,19 +46,19 @@ def moment(value: object) -> int:
 
 
 def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """Return a timeline with the oldest update first, in whatever order the vendor lists it."""
+    """Return a timeline with the oldest update first, whatever the vendor's order."""
     listed = list(entries)
     return sorted(listed, key=lambda entry: entry.at) if all(entry.at for entry in listed) else listed
 
 
 def check_fresh(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> None:
-    """Raise ``Stale`` if a read shows what was before our last operation: nothing is sent on the ground of that."""
+    """Raise ``Stale`` if a read predates our last operation. Nothing is sent based on such a read."""
     if is_stale(operation, entries, stamp):
         raise errors.Stale(f"{operation.destination}: a read doesn't show the last change yet")
 
 
 def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> bool:
-    """Whether a read shows what was before our last operation; ``entries`` is None if it has no timeline."""
+    """Return whether a read predates our last operation; ``entries`` is None if it has no timeline."""
     if not operation.lags:
         return False
     if stamp and stamp + _ROUNDING < operation.view.stamp:
@@ -68,10 +68,10 @@ def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, s
 
 
 def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
-    """Whether an earlier attempt of this very operation has posted its update: the answer was lost.
+    """Return whether an earlier attempt of this operation has posted its update and the response was lost.
 
-    That update was not in the timeline after the operation before. The same words further up are from an earlier
-    operation, and say nothing of what holds now. If the timeline of then isn't known, only the newest update counts.
+    That update wasn't in the timeline after the previous operation. The same text further up is from an earlier
+    operation and says nothing about the present. If the earlier timeline is unknown, only the newest update counts.
     """
     known = operation.view.entries
     return any(
@@ -81,7 +81,7 @@ def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: s
 
 
 def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
-    """Whether the newest update says a text already, perhaps cut by the vendor."""
+    """Return whether the newest update has this text, possibly cut by the vendor."""
     if not entries or status not in {"", entries[-1].status}:
         return False
     newest = entries[-1].text
@@ -89,7 +89,7 @@ def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], te
 
 
 def edited_title(operation: operations.Operation, title: str, ours: Collection[str]) -> bool:
-    """Whether a person has changed a title: it is none that the vendor returned, nor one of ``ours``."""
+    """Return whether a person has changed a title: the vendor never returned it, and it isn't one of ``ours``."""
     known = operation.view.titles if operation.lags else operation.view.titles[-1:]
     if title in known or any(texts.alike(title, one) for one in (*known, *ours)):
         return False
@@ -97,14 +97,14 @@ def edited_title(operation: operations.Operation, title: str, ours: Collection[s
 
 
 def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], ours: Collection[str]) -> Edit | None:
-    """Return what a person has done in a timeline, None if nothing; ``ours`` are the texts that we may have posted."""
+    """Return what a person has changed in a timeline, or None; ``ours`` are the texts that we may have posted."""
     told = set(operation.told)
     marks = {texts.mark(text) for text in ours}
     for entry in entries:
         if not entry.text or not told.isdisjoint({texts.mark(entry.text), identity.mark(entry.text)}):
             continue
         is_known = bool(entry.id) and entry.id in operation.view.entries
-        # Between a call of ours and the first read after it, the vendor may still rewrite the text.
+        # The vendor may still rewrite the text between our call and the first read after it.
         if is_known and operation.view.is_unconfirmed:
             continue
         if is_known:
@@ -117,9 +117,9 @@ def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], o
 def edited_components(
     operation: operations.Operation, shown: Mapping[str, str], wanted: Mapping[str, str] = _NOTHING
 ) -> bool:
-    """Whether a person has changed the status of a component that a read after our last operation has shown.
+    """Return whether a person has changed a component status that a read after our last operation has shown.
 
-    An earlier attempt of this operation may have changed it to what is ``wanted``.
+    An earlier attempt of this operation may have changed it to ``wanted``.
     """
     view = operation.view
     if view.is_unconfirmed:
@@ -132,7 +132,7 @@ def edited_components(
 
 
 def mismatched(asked: Mapping[str, str], shown: Mapping[str, str], well: str) -> str:
-    """Name the components that are shown otherwise than we sent; ``well`` is what isn't listed."""
+    """Return the components whose status differs from what we sent; ``well`` is the status of unlisted components."""
     return ", ".join(
         f"component {one} is {shown.get(one, well)}, not {status}"
         for one, status in asked.items()
@@ -143,9 +143,9 @@ def mismatched(asked: Mapping[str, str], shown: Mapping[str, str], well: str) ->
 def without_news(
     operation: operations.Operation, entries: Iterable[Entry], ours: Collection[str], read: Collection[str]
 ) -> list[Entry]:
-    """Return a timeline without what a person has posted while our operation was under way: a look notices that.
+    """Return a timeline without updates that a person posted during our operation. The next observation reports those.
 
-    ``ours`` are the texts that we may have posted, and ``read`` the IDs of the updates that were there just before.
+    ``ours`` are the texts that we may have posted, and ``read`` the IDs of the updates that existed before.
     """
     told, known = set(operation.told), {*operation.view.entries, *read}
     listed = list(entries)
@@ -156,13 +156,13 @@ def without_news(
         and texts.mark(entry.text) not in told
         and not any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in ours)
     ]
-    # A single one is ours, whatever the vendor has made of its words.
+    # A single new update is ours, however the vendor has changed its text.
     is_all_ours = len([entry for entry in listed if entry.id not in known]) == 1
     return listed if is_all_ours else [entry for entry in listed if entry not in news]
 
 
 def marks(operation: operations.Operation, entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Return the marks of all texts that are no person's news: those known before, and those in the timeline."""
+    """Return the hashes of all texts that aren't news from a person: the known ones, and those in the timeline."""
     found = [texts.mark(entry.text) for entry in entries if entry.text]
     return tuple(dict.fromkeys([*operation.told, *found]))
 
@@ -176,7 +176,7 @@ def view(
     stamp: int = 0,
     is_unconfirmed: bool = False,
 ) -> publications.View:
-    """Put together what the vendor shows now, with what it has returned before."""
+    """Combine what the vendor shows now with what it returned before."""
     before = operation.view
     title = str(fields.get("title", ""))
     titles = [one for one in before.titles if one != title] + ([title] if title else [])

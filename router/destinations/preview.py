@@ -1,6 +1,6 @@
-"""What customers will see of a post: the rule's fields over the page's defaults, and the status of each component.
+"""Previews a post as customers will see it: the rule's fields over the page's defaults, and each component's status.
 
-A rule names components alone or with a severity. What is published is a status, so that is what reviewers are shown.
+A rule may name components without a status. A post has statuses, so reviewers are shown statuses.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from router.outbound import errors
 def preview_fields(
     kind: base.Kind, config: base.Config, destination: str, content: publications.Content, what: str = "opening"
 ) -> dict[str, Any]:
-    """A content's fields as an ``opening``, ``update``, ``monitoring``, or ``resolution`` publishes them.
+    """Return the fields of a content as an ``opening``, ``update``, ``monitoring``, or ``resolution`` publishes them.
 
-    Every component has its status, and ``message`` is the text that goes out. Fields that the vendor would refuse stay
-    as they are: the call says what is wrong with them.
+    Every component has its status, and ``message`` is the text of the post. Fields that the vendor would refuse are
+    unchanged; the call reports them.
     """
     operation = operations.Operation("open", "", destination, 0, content, 0)
     try:
@@ -39,7 +39,7 @@ def preview_fields(
 
 
 def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
-    """The text that an update or a resolution posts; None if it is the field ``message``."""
+    """Return the text that an update or a resolution posts; None if it is the field ``message``."""
     if what in {"update", "monitoring"}:
         own = getattr(read, "update_message", None)
         return getattr(config, "update_message", None) if own is None else own
@@ -49,12 +49,12 @@ def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
 
 
 def status_words(kind: base.Kind, status: str) -> str:
-    """A component's status in the vendor's words, as its page shows it: ``full outage``."""
+    """Return a component status in the vendor's words, as its page shows it: ``full outage``."""
     return kind.status_words.get(status, status).lower().replace("_", " ")
 
 
 def component_statuses(kind: base.Kind, shown: Mapping[str, Any]) -> dict[str, str]:
-    """The components of a post with their statuses in the vendor's words."""
+    """Return the components of a post with their statuses in the vendor's words."""
     named = shown.get("components")
     if not isinstance(named, Mapping):
         return {}

@@ -1,7 +1,7 @@
-"""Makes a call that the vendor refuses with less: an incident opens without a field that the vendor doesn't take.
+"""Repeats a refused call without the field that the vendor refuses, so that an incident opens with less detail.
 
-The vendor names the field at fault in its error envelope. The call is repeated without it. If it names none, or one
-that can't be spared, the call is repeated with nothing but what it needs. What was left out is reported.
+The vendor names the field in its error envelope, and the call is repeated without it. If the vendor names no field, or
+one that is needed, the call is repeated with only the needed fields. The omitted fields are reported.
 
     POST {name, severity_id, custom_field_entries: [a, b]}   422 custom_field_entries.1.value: not a member
     POST {name, severity_id, custom_field_entries: [a]}      200
@@ -29,11 +29,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 @dataclass
 class ReducibleCall:
-    """Calls of one operation. ``omitted`` collects what they did without.
+    """Calls of one operation. ``omitted`` collects the omitted fields.
 
-    ``is_repeated``: the same call was made before and its outcome isn't known, so it has to stay the same call.
-    ``suspects`` are fields that a 404 without a named field may be about. ``needed`` are optional fields without which
-    the call would say something else, such as the status of a resolution: they are never left out.
+    ``is_repeated``: the same call was made before with an unknown outcome, so it must not change. ``suspects`` are
+    fields that may cause a 404 without a named field. ``needed`` are optional fields without which the call would have
+    another meaning, such as the status of a resolution: they are never omitted.
     """
 
     http: client.Client
@@ -43,7 +43,7 @@ class ReducibleCall:
     omitted: list[operations.Omission] = field(default_factory=list)
 
     async def call(self, method: str, path: str, body: Any) -> client.Answer:
-        """Make the call, with less if the vendor refuses it; the last refusal is raised."""
+        """Make the call, with fewer fields if the vendor refuses it. Raises the last refusal."""
         for repeat in range(_MOST_REPEATS + 1):
             try:
                 return await self.http.call(method, path, json=body)
@@ -57,7 +57,7 @@ class ReducibleCall:
         raise AssertionError("the last repeat answers or raises")
 
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
-        """The body without what the vendor refuses; None if nothing can be left out."""
+        """Return the body without what the vendor refuses; None if nothing can be omitted."""
         named = _path(problem.field)
         less = self._dropped(body, named) if named else None
         if less is None and self._needs(body, named):
@@ -66,7 +66,7 @@ class ReducibleCall:
             less = self._dropped(body, [_NOTIFY])
         if less is None and isinstance(problem, errors.NotFound):
             less = next((found for name in self.suspects if (found := self._dropped(body, [name])) is not None), None)
-            if less is None:  # What is called isn't there: no field can be at fault.
+            if less is None:  # The object doesn't exist, so no field is at fault.
                 return None
         if less is None:
             less = self._minimal(body)
@@ -77,7 +77,7 @@ class ReducibleCall:
         return less
 
     def _dropped(self, body: Any, path: list[str]) -> Any | None:
-        """The body without a field, or without one entry of a list; None if the field isn't set or is needed."""
+        """Return the body without a field, or without one entry of a list; None if the field isn't set or is needed."""
         if not path or not isinstance(body, msgspec.Struct) or path[0] not in body.__struct_fields__:
             return None
         name, *rest = path
@@ -94,18 +94,18 @@ class ReducibleCall:
         return msgspec.structs.replace(body, **{name: spare[name]}) if name in spare and value != spare[name] else None
 
     def _needs(self, body: Any, path: list[str]) -> bool:
-        """Whether a field can't be left out; what isn't a field of the body can't be told."""
+        """Return whether a field can't be omitted, including names that aren't fields of the body."""
         return bool(path) and path[0] in getattr(body, "__struct_fields__", ()) and path[0] not in self._spare(body)
 
     def _minimal(self, body: Any) -> Any | None:
-        """The body with nothing but what is needed; None if there is nothing else in it."""
+        """Return the body with only the needed fields; None if it has no others."""
         if not isinstance(body, msgspec.Struct):
             return None
         spare = {name: value for name, value in self._spare(body).items() if getattr(body, name) != value}
         return msgspec.structs.replace(body, **spare) if spare else None
 
     def _spare(self, body: msgspec.Struct) -> dict[str, Any]:
-        """The fields of a body that can be left out, with what stands for "not set"."""
+        """Return the fields of a body that can be omitted, with their values for "not set"."""
         found = msgspec.structs.fields(type(body))
         return {
             one.name: one.default
@@ -117,24 +117,24 @@ class ReducibleCall:
 async def known_or_omitted(
     lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]
 ) -> Found | None:
-    """Look a name up that can be spared; None, and a line in ``omitted``, if the vendor doesn't know it."""
+    """Look up an optional name. If the vendor doesn't know it, return None and add it to ``omitted``."""
     try:
         return await lookup
     except errors.Permanent as problem:
-        if problem.status:  # It is the list that the vendor refused.
+        if problem.status:  # The vendor refused the list itself.
             raise
         omitted.append(operations.Omission(field_name, "left_out", f"left out: {problem}"))
         return None
 
 
 def _path(named: str) -> list[str]:
-    """The parts of a field's name as a vendor writes it: ``custom_field_entries[1].id``, ``/name``, ``monitorId``."""
+    """Split a field name of a vendor into its parts: ``custom_field_entries[1].id``, ``/name``, ``monitorId``."""
     parts = [part for part in _PARTING.split(named) if part and part not in {"body", "$"}]
     return [_CAMEL.sub("_", part).lower() for part in parts]
 
 
 def _differing(before: Any, after: Any) -> list[str]:
-    """The fields that differ, by their own names if they are of a part of the body."""
+    """Return the fields that differ, by their own names if they are nested."""
     found: list[str] = []
     for name in before.__struct_fields__:
         first, second = getattr(before, name), getattr(after, name)
@@ -144,10 +144,10 @@ def _differing(before: Any, after: Any) -> list[str]:
 
 
 def rekeyed(body: Any) -> Any:
-    """The body under another idempotency key, the same for the same body.
+    """Return the body with another idempotency key, which is a function of the body.
 
-    Vendors refuse a known key with an unknown body, and some repeat their refusal of the first one. Nothing was
-    created under the first key: it was refused.
+    Vendors refuse a known key with another body, and some repeat their first refusal. Nothing was created under the
+    first key, because its call was refused.
     """
     if not isinstance(body, msgspec.Struct) or "idempotency_key" not in body.__struct_fields__:
         return body

@@ -1,7 +1,7 @@
-"""Where an episode's reference stands in what we open, and how it is found there again.
+"""Writes an episode's reference into what is opened, and finds it again.
 
-A vendor without idempotency keys is searched for it after an answer was lost. It therefore stands where a vendor that
-cuts long texts can't cut it: in front of a title and of a long text. A short text has it in its last line, which reads
+A vendor without idempotency keys is searched for the reference after a lost response. It is placed where a vendor that
+cuts long texts can't cut it: before a title and before a long text. A short text has it in its last line, which reads
 better.
 """
 
@@ -12,11 +12,11 @@ _LETTERS = "[0-9A-HJKMNP-TV-Z]"
 _REFERENCE = f"IR-{_LETTERS}{{8}}(?:-{_LETTERS}{{6}})?"
 _IN_TEXT = patterns.compile(rf"\AReference: ({_REFERENCE})(?: |\z)|(?:\A| )Reference: ({_REFERENCE})\z")
 _IN_TITLE = patterns.compile(rf"\A\[({_REFERENCE})\]|\[({_REFERENCE})\]\z")
-LONG = 500  # Characters: no vendor keeps fewer of a text.
+LONG = 500  # Characters of a text that every vendor keeps.
 
 
 def footer(reference: str) -> str:
-    """Return the line that has the reference."""
+    """Return the line with the reference."""
     return f"Reference: {reference}"
 
 
@@ -28,41 +28,41 @@ def add_footer(text: str, reference: str) -> str:
 
 
 def has_footer(text: str, reference: str) -> bool:
-    """Whether a text begins or ends with the line that has the reference, whatever a vendor has made of its markup."""
+    """Return whether a text begins or ends with the line with the reference, in any markup."""
     plain, line = texts.canonical(text), texts.canonical(footer(reference))
     return plain.startswith(line) or plain.endswith(line)
 
 
 def add_tag(title: str, reference: str) -> str:
-    """Put the reference in front of a title."""
+    """Put the reference before a title."""
     return f"[{reference}] {title}"
 
 
 def remove_tag(title: str, reference: str) -> str:
-    """Return a title without the reference at its beginning or end, as a vendor makes one of another title of ours."""
+    """Remove the reference from the beginning or the end of a title."""
     tag = f"[{reference}]"
     return title.strip().removeprefix(tag).removesuffix(tag).strip()
 
 
 def has_tag(title: str, reference: str) -> bool:
-    """Whether a title has the reference at its beginning, or at its end as titles of earlier versions do."""
+    """Return whether a title begins with the reference, or ends with it, as in earlier versions."""
     plain, tag = texts.canonical(title), f"[{reference}]"
     return plain.startswith(tag) or plain.endswith(tag)
 
 
 def check_reference(found: str, reference: str) -> None:
-    """Refuse the answer to an open that is about another incident of ours, as a broken proxy gives: ``Unanswered``."""
+    """Raise ``Unanswered`` if the response to an open is about another incident, as from a broken proxy."""
     if found and found != reference:
         raise errors.Unanswered(f"the answer is about another incident, with the reference {found}")
 
 
 def find_in_text(text: str) -> str:
-    """Return the reference that a text begins or ends with; empty if it has none."""
+    """Return the reference at the beginning or end of a text; empty if there is none."""
     return _found(_IN_TEXT, text)
 
 
 def find_in_title(title: str) -> str:
-    """Return the reference that a title begins or ends with; empty if it has none."""
+    """Return the reference at the beginning or end of a title; empty if there is none."""
     return _found(_IN_TITLE, title)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of destination, one line each; settings, schema, docs index and contract tests are derived from it."""
+"""All kinds of destinations, one line each. Settings, schema, docs index, and contract tests derive from it."""
 
 from router.destinations import base
 from router.destinations.devhelm import account as devhelm_account
@@ -10,7 +10,7 @@ from router.destinations.incident_io import config as incident_io
 from router.destinations.incident_io import incidents as incident_io_incidents
 from router.destinations.incident_io import status_pages as incident_io_pages
 
-# incident.io's webhooks are Svix': an endpoint has one of two sets of headers.
+# incident.io's webhooks use Svix: an endpoint has one of two sets of headers.
 _STANDARD_WEBHOOKS = ("standard-webhooks", "svix")
 _DEVHELM = ("devhelm",)
 
@@ -35,6 +35,6 @@ KINDS: base.Registry = {
 
 
 def build(name: str, config: base.Config, now: base.Clock) -> base.Destination:
-    """Make the destination ``name`` and the client for its account; ``now`` gives epoch microseconds."""
+    """Create the destination ``name`` and the client of its account. ``now`` returns epoch microseconds."""
     kind = KINDS[config.kind]
     return kind.make(name, config, kind.connect(name, config, now))

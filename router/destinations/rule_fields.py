@@ -1,12 +1,12 @@
-"""Reads what a rule sets for one incident: the rule's fields over the destination's defaults, checked as a whole.
+"""Parses the fields that a rule sets for an incident, over the destination's defaults, and validates them together.
 
-A destination does so at the start of each operation. The rule loader has checked the same when it read the rule, but a
-rendered text may be too long or empty. The incident opens all the same: a text is cut to its limit, and an optional
-field that doesn't fit is left out. Only a required field that can't be used is an error.
+A destination does so at the start of each operation. The rule loader has validated the templates, but a rendered text
+may be too long or empty. The incident opens all the same: a text is cut to its limit, and an optional field that is
+invalid is omitted. Only an invalid required field is an error.
 
     title: "{{ alert.title }}"             901 letters   cut to 500
-    postmortem_url: "https://pm/{{ … }}"   3,000 letters left out
-    custom_field_entries[1].values[0]      ""            left out, with the entry if nothing else is in it
+    postmortem_url: "https://pm/{{ … }}"   3,000 letters omitted
+    custom_field_entries[1].values[0]      ""            omitted, with the entry if it is its only value
     message: ""                            required      ``Permanent``
 """
 
@@ -22,23 +22,24 @@ from router.yaml_source import phrases
 
 Shape = TypeVar("Shape", bound=base.Opening)
 
-_MOST_ROUNDS = 5  # Of making fields fit: each takes out what is told; a validator may tell more then.
+# Rounds of making fields fit: each removes the reported fields, after which validators may report others.
+_MOST_ROUNDS = 5
 
 
 def parse(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
-    """Merge ``fields`` over the defaults, field by field, and check them; ``pydantic.ValidationError`` otherwise."""
+    """Merge ``fields`` over the defaults and validate them. Raises ``pydantic.ValidationError``."""
     return shape.model_validate({**config.defaults, **fields}, context={"config": config})
 
 
 def parse_current(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape:
-    """Read an operation's fields, made to fit; ``Permanent``, naming the first field at fault, if they can't be."""
+    """Parse an operation's fields and make them fit. Raises ``Permanent``, naming the first field at fault."""
     return parse_fitted(shape, config, operation)[0]
 
 
 def parse_fitted(
     shape: type[Shape], config: base.Config, operation: operations.Operation
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
-    """Read an operation's fields as ``of`` does, and say what was cut or left out to make them fit."""
+    """Parse an operation's fields as ``parse_current`` does, and return what was cut or omitted."""
     return _fitted(shape, config, operation.content.fields, operation.destination)
 
 
@@ -64,17 +65,17 @@ def _refused(destination: str, problem: pydantic.ValidationError) -> errors.Perm
 
 
 def _place(error: Any) -> list[Any]:
-    """Where an error is, without what pydantic puts in between."""
+    """Return the location of an error, without pydantic's internal parts."""
     return [part for part in error["loc"] if part not in components.TAGS]
 
 
 def _is_of_entry(place: Sequence[Any], fields: Mapping[str, Any]) -> bool:
-    """Whether a place is within one entry of a list, or of a mapping."""
+    """Return whether a location is within an entry of a list or a mapping."""
     return len(place) > 1 and isinstance(fields.get(str(place[0])), list | tuple | Mapping)
 
 
 def _located(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> list[Any]:
-    """The errors, at most one for each entry: the last of a list first, so that places stay as they were told."""
+    """Return at most one error per entry, the last entry of a list first, so that locations stay valid."""
     found: dict[tuple[Any, ...], Any] = {}
     for error in problem.errors(include_url=False, include_input=False):
         place = _place(error)
@@ -84,11 +85,11 @@ def _located(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> li
 
 
 def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) -> operations.Omission | None:
-    """Cut or take out what one error is about; None if the field is needed and can't be cut."""
+    """Cut or remove the field of one error; None if the field is required and can't be cut."""
     place = _place(error)
     name = str(place[0]) if place else ""
     said = fields.get(name)
-    # A cut address leads nowhere.
+    # A URL that is cut leads nowhere.
     is_text = isinstance(said, str) and not said.startswith(("https://", "http://"))
     if len(place) == 1 and error["type"] == "string_too_long" and is_text:
         most = error["ctx"]["max_length"]
@@ -107,16 +108,16 @@ def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) 
 
 
 def _without(entries: Any, at: Any) -> tuple[Any, str]:
-    """Take one entry out of a list, or of a mapping; returns what is left, and what the entry is called."""
+    """Remove an entry from a list or a mapping. Return the rest and the name of the entry."""
     if isinstance(entries, Mapping):
         return {key: value for key, value in entries.items() if key != at}, str(at)
     return [entry for place, entry in enumerate(entries) if place != at], str(at + 1)
 
 
 def parse_previous(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape | None:
-    """Read the fields that were last sent, made to fit as they were then.
+    """Parse the fields that were sent last, made to fit as they were then.
 
-    None if nothing was sent, or if the configuration has changed too much since.
+    Return None if nothing was sent, or if the configuration has changed too much since.
     """
     if operation.before is None:
         return None
@@ -127,9 +128,9 @@ def parse_previous(shape: type[Shape], config: base.Config, operation: operation
 
 
 def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
-    """Refuse (``ValueError``) defaults that no rule could mend; what is missing may still come from the rule.
+    """Raise ``ValueError`` for defaults that no rule could correct. Missing fields may still come from a rule.
 
-    They are literal: only rule files have templates.
+    Defaults are literal: only rule files have templates.
     """
     for name, value in config.defaults.items():
         if any("{{" in text or "{%" in text for text in _texts(value)):

@@ -1,4 +1,4 @@
-"""From the one severity ladder to a vendor's words; each configuration may say its own."""
+"""Maps severities to a vendor's words. Each destination can configure its own mapping."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, cast
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def fill_defaults(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]], dict[Word, Value]]:
-    """Make a validator for a configured mapping: the steps it leaves out are taken from ``default``."""
+    """Return a validator of a configured mapping that takes missing severities from ``default``."""
 
     def fill(given: dict[Word, Value]) -> dict[Word, Value]:
         return {**default, **given}
@@ -19,5 +19,5 @@ def fill_defaults(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]]
 
 
 def map_severity(mapping: Mapping[Word, Value], severity: severities.Severity) -> Value:
-    """Look up what stands for ``severity``; the mapping names every step."""
+    """Return the vendor's word for ``severity``. The mapping has all severities."""
     return mapping[cast("Word", severity.word)]
