@@ -45,7 +45,7 @@ test-faults: $(VENV)/.installed-dev ## Run the long fault tests, which kill proc
 
 HOURS ?= 0.334
 soak: $(VENV)/.installed-dev ## Run web, workers, and Valkey under load for 20 minutes, kill them at random, and report; HOURS=N sets the duration
-	@exec $(BIN)/incident-router soak --hours $(HOURS)
+	@exec $(BIN)/python -m tools.soak --hours $(HOURS)
 
 SECONDS ?= 60
 fuzz: $(VENV)/.installed-dev ## Send malformed inputs to every parser for a minute; SECONDS=N sets the duration

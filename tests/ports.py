@@ -9,7 +9,7 @@ import functools
 import random
 import socket
 
-from router.soak import town
+from tools.soak import town
 
 _GIVEN = range(10_000, 20_000)  # Below the system's; a Cluster's server also takes the port 10,000 above its own.
 _claims: list[socket.socket] = []

@@ -13,11 +13,6 @@ COMMANDS = {
     "web": Entry("run", "web", "Run the webhook server and the console, without a worker."),
     "worker": Entry("run", "worker", "Run a worker."),
     "simulate": Entry("simulate", "simulate", "Run the simulated vendors alone, to try settings against them."),
-    "soak": Entry(
-        "soak",
-        "soak",
-        "Run two webs, three workers, Valkey, and simulated vendors under load, and kill them at random.",
-    ),
     "demo": Entry(
         "demo", "demo", "Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."
     ),

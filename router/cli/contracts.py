@@ -50,7 +50,6 @@ CONTRACTS: Mapping[str, Contract] = {
     "web": _contract("The process can't start: its configuration, its rules, or a port."),
     "worker": _contract("The worker can't start, or the data in Redis is of a newer version."),
     "simulate": _NOTHING,
-    "soak": _contract("An alert was lost, an incident was opened twice, or a promise was broken otherwise."),
     "demo": _NOTHING,
     "check": _contract("There are errors, or with --strict warnings."),
     "test": _contract("A test failed."),

@@ -4,16 +4,17 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from router.assembly import parts, running
-from router.cli import soak
-from router.soak import load, town, trial
 from router.store import connection_settings
 from tests.end_to_end import harness
-from tests.integration.cli.test_commands import run
+from tests.structure import tree
+from tools.soak import command, load, town, trial
 
 HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-every", "4s")
 
@@ -36,8 +37,9 @@ def soaking(tmp_path):
     started = []
 
     def start(*arguments: str) -> harness.Process:
-        command = [harness.COMMAND, "soak", *arguments]
-        started.append(harness.Process(command, tmp_path, "soak", TMPDIR=str(tmp_path)))
+        line = [sys.executable, "-m", "tools.soak", *arguments]
+        here = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(tree.ROOT)}
+        started.append(harness.Process(line, tmp_path, "soak", **here))
         return started[-1]
 
     yield start
@@ -67,7 +69,7 @@ def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_signal_ends_soak_with_a_report(soaking, tmp_path):
-    process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--server-free")
+    process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--no-kill-redis")
     process.says(" min  accepted ")
     assert process.stop() == 0, process.said
     assert "alerts accepted in" in process.said
@@ -85,7 +87,9 @@ def test_soak_ended_before_start_proves_nothing(soaking, tmp_path):
 
 @pytest.mark.parametrize("wrong", [["--hours", "0"], ["--hours", "1", "--fault-every", "soon"], []])
 def test_contradictory_soak_options_are_a_usage_error(wrong):
-    assert run("soak", *wrong).returncode == 2
+    line = [sys.executable, "-m", "tools.soak", *wrong]
+    done = subprocess.run(line, cwd=tree.ROOT, capture_output=True, check=False)
+    assert done.returncode == 2
 
 
 @pytest.mark.long
@@ -123,8 +127,8 @@ class TestThatWhatIsWrongIsFound:
         found = tried(lambda one, _: one.findings.ledger.open.add("phantom"))
         assert found.outcome.lost == ["delivery phantom was accepted and not processed"]
         assert not found.clean
-        report = soak.reported(found, trial.Plan(4, 20), 1)
-        assert "wrong: delivery phantom was accepted and not processed" in "\n".join(soak._lines(report))
+        report = command.reported(found, trial.Plan(4, 20), 1)
+        assert "wrong: delivery phantom was accepted and not processed" in "\n".join(command._lines(report))
 
     def test_alert_with_missing_last_message_is_lost(self, tried):
         standing = load.Standing(1, 0)

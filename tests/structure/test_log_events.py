@@ -8,7 +8,7 @@ from tests.structure import tree
 PAGE = tree.ROOT / "docs/reference/log.md"
 LEVELS = {"exception": "error"}  # ``exception`` logs at the level error.
 LOGGER = re.compile(r"(?:\b_?log(?:ger)?\b.*?|^get\(.*\))\.(debug|info|warning|error|exception|critical)\b")
-ELSEWHERE = ("router/simulator/", "router/soak/")  # Development tools.
+ELSEWHERE = ("router/simulator/",)  # Development tools.
 
 
 def events(source: str) -> dict[str, set[str]]:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from router.soak import figures, town
+from tools.soak import figures, town
 
 MIB = 1024 * 1024
 

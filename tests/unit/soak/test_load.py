@@ -7,7 +7,7 @@ import random
 import pytest
 
 from router.outbound import client, errors
-from router.soak import load
+from tools.soak import load
 
 SECOND = 1_000_000
 NOW = 1_800_000_000 * SECOND

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from router.soak import town, verdict
+from tools.soak import town, verdict
 
 
 def ours(key: str = "k1", category: str = "live", reference: str = "IR-1") -> dict:

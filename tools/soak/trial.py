@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import redis.asyncio
 
 from router.outbound import client, errors
-from router.soak import figures, load, town, verdict
 from router.store import embedded
 from router.store import errors as store_errors
+from tools.soak import figures, load, town, verdict
 
 LOOK_SECONDS = 60.0
 SETTLE_SECONDS = 120.0

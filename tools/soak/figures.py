@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from router.soak import town
+from tools.soak import town
 
 _MIB = 1024 * 1024
 _HOUR_SECONDS = 3600.0

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import redis.asyncio
 
 from router.outbound import client
-from router.soak import load, town
 from router.store import archive, dead_deliveries, inbox, incidents
 from router.store import client as store
+from tools.soak import load, town
 
 _OVERLAP = 30_000_000  # Microseconds. What is processed before its sender has the answer is met by the next look.
 

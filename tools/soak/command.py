@@ -1,4 +1,4 @@
-"""``soak``: the router under load for long, with its processes killed now and then, and what came of it."""
+"""The soak test: run the router under load, kill its processes at random, and report what was lost or doubled."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ import typer
 
 from router.assembly import parts, running
 from router.cli import starting
-from router.soak import figures, town, trial
 from router.store import connection_settings
+from tools.soak import figures, town, trial
 
 _SHOWN = 20  # Lines of what is wrong; a trial gone wrong may have a thousand.
 _KINDS = ("web", "worker", "valkey", "simulator")
@@ -20,30 +20,30 @@ _KINDS = ("web", "worker", "valkey", "simulator")
 
 def soak(
     *,
-    hours: Annotated[float, typer.Option("--hours", help="For how long, for example 0.5.", min=0.001)],
-    rate: Annotated[float, typer.Option("--rate", help="Alerts a second.", min=0.1)] = 100.0,
-    keys: Annotated[int, typer.Option("--keys", help="Incident keys that the alerts are of.", min=1)] = 100,
+    hours: Annotated[float, typer.Option("--hours", help="Duration in hours, such as 0.5.", min=0.001)],
+    rate: Annotated[float, typer.Option("--rate", help="Alerts per second.", min=0.1)] = 100.0,
+    keys: Annotated[int, typer.Option("--keys", help="Number of incident keys.", min=1)] = 100,
     fault_every: Annotated[
-        str, typer.Option("--fault-every", help="The mean pause between two kills; each is up to half off it.")
+        str, typer.Option("--fault-every", help="Mean interval between kills; each varies by up to half.")
     ] = "60s",
-    server_free: Annotated[
-        bool, typer.Option("--server-free", help="Let Valkey go free: kill webs and workers only.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Repeats who is killed when, and what is sent.")] = 1,
+    kill_redis: Annotated[
+        bool, typer.Option("--kill-redis/--no-kill-redis", help="Kill Valkey, too, and not only webs and workers.")
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the sequence of kills and alerts.")] = 1,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON; lines go to the other output.")
+        bool, typer.Option("--json", help="Print the report as JSON; progress goes to standard error.")
     ] = False,
 ) -> None:
     """Run two webs, three workers, Valkey, and simulated vendors under load, and kill them at random.
 
-    Ends with status 1 where anything that was accepted is lost or doubled.
+    The exit status is 1 if an accepted alert was lost or an incident was opened twice.
     """
     plan = trial.Plan(
         seconds=hours * 3600,
         rate=rate,
         incident_keys=keys,
         fault_seconds=starting.duration(fault_every) / trial.MICROS,
-        spares=("valkey",) if server_free else (),
+        spares=() if kill_redis else ("valkey",),
     )
     starting.until_stopped(_soak(plan, seed, as_json))
 
