@@ -171,7 +171,7 @@ async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDes
         log.get("worker").warning("double_reporting", problem=problem)
 
 
-def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
+def endpoints(settings: configuration.Settings) -> dict[str, sources.ConfiguredSource]:
     """The configured sources, ready to read; one that anybody may post to is named in a warning."""
     for name, config in settings.sources.items():
         if config.auth == "none":

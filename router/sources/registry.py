@@ -121,11 +121,11 @@ KINDS: Mapping[str, base.Kind] = {
 }
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
+class ConfiguredSource(msgspec.Struct, frozen=True):
+    """One configured source: how its senders are authenticated, how its bodies are parsed, and its kind.
 
-    ``in_query``: the query of the address is what is read, in the place of a body. ``reads_query``: parts of the query
-    are read beside the body. ``reply``: the kind's, configured. ``named_headers`` are kept with a body.
+    ``in_query``: the query of the URL is parsed instead of a body. ``reads_query``: parts of the query are read beside
+    the body. ``reply`` is the kind's, configured. ``named_headers`` are stored with a body.
     """
 
     name: str
@@ -143,8 +143,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     named_headers: frozenset[bytes] = frozenset()
 
 
-def build(name: str, config: base.Config, fetch: verifications.Fetch = verifications.fetch_nothing) -> Endpoint:
-    """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered.
+def build(name: str, config: base.Config, fetch: verifications.Fetch = verifications.fetch_nothing) -> ConfiguredSource:
+    """Build one configured source; ``KeyError`` if its kind isn't registered.
 
     ``fetch`` fetches vendors' keys. Without it, deliveries that need them can't be verified.
     """
@@ -157,7 +157,7 @@ def build(name: str, config: base.Config, fetch: verifications.Fetch = verificat
     if config.resolve_after:
         source = expiry.Expiring(source, config.resolve_after)
     reply = functools.partial(kind.reply, config) if kind.reply is not None else None
-    return Endpoint(
+    return ConfiguredSource(
         name,
         kind,
         source,

@@ -55,7 +55,7 @@ class RequestLimits:
 
 
 def read(
-    endpoint: registry.Endpoint,
+    endpoint: registry.ConfiguredSource,
     body: bytes,
     headers: Mapping[bytes, bytes],
     now: int,
@@ -88,7 +88,7 @@ def _as_test(alert: alerts.Alert) -> alerts.Alert:
 
 
 def _parsed(
-    endpoint: registry.Endpoint, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: RequestLimits
+    endpoint: registry.ConfiguredSource, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: RequestLimits
 ) -> base.Parsed:
     """Parse the body. If the body, or one of its alerts, isn't valid JSON, repair it and parse it again."""
     try:

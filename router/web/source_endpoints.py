@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
-from router.sources import base, calls, registry, tokens
+from router.sources import base, calls, registry, tokens, verifications
 from router.web import client_addresses, problems, request_limits, requests, source_metrics
 
 Headers = Mapping[bytes, bytes]
@@ -12,91 +12,74 @@ Headers = Mapping[bytes, bytes]
 class SourceEndpoint:
     """One source, with everything that handling a request needs."""
 
-    __slots__ = (
-        "_accepts",
-        "_allow_from",
-        "_challenge",
-        "_endpoint",
-        "_in_query",
-        "_is_open",
-        "_reads_query",
-        "_reply",
-        "_senders",
-        "_signature",
-        "_token",
-        "answer",
-        "counts",
-        "events",
-        "name",
-        "retry_window",
-        "unparsable_status",
-        "verification",
-    )
+    __slots__ = ("_addresses", "_signature", "_source", "_token", "counts", "is_open", "name", "proof")
 
-    def __init__(self, endpoint: registry.Endpoint, known: client_addresses.ClientAddresses) -> None:
-        self.name = endpoint.name
-        self.retry_window = endpoint.retry_window
-        self.unparsable_status = endpoint.kind.unparsable_status
-        self.answer = endpoint.kind.answer
-        self.counts = source_metrics.SourceMetrics(endpoint.name)
-        self.events = endpoint.kind.events and not endpoint.in_query
-        self.verification = endpoint.verification
-        self._endpoint = endpoint
-        self._in_query = endpoint.in_query
-        self._reads_query = endpoint.reads_query
-        self._accepts = endpoint.verifier.accepts
-        self._challenge = endpoint.verifier.challenge
-        self._allow_from = endpoint.allow_from
-        proofs = (endpoint.token, endpoint.signature, endpoint.verification)
-        self._is_open = endpoint.verifier.is_open and all(proof is None for proof in proofs)
-        self._senders = known
-        self._token = endpoint.token
-        self._signature = endpoint.signature
-        self._reply = endpoint.reply
+    def __init__(self, source: registry.ConfiguredSource, addresses: client_addresses.ClientAddresses) -> None:
+        self.name = source.name
+        self.counts = source_metrics.SourceMetrics(source.name)
+        proofs = (source.token, source.signature, source.verification)
+        self.is_open = source.verifier.is_open and all(proof is None for proof in proofs)
+        """Whether the source requires no authentication (``auth: none``)."""
+        self.proof = _proof(source)
+        """What authenticates a sender: headers, a signature of the body as received, or the text of the body."""
+        self._source = source
+        self._addresses = addresses
+        self._signature = source.signature
+        self._token = source.token
+
+    @property
+    def kind(self) -> base.Kind:
+        """The kind of the source."""
+        return self._source.kind
+
+    @property
+    def verification(self) -> verifications.Verification | None:
+        """What verifies deliveries that the vendor has signed; None if nothing has to."""
+        return self._source.verification
+
+    @property
+    def retry_window(self) -> int | None:
+        """How long the source may repeat a message, in microseconds; None if unknown."""
+        return self._source.retry_window
+
+    @property
+    def has_handshake(self) -> bool:
+        """Whether senders may ask for permission first, as CloudEvents specifies."""
+        return self._source.kind.events and not self._source.in_query
 
     def check_method(self, method: str) -> None:
         """Check the method; a ``problems.Problem`` (405) if this source doesn't deliver with it."""
-        if method != "POST" and not (self._in_query and method == "GET"):
-            allowed = b"GET, POST" if self._in_query else b"POST"
+        if method != "POST" and not (self._source.in_query and method == "GET"):
+            allowed = b"GET, POST" if self._source.in_query else b"POST"
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
 
     @property
     def has_api(self) -> bool:
         """Whether the kind serves paths below the URL of this source."""
-        return self._reply is not None
+        return self._source.reply is not None
 
     def reply(self, call: calls.Call) -> calls.Reply | None:
         """Return the response to a call without alerts, or None; a ``problems.Problem`` (404) for an unknown path."""
-        if self._reply is None:
+        if self._source.reply is None:
             return None
         try:
-            return self._reply(call)
+            return self._source.reply(call)
         except calls.UnknownCall as error:
             raise problems.Problem(404, "unknown-call", str(error)) from error
 
     def authenticate(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Authenticate a request by its headers and address; a ``problems.Problem`` (401, 403)."""
-        if self._allow_from and not self._senders.allowed(self._senders.address(scope, headers), self._allow_from):
+        if self._source.allow_from and not self._addresses.allowed(
+            self._addresses.address(scope, headers), self._source.allow_from
+        ):
             raise problems.Problem(
                 403, "forbidden", "this source doesn't allow requests from this address (allow_from)"
             )
-        if not self._accepts(headers.get(b"authorization")):
-            raise _unauthorized(self._challenge, headers)
+        if not self._source.verifier.accepts(headers.get(b"authorization")):
+            raise _unauthorized(self._source.verifier.challenge, headers)
         token = self._token
         if token is not None and not token.in_body and not token.accepts(headers, scope["query_string"]):
             raise _no_token(token)
-
-    @property
-    def proof(self) -> Literal["headers", "bytes", "text"]:
-        """What authenticates a sender: headers, a signature of the body as received, or the text of the body."""
-        if self.verification is not None or (self._token is not None and self._token.in_body):
-            return "text"
-        return "headers" if self._signature is None else "bytes"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the source requires no authentication (``auth: none``)."""
-        return self._is_open
 
     def verify_signature(self, headers: Headers, body: bytes, now: int) -> None:
         """Verify the signature of the body as received; a ``problems.Problem`` (401)."""
@@ -120,14 +103,14 @@ class SourceEndpoint:
         """
         if call is not None:
             return calls.wrap(call._replace(query=self._without_token(call.query.encode()).decode()), body)
-        return self._without_token(query) if self._in_query else body
+        return self._without_token(query) if self._source.in_query else body
 
     def _without_token(self, query: bytes) -> bytes:
         return self._token.without(query) if self._token is not None else query
 
     def with_query(self, headers: Headers, query: bytes) -> Headers:
         """Add the query to the headers if the source reads it, so that it is stored with the body."""
-        if not self._reads_query or not query:
+        if not self._source.reads_query or not query:
             return headers
         return {**headers, base.QUERY: self._without_token(query)}
 
@@ -135,7 +118,7 @@ class SourceEndpoint:
         """Return the sender's ID of this delivery, the same for each retry; empty without one."""
         if self._signature is not None and (named := self._signature.delivery_id(headers)):
             return named
-        return self._endpoint.kind.delivery_id(headers, body) if self._endpoint.kind.delivery_id is not None else ""
+        return self._source.kind.delivery_id(headers, body) if self._source.kind.delivery_id is not None else ""
 
     def read(
         self,
@@ -146,13 +129,19 @@ class SourceEndpoint:
         named: Callable[[], Collection[str]],
     ) -> base.Parsed:
         """Parse a body, as ``request_limits.read`` does."""
-        return request_limits.read(self._endpoint, body, headers, now, bounds=limits, named=named)
+        return request_limits.read(self._source, body, headers, now, bounds=limits, named=named)
 
     def loggable_headers(self, headers: Headers) -> dict[str, str]:
         """Return the headers that hold no secret, which are stored with a body."""
         secret = self._token.header if self._token is not None else b""
-        named = self._endpoint.named_headers - {secret, b"authorization", b"cookie"}
+        named = self._source.named_headers - {secret, b"authorization", b"cookie"}
         return requests.to_keep({name: value for name, value in headers.items() if name != secret}, named)
+
+
+def _proof(source: registry.ConfiguredSource) -> Literal["headers", "bytes", "text"]:
+    if source.verification is not None or (source.token is not None and source.token.in_body):
+        return "text"
+    return "headers" if source.signature is None else "bytes"
 
 
 def _no_token(token: tokens.Token) -> problems.Problem:

@@ -74,7 +74,7 @@ class WebhookHandler:
 
     def __init__(
         self,
-        endpoints: Mapping[str, registry.Endpoint],
+        endpoints: Mapping[str, registry.ConfiguredSource],
         decide: ports.Decide,
         *,
         inbox: ports.Inbox,
@@ -181,7 +181,7 @@ class WebhookHandler:
         headers: Headers = dict(scope["headers"])
         origin = (
             cloudevents_handshake.origin(headers)
-            if endpoint.events and scope["method"] == cloudevents_handshake.METHOD
+            if endpoint.has_handshake and scope["method"] == cloudevents_handshake.METHOD
             else b""
         )
         if not origin and call is None:
@@ -342,11 +342,11 @@ class WebhookHandler:
         if request.called and self._seen is not None:
             await self._seen.remember(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
-        if endpoint.answer is None or request.explain:
+        if endpoint.kind.answer is None or request.explain:
             told = self._explained(request)
             await responses.accepted(send, delivery, parsed, explain=told, kept=kept, placements=placements)
         else:
-            await responses.as_the_kind_has_it(send, endpoint.answer(parsed, delivery.id))
+            await responses.as_the_kind_has_it(send, endpoint.kind.answer(parsed, delivery.id))
 
     async def _handle_unreadable(self, request: _Request, error: base.Unparsable, send: problems.Send) -> None:
         """Put an unreadable body into the quarantine and respond; a dry run stores nothing."""
@@ -376,7 +376,7 @@ class WebhookHandler:
         After ``PLACEMENT_SECONDS`` the response goes without them, since the delivery is accepted anyway.
         """
         placements = self._placements
-        if placements is None or (request.endpoint.answer is not None and not request.explain):
+        if placements is None or (request.endpoint.kind.answer is not None and not request.explain):
             return _nothing
         routed = deliveries.routed(delivery)
         lookup = placements.look_up(routed)
@@ -445,11 +445,11 @@ class WebhookHandler:
 async def _answer_unparsable(
     endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, kept: str, send: problems.Send
 ) -> None:
-    if endpoint.unparsable_status == responses.STATUS:
+    if endpoint.kind.unparsable_status == responses.STATUS:
         await responses.quarantined(send, kept, error)
         return
     raise problems.Problem(
-        endpoint.unparsable_status,
+        endpoint.kind.unparsable_status,
         "unparsable",
         f"{error}. The body is in the quarantine as {kept}. After a fix, run `incident-router quarantine retry`",
         where=error.where,

@@ -36,7 +36,7 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(redis_url: str, endpoints: Mapping[str, registry.Endpoint]) -> Iterator[Served]:
+def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -> Iterator[Served]:
     """Serve these sources from a thread of its own."""
     ready = threading.Event()
     found: dict[str, Any] = {}

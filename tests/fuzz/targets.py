@@ -58,7 +58,7 @@ class _Deliveries:
 
     def __init__(self) -> None:
         self._known = [(kind, case) for kind, cases in bodies.samples().items() for case in cases]
-        self._endpoints: dict[int, registry.Endpoint] = {}
+        self._endpoints: dict[int, registry.ConfiguredSource] = {}
 
     def make(self, chance: random.Random) -> bytes:
         number = chance.randrange(len(self._known))
@@ -79,7 +79,7 @@ class _Bounded:
 
     name = "here"
 
-    def __init__(self, endpoint: registry.Endpoint) -> None:
+    def __init__(self, endpoint: registry.ConfiguredSource) -> None:
         self._endpoint = endpoint
 
     def parse(self, body: bytes, headers: dict[bytes, bytes], now: int) -> base.Parsed:

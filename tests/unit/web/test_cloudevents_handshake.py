@@ -9,7 +9,7 @@ ORIGIN = (b"webhook-request-origin", b"eventemitter.example.com")
 TOKEN = (b"authorization", b"Bearer token")
 
 
-def source(kind: str = "json", **config) -> dict[str, registry.Endpoint]:
+def source(kind: str = "json", **config) -> dict[str, registry.ConfiguredSource]:
     return {"any": registry.build("any", registry.KINDS[kind].config(**{"bearer": ["token"], **config}))}
 
 
