@@ -1,4 +1,4 @@
-"""An account at DevHelm: the client that calls it, how its error envelopes read, and how its lists are gone through."""
+"""A DevHelm account: its client, its error envelope, and its lists."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
@@ -8,13 +8,13 @@ from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import wire
 from router.outbound import client
 
-_MOST_PAGES = 100  # Of 200 rows. A list that never ends is a vendor's mistake; this is far beyond every real one.
+_MOST_PAGES = 100  # Pages of 200 rows; a longer list means that the vendor never ends it.
 
 Entry = TypeVar("Entry")
 
 
 def connect(name: str, config: configs.IncidentConfig | configs.PostConfig, now: base.Clock) -> client.Client:
-    """Make the client for the account of the destination ``name``."""
+    """Create the client of the account of the destination ``name``."""
     key = config.api_key.get_secret_value()
     headers = {"authorization": f"Bearer {key}"}
     if config.org_id:
@@ -33,7 +33,7 @@ def connect(name: str, config: configs.IncidentConfig | configs.PostConfig, now:
 
 
 def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
-    """Read the error envelope: ``{status, code, message, requestId?, errors?: [{code, field, message}]}``."""
+    """Parse the error envelope: ``{status, code, message, requestId?, errors?: [{code, field, message}]}``."""
     envelope = body if isinstance(body, dict) else {}
     is_own = isinstance(envelope.get("code"), str) and isinstance(envelope.get("message"), str)
     entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
@@ -57,9 +57,9 @@ async def read_pages(
     what: str,
     wanted: str = "",
 ) -> AsyncIterator[list[Entry]]:
-    """Go through a list page by page, whatever the vendor says of its end: a page without news is the last.
+    """Read a list page by page. A page without new rows is the last, whatever the vendor says.
 
-    ``what`` names an entry. One that can't be read is passed over, unless ``wanted`` is in it.
+    ``what`` names a row. Rows that can't be parsed are skipped, unless ``wanted`` is in one.
     """
     known: set[str] = set()
     for page in range(_MOST_PAGES):

@@ -1,4 +1,4 @@
-"""What can be set for DevHelm, once for an account (``…Config``) and by a rule for one incident (``…Opening``)."""
+"""DevHelm settings of an account (``…Config``), and fields that a rule sets for an incident (``…Opening``)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -9,7 +9,7 @@ from router.destinations import base, components, rule_fields, severity_mapping
 
 BASE_URL = "https://api.devhelm.io"
 
-Components = components.Components  # The field that is called so would hide the module.
+Components = components.Components  # A field of this name would hide the module.
 ComponentsFrom = components.From
 
 Severity = Literal["DOWN", "DEGRADED", "MAINTENANCE"]
@@ -38,7 +38,7 @@ Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9
 
 
 class _Account(base.Config):
-    """An account. ``org_id`` and ``workspace_id`` choose among several where the key is good for them."""
+    """An account. ``org_id`` and ``workspace_id`` select one of several that the key can access."""
 
     base_url: base.Url = BASE_URL
     org_id: str = ""
@@ -46,10 +46,10 @@ class _Account(base.Config):
 
 
 class IncidentOpening(base.Opening):
-    """What a rule may set for one incident of kind ``devhelm``.
+    """Fields that a rule can set for an incident of kind ``devhelm``.
 
-    ``severity`` overrules the account's mapping from the ladder. ``update_status`` is the status that updates set;
-    without it they leave the status alone. ``notify`` tells subscribers of updates.
+    ``severity`` overrides the account's mapping. ``update_status`` is the status that updates set; without it they keep
+    the status. ``notify`` notifies subscribers of updates.
     """
 
     MAY_BE_EMPTY = frozenset({"body", "update_message", "resolve_message"})
@@ -75,7 +75,7 @@ class IncidentOpening(base.Opening):
 
 
 class IncidentConfig(_Account):
-    """One account for incidents. ``severities`` maps the ladder to the vendor's severities."""
+    """An account for incidents. ``severities`` maps severities to the vendor's."""
 
     kind: Literal["devhelm"] = "devhelm"
     severities: dict[severity_mapping.Word, Severity] = pydantic.Field(default_factory=dict, validate_default=True)
@@ -90,12 +90,12 @@ class IncidentConfig(_Account):
 
 
 class PostOpening(base.Opening):
-    """What a rule may set for one post of kind ``devhelm-status-page``; all of it is public.
+    """Fields that a rule can set for a post of kind ``devhelm-status-page``. All of them are public.
 
-    ``impact`` overrules the account's mapping from the ladder. ``status`` is the post's first status and
-    ``update_status`` that of later updates; without it they leave the status alone. Without ``update_message`` and
-    ``resolve_message`` the account's are used. The postmortem is set once the post is resolved. ``notify`` tells the
-    page's subscribers. ``keep_draft`` names the fields that are the draft's, if the page has made one.
+    ``impact`` overrides the account's mapping. ``status`` is the post's first status and ``update_status`` that of
+    later updates; without it they keep the status. ``update_message`` and ``resolve_message`` default to the account's.
+    The postmortem is set after the post is resolved. ``notify`` notifies the page's subscribers. ``keep_draft`` names
+    the fields to take from a draft that the page created.
     """
 
     MAY_BE_EMPTY = frozenset({"update_message", "postmortem_body", "postmortem_url"})
@@ -138,11 +138,11 @@ class PostOpening(base.Opening):
 
 
 class PostConfig(_Account):
-    """One account for posts on status pages.
+    """An account for posts on status pages.
 
-    ``page`` is the name, slug or id of the page for rules that name none. ``follows`` is the name of a destination of
-    kind ``devhelm``: this page may draft posts from its incidents. ``impacts`` and ``component_statuses`` map the
-    ladder. An empty ``update_message`` posts no text with an update.
+    ``page`` is the name, slug, or ID of the page for rules that name none. ``follows`` is the name of a destination of
+    kind ``devhelm``: this page may create drafts from its incidents. ``impacts`` and ``component_statuses`` map
+    severities. If ``update_message`` is empty, updates have no text.
     """
 
     kind: Literal["devhelm-status-page"] = "devhelm-status-page"

@@ -1,7 +1,7 @@
 """Corrects an update that the router has posted on a DevHelm page: its text, and its status if one is given.
 
-The update is read before it is changed. If it says something else than the operator has seen, it stays: somebody has
-changed it meanwhile. A text with the router's reference keeps the reference, by which the post is found.
+The update is read first. If its text isn't the one that the operator has seen, it stays, because a person has changed
+it. A text with the router's reference keeps the reference, by which the post is found.
 """
 
 import msgspec
@@ -13,7 +13,7 @@ from router.outbound import client, errors
 
 
 async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.VendorState:
-    """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
+    """Replace the text of an update. Raises ``Permanent`` if it doesn't exist or isn't as the operator has seen it."""
     wanted = corrections.from_content(operation.content)
     place = posts.PostLocation.parse(operation.vendor_id)
     post = await at.observe(place)
@@ -40,7 +40,7 @@ def _signed(body: str, before: str, reference: str) -> str:
 
 
 def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:
-    """What is known after a correction: the text is ours, and whatever else has changed is left to the next look."""
+    """Return the state after a correction. The text is ours; other changes are left to the next observation."""
     shown = {one.id: one for one in post.updates or ()}
     stored = shown[update].body if update in shown else body
     fields = dict(operation.view.fields)

@@ -1,6 +1,6 @@
-"""The kind ``devhelm``: the last stage of an alert that has to wake somebody, a manual incident at DevHelm.
+"""The kind ``devhelm``: manual incidents at DevHelm.
 
-The vendor takes no idempotency keys, so every incident carries our reference in front of its title, to be found by.
+The vendor has no idempotency keys, so every incident has our reference before its title, by which it is found.
 """
 
 import datetime as dt
@@ -17,13 +17,13 @@ from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
 _CHANNELS = "/api/v1/alert-channels"
-_AUTOMATIC = "AUTOMATIC"  # The mode of a page on which DevHelm publishes incidents.
+_AUTOMATIC = "AUTOMATIC"  # The mode of a page that publishes incidents automatically.
 _PAGES = "devhelm-status-page"
-_KINDS = {"incident_io": "incident-io"}  # What a type of channel reports to, as a kind of destination.
-_FIRES = "CONFIRMED"  # What an incident is that was opened by hand.
-# The vendor's words, besides a conflict, for: it is gone, that is no status for it.
+_KINDS = {"incident_io": "incident-io"}  # Kind of destination that each type of channel reports to.
+_FIRES = "CONFIRMED"  # The type of an incident opened by hand.
+# Statuses, besides a conflict, by which the vendor says that the incident is gone or can't get this status.
 _NOT_AGAIN = frozenset({400, 404, 422})
-# How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
+# Search from this long before the episode opened, because the vendor's clock differs from ours.
 _SKEW = dt.timedelta(hours=1)
 
 
@@ -38,12 +38,12 @@ class Incidents:
         self._http = http
 
     async def adopt(self, operation: operations.Operation) -> None:
-        """Nothing to adopt: what the vendor opens by itself is about its own monitors."""
+        """Return None: what the vendor opens automatically concerns its own monitors."""
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Look for our reference. The oldest open incident that carries it stays, further ones are resolved.
+        """Search for our reference. Keep the oldest open incident that carries it, and resolve the others.
 
-        What was to be opened again comes first, if it is open.
+        An incident that was to be reopened comes first if it is open.
         """
         if operation.vendor_id and (again := await self._still_open(operation)):
             return again
@@ -61,7 +61,7 @@ class Incidents:
         return tuple(one.id for one in further)
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
-        """Read the open incidents that carry a reference."""
+        """List the open incidents that carry a reference."""
         found = []
         for status in wire.OPEN:
             query = {"search": "IR-", "source": "MANUAL", "status": status}
@@ -70,11 +70,11 @@ class Incidents:
         return found
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
-        """Recognize nothing: every incident carries its reference."""
+        """Return False: every incident carries its reference."""
         return False
 
     async def _signed(self, operation: operations.Operation) -> list[wire.Incident]:
-        """The incidents that carry our reference: open ones first, then the oldest."""
+        """Return the incidents that carry our reference: open ones first, then the oldest."""
         query = {
             "search": operation.reference,
             "source": "MANUAL",
@@ -86,7 +86,7 @@ class Incidents:
         return sorted(ours, key=lambda one: (_over(one), one.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
+        """Create the incident, or reopen the previous one. If the vendor doesn't reopen it, create a new one."""
         wanted, omitted = rule_fields.parse_fitted(configs.IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
         if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
@@ -105,7 +105,7 @@ class Incidents:
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
-        """Change severity and title if a person hasn't, and add an update that says how bad it is now."""
+        """Change severity and title unless a person has, and post an update with the current severity."""
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
@@ -114,7 +114,7 @@ class Incidents:
         observations.check_fresh(operation, timeline, observations.moment(detail.incident.updated_at))
         incident, omitted = await self._patched(detail.incident, operation, wanted)
         text = self._update_text(incident, wanted, operation)
-        # What was said before the newest update says nothing of now.
+        # Only the newest update says anything about the present.
         if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
             return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
         update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
@@ -122,11 +122,11 @@ class Incidents:
         return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as an update."""
+        """Update the incident, because there are no drafts."""
         return await self.update(operation)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Resolve the incident, unless somebody has."""
+        """Resolve the incident, unless it is resolved already."""
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         incident = (await self._show(operation.vendor_id)).incident
         if _over(incident):
@@ -136,15 +136,15 @@ class Incidents:
         return operations.VendorState(incident.id, "resolved", incident.shortlink or "", ended=True)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as a resolution."""
+        """Resolve the incident, because there are no drafts."""
         return await self.resolve(operation)
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Customers see nothing of it: this is the same as a resolution."""
+        """Resolve the incident, because customers don't see it."""
         return await self.resolve(operation)
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
-        """Nothing that is posted here can be changed."""
+        """Raise ``Permanent``: updates of incidents can't be changed."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
@@ -160,11 +160,11 @@ class Incidents:
         await self._http.call("GET", _PATH, query={"page": 0, "size": 1})
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
-        """There is no page."""
+        """Return no components: incidents have no page."""
         return {}
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:  # noqa: ARG002 - no field names anything
-        """See whether the key may read incidents; there are no names to look up."""
+        """Check that the key can read incidents. There are no names to look up."""
         try:
             await self._http.read(_PATH, wire.Listed, query={"page": 0, "size": 1})
         except errors.Failure as problem:
@@ -172,7 +172,7 @@ class Incidents:
         return []
 
     async def channels(self) -> list[base.Channel]:
-        """Read the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
+        """Return the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
         listed = account.read_pages(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
         channels = [channel async for batch in listed for channel in batch if channel.enabled]
         found = [base.Channel(one.name, _KINDS[one.channel_type]) for one in channels if one.channel_type in _KINDS]
@@ -185,7 +185,7 @@ class Incidents:
         await self._http.aclose()
 
     async def _still_open(self, operation: operations.Operation) -> operations.VendorState | None:
-        """What is to be opened again, if it is open already."""
+        """Return the incident to reopen, if it is open already."""
         try:
             seen = await self.observe(operation)
         except errors.NotFound:
@@ -195,7 +195,7 @@ class Incidents:
     async def _opened_again(
         self, operation: operations.Operation, wanted: configs.IncidentOpening
     ) -> operations.VendorState | None:
-        """Open what is over; what is open already stays so. None where it is gone, or the vendor does not let us."""
+        """Reopen a resolved incident; an open one stays. Return None if it is gone or the vendor refuses."""
         try:
             incident = (await self._show(operation.vendor_id)).incident
             if _over(incident):
@@ -218,7 +218,7 @@ class Incidents:
     async def _patched(
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
     ) -> tuple[wire.Incident, tuple[operations.Omission, ...]]:
-        """Bring severity and title to the content, unless a person has changed them."""
+        """Update severity and title to the content, unless a person has changed them."""
         change = wire.PatchIncident(
             title=self._changed_title(incident, operation, wanted),
             severity=self._changed_severity(incident, operation, wanted),
@@ -228,7 +228,7 @@ class Incidents:
         try:
             answer = await self._http.call("PATCH", _path(operation.vendor_id), json=change)
         except errors.Permanent as problem:
-            if isinstance(problem, errors.NotFound):  # An incident that is gone is noticed by reading it.
+            if isinstance(problem, errors.NotFound):  # Reading the incident will show that it is gone.
                 await self._show(operation.vendor_id)
             left = [name for name, value in msgspec.structs.asdict(change).items() if value is not None]
             detail = f"left as it was, the vendor refused to change it: {problem}"
@@ -307,7 +307,7 @@ def _timeline(detail: wire.Detail) -> list[observations.Entry]:
 
 
 def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:
-    """What an incident is, with what it shows: the base of later comparisons."""
+    """Return the state of an incident and what it shows, the base of later comparisons."""
     incident, timeline = detail.incident, _timeline(detail)
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
     stamp = observations.moment(incident.updated_at)

@@ -1,8 +1,8 @@
-"""Tells the post that a DevHelm page drafts for an incident from one that a person has linked to it by hand.
+"""Distinguishes a post that a DevHelm page drafted for an incident from one that a person linked by hand.
 
-The vendor says so of each post that belongs to an incident: its ``connectionMode`` is AUTO or MANUAL. The router's own
-posts are MANUAL, too; they have the router's reference. A post of unknown mode is the page's own only if the vendor's
-automation has written its first text: to leave a post alone can be mended, to replace a person's words can't.
+Each linked post has a ``connectionMode``, AUTO or MANUAL. The router's own posts are MANUAL, too, and have the router's
+reference. A post of unknown mode is the page's own only if the vendor's automation wrote its first text: leaving a post
+alone can be corrected, replacing a person's text can't.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ _SYSTEM = "SYSTEM"
 
 
 class LinkedPost(NamedTuple):
-    """A post that belongs to an incident, and whether a person has made it."""
+    """A post linked to an incident, and whether a person created it."""
 
     post: wire.Post
     is_linked_by_person: bool
 
 
 async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
-    """Return the ``connectionMode`` of each post of an incident, by the post's ID; nothing if the key may not ask."""
+    """Return the ``connectionMode`` of each post of an incident by post ID; empty if the key lacks the permission."""
     try:
         answer = await http.read(f"{INCIDENTS}/{client.segment(incident_id)}", wire.DetailAnswer)
     except (errors.Permanent, errors.Denied):
@@ -35,7 +35,7 @@ async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
 
 
 def is_by_hand(post: wire.Post, known: Mapping[str, str]) -> bool:
-    """Whether the page's automation has not made a post."""
+    """Return whether a post wasn't created by the page's automation."""
     mode = known.get(post.id, "")
     if mode in {"AUTO", "MANUAL"}:
         return mode == "MANUAL"

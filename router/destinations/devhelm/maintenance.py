@@ -1,7 +1,7 @@
-"""DevHelm's maintenance windows as silences: what is under maintenance there opens nothing here. They are only read.
+"""Reads DevHelm's maintenance windows as silences: a monitor under maintenance opens nothing here.
 
-The vendor knows a window for one monitor, or for all of them. An alert is a monitor's by its label ``monitor_id``,
-which is what the source ``devhelm`` calls it.
+A window covers one monitor, or all of them. An alert's monitor is its label ``monitor_id``, which the source
+``devhelm`` sets.
 """
 
 import datetime as dt
@@ -15,13 +15,13 @@ from router.outbound import client
 PATH = "/api/v1/maintenance-windows"
 LABEL = "monitor_id"
 _AUTHOR = "DevHelm's maintenance"
-_ANY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # Other vendors' monitors have ids of other forms.
-_SPARING = 0.4  # Of the account's quota, left for what is more urgent.
+_ANY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # IDs of other vendors' monitors have other forms.
+_SPARING = 0.4  # Share of the account's quota left for more urgent calls.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Window(msgspec.Struct, frozen=True, rename="camel"):
-    """One of ``MaintenanceWindowDto``."""
+    """One ``MaintenanceWindowDto``."""
 
     id: str
     starts_at: wire.Moment
@@ -32,13 +32,10 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def silences(http: client.Client, name: str) -> list[silence.Silence]:
-    """The windows that hold now or are still to come; ``errors.Failure`` where the vendor can't be asked.
-
-    One that does not suppress alerts there does not here.
-    """
+    """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
     client.floor.set(_SPARING)
     found: dict[str, Window] = {}
-    # What begins between the two questions is in both answers and not in neither.
+    # A window that begins between the two requests is in both responses, not in neither.
     for state in ("upcoming", "active"):
         async for page in account.read_pages(http, PATH, Window, {"filter": state}, what="maintenance window"):
             found.update((one.id, one) for one in page if one.suppress_alerts)

@@ -1,4 +1,4 @@
-"""From the names in rules and configuration to DevHelm's ids: status pages and their components."""
+"""Looks up the IDs of status pages and components at DevHelm by name."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ PAGES = "/api/v1/status-pages"
 
 
 class Names:
-    """What one account calls its pages and components; everything is fetched when first asked for, and kept."""
+    """Names of one account's pages and components, fetched on first use and cached."""
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
@@ -20,14 +20,14 @@ class Names:
         self._components: dict[str, name_lookup.NameLookup[wire.Component]] = {}
 
     async def component_id(self, page_id: str, wanted: str) -> str:
-        """The id of a page's component, called by its name or by its id."""
+        """Return the ID of a page's component, given its name or ID."""
         known = self._components.get(page_id)
         if known is None:
             known = self._components[page_id] = self._directory_of(page_id)
         return await known.id_of(wanted, field="components")
 
     async def components(self, page_id: str) -> Sequence[wire.Component]:
-        """A page's components as the vendor shows them now."""
+        """Return a page's components as the vendor shows them now."""
         path = f"{PAGES}/{client.segment(page_id)}/components"
         listed = account.read_pages(self._http, path, wire.Component, what="component")
         return [one async for page in listed for one in page]

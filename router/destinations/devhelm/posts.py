@@ -1,4 +1,4 @@
-"""Finds posts on a DevHelm page, and reads and ends them: what ``status_pages`` builds its operations from."""
+"""Finds, reads, and ends posts on a DevHelm page, for the operations of ``status_pages``."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping
@@ -12,38 +12,38 @@ from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 
-# How long before the episode's opening its post is looked for: the vendor's clock is not ours.
+# Search from this long before the episode opened, because the vendor's clock differs from ours.
 _SKEW = dt.timedelta(hours=1)
 _MOST_POSTED = 10
 
 
 class PostLocation(msgspec.Struct, frozen=True):
-    """Where a post is. Both ids together are the publication's id: a rule may choose its page."""
+    """Page and ID of a post. Both together are the publication's ID, because a rule can choose the page."""
 
     page_id: str
     post_id: str
 
     @classmethod
     def parse(cls, vendor_id: str) -> "PostLocation":
-        """Read a publication's id."""
+        """Parse a publication's ID."""
         page_id, _, post_id = vendor_id.partition("/")
         return cls(page_id, post_id)
 
     @property
     def vendor_id(self) -> str:
-        """The publication's id."""
+        """Return the publication's ID."""
         return f"{self.page_id}/{self.post_id}"
 
     @property
     def path(self) -> str:
-        """The post's path at the vendor."""
+        """Return the post's path at the vendor."""
         return f"{names.PAGES}/{client.segment(self.page_id)}/incidents/{client.segment(self.post_id)}"
 
 
 class Sent(NamedTuple):
-    """What an operation has sent: the statuses of components by ID, and every text that may be ours.
+    """What an operation has sent: component statuses by ID, and every text that may be ours.
 
-    ``read`` are the IDs of the updates that the post had before; None if nothing was posted.
+    ``read`` holds the IDs of the updates that the post had before; None if nothing was posted.
     """
 
     asked: Mapping[str, str]
@@ -52,7 +52,7 @@ class Sent(NamedTuple):
 
 
 class Posts:
-    """The posts on the pages of one account."""
+    """Posts on the pages of one account."""
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
@@ -67,9 +67,9 @@ class Posts:
         await self._http.call("GET", names.PAGES, query={"page": 0, "size": 1})
 
     async def linked(self, page_id: str, operation: operations.Operation) -> linked_posts.LinkedPost | None:
-        """Find the post that belongs to the incident ``operation.linked_id``, with its timeline.
+        """Find the post linked to the incident ``operation.linked_id``, with its timeline.
 
-        Of several, a published one that isn't resolved comes first, then a draft of the page before one of a person.
+        Of several, prefer an unresolved published post, then a draft of the page, then one of a person.
         """
         incident_id = operation.linked_id
         if not incident_id:
@@ -84,7 +84,7 @@ class Posts:
         return linked_posts.LinkedPost(post, self._is_linked_by_person(post, operation, modes))
 
     async def is_linked_by_person(self, post: wire.Post, operation: operations.Operation) -> bool:
-        """Whether a person has made a post, and not the page or the router."""
+        """Return whether a person created a post, not the page or the router."""
         modes = await linked_posts.modes(self._http, post.incident_id) if post.incident_id else {}
         return self._is_linked_by_person(post, operation, modes)
 
@@ -92,9 +92,9 @@ class Posts:
         return linked_posts.is_by_hand(post, modes) and not is_signed(post, operation.reference)
 
     async def find_signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
-        """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest.
+        """Find the posts that carry our reference: open ones first, then the oldest.
 
-        Those that follow another incident than ``linked_id`` are none of ours, and are not read one by one.
+        Posts linked to another incident than ``linked_id`` aren't ours and aren't read one by one.
         """
         found = []
         for post in await self._recent(page_id, opened_at):
@@ -107,14 +107,14 @@ class Posts:
         return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
 
     async def _listed(self, place: PostLocation) -> wire.Post:
-        """Read a post that a list has named: if it can't be found, one of the two answers is old."""
+        """Read a post that a list contained. If it isn't found, one of the two responses is old."""
         try:
             return await self.observe(place)
         except errors.NotFound as problem:
             raise errors.Temporary(f"a post is in the page's list and can't be read: {problem}") from problem
 
     async def find_unresolved(self, page_id: str) -> list[operations.OpenItem]:
-        """The page's posts that carry a reference and aren't resolved."""
+        """Return the page's unresolved posts that carry a reference."""
         found = []
         for post in await self._unresolved(page_id):
             full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
@@ -125,7 +125,7 @@ class Posts:
         return found
 
     async def find_ongoing(self, page_id: str) -> list[wire.Post]:
-        """The page's published posts that aren't resolved, scheduled ones too."""
+        """Return the page's unresolved published posts, including scheduled ones."""
         return [post for post in await self._unresolved(page_id) if state(post) == "open"]
 
     async def _unresolved(self, page_id: str) -> list[wire.Post]:
@@ -135,7 +135,7 @@ class Posts:
         return [post async for page in pages for post in page]
 
     async def end(self, post: wire.Post, text: str) -> None:
-        """Throw a draft away; resolve what is published, telling no subscriber."""
+        """Delete a draft, or resolve a published post without notifying subscribers."""
         place = PostLocation(post.status_page_id, post.id)
         if post.published_at is None:
             await self._http.call("POST", f"{place.path}/dismiss")
@@ -144,26 +144,26 @@ class Posts:
             await self._http.call("POST", f"{place.path}/updates", json=update)
 
     async def read_back(self, answer: wire.Post, operation: operations.Operation, sent: Sent) -> operations.VendorState:
-        """Read a post after a change: what it shows by now is what later reads are compared with.
+        """Read a post after a change. Later reads are compared with the result.
 
-        If it can't be read, or is read as it was before, the answer to the change stands for it.
+        If the read fails or is old, use the response to the change instead.
         """
         answered = observed(answer, operation, sent, is_answer=True)
         assert answered.view is not None  # noqa: S101 - ``seen`` always has one
         after = msgspec.structs.replace(operation, view=answered.view, told=answered.told, lags=True)
         try:
             fresh = await self.observe(PostLocation(answer.status_page_id, answer.id))
-        except errors.Failure:  # The operation is done; a later look reads it.
+        except errors.Failure:  # The operation is done; a later observation reads the post.
             return answered
         is_older = is_stale(fresh, after) or (state(fresh) == "draft" and state(answer) != "draft")
         return answered if is_older else observed(fresh, after, sent)
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """Cancel pending reads."""
         await self._lately.aclose()
 
     async def _recent(self, page_id: str, opened_at: int) -> list[wire.Post]:
-        """The posts that were made since shortly before the episode opened."""
+        """Return the posts created since shortly before the episode opened."""
         return await self._lately.posts(page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW)
 
     async def _since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
@@ -178,24 +178,24 @@ class Posts:
 
 
 def _rank(post: wire.Post) -> tuple[bool, bool]:
-    """What customers see now comes first, then drafts, then what is over."""
+    """Return a sort key: visible posts first, then drafts, then resolved posts."""
     return post.status == "RESOLVED", post.published_at is None
 
 
 def is_signed(post: wire.Post, reference: str) -> bool:
-    """Whether a text in the post's timeline begins or ends with our reference."""
+    """Return whether a text in the post's timeline begins or ends with our reference."""
     return any(references.has_footer(update.body, reference) for update in post.updates or ())
 
 
 def state(post: wire.Post) -> publications.State:
-    """What a post is, in the words of a publication."""
+    """Return the state of a post as a publication state."""
     if post.published_at is None:
         return "draft"
     return "resolved" if post.status == "RESOLVED" else "open"
 
 
 def timeline(post: wire.Post) -> list[observations.Entry]:
-    """Return the post's updates, the oldest first."""
+    """Return the post's updates, oldest first."""
     found = [
         observations.Entry(one.id, one.body, one.status, observations.moment(one.created_at))
         for one in post.updates or ()
@@ -204,17 +204,17 @@ def timeline(post: wire.Post) -> list[observations.Entry]:
 
 
 def is_published_automatically(post: wire.Post) -> set[str]:
-    """Return the texts that the page has posted by itself: no person has."""
+    """Return the texts that the page posted automatically."""
     return {update.body for update in post.updates or () if update.created_by == "SYSTEM" and update.body}
 
 
 def affected_components(post: wire.Post) -> dict[str, str]:
-    """Return the statuses of the components that the post names, by ID."""
+    """Return the component statuses of the post, by ID."""
     return {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
 
 
 def is_stale(post: wire.Post, operation: operations.Operation) -> bool:
-    """Whether a read shows the post as it was before our last operation."""
+    """Return whether a read shows the post as it was before our last operation."""
     entries = timeline(post) if post.updates is not None else None
     return observations.is_stale(operation, entries, observations.moment(post.updated_at))
 
@@ -227,7 +227,7 @@ def observed(
     edited: Edit | None = None,
     is_answer: bool = False,
 ) -> operations.VendorState:
-    """Return what a post is, as operations answer. ``is_answer`` if that is from a change, and no read has shown it."""
+    """Return a post's state. ``is_answer``: it comes from a change, and no read has confirmed it."""
     entries = timeline(post)
     fields: dict[str, Any] = {
         "title": post.title,
@@ -259,9 +259,9 @@ def observed(
 
 
 def posted(post: wire.Post, operation: operations.Operation, ours: Collection[str] = ()) -> list[list[str]]:
-    """The newest updates that the router has posted, the oldest first: ID, status, and text as the vendor shows it.
+    """Return the newest updates that the router has posted, oldest first: ID, status, and text as the vendor shows it.
 
-    ``ours`` are the IDs of those that this operation has posted.
+    ``ours`` are the IDs of updates that this operation has posted.
     """
     known = {*(one[0] for one in operation.view.fields.get("posted") or ()), *ours}
     found = [[one.id, one.status, one.text] for one in timeline(post) if one.id in known]
@@ -271,7 +271,7 @@ def posted(post: wire.Post, operation: operations.Operation, ours: Collection[st
 def _posted_now(
     operation: operations.Operation, entries: list[observations.Entry], ours: Collection[str], read: Collection[str]
 ) -> set[str]:
-    """The IDs of the updates that are ours: they say what we have sent, or are the only new one."""
+    """Return the IDs of our updates: those with a text that we sent, or the only new one."""
     found = {
         entry.id
         for entry in entries
@@ -282,7 +282,10 @@ def _posted_now(
 
 
 def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any]:
-    """What a draft of the page says, by the names of a rule's fields; of a published post, what its draft said last."""
+    """Return the fields of the page's draft by the names of a rule's fields;
+
+    for a published post, those of its last draft.
+    """
     if state(post) != "draft" or is_signed(post, operation.reference):
         known: Mapping[str, Any] = operation.view.fields.get("draft") or {}
         return known
@@ -303,6 +306,6 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
 
 
 def _newest_first(page: list[wire.Post]) -> bool:
-    """Whether the vendor has sorted the list as asked; one entry tells nothing."""
+    """Return whether the vendor has sorted the list as requested; one entry proves nothing."""
     times = [post.created_at for post in page]
     return len(times) > 1 and times == sorted(times, reverse=True)

@@ -1,8 +1,8 @@
-"""The kind ``devhelm-status-page``: the last stage of an alert that customers may see, a post at DevHelm.
+"""The kind ``devhelm-status-page``: posts on DevHelm status pages.
 
-A page may draft posts by itself, from an incident of ours: such a draft is adopted, brought to the rule's words and
-published, instead of a second post being opened. The vendor takes no idempotency keys, so everything is looked up
-before it is repeated.
+A page can create drafts automatically from our incidents. The router adopts such a draft, updates it to the rule's
+texts, and publishes it instead of opening a second post. The vendor has no idempotency keys, so the router searches
+before it repeats a call.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ from router.outbound import client, errors
 
 _WELL = "OPERATIONAL"
 _MAINTENANCE = "UNDER_MAINTENANCE"
-# What a create may be refused for with a 404 that names no field.
+# Fields that may cause a 404 of a create without a named field.
 _SUSPECTS = ("monitoring_incident_id", "affected_components")
 
 
@@ -45,9 +45,11 @@ class StatusPages:
         self._posts = posts.Posts(http)
 
     async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Look for what the page, or a person on it, made of the incident that it follows; None if nothing.
+        """Find what the page, or a person on it, created for the incident that it follows.
 
-        Nothing is changed yet: a draft is brought to the rule's words by an update or when it is published.
+        Return None if there is nothing.
+
+        Nothing is changed yet: an update or the publication sets the rule's texts.
         """
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
@@ -55,7 +57,7 @@ class StatusPages:
         return _linked(found, operation) if found else None
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
+        """Search for our reference, then for the link. Keep the oldest post with the reference and end the others."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         ours = await self._posts.find_signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
@@ -69,7 +71,7 @@ class StatusPages:
         return self._found(found.post, operation, wanted)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
-        """Throw away or resolve every other post that carries our reference, on the page that the rule names."""
+        """Delete or resolve every other post with our reference on the page that the rule names."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         mine = posts.PostLocation.parse(operation.vendor_id).post_id
@@ -80,18 +82,18 @@ class StatusPages:
         return tuple(post.id for post in further)
 
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
-        """Read the posts that carry a reference and aren't resolved, on every page that may be this destination's."""
+        """List the unresolved posts with a reference on every page that may be this destination's."""
         pages = name_lookup.own_pages(
             await self._names.pages.entries(), self._names.pages, base.page_of(self._config), others
         )
         return [item for page in pages for item in await self._posts.find_unresolved(page.id)]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
-        """Recognize nothing: every post carries its reference."""
+        """Return False: every post carries its reference."""
         return False
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
+        """Create the post, which is public immediately. If the page has created one meanwhile, use that."""
         wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(wanted)
@@ -99,7 +101,7 @@ class StatusPages:
         if found is not None and found.is_linked_by_person:
             return _linked(found, operation)
         if found is not None and wanted.keep_draft and posts.state(found.post) == "draft":
-            return posts.observed(found.post, operation)  # What is approved so far is not what it would say.
+            return posts.observed(found.post, operation)  # The approved text isn't the text that it would have.
         if found is not None:
             return await self._publish(found.post, operation, wanted)
         body = wire.CreatePost(
@@ -117,7 +119,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
-        """Bring title, impact, status and components to the content; what is published also gets its text, once."""
+        """Update title, impact, status, and components. A published post also gets the update text once."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
@@ -130,7 +132,7 @@ class StatusPages:
         return posts.observed(post, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
-        """Publish the draft with the rule's words, unless somebody has."""
+        """Publish the draft with the rule's texts, unless it is published already."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
@@ -138,7 +140,7 @@ class StatusPages:
         return await self._publish(post, operation, wanted)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Post the resolution, unless somebody has, and then the postmortem where the rule has one."""
+        """Post the resolution, unless the post is resolved already, and then the postmortem if the rule has one."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) == "draft":
@@ -151,7 +153,7 @@ class StatusPages:
             post, note = await self._post_resolution(post, operation, wanted, text)
             post_is_ours = True
         else:
-            # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
+            # After a crash the postmortem of our resolution may be missing. A person's resolution stays as it is.
             post_is_ours = any(
                 entry.status == "RESOLVED" and texts.alike(entry.text, text) for entry in posts.timeline(post)
             )
@@ -161,7 +163,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """Throw the draft away, unless a person has made it; what is published by now is answered as open."""
+        """Delete the draft, unless a person created it. If it is published by now, return it as open."""
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
         if posts.state(post) != "draft":
@@ -174,7 +176,7 @@ class StatusPages:
         return operations.VendorState(operation.vendor_id, "dismissed")
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Unpublish the post, set its components back, and throw the draft away that it has become."""
+        """Unpublish the post, reset its components, and delete the resulting draft."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
@@ -189,13 +191,13 @@ class StatusPages:
             answer = await self._http.call("PUT", place.path, json=change)
             if answer.read(wire.PostAnswer).data.published_at is not None:
                 raise errors.Unanswered(f"{self.name}: unpublishing was answered with a published post")
-        # A draft could still be published by somebody who doesn't know why it is one. And the vendor throws nothing
-        # away that it still shows, so the answer proves that the post is down.
+        # A person who doesn't know its history could publish the draft. And the vendor deletes only what it doesn't
+        # show, so the response proves that the post is down.
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.VendorState(operation.vendor_id, "dismissed", note=note)
 
     async def correct(self, operation: operations.Operation) -> operations.VendorState:
-        """Replace the text of an update of ours, unless it says something else than the operator has seen."""
+        """Replace the text of one of our updates, unless it differs from what the operator has seen."""
         return await corrections.correct(self._http, self._posts, operation)
 
     async def probe(self) -> None:
@@ -218,12 +220,12 @@ class StatusPages:
         return posts.observed(post, operation, edited=edited)
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
-        """How the rule's words affect components, by the names that it gives them."""
+        """Return the component statuses that the rule sets, by the names that it uses."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
-        """Look up the page and the defaults' components, and see whether the page's mode fits."""
+        """Look up the page and the default components, and check the page's mode."""
         defaults = {**self._config.defaults, **fields}
         called = defaults.get("page") or self._config.page
         if not called:
@@ -238,7 +240,7 @@ class StatusPages:
         return problems
 
     async def channels(self) -> list[base.Channel]:
-        """Nothing is passed on from here."""
+        """Return no channels: a page doesn't report incidents."""
         return []
 
     async def aclose(self) -> None:
@@ -296,7 +298,7 @@ class StatusPages:
     async def _put(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
     ) -> tuple[wire.Post, posts.Sent]:
-        """Change what differs, and return the vendor's answer; nothing is called if nothing differs."""
+        """Change what differs and return the vendor's response; make no call if nothing differs."""
         affected = await self._components(post.status_page_id, operation, [])
         change = self._difference(post, operation, wanted, status)
         change.affected_components = _changed(post, affected)
@@ -309,7 +311,7 @@ class StatusPages:
     def _difference(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
     ) -> wire.PutPost:
-        """What to change of title, status and impact; what the vendor made of them when we last sent it stays."""
+        """Return the changes of title, status, and impact. Values that the vendor derived from ours stay."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         impact = self._impact(wanted, operation.content.severity)
@@ -332,7 +334,7 @@ class StatusPages:
         return posts.Sent(asked, self._ours(operation, wanted))
 
     def _ours(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
-        """Every text that the router may have posted by this operation or the one before."""
+        """Return every text that the router may have posted by this operation or the previous one."""
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         known = [wanted] if before is None else [before, wanted]
         found = {_signed(one, operation) for one in known} | {self._update_text(one) for one in known}
@@ -341,13 +343,13 @@ class StatusPages:
     def _found(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.VendorState:
-        """What an open that was not answered has left: nobody knows yet whether it shows what was sent."""
+        """Return the state after an unanswered open. It is unknown whether the post shows what was sent."""
         return posts.observed(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
 
     async def _refusal(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.VendorState | None:
-        """What a person has changed, which stays; ``Stale`` if the post was read as it was before our last change."""
+        """Return what a person has changed, which is kept. Raises ``Stale`` if the read predates our last change."""
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
         edited = self._edited(post, operation, wanted)
@@ -359,11 +361,11 @@ class StatusPages:
         return posts.observed(post, operation, edited=edited) if edited else None
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
-        """What a person has changed: it is neither as the vendor has returned it nor as we want it now."""
+        """Return what a person has changed: it differs from what the vendor returned and from what we want now."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         is_ended = posts.state(post) == "resolved"
-        # A draft that the page has made itself has nothing of ours yet: it is compared with how it was found.
+        # A draft that the page created contains nothing of ours yet. Compare it with how it was found.
         if is_ended or (before is None and not view.fields):
             return None
         known = [wanted] if before is None else [before, wanted]
@@ -383,10 +385,10 @@ class StatusPages:
     async def _change(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
     ) -> operations.VendorState:
-        """Change a published post, and say so, unless an earlier attempt of this operation has said it."""
+        """Change a published post and post the update, unless an earlier attempt of this operation has posted it."""
         is_worse = operation.before is not None and operation.worsens
         answer, sent = await self._put(post, operation, wanted, wanted.update_status)
-        # What the page has published by itself does not have the rule's message yet.
+        # A post that the page published automatically doesn't have the rule's message yet.
         if not self._has_message(post, operation, wanted):
             text = _signed(wanted, operation)
         timeline = posts.timeline(post)
@@ -402,7 +404,7 @@ class StatusPages:
         return await self._posts.read_back(answer, operation, sent)
 
     def _has_message(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> bool:
-        """Whether the timeline has the rule's message, whatever the vendor has made of it."""
+        """Return whether the timeline has the rule's message, as normalized by the vendor."""
         if posts.is_signed(post, operation.reference):
             return True
         ours = self._ours(operation, wanted)
@@ -422,9 +424,9 @@ class StatusPages:
     async def _set_back(
         self, post: wire.Post, operation: operations.Operation
     ) -> tuple[list[wire.AffectedComponent], str]:
-        """The statuses that the post's components have once it is over, and which are left under maintenance."""
-        # The vendor does not say that a resolution sets components back, so it is said; but none is set back further
-        # than to what another incident of ours says of it, and what a person has put under maintenance stays there.
+        """Return the component statuses after the resolution, and the components left under maintenance."""
+        # The vendor doesn't document that a resolution resets components, so reset them explicitly. Keep statuses that
+        # our other incidents set, and components that a person has put under maintenance.
         named = [name for name in operation.others if name in self.touches(operation)]
         others = {
             await self._names.component_id(post.status_page_id, name): operation.others[name].upper() for name in named
@@ -438,9 +440,9 @@ class StatusPages:
         return affected, f"left under maintenance: {', '.join(maintained[one] for one in kept)}" if kept else ""
 
     async def _maintained(self, post: wire.Post, operation: operations.Operation) -> dict[str, str]:
-        """The components that a person has put under maintenance, with their names by ID.
+        """Return the components that a person has put under maintenance, with their names by ID.
 
-        The vendor may say so in this post, if not the router has asked for it, in another post, or of the component.
+        The vendor may show this in this post, if the router didn't set it, in another post, or in the component.
         """
         shown, asked = posts.affected_components(post), operation.view.asked
         ours = {one for one, status in asked.items() if status == _MAINTENANCE}
@@ -448,7 +450,7 @@ class StatusPages:
         try:
             known = await self._names.components(post.status_page_id)
             others = [one for one in await self._posts.find_ongoing(post.status_page_id) if one.id != post.id]
-        except (errors.Permanent, errors.Denied):  # The key may not read them. The resolution can't wait for that.
+        except (errors.Permanent, errors.Denied):  # The key can't read them. The resolution doesn't wait for that.
             return dict.fromkeys(found, "a component")
         for other in others:
             found |= {one for one, status in posts.affected_components(other).items() if status == _MAINTENANCE}
@@ -457,7 +459,7 @@ class StatusPages:
         return {one: called.get(one, one) for one in found}
 
     async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> tuple[operations.Omission, ...]:
-        """Set the postmortem. The post is resolved by now, whatever the vendor says of its postmortem."""
+        """Set the postmortem. The post is resolved already, so a refusal doesn't undo the resolution."""
         body = wanted.postmortem_body if wanted.postmortem_body != (post.postmortem_body or None) else None
         url = wanted.postmortem_url if wanted.postmortem_url != (post.postmortem_url or None) else None
         change = wire.PutPost(postmortem_body=body, postmortem_url=url)
@@ -471,7 +473,7 @@ class StatusPages:
 
 
 def _linked(found: linked_posts.LinkedPost, operation: operations.Operation) -> operations.VendorState:
-    """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
+    """Return the state of a linked post before any call. The router changes nothing in a person's post."""
     return posts.observed(found.post, operation, edited=Edit.POST_LINKED if found.is_linked_by_person else None)
 
 
@@ -486,12 +488,12 @@ def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str
 def _kept(
     affected: list[wire.AffectedComponent] | None, calls: reduced_calls.ReducibleCall
 ) -> list[wire.AffectedComponent] | None:
-    """The components that were sent; none if the vendor refused them."""
+    """Return the components that were sent; none if the vendor refused them."""
     return None if any(one.field == "affected_components" for one in calls.omitted) else affected
 
 
 def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wire.AffectedComponent] | None:
-    """The whole list to send; None where nothing in it is new. What somebody else has added to it stays in it."""
+    """Return the whole component list to send, or None if nothing is new. Entries that others have added stay."""
     shown = {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
     changed = {**shown, **{one.component_id: one.status for one in affected}}
     if changed == shown:

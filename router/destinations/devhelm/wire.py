@@ -1,7 +1,6 @@
-"""What goes over the wire to DevHelm and back, after the vendor's OpenAPI description.
+"""Requests and responses of DevHelm's API, from the vendor's OpenAPI description.
 
-Requests leave out what is None: the vendor keeps what it has there. Readers name only what is used and ignore the
-rest.
+Requests leave out fields that are None: the vendor keeps their values. Responses name only the fields that are used.
 """
 
 import datetime as dt
@@ -15,7 +14,7 @@ Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 IDS = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")  # UUIDs
 OPEN = ("WATCHING", "TRIGGERED", "CONFIRMED")
 """The statuses of an incident that isn't over."""
-PAGE_SIZE = 200  # The most that the vendor lists at once.
+PAGE_SIZE = 200  # The vendor's largest page.
 
 
 class CreateIncident(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -28,7 +27,7 @@ class CreateIncident(msgspec.Struct, omit_defaults=True, rename="camel"):
 
 
 class PatchIncident(msgspec.Struct, omit_defaults=True):
-    """``PATCH /api/v1/incidents/{id}``: what is left out stays as it is."""
+    """``PATCH /api/v1/incidents/{id}``. Fields that are left out stay as they are."""
 
     title: str | None = None
     severity: str | None = None
@@ -91,7 +90,7 @@ class PublishPost(msgspec.Struct, omit_defaults=True, rename="camel"):
 
 
 class PatchUpdate(msgspec.Struct, omit_defaults=True):
-    """``PATCH …/updates/{updateId}``: the text is replaced; the status stays if it is left out."""
+    """``PATCH …/updates/{updateId}``. The text is replaced; the status stays if it is left out."""
 
     body: str
     status: str | None = None
@@ -127,14 +126,14 @@ class IncidentUpdate(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LinkedPost(msgspec.Struct, frozen=True, rename="camel"):
-    """A post of a page that belongs to an incident. ``connection_mode`` is AUTO if automation made it, else MANUAL."""
+    """A page's post that is linked to an incident. ``connection_mode`` is AUTO or MANUAL, see ``linked_posts``."""
 
     id: str
     connection_mode: str = ""
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """An incident with its timeline, and the rows of the posts that belong to it."""
+    """An incident with its timeline, and the posts linked to it."""
 
     incident: Incident
     updates: list[IncidentUpdate] | None = None
@@ -142,7 +141,7 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 class AlertChannel(msgspec.Struct, frozen=True, rename="camel"):
-    """Where DevHelm itself sends its alerts."""
+    """A channel to which DevHelm sends its alerts."""
 
     name: str
     channel_type: str
@@ -150,7 +149,7 @@ class AlertChannel(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
-    """A status page. ``incident_mode`` is MANUAL, REVIEW (drafts by itself) or AUTOMATIC (publishes by itself)."""
+    """A status page. ``incident_mode`` is MANUAL, REVIEW (creates drafts), or AUTOMATIC (publishes)."""
 
     id: str
     name: str
@@ -167,7 +166,7 @@ class Component(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PostComponent(msgspec.Struct, frozen=True, rename="camel"):
-    """What a post says of one component."""
+    """The status of a component in a post."""
 
     status_page_component_id: str
     component_status: str
@@ -203,19 +202,19 @@ class Post(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DetailAnswer(msgspec.Struct):
-    """Answer of creating, showing or resolving an incident."""
+    """Response to creating, reading, or resolving an incident."""
 
     data: Detail
 
 
 class PostAnswer(msgspec.Struct):
-    """Answer of everything done to a post."""
+    """Response to every call on a post."""
 
     data: Post
 
 
 class Listed(msgspec.Struct, rename="camel"):
-    """One page of any list, its rows as they came."""
+    """One page of any list, with unparsed rows."""
 
     data: list[Any]
     has_next: bool = False
