@@ -230,7 +230,11 @@ def after_failure(
         if of_open:
             return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
         return msgspec.structs.replace(after, unanswered_change_at=now)
-    # Surely not done, so it is not under way any more: the next attempt has the same number and key.
+    # At some vendors the status changes in a call before the one that failed. If alerts fire again before the next
+    # attempt, the status has to be set back.
+    if publication.intent is not None and publication.intent.kind == "monitor":
+        after = msgspec.structs.replace(after, monitored=True, says_monitored=True)
+    # The operation was not completed, so it is not under way any more: the next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
 
 

@@ -265,6 +265,26 @@ def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind)
     play(kind, body)
 
 
+def test_half_done_monitoring_is_set_back_while_firing(play):
+    """DevHelm has changed the status, and refused the text for now. The alert fires before the router tries again."""
+
+    async def body(scene):
+        monitoring = {"update_status": "MONITORING", "update_message": "It works again."}
+        ending = decisions.Ending(workers.HOUR, monitoring, {"update_status": "INVESTIGATING"})
+        rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[scene.kind], "auto", ending=ending))
+        await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
+        await scene.on.turn()
+        scene.fault("429", "POST", UPDATES[scene.kind], retry_after=2)
+        await scene.on.deliver(workers.resolved(starts_at=1_000), response=rule)
+        await scene.on.turn()
+        assert status(scene) == "monitoring"
+        await scene.on.deliver(workers.firing(starts_at=2_000), response=rule)
+        await scene.on.turn()
+        await scene.eventually(lambda: status(scene) == "investigating")
+
+    play("devhelm-status-page", body)
+
+
 @pages
 def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
     """A text that the router has not posted is a person's."""
