@@ -94,16 +94,21 @@ def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> inc
 
     ``episode`` is the random id that an episode opened by this gets.
     """
+    # No timer is due, so nothing has changed.
     if not 0 < _due(incident) <= now:
         return incident
+    # The only timer of a closed incident is that of a missing heartbeat.
     if incident.status == "closed":
         return opened(incident, now=now, episode=episode)
     incident = _without_expired(_without_stale(incident, now), now)
+    # Alerts ended by their own time, or the quiet period is over.
     if not incident.still_fires:
         return _quiet(incident, now)
+    # The hold of a further rule may be over, and severity follows the alerts that remain.
     if incident.status == "open":
         incident = joined(incident, now)
         return msgspec.structs.replace(incident, severity=severity_of(incident, incident.severity))
+    # An alert has fired throughout the hold.
     if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
     return incident
@@ -301,6 +306,7 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     if not incident.quiet_since:
         incident = changed(incident, now)
     incident = msgspec.structs.replace(incident, quiet_since=incident.quiet_since or now)
+    # Alerts that fire again within the quiet period belong to the same episode.
     if now < _next_of_quiet(incident):
         return incident
     if monitor_for(incident) and not incident.monitored_since:

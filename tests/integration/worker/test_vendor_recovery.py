@@ -45,8 +45,7 @@ def test_other_worker_recovery_lets_open_circuit_probe(play):
         woken = await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
         assert woken == ["down"]
         await scene.on.publications.wake(woken)
-        await scene.on.turn()
-        assert scene.states() == ["open"]
+        await scene.on.until(lambda: scene.states() == ["open"])
         assert not await has_circuit_open(scene)
 
     play(body)
