@@ -31,7 +31,8 @@ _DENIED = frozenset(
         "restricted_action",
     }
 )
-_MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+_NO_ERROR = "no_error_code"  # The response isn't Slack's: something between answered, so the outcome is unknown.
+_MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", _NO_ERROR})
 _LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _RETRY_SECONDS = 5.0
 
@@ -113,7 +114,7 @@ class Slack:
         said = answer.body if isinstance(answer.body, dict) else {}
         if said.get("ok") is True:
             return said
-        raise self._failure(path, str(said.get("error", "no answer of Slack's")))
+        raise self._failure(path, str(said.get("error", _NO_ERROR)))
 
     def _failure(self, path: str, error: str) -> errors.Failure:
         message = f"{self._name}: POST {path}: {error}"
@@ -123,7 +124,7 @@ class Slack:
             return errors.Throttled(message, _RETRY_SECONDS)
         if error in _DENIED:
             return errors.Denied(message)
-        if error in _MOMENTARY or error.startswith("no answer"):
+        if error in _MOMENTARY:
             return errors.Unanswered(message)
         return errors.Permanent(message)
 
