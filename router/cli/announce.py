@@ -1,4 +1,4 @@
-"""What a person is told when something has started: where to send webhooks, where to look, what to try."""
+"""The banner of a started process: webhook URLs, the console, and a command to try."""
 
 import json
 import os

@@ -58,7 +58,7 @@ def check(
 
 
 def _labels(settings: configuration.Settings, recordings: Path | None, *, recorded: bool) -> set[str]:
-    """The labels that recorded alerts carry; none where nobody asked."""
+    """Return the labels of recorded alerts; none unless an option asks for them."""
     if recordings is not None:
         try:
             return {

@@ -105,7 +105,7 @@ def discard(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Let it go for good."""
+    """Discard a dead letter. It can't be restored."""
 
     async def body(router: reaching.Reached) -> None:
         act = router.act(identity, by, reason)

@@ -250,5 +250,5 @@ def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
 
 
 def _shown(text: str) -> str:
-    """A text of somebody else's, without control characters and not as markup."""
+    """Return foreign text without control characters, escaped for markup."""
     return terminal.markup(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")

@@ -1,4 +1,4 @@
-"""``heartbeats``: what has to be heard of every so often, and when it last was."""
+"""``heartbeats``: signals that have to be received regularly, and when each was last received."""
 
 import typer
 

@@ -44,7 +44,7 @@ class Reached:
 
 
 def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]]) -> None:
-    """Run what needs a router; what it refuses is told in one sentence, with status 1."""
+    """Run a command body against a router. If the router refuses, print the reason and exit with status 1."""
 
     async def main() -> None:
         try:
@@ -78,7 +78,7 @@ class Reads(Protocol[Row]):
 
 
 async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> AsyncIterator[Row]:
-    """The rows of a list in its order, so many ``at_once`` read and ``most`` of them altogether."""
+    """Yield the rows of a list in order: at most ``most``, read ``at_once`` per request."""
     cursor, left = "", most
     while True:
         page = await read(cursor=cursor, limit=min(left, at_once))

@@ -157,7 +157,7 @@ def _missing(field: str, path: str) -> str:
 
 
 def _value(alert: alerts.Alert, field: str) -> str:
-    """A field as people read it, without control characters of somebody else's."""
+    """Return a field as readable text, without control characters."""
     value = getattr(alert, field)
     if isinstance(value, dict):
         text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))

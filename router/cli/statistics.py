@@ -27,7 +27,7 @@ _COLUMNS: dict[review_outcomes.Outcome, str] = {
 
 @app.callback()
 def rules() -> None:
-    """How rules fare."""
+    """Show statistics of rules."""
 
 
 @app.command("stats")

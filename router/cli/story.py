@@ -15,12 +15,12 @@ from router.worker import reviews as reviewing
 
 KEY = 'checkout-down{labels.service="checkout"}'
 PATIENCE_SECONDS = 20.0
-_ROUNDS, _SHOPS = 25, 20  # The storm: so many deliveries, each with an alert of so many shops.
+_ROUNDS, _SHOPS = 25, 20  # The storm: the number of deliveries, and of shops with an alert in each.
 _COLOURS = {"open": "red", "resolved": "green", "draft": "yellow", "absent": "dim", "dismissed": "dim"}
 
 
 class ToldOtherwiseError(Exception):
-    """The story did not go as it is told: something that should have happened did not."""
+    """The demo failed: an expected event did not happen."""
 
 
 @dataclass

@@ -58,7 +58,7 @@ class _Environment(pydantic_settings.BaseSettings):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the program is told before it starts.
+    """The checked configuration of a process.
 
     ``simulated`` names destinations and notifiers that are stand-ins; ``made_up`` are the environment variables of
     sources that are not set, with what stands in for them.
@@ -107,7 +107,7 @@ def load(
 ) -> Settings:
     """Read the file; ``Refused`` with every problem at once. Relative paths in it are relative to it.
 
-    ``needs`` are the parts whose secrets have to be there: a web never calls a vendor, a worker lets nobody in.
+    ``needs`` are the parts whose secrets must be set: a web never calls a vendor, and a worker authenticates no sender.
     """
     document = documents.read(path, holds_secrets=True)
     reading = _Reading(document, environment, stand_in, needs)
@@ -295,7 +295,7 @@ class _Reading:
                 return
 
     def _reports_at(self, at: tuple[str | int, ...], name: str, found: Mapping[str, destination_base.Config]) -> None:
-        """What the router tells of itself is told at a destination that is there, and that customers do not see."""
+        """Check that self-reports go to a configured destination that customers don't see."""
         if name not in found:
             self.problems.append(
                 self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)

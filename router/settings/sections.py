@@ -73,7 +73,7 @@ class Sentinel(Section):
 
 
 MISSING = "missing"
-"""Stands in for a secret that isn't there, which is reported by itself."""
+"""A placeholder for a missing secret, which is reported separately."""
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -244,7 +244,7 @@ class Management(Section):
 
     @pydantic.model_validator(mode="after")
     def _says_where_it_is(self) -> "Management":
-        """A provider sends people back to one address; whoever asks must not be the one to say which."""
+        """Require a fixed public URL: the redirect address must not come from the request."""
         if self.oidc is not None and not self.public_url:
             raise ValueError("public_url is needed with oidc: the provider sends people back there")
         return self
@@ -279,7 +279,7 @@ class SelfReport(Section):
 
 
 class Storm(Section):
-    """How many incidents are opened at once, and where it is told that others wait. Off without ``destinations``."""
+    """Limit how many incidents open at once, and name where a storm is reported. Off without ``destinations``."""
 
     incidents: int = pydantic.Field(default=100, ge=1, description="So many are opened within `within`.")
     within: quantities.Duration = pydantic.Field(default=quantities.duration("1m"), gt=0)

@@ -39,7 +39,7 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
 
 
 def catch_uncaught() -> None:
-    """Write warnings of Python and exceptions that nobody handles to the log, for the rest of the process."""
+    """Log Python's warnings and unhandled exceptions for the rest of the process."""
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     sys.unraisablehook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)

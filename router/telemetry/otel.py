@@ -71,7 +71,7 @@ class Span:
 
     @property
     def traceparent(self) -> str:
-        """What whoever goes on with this has to know."""
+        """Return the trace context for the next process."""
         carrier: dict[str, str] = {}
         _format.inject(carrier, trace.set_span_in_context(self._span, context.Context()))
         return carrier.get("traceparent", "")

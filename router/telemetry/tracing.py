@@ -20,7 +20,7 @@ class Span(Protocol):
 
     @property
     def traceparent(self) -> str:
-        """What whoever goes on with this has to know, as W3C's Trace Context writes it; empty where traces are off."""
+        """Return the W3C trace context for the next process; empty if tracing is off."""
         ...
 
     def tell(self, **about: Attribute) -> None:
@@ -63,10 +63,10 @@ class _Off:
         return self
 
     def tell(self, **_: object) -> None:
-        """Nothing is told."""
+        """Do nothing: tracing is off."""
 
     def failed(self, _: str) -> None:
-        """Nothing is told."""
+        """Do nothing: tracing is off."""
 
     def close(self) -> None:
         """There is nothing to send."""
