@@ -9,7 +9,7 @@ import functools
 import random
 import socket
 
-from tools.soak import town
+from tools.soak import cluster
 
 _GIVEN = range(10_000, 20_000)  # Below the system's; a Cluster's server also takes the port 10,000 above its own.
 _claims: list[socket.socket] = []
@@ -20,7 +20,7 @@ def free() -> int:
     start = random.randrange(len(_GIVEN))
     for offset in range(len(_GIVEN)):
         port = _GIVEN[(start + offset) % len(_GIVEN)]
-        if _claimed(port) and town.is_free(port):
+        if _claimed(port) and cluster.is_free(port):
             return port
     raise AssertionError(f"all ports from {_GIVEN.start} to {_GIVEN.stop - 1} are taken")
 

@@ -14,7 +14,7 @@ from router.assembly import parts, running
 from router.store import connection_settings
 from tests.end_to_end import harness
 from tests.structure import tree
-from tools.soak import command, load, town, trial
+from tools.soak import cluster, command, load, trial
 
 HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-every", "4s")
 
@@ -101,7 +101,7 @@ class TestThatWhatIsWrongIsFound:
         monkeypatch.setattr(trial, "SETTLE_SECONDS", 4.0)
 
         def tried(change) -> trial.Findings:
-            place = town.Town(tmp_path)
+            place = cluster.Cluster(tmp_path)
             try:
                 place.start()
                 return asyncio.run(self._tried(place, change))
@@ -110,7 +110,7 @@ class TestThatWhatIsWrongIsFound:
 
         return tried
 
-    async def _tried(self, place: town.Town, change) -> trial.Findings:
+    async def _tried(self, place: cluster.Cluster, change) -> trial.Findings:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
         async with running.connected(connection_settings.Server(place.redis_url)) as connection:
             one = trial.Trial(place, connection, plan, chance=parts.chance(1), clock=parts.clock, ticks=parts.ticks)
@@ -146,11 +146,11 @@ class TestThatWhatIsWrongIsFound:
         assert not found.clean
 
     def test_unexpected_process_end_is_reported(self, tried):
-        def strike(_, place: town.Town) -> None:
+        def strike(_, place: cluster.Cluster) -> None:
             os.kill(place._processes["worker-1"].pid, signal.SIGKILL)
 
         found = tried(strike)
-        assert found.died == ["worker-1 ended by itself with status -9"]
+        assert found.died == ["worker-1 ended unexpectedly with status -9"]
         assert found.outcome.clean
         assert not found.clean
 
@@ -158,7 +158,7 @@ class TestThatWhatIsWrongIsFound:
 class TestTown:
     @pytest.fixture
     def place(self, tmp_path):
-        made = town.Town(tmp_path)
+        made = cluster.Cluster(tmp_path)
         yield made
         made.stop()
 
@@ -181,7 +181,7 @@ class TestTown:
         os.kill(first.pid, signal.SIGKILL)
         place._processes["valkey"].wait()
         assert [life.number for life in place.look()] == [2]
-        assert place.died == ["valkey ended by itself with status -9"]
+        assert place.died == ["valkey ended unexpectedly with status -9"]
 
     def test_environment_of_caller_is_ignored(self, place, monkeypatch, tmp_path):
         monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379")

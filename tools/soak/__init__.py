@@ -1,1 +1,1 @@
-"""A long trial: real processes under load, killed now and then, and whether all that was accepted came out right."""
+"""The soak test: real processes under load that are killed at random, and a check of everything that was accepted."""

@@ -12,7 +12,7 @@ import typer
 from router.assembly import parts, running
 from router.cli import starting
 from router.store import connection_settings
-from tools.soak import figures, town, trial
+from tools.soak import cluster, figures, trial
 
 _SHOWN = 20  # Lines of what is wrong; a trial gone wrong may have a thousand.
 _KINDS = ("web", "worker", "valkey", "simulator")
@@ -54,7 +54,7 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
     stopping.add_done_callback(lambda _: stop.set())
     await asyncio.sleep(0)  # Signals are heard before there is any process that one could leave behind.
     with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:
-        place = town.Town(Path(folder))
+        place = cluster.Cluster(Path(folder))
         try:
             place.start()
             async with running.connected(connection_settings.Server(place.redis_url)) as connection:
@@ -122,9 +122,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
         "",
         f"seed {report['seed']}: {report['accepted']} alerts accepted in {report['seconds']} s"
         f" ({report['accepted_per_second']}/s); {report['sent_again']} calls were made again;"
-        f" killed: {killed or 'nobody'}",
+        f" killed: {killed or 'nothing'}",
         f"lost {len(report['lost'])}, doubled {len(report['doubled'])}, behind {len(report['behind'])},"
-        f" refused {len(report['refused'])}, died by themselves {len(report['died'])};"
+        f" refused {len(report['refused'])}, ended unexpectedly {len(report['died'])};"
         f" settled {report['settled_seconds']} s after the last alert",
         f"accepted within p50 {early['p50']} ms, p99 {early['p99']} ms in the first quarter,"
         f" p50 {late['p50']} ms, p99 {late['p99']} ms in the last",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.soak import town
+from tools.soak import cluster
 
 _MIB = 1024 * 1024
 _HOUR_SECONDS = 3600.0
@@ -19,10 +19,10 @@ class Usage(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One look at everything, so many seconds after the beginning."""
+    """One reading of all processes, with the seconds since the start."""
 
     seconds: float
-    usages: dict[town.Life, Usage]
+    usages: dict[cluster.Life, Usage]
     store_memory: int  # Bytes that Valkey has allocated for what it holds, wherever its process stands.
     store_keys: int
 
@@ -37,7 +37,7 @@ class Trend(NamedTuple):
 
 
 def usage(pid: int, system: Path = Path("/proc")) -> Usage | None:
-    """Read what a process holds as Linux tells it; None where it has ended, or where nobody tells."""
+    """Read the memory and descriptors of a process from Linux; None if it has ended, or on other systems."""
     try:
         status = (system / str(pid) / "status").read_text(encoding="utf-8")
         descriptors = sum(1 for _ in (system / str(pid) / "fd").iterdir())
@@ -63,7 +63,7 @@ def slope(points: Iterable[Sequence[tuple[float, float]]]) -> float:
 def trend(readings: Sequence[Reading], kind: str) -> Trend:
     """How the processes of a kind went: each life is a line of its own, and they rise as steeply as one another."""
     warm = _warm(readings)
-    lives: dict[town.Life, list[tuple[float, float]]] = {}
+    lives: dict[cluster.Life, list[tuple[float, float]]] = {}
     for one in warm:
         for life, found in one.usages.items():
             if life.kind == kind:

@@ -1,7 +1,7 @@
 """The senders of a trial, where an alert begins: they send without end, and do not give up before it is accepted.
 
 What was accepted is kept in a ledger: the ids of deliveries until they are seen to be processed, and how each alert
-stands by its own times. It shares no code with the router's folding.
+relies on its own times. It shares no code with the router's folding.
 """
 
 import array
@@ -52,8 +52,8 @@ class Ledger:
     def __init__(self) -> None:
         self.accepted = 0
         self.repeats = 0  # Calls that were not answered 202 and made again.
-        self.refused: list[str] = []  # What was answered in a way that asks nobody to send again.
-        self.open: set[str] = set()  # Deliveries that nobody has seen processed yet.
+        self.refused: list[str] = []  # Responses after which no sender retries.
+        self.open: set[str] = set()  # Deliveries that are not known to be processed yet.
         self.standing: dict[str, Standing] = {}
         self.spans: list[array.array[float]] = [array.array("f")]  # Seconds to each acceptance, by stretch of time.
 
@@ -62,7 +62,7 @@ class Ledger:
         self.spans.append(array.array("f"))
 
     def accept(self, alert: str, standing: Standing, delivery: str, seconds: float) -> None:
-        """Note a delivery that was answered 202 after so many seconds."""
+        """Record a delivery that was answered 202, and its latency in seconds."""
         self.accepted += 1
         self.open.add(delivery)
         self.standing[alert] = standing
@@ -84,7 +84,7 @@ def key_of(alert: str) -> str:
 
 
 def alerts(incident_keys: int) -> list[str]:
-    """The names of all alerts of so many incident keys."""
+    """Return the names of all alerts of a number of incident keys."""
     return [f"k{number}-{one}" for number in range(incident_keys) for one in range(ALERTS_A_KEY)]
 
 
@@ -108,7 +108,7 @@ class Sender:
         self._clock, self._ticks = clock, ticks
 
     async def send(self, rate: float, stop: asyncio.Event) -> None:
-        """Send so many messages a second until told to stop; what is under way then is still brought to its end."""
+        """Send a number of messages per second until stopped. Requests in progress are finished."""
         now = asyncio.get_running_loop().time
         due = now() + self._chance.random() / rate
         while not stop.is_set():
@@ -158,6 +158,6 @@ def message(alert: str, standing: Standing) -> dict[str, Any]:
 
 
 async def wait(stop: asyncio.Event, seconds: float) -> None:
-    """Wait so many seconds, or until told to stop."""
+    """Wait for a number of seconds, or until stopped."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), max(0.0, seconds))

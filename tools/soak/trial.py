@@ -12,7 +12,7 @@ import redis.asyncio
 from router.outbound import client, errors
 from router.store import embedded
 from router.store import errors as store_errors
-from tools.soak import figures, load, town, verdict
+from tools.soak import cluster, figures, load, verdict
 
 LOOK_SECONDS = 60.0
 SETTLE_SECONDS = 120.0
@@ -48,12 +48,12 @@ class Findings:
     readings: list[figures.Reading] = field(default_factory=list)
     seconds: float = 0.0  # For how long there was load.
     settled_seconds: float = 0.0
-    outcome: verdict.Verdict = field(default_factory=lambda: verdict.Verdict([], [], ["nobody has looked yet"]))
+    outcome: verdict.Verdict = field(default_factory=lambda: verdict.Verdict([], [], ["not checked yet"]))
     died: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether nothing went wrong: nothing lost, nothing doubled, nothing refused, nobody died of itself."""
+        """Return whether nothing was lost, doubled, or refused, and no process ended unexpectedly."""
         return self.outcome.clean and not self.ledger.refused and not self.died
 
 
@@ -61,11 +61,11 @@ Tell = Callable[[Findings], None]
 
 
 class Trial:
-    """One trial in a town that has been started."""
+    """One trial in a cluster that has been started."""
 
     def __init__(
         self,
-        place: town.Town,
+        place: cluster.Cluster,
         connection: "redis.asyncio.Redis",
         plan: Plan,
         *,
@@ -101,7 +101,7 @@ class Trial:
 
     async def _answering(self, one: client.Client, stop: asyncio.Event) -> None:
         """Wait until a web is ready, or the simulator there; ``StartFailedError`` where that takes too long."""
-        path = "/faults" if one.name == town.SIMULATOR else "/readyz"
+        path = "/faults" if one.name == cluster.SIMULATOR else "/readyz"
         for _ in range(int(_START_SECONDS / _POLL_SECONDS)):
             with contextlib.suppress(errors.Failure):
                 await one.call("GET", path)
@@ -114,7 +114,7 @@ class Trial:
 
     def _senders(self, webs: Sequence[client.Client]) -> list[load.Sender]:
         alerts = load.alerts(self._plan.incident_keys)
-        path = f"/v1/webhooks/{town.SOURCE}"
+        path = f"/v1/webhooks/{cluster.SOURCE}"
         shares = [share for first in range(load.SENDERS) if (share := alerts[first :: load.SENDERS])]
         return [
             load.Sender(
@@ -125,7 +125,7 @@ class Trial:
 
     async def _kill(self, stop: asyncio.Event) -> None:
         """One process after the other, of each kind one before any comes again, in an order of chance."""
-        kinds = {"web": town.WEBS, "worker": town.WORKERS, "valkey": (town.VALKEY,)}
+        kinds = {"web": cluster.WEBS, "worker": cluster.WORKERS, "valkey": (cluster.VALKEY,)}
         wanted = sorted(kinds.keys() - set(self._plan.spares))
         while True:
             for kind in sorted(wanted, key=lambda _: self._chance.random()):
@@ -177,10 +177,10 @@ class Trial:
     @contextlib.asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[list[client.Client], client.Client]]:
         """One client for each web, and one for the simulated vendors."""
-        said = {"authorization": f"Bearer {town.TOKEN}"}
+        said = {"authorization": f"Bearer {cluster.TOKEN}"}
         made = {name: self._client(name, url, said) for name, url in self._town.addresses.items()}
         try:
-            yield [made[name] for name in town.WEBS], made[town.SIMULATOR]
+            yield [made[name] for name in cluster.WEBS], made[cluster.SIMULATOR]
         finally:
             for one in made.values():
                 await one.aclose()

@@ -1,4 +1,4 @@
-"""What came of what was accepted, at the end of an alert's way: processed, firing, open at the vendors, once each."""
+"""The verdict on what was accepted: processed, firing, and open at the vendors, once each."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import redis.asyncio
 from router.outbound import client
 from router.store import archive, dead_deliveries, inbox, incidents
 from router.store import client as store
-from tools.soak import load, town
+from tools.soak import cluster, load
 
 _OVERLAP = 30_000_000  # Microseconds. What is processed before its sender has the answer is met by the next look.
 
@@ -84,8 +84,8 @@ async def held(connection: "redis.asyncio.Redis") -> tuple[int, int]:
 def shown(state: Mapping[str, Any]) -> dict[str, Counter[str]]:
     """At each destination, the incident keys that are open there and how often, of the simulated vendors' state."""
     ours, theirs = state["incident-io"], state["devhelm"]
-    # Its other pages make drafts for themselves, which nobody asked for.
-    posts = [post for page in theirs["pages"] if page["name"] == town.PAGE for post in page["incidents"]]
+    # Its other pages make drafts for themselves, on their own initiative.
+    posts = [post for page in theirs["pages"] if page["name"] == cluster.PAGE for post in page["incidents"]]
     found: dict[str, list[tuple[str, bool]]] = {
         "on-call": [(one["name"], one["incident_status"]["category"] != "closed") for one in ours["incidents"]],
         "public-page": [(one["name"], one["incident_status"] != "resolved") for one in ours["status_page_incidents"]],

@@ -4,19 +4,23 @@ import os
 
 import pytest
 
-from tools.soak import figures, town
+from tools.soak import cluster, figures
 
 MIB = 1024 * 1024
 
 
-def reading(seconds: float, held: dict[town.Life, float], store: float = 0, descriptors: int = 10) -> figures.Reading:
+def reading(
+    seconds: float, held: dict[cluster.Life, float], store: float = 0, descriptors: int = 10
+) -> figures.Reading:
+    seconds: float, held: dict[cluster.Life, float], store: float = 0, descriptors: int = 10
+) -> figures.Reading:
     usages = {life: figures.Usage(int(memory * MIB), descriptors) for life, memory in held.items()}
     return figures.Reading(seconds, usages, int(store * MIB), 100)
 
 
-FIRST, SECOND = town.Life("web-0", 1, 11), town.Life("web-0", 2, 12)
-OTHER = town.Life("web-1", 1, 13)
-WORKER = town.Life("worker-0", 1, 14)
+FIRST, SECOND = cluster.Life("web-0", 1, 11), cluster.Life("web-0", 2, 12)
+OTHER = cluster.Life("web-1", 1, 13)
+WORKER = cluster.Life("worker-0", 1, 14)
 
 
 def test_a_process_is_read_as_the_system_tells_it():

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tools.soak import town, verdict
+from tools.soak import cluster, verdict
 
 
 def ours(key: str = "k1", category: str = "live", reference: str = "IR-1") -> dict:
@@ -27,7 +27,7 @@ def post(key: str = "k1", status: str = "INVESTIGATING") -> dict:
 def vendors(**parts: list) -> dict:
     """One incident of k1 everywhere, but for what a test says otherwise."""
     pages = [
-        {"name": town.PAGE, "incidents": parts.get("posts", [post()])},
+        {"name": cluster.PAGE, "incidents": parts.get("posts", [post()])},
         {"name": "Another", "incidents": parts.get("elsewhere", [])},
     ]
     return {

@@ -54,7 +54,7 @@ rules: rules
 data: data
 """
 _LAST_LINES = 5
-_PORTS = range(30_000, 32_768)  # None that the system gives to whoever asks, while the one who has it is away.
+_PORTS = range(30_000, 32_768)  # Below the ephemeral range: the system gives none of them to another process.
 _KEEP = "5m"  # Long enough to be read, short enough for memory to be level after a few minutes.
 
 
@@ -71,14 +71,14 @@ class Life(NamedTuple):
         return self.name.partition("-")[0]
 
 
-class Town:
+class Cluster:
     """All processes of one trial, in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lives: dict[str, int] = {}
-        self._lock = threading.Lock()  # Who is just being killed has not ended by itself.
+        self._lock = threading.Lock()  # A process that is being killed has not ended on its own.
         self.died: list[str] = []  # Who has ended without being told to.
         ports = dict(zip((*WEBS, SIMULATOR, VALKEY), _free_ports(len(WEBS) + 2), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in (*WEBS, SIMULATOR)}
@@ -119,11 +119,11 @@ class Town:
             self._start(name)
 
     def look(self) -> list[Life]:
-        """Everybody who lives; who has ended by itself is noted in ``died`` and started again."""
+        """Return the running processes. Record one that ended on its own in ``died``, and start it again."""
         with self._lock:
             for name, process in list(self._processes.items()):
                 if (status := process.poll()) is not None:
-                    self.died.append(f"{name} ended by itself with status {status}")
+                    self.died.append(f"{name} ended unexpectedly with status {status}")
                     self._start(name)
             return [Life(name, self._lives[name], process.pid) for name, process in self._processes.items()]
 
@@ -170,14 +170,14 @@ class Town:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at; which are tried first depends on the process, so that two trials take others."""
+    """Yield free ports. The order depends on the process, so two trials use different ones."""
     start = os.getpid() * count % len(_PORTS)
     tried = (_PORTS[(start + offset) % len(_PORTS)] for offset in range(len(_PORTS)))
     return list(itertools.islice(filter(is_free, tried), count))
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens at a port of loopback."""
+    """Return whether a loopback port is free."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
