@@ -12,8 +12,6 @@ MIB = 1024 * 1024
 def reading(
     seconds: float, held: dict[cluster.Life, float], store: float = 0, descriptors: int = 10
 ) -> figures.Reading:
-    seconds: float, held: dict[cluster.Life, float], store: float = 0, descriptors: int = 10
-) -> figures.Reading:
     usages = {life: figures.Usage(int(memory * MIB), descriptors) for life, memory in held.items()}
     return figures.Reading(seconds, usages, int(store * MIB), 100)
 
