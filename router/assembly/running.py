@@ -325,7 +325,7 @@ async def connected(
 ) -> AsyncIterator["redis.asyncio.Redis"]:
     """A connection pool to the store, for the length of the block, whose data this version of the router may touch.
 
-    ``store.errors.Newer`` where it may not. Where the store is away that is ``Unavailable``, or, for who is
+    ``store.errors.SchemaTooNew`` where it may not. Where the store is away that is ``Unavailable``, or, for who is
     ``patient``, found out as soon as it is back: by the worker before it begins, by the door within a second.
     """
     connection = client.connect(server)

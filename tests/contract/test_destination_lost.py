@@ -89,8 +89,8 @@ def test_item_without_reference_is_recognized_by_its_words_alone(world, kind):
 
 @pytest.mark.parametrize("kind", [name for name, kind in registry.KINDS.items() if kind.has_references])
 def test_item_of_a_person_is_not_listed(world, kind, monkeypatch):
-    monkeypatch.setattr(references, "tagged", lambda title, _reference: title)
-    monkeypatch.setattr(references, "signed", lambda text, _reference: text or "Nothing")
+    monkeypatch.setattr(references, "add_tag", lambda title, _reference: title)
+    monkeypatch.setattr(references, "add_footer", lambda text, _reference: text or "Nothing")
     world.do(kind, "open")
     assert len(world.objects(kind)) == 1
     assert listed(world, kind) == []
