@@ -118,7 +118,7 @@ def test_operations_are_told_as_a_test_would_expect_them():
     ("test", "problem"),
     [
         ("{name: t, alerts: [{lables: {a: x}}]}", 'unknown key "lables"; did you mean "labels"?'),
-        ("{name: t, alerts: []}", "at least one entry"),
+        ("{name: t, alerts: []}", "at least 1 entry"),
         ("{name: t, alerts: [{at: soon}]}", "a duration is needed here"),
         ("{name: t, alerts: [{}], expect: {at: [pag]}}", 'there is no destination "pag"; did you mean "page"?'),
         ("{name: t, alerts: [{}], people: [{approve: x}]}", 'there is no destination "x"'),

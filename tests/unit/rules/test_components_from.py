@@ -41,7 +41,7 @@ def test_a_decision_carries_them_to_the_worker(make_alert):
     [
         ({"service": {"pay": "A"}}, "what components are read from is a field"),
         ({"labels.a b": {"pay": "A"}}, "what components are read from is a field"),
-        ({"labels.service": {"pay": ""}}, "at least 1 character"),
+        ({"labels.service": {"pay": ""}}, "must not be empty"),
         ({"labels.service": "A"}, "mapping"),
     ],
 )
