@@ -21,7 +21,7 @@ _Of = TypeVar("_Of")
 
 
 class Refused(Exception):
-    """The router did not do what it was asked for, or was not reached; the text is one sentence for whoever asked."""
+    """The router refused the request or could not be reached. The text is one sentence for the operator."""
 
 
 class ApiClient:
@@ -33,7 +33,7 @@ class ApiClient:
     def __init__(self, url: str, token: str, now: Callable[[], int]) -> None:
         self._token = token
         if not (token.isascii() and token.isprintable()):
-            raise Refused("INCIDENT_ROUTER_TOKEN holds letters that no token has")
+            raise Refused("INCIDENT_ROUTER_TOKEN has characters that no token has")
         self._client = client.Client(
             name="the router",
             base_url=url.rstrip("/") + endpoints.PREFIX,
@@ -74,7 +74,7 @@ class ApiClient:
         return self._read(shape, await self._call("DELETE", path, query=query))
 
     async def send(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> None:
-        """Do something of which nothing is told."""
+        """Send a request whose response has no body."""
         await self._call(method, path, query=query)
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
@@ -89,9 +89,7 @@ class ApiClient:
         try:
             return shape.model_validate(body, extra="ignore")
         except pydantic.ValidationError as problem:
-            raise Refused(
-                "the router's answer is not the one that was expected: is it of another version?"
-            ) from problem
+            raise Refused("unexpected response: the router may have another version") from problem
 
     def _refuse(self, status: int, body: Any, _headers: Mapping[str, str]) -> client.VendorMessage:
         """Raise what the router's problem means here; what is no problem document is left to the client to tell."""
@@ -118,7 +116,7 @@ class ApiClient:
     def _unauthorized_message(self) -> str:
         if not self._token:
             return "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`"
-        return "the router does not know the token in INCIDENT_ROUTER_TOKEN (any more)"
+        return "the token in INCIDENT_ROUTER_TOKEN is invalid or expired"
 
 
 class Records:
@@ -189,7 +187,7 @@ class Queries:
         return await self._line.find(f"/stories/{client.segment(key)}", models.Story)
 
     async def reviews(self) -> list[models.Review]:
-        """What waits for a person."""
+        """Return the pending reviews."""
         return await self._line.get_items("/reviews", models.Review)
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
@@ -218,7 +216,7 @@ class Queries:
         return await self._line.get("/outcomes", resources.Outcomes)
 
     async def explain(self, asked: request_bodies.Explain) -> models.Explained:
-        """What the rules say; ``actions.NotFound`` and ``actions.Invalid`` where that can't be said."""
+        """Return what the rules decide; raises ``actions.NotFound`` or ``actions.Invalid``."""
         return await self._line.post("/explain", models.Explained, asked)
 
 

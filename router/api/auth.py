@@ -1,4 +1,4 @@
-"""Who asks: found out for every request, by a token or by the cookie of a session, before anything else is done."""
+"""Authenticates each request by a token or a session cookie, and checks the role of its caller."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from router.web import client_addresses, problems
 
 COOKIE = "incident-router-session"
 OF_PROVIDER = "p."
-"""What the cookie of a session begins with that a provider has begun: once it is over, the provider is asked again."""
+"""Prefix of session cookies from an OpenID provider. After such a session ends, the browser signs in there again."""
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_OF_PATH = 200  # Characters of a path in the audit log.
@@ -20,7 +20,7 @@ _MOST_OF_PATH = 200  # Characters of a path in the audit log.
 
 @dataclass(frozen=True)
 class Principal:
-    """One request of somebody known; ``csrf`` is what their forms have to carry, empty with a token."""
+    """The caller of one request. ``csrf`` is the token that forms of the session must have; empty with an API token."""
 
     person: access.Person
     address: str
@@ -28,7 +28,7 @@ class Principal:
 
 
 class Authenticator:
-    """Knows who asks, and whether they may. Who is known and may not leaves a line in the audit log."""
+    """Authenticates and authorizes requests. A refused request of a known caller is written to the audit log."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class Authenticator:
         self._senders = known
 
     def address(self, request: requests.HTTPConnection) -> str:
-        """Where a request comes from."""
+        """Return the client address of a request, behind trusted proxies."""
         return self._senders.address(request.scope, dict(request.scope["headers"]))
 
     async def person_of_token(self, text: str) -> access.Person | None:
-        """Whose token this is; None where it is nobody's (any more)."""
+        """Return the person of a token; None if the token is invalid or expired."""
         identity, secret = access.split_token(text)
         token = await self._tokens.find(identity) if identity else None
         if token is None or not token.valid(secret, self._clock()):
@@ -58,7 +58,7 @@ class Authenticator:
         return access.Person(token.name, token.role, f"token {token.id}")
 
     async def identify(self, request: requests.HTTPConnection) -> Principal | None:
-        """Who asks; None where nobody is known."""
+        """Return the caller of a request; None if it has no valid token or session."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             person = await self.person_of_token(text)
@@ -71,18 +71,18 @@ class Authenticator:
         return Principal(person, self.address(request), session.csrf)
 
     async def _is_valid(self, session: access.Session) -> bool:
-        """Whether what somebody signed in with would still let them in."""
+        """Return whether the token that began the session is still valid."""
         if not session.token:
             return True
         token = await self._tokens.find(session.token)
         return token is not None and not token.over(self._clock())
 
     async def authorize(self, request: requests.HTTPConnection, role: access.Role) -> Principal:
-        """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""
+        """Return the caller if it has at least this role; raises ``problems.Problem`` (401, 403) otherwise."""
         asked = await self.identify(request)
         if asked is None:
             if not await self._tokens.has_any():
-                detail = "nobody may look yet: make a token with `incident-router tokens create`"
+                detail = "no token exists yet: create one with `incident-router tokens create`"
             else:
                 detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
@@ -93,7 +93,7 @@ class Authenticator:
         return asked
 
     async def _refused(self, request: requests.HTTPConnection, asked: Principal, why: str) -> problems.Problem:
-        """What somebody is told who may not, once it is written down."""
+        """Write the refusal to the audit log, and return the problem to raise."""
         person, called = asked.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
         await self._audit.append_refusal(
             access.Action(self._clock(), person.name, person.by, asked.address, "request", called, f"refused: {why}")
@@ -101,7 +101,7 @@ class Authenticator:
         return problems.Problem(403, "forbidden", why)
 
     async def check_origin(self, request: requests.Request, asked: Principal, form: Mapping[str, object]) -> None:
-        """Ask that a change by a session comes from one of our own pages; a ``problems.Problem`` (403)."""
+        """Check the CSRF token of a change by a session; raises ``problems.Problem`` (403)."""
         if request.method in _SAFE or not asked.csrf:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))

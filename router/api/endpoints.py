@@ -36,7 +36,7 @@ ActionContext = actions.ActionContext  # The field `actions` hides the module in
 
 @dataclass(frozen=True)
 class Call:
-    """One request as a handler sees it: who asks, what the path, the query and the body say."""
+    """One request to a handler: its caller, path, query, and body."""
 
     queries: queries.Queries
     actions: actions.Actions
@@ -46,7 +46,7 @@ class Call:
     body: Any
 
     def act(self, subject: str, reason: str = "") -> ActionContext:
-        """Who acts on what, for an action."""
+        """Return the context of an action on ``subject``."""
         return actions.ActionContext(actions.Caller(self.principal.person, self.principal.address), subject, reason)
 
 
@@ -88,7 +88,7 @@ async def _story(call: Call) -> Any:
 
 
 async def _quarantined(call: Call) -> Any:
-    return _found(await call.queries.records.quarantined(call.path["id"]), "it is not in quarantine (any more)")
+    return _found(await call.queries.records.quarantined(call.path["id"]), "no quarantined body has this ID")
 
 
 async def _reviews(call: Call) -> Any:
@@ -97,7 +97,8 @@ async def _reviews(call: Call) -> Any:
 
 async def _review(call: Call) -> Any:
     return _found(
-        await call.queries.review(call.query.incident, call.query.destination), "nothing of this incident waits there"
+        await call.queries.review(call.query.incident, call.query.destination),
+        "no review of this incident is pending there",
     )
 
 
@@ -122,7 +123,7 @@ async def _deliveries(call: Call) -> Any:
 
 
 async def _delivery(call: Call) -> Any:
-    return _found(await call.queries.delivery(call.path["id"]), "this delivery is not kept (any more)")
+    return _found(await call.queries.delivery(call.path["id"]), "the delivery is not kept")
 
 
 async def _recordings(call: Call) -> Any:
@@ -251,18 +252,18 @@ _PAUSES = _page(resources.Pause)
 _TOKENS = _page(resources.TokenRow)
 _LETTERS = _page(resources.DeadLetter)
 ENDPOINTS = (
-    _get("/overview", "How things are now", lambda call: call.queries.overview(), models.Overview),
+    _get("/overview", "Current state", lambda call: call.queries.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=params.Incidents),
-    _get("/incidents/{name:path}", "One incident whole", _incident, models.Incident),
-    _get("/stories/{name:path}", "All that is kept of an incident", _story, models.Story),
-    _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
+    _get("/incidents/{name:path}", "One incident", _incident, models.Incident),
+    _get("/stories/{name:path}", "The stored data of an incident", _story, models.Story),
+    _get("/reviews", "Pending reviews", _reviews, _page(models.Review)),
     _get("/review", "One review, with its entity tag", _review, models.Review, query=params.Review, etag=_etag),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=request_bodies.Decide),
     _post("/retractions", "Take false posts down", _retract, models.Retracted, body=request_bodies.Retract),
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=request_bodies.Correct),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=params.StreamPage),
-    _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
-    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, resources.Reingested),
+    _get("/deliveries/{id}", "One delivery", _delivery, models.Delivery),
+    _post("/deliveries/{id}/run", "Process it again", _run_delivery, resources.Reingested),
     _get("/recordings", "Deliveries for a replay", _recordings, _page(resources.Recording), query=params.Recordings),
     _get("/rules", "The rules in force", lambda call: call.queries.rules(), resources.Rules),
     _get("/outcomes", "How reviews ended", lambda call: call.queries.outcomes(), resources.Outcomes),
@@ -275,7 +276,9 @@ ENDPOINTS = (
         "/heartbeats", "Heartbeats", _listed(lambda call: call.queries.records.heartbeats()), _page(resources.Heartbeat)
     ),
     _delete(
-        "/heartbeats/{name:path}", "Forget one", lambda call: call.actions.forget_heartbeat(call.act(call.path["name"]))
+        "/heartbeats/{name:path}",
+        "Stop expecting one",
+        lambda call: call.actions.forget_heartbeat(call.act(call.path["name"])),
     ),
     _get("/publishing", "The publishing freeze and guard", lambda call: call.queries.records.publishing(), _PUBLISHING),
     _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=request_bodies.ReasonBody),
@@ -293,7 +296,7 @@ ENDPOINTS = (
         **_WAKES,
     ),
     _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=params.DeadLetters),
-    _post("/dead-letters/redrive", "Try many again", _redrive_all, resources.Redriven, body=request_bodies.Redrive),
+    _post("/dead-letters/redrive", "Redrive many", _redrive_all, resources.Redriven, body=request_bodies.Redrive),
     _get(
         "/pauses",
         "Rate limits, open circuit breakers, and used-up quotas",
@@ -303,15 +306,15 @@ ENDPOINTS = (
     _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=resources.Lifted),
     _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(resources.Orphan)),
     _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
-    _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
+    _post("/dead-letters/{id}/redrive", "Redrive one", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=params.Why),
     _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.StreamPage),
-    _get("/quarantine/{id}", "One body whole", _quarantined, resources.Quarantined),
-    _post("/quarantine/{id}/run", "Hand it in again", _run_again, resources.Reingested),
+    _get("/quarantine/{id}", "One body", _quarantined, resources.Quarantined),
+    _post("/quarantine/{id}/run", "Process it again", _run_again, resources.Reingested),
     _delete("/quarantine/{id}", "Let it go", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))),
     _get("/destinations", "Destinations", _listed(lambda call: call.queries.destinations()), _page(models.Destination)),
     _get("/sources", "Sources", _listed(_sources), _page(resources.Source)),
-    _get("/audit", "Who did what", _audit, _page(resources.Action), query=params.StreamPage, role=ADMIN),
+    _get("/audit", "Audit log", _audit, _page(resources.Action), query=params.StreamPage, role=ADMIN),
     _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, role=ADMIN),
     _post(
         "/tokens",
@@ -359,7 +362,7 @@ def _answered(one: Endpoint, found: Any) -> responses.Response:
 
 
 def problem(error: Exception) -> problems.Problem:
-    """What an error of ``FORESEEN`` is to whoever asked."""
+    """Return the problem document for one of ``EXPECTED_ERRORS``."""
     match error:
         case problems.Problem():
             return error

@@ -14,15 +14,15 @@ from router.web import openapi
 _REFERENCE = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
 _REFUSALS = {
-    "401": "Nobody is known by this token or session.",
-    "403": "The role does not suffice, or a form is not of this session.",
-    "404": "It is not there (any more).",
+    "401": "Invalid or expired token or session.",
+    "403": "The role is not sufficient, or the CSRF token is missing.",
+    "404": "Not found.",
     "409": "The rules can't be used, or the name of an incident is ambiguous: `candidates` lists the incidents.",
     "413": "The body is too large.",
-    "412": "Somebody or something else was first: `by` says who, `now` what waits instead.",
+    "412": "The resource has changed: `by` is who decided first, `now` the review that is pending instead.",
     "422": "A parameter or the body is invalid; `errors` lists the fields at fault.",
-    "428": "What was seen has to be said.",
-    "503": "The store is out of reach.",
+    "428": "`If-Match` or `seen` is required.",
+    "503": "Redis can't be reached.",
 }
 
 

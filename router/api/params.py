@@ -1,4 +1,4 @@
-"""What the API's queries may say: a model each, so that a misspelt parameter is told and not passed over."""
+"""The query parameters of the API: one model for each endpoint, so that a misspelled parameter is an error."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Reads what a request to the API says: its query and its body, each by a model; what does not fit is told at once."""
+"""Parses the query and the body of API requests by models, and reports every invalid field."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
 def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
-    """The parameters of a query; ``actions.Invalid`` where one of them is none of the model's."""
+    """Parse the parameters of a query; raises ``actions.Invalid`` with every unknown or invalid parameter."""
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
@@ -23,7 +23,7 @@ def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
 
 
 async def parse_body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
-    """The body of a request; ``actions.Invalid`` where it does not fit, a 428 where nothing says what was seen."""
+    """Parse the body of a request; raises ``actions.Invalid``, or a 428 if a decision doesn't name the version seen."""
     if model is None:
         return None
     raw = await request.body()
@@ -38,7 +38,7 @@ def _with_if_match(found: request_bodies.Decide, request: requests.Request) -> r
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(
-            428, "precondition", "say what you have seen: If-Match with the entity tag of GET /review, or seen"
+            428, "precondition", "name the version that you have seen: If-Match with the ETag of GET /review, or `seen`"
         )
     return found.model_copy(update={"seen": tag})
 

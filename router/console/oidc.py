@@ -136,7 +136,7 @@ class Provider:
         more.raise_for_status()
         told = msgspec.json.decode(more.content, type=dict[str, Any])
         if told.get("sub") != claims["sub"]:
-            raise RefusedError("the provider speaks of two people at once")
+            raise RefusedError("the userinfo subject does not match the ID token")
         return told | claims
 
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ async def _incidents(ask: queries.Queries, query: params.Incidents) -> dict[str,
 async def _incident(ask: queries.Queries, query: params.Key) -> dict[str, Any]:
     found = await ask.incident(query.key)
     if found is None:
-        raise actions.NotFound("there is no incident of this key or reference (any more)")
+        raise actions.NotFound("no incident has this key or reference")
     waiting = [one for one in await ask.reviews() if one.incident == found.key]
     return {"one": found, "reviews": waiting}
 
@@ -75,7 +75,7 @@ async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
 async def _review(ask: queries.Queries, query: params.Review) -> dict[str, Any]:
     found = await ask.review(query.incident, query.destination)
     if found is None:
-        raise actions.NotFound("nothing of this incident waits there (any more)")
+        raise actions.NotFound("no review of this incident is pending there")
     return {"one": found}
 
 
@@ -86,7 +86,7 @@ async def _deliveries(ask: queries.Queries, query: params.StreamPage) -> dict[st
 async def _delivery(ask: queries.Queries, query: params.Identity) -> dict[str, Any]:
     found = await ask.delivery(query.id)
     if found is None:
-        raise actions.NotFound("this delivery is not kept (any more)")
+        raise actions.NotFound("the delivery is not kept")
     return {"one": found}
 
 

@@ -17,7 +17,7 @@ from router.store import errors
 from router.web import problems
 from router.worker import retractions
 
-_TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
+_TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not found", 412: "Conflict", 422: "Invalid request"}
 
 
 class Console:
@@ -110,7 +110,7 @@ class Console:
         return responses.StreamingResponse(events, 200, headers, "text/event-stream")
 
     async def _may_listen(self, request: requests.Request) -> bool:
-        """Whether whoever opened an event stream would still be let in; a store that is away proves nothing."""
+        """Return whether the caller of an event stream is still authorized; True while Redis can't be reached."""
         try:
             asked = await self._made.authenticator.identify(request)
         except errors.Unavailable:
@@ -156,9 +156,9 @@ Do = Callable[[actions.Actions, actions.ActionContext, Mapping[str, str]], Await
 """Does what a form asks for, and returns the page to show next."""
 
 _DONE = {
-    "approved": "Approved: it goes out now.",
-    "approved-with-warnings": "Approved: it goes out now. Look at your text again: it names a host, an address, a "
-    "person, or what looks like a secret.",
+    "approved": "Approved: the post is published now.",
+    "approved-with-warnings": "Approved: the post is published now. Look at your text again: it names a host, an "
+    "address, a person, or what looks like a secret.",
     "dismissed": "Dismissed: nothing of it is shown.",
     "retracted": "Retracted: what customers see of it is taken down now.",
     "retracted-again": "It was retracted before, but the post is still public. It is tried again now.",
@@ -166,17 +166,17 @@ _DONE = {
     "corrected": "The update is corrected next; the timeline tells what came of it.",
     "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
     "person, or what looks like a secret.",
-    "lifted": "Lifted: what waits there is tried again now.",
-    "silenced": "The silence holds.",
+    "lifted": "Lifted: waiting operations are retried now.",
+    "silenced": "The silence is active.",
     "expired": "The silence has ended.",
-    "forgotten": "It is not waited for any more.",
+    "forgotten": "The heartbeat is no longer expected.",
     "frozen": "Publishing is frozen. Nothing is posted at public pages.",
     "unfrozen": "Publishing is active. Pending updates are posted.",
     "reset": "The publishing guard is reset. Rules publish automatically again.",
-    "redriven": "It is tried again.",
-    "redriven-all": "All that fit are tried again.",
-    "discarded": "It is gone.",
-    "run": "It was handed in again.",
+    "redriven": "The operation is retried.",
+    "redriven-all": "All matching dead letters are retried.",
+    "discarded": "Discarded.",
+    "run": "The delivery is processed again.",
 }
 
 
@@ -303,7 +303,7 @@ def _here(request: requests.Request) -> str:
 
 
 def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
-    """The query of a page; what it does not know or can't read is passed over: people edit addresses."""
+    """Parse the query of a page. Unknown and invalid parameters are ignored, because people edit URLs."""
     known = {name: value for name, value in found.items() if name in model.model_fields}
     try:
         return model.model_validate(known)

@@ -1,4 +1,4 @@
-"""Everything that people may do: each action says who did it, and leaves a line in the audit log."""
+"""Actions of operators and reviewers. Each action records its caller, and writes a line to the audit log."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,14 @@ from router.yaml_source import suggestions
 
 
 class Caller(NamedTuple):
-    """Who acts, and from which address."""
+    """The person or program that acts, and the address of its request."""
 
     person: access.Person
     address: str = ""
 
 
 class ActionContext(NamedTuple):
-    """Who acts on what, and why."""
+    """The caller of an action, the subject that it acts on, and the reason."""
 
     actor: Caller
     subject: str
@@ -38,7 +38,7 @@ class ActionContext(NamedTuple):
 
 
 class NotFound(Exception):
-    """What is to be acted on is not there (any more)."""
+    """The subject of the action does not exist."""
 
 
 class FieldError(NamedTuple):
@@ -58,17 +58,20 @@ class Invalid(Exception):
 
 
 class Conflict(Exception):
-    """Somebody or something else was first: ``now`` is what waits instead, ``by`` who decided, if anybody has."""
+    """The subject has changed since the caller read it.
+
+    ``now`` is the review that is pending instead. ``by`` is the person who decided first; empty if there is none.
+    """
 
     def __init__(self, now: models.Review | None, by: str) -> None:
         self.now = now
         self.by = by
-        changed = "it is not what you have seen any more"
+        changed = "it has changed since you looked at it"
         super().__init__(f"{by} decided first; your decision was not recorded" if by else changed)
 
 
 class Actions:
-    """What may be done to one router, whatever the person's role: that is asked before."""
+    """The actions on one router. The caller's role is checked before."""
 
     def __init__(self, asked: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
         self._queries = asked
@@ -113,7 +116,7 @@ class Actions:
             await asyncio.shield(self.record(act, what, outcome, detail))
 
     async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
-        """Decide on a review; ``Conflict`` where it is not what was seen any more, ``naming.Ambiguous``."""
+        """Decide on a review; raises ``Conflict`` if it has changed, and ``incident_names.Ambiguous``."""
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
@@ -126,7 +129,7 @@ class Actions:
                     presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, gone=not waits)
                 )
             if body.fields and body.decision == "dismiss":
-                raise Invalid("what is dismissed is not shown: it takes no fields")
+                raise Invalid("a dismissal takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := pages.wrong_fields(self._settings, body.destination, fields):
@@ -147,13 +150,16 @@ class Actions:
             )
 
     async def _first_reviewer(self, body: request_bodies.Decide, *, gone: bool) -> str:
-        """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""
+        """Return the reviewer who decided first; empty if there is none.
+
+        If a review is still pending, only a decision on what the caller has seen counts.
+        """
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
     async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:
-        """Take an incident's posts down, at one public page or at all of them; ``naming.Ambiguous``."""
+        """Retract an incident's posts on one public page, or on all; raises ``incident_names.Ambiguous``."""
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
@@ -165,7 +171,7 @@ class Actions:
             if not found:
                 held = await incident_store.Incidents(self._connection).read([body.incident])
                 if not held[body.incident].version:
-                    raise NotFound(f'there is no incident "{body.incident}" (any more)')
+                    raise NotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
                 raise Invalid(f'incident "{body.incident}" doesn\'t appear {where}')
             items = [
@@ -178,7 +184,7 @@ class Actions:
             return models.Retracted(items=items, warnings=pages.doubtful(self._settings, shown_text))
 
     def _check_retraction(self, body: request_bodies.Retract) -> None:
-        """Refuse a page that there isn't, and a text that no page would show."""
+        """Refuse an unknown page, and a message that no page would show."""
         places = pages.kinds(self._settings)
         public = {name: place for name, place in places.items() if place.kind.public}
         if body.destination and body.destination not in public:
@@ -214,18 +220,18 @@ class Actions:
             except corrections.OutdatedError as error:
                 raise Conflict(None, "") from error
             except corrections.UnderWayError as error:
-                raise Invalid("another correction of this post is still to be made") from error
+                raise Invalid("another correction of this post is pending") from error
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
     async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
-        """Make a silence; ``Invalid`` where a matcher can't be read, or it would silence everything."""
+        """Create a silence; raises ``Invalid`` if a matcher can't be parsed, or the silence would match every alert."""
         async with self._logged(act, "silence"):
             try:
                 matchers = tuple(silencing.matcher(text) for text in body.matchers)
             except silencing.Unreadable as error:
                 raise Invalid(str(error)) from error
             if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
-                raise Invalid("it would silence everything: at least one matcher has to want some text")
+                raise Invalid("the matchers match every alert: add at least one non-empty matcher")
             starts_at = self._clock() + body.begins_in_seconds * 1_000_000
             ends_at = starts_at + body.seconds * 1_000_000
             who = act.actor.person.name
@@ -236,10 +242,10 @@ class Actions:
             return next(one for one in await self._queries.records.silences() if one.id == made.id)
 
     async def expire_silence(self, act: ActionContext) -> None:
-        """End a silence now."""
+        """Expire a silence."""
         async with self._logged(act, "expire silence"):
             if await silences.Silences(self._connection).expire(act.subject, self._clock()) is None:
-                raise NotFound("there is no such silence (any more)")
+                raise NotFound("no silence has this ID")
 
     async def forget_heartbeat(self, act: ActionContext) -> None:
         """Stop expecting a heartbeat until it is received again; ``naming.Ambiguous``."""
@@ -252,14 +258,14 @@ class Actions:
                 return incident_store.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
 
             if not await incident_store.Incidents(self._connection).update(act.subject, make):
-                raise NotFound("there is no such heartbeat")
+                raise NotFound("no heartbeat has this name")
 
     async def freeze(self, act: ActionContext) -> None:
         """Post nothing at any public page."""
         async with self._logged(act, "freeze"):
             controls = publishing_state.PublishingControls(self._connection)
             if not await controls.freeze(*self._by(act)):
-                raise Invalid("it is frozen already")
+                raise Invalid("publishing is already frozen")
 
     async def unfreeze(self, act: ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
@@ -310,7 +316,7 @@ class Actions:
         async with self._logged(act, "resolve orphan"):
             found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
             if found is None:
-                raise NotFound(f'there is no orphan "{act.subject}" (any more)')
+                raise NotFound(f'there is no orphan "{act.subject}"')
             if not await orphans.resolve(self._settings, self._connection, found, act.actor.person.name):
                 raise NotFound(f'"{act.subject}" is no orphan: an incident of the router holds it')
             return presenters.orphan(found)
@@ -340,7 +346,7 @@ class Actions:
         async with self._logged(act, "run delivery"):
             one = await parts.archive(self._settings, self._connection).find(act.subject)
             if one is None:
-                raise NotFound("this delivery is not kept (any more)")
+                raise NotFound("the delivery is not kept")
             made = await again.of_archive(self._connection, one, self._queries.rule_set())
             return resources.Reingested(delivery=made.id, alerts=len(made.rows))
 
@@ -352,7 +358,7 @@ class Actions:
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
         found = await quarantine.Quarantine(self._connection).find(identity)
         if found is None:
-            raise NotFound("there is no such body in the quarantine (any more)")
+            raise NotFound("no quarantined body has this ID")
         return found
 
     async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
@@ -368,7 +374,7 @@ class Actions:
         """Take a token back."""
         async with self._logged(act, "revoke token"):
             if not await access_store.Tokens(self._connection).revoke(act.subject):
-                raise NotFound("there is no such token")
+                raise NotFound("no token has this ID")
 
 
 @contextlib.contextmanager
@@ -382,5 +388,5 @@ def _translated_conflicts() -> Iterator[None]:
 async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
     found = next((one for one in await letters.read() if one.id == identity), None)
     if found is None:
-        raise NotFound("there is no such dead letter (any more)")
+        raise NotFound("no dead letter has this ID")
     return found

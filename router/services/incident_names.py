@@ -1,4 +1,4 @@
-"""How people name an incident: by its key, its reference, or the beginning of either if no other incident has it."""
+"""Finds incidents by key, by reference, or by an unambiguous prefix of either."""
 
 from collections.abc import Sequence
 

@@ -404,7 +404,7 @@ class Post(Model):
 
 
 class Overview(Model):
-    """How things are now."""
+    """The current state of the router."""
 
     now: datetime | None
     incidents: dict[str, int] = pydantic.Field(description="Open incidents by severity.")

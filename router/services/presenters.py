@@ -1,4 +1,4 @@
-"""From what the domain knows to what people are told: each function makes one model."""
+"""Builds the models of the API and the console from domain objects."""
 
 import base64
 import re
@@ -81,7 +81,7 @@ def muted_alert(key: str, one: incidents.Muted) -> resources.Muted:
 
 
 def review(one: reviewing.Review) -> models.Review:
-    """A review as it is told."""
+    """Return the model of a review."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
     told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
     told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor), "later": dict(one.later)}
@@ -286,7 +286,7 @@ def quarantined(one: quarantine.Quarantined) -> resources.Quarantined:
 
 
 def token(one: access.Token) -> resources.TokenRow:
-    """A token as it is told."""
+    """Return the model of a token, without its secret."""
     return resources.TokenRow(
         id=one.id,
         name=one.name,

@@ -1,4 +1,4 @@
-"""Everything that people may ask: one set of questions under the console, the API and the commands."""
+"""Queries of the console, the API, and the commands."""
 
 import asyncio
 import bisect
@@ -165,7 +165,7 @@ class Queries:
         return pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
-        """What waits for a person, the oldest first; at most a second old, as incidents are."""
+        """Return the pending reviews, the oldest first; at most a second old, as incidents are."""
         seen = await self._sight.get()
         if self._waiting[0] is not seen:
             known = (
@@ -182,7 +182,7 @@ class Queries:
         return presenters.review(found[0]) if found else None
 
     def invalidate(self) -> None:
-        """Remember nothing: somebody has acted, and wants to see what came of it."""
+        """Drop cached data after an action, so that its result is visible."""
         self._sight.invalidate()
         self.records.invalidate()
 
@@ -331,7 +331,7 @@ class Queries:
         return found
 
     async def overview(self) -> models.Overview:
-        """How things are now."""
+        """Return the current state."""
         (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
             inbox.depth(self.connection),
             inbox.last_accepted(self.connection),

@@ -1,4 +1,4 @@
-"""What is kept beside the incidents, for people to look through: silences, dead letters, the quarantine, the gate."""
+"""Reads what the router stores besides incidents: silences, dead letters, the quarantine, tokens, the audit log."""
 
 from collections.abc import Callable, Collection
 
@@ -77,7 +77,7 @@ class Records:
         return [presenters.muted_alert(key, muted) for key, muted in found]
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
-        """All heartbeats, those that were heard of longest ago first."""
+        """Return all heartbeats, the least recently received first."""
         held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.beat_at]
         return [
             resources.Heartbeat(
@@ -101,7 +101,7 @@ class Records:
         )
 
     async def storm(self) -> models.Storm | None:
-        """The alert storm that holds incidents back; None where there is none."""
+        """Return the current alert storm; None if there is none."""
         since, waiting = await storm_queue.read_state(self.connection)
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
@@ -139,7 +139,7 @@ class Records:
         return models.Page(items=[presenters.quarantined(one) for one in found], next=more)
 
     async def quarantined(self, identity: str) -> resources.Quarantined | None:
-        """One of these bodies; None where it is not kept (any more)."""
+        """Return a quarantined body; None if it is not kept."""
         found = await quarantine.Quarantine(self.connection).find(identity)
         return presenters.quarantined(found) if found is not None else None
 
@@ -152,7 +152,7 @@ class Records:
         return [presenters.token(one) for one in await access.Tokens(self.connection).read()]
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Action]:
-        """What people and programs did lately, the newest first."""
+        """Return a page of the audit log, the newest line first."""
         found, more = await access.Audit(self.connection).page(cursor, limit)
         items = [
             resources.Action(

@@ -56,7 +56,7 @@ class Muted(models.Model):
 
 
 class Heartbeat(models.Model):
-    """What has to be heard of every so many seconds."""
+    """A heartbeat that is expected every ``every_seconds`` seconds."""
 
     incident: str
     every_seconds: float
@@ -65,7 +65,7 @@ class Heartbeat(models.Model):
 
 
 class DeadLetter(models.Model):
-    """What can't succeed without a person."""
+    """A delivery or an operation that needs an operator."""
 
     id: str
     what: str
@@ -187,7 +187,7 @@ class TokenRow(models.Model):
 
 
 class MadeToken(TokenRow):
-    """A token as it is told once."""
+    """A token with its secret, which is returned only once."""
 
     token: str
 
@@ -200,7 +200,7 @@ class Reingested(models.Model):
 
 
 class Requeued(models.Model):
-    """What was shut is open again: so many incidents are looked at now."""
+    """The number of incidents that are reconciled now."""
 
     looked_at: int
 
@@ -238,7 +238,7 @@ class Rules(models.Model):
 
 
 class Outcomes(models.Model):
-    """How often the reviews of each rule ended how, also of rules that are not in force any more."""
+    """How often the reviews of each rule ended in which outcome, also of rules that are no longer active."""
 
     rules: dict[str, dict[str, int]]
 

@@ -34,7 +34,7 @@ def test_a_person_signs_in_and_approves_without_a_pointer(console, stranger):
     before = page.get_by_role("article").count()
     tab_to(page, "BUTTON", "Approve")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("Approved: it goes out now.")
+    expect(page.get_by_role("status")).to_have_text("Approved: the post is published now.")
     expect(page.get_by_role("article")).not_to_have_count(before)
 
 

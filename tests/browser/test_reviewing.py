@@ -40,7 +40,7 @@ def test_a_tap_lets_the_post_out_and_customers_read_it_byte_for_byte(console, vi
     assert seen == stage.MESSAGE
     before = len(console.shown(stage.TITLE))
     review.get_by_role("button", name="Approve").tap()
-    decided(visitor, "Approved: it goes out now.")
+    decided(visitor, "Approved: the post is published now.")
     harness.eventually("the page shows it", lambda: len(console.shown(stage.TITLE)) > before)
     assert stage.MESSAGE in posted(console, visitor)
 
@@ -51,7 +51,7 @@ def test_ones_own_words_go_out_instead(console, visit):
     review.get_by_label("Title").fill("Paying is slow & we know")
     review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
     review.get_by_role("button", name="Approve").tap()
-    expect(visitor.page.get_by_role("status")).to_contain_text("Approved: it goes out now.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Approved: the post is published now.")
     harness.eventually("the page shows it", lambda: console.shown("Paying is slow & we know"))
     assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
 

@@ -75,8 +75,8 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         frozen = await client.post(f"{API}/publishing/freeze", json={"reason": "all hands"})
         assert (frozen.status_code, frozen.json()["freeze_reason"]) == (200, "all hands (ann)")
         again = await client.post(f"{API}/publishing/freeze", json={"reason": "mine"})
-        assert (again.status_code, again.json()["detail"]) == (422, "it is frozen already")
-        assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: it is frozen already")
+        assert (again.status_code, again.json()["detail"]) == (422, "publishing is already frozen")
+        assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: publishing is already frozen")
         await at.deliver(consoles.firing())
         seen = {"incident": consoles.key(), "destination": "page", "decision": "approve"}
         [waiting] = await items(client, "/reviews")
@@ -360,7 +360,7 @@ def test_the_audit_log_says_who_with_what_from_where_and_what_came_of_it(play):
         assert line["at"].startswith("20")
         assert (line["who"], line["by"], line["address"]) == ("eve", f"token {held.id}", "127.0.0.1")
         assert (line["what"], line["subject"]) == ("expire silence", "none")
-        assert line["outcome"] == "refused: there is no such silence (any more)"
+        assert line["outcome"] == "refused: no silence has this ID"
 
     play(body)
 

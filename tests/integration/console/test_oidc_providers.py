@@ -130,7 +130,7 @@ def test_userinfo_of_somebody_else_gives_nobody_a_role(with_liar):
         provider.claims = {"groups": None}
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
         provider.userinfo = {"sub": "another", "groups": ["platform"]}
-        await identity.refused(provider, found, 403, "the provider speaks of two people at once")
+        await identity.refused(provider, found, 403, "the userinfo subject does not match the ID token")
 
     with_liar(body)
 

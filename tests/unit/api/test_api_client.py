@@ -79,7 +79,7 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
         (problem(409), api_client.Refused, "^it is so$"),
         (problem(503), api_client.Refused, "^it is so$"),
         (problem(412, by="bob", now=None), actions.Conflict, "^bob decided first; your decision was not recorded$"),
-        (problem(401), api_client.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
+        (problem(401), api_client.Refused, "the token in INCIDENT_ROUTER_TOKEN is invalid"),
         ((502, b"<html>"), api_client.Refused, "^the router: GET /publishing: 502$"),
         ((302, b""), api_client.Refused, "redirects are not followed"),
     ],
@@ -117,7 +117,7 @@ def test_the_reason_for_letting_a_dead_letter_go_is_sent():
 
 def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
     for wrong in ("schlüssel", "a\r\nb"):
-        with pytest.raises(api_client.Refused, match="letters that no token has") as caught:
+        with pytest.raises(api_client.Refused, match="characters that no token has") as caught:
             api_client.ApiClient("http://127.0.0.1:1", wrong, lambda: 1)
         assert wrong not in str(caught.value)
 
