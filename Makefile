@@ -96,10 +96,12 @@ lock: $(VENV)/.installed-dev ## Update the locks from pyproject.toml (UPGRADE=--
 	@$(PIP_COMPILE) $(UPGRADE) --only-build-deps --build-deps-for editable --build-deps-for wheel \
 		-c requirements/dev.txt -o requirements/build.txt pyproject.toml
 	@echo pip | $(PIP_COMPILE) $(UPGRADE) --allow-unsafe -c requirements/dev.txt -o requirements/pip.txt -
+	@echo pip-audit | $(PIP_COMPILE) $(UPGRADE) --allow-unsafe -o requirements/audit.txt -
 
 audit: ## Check the locked packages for known vulnerabilities; needs the network, and fails if a package can't be checked
 	@$(PYTHON) -m venv build/audit
-	@build/audit/bin/python -m pip --disable-pip-version-check -q install pip-audit==2.10.1
+	@build/audit/bin/python -m pip --disable-pip-version-check -q install $(LOCKED) -r requirements/pip.txt
+	@build/audit/bin/python -m pip --disable-pip-version-check -q install $(LOCKED) -r requirements/audit.txt
 	@build/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.txt -r requirements/embedded.txt
 
 clean: ## Remove the files that other targets created; keep the router's data/
