@@ -40,3 +40,18 @@ def is_by_hand(post: wire.Post, known: Mapping[str, str]) -> bool:
     if mode in {"AUTO", "MANUAL"}:
         return mode == "MANUAL"
     return not any(update.created_by == _SYSTEM for update in (post.updates or ())[:1])
+
+
+def mode_problems(page: wire.Page, follows: str) -> list[str]:
+    """Return a problem if the page publishes or drafts posts automatically and the configuration doesn't expect it."""
+    if page.incident_mode == "AUTOMATIC":
+        return [
+            f'page "{page.name}" publishes automatically (incidentMode AUTOMATIC): posts may appear before a reviewer'
+            " has approved them, and twice; set it to REVIEW or MANUAL"
+        ]
+    if page.incident_mode == "REVIEW" and not follows:
+        return [
+            f'page "{page.name}" creates drafts automatically (incidentMode REVIEW): set `follows` so that the router'
+            " adopts them"
+        ]
+    return []

@@ -1,8 +1,7 @@
 """The kind ``devhelm-status-page``: posts on DevHelm status pages.
 
-A page can create drafts automatically from our incidents. The router adopts such a draft, updates it to the rule's
-texts, and publishes it instead of opening a second post. The vendor has no idempotency keys, so the router searches
-before it repeats a call.
+A page can draft posts from our incidents. The router adopts a draft instead of opening a second post. The vendor has no
+idempotency keys, so the router searches before it repeats a call.
 """
 
 from collections.abc import Collection, Mapping
@@ -234,7 +233,7 @@ class StatusPages:
             page = await self._names.pages.find(called, field="page")
         except errors.Failure as problem:
             return [problem.message]
-        problems = _mode_problems(page, self._config.follows)
+        problems = linked_posts.mode_problems(page, self._config.follows)
         for component in defaults.get("components") or ():
             problems += await name_lookup.list_problems(self._names.component_id(page.id, component))
         return problems
@@ -499,14 +498,3 @@ def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wi
     if changed == shown:
         return None
     return [wire.AffectedComponent(component_id, status) for component_id, status in changed.items()]
-
-
-def _mode_problems(page: wire.Page, follows: str) -> list[str]:
-    if page.incident_mode == "AUTOMATIC":
-        return [
-            f'page "{page.name}" publishes by itself (incidentMode AUTOMATIC): posts may appear before anybody has'
-            " approved them, and twice; set it to REVIEW or MANUAL"
-        ]
-    if page.incident_mode == "REVIEW" and not follows:
-        return [f'page "{page.name}" drafts by itself (incidentMode REVIEW): set `follows` so that drafts are adopted']
-    return []
