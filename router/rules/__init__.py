@@ -1,1 +1,1 @@
-"""What an alert means: rule files, compiled so that one alert is decided in about a microsecond."""
+"""Rule files, compiled so that a decision about one alert takes about a microsecond."""

@@ -26,7 +26,7 @@ class Report:
 def check(
     folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
 ) -> Report:
-    """Check the rules and their tests. Warnings are given only if the rules can be used."""
+    """Check the rules and their tests. Return warnings only if the rules can be used."""
     found: list[problems.Problem] = []
     rules = None
     try:

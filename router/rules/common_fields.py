@@ -10,7 +10,7 @@ from router.rules import fields, model, parse_context, parse_public, parse_when,
 def read(
     at: parse_context.Context, data: Any, shape: model.SharedShape | None, lists: Mapping[str, frozenset[str]]
 ) -> model.CommonFields:
-    """Parse the common fields of ``data``; ``shape`` is the validated data, or None if it is invalid."""
+    """Parse the common fields of ``data``. ``shape`` is the validated data, or None if ``data`` is invalid."""
     if not isinstance(data, dict):
         return model.CommonFields()
     labels = dict(_labels(at, data.get("labels")))

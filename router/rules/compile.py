@@ -1,9 +1,9 @@
-"""Builds the index over all rules, so that an alert is compared only with rules that can match it.
+"""Builds the index of all rules, so that an alert is compared only with rules that can match it.
 
-The index is a tree of nodes. At each node, every rule is in exactly one of these:
+The index is a tree of nodes. At each node, every rule is in exactly one of these places:
 
 - A table: a dictionary from a text of one field (or the beginning of a text) to the rules that require it. Of the
-  tables that a rule could be in, it is in the one that can hold the most rules, as long as no text leads to too many.
+  tables that a rule could be in, it is in the one that can hold the most rules, unless a text leads to too many rules.
 - An RE2 set, if the rule lists no texts but has a pattern. One pass over the text finds all patterns of the set.
 - The rest: a chain of rules that are checked one by one.
 
@@ -45,7 +45,7 @@ from router.rules import (
 )
 from router.rules.conditions import regex, substring
 
-_MAX_CHAIN = 4  # A chain of this length is faster to check one by one than another table.
+_MAX_CHAIN = 4  # Checking a chain of this length one by one is faster than another table.
 _MAX_TABLES = 8  # With more tables than this, a lookup for each label of the alert is faster than one for each table.
 _MAX_LEVELS = 3  # Rules that three fields don't separate are checked one by one.
 _MAX_TEXTS = 16  # Below the first level, a rule with more texts would be copied too often.
@@ -73,7 +73,7 @@ class _TableKey(NamedTuple):
 
 
 class _IndexOption(NamedTuple):
-    """A table that a condition could use, with its texts. ``settled``: the table checks the condition completely."""
+    """A table that a condition could use, with its texts. ``settled``: the table checks the whole condition."""
 
     place: _TableKey
     texts: frozenset[str]
@@ -82,7 +82,7 @@ class _IndexOption(NamedTuple):
 
 
 def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
-    """Build the index. The order of the rules is the order in which they decide."""
+    """Build the index. Earlier rules take precedence over later ones."""
     by_name = {rule.name: rule for rule in rules}
     entries = [
         _Entry(_candidate(number, rule, version, by_name), rule.conditions, rule.other_conditions)
@@ -129,7 +129,7 @@ def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Exce
     ):
         return None
     rate = severity.severity if isinstance(severity, severity_mapping.SeverityMapping) else severity_aliases.severity
-    # An isolated folder may be left out for now, and with it a rule that another rule names.
+    # An isolated folder may be left out for now, including rules that other rules name.
     muting = tuple(incident_keys.key_reader(by_name[name]) for name in rule.inhibited_by if name in by_name)
     return decide.Exceptional(ignored, rate, muting, rule.mute_during)
 
@@ -190,7 +190,7 @@ class _Compiler:
         return entry.candidate.linked(self._checks.predicate((*entry.remaining, *entry.verified), entry.beside), after)
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
-        """Combine the rules with patterns on the same field. Returns the sets, and the entries that are in none."""
+        """Combine the rules with patterns on the same field. Return the sets, and the entries that are in no set."""
         by_field: dict[fields.Field, list[tuple[_Entry, groups.Asked]]] = defaultdict(list)
         rest = []
         for entry in loose:
@@ -247,10 +247,10 @@ def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | No
 
 
 def _index_option(asked: groups.Asked, level: int) -> _IndexOption | None:
-    """Return the table that a condition can use, if any. Absent labels are the empty text, which is no key."""
+    """Return the table that a condition can use, if any. Absent labels are the empty text, which is never a key."""
     field, condition = asked
     if isinstance(condition, substring.StartsWith):
-        # The shortest of several beginnings sets the length, so that the rule is in one table only.
+        # The shortest of several beginnings sets the length, so that the rule is in only one table.
         length = min(map(len, condition.wanted))
         texts = frozenset(text[:length] for text in condition.wanted)
         return (

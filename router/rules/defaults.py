@@ -1,4 +1,4 @@
-"""What a file or its folder sets for all of its rules: ``defaults``, ``lists``, and so on."""
+"""The settings that a file or its folder defines for all of its rules: ``defaults``, ``lists``, and so on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from router.rules import inhibitions, model
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The settings that rules inherit. ``fields`` are, by destination, fields that a rule doesn't set itself."""
+    """The settings that rules inherit. ``fields`` are, by destination, the fields that a rule doesn't set."""
 
     shared: model.CommonFields = model.NO_COMMON_FIELDS
     publish: decisions.Publish = "review"

@@ -13,7 +13,8 @@ _LISTED = 8  # Longer lists are abbreviated ("and N more").
 def describe_rule(rule: model.Rule) -> tuple[tuple[str, str], ...]:
     """Return a rule's conditions as pairs of a field and a text.
 
-    The field is empty if the condition is on several, or if the text has the value that the alert must have.
+    The field is empty if the condition is on several fields, or if the text includes the value that the alert must
+    have.
     """
     beside = rule.other_conditions
     return (

@@ -1,4 +1,4 @@
-"""What the rules need to know about a destination. The caller, which knows the destinations, provides it."""
+"""The properties of a destination that rules depend on. The caller, which knows the destinations, provides them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class DestinationInfo:
     its kind, such as ``incident-io-status-page``. ``defaults`` apply to fields that a rule doesn't set; ``context`` is
     passed to the model's validators. ``hosts`` are the domains that public texts may name. ``monitoring`` is the status
     of a post that is being monitored; empty if the vendor has none. ``retrospective``: the vendor accepts incidents
-    that are over. ``declares``: rules must declare the variables in public texts.
+    that have ended. ``declares``: rules must declare the variables in public texts.
     """
 
     opening: type[pydantic.BaseModel]
@@ -42,5 +42,5 @@ class Configured(dict[str, DestinationInfo]):
 
 
 def notifiers_of(destinations: Destinations) -> frozenset[str] | None:
-    """Return the notifiers that rules may name; None if they aren't known, and any name is accepted."""
+    """Return the notifiers that rules may name; None if the notifiers aren't known and any name is accepted."""
     return destinations.notifiers if isinstance(destinations, Configured) else None

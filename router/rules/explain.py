@@ -1,6 +1,6 @@
-"""Explains a decision: every rule that was looked at, each of its conditions, true or false, with the value found.
+"""Explains a decision: every rule that was checked, and each of its conditions with the result and the actual value.
 
-It goes through the rules in their order, as a reader would; the index finds the same, only faster.
+The rules are checked in their order, as a reader would check them. The index gives the same result faster.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,11 @@ from router.domain import alerts, decisions, identity, severities
 from router.rules import describe, grouping_notices, groups, model, parse_resolve, ruleset, templates
 from router.yaml_source import quantities
 
-_EPISODE = "0" * 32  # Stands for the random id that the incident would get.
+_EPISODE = "0" * 32  # Placeholder for the random ID that the incident would get.
 
 
 class ConditionResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One condition: what it asks, whether it holds, and the value found (None where there is no single one).
+    """One condition: its text, whether it holds, and the actual value (None if there isn't exactly one value).
 
     ``inside`` are the parts of a group.
     """
@@ -29,7 +29,7 @@ class ConditionResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One rule that was looked at. ``result`` is ``decides``, ``adds`` or ``does not match``."""
+    """One rule that was checked. ``result`` is ``decides``, ``adds``, or ``does not match``."""
 
     rule: str
     place: str
@@ -41,12 +41,13 @@ class RuleResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Post(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What would be sent to one destination, with every text rendered.
+    """The post that would be sent to one destination, with every text rendered.
 
-    ``publish`` matters where customers see it, and is empty elsewhere. A review ends after ``within`` (as ``15m``; it
-    has no end if empty), and ``then`` says whether the post is published or dismissed. Once nothing fires, the post is
-    monitored for ``monitor_for`` with the text ``monitor_message``, if there is one, and then resolved: by a reviewer
-    if ``resolve`` is ``review``. ``retrospective``: what was over before it was published is published afterwards.
+    ``publish`` applies to public destinations, and is empty for others. A review ends after ``within`` (such as
+    ``15m``; it never ends if empty), and ``then`` says whether the post is published or dismissed. Once no alert fires,
+    the post is monitored for ``monitor_for`` with the text ``monitor_message``, if set, and then resolved: by a
+    reviewer if ``resolve`` is ``review``. ``retrospective``: an incident that ends before it is published is published
+    afterwards.
     """
 
     destination: str
@@ -61,11 +62,13 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an alert means what it does. ``not_reached`` counts the rules behind the one that ended the search.
+    """The reasons for the decision about an alert.
 
-    The alert is muted while an incident or an inhibition of one of the keys ``muted_while`` fires, and during
-    ``mute_windows``. While it fires, it mutes others by the keys ``inhibits``. ``why`` says what is unusual about the
-    decision: the alert has none of the fields that its rule groups by.
+    ``not_reached`` counts the rules after the one that ended the search.
+
+    The alert is muted while an incident or an inhibition with one of the keys ``muted_while`` fires, and during
+    ``mute_windows``. While the alert fires, it mutes other alerts by the keys ``inhibits``. ``why`` is set if the
+    decision is unusual: the alert has none of the fields that its rule groups by.
     """
 
     alert: alerts.Alert
@@ -85,7 +88,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
-    """Explain what the rules say of an alert at a time (microseconds); ``public`` are the public destinations."""
+    """Explain the decision about an alert at a time (microseconds). ``public`` are the public destinations."""
     looked = tuple(_look(rules.rules, alert, now))
     decision = rules.decide(alert, now)
     response = decision.response
@@ -118,7 +121,7 @@ def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Itera
 def explain_conditions(
     when: groups.When, beside: groups.OtherConditions, alert: alerts.Alert, now: int
 ) -> tuple[ConditionResult, ...]:
-    """Each condition of a rule as it is for an alert at a time."""
+    """Return the result of each condition of a rule, for an alert at a time (microseconds)."""
     return (
         *_fields(when.asked, alert),
         *(ConditionResult(describe.describe_schedule(one), one(now)) for one in beside.schedules),

@@ -1,6 +1,6 @@
-"""``expr``: what conditions cannot say, in CEL, checked against the alert's shape when rules load.
+"""The condition ``expr``: a CEL expression, type-checked when rules load, for what other conditions can't express.
 
-Google's implementation evaluates it; see https://cel.dev for the language.
+Google's implementation evaluates it. See https://cel.dev for the language.
 """
 
 import functools
@@ -34,7 +34,7 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'.*")
 @functools.cache
 def _environment() -> Any:
     """Return the environment in which expressions are compiled."""
-    # Few rules have an expression, and importing CEL takes 0.3 s: commands such as `check` start without it.
+    # Few rules have an expression, and importing CEL takes 0.3 s. Commands such as `check` don't import it at startup.
     from cel_expr_python import cel
 
     texts = cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
@@ -43,7 +43,7 @@ def _environment() -> Any:
 
 
 class Unreadable(Exception):
-    """An expression that is wrong: what is wrong with it, and the line and column within it, from 1."""
+    """An invalid expression, with the problem and its line and column in the expression, both from 1."""
 
     def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
         super().__init__(problem)
@@ -53,19 +53,19 @@ class Unreadable(Exception):
 
 
 class Expression:
-    """One expression, compiled; equal where the text is the same."""
+    """One compiled expression. Two expressions are equal if their texts are."""
 
     __slots__ = ("_compiled", "text")
 
     def __init__(self, text: str) -> None:
-        """Compile and check it; ``Unreadable``."""
+        """Compile and check the expression. Raises ``Unreadable`` if it is invalid."""
         self.text = text
         _check_cost(text)
         try:
             self._compiled = _environment().compile(text)
         except (MemoryError, RecursionError) as error:
             raise Unreadable("the expression is too deep") from error
-        except RuntimeError as error:  # The library raises nothing more telling.
+        except RuntimeError as error:  # The library raises no more specific error.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
         if kind.name() != "BOOL":
@@ -76,15 +76,15 @@ class Expression:
         return isinstance(other, Expression) and self.text == other.text
 
     def __hash__(self) -> int:
-        """Follow the text."""
+        """Return the hash of the text."""
         return hash(self.text)
 
     def holds(self, alert: alerts.Alert) -> bool:
-        """Tell whether it is true of an alert; one that fails, as for a label that is not there, is not."""
+        """Return whether the expression is true for an alert; False if it fails, for example on an absent label."""
         return self.explain(alert) is True
 
     def explain(self, alert: alerts.Alert) -> bool | str:
-        """True, false, or why it could not be told."""
+        """Return the expression's result for an alert, or the error message if it fails."""
         try:
             found = self._compiled.eval(
                 data={
@@ -97,16 +97,17 @@ class Expression:
             )
         except MemoryError:
             return "it needs more memory than there is"
-        except (RuntimeError, UnicodeError) as error:  # A text that no UTF-8 holds can't be handed over.
+        except (RuntimeError, UnicodeError) as error:  # A text that UTF-8 can't encode can't be passed.
             return str(error).partition("\n")[0]
         value = found.value()
         return value if isinstance(value, bool) else str(value).partition("\n")[0]
 
 
 def _check_cost(text: str) -> None:
-    """Refuse an expression that could make one text ever so long: by joining what it has joined, over and over.
+    """Raise ``Unreadable`` for an expression whose result could be too long, since it joins its own results repeatedly.
 
-    Each ``map`` can multiply a text by one more than the number of ``+`` in it, and only macros can use a result twice.
+    Each ``map`` can multiply the length of a text by the number of ``+`` in it plus one. Only macros can use a result
+    twice.
     """
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise Unreadable("the expression has a character that no text can have: an unpaired surrogate")
@@ -131,7 +132,7 @@ def _unreadable(said: str, text: str) -> Unreadable:
     if undeclared is None:
         return Unreadable(problem, line, column)
     name = undeclared[1]
-    # CEL points at the last dot of a name, and behind the name of a function.
+    # CEL reports the position of the last dot of a name, and the position after the name of a function.
     if said_of_function := text.splitlines()[line - 1][column - 1 : column] == "(":
         close = suggestions.nearest(name, _FUNCTIONS)
         hint = f'; did you mean "{close}"?' if close else ""

@@ -1,4 +1,4 @@
-"""The fields of an alert that rules can ask about and group by, each with the function that reads it."""
+"""The fields of an alert that rules can match and group by, each with the function that reads it."""
 
 import functools
 import operator
@@ -25,7 +25,7 @@ NAMED = {
 }
 """Those that lead a name, as in ``labels.service``, with what they are."""
 
-# What is left out has a meaning in an incident key, so a name that holds one could make two keys look the same.
+# The excluded characters have a meaning in an incident key: with them in a name, two keys could look the same.
 NAME = r'[^\s"={},]+'
 """What may follow, as a regular expression."""
 
@@ -38,14 +38,14 @@ _SPOKEN = (*PLAIN, *(f"{part}.<name>" for part in NAMED))
 
 
 class Unknown(Exception):
-    """A name that is no field; the text says what is, or which was meant."""
+    """The name is not a field. The message lists the fields, or suggests a similar one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field by the name that rule files use: ``title``, ``labels.service`` and the like.
+    """One field, with its name in rule files, such as ``title`` or ``labels.service``.
 
-    ``part`` is ``labels``, ``annotations`` or ``""``; ``key`` the name within it.
+    ``part`` is ``labels``, ``annotations``, or ``""``. ``key`` is the name within that part.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Field:
     key: str
 
     def __hash__(self) -> int:
-        # The name tells two fields apart, and a text keeps its hash.
+        # The name identifies a field, and Python caches the hash of a string.
         return hash(self.name)
 
     def reader(self) -> Reader:
-        """Make the function that reads the field; an absent label or annotation is the empty text."""
+        """Return a function that reads the field. It returns the empty text for an absent label or annotation."""
         key = self.key
         if self.part == "labels":
             return lambda alert: alert.labels.get(key, "")
@@ -66,14 +66,14 @@ class Field:
         return operator.attrgetter(key)
 
     def beginning(self, length: int) -> Reader:
-        """Make the function that reads the field's first ``length`` characters, or all where there are fewer."""
+        """Return a function that reads the first ``length`` characters of the field, or all of a shorter text."""
         read = self.reader()
         return lambda alert: read(alert)[:length]
 
 
 @functools.lru_cache(maxsize=4_096)
 def parse(name: str) -> Field:
-    """Parse a field's name; raises ``Unknown`` if there is no such field. Equal names give the same object."""
+    """Parse a field's name. Raises ``Unknown`` if there is no such field. Equal names return the same object."""
     if name in PLAIN:
         return Field(name, "", name)
     part, dot, key = name.partition(".")
@@ -89,7 +89,7 @@ def parse(name: str) -> Field:
         close = suggestions.nearest(part, NAMED)
         said = f'; did you mean "{close}.{key}"?' if close else ""
     else:
-        # Most likely it is a label, unless it is nearly one of the plain fields: "service" is not "source".
+        # The name is probably a label, unless it is very similar to a plain field: "service" is not "source".
         close = suggestions.nearest(name, PLAIN, likeness=0.79)
         said = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
     raise Unknown(f'unknown field "{name}"{said} Fields are: {", ".join(_SPOKEN)}')

@@ -1,4 +1,4 @@
-"""Parses what a file sets for all of its rules: lists, time intervals, inhibitions, and defaults."""
+"""Parses the settings that a file defines for all of its rules: lists, time intervals, inhibitions, and defaults."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from router.rules.conditions import condition
 def read(
     at: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
 ) -> defaults.Defaults:
-    """Return what the rules of the file inherit: the settings of the file over those of its folder."""
+    """Return the settings that the rules of the file inherit. The file's settings override those of its folder."""
     if not isinstance(data, dict):
         return outer
     lists = _lists(at.child("lists"), data.get("lists"))

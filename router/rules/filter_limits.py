@@ -1,6 +1,8 @@
-"""Limits the input and output of Liquid's filters: a short template could request any amount of memory and time.
+"""Limits the input and output of Liquid's filters.
 
-Liquid itself limits loops, assigned values, and the output, but not the values that filters pass to one another.
+Without limits, a short template could use any amount of memory or time.
+
+Liquid limits loops, assigned values, and the output, but not the values that filters pass to one another.
 """
 
 import functools
@@ -19,7 +21,7 @@ Filter = Callable[..., Any]
 
 
 def bounded(name: str, function: Filter) -> Filter:
-    """Wrap a filter so that it fails (``LiquidError``) if its input or output is too large."""
+    """Wrap a filter so that it raises ``LiquidError`` if its input or output is too large."""
     expected = _EXPECTED.get(name)
 
     @functools.wraps(function)
@@ -40,7 +42,7 @@ def strip_html(value: object) -> str:
     text = str(value)
     lower = text.translate(_LOWER)
     kept: list[str] = []
-    # End tags that don't occur in the rest of the text, so that they are not searched for again.
+    # End tags that don't occur in the rest of the text. They are not searched for again.
     missing: set[str] = set()
     at = 0
     while (start := text.find("<", at)) >= 0:
@@ -51,14 +53,14 @@ def strip_html(value: object) -> str:
             continue
         kept.append(text[at:start])
         at = _behind(lower, start, missing)
-        if not at:  # A tag that never ends is text.
+        if not at:  # A tag without an end is text.
             at = start
             break
     return "".join([*kept, text[at:]])
 
 
 def _behind(lower: str, start: int, missing: set[str]) -> int:
-    """Return the position after a tag and its content; 0 if the tag doesn't end."""
+    """Return the position after a tag and its content; 0 if the tag has no end."""
     begin = start
     for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
         if lower.startswith(opening, start) and closing not in missing:

@@ -1,1 +1,1 @@
-"""What a rule can ask of one field of an alert: one class a file, one line each in the registry."""
+"""Conditions on one field of an alert: one module per group of conditions, and a registry with one line for each."""

@@ -1,4 +1,4 @@
-"""What every condition offers the compiler: it reads itself from a rule file, and holds for a text or does not."""
+"""The interface of conditions: a condition parses itself from a rule file, and holds for a text or doesn't."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Protocol, Self
 
 
 class Unreadable(Exception):
-    """A condition that is written wrongly: what is wrong, and the way to it from where the condition begins.
+    """An invalid condition, with the problem and the path from the beginning of the condition.
 
-    ``at_key`` says that the last key on that way is what is wrong, and not its value.
+    ``at_key`` means that the last key of the path is invalid, and not its value.
     """
 
     def __init__(self, problem: str, path: Sequence[str | int] = (), *, at_key: bool = False) -> None:
@@ -19,43 +19,43 @@ class Unreadable(Exception):
 
 
 class Condition(Protocol):
-    """One condition on the text of one field; an absent label or annotation is the empty text.
+    """One condition on the text of one field. An absent label or annotation is the empty text.
 
-    Instances are immutable, hashable, and equal where they mean the same. ``values`` are all the texts that the
-    condition holds for, or None where they can't be listed; rules are indexed by them.
+    Instances are immutable and hashable, and are equal if they mean the same. ``values`` are all texts that the
+    condition holds for, or None if they can't be listed. Rules are indexed by ``values``.
     """
 
     summary: ClassVar[str]
 
     @classmethod
     def read(cls, value: Any, scope: "Scope") -> Self:
-        """Read the condition from what stands in the rule; ``Unreadable`` where it is written wrongly."""
+        """Parse the condition from its value in the rule. Raises ``Unreadable`` if the value is invalid."""
         ...
 
     @property
     def values(self) -> frozenset[str] | None:
-        """Every text that the condition holds for, or None."""
+        """Return every text that the condition holds for, or None if the texts can't be listed."""
         ...
 
     def holds(self, text: str) -> bool:
-        """Tell whether the condition holds."""
+        """Return whether the condition holds for a text."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a condition may need beside its own words: how others are read, and the file's named lists."""
+    """What a condition may need besides its own value: the parser for nested conditions, and the file's named lists."""
 
     read: "Callable[[Any, Scope], tuple[Condition, ...]]"
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def nested(self, value: Any) -> tuple[Condition, ...]:
-        """Read the conditions that stand inside another one."""
+        """Parse the conditions inside another condition."""
         return self.read(value, self)
 
 
 def text(value: Any) -> str:
-    """One text, as conditions compare with; ``Unreadable`` for anything else."""
+    """Return the value as a text to compare with. Raises ``Unreadable`` for anything but a text."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -64,7 +64,7 @@ def text(value: Any) -> str:
 
 
 def parts(value: Any) -> tuple[str, ...]:
-    """One text or several that are looked for inside another; the empty text would be found everywhere."""
+    """Return one or several texts to search for. Raises ``Unreadable`` for an empty text, which every text contains."""
     if not isinstance(value, list):
         return (_part(value),)
     if not value:

@@ -32,7 +32,7 @@ class Equal:
         return frozenset((self.wanted,))
 
     def holds(self, text: str) -> bool:
-        """Return whether the text is the wanted one."""
+        """Return whether the text is equal to the condition's text."""
         return text == self.wanted
 
 
@@ -71,7 +71,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class InList:
-    """Holds for each text of a list that stands under ``lists`` in the same file or in its folder."""
+    """Holds for each text of a list under ``lists`` in the same file or in its folder."""
 
     summary: ClassVar[str] = "the text is in the list of this name under `lists`, or in one of several lists"
 
@@ -100,7 +100,7 @@ class InList:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Holds for every text except the empty one, or for the empty one only."""
+    """Holds for every text except the empty one, or only for the empty one."""
 
     summary: ClassVar[str] = "`true`: the field is present and not empty; `false`: it is absent or empty"
 
@@ -120,7 +120,7 @@ class Exists:
         return None if self.wanted else frozenset(("",))
 
     def holds(self, text: str) -> bool:
-        """Return whether the text is present or absent, as wanted."""
+        """Return whether the text is present or absent, as the condition requires."""
         return (text != "") is self.wanted
 
 

@@ -8,18 +8,18 @@ from router.rules.conditions import condition
 
 
 def parse(text: str) -> float | None:
-    """Parse a number in decimal notation, with or without an exponent; None for any other text."""
+    """Parse a number in decimal notation, with or without an exponent. Return None for any other text."""
     try:
         number = float(text)
     except ValueError:
         return None
-    # Python also accepts infinities, digits separated by underscores, and digits of other scripts.
+    # Python also accepts infinities, underscores between digits, and digits of other scripts.
     return number if math.isfinite(number) and "_" not in text and text.isascii() else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """Has the number that the text is compared with."""
+    """Base class with the number that the text is compared with."""
 
     limit: float
 
@@ -44,7 +44,7 @@ class Greater(_Limit):
     summary: ClassVar[str] = "the text is a number that is greater than this one; any other text never matches"
 
     def holds(self, text: str) -> bool:
-        """Compare as numbers."""
+        """Compare the text with the limit as numbers."""
         number = parse(text)
         return number is not None and number > self.limit
 
@@ -56,7 +56,7 @@ class AtLeast(_Limit):
     summary: ClassVar[str] = "the text is a number that is at least this one; any other text never matches"
 
     def holds(self, text: str) -> bool:
-        """Compare as numbers."""
+        """Compare the text with the limit as numbers."""
         number = parse(text)
         return number is not None and number >= self.limit
 
@@ -68,7 +68,7 @@ class Less(_Limit):
     summary: ClassVar[str] = "the text is a number that is less than this one; any other text never matches"
 
     def holds(self, text: str) -> bool:
-        """Compare as numbers."""
+        """Compare the text with the limit as numbers."""
         number = parse(text)
         return number is not None and number < self.limit
 
@@ -80,6 +80,6 @@ class AtMost(_Limit):
     summary: ClassVar[str] = "the text is a number that is at most this one; any other text never matches"
 
     def holds(self, text: str) -> bool:
-        """Compare as numbers."""
+        """Compare the text with the limit as numbers."""
         number = parse(text)
         return number is not None and number <= self.limit

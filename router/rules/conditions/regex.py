@@ -1,4 +1,4 @@
-"""Matches: an RE2 regular expression is found in the text, in time linear in the text's length."""
+"""The condition ``matches``: an RE2 regular expression matches a part of the text, in time linear in its length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class _Compiled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Holds where the pattern is found anywhere in the text; ``^`` and ``$`` tie it to the ends."""
+    """Holds if the pattern matches anywhere in the text. ``^`` and ``$`` anchor it."""
 
     summary: ClassVar[str] = "the RE2 regular expression matches a part of the text (`^` and `$` anchor it)"
 
@@ -26,7 +26,7 @@ class Matches:
 
     @classmethod
     def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
-        """Read a pattern; ``Unreadable`` with RE2's own words where it is none."""
+        """Parse a pattern. Raises ``Unreadable`` with RE2's message if the pattern is invalid."""
         pattern = condition.text(value)
         if not pattern:
             raise condition.Unreadable("an empty pattern matches everything; leave the condition out")
@@ -39,18 +39,18 @@ class Matches:
 
     @property
     def values(self) -> None:
-        """They can't be listed."""
+        """None: the texts can't be listed."""
         return
 
     def holds(self, text: str) -> bool:
-        """Search; RE2 never runs out of time, and falls back by itself when it runs out of memory."""
+        """Search the text. The time is linear, and RE2 uses a slower method if it runs out of memory."""
         return self._compiled.search(encoded(text)) is not None
 
 
 class Combined:
-    """Many patterns that are looked for in one pass over a text."""
+    """Many patterns that are searched for in one pass over a text."""
 
-    _MEMORY = 64 * 1024 * 1024  # Bytes, at most, that RE2 keeps for the automaton of one set.
+    _MEMORY = 64 * 1024 * 1024  # Maximum size in bytes of RE2's automaton for one set.
 
     def __init__(self, patterns: Sequence[Matches]) -> None:
         """Compile the patterns together."""
@@ -60,7 +60,7 @@ class Combined:
         self._set: Any = re2.Set.SearchSet(chosen)
         for one in patterns:
             self._set.Add(encoded(one.pattern))
-        # Found in every text: where it is missing, RE2 has run out of memory and found nothing for that reason.
+        # The empty pattern matches every text. If it isn't among the matches, RE2 ran out of memory.
         self._always = self._set.Add(b"")
         try:
             self._set.Compile()
@@ -68,7 +68,7 @@ class Combined:
             self._set = None
 
     def found(self, text: str) -> list[int]:
-        """The positions of the patterns that the text holds, in order."""
+        """Return the positions of the patterns that match the text, in order."""
         hits = self._set.Match(encoded(text)) if self._set is not None else None
         if not hits or self._always not in hits:
             return [index for index, one in enumerate(self._patterns) if one.holds(text)]
@@ -77,12 +77,12 @@ class Combined:
 
 
 def encoded(text: str) -> bytes:
-    """The bytes that RE2 reads. Half a surrogate pair, which no UTF-8 holds, becomes a question mark."""
+    """Return the text as bytes for RE2. Unpaired surrogates, which UTF-8 can't encode, become question marks."""
     return text.encode("utf-8", "replace")
 
 
 def options() -> Any:
-    """RE2's options: its messages are ours to show, so it writes none itself."""
+    """Return RE2's options. RE2 logs no errors, since the caller reports them."""
     chosen = re2.Options()
     chosen.log_errors = False
     return chosen

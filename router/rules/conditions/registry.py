@@ -1,4 +1,4 @@
-"""Every condition that rules know, by the word that rule files use; adding one is adding a line."""
+"""All conditions, by their names in rule files. A new condition needs one line here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,9 +43,9 @@ _NO_LISTS: Mapping[str, frozenset[str]] = {}
 
 
 def read(value: Any, lists: Mapping[str, frozenset[str]] = _NO_LISTS) -> tuple[condition.Condition, ...]:
-    """Read what a rule asks of one field: a text, a list of texts, or a mapping of conditions, all to hold.
+    """Parse the conditions on one field: a text, a list of texts, or a mapping of conditions that must all hold.
 
-    ``lists`` are the named lists of the file. Raises ``condition.Unreadable`` where it is written wrongly.
+    ``lists`` are the named lists of the file. Raises ``condition.Unreadable`` if the value is invalid.
     """
     return _read(value, condition.Scope(_read, lists))
 
@@ -64,7 +64,7 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
 
 
 def _check_literal(value: Any, *path: int) -> None:
-    """Refuse an operator of another language: as a text, it would be compared with what alerts carry."""
+    """Raise ``Unreadable`` for a text that starts with an operator of another language: it would be compared literally."""
     if not isinstance(value, str) or not value.startswith(_FIRST_CHARACTERS):
         return
     operator = next((one for one in _OPERATORS if value.startswith(one)), None)
@@ -72,7 +72,7 @@ def _check_literal(value: Any, *path: int) -> None:
         return
     rest, word = value.removeprefix(operator).strip(), _OPERATORS[operator]
     if word in _COMPARISONS and _NUMBER.fullmatch(patterns.encoded(rest)) is None:
-        return  # Such as "<none>".
+        return  # For example, "<none>".
     meant = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
     instead = meant if operator == "=~" else f"{{{word}: {meant}}}"
     raise condition.Unreadable(

@@ -1,4 +1,4 @@
-"""Conditions on a part of the text of a field: its beginning, its end, or any part. All are case-sensitive."""
+"""Conditions on a part of a field's text: its beginning, its end, or any part. All are case-sensitive."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -8,7 +8,7 @@ from router.rules.conditions import condition
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Has one or several texts of which at least one must occur."""
+    """Base class with one or several texts, of which at least one must occur."""
 
     wanted: tuple[str, ...]
 
@@ -25,32 +25,32 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class StartsWith(_Parts):
-    """Holds if the text begins with one of these. Rules are indexed by the length of the shortest beginning."""
+    """Holds if the text begins with one of the given texts. Rules are indexed by the length of the shortest one."""
 
     summary: ClassVar[str] = "the text begins with this one, or with one of a list"
 
     def holds(self, text: str) -> bool:
-        """Compare the beginning."""
+        """Compare the beginning of the text."""
         return text.startswith(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class EndsWith(_Parts):
-    """Holds if the text ends with one of these."""
+    """Holds if the text ends with one of the given texts."""
 
     summary: ClassVar[str] = "the text ends with this one, or with one of a list"
 
     def holds(self, text: str) -> bool:
-        """Compare the end."""
+        """Compare the end of the text."""
         return text.endswith(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Contains(_Parts):
-    """Holds if one of these occurs anywhere in the text."""
+    """Holds if one of the given texts occurs anywhere in the text."""
 
     summary: ClassVar[str] = "the text contains this text, or one of a list"
 
     def holds(self, text: str) -> bool:
-        """Search for each."""
+        """Search for each of the given texts."""
         return any(part in text for part in self.wanted)
