@@ -1,4 +1,4 @@
-"""Plain data and pure functions: what an alert, a decision, an incident and a publication are.
+"""Plain data and pure functions for alerts, decisions, incidents, and publications.
 
-Nothing here touches a clock, a network or a store; time is an argument, in microseconds since the Unix epoch.
+Nothing in this package uses a clock, a network, or a store. Time is an argument, in microseconds since the Unix epoch.
 """

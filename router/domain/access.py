@@ -1,4 +1,4 @@
-"""Who may look and act beside the senders of alerts: people and programs with a role, by token or by signing in."""
+"""Access of users and programs, who authenticate with a token or by signing in: roles, sessions, and the audit log."""
 
 import enum
 import hashlib
@@ -13,7 +13,11 @@ RandomText = Callable[[int], str]
 
 
 class Role(enum.IntEnum):
-    """What one may do: ``viewer`` looks, ``responder`` acts on incidents, ``admin`` also on what holds for all."""
+    """A set of permissions.
+
+    ``viewer`` reads, ``responder`` also acts on incidents, and ``admin`` also changes what affects the whole
+    installation.
+    """
 
     VIEWER = 1
     RESPONDER = 2
@@ -21,7 +25,7 @@ class Role(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """The role's name as it is written."""
+        """Return the role's name in lower case."""
         return self.name.lower()
 
 
@@ -29,7 +33,7 @@ ROLES = {role.word: role for role in Role}
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Who asks: a name for the timeline and the audit log, a role, and how it was proved."""
+    """The authenticated caller: a name for the timeline and the audit log, a role, and the method of authentication."""
 
     name: str
     role: Role
@@ -37,9 +41,9 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True):
-    """A token as it is kept: what it is called and for whom, and the hash of its secret alone.
+    """A stored token: its name, its owner, and the hash of its secret. The secret itself is not stored.
 
-    Times are microseconds since the epoch; ``expires_at`` 0 is never.
+    Times are microseconds since the epoch; 0 in ``expires_at`` means never.
     """
 
     id: str
@@ -50,18 +54,19 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     expires_at: int = 0
 
     def valid(self, secret: str, now: int) -> bool:
-        """Whether this secret is the token's, and it has not run out."""
+        """Return whether the secret is that of the token and the token has not expired."""
         return secrets.compare_digest(digest(secret), self.digest) and not self.over(now)
 
     def over(self, now: int) -> bool:
-        """Whether it has run out."""
+        """Return whether the token has expired."""
         return bool(self.expires_at) and now >= self.expires_at
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """Somebody who has signed in: ``csrf`` is what each form of theirs has to carry. ``began_at`` is microseconds.
+    """The session of a signed-in user. Every form must carry ``csrf``. ``began_at`` is in microseconds.
 
-    ``token`` is the id of the token they signed in with, empty with a provider; the session ends with the token.
+    ``token`` is the ID of the token that the user signed in with; empty if a provider was used. The session ends when
+    the token is deleted or expires.
     """
 
     name: str
@@ -73,7 +78,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True):
-    """One line of the audit log: who did what to what, when (microseconds), from where, and with which outcome.
+    """One line of the audit log: actor, action, object, time (microseconds), client address, and outcome.
 
     ``detail`` holds what can't be seen afterwards, such as the text that a correction replaced.
     """
@@ -90,12 +95,15 @@ class Action(msgspec.Struct, frozen=True, array_like=True):
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret. Secrets are random and long, so a plain hash can't be guessed backwards."""
+    """Return the hash of a secret to store.
+
+    Secrets are long and random, so a plain hash can't be reversed by guessing.
+    """
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_token(name: str, role: Role, now: int, expires_at: int, randomness: RandomText) -> tuple[Token, str]:
-    """Make a token; the text is shown once and kept nowhere."""
+    """Create a token. Its text is shown once and is not stored."""
     identity = randomness(6).replace("-", "x").replace("_", "y")
     secret = randomness(32)
     text = f"{_PREFIX}_{identity}_{secret}"
@@ -103,7 +111,7 @@ def new_token(name: str, role: Role, now: int, expires_at: int, randomness: Rand
 
 
 def split_token(text: str) -> tuple[str, str]:
-    """The id and the secret of a token's text; empty where it is none."""
+    """Split a token's text into its ID and its secret; both are empty if the text is not a token."""
     prefix, _, rest = text.strip().partition("_")
     identity, _, secret = rest.partition("_")
     return (identity, secret) if prefix == _PREFIX and identity and secret else ("", "")

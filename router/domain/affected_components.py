@@ -1,6 +1,6 @@
-"""Which components of a page the alerts of an incident affect, one by one: what a rule's ``components_from`` says.
+"""Finds the components of a page that an incident's alerts affect, as a rule's ``components_from`` maps them.
 
-The fold notes for each alert what it affects; the worker reads off the incident what a page should show of it.
+The fold records what each alert affects. The worker derives from the incident what a page should show.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _PARTS = frozenset({"labels", "annotations"})
 
 
 def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
-    """What an alert affects: pairs of a destination and a component there."""
+    """Return what an alert affects, as pairs of a destination and a component there."""
     response = routed.decision.response
     if response is None or not response.targets:
         return ()
@@ -27,7 +27,7 @@ def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
 
 
 def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
-    """What the alerts that fire affect now, each with the worst severity of its alerts."""
+    """Return what the firing alerts affect now, each with the worst severity of its alerts."""
     found: dict[tuple[str, str], severities.Severity] = {}
     if incident.response is None or not any(target.parts for target in incident.response.targets):
         return found
@@ -39,7 +39,7 @@ def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severi
 
 
 def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
-    """What the incident's alerts affect or have affected, each with the worst severity of its alerts."""
+    """Return what the incident's alerts affect or have affected, each with the worst severity of its alerts."""
     found: dict[tuple[str, str], severities.Severity] = {}
     for state in incident.alerts.values():
         for part in state.affects:
@@ -48,17 +48,17 @@ def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Sever
 
 
 def shown(incident: incidents.Incident, target: decisions.Target, fixed: object, last: object) -> dict[str, str]:
-    """What a page is told of its components: a severity's word or a status for each.
+    """Return the severity's name or the status to send to a page for each component.
 
-    ``fixed`` are those that the rule names for as long as the incident lasts, with their statuses or without. Of the
-    others, those that were told ``last`` and have no alert that fires are well again; while nothing fires at all they
-    stay as they are, for the end of the incident sets them back.
+    ``fixed`` are the components that the rule names for the whole incident, with or without statuses. ``last`` is what
+    was last sent: other components in it that no firing alert affects are operational again. If no alert fires at all,
+    they keep their statuses, because the end of the incident resets them.
     """
     if isinstance(fixed, Mapping):
         said = {str(name): str(status) for name, status in fixed.items()}
     else:
         said = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
-    # Of what is over and was never shown, customers read what was affected meanwhile.
+    # The post of an incident that is over and was never shown names what was affected while it lasted.
     parts = ever(incident) if incident.status == "closed" else now(incident)
     firing = {name: worst.word for (place, name), worst in parts.items() if place == target.destination}
     named = {name for of_field in target.parts.values() for name in of_field.values()}
@@ -70,7 +70,7 @@ def shown(incident: incidents.Incident, target: decisions.Target, fixed: object,
 
 
 def _read(alert: alerts.Alert, response: decisions.Response, field: str) -> str:
-    """A field by its name in rule files; labels that the rule sets stand over those of the alert."""
+    """Return a field by its name in rule files. Labels that the rule sets take precedence over those of the alert."""
     part, _, key = field.partition(".")
     if part not in _PARTS:
         return str(getattr(alert, field, ""))

@@ -1,4 +1,4 @@
-"""The state of one alert: what its messages amount to, in whatever order the worker reads them.
+"""The state of one alert, derived from its messages in whatever order the worker reads them.
 
 Every message carries two kinds of time. The sender's times say when the condition started and ended. The time of
 receipt says when the router accepted the message. Sender times order messages within one episode of the alert; receipt
@@ -42,16 +42,16 @@ Outcome = Literal["changed", "unchanged", "ignored"]
 
 
 class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is known of one alert of an incident; times in microseconds since the epoch.
+    """The state of one alert of an incident; times in microseconds since the epoch.
 
-    ``ends_at`` of a firing alert is when it expires unless it is repeated (0: never); of a resolved one it is its end.
-    An ``expired`` alert counts as resolved, although no sender reported that; a message with a later end fires anew.
-    ``learned_at`` is the receipt of the message that this state stems from. ``affects`` are pairs of a destination and
-    a component of its page.
+    ``ends_at`` of a firing alert is when it expires unless it is repeated (0: never); of a resolved alert it is its
+    end. An ``expired`` alert counts as resolved, although no sender reported that; a message with a later end fires it
+    again. ``learned_at`` is the receipt of the message that this state stems from. ``affects`` are pairs of a
+    destination and a component of its page.
 
     ``first_at`` is the receipt of the first message with this start. ``ended_at`` is the latest end that was reported
-    for this start before it fired again (0: none). ``origin`` names the sender's instance, if the source knows it.
-    ``ask`` is the id of the incident's ask that the alert's newest decision belongs to. ``others`` are further
+    for this start before the alert fired again (0: none). ``origin`` names the sender's instance, if the source knows
+    it. ``ask`` is the ID of the incident's ask that the alert's newest decision belongs to. ``others`` are further
     instances: those that fire as well, and those of other senders that have resolved.
     """
 
@@ -70,7 +70,10 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def start(self) -> tuple[int, int]:
-        """The start for comparing instances: a start after the first receipt is a wrong clock, and is cut to it."""
+        """Return the start for comparing instances.
+
+        A start after the first receipt comes from a wrong clock, so the first receipt is returned instead.
+        """
         return (min(self.starts_at, self.first_at or self.starts_at), self.starts_at)
 
 
@@ -87,7 +90,7 @@ def message_of(
     resolved = alert.status == "resolved"
     ends_at = alert.ends_at
     if resolved and not 0 < ends_at <= received_at:
-        ends_at = received_at  # An end in the future is a wrong clock; an end that is missing is now.
+        ends_at = received_at  # An end in the future comes from a wrong clock; a missing end counts as now.
     return AlertState(
         alert.starts_at,
         resolved,
@@ -108,13 +111,13 @@ def merge(state: AlertState | None, message: AlertState, window: int) -> tuple[A
     """
     if state is None:
         return message, "changed"
-    if not state.others and message.starts_at == state.starts_at:  # Nearly every message.
+    if not state.others and message.starts_at == state.starts_at:  # The case of nearly every message.
         merged = _merge_instance(state, message, window)
     else:
         merged = _merge_instances(state, message, window)
     if merged is not state:
         return merged, "changed"
-    # What was received before the state was reached isn't ignored: it was counted, or would have been in its turn.
+    # A message received before the state was reached isn't ignored: it was counted, or would have been in its turn.
     ignored = message.resolved != state.resolved and message.learned_at > state.learned_at
     return state, "ignored" if ignored else "unchanged"
 
@@ -126,7 +129,7 @@ def _merge_instance(state: AlertState, message: AlertState, window: int) -> Aler
     if not state.resolved:
         return _repeat(state, message, window)
     if state.expired:
-        # No sender said that it ended: a message that says it goes on is believed at once.
+        # No sender reported the end of the alert, so a message that it still fires takes effect at once.
         if message.ends_at == 0 or message.ends_at > state.ends_at:
             return _fire_again(state, message)
         return state
@@ -165,7 +168,7 @@ def _ended(state: AlertState, message: AlertState) -> AlertState:
 
 
 def _repeat(state: AlertState, message: AlertState, window: int) -> AlertState:
-    """Merge a firing message into a firing instance: the newest message says how severe it is and when it expires."""
+    """Merge a firing message into a firing instance. The newest message sets the severity and the expiry."""
     newer = (message.learned_at, message.severity, message.ends_at) > (state.learned_at, state.severity, state.ends_at)
     if not newer:
         return state
@@ -175,7 +178,7 @@ def _repeat(state: AlertState, message: AlertState, window: int) -> AlertState:
         and message.ask == state.ask
         and message.affects == state.affects
     )
-    # Writing down each repeat would cost a write a message. Once a window is exact enough to order resolutions.
+    # Recording each repeat would cost a write per message. Once per window is exact enough to order resolutions.
     if same and message.learned_at <= state.learned_at + window:
         return state
     return msgspec.structs.replace(
@@ -207,12 +210,12 @@ def _merge_instances(state: AlertState, message: AlertState, window: int) -> Ale
 
 
 def _arranged(instances: list[AlertState], window: int) -> AlertState:
-    """Return the state of an alert with these instances; those that no longer matter are left out."""
+    """Return the state of an alert with these instances, without the instances that no longer matter."""
     newest = max(instances, key=_start)
     kept = [one for one in instances if one is not newest and _is_concurrent(one, newest, window)]
     firing = [instance for instance in (newest, *kept) if not instance.resolved]
     main = max(firing, key=_start, default=newest)
-    # Those that fire matter most, then those that ended last: they tell late deliveries.
+    # Firing instances matter most, then those that ended last: late deliveries are recognized by them.
     others = sorted(
         (one for one in (newest, *kept) if one is not main),
         key=lambda one: (not one.resolved, one.learned_at),
@@ -222,9 +225,9 @@ def _arranged(instances: list[AlertState], window: int) -> AlertState:
 
 
 def _is_concurrent(older: AlertState, newer: AlertState, window: int) -> bool:
-    """Return whether an older start still counts beside a newer one, and isn't replaced by it."""
+    """Return whether an older start still counts beside a newer one instead of being replaced."""
     if older.origin and newer.origin and older.origin != newer.origin:
-        # Two senders: neither speaks for the other.
+        # The starts come from two senders, and a message of one says nothing about the other.
         return True
     # One sender replaces its own start. If the older start is still repeated after the retry window of the newer one,
     # then there are two senders.
@@ -236,7 +239,10 @@ def _start(state: AlertState) -> tuple[int, int]:
 
 
 def expire(state: AlertState, now: int) -> AlertState:
-    """Return the state at ``now``: a firing alert whose own end has passed is over; the same object if none has."""
+    """Return the state at ``now``:
+
+    a firing alert whose ``ends_at`` has passed is over. Return the same object otherwise.
+    """
     if state.others:
         instances = [msgspec.structs.replace(state, others=()), *state.others]
         ended = [_expired(instance, now) for instance in instances]

@@ -1,7 +1,8 @@
-"""Beside the way of an alert: what a source's monitoring holds, compared with what is known of its alerts here.
+"""Compares the alerts that a source's Alertmanager lists with the states that the router has of them.
 
-Two answers are never enough to know why they differ, so what differs is remembered from one answer to the next: what
-stays unheard of is found, and what is absent from two whole answers in a row has ended.
+Two responses are never enough to know why the sides differ, so differences are remembered from one response to the
+next. An alert that the router still hasn't received is found, and an alert that is absent from two complete responses
+in a row has ended.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,13 +13,15 @@ import msgspec
 from router.domain import alert_states, heartbeat, incidents, timing
 
 _MILLISECOND = 1000
-_DOUBT = 5  # Times as long is waited before what has resolved here counts as back.
+_DOUBT = 5  # Factor of the patience before an alert that has resolved here counts as firing again.
 
 
 class Known(NamedTuple):
-    """What is known here of an alert: by which incident, since when it fires (microseconds), when that was learned.
+    """The router's state of an alert:
 
-    ``fires`` also holds for one that is silenced. ``news`` says that hearing of it again would change something.
+    its incident, since when it fires (microseconds), and when the router learned that.
+
+    ``fires`` is also set for a silenced alert. ``news`` says that another message about it would change something.
     """
 
     incident: str
@@ -29,9 +32,10 @@ class Known(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What the monitoring holds of an alert: since when it fires (microseconds, whole milliseconds may do).
+    """An alert in the Alertmanager: since when it fires (in microseconds, possibly in whole milliseconds).
 
-    ``active`` is False where it is held back there, by a silence for example: then it is neither news nor absent.
+    ``active`` is False if the Alertmanager suppresses it, for example by a silence. It is then neither found nor
+    absent.
     """
 
     starts_at: int
@@ -39,10 +43,10 @@ class Held(NamedTuple):
 
 
 class Memory(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered from one answer to the next, by fingerprint; times in microseconds.
+    """What is remembered from one response to the next, by fingerprint; times in microseconds.
 
-    ``unheard``: what is active there and not heard of here, with its beginning, and since which answer that is so.
-    ``absent``: what fires here and not there, with its beginning, when that was learned, and since which answer.
+    ``unheard`` are alerts that are active there and not received here: the start, and the response since which that is
+    so. ``absent`` are alerts that fire here and not there: the start, when that was learned, and since which response.
     """
 
     unheard: dict[str, tuple[int, int]] = {}
@@ -50,7 +54,11 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Difference(NamedTuple):
-    """What to do: hear of those ``found``, each since a time; end those ``ended``, each at a time; what to remember."""
+    """The result of a comparison.
+
+    ``found`` are alerts to fold in as firing, each since a time. ``ended`` are alerts to end, each at a time.
+    ``memory`` is what to remember for the next comparison.
+    """
 
     found: dict[str, int]
     ended: dict[str, int]
@@ -58,9 +66,9 @@ class Difference(NamedTuple):
 
 
 def learn(known: dict[str, Known], held: Iterable[tuple[incidents.Incident, int]], source: str, within: int) -> None:
-    """Add to what is known of the alerts of a source, by fingerprint, what these incidents know, each as of a time.
+    """Add to ``known``, by fingerprint, the alerts of a source in these incidents, each incident as of a time.
 
-    An alert that would end by itself ``within`` so many microseconds is worth hearing of again.
+    Another message is news about an alert that would end ``within`` microseconds because it is not repeated.
     """
     for incident, now in held:
         for identity, state in incident.alerts.items():
@@ -76,31 +84,34 @@ def learn(known: dict[str, Known], held: Iterable[tuple[incidents.Incident, int]
 
 
 def _weight(one: Known) -> tuple[bool, int]:
-    """An alert that has moved from one incident to another is where it fires, or else fired last."""
+    """Order the states of an alert that moved between incidents:
+
+    the one that fires counts, or else the one that fired last.
+    """
     return one.fires, one.starts_at
 
 
 def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertState, now: int, within: int) -> bool:
-    """Whether an alert that fires would soon be over only because nobody repeats it."""
+    """Return whether a firing alert would soon end only because no message repeats it."""
     stale_after = timing.timing_of(incident).stale_after
     ends_soon = 0 < state.ends_at <= now + within
-    # Webhooks that come now and then are heard of long before.
+    # An alert whose webhooks arrive regularly is repeated long before this.
     stale_soon = stale_after > 0 and now - state.learned_at > stale_after * 3 // 4
     return not state.resolved and (ends_soon or stale_soon)
 
 
 def last(starts_at: int) -> int:
-    """The latest time that a webhook may tell of a beginning that is told as this millisecond.
+    """Return the latest start that a webhook may carry if the Alertmanager's API gives the start as this millisecond.
 
-    A webhook's nanoseconds may have been rounded up to the next one.
+    A webhook's nanoseconds may have been rounded up to the next millisecond.
     """
     return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
 
 
 def starts_of_end(starts_at: int) -> tuple[int, ...]:
-    """Return the starts that the end of an alert is told of: the one known here, and the latest of its millisecond.
+    """Return the starts for which to report an alert's end: the one known here, and the latest of its millisecond.
 
-    A late webhook may tell of either. What has ended has ended whichever start is told.
+    A late webhook may carry either start. The alert has ended in both cases.
     """
     return tuple(sorted({starts_at, last(starts_at)}))
 
@@ -114,13 +125,13 @@ def compare(
     patience: int,
     whole: bool,
 ) -> Difference:
-    """Compare what was known here before an answer was asked for, at ``asked_at``, with that answer.
+    """Compare the router's states before a request, which was sent at ``asked_at``, with the response.
 
-    What was active there and not heard of here for ``patience`` microseconds is found, and found again only after as
-    long. What has resolved here and is active there all the same for five times as long has come back, with the
-    beginning that it had: it is found as one that began when it was first seen to be back, since a beginning that has
-    resolved stays so. What is absent from two answers in a row has ended at the first of them. Only an answer that is
-    ``whole`` counts for absence, and one that is not breaks the row.
+    An alert that was active there and not received here for ``patience`` microseconds is found, and found again only
+    after the same time. An alert that has resolved here and is still active there after five times as long fires again.
+    It is found with the time at which that was first seen as its start, because the router ignores a start that has
+    resolved. An alert that is absent from two responses in a row has ended at the first of them. Only a response that
+    is ``whole`` counts for absence, and any other response breaks the row.
     """
     unheard, found = _unheard(memory.unheard, here, there, asked_at, patience)
     absent, ended = _absent(memory.absent, here, there, asked_at) if whole else ({}, {})
@@ -152,14 +163,14 @@ def _unheard(
 
 
 def _is_over(one: Held, known: Known) -> bool:
-    """Whether what is active there has resolved here, as far as its beginning tells."""
-    # The monitoring may tell whole milliseconds where a webhook told microseconds.
+    """Return whether an alert that is active there has resolved here, judged by its start."""
+    # The API may give whole milliseconds for a start that the webhook gave in microseconds.
     began_anew = one.starts_at // _MILLISECOND > known.starts_at // _MILLISECOND
     return not known.fires and not known.news and not began_anew
 
 
 def _beginning(told: int, known: Known | None) -> int:
-    """Since when an alert fires that is told of in whole milliseconds: to the microsecond where that is known."""
+    """Return since when an alert fires that the API lists in whole milliseconds: in microseconds if those are known."""
     return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
 
 
@@ -175,7 +186,7 @@ def _absent(
         if not one.fires or fingerprint in there:
             continue
         was = before.get(fingerprint)
-        # What was heard of since the last answer is absent for the first time now.
+        # An alert that was received since the last response is absent for the first time now.
         if was is not None and was[:2] == (one.starts_at, one.learned_at):
             ended[fingerprint] = was[2]
         else:

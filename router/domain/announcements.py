@@ -31,7 +31,10 @@ _MINOR = (events.IncidentEscalated, events.IncidentUpdated, events.ReviewChanged
 
 
 class AnnouncedPublication(msgspec.Struct, frozen=True, array_like=True):
-    """What was announced of one publication. ``content`` is the digest of what was sent, ``failed`` of the refusal."""
+    """The announced state of a publication.
+
+    ``content`` is the digest of the content that was sent, ``failed`` the digest of the operation that was refused.
+    """
 
     state: str = "absent"
     content: str = ""
@@ -40,11 +43,11 @@ class AnnouncedPublication(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Announced(msgspec.Struct, frozen=True, array_like=True):
-    """What was announced of an incident before.
+    """The announced state of an incident.
 
-    ``publications`` are by the publication's name, ``reviews`` are the digests that wait, by destination.
-    ``verdicts`` and ``retractions`` are the times of the newest decisions, by destination. ``at`` is when the last
-    event was announced. ``reminders`` are what reviewers were reminded of, by destination.
+    ``publications`` are by the publication's name, ``reviews`` are the digests that wait, by destination. ``verdicts``
+    and ``retractions`` are the times of the newest decisions, by destination. ``at`` is when the last event was
+    announced. ``reminders`` are the reminders that reviewers received, by destination.
     """
 
     episode: str = ""
@@ -70,7 +73,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Announcement:
-    """What to announce now. ``after`` is what to store; None if nothing new is to be stored.
+    """The events to announce now, and ``after``, the announced state to store; None if it hasn't changed.
 
     ``due`` is when to look at the incident again, in microseconds since the epoch; 0 for never.
     """
@@ -81,7 +84,7 @@ class Announcement:
 
 
 def announce(before: Announced | None, observed: Observed, now: int) -> Announcement:
-    """Return the events between what was announced and what is.
+    """Return the events between the announced state and the state now.
 
     Minor events alone wait until ``SPACING`` has passed since the last announcement.
     """
@@ -93,7 +96,7 @@ def announce(before: Announced | None, observed: Observed, now: int) -> Announce
     after = msgspec.structs.replace(_state(observed), reminders=dict(reminded.after))
     found = (*_events(since, observed, now), *_unless_new(reminded.found, since))
     if not found:
-        # The first look at an old incident is stored, or the next one would count as the first again.
+        # Store the first look at an old incident. Otherwise the next look would count as the first one again.
         return Announcement(after if before is None else None, due=reminded.due)
     due = since.at + SPACING
     # The clock may have been set back since: no announcement waits longer than one spacing.
@@ -103,7 +106,7 @@ def announce(before: Announced | None, observed: Observed, now: int) -> Announce
 
 
 def _unless_new(reminders: Iterable[events.Event], before: Announced) -> Iterator[events.Event]:
-    """Leave out reminders of reviews that are announced only now."""
+    """Remove reminders of reviews that are announced only now."""
     for event in reminders:
         if not isinstance(event, events.ReviewReminded) or event.review.destination in before.reviews:
             yield event
@@ -112,7 +115,7 @@ def _unless_new(reminders: Iterable[events.Event], before: Announced) -> Iterato
 def recipients(before: Announced | None, incident: incidents.Incident, event: events.Event) -> tuple[str, ...]:
     """Return the notifiers that the incident's rules name for an event, beside those that the settings subscribe.
 
-    Once a review is escalated, they include those that it was escalated to, until it is decided.
+    Once a review is escalated, they include the notifiers in ``escalate_to`` until the review is decided.
     """
     response = incident.response
     if response is None:
@@ -128,7 +131,7 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
 
 
 def _waiting(observed: Observed) -> Iterator[review_reminders.Waiting]:
-    """Return the reviews that wait, with their rules and the times since when they do."""
+    """Return the reviews that wait, each with its rule and the time since when it waits."""
     response = observed.incident.response
     targets = {one.destination: one for one in response.targets} if response is not None else {}
     for one in observed.publications:
@@ -138,7 +141,7 @@ def _waiting(observed: Observed) -> Iterator[review_reminders.Waiting]:
 
 
 def about(incident: incidents.Incident) -> events.Incident:
-    """Return what an event says of its incident."""
+    """Return the description of the incident in an event."""
     response, alert = incident.response, incident.opening_alert
     assert response is not None and alert is not None  # noqa: S101, PT018 - what has an episode was opened by an alert
     return events.Incident(
@@ -174,9 +177,9 @@ def _publication(publication: publications.Publication) -> AnnouncedPublication:
 
 
 def _baseline(after: Announced, incident: incidents.Incident, now: int) -> Announced:
-    """Return what counts as announced of an incident that no notifier has heard of: nothing, unless it is old.
+    """Return the announced state to assume for an incident without one: empty, unless the incident is old.
 
-    Waiting reviews are announced however old they are: somebody has to decide.
+    Waiting reviews are announced however old they are, because a reviewer has to decide.
     """
     if now - incident.opened_at <= BASELINE:
         return Announced()
@@ -187,7 +190,7 @@ def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.
     incident = observed.incident
     if before.episode != incident.episode:
         if before.status == "open":
-            # The end of the episode before was never seen: it ended when this one opened at the latest.
+            # The end of the previous episode was never seen. That episode ended when this one opened at the latest.
             yield _resolved_before(before, incident)
         yield from _opened(incident)
         before = msgspec.structs.replace(before, status="open", severity=incident.severity, reviews={}, verdicts={})
@@ -224,7 +227,7 @@ def _resolved_before(before: Announced, incident: incidents.Incident) -> events.
 
 
 def _publications(before: Announced, observed: Observed) -> Iterator[events.Event]:
-    """Compare publications. What ends together with its incident is part of ``incident.resolved``."""
+    """Compare publications. Those that end together with their incident are part of ``incident.resolved``."""
     published: list[events.Publication] = []
     updated: list[events.Publication] = []
     for one in observed.publications:
@@ -250,7 +253,8 @@ def _is_update(was: AnnouncedPublication, one: publications.Publication, inciden
         return True
     if one.state == "open":
         return one.digest != was.content
-    # A post of the open episode was taken down. What ends with its episode is no news beside the end of the incident.
+    # A post of the open episode was taken down. A post that ends with its episode is covered by the end of the
+    # incident.
     return was.state == "open" and incident.status == "open" and one.episode == incident.episode
 
 
@@ -281,14 +285,14 @@ def _decided(before: Announced, observed: Observed, destination: str, now: int) 
         return events.ReviewDecided(about(incident), destination, outcome, digest, verdict.who, verdict.reason)
     if not waited or destination in observed.reviews:
         return None
-    # A decision on a retraction is kept with the retraction, and not as a verdict.
+    # The decision on a retraction is stored with the retraction and not as a verdict.
     if retraction is not None and name in before.retractions and retraction.at != before.retractions[name]:
         return events.ReviewDecided(about(incident), destination, "approved", waited, retraction.who)
     return events.ReviewDecided(about(incident), destination, _lapsed(observed, destination, now), waited)
 
 
 def _lapsed(observed: Observed, destination: str, now: int) -> events.ReviewOutcome:
-    """Return how a review ended that no person decided."""
+    """Return how a review ended that no reviewer decided."""
     response = observed.incident.response
     targets = response.targets if response is not None else ()
     target = next((one for one in targets if one.destination == destination), None)

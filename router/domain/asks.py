@@ -1,4 +1,4 @@
-"""What the rules ask for on behalf of an incident's alerts, and what the incident does about it.
+"""Asks: the responses that rules request for an incident's alerts, and how the incident combines them.
 
 Each alert carries the response of its newest decision. Alerts with equal responses share an *ask*. The incident follows
 all of its asks:
@@ -8,8 +8,8 @@ all of its asks:
 - A pending incident opens as soon as the first ask joins.
 - The *lead* is the ask with the worst severity of the episode. It gives the owner, the runbook, the timing, and the
   texts at its destinations. If the rule follows the severity down, only the alerts that fire now count.
-- Texts at the other destinations are those of the ask that wants them. A destination that no firing alert asks for any
-  longer is left as it is.
+- Texts at the other destinations are those of the ask that requests them. A destination that no firing alert asks for
+  any longer is left as it is.
 
 None of this depends on the order in which alerts arrive.
 
@@ -33,9 +33,9 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One response that the rules gave to alerts of the incident; times in microseconds since the epoch.
 
     ``id`` is unique within the episode. ``alert`` is the alert that texts are rendered with. ``began_at`` is when the
-    first of its alerts fired, ``since`` since when at least one has fired without a break (0: none does). ``fires``
-    counts those that fire. ``severity`` is the worst in this episode. ``is_joined``: its destinations belong to the
-    incident.
+    first of its alerts fired. ``since`` is the time since which at least one has fired without a break (0: none fires).
+    ``fires`` counts the firing alerts. ``severity`` is the worst in this episode. ``is_joined``: its destinations
+    belong to the incident.
     """
 
     id: int
@@ -49,11 +49,11 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def joins_at(self) -> int:
-        """When its destinations join the incident, if an alert fires until then; 0 if that's not to come."""
+        """Return when its destinations join the incident if an alert fires until then; 0 if they won't join."""
         return self.since + self.response.timing.hold if self.since and not self.is_joined else 0
 
     def wants(self, destination: str) -> bool:
-        """Return whether it asks for a destination."""
+        """Return whether the ask includes a destination."""
         return any(target.destination == destination for target in self.response.targets)
 
 
@@ -103,10 +103,10 @@ class Book:
         self._response: decisions.Response | None = None
         self._is_test = False
         self._id = 0
-        self.affects = False  # Whether alerts of the ask last asked for may affect components.
+        self.affects = False  # Whether alerts of the ask that was last requested may affect components.
 
     def id_of(self, routed: decisions.Routed) -> int:
-        """Return the id of the ask that a firing alert belongs to; a new one if there is none yet."""
+        """Return the ID of the ask that a firing alert belongs to; create the ask if there is none yet."""
         response = routed.decision.response
         is_test = routed.alert.is_test
         # The alerts of one delivery share their responses.
@@ -132,7 +132,7 @@ class Book:
     def count(
         self, before: alert_states.AlertState | None, after: alert_states.AlertState, routed: decisions.Routed
     ) -> None:
-        """Note that the state of an alert has changed by a message."""
+        """Record that a message has changed the state of an alert."""
         if before is not None and not before.resolved and (entry := self._entries.get(before.ask)):
             entry.fires -= 1
         if after.resolved or (entry := self._entries.get(after.ask)) is None:
@@ -148,13 +148,13 @@ class Book:
 
     @staticmethod
     def _take_texts(entry: _Entry, alert: alerts.Alert, *, escalated: bool) -> None:
-        """Texts are those of the oldest alert that asks; if that alert itself gets better or worse, its newest ones."""
+        """Choose the alert for texts: the oldest alert of the ask, with its newest message if its severity changes."""
         if alert.identity == entry.alert.identity if escalated else _age(alert) < _age(entry.alert):
             entry.alert = alert
 
     @property
     def asks(self) -> tuple[Ask, ...]:
-        """The asks as they are now; the very same tuple if nothing has changed."""
+        """Return the asks as they are now; the same tuple if nothing has changed."""
         now = settle(entry.ask for entry in self._entries.values())
         return self._before if now == self._before else now
 
@@ -164,7 +164,7 @@ def _age(alert: alerts.Alert) -> tuple[int, str]:
 
 
 def is_equal(one: decisions.Response, other: decisions.Response) -> bool:
-    """Return whether two responses are the same; those that differ in their targets' fields are not."""
+    """Return whether two responses are equal, including the fields of their targets."""
     return one is other or (one.place == other.place and one.version == other.version and one == other)
 
 
@@ -178,7 +178,7 @@ def settle(asks: Iterable[Ask]) -> tuple[Ask, ...]:
 
 
 def recount(asks: Iterable[Ask], states: Mapping[str, alert_states.AlertState]) -> tuple[Ask, ...]:
-    """Count anew which alerts fire, after time alone has ended some."""
+    """Recount the alerts that fire after time alone has ended some."""
     fires: dict[int, int] = {}
     for state in states.values():
         if not state.resolved:
@@ -191,7 +191,7 @@ def with_texts_of(
     states: Mapping[str, alert_states.AlertState],
     held_alerts: Mapping[str, decisions.Routed],
 ) -> tuple[Ask, ...]:
-    """Return the asks after some alerts have gone: texts are those of the oldest alert that is held still."""
+    """Return the asks after some alerts were removed. Texts are those of the oldest alert that remains."""
     found = []
     for ask in asks:
         left = [routed.alert for name, routed in held_alerts.items() if name in states and states[name].ask == ask.id]
@@ -201,12 +201,12 @@ def with_texts_of(
 
 
 def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
-    """Return the asks after those of these ids have joined."""
+    """Return the asks after those with these IDs have joined."""
     return tuple(msgspec.structs.replace(ask, is_joined=True) if ask.id in ids else ask for ask in asks)
 
 
 def next_join(asks: Iterable[Ask]) -> int:
-    """Return when the next ask joins, in microseconds; 0 if none is to come."""
+    """Return when the next ask joins, in microseconds; 0 if none will."""
     return min((ask.joins_at for ask in asks if ask.joins_at), default=0)
 
 
@@ -217,7 +217,7 @@ def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] 
     A test never leads an incident that has real alerts.
     """
     candidates = list(asks)
-    if len(candidates) < 2:  # Nearly always.
+    if len(candidates) < 2:  # The usual case.
         return candidates[0] if candidates else None
 
     def rank(ask: Ask) -> tuple[bool, bool, int, int, str, int]:
@@ -232,7 +232,7 @@ def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] 
 
 
 def _descending(text: str) -> str:
-    """Order texts the other way round, for ``max``."""
+    """Return a key that orders texts in reverse, for ``max``."""
     return "".join(chr(0x10FFFF - ord(character)) for character in text)
 
 
@@ -249,7 +249,7 @@ def by_precedence(first: Ask, asks: Iterable[Ask]) -> list[Ask]:
 
 
 def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
-    """Return the lead's response with the destinations of all asks; of several for one destination the first counts."""
+    """Return the lead's response with the destinations of all asks. The first target for a destination counts."""
     asks = list(asks)
     if len(asks) == 1:
         return first.response

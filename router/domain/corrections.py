@@ -1,4 +1,4 @@
-"""An operator's correction of an update that the router has posted at a public page; kept with the incident."""
+"""Operators' corrections of updates that the router has posted on a public page. They are stored with the incident."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ STATUS_REFUSED = "a correction neither resolves a post nor opens it again"
 
 
 def is_status_allowed(current: str, wanted: str) -> bool:
-    """Return whether a correction may set an update's status to ``wanted``; empty leaves it as it is."""
+    """Return whether a correction may set an update's status to ``wanted``. An empty status keeps the current one."""
     return wanted in {"", current} or _RESOLVED not in {wanted, current}
 
 
 class Correction(msgspec.Struct, frozen=True, array_like=True):
-    """What takes the place of an update: its ``body``, and its ``status`` unless that is empty.
+    """The replacement for an update: its ``body``, and its ``status`` unless that is empty.
 
-    ``seen`` is the mark of the text that the operator has seen: if the update says something else by the time of the
-    call, it stays as it is. ``at`` is when it was asked for, in microseconds.
+    ``seen`` is the mark of the text that the operator has seen. If the update has another text at the time of the call,
+    it stays unchanged. ``at`` is when the correction was requested, in microseconds.
     """
 
     update: str
@@ -31,7 +31,7 @@ class Correction(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
 
     def content(self, severity: severities.Severity) -> publications.Content:
-        """Return what the operation is handed, as its content."""
+        """Return the content of the operation that makes the correction."""
         return publications.Content(severity, msgspec.structs.asdict(self))
 
 
@@ -42,6 +42,6 @@ def from_content(content: publications.Content) -> Correction:
 
 
 def pending(known: dict[str, Correction], publication: publications.Publication) -> Correction | None:
-    """Return the correction of a publication that is still to be made, if there is one."""
+    """Return the pending correction of a publication, if there is one."""
     found = known.get(publication.name)
     return found if found is not None and found.at > publication.corrected_at else None

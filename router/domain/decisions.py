@@ -1,4 +1,4 @@
-"""What the rules say of one alert; made at the door, carried with the alert, never made again."""
+"""The rules' decision about one alert. It is made on receipt, stored with the alert, and never made again."""
 
 from typing import Any, Literal
 
@@ -11,9 +11,9 @@ AtDeadline = Literal["publish", "dismiss"]
 
 
 class Allowed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a public variable may be: one of the ``values``, or what the RE2 ``pattern`` fits as a whole.
+    """The permitted values of a public variable: one of ``values``, or a full match of the RE2 ``pattern``.
 
-    The rule file declares it, and the text of a list is written out, so that a worker needs no rules to hold to it.
+    The rule file declares them. They are stored with the decision, so that a worker can check values without the rules.
     """
 
     values: tuple[str, ...] = ()
@@ -21,11 +21,11 @@ class Allowed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How a public post ends once nothing fires.
+    """How a public post ends once no alert fires.
 
-    With ``monitor_for`` (microseconds; 0: not at all) the post is monitored for so long before it is resolved.
-    ``monitoring`` are the fields that the post has meanwhile, over the target's own, and ``firing`` the ones that it
-    has if alerts fire again. ``review``: the resolution waits for a reviewer.
+    With ``monitor_for`` (microseconds; 0: not at all) the post is monitored for that long before it is resolved.
+    ``monitoring`` are the fields of the post during that time, which override the target's own, and ``firing`` the
+    fields if alerts fire again. ``review``: the resolution waits for a reviewer.
     """
 
     monitor_for: int = 0
@@ -35,15 +35,16 @@ class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One destination that an incident appears at.
+    """One destination of an incident.
 
     ``fields`` are the destination's own settings for this incident, as the rule gives them: already validated,
-    templates not yet rendered. ``publish`` matters at public destinations only, and so does the rest: a review is over
-    after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
-    that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
-    the component by the text of a field, by the field's name in rule files. ``public`` says what the variables in the
-    texts may be, by their names with dots; any other variable must not be shown to customers. ``ending`` says how the
-    post ends. ``retrospective``: what was over before anything was published is published afterwards, as over.
+    templates not yet rendered. ``publish`` and the other fields matter at public destinations only. A review ends after
+    ``deadline`` microseconds (0: never), and the post is then published or dismissed. ``fallback`` are fields that
+    replace texts that must not be shown. ``parts`` map an alert to the component of a page that it affects: the
+    component by the text of a field, by the field's name in rule files. ``public`` are the permitted values of
+    variables in texts, by their names with dots; any other variable must not be shown to customers. ``ending`` says how
+    the post ends. ``retrospective``: an incident that was over before it was published is published afterwards, as
+    over.
     """
 
     destination: str
@@ -62,17 +63,17 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """When an incident opens, ends, and is the same again: durations in microseconds, 0 where there is none.
+    """When an incident opens, ends, and reopens: durations in microseconds, 0 if there is none.
 
-    ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
-    long. ``reopen_within``: firing again within this takes it up again. ``stale_after``: an alert that was not heard of
-    for so long has ended. ``hold_at_most``: what comes and goes while it is held opens all the same after so long.
+    ``hold``: the incident opens only after alerts have fired for this time. ``resolve_after``: it ends only after no
+    alert has fired for this time. ``reopen_within``: alerts that fire again within this time reopen it.
+    ``stale_after``: an alert that was not received for this time has ended. ``hold_at_most``: an incident that keeps
+    firing and resolving while it is held opens after this time.
 
     An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is
-    flapping: it ends only once all was quiet for ``flap_quiet``.
+    flapping: it ends only after no alert has fired for ``flap_quiet``.
 
-    With ``heartbeat`` it is the other way round: what matches has to be heard of at least so often, and the incident is
-    that it is not.
+    ``heartbeat`` is the interval in which a matching alert is expected. The incident opens if it is not received.
     """
 
     hold: int = 0
@@ -87,7 +88,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Because(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One rule that matched, and what it asked: pairs of a field (empty for what asks more) and words about it."""
+    """One rule that matched, and its conditions as pairs of a field (empty if it uses several) and a description."""
 
     rule: str
     place: str
@@ -95,13 +96,13 @@ class Because(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What follows once a rule has matched: shared by every alert that matched the same rules.
+    """The response of the rules that matched, shared by every alert that matched the same rules.
 
     ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
-    are set on the alert, ``copied`` get the text of the field that they name; texts may use them. ``owner`` and
-    ``runbook`` are the rule's; ``because`` are all rules that decided, in their order. ``follows_severity``: the
-    incident's severity is that of the worst alert that fires now, and not the highest there was. ``notify`` are the
-    notifiers that receive every event of the incident.
+    are set on the alert. ``copied`` are labels that get the text of the field that they name; texts may use them.
+    ``owner`` and ``runbook`` are the rule's. ``because`` are all rules that decided, in their order.
+    ``follows_severity``: the incident's severity is that of the worst alert that fires now, and not the highest there
+    was. ``notify`` are the notifiers that receive every event of the incident.
     """
 
     rule: str
@@ -126,10 +127,10 @@ INHIBITION = "inhibit:"
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was decided of one alert.
+    """The decision about one alert.
 
-    Either ``response`` is there, with the ``incident_key`` and ``severity`` it leads to, or the alert is ignored
-    and ``ignored`` says why.
+    Either ``response`` is set, with the resulting ``incident_key`` and ``severity``, or the alert is ignored and
+    ``ignored`` gives the reason.
 
     The alert is muted while an incident of one of the keys ``while_open`` fires; keys that begin with ``INHIBITION``
     are inhibition keys, and fire while any alert fires that names them in ``inhibits``. An ignored alert may support

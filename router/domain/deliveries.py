@@ -1,4 +1,4 @@
-"""One accepted request as it stands in the inbox: its alerts in the normal form, with what was decided of each."""
+"""An accepted request as it is stored in the inbox: its alerts in the normal form, each with its decision."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ SCHEMA = 1
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One alert of a delivery; ``response`` is an index into the delivery's responses, -1 where it is ignored."""
+    """One alert of a delivery. ``response`` is an index into the delivery's responses, -1 if the alert is ignored."""
 
     alert: alerts.Alert
     incident_key: str
@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inhibits: tuple[str, ...] = ()
 
     def decision(self, responses: Sequence[decisions.Response]) -> decisions.Decision:
-        """The decision that was made of the alert; ``responses`` are those of its delivery."""
+        """Return the decision about the alert. ``responses`` are those of its delivery."""
         if self.response < 0:
             return decisions.Decision(ignored=self.ignored, inhibits=self.inhibits)
         return decisions.Decision(
@@ -37,9 +37,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
+    """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are stored once.
 
-    ``trace`` is the ``traceparent`` of the request, where traces are made. ``notices`` say what was cut, replaced, or
+    ``trace`` is the ``traceparent`` of the request if tracing is enabled. ``notices`` say what was cut, replaced, or
     ignored in its alerts. ``retry_window`` is for how many microseconds its source may deliver a message late (None:
     unknown).
     """
@@ -65,7 +65,10 @@ def pack(
     notices: tuple[noticing.Notice, ...] = (),
     retry_window: int | None = None,
 ) -> Delivery:
-    """Put alerts and decisions together; rules share one response object, so it is stored once."""
+    """Combine alerts and decisions into a delivery.
+
+    Decisions share response objects, so each response is stored once.
+    """
     places: dict[int, int] = {}
     responses: list[decisions.Response] = []
     rows = []
@@ -92,16 +95,16 @@ def pack(
 
 
 def routed(delivery: Delivery) -> list[decisions.Routed]:
-    """Every alert of a delivery with its decision, in order."""
+    """Return every alert of a delivery with its decision, in order."""
     at, window = delivery.received_at, delivery.retry_window
     return [decisions.Routed(row.alert, row.decision(delivery.responses), at, window) for row in delivery.rows]
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:
-    """The alerts that matter further on, each with its decision.
+    """Return the alerts that need further processing, each with its decision.
 
-    An ignored alert that fires does not, unless it inhibits others. One that resolves may: rules may have changed
-    since it fired, and whatever incident holds it has to hear of its end.
+    An ignored alert that fires doesn't, unless it inhibits others. An ignored alert that resolves may: the rules may
+    have changed since it fired, and the incident that holds it has to end it.
     """
     return [
         decisions.Routed(row.alert, row.decision(delivery.responses), delivery.received_at, delivery.retry_window)

@@ -1,22 +1,21 @@
-"""An incident's end waits for deliveries that were accepted before it, and that no worker has folded yet.
+"""Postpones an incident's end until the deliveries that were accepted before it are folded.
 
-Deliveries are folded in any order. A worker that is killed, or whose writes are refused, leaves what it has read to
-others, who take it over seconds later. Meanwhile the others fold later deliveries. Say that a delivery with the firing
-alert A waits, and that a later one resolves B, the only other alert. Without A nothing fires: the incident would be
-resolved everywhere, and opened anew as soon as A is folded.
+Deliveries are folded in any order. If a worker is killed, or its writes are refused, other workers take over its
+entries seconds later. Meanwhile they fold later deliveries. Say that a delivery with the firing alert A waits, and that
+a later delivery resolves B, the only other alert. Without A no alert fires: the incident would be resolved everywhere,
+and opened again as soon as A is folded.
 
 So an incident that goes quiet in this way stays open (``postponed``) until no earlier delivery waits (``waits``), and
-its posts aren't monitored before that.
-Likewise, time alone ends no alert while a delivery waits that may prolong it (``ended_by_time_at``): after all workers
-were down for a while, the repeats of every alert are in the inbox.
+its posts aren't monitored before that. Likewise, time alone ends no alert while a delivery waits that may prolong it
+(``ended_by_time_at``): after all workers were down for a while, the repeats of every alert are in the inbox.
 """
 
 import msgspec
 
 from router.domain import incidents, timing
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 100_000, 2_000_000  # Microseconds between two looks at what still waits.
-# A delivery is given up for dead after three workers. An end is never held back for longer than that takes.
+SHORTEST_PAUSE, LONGEST_PAUSE = 100_000, 2_000_000  # Microseconds between two checks for waiting deliveries.
+# A delivery becomes a dead letter after three workers. An end is never postponed for longer than that takes.
 LONGEST_WAIT = 2 * 60 * 1_000_000
 
 
@@ -28,27 +27,27 @@ def postponed(before: incidents.Incident, after: incidents.Incident, overtaken_a
     if not overtaken_at or before.status != "open" or after.episode != before.episode:
         return after
     if timing.timing_of(before).heartbeat:
-        return after  # A heartbeat that is heard ends the incident, whatever came before it.
+        return after  # A heartbeat that is received ends the incident, whatever came before it.
     if after.status == "closed":
         since = before.quiet_since or now
         after = msgspec.structs.replace(after, status="open", quiet_since=since, closed_at=before.closed_at, ended_at=0)
     elif not after.quiet_since or (before.quiet_since and after.monitored_since == before.monitored_since):
         return after
-    # Customers aren't told either that nothing fires before it is known.
+    # The page must not say that no alert fires before that is known.
     return msgspec.structs.replace(
         after, quiet_after=max(before.quiet_after, overtaken_at), monitored_since=before.monitored_since
     )
 
 
 def may_wait(incident: incidents.Incident) -> bool:
-    """Return whether it has to be known what waits before the incident ends."""
+    """Return whether the incident's end depends on the deliveries that wait."""
     return incident.status == "open" and incident.quiet_since > 0 and incident.quiet_after > 0
 
 
 def waits(incident: incidents.Incident, unfolded_at: int, now: int) -> bool:
     """Return whether the incident's end still waits.
 
-    ``unfolded_at`` is when the oldest delivery that waits was accepted, in microseconds; 0 if none does.
+    ``unfolded_at`` is when the oldest waiting delivery was accepted, in microseconds; 0 if none waits.
     """
     if not may_wait(incident) or now - incident.quiet_since > LONGEST_WAIT:
         return False
@@ -56,7 +55,7 @@ def waits(incident: incidents.Incident, unfolded_at: int, now: int) -> bool:
 
 
 def due(incident: incidents.Incident, now: int) -> int:
-    """Return when to look at the incident again, as ``timing.due`` does; for an end that waits, after a pause."""
+    """Return when to look at the incident again, as ``timing.due`` does; if its end waits, after a pause."""
     moment = timing.due(incident)
     if not may_wait(incident) or not 0 < moment <= now:
         return moment
@@ -64,7 +63,7 @@ def due(incident: incidents.Incident, now: int) -> int:
 
 
 def pause(waited: int) -> int:
-    """Return how long to wait until the next look, in microseconds: the longer the wait, the longer the pause."""
+    """Return how long to pause before the next check, in microseconds. The pause grows with the wait."""
     return min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
