@@ -1,1 +1,1 @@
-"""Where alerts come from: one file a monitoring system, one registry."""
+"""The sources of alerts: one file per monitoring system, and one registry."""

@@ -1,6 +1,6 @@
-"""A CloudWatch alarm that changed its state, whichever envelope it came in: the last step to an alert for both kinds.
+"""CloudWatch alarms that changed their state: the conversion to alerts that both envelopes share.
 
-The alarm's ARN identifies it, so that the same alarm is the same alert by either way into the same source.
+An alarm is identified by its ARN, so SNS and EventBridge deliver the same alert to the same source.
 """
 
 import urllib.parse
@@ -26,7 +26,10 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """What both envelopes say of an alarm; ``state`` is CloudWatch's own word, ``changed_at`` 0 where there is none."""
+    """The content of an alarm in both envelopes.
+
+    ``state`` is CloudWatch's own word. ``changed_at`` is 0 if the time is missing.
+    """
 
     name: str
     state: str
@@ -39,9 +42,9 @@ class Alarm(msgspec.Struct, frozen=True):
 
 
 def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: InsufficientData) -> base.Parsed:
-    """The alert that this state stands for; none for INSUFFICIENT_DATA where that is to be ignored.
+    """Return the alert for this state; none for INSUFFICIENT_DATA if the settings ignore that state.
 
-    ``base.Unparsable`` where the state is none of CloudWatch's three.
+    Raises ``base.Unparsable`` if the state isn't one of CloudWatch's three.
     """
     meanings: dict[str, InsufficientData] = {
         "ALARM": "firing",
@@ -70,7 +73,10 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
 
 
 def metrics(found: Any) -> Iterator[objects.Members]:
-    """The metrics of an alarm that watches several or computes with them; those that are only computed have none."""
+    """Yield the metrics of an alarm that watches several metrics or a metric math expression.
+
+    Expressions have no metric and are left out.
+    """
     for item in found if isinstance(found, list) else []:
         query = objects.optional(item)
         statistic = objects.optional(query.get("MetricStat") or query.get("metricStat"))
@@ -80,13 +86,13 @@ def metrics(found: Any) -> Iterator[objects.Members]:
 
 
 def _region(alarm: Alarm) -> str:
-    """The region's code; outside of an ARN, CloudWatch names regions as people do."""
+    """Return the region's code. Outside of an ARN, CloudWatch uses the display names of regions."""
     parts = alarm.arn.split(":", _PARTS_OF_AN_ARN - 1)
     return parts[3] if len(parts) == _PARTS_OF_AN_ARN else alarm.region
 
 
 def _labels(alarm: Alarm, region: str) -> dict[str, str]:
-    """Dimensions by their own names, but only those on which all metrics of the alarm agree."""
+    """Return the dimensions by their own names, but only those with the same value in all metrics of the alarm."""
     labels: dict[str, str] = {}
     pairs = [pair for metric in alarm.metrics for pair in metric.dimensions.items()]
     pairs += [("namespace", metric.namespace) for metric in alarm.metrics]
@@ -98,7 +104,10 @@ def _labels(alarm: Alarm, region: str) -> dict[str, str]:
 
 
 def _link(alarm: Alarm, region: str) -> str:
-    """The alarm in the console, which no message links to; other partitions have consoles elsewhere."""
+    """Return the link to the alarm in the console;
+
+    messages contain none. Other partitions have other console addresses.
+    """
     if not alarm.arn.startswith("arn:aws:") or not region:
         return ""
     place = urllib.parse.quote(region, safe="")

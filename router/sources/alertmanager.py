@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager's webhook, version 4: from its body to alerts in the normal form.
+"""Prometheus Alertmanager's webhook, version 4: conversion of its body to normalized alerts.
 
 The format is Alertmanager's ``template.Data`` with the webhook's ``version``, ``groupKey`` and ``truncatedAlerts``.
 """
@@ -40,7 +40,7 @@ class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at
 
 
 class _Body(msgspec.Struct, gc=False, rename="camel"):
-    """What is read of the webhook; its common labels and its own status are each alert's own, too."""
+    """The fields of the webhook that are read. The common labels and the group's status are repeated in each alert."""
 
     alerts: list[_Alert]
     version: str = ""
@@ -53,7 +53,7 @@ class _Body(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Found(msgspec.Struct, gc=False):
-    """One alert as it was sent; times in microseconds, 0 if there is none."""
+    """One alert as it was sent. Times are in microseconds, 0 if absent."""
 
     fingerprint: str
     labels: dict[str, str]
@@ -74,7 +74,10 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Alertmanager:
-    """Reads what Alertmanager posts; ``version`` is that of the receiver's body, which is "4" of webhooks."""
+    """Reads Alertmanager's deliveries.
+
+    ``version`` is the expected version of the receiver's body: "4" for webhooks.
+    """
 
     def __init__(self, name: str, version: str = _WEBHOOK) -> None:
         self.name = name
@@ -87,10 +90,10 @@ class Alertmanager:
         now: int,
         max_alerts: int = base.MAX_ALERTS,
     ) -> base.Parsed:
-        """Turn a delivery into alerts; ``base.Unparsable`` where it is not webhook version 4.
+        """Turn a delivery into alerts. Raises ``base.Unparsable`` if it isn't webhook version 4.
 
-        A group may hold firing and resolved alerts, whatever its own status says. ``now`` stands in for a missing
-        start, and for the missing end of a resolved alert.
+        A group may contain firing and resolved alerts, whatever its own status. ``now`` replaces a missing start, and
+        the missing end of a resolved alert.
         """
         delivery = reading.Reading(self.name, now, max_alerts)
         try:
@@ -123,7 +126,10 @@ class Alertmanager:
         )
 
     def _one_by_one(self, raw: bytes, error: base.Unparsable, delivery: reading.Reading) -> base.Parsed:
-        """Read a group that cannot be read as a whole; ``error`` is why, and is raised if there are no alerts in it."""
+        """Read the alerts of a group one by one, after reading the whole group failed with ``error``.
+
+        Raises ``error`` if the group has no list of alerts.
+        """
         fields = body.decode(_decode_fields, raw)
         if wrong := _wrong_version(raw, self._version):
             raise wrong
@@ -143,9 +149,9 @@ class Alertmanager:
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
-    """Alertmanager's own fingerprint of a label set: FNV-1a over the sorted names and values, 16 hex digits.
+    """Return Alertmanager's fingerprint of a label set: FNV-1a over the sorted names and values, 16 hex digits.
 
-    For senders of the same format that leave it out; where one is sent, the sender's is trusted.
+    It is for senders of the same format that omit the fingerprint. A fingerprint that the sender provides is trusted.
     """
     digest = _FNV_OFFSET
     for name, value in sorted((name.encode(), value.encode()) for name, value in labels.items()):
@@ -165,14 +171,14 @@ def _read(raw: bytes, version: str) -> _Body:
 
 
 def _micros(moment: dt.datetime | int | None) -> int:
-    """A time that is read, or was read before; 0 if there is none."""
+    """Return a time in microseconds; an int already is one. 0 if there is no time."""
     if isinstance(moment, dt.datetime):
         return times.micros(moment)
     return moment or 0
 
 
 def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
-    """The group of which nothing but the version and the alerts has to be right."""
+    """Read the fields of a group. Only the version and the alerts have to be valid."""
     left_out = group.get("truncatedAlerts", 0)
     if isinstance(left_out, bool) or not isinstance(left_out, int) or left_out < 0:
         delivery.ignore("truncatedAlerts", "a number of alerts is expected here")
@@ -193,7 +199,7 @@ def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
 
 
 def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Found, alerts.Status]:
-    """One alert of which only the status, and the labels or the fingerprint, have to be right."""
+    """Read one alert. Only the status, and the labels or the fingerprint, have to be valid."""
     try:
         alert = objects.decode(raw)
     except base.Unparsable as error:
@@ -218,7 +224,7 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
 
 
 def _wrong_version(raw: bytes, wanted: str) -> base.Unparsable | None:
-    """Where the version is another one, that explains every other misfit, so it is what the sender is told."""
+    """Return the error for another version, if there is one. It explains all other errors, so it replaces them."""
     try:
         version = body.decode(_decode_version, raw).version
     except base.Unparsable:
@@ -239,7 +245,7 @@ def _unknown_version(version: str | float | None, wanted: str) -> base.Unparsabl
 
 
 def title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """What an alert is called where nothing names it: the first that says something of what rules usually set."""
+    """Return a title for an alert: the first label or annotation with a text, of those that rules usually set."""
     return (
         annotations.get("summary")
         or annotations.get("title")
@@ -262,7 +268,7 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: Alertmanager(name),
     summary="Prometheus Alertmanager, webhook version 4",
-    # Alertmanager sends what got a 4xx again at every group_interval, for ever.
+    # After a 4xx, Alertmanager sends the group again at every group_interval, forever.
     unparsable_status=202,
     typed=True,
 )

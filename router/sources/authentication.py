@@ -1,6 +1,6 @@
-"""Who may post to a source: the first thing that is asked of a request, before its body is read.
+"""Authentication by the ``Authorization`` header, checked before the body is read.
 
-Bearer tokens and basic authentication, several of each at once so that a secret can be changed without a gap.
+A source accepts several bearer tokens and basic credentials at once, so that secrets can be rotated without a gap.
 """
 
 import base64
@@ -11,10 +11,10 @@ import pydantic
 
 
 class Verifier:
-    """Knows the ``Authorization`` headers that a source accepts.
+    """Verifies ``Authorization`` headers against those that a source accepts.
 
-    Every accepted header is compared, in constant time, whatever came before: the time says nothing about which
-    one was nearly right. ``challenge`` is what ``WWW-Authenticate`` says to who has none of them.
+    Each accepted header is compared in constant time, even after a match, so that the duration reveals nothing about
+    them. ``challenge`` is the ``WWW-Authenticate`` header for requests without valid credentials.
     """
 
     __slots__ = ("_accepted", "_open", "challenge")
@@ -29,11 +29,11 @@ class Verifier:
 
     @property
     def is_open(self) -> bool:
-        """Whether a request may post whatever its header says."""
+        """Return whether requests are accepted whatever their ``Authorization`` header."""
         return self._open
 
     def accepts(self, authorization: bytes | None) -> bool:
-        """Whether a request with this header may post; None is a request without one."""
+        """Return whether a request with this header is accepted. None stands for a request without the header."""
         if self._open:
             return True
         if authorization is None:
@@ -55,10 +55,10 @@ def verifier(
     otherwise: bool = False,
     schemes: Sequence[str] = ("Bearer",),
 ) -> Verifier:
-    """Build the verifier of a source's settings; ``ValueError`` says what to set instead.
+    """Build the verifier from a source's settings. Raises ``ValueError`` with the settings to use instead.
 
-    ``otherwise``: something else says who may post, a signature or a token, so no credentials have to be there.
-    ``schemes`` are the authentication schemes under which a bearer token is accepted.
+    ``otherwise``: a signature or a token authenticates requests, so credentials are optional. ``schemes`` are the
+    authentication schemes under which a bearer token is accepted.
     """
     tokens = [_token(secret) for secret in bearer]
     pairs = [_pair(secret) for secret in basic]
@@ -82,7 +82,7 @@ def verifier(
 
 
 def _token(secret: pydantic.SecretStr) -> bytes:
-    # A secret read from a file often ends in a line break, which no header can carry.
+    # A secret read from a file often ends in a line break, which a header can't contain.
     token = secret.get_secret_value().strip()
     if not token or not token.isprintable() or " " in token:
         raise ValueError("a bearer token is empty, or has a space or a control character in it")
@@ -98,6 +98,9 @@ def _pair(secret: pydantic.SecretStr) -> bytes:
 
 
 def _spelled_as_ours(authorization: bytes) -> bytes:
-    """The header with its scheme as we write it: schemes may be spelled in any case, with several spaces after them."""
+    """Return the header with its scheme capitalized and one space after it.
+
+    Senders may use any case and several spaces.
+    """
     scheme, _, rest = authorization.strip().partition(b" ")
     return scheme.lower().capitalize() + b" " + rest.strip()

@@ -1,7 +1,7 @@
-"""Azure Monitor's common alert schema: what is essential is the same for every kind of alert, and is what is read.
+"""Azure Monitor's common alert schema: the essentials have the same shape for every kind of alert.
 
-Of the context, whose shape depends on the monitoring service, the dimensions, values and links of conditions are read,
-and the user's own properties.
+The shape of the context depends on the monitoring service. Of the context, the dimensions, values, and links of
+conditions are read, and the user's own properties.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The one alert of a call."""
+    """Read the alert of a call."""
     if body.get("schemaId") != _SCHEMA:
         raise base.Unparsable(
             "schemaId", f"{_SCHEMA} is expected: enable the common alert schema in the action of the action group"
@@ -45,7 +45,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     conditions = list(_conditions(data.get("alertContext")))
     alert = alerts.Alert(
         delivery.source,
-        # Azure writes the same id now in one case, now in another.
+        # Azure varies the case of the same ID.
         objects.required(essentials.get("alertId"), "data.essentials.alertId").casefold(),
         status,
         delivery.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or delivery.now,
@@ -64,7 +64,7 @@ def _ended(delivery: reading.Reading, essentials: objects.Members) -> int:
 
 
 def _conditions(context: Any) -> Iterator[objects.Members]:
-    """The conditions of a context; that of older log alerts (V1) has its dimensions and links itself."""
+    """Yield the conditions of a context. Older log alerts (V1) have dimensions and links in the context itself."""
     whole = objects.optional(context)
     all_of = objects.optional(whole.get("condition")).get("allOf")
     yield from (objects.optional(item) for item in (all_of if isinstance(all_of, list) else []))
@@ -73,7 +73,10 @@ def _conditions(context: Any) -> Iterator[objects.Members]:
 
 
 def _properties(data: objects.Members) -> dict[str, str]:
-    """The user's own properties; the context of an alert without conditions has the event's there."""
+    """Return the user's own properties.
+
+    In a context without conditions, ``properties`` are the event's and are left out.
+    """
     context = objects.optional(data.get("alertContext"))
     of_rule = objects.optional(context.get("properties")) if "condition" in context else {}
     return objects.texts({**of_rule, **objects.optional(data.get("customProperties"))})
@@ -117,6 +120,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="Azure Monitor, common alert schema",
-    # After a 4xx Azure drops the alert and does not call the endpoint at all for 15 minutes.
+    # After a 4xx, Azure drops the alert and doesn't call the endpoint for 15 minutes.
     unparsable_status=202,
 )

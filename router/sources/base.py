@@ -1,4 +1,4 @@
-"""What every kind of source offers the door: authenticate a request, then turn its body into alerts."""
+"""The interface of every kind of source: authenticate a request, then turn its body into alerts."""
 
 import ipaddress
 from collections.abc import Callable, Mapping
@@ -29,10 +29,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Unparsable(Exception):
-    """An authentic body that is not what this kind of source sends.
+    """An authentic body that isn't in the format of this kind of source.
 
-    ``where`` names the place in the body (a JSON pointer or a path of the mapping), ``problem`` what is wrong there
-    and what to do about it.
+    ``where`` names the place in the body (a JSON pointer or a path of the mapping). ``problem`` says what is wrong
+    there and how to fix it.
     """
 
     def __init__(self, where: str, problem: str) -> None:
@@ -56,8 +56,8 @@ class Config(pydantic.BaseModel):
     fires again. None takes the kind's own window.
     """
 
-    # A message about a wrong setting must not repeat what was set: it may be a secret.
-    # Built when it is first used: of all kinds most never are.
+    # Messages about an invalid setting must not repeat its value, which may be a secret. The validator is built on
+    # first use, because most kinds are never used.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     schemes: ClassVar[tuple[str, ...]] = ("Bearer",)
@@ -79,37 +79,37 @@ class Config(pydantic.BaseModel):
         return self
 
     def verifier(self) -> authentication.Verifier:
-        """Build what checks the ``Authorization`` header; ``ValueError`` says what to set instead."""
+        """Build the verifier of the ``Authorization`` header. Raises ``ValueError`` if credentials are missing."""
         return authentication.verifier(
             self.bearer, self.basic, self.auth, otherwise=self.proves, schemes=type(self).schemes
         )
 
     @property
     def proves(self) -> bool:
-        """Whether something else than the Authorization header says who may post."""
+        """Return whether requests are authenticated by something else than the ``Authorization`` header."""
         return self.token is not None or self.signature is not None
 
     @property
     def in_query(self) -> bool:
-        """Whether this sender puts what it has to say into the query of the address, and nothing into a body."""
+        """Return whether this sender puts its data into the query of the URL instead of a body."""
         return False
 
     @property
     def reads_query(self) -> bool:
-        """Whether the source reads parameters of the query beside the body."""
+        """Return whether the source reads parameters of the query in addition to the body."""
         return False
 
     @property
     def named_headers(self) -> frozenset[bytes]:
-        """The headers that the settings name, in lower case: they are kept with a body, to read it again."""
+        """Return the headers that the settings name, in lower case. They are stored with the body, for replays."""
         return frozenset()
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """Those alerts of a delivery that could not be read, while others beside them could.
+    """The unreadable alerts of a delivery that also has readable ones.
 
-    ``body`` is a delivery of them alone, so that it can be run again after a fix; ``where`` and ``problem`` are of the
-    first one.
+    ``body`` is a delivery of only these alerts, so that it can be replayed after a fix. ``where`` and ``problem`` are
+    about the first of them.
     """
 
     where: str
@@ -118,12 +118,12 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What one body holds.
+    """The content of one body.
 
-    ``rejected`` is what of it could not be read; a body of which nothing can be read is ``Unparsable``.
-    ``truncated`` counts the alerts that the sender says it left out: their absence means nothing. ``about`` are the
-    sender's own words on the delivery as a whole (its receiver, its reason), for logs and explanations. ``notices``
-    say what was cut, replaced, or ignored in the alerts.
+    ``rejected`` are its unreadable alerts; a body without any readable alert is ``Unparsable``. ``truncated`` counts
+    the alerts that the sender reports as left out: the absence of an alert then proves nothing. ``about`` is the
+    sender's own description of the delivery as a whole (its receiver, its reason), for logs and explanations.
+    ``notices`` say what was cut, replaced, or ignored in the alerts.
     """
 
     alerts: list[alerts.Alert]
@@ -134,34 +134,35 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """One configured source, ready to read bodies."""
+    """A configured source, ready to read bodies."""
 
     name: str
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = MAX_ALERTS) -> Parsed:
-        """Turn the body into alerts in the normal form; ``Unparsable`` where it is not what the kind sends.
+        """Turn the body into normalized alerts. Raises ``Unparsable`` if it isn't in the format of the kind.
 
-        ``headers`` have lower-case names. ``now`` (microseconds) stands in for times that the sender leaves out. If the
-        body holds more than ``max_alerts`` alerts, only the first ones are read, and a notice gives the number.
+        ``headers`` have lower-case names. ``now`` (microseconds) replaces times that the sender leaves out. If the body
+        contains more than ``max_alerts`` alerts, only the first ones are read, and a notice gives the number of the
+        others.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One line of the registry.
+    """One entry of the registry.
 
-    ``make`` builds a source from its name and its configuration. ``unparsable_status`` is what a sender is answered
-    whose body was kept in the quarantine: 202 where the sender would drop, disable or loop at a 4xx, else 422.
-    ``answer`` makes the body of a success where the sender's clients look into it, from what was parsed and the ID of
-    the delivery; None is the router's own.
-    ``typed``: what the parser does not know it never builds, so bodies need not be bounded in depth. ``delivery_id``
-    reads from the headers and the body what the sender calls the delivery each time it sends it. ``path`` is what its
-    clients put behind the address that they are given. ``events``: CloudEvents are taken, whose senders may ask first.
-    ``reply``: the kind serves a vendor's API below its address. It gets the source's configuration and the call, and
-    returns the response to a call that delivers nothing, or None for a delivery; ``calls.UnknownCall`` is a 404.
-    ``retry_window`` is for how long (microseconds) its senders repeat a message that they have sent already.
-    ``verification`` gets the source's configuration, and makes what verifies its deliveries; None if nothing has to.
+    ``make`` builds a source from its name and its configuration. ``unparsable_status`` is the response to a delivery
+    whose body was quarantined: 202 if the sender would drop the alert, disable the webhook, or loop after a 4xx, else
+    422. ``answer`` makes the body of a successful response if the sender's clients read it, from the parsed delivery
+    and its ID; None stands for the router's own body. ``typed``: the parser builds only the fields that it declares, so
+    the depth of bodies need not be limited. ``delivery_id`` reads the sender's ID of the delivery, which its retries
+    keep, from the headers and the body. ``path`` is what the sender's clients append to the configured URL. ``events``:
+    CloudEvents are accepted, whose senders may ask for permission first. ``reply``: the kind serves a vendor's API
+    below its URL. It gets the source's configuration and the call, and returns the response to a call that delivers
+    nothing, or None for a delivery; ``calls.UnknownCall`` becomes a 404. ``retry_window`` is how long (microseconds)
+    the kind's senders may repeat a message. ``verification`` gets the source's configuration, and builds the
+    verification of its deliveries; None if they need none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""From a body's bytes to typed values: the one place where a decoder's complaints become ``base.Unparsable``."""
+"""Conversion of a body's bytes to typed values: the only place that turns decoder errors into ``base.Unparsable``."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,7 +13,7 @@ _AT = " - at `"  # msgspec ends its message with the place, for example "- at `$
 
 
 def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
-    """Decode JSON; ``base.Unparsable`` where it is malformed, nested too deeply or not of the decoder's type."""
+    """Decode JSON. Raises ``base.Unparsable`` if it is malformed, nested too deeply, or not of the decoder's type."""
     try:
         return decoder(body)
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
-"""Requests below a webhook's address: the paths that clients of a vendor's API append to their base URL.
+"""Requests below a webhook's URL: the paths that clients of a vendor's API append to their base URL.
 
-The router stores one body per delivery and reads it again in replays, so everything that a request says besides its
-body has to be part of what is stored. A call is stored as ``{"body": {…}, "request": "POST /v2/alerts/a/close?x=y"}``.
+The router stores one body per delivery and reads it again in replays, so the rest of the request must be stored with
+the body. A call is stored as ``{"body": {…}, "request": "POST /v2/alerts/a/close?x=y"}``.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _PARTS_OF_A_LINE = 2  # "POST /v2/alerts"
 
 
 class Call(NamedTuple):
-    """One request: its method, its path below the webhook's address, and its query.
+    """One request: its method, its path below the webhook's URL, and its query.
 
     ``path`` begins with a slash and is percent-encoded, as the client sent it: an identifier may contain a slash.
     """
@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
     @classmethod
     def from_line(cls, line: str) -> Self | None:
-        """Read a stored request line; None if it isn't one."""
+        """Parse a stored request line. Return None if it isn't one."""
         parts = line.split(" ")
         if len(parts) != _PARTS_OF_A_LINE or not parts[1].startswith("/"):
             return None
@@ -37,41 +37,41 @@ class Call(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The request line as it is stored, without the protocol's version."""
+        """Return the request line as it is stored, without the protocol version."""
         return f"{self.method} {self.path}?{self.query}" if self.query else f"{self.method} {self.path}"
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The decoded parts of the path between slashes, without a trailing empty one."""
+        """Return the decoded parts of the path between slashes, without a trailing empty one."""
         return tuple(parse.unquote(part) for part in self.path.strip("/").split("/"))
 
     def parameter(self, name: str) -> str:
-        """The last value of a query parameter; empty if there is none."""
+        """Return the last value of a query parameter; empty if there is none."""
         found = [value for known, value in parse.parse_qsl(self.query) if known == name]
         return found[-1] if found else ""
 
 
 class Reply(NamedTuple):
-    """The whole response to a call that delivers nothing."""
+    """The complete response to a call that delivers nothing."""
 
     status: int
     body: Mapping[str, Any]
 
 
 class UnknownCall(Exception):
-    """A path, or a method of it, that this kind of source doesn't serve; the message says what it serves."""
+    """A path, or a method of a path, that this kind of source doesn't serve. The message says what the kind serves."""
 
 
 def wrap(call: Call, body: bytes) -> bytes:
-    """Combine a request line with its body, which isn't parsed; an empty body becomes null.
+    """Combine a request line with its body, which isn't parsed. An empty body becomes null.
 
-    The line comes last, because the last of two members of the same name counts: a body can't smuggle in another line.
+    The line comes last, because the last of two members with the same name counts: a body can't inject another line.
     """
     return b'{"body":%b,"request":%b}' % (body.strip() or b"null", msgspec.json.encode(call.line))
 
 
 def unwrap(whole: Mapping[str, Any]) -> tuple[Call | None, Any]:
-    """Separate a stored call from its body; a body that isn't a stored call is returned as it is, with None."""
+    """Separate a stored call from its body. A body that isn't a stored call is returned unchanged, with None."""
     line = whole.get(_REQUEST)
     if not isinstance(line, str) or not whole.keys() <= _FIELDS:
         return None, whole

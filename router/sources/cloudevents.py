@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP, in each of their modes: whatever the mode, a mapping sees the event as one object.
+"""CloudEvents 1.0 over HTTP in all modes: a mapping sees each event as one object, whatever the mode.
 
 The format is the CloudEvents specification's HTTP protocol binding and its JSON event format.
 """
@@ -17,7 +17,7 @@ from router.sources import base, body, forms, objects
 _STRUCTURED = "application/cloudevents"
 _FORMATS = {_STRUCTURED, f"{_STRUCTURED}+json", f"{_STRUCTURED}-batch", f"{_STRUCTURED}-batch+json"}
 _REQUIRED = ("id", "source", "type")
-_NO_ATTRIBUTES = {"data", "data_base64", "datacontenttype"}  # In the binary mode these are the body and its type.
+_NO_ATTRIBUTES = {"data", "data_base64", "datacontenttype"}  # In binary mode, the body and its content type.
 _ATTRIBUTE = re.compile(rb"ce-([a-z0-9]+)")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -25,14 +25,15 @@ _decode = msgspec.json.Decoder().decode
 
 
 def is_event(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a request with these headers (their names in lower case) carries an event, or a batch of them."""
+    """Return whether a request with these headers (lower-case names) carries an event or a batch of events."""
     return b"ce-specversion" in headers or forms.media_type(headers).startswith(_STRUCTURED)
 
 
 def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
-    """The event that a request carries in the JSON format, whatever its mode; a list of them where it is a batch.
+    """Return a request's event in the JSON format, whatever the mode; a list of events if it is a batch.
 
-    What is inside is not looked at yet: see ``opened``. ``base.Unparsable`` where there is no such thing.
+    The content isn't validated yet: see ``opened``. Raises ``base.Unparsable`` if the request carries no readable
+    event.
     """
     kind = forms.media_type(headers)
     if not kind.startswith(_STRUCTURED):
@@ -43,10 +44,12 @@ def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
 
 
 def opened(event: Any) -> objects.Members:
-    """An event as a mapping sees it: its attributes, ``data``, and the members of that beside the attributes.
+    """Return an event as a mapping sees it:
 
-    An attribute wins over a member of the same name, which is found under ``data`` all the same. Where ``data`` does
-    not say ``starts_at``, the event's ``time`` does. ``base.Unparsable`` where it is no event of version 1.
+    its attributes, ``data``, and beside the attributes the members of ``data``.
+
+    An attribute takes precedence over a member of the same name, which stays available under ``data``. The event's
+    ``time`` is used if ``data`` has no ``starts_at``. Raises ``base.Unparsable`` if it isn't an event of version 1.
     """
     members = objects.members(event, "")
     version = objects.scalar(members.get("specversion"))
@@ -62,7 +65,7 @@ def opened(event: Any) -> objects.Members:
 
 
 def key(item: objects.Members) -> str:
-    """A fingerprint for an event in which there is none: its source and subject; empty where it is no such thing."""
+    """Return the fingerprint for an event without one, its source and subject; empty if either is missing."""
     if "specversion" not in item:
         return ""
     source, subject = objects.scalar(item.get("source")), objects.scalar(item.get("subject"))
@@ -83,7 +86,7 @@ def _binary(raw: bytes, headers: Mapping[bytes, bytes], kind: str) -> objects.Me
 
 
 def _value(value: bytes, header: str) -> str:
-    """The text of an attribute: it may be quoted, and whatever is no plain ASCII is percent-encoded, once."""
+    """Decode an attribute from its header: it may be quoted; non-ASCII characters are percent-encoded once."""
     value = value.strip()
     if len(value) > 1 and value[:1] == value[-1:] == b'"':
         value = _ESCAPED.sub(rb"\1", value[1:-1])
@@ -94,7 +97,7 @@ def _value(value: bytes, header: str) -> str:
 
 
 def _content(raw: bytes, headers: Mapping[bytes, bytes], kind: str) -> Any:
-    """The data of an event by its media type; what has none is JSON, and what is nothing known is text."""
+    """Decode an event's data by its media type. Without one, the data is JSON; with an unknown one, it is text."""
     if not kind or kind.endswith(("/json", "+json")):
         return body.decode(_decode, raw)
     if forms.is_form(kind):

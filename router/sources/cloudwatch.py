@@ -1,7 +1,7 @@
 """CloudWatch alarms by SNS: the alarm is JSON in a text field of the message that SNS posts.
 
-Read as well: a message's bare body, which SNS posts where raw delivery is on, and EventBridge's event where a rule
-there leads to the topic.
+Two other formats are read: a message's bare body, which SNS posts if raw delivery is enabled, and EventBridge's event,
+if an EventBridge rule targets the topic.
 """
 
 import re
@@ -34,19 +34,19 @@ class Config(base.Config):
 
     @property
     def proves(self) -> bool:
-        """Whether something else than the Authorization header says who may post."""
+        """Return whether requests are authenticated by something else than the ``Authorization`` header."""
         return bool(self.topics) or super().proves
 
 
 class CloudWatch:
-    """Reads what one topic sends."""
+    """Reads the messages of one topic."""
 
     def __init__(self, config: Config) -> None:
         self._insufficient_data = config.insufficient_data
         self._ignores_others = config.other_messages == "ignore"
 
     def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-        """The one alarm of a message; ``base.Unparsable``, too, where SNS asks for what a person has to do."""
+        """Read the alarm of a message. Raises ``base.Unparsable`` also if SNS requests an action of the operator."""
         kind = objects.scalar(body.get("Type"))
         if kind in _TO_DO:
             raise _to_do(kind, body)
@@ -75,7 +75,10 @@ class CloudWatch:
 
 
 def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
-    """What SNS says of the subscription itself: kept, and logged, because without a person no alarm will come."""
+    """Return the error for a message about the subscription itself.
+
+    The message is quarantined and logged, because no alarm arrives until the operator acts.
+    """
     url = objects.scalar(body.get("SubscribeURL"))
     where = url if _SUBSCRIBE_URL.fullmatch(url) else "the address in SubscribeURL, if it is SNS's"
     return base.Unparsable("Type", f"{_TO_DO[kind]}: open {where}")
@@ -111,7 +114,7 @@ def _metric(found: objects.Members) -> alarms.Metric:
 
 
 def _dimensions(found: Any) -> dict[str, str]:
-    """CloudWatch lists them here as pairs of name and value."""
+    """Return the dimensions by name. This format lists them as pairs of name and value."""
     pairs = [objects.optional(item) for item in found] if isinstance(found, list) else []
     named = {objects.scalar(pair.get("name")): pair.get("value") for pair in pairs}
     return objects.texts({name: value for name, value in named.items() if name})
@@ -127,6 +130,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, config: objects.Source(name, CloudWatch(config).read),
     summary="AWS CloudWatch alarms by SNS",
-    # SNS takes a 4xx for the end of the matter: the message would be lost.
+    # SNS doesn't retry after a 4xx: the message would be lost.
     unparsable_status=202,
 )

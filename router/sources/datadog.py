@@ -1,7 +1,7 @@
-"""Datadog's webhooks: the payload that our manual says to paste, or the one that Datadog sends by default.
+"""Datadog's webhooks: the payload that the router's documentation recommends, or Datadog's default payload.
 
-Datadog sends whatever its user typed, with variables replaced. A variable that it does not know, or has no value for,
-stays in the text as ``$NAME`` or becomes ``null``: both are absent values here.
+Datadog sends the text that its user typed, with variables replaced. A variable that is unknown or has no value stays in
+the text as ``$NAME`` or becomes ``null``: both count as absent.
 """
 
 import re
@@ -34,7 +34,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The one alert of a webhook; none where Datadog was only asked to try the webhook out."""
+    """Read the alert of a webhook; none if the webhook is a test."""
     found = _present(body)
     said = _Title(found.get("title", ""))
     transition = found.get("alert_transition") or said.transition
@@ -58,12 +58,12 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
 
 
 def _unwrap(body: bytes, headers: Mapping[bytes, bytes]) -> objects.Members:
-    """The payload, which Datadog sends as a form with a field for each member where it is told to."""
+    """Return the payload. If so configured, Datadog sends a form with one field for each member."""
     return objects.decode(body) if forms.is_json(body) else {**forms.fields(body, headers)}
 
 
 class _Title:
-    """An event's title taken apart: ``[P2] [Triggered on {host:web-1}] CPU high``."""
+    """The parts of an event's title, such as ``[P2] [Triggered on {host:web-1}] CPU high``."""
 
     def __init__(self, title: str) -> None:
         self.transition = ""
@@ -78,7 +78,7 @@ class _Title:
 
 
 def _present(body: objects.Members) -> dict[str, str]:
-    """The values that Datadog did put in, as text; objects (``org`` of the default payload) are not read."""
+    """Return the values that Datadog replaced, as text. Objects (``org`` of the default payload) are not read."""
     found = {name: objects.scalar(value).strip() for name, value in body.items()}
     return {
         name: text
@@ -127,7 +127,7 @@ def _labels(found: dict[str, str]) -> dict[str, str]:
     for tag in dict.fromkeys(tag.strip() for tag in found.get("tags", "").split(",") if tag.strip()):
         name, colon, value = tag.partition(":")
         pairs.append((name, value) if colon and name else (tag, "true"))
-    # A tag may be there several times with different values.
+    # A tag may occur several times with different values.
     labels = repeated.joined(pairs)
     return labels | {name: found[key] for name, key in _LABELS.items() if key in found}
 
@@ -144,6 +144,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read, _unwrap),
     summary="Datadog monitors, webhook integration",
-    # Datadog does not send again what got a 4xx.
+    # Datadog doesn't retry after a 4xx.
     unparsable_status=202,
 )

@@ -1,4 +1,4 @@
-"""JSON inside of texts, and Base64: some senders wrap their bodies in them. They are opened in place before mapping.
+"""Decoding of JSON and Base64 inside texts, in place and before mapping: some senders wrap their bodies in texts.
 
 Amazon SNS posts its message as a text, Google Pub/Sub posts it in Base64, and a Lambda function gets records of SNS.
 """
@@ -27,7 +27,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def check(path: str) -> str:
-    """Return a path of names and positions; ``ValueError`` if it is anything else."""
+    """Return a path of names and positions. Raises ``ValueError`` if it is anything else."""
     _steps(path)
     return path
 
@@ -57,9 +57,10 @@ Encoded = Annotated[
 
 
 def decoder(wanted: Mapping[str, Sequence[Codec]]) -> Decoder | None:
-    """Make the function that opens a body's texts, in the order of ``wanted``; None if there is nothing to open.
+    """Build the function that decodes a body's texts, in the order of ``wanted``; None if ``wanted`` is empty.
 
-    It changes the body. A text that can't be opened stays as it is, which is reported; what is no text stays, too.
+    The function changes the body. A text that can't be decoded stays unchanged and is reported. Other values than texts
+    stay unchanged.
     """
     if not wanted:
         return None
@@ -67,7 +68,7 @@ def decoder(wanted: Mapping[str, Sequence[Codec]]) -> Decoder | None:
 
     def decode(body: Any, delivery: reading.Reading) -> Any:
         for path, steps, codecs in parts:
-            # Paths begin at one alert, also if the body is a list of them.
+            # Paths begin at one alert, even if the body is a list of alerts.
             of_each = isinstance(body, list) and isinstance(steps[0], str)
             body = _replaced(body, [None, *steps] if of_each else steps, _opener(path, codecs, delivery))
         return body
@@ -122,12 +123,12 @@ def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Ca
 
 
 def _json(text: str) -> Any:
-    """What a text holds as JSON, if that is more than a number or a word."""
+    """Decode a text as JSON if it is an object or a list; return any other text unchanged."""
     value = _decode(text.encode())
     return value if isinstance(value, dict | list) else text
 
 
 def _from_base64(text: str) -> str:
-    """The text that is inside, in either alphabet, padded or not."""
+    """Decode Base64 in either alphabet, with or without padding."""
     plain = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()

@@ -1,6 +1,6 @@
-"""CloudWatch alarms by EventBridge: an API destination posts the event "CloudWatch Alarm State Change" as it is.
+"""CloudWatch alarms by EventBridge: an API destination posts the event "CloudWatch Alarm State Change" unchanged.
 
-EventBridge passes every transition on, whether or not the alarm has actions for it.
+EventBridge forwards every transition, whether or not the alarm has actions for it.
 """
 
 from typing import Literal
@@ -24,12 +24,12 @@ class EventBridge:
         self._insufficient_data = config.insufficient_data
 
     def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-        """The one alarm of an event."""
+        """Read the alarm of an event."""
         return alarms.parsed(delivery, alarm(delivery, body), self._insufficient_data)
 
 
 def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
-    """Read an event; ``base.Unparsable`` where it is not an alarm's change of state."""
+    """Read an event. Raises ``base.Unparsable`` if it isn't a state change of an alarm."""
     kind = objects.scalar(event.get("detail-type"))
     if kind != DETAIL_TYPE:
         problem = f"{kind[:60]!r} is no alarm" if kind else "missing: an input transformer may have taken it away"
@@ -70,6 +70,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, config: objects.Source(name, EventBridge(config).read),
     summary="AWS CloudWatch alarms by EventBridge",
-    # Whether EventBridge sends again what got a 4xx is not documented, and it would fail again.
+    # Whether EventBridge retries after a 4xx is undocumented, and a retry would fail again.
     unparsable_status=202,
 )

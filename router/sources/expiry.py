@@ -1,4 +1,4 @@
-"""For senders that never say that it is over: each of their firing alerts gets a time at which it ends by itself."""
+"""Expiry for senders that never report a resolution: each of their firing alerts gets an end."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ _PARTS = 16
 
 
 class Expiring:
-    """A source whose firing alerts end after a while, unless they are repeated.
+    """A source whose firing alerts expire unless they are repeated.
 
-    ``resolve_after`` is microseconds from when a delivery was received. Ends are rounded up by at most a sixteenth of
-    it, so that of a storm of repeats nearly all say the same, and those cost no write. An end that the sender has set
-    itself stays.
+    ``resolve_after`` is in microseconds from the receipt of a delivery. Ends are rounded up by at most a sixteenth of
+    ``resolve_after``, so that most repeats in a storm have the same end and cost no write. An end that the sender has
+    set is kept.
     """
 
     def __init__(self, source: base.Source, resolve_after: int) -> None:
@@ -27,7 +27,7 @@ class Expiring:
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Parse as the source does; ``base.Unparsable`` where it says so."""
+        """Parse with the wrapped source, then set the ends. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)
         ends_at = -(-(now + self._resolve_after) // self._step) * self._step
         return msgspec.structs.replace(parsed, alerts=[_ending(one, ends_at) for one in parsed.alerts])

@@ -1,4 +1,4 @@
-"""Forms, for senders that wrap their JSON in one: the fields of a body as texts, by the content type of the request."""
+"""Forms, for senders that wrap their JSON in one: a body's fields as texts, by the content type of the request."""
 
 import urllib.parse
 from collections.abc import Mapping
@@ -19,22 +19,25 @@ _decode = msgspec.json.Decoder().decode
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is to be read as JSON: by what it begins with, for senders name any type; an empty one is."""
+    """Return whether to read a body as JSON:
+
+    by its first character, since senders declare any type. An empty body is JSON.
+    """
     return body.lstrip()[:1] in {b"{", b"[", b""}
 
 
 def media_type(headers: Mapping[bytes, bytes]) -> str:
-    """The content type of a request in lower case, without its parameters; empty where there is none."""
+    """Return the content type of a request in lower case, without its parameters; empty if there is none."""
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def is_form(kind: str) -> bool:
-    """Whether a media type is that of a form."""
+    """Return whether a media type is that of a form."""
     return kind in _FORMS
 
 
 def opened(found: Mapping[str, str]) -> dict[str, Any]:
-    """Fields with what they hold: one that is a JSON object or list becomes that, any other stays the text it is."""
+    """Decode the fields that contain a JSON object or list. Other fields stay texts."""
     return {name: _object_or_text(text) for name, text in found.items()}
 
 
@@ -48,9 +51,9 @@ def _object_or_text(text: str) -> Any:
 
 
 def fields(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """The fields of a multipart or an urlencoded form, the last of each name.
+    """Return the fields of a multipart or urlencoded form; of several with the same name, the last.
 
-    ``headers`` have lower-case names. ``base.Unparsable`` where the body is no form, or has too many fields.
+    ``headers`` have lower-case names. Raises ``base.Unparsable`` if the body isn't a form or has too many fields.
     """
     kind, options = multipart.parse_options_header(headers.get(b"content-type", b""))
     if kind == b"multipart/form-data":
@@ -59,7 +62,7 @@ def fields(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 def urlencoded(raw: bytes) -> dict[str, str]:
-    """The fields of an urlencoded form, or of the query of a URL, the last of each name."""
+    """Return the fields of an urlencoded form or of a URL's query; of several with the same name, the last."""
     try:
         return dict(
             urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
@@ -71,7 +74,7 @@ def urlencoded(raw: bytes) -> dict[str, str]:
 
 
 class _Parts:
-    """Collects the parts of a multipart body as its parser finds them; nothing is written anywhere."""
+    """Collects the parts of a multipart body as the parser finds them, in memory only."""
 
     def __init__(self) -> None:
         self.found: dict[bytes, bytes] = {}

@@ -22,7 +22,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The one incident of a notification; none for the notification of a test."""
+    """Read the incident of a notification; none if the notification is a test."""
     incident = objects.members(body.get("incident"), "incident", "this is no notification of Google Cloud Monitoring")
     if body.get("version") == "test":
         return objects.no_alert("a test of the notification channel")
@@ -47,7 +47,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
 
 
 def _labels(incident: objects.Members) -> dict[str, str]:
-    """From the most general to the most particular: a later one takes the place of an earlier one of its name."""
+    """Return the labels. A more specific label replaces a more general one with the same name."""
     resource, metric = objects.optional(incident.get("resource")), objects.optional(incident.get("metric"))
     metadata = objects.optional(incident.get("metadata"))
     named = {name: incident.get(key) for name, key in _LABELS.items()}
@@ -62,7 +62,7 @@ def _labels(incident: objects.Members) -> dict[str, str]:
 
 def _annotations(incident: objects.Members) -> dict[str, str]:
     documentation = incident.get("documentation")
-    # The text alone in old versions; else an object that has it in a field of its own.
+    # In old versions the text; in newer ones an object that contains it.
     content = documentation.get("content") if isinstance(documentation, dict) else documentation
     subject = objects.optional(documentation).get("subject")
     found = {name: incident.get(key) for name, key in _ANNOTATIONS.items()}
@@ -78,6 +78,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="Google Cloud Monitoring, webhook channel",
-    # What Google does after a 4xx is not documented; the body would be the same the next time.
+    # Google's behavior after a 4xx is undocumented, and a retry would have the same body.
     unparsable_status=202,
 )

@@ -1,7 +1,7 @@
-"""Grafana's unified alerting webhook, version 1: from its body to alerts in the normal form.
+"""Grafana's unified alerting webhook, version 1: conversion of its body to normalized alerts.
 
-It is Alertmanager's shape with Grafana's own links, values and reasons. A rule without data, or whose query fails,
-sends an alert of its own (``DatasourceNoData``, ``DatasourceError``) with a fingerprint of its own.
+The format is Alertmanager's with Grafana's own links, values, and reasons. A rule without data, or with a failed query,
+sends a separate alert (``DatasourceNoData``, ``DatasourceError``) with a separate fingerprint.
 """
 
 from typing import Any, Literal
@@ -26,7 +26,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """Every alert of the group; each has its own status, whatever the group's says."""
+    """Read every alert of the group. Each alert has its own status, whatever the group's status."""
     _hold_version(body)
     group = body.get("alerts")
     if not isinstance(group, list):
@@ -49,7 +49,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
     status = _STATUSES.get(objects.scalar(alert.get("status")))
     if status is None:
         raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
-    # Grafana hashes labels that it does not send, so its own fingerprint is the one to trust.
+    # Grafana's fingerprint covers labels that it doesn't send, so the fingerprint can't be derived here.
     fingerprint = objects.scalar(alert.get("fingerprint"))
     labels = _labels(delivery, alert, where, needed=not fingerprint)
     annotations = _annotations(alert)
@@ -73,7 +73,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
 
 
 def _labels(delivery: reading.Reading, alert: objects.Members, where: str, *, needed: bool) -> dict[str, str]:
-    """The labels; without them an alert is known by the fingerprint that Grafana sends, if it does."""
+    """Return the labels. An alert without labels is identified by Grafana's fingerprint, if Grafana sends one."""
     value = alert.get("labels")
     if needed or isinstance(value, dict):
         return objects.texts(objects.members(value, f"{where}.labels"))
@@ -95,13 +95,13 @@ def _title(labels: dict[str, str], annotations: dict[str, str]) -> str:
 
 
 def _link(alert: objects.Members, external_url: str) -> str:
-    """The first link that leads anywhere: that of a test alert is relative to Grafana's own address."""
+    """Return the first absolute link. The link of a test alert is relative to Grafana's own address."""
     candidates = (objects.scalar(alert.get(key)) for key in ("generatorURL", "panelURL", "dashboardURL"))
     return next(filter(None, (links.absolute(link, external_url) for link in candidates)), "")
 
 
 def _hold_version(body: objects.Members) -> None:
-    """Refuse the formats that are mistaken for this one, each with what to do."""
+    """Reject the formats that resemble this one, each with a remedy."""
     version = objects.scalar(body.get("version"))
     if version == "1":
         return
@@ -128,6 +128,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="Grafana alerting, webhook contact point",
-    # Grafana sends what got a 4xx again at every group_interval, for ever.
+    # After a 4xx, Grafana sends the group again at every group_interval, forever.
     unparsable_status=202,
 )

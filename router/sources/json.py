@@ -1,7 +1,7 @@
-"""Any JSON, mapped by configuration: JMESPath expressions say where title, status, labels and the rest are found.
+"""Any JSON, mapped by configuration: JMESPath expressions locate the title, status, labels, and other fields.
 
-Forms, queries and CloudEvents go through the same mapping. Without any mapping it reads the router's own simple shape;
-every setting replaces one part of that.
+Forms, queries, and CloudEvents use the same mapping. Without a mapping the router's own simple format is read; every
+setting replaces one part of that format.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _WORDS: dict[str, alerts.Status] = {
 }
 _ANNOTATIONS = {mapping.ALL: "annotations", "description": "description || message || annotations.description"}
 _NO_TITLE = "there is none: send one, or set title to the path that leads to it"
-_SHORTEST = 60_000_000  # Microseconds; an end of a firing alert that is nearer to its start or to now is none.
+_SHORTEST = 60_000_000  # Microseconds. A firing alert's end that is nearer to its start or to now doesn't count.
 
 _decode = msgspec.json.Decoder().decode
 
@@ -39,7 +39,7 @@ class StatusConfig(mapping.Fact):
     ``otherwise`` is what a missing or unknown word means; without it such a body cannot be parsed.
     """
 
-    # A word may be a number to the sender, and to YAML.
+    # A word may be a number in the sender's body, and in YAML.
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     path: mapping.Path = "status"
@@ -49,7 +49,7 @@ class StatusConfig(mapping.Fact):
 
     @property
     def words(self) -> dict[str, alerts.Status]:
-        """Every known word in lower case, with its meaning."""
+        """Return every known word in lower case, with its meaning."""
         return {**_WORDS, **dict.fromkeys(self.firing, "firing"), **dict.fromkeys(self.resolved, "resolved")}
 
 
@@ -77,7 +77,7 @@ class Condition(mapping.Fact):
     values: tuple[mapping.Word, ...] = ()
 
     def matches(self, found: Any) -> bool:
-        """Whether the value means that there is nothing to say."""
+        """Return whether the value meets the condition, so that the alert or delivery is ignored."""
         if self.values:
             return paths.text(found).strip().casefold() in self.values
         return not paths.is_nothing(found)
@@ -134,17 +134,17 @@ class Config(base.Config):
 
     @property
     def in_query(self) -> bool:
-        """Whether the query of the address is read in the place of a body."""
+        """Return whether the query of the URL is read instead of a body."""
         return self.encoding == "query"
 
     @property
     def reads_query(self) -> bool:
-        """Whether a part of the mapping is found in the query, beside the body."""
+        """Return whether the mapping reads a part of the query in addition to the body."""
         return any(fact.is_in_query for fact in self._facts())
 
     @property
     def named_headers(self) -> frozenset[bytes]:
-        """The headers in which parts of the mapping are found."""
+        """Return the headers that the mapping reads."""
         return frozenset(fact.header.lower().encode() for fact in self._facts() if fact.header)
 
     def _facts(self) -> list[mapping.Fact]:
@@ -154,10 +154,10 @@ class Config(base.Config):
 
 
 class _Item(msgspec.Struct, frozen=True):
-    """What should be one alert, or why there is none to be read.
+    """The place of one alert in a delivery, or the reason why none can be read there.
 
-    ``place`` is where it stands in the delivery, ``origin`` the member of a list that it came from. ``ignored``: it is
-    about nothing.
+    ``place`` is its path in the delivery, ``origin`` the position of the list member that contains it. ``ignored``: a
+    condition of ``ignore_when`` holds.
     """
 
     place: str
@@ -168,7 +168,7 @@ class _Item(msgspec.Struct, frozen=True):
 
 
 class Json:
-    """Reads what one sender posts, by the mapping in its configuration."""
+    """Reads one sender's deliveries by the mapping in its configuration."""
 
     def __init__(self, name: str, config: Config) -> None:
         self.name = name
@@ -196,7 +196,7 @@ class Json:
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Turn a delivery into alerts; ``base.Unparsable`` names the alert and the setting that found nothing."""
+        """Turn a delivery into alerts. Raises ``base.Unparsable`` with the alert and the setting that found nothing."""
         try:
             events = not self._in_query and cloudevents.is_event(headers)
             whole = cloudevents.read(body, headers) if events else self._decoded(body, headers)
@@ -213,7 +213,7 @@ class Json:
         raw: bytes = b"",
         events: bool = False,
     ) -> base.Parsed:
-        """Turn a decoded body into alerts; ``raw`` is the body as received, for what of it can't be read."""
+        """Turn a decoded body into alerts. ``raw`` is the body as received, to keep if some alerts are unreadable."""
         request = mapping.Scope(None, None, headers, mapping.query_of(headers, delivery))
         items = [item for group in self._groups(whole, request, delivery, events=events) for item in group]
         kept = [item for item in items if not self._is_ignored(item, delivery)]
@@ -224,7 +224,7 @@ class Json:
         return delivery.close(self._several(kept, whole, raw, delivery))
 
     def _decoded(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
-        """JSON, whatever its content type says; a form only where it says so."""
+        """Decode JSON, whatever its content type; a form only if the content type declares one."""
         if self._in_query:
             return forms.opened(forms.urlencoded(raw))
         if forms.is_form(forms.media_type(headers)) and not forms.is_json(raw):
@@ -234,7 +234,7 @@ class Json:
     def _groups(
         self, whole: Any, request: mapping.Scope, delivery: reading.Reading, *, events: bool
     ) -> Iterator[list[_Item]]:
-        """The items of each body: there is one, unless it is a batch of events."""
+        """Yield the items of each body: there is one body, unless the delivery is a batch of events."""
         if not events or not isinstance(whole, list):
             yield self._items(cloudevents.opened(whole) if events else whole, request, delivery)
             return
@@ -270,7 +270,7 @@ class Json:
         ]
 
     def _several(self, items: list[_Item], whole: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:
-        """Each alert by itself; of what cannot be read a list of its own is made where the body is one."""
+        """Read each alert separately. If the body is a list, the unreadable members become a list of their own."""
 
         def alone(bad: list[_Item]) -> Any:
             if not isinstance(whole, list) or any(item.origin < 0 for item in bad):
@@ -286,7 +286,10 @@ class Json:
     def _says_nothing(
         self, conditions: list[tuple[Condition, mapping.Getter]], scope: mapping.Scope, delivery: reading.Reading
     ) -> bool:
-        """Whether a condition of ``ignore_when`` holds. One that can't be evaluated doesn't, so nothing is lost."""
+        """Return whether a condition of ``ignore_when`` holds.
+
+        One that can't be evaluated doesn't, so no alert is lost.
+        """
         for condition, getter in conditions:
             try:
                 if condition.matches(getter(scope)):
@@ -308,7 +311,7 @@ class Json:
         key = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(found)
         fingerprint = key or _identify(title, labels, status, place)
         if status == "firing" and not title:
-            # A name that says little is better than an outage that opens nothing.
+            # A poor title is better than an outage without an incident.
             title = key or ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
             delivery.note("field_ignored", f"{place}title", f"{_NO_TITLE}; the alert is named {title[:80]!r}")
         starts_at = self._starts_at(scope, f"{place}starts_at", delivery) or delivery.now
@@ -330,11 +333,11 @@ class Json:
         )
 
     def _expiry(self, scope: mapping.Scope, place: str, starts_at: int, delivery: reading.Reading) -> int:
-        """When a firing alert ends unless it is repeated; 0 if that isn't said.
+        """Return when a firing alert ends unless it is repeated; 0 if the sender doesn't specify it.
 
-        Many senders have one time for whatever happened, and many set an end that means nothing. So ``ends_at`` counts
-        only if it is well after both the start and the receipt; by a sender's clock that is ahead, the time of a start
-        is in the future. ``expires_at`` is what a sender announces, and counts if it is yet to come.
+        Many senders use one time for every kind of event, and many set a meaningless end. So ``ends_at`` counts only if
+        it is well after both the start and the receipt; if the sender's clock is ahead, even the start is in the
+        future. ``expires_at`` is an announced end, and counts if it is in the future.
         """
         now = delivery.now
         expires_at = self._expires_at(scope, f"{place}expires_at", delivery)
@@ -342,7 +345,7 @@ class Json:
             return expires_at
         if expires_at:
             delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is said to fire")
-        # An end that can't be read is not asked for here.
+        # An unreadable end isn't reported here.
         ends_at = self._ends_at(scope, "", None)
         return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else 0
 
@@ -365,9 +368,9 @@ def _scope(request: mapping.Scope, whole: Any, item: Any) -> mapping.Scope:
 
 
 def _identify(title: str, labels: Mapping[str, str], status: alerts.Status, place: str) -> str:
-    """A fingerprint for a sender that has none: of the labels, as in Alertmanager; of the title if there are none.
+    """Return a fingerprint of the labels, as in Alertmanager, or of the title if there are no labels.
 
-    Titles hold readings ("CPU 97%"), and those of a resolved alert are others.
+    Titles often contain readings ("CPU 97%"), which differ in the resolved alert.
     """
     if not title and not labels:
         if status == "firing":

@@ -1,4 +1,4 @@
-"""Links of senders: only those that a browser can follow are kept."""
+"""Links from senders: only links that a browser can follow are kept."""
 
 import urllib.parse
 
@@ -6,9 +6,9 @@ SCHEMES = ("https://", "http://")
 
 
 def absolute(link: str, external_url: str = "") -> str:
-    """The link as an absolute HTTP address; empty if it is none.
+    """Return the link as an absolute HTTP URL; empty if it isn't one.
 
-    A relative one is joined to ``external_url``, the sender's own address, if that is known.
+    A relative link is joined to ``external_url``, the sender's own address, if that is known.
     """
     link = link.strip()
     if not link or link.startswith(SCHEMES):

@@ -1,6 +1,6 @@
-"""The parts of a mapping: where a value is found, and how it is read as a text, as a time, or as texts with names.
+"""The parts of a mapping: where a value is found, and how it is read as a text, a time, or named texts.
 
-What is found, but can't be used, is reported to the delivery's ``Reading``; the alert goes on without it.
+Values that can't be used are reported to the delivery's ``Reading``; the alert is read without them.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ Word = Annotated[str, pydantic.AfterValidator(lambda word: word.strip().casefold
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
-    """What the paths of a mapping look in: one alert, the body that it stands in, and the request."""
+    """The data that the paths of a mapping refer to: one alert, the body that contains it, and the request."""
 
     item: Any
     body: Any
@@ -65,21 +65,21 @@ class Fact(pydantic.BaseModel):
 
     @property
     def is_in_query(self) -> bool:
-        """Whether the request's query is needed."""
+        """Return whether the request's query is needed."""
         return bool(self.query)
 
     @property
     def is_of_alert(self) -> bool:
-        """Whether each alert of a delivery has its own value."""
+        """Return whether each alert of a delivery has a separate value."""
         return not (self.body or self.header or self.query)
 
     def __str__(self) -> str:
-        """The place as the configuration has it."""
+        """Return the place as written in the configuration."""
         outside = next((name for name in _PLACES[1:] if getattr(self, name)), "")
         return f"{outside}: {getattr(self, outside)}" if outside else self.path
 
     def getter(self) -> Getter:
-        """Make the function that finds the value."""
+        """Build the function that finds the value."""
         if self.header:
             name = self.header.lower().encode()
             return lambda scope: scope.headers[name].decode("latin-1") if name in scope.headers else None
@@ -141,9 +141,9 @@ class Time(Fact):
         return self
 
     def reader(self) -> Callable[[Scope, str, reading.Reading | None], int]:
-        """Make the function that reads the time in microseconds: 0 if there is none, or no readable one.
+        """Build the function that reads the time in microseconds: 0 if it is absent or unreadable.
 
-        The latter is reported, unless there is nothing to report it to.
+        An unreadable time is reported if the function gets a delivery.
         """
         getter, pattern, zone = self.getter(), self.format, self.zone
 
@@ -159,7 +159,7 @@ class Time(Fact):
 
 
 def at_path(value: Any) -> Any:
-    """A setting that is a path alone as the mapping that it stands for."""
+    """Expand a setting that is only a path to the mapping that it stands for."""
     if isinstance(value, str):
         return {"path": value}
     if isinstance(value, dict | pydantic.BaseModel):
@@ -186,9 +186,9 @@ def _has_a_day(directives: set[str]) -> bool:
 
 
 def collector(wanted: Mapping[str, Fact]) -> Collector:
-    """Make a function that collects named texts: all members of one object, or each from a place of its own.
+    """Build a function that collects named texts: all members of one object, or each from a separate place.
 
-    It gets the scope, the name of the setting, and where to report what can't be used.
+    The function gets the scope, the name of the setting, and the delivery to which it reports unusable values.
     """
     everything = wanted[ALL].getter() if ALL in wanted else None
     getters = [(name, fact.getter()) for name, fact in wanted.items() if name != ALL]
@@ -204,7 +204,7 @@ def collector(wanted: Mapping[str, Fact]) -> Collector:
 
 
 def find(getter: Callable[[Any], Any], item: Any, where: str) -> Any:
-    """Whatever is found; None where that is nothing, ``base.Unparsable`` where the path cannot be followed."""
+    """Return any value, None if there is none. Raises ``base.Unparsable`` if the path can't be evaluated."""
     try:
         return getter(item)
     except paths.EvaluationError as error:
@@ -212,12 +212,12 @@ def find(getter: Callable[[Any], Any], item: Any, where: str) -> Any:
 
 
 def text(getter: Getter, scope: Scope, where: str) -> str:
-    """What is found, as text; empty where that is nothing, ``base.Unparsable`` where the path cannot be followed."""
+    """Return the value as text, empty if there is none. Raises ``base.Unparsable`` if the path can't be evaluated."""
     return paths.text(find(getter, scope, where))
 
 
 def optional_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
-    """The text or number that is found; empty if that is nothing, or, which is reported, something else."""
+    """Return a text or number as text; empty if there is none. An object or a list is reported and ignored."""
     found = _optional(getter, scope, where, delivery)
     if isinstance(found, dict | list):
         if found:
@@ -227,12 +227,12 @@ def optional_text(getter: Getter, scope: Scope, where: str, delivery: reading.Re
 
 
 def any_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
-    """Whatever is found as text, objects and lists as JSON; empty if the path can't be followed, which is reported."""
+    """Return any value as text, objects and lists as JSON. If the path can't be evaluated, report it and return ""."""
     return paths.text(_optional(getter, scope, where, delivery))
 
 
 def query_of(headers: Mapping[bytes, bytes], delivery: reading.Reading) -> Mapping[str, str]:
-    """The parameters of the request's query, the last of each name."""
+    """Return the parameters of the request's query; of several with the same name, the last."""
     try:
         return forms.urlencoded(headers[base.QUERY]) if base.QUERY in headers else {}
     except base.Unparsable as error:
