@@ -1,6 +1,7 @@
-"""Finds rule files. Files and subfolders of a folder are read in one order, that of their names.
+"""Finds rule files. The files and subfolders of a folder are read in the order of their names.
 
-A file ``folder.yaml`` says what holds for its folder and all below: defaults, lists, times. It may let it stand apart.
+A file ``folder.yaml`` has the settings of its folder and all folders below: defaults, lists, and times. It may isolate
+the folder.
 """
 
 import hashlib
@@ -16,9 +17,9 @@ _VERSION_BYTES = 6
 
 @dataclass(frozen=True)
 class Folder:
-    """One folder: its name relative to the top (empty: the top itself), and its files as they were read.
+    """One folder, with its name relative to the top folder (empty for the top folder) and its parsed files.
 
-    ``unit`` is the name of the folder that stands apart and holds this one; empty for what belongs to all.
+    ``unit`` is the name of the isolated folder that contains this one; empty if there is none.
     """
 
     name: str
@@ -29,25 +30,29 @@ class Folder:
 
     @property
     def isolated(self) -> bool:
-        """Whether this very folder stands apart."""
+        """Return whether this folder itself is isolated."""
         return bool(self.unit) and self.unit == self.name
 
 
 def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
-    """Read every folder; what is wrong with names and folders is added to the problems found.
+    """Read every folder. Append problems of names and folders to ``found``.
 
-    ``apart`` are folders that stood apart when they could last be read: a broken ``folder.yaml`` does not change that.
+    ``apart`` are folders that were isolated when they were last readable. They stay isolated if their ``folder.yaml``
+    is invalid now.
     """
     read = list(_read(top, Path(), "", found, apart))
     if not found and not any(folder.files for folder in read):
-        # A mount that is empty, or a folder that was emptied, must not turn every alert away without a word.
+        # An empty mount or an emptied folder must be a problem: without rules, every alert would be ignored silently.
         problem = "holds no rule file (*.yaml); to ignore every alert, write a file with `rules: []`"
         found.append(problems.Problem(str(top), 0, 0, problem))
     return read
 
 
 def from_files(files: Mapping[str, bytes]) -> list[Folder]:
-    """Make the folders of files that aren't on the disk, by their paths below the top; what ``read`` made of them."""
+    """Return the folders of files in memory, as ``read`` does for files on the disk.
+
+    The keys of ``files`` are paths below the top folder.
+    """
     return list(_from_files(files, "", "", ""))
 
 
@@ -61,27 +66,27 @@ def contents(read: Iterable[Folder]) -> dict[str, bytes]:
 
 
 def order(name: str) -> tuple[str, ...]:
-    """The sort key of a rule file by its path below the top: files and folders sort together, each by its name."""
+    """Return the sort key of a rule file's path. Files and folders are sorted together by name."""
     return tuple(name.split("/"))
 
 
 def version(folders: list[Folder]) -> str:
-    """A short hash that follows every byte and every name."""
+    """Return a short hash of the names and bytes of all files."""
     hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
     for folder in folders:
         for document in (*((folder.heading,) if folder.heading is not None else ()), *folder.files):
-            # The length keeps two files apart from one file that holds both.
+            # The length distinguishes two files from one file with the content of both.
             hashed.update(f"{document.name}\0{len(document.content)}\0".encode() + document.content)
     return hashed.hexdigest()
 
 
 def joined(versions: list[str]) -> str:
-    """One version for several."""
+    """Return one version for several versions."""
     return hashlib.blake2b("\0".join(versions).encode(), digest_size=_VERSION_BYTES).hexdigest()
 
 
 def fingerprint(top: Path) -> str:
-    """What changes whenever any of the files might have: cheap, for whoever watches them."""
+    """Return a hash that changes whenever a file changes. It is cheap enough for frequent polling."""
     hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
     for path in _below(top):
         try:
@@ -152,7 +157,7 @@ def _document(path: Path, top: Path) -> documents.Document:
 
 
 def _entries(folder: Path, found: list[problems.Problem]) -> list[Path]:
-    """What the folder holds, in the order of names; what begins with a dot is left alone."""
+    """Return the entries of the folder, sorted by name. Names that begin with a dot are ignored."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:

@@ -1,7 +1,7 @@
 """Keeps the garbage collector cheap while rules load.
 
-Loading makes objects by the hundred thousand, nearly all of which stay. Python's collector would look through all of
-them again and again: that takes as long as the loading, and stops the process for up to 100 ms each time.
+Loading creates hundreds of thousands of objects, and nearly all of them stay. Python's collector would examine them
+repeatedly: that takes as long as the loading, and stops the process for up to 100 ms each time.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _NEVER = 1_000_000_000
 
 @contextlib.contextmanager
 def limited() -> Iterator[None]:
-    """Collect only the youngest objects for the length of the block, each object once."""
+    """Collect only the youngest objects during the block, each object once."""
     before = gc.get_threshold()
     gc.set_threshold(max(_OBJECTS, before[0]) if before[0] else 0, _NEVER, _NEVER)
     try:

@@ -8,7 +8,7 @@ from router.rules import incident_keys
 
 
 def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[noticing.Notice]:
-    """Return a notice for each firing alert without any field of ``group_by``, which joins all others like it."""
+    """Return a notice for each firing alert without any field of ``group_by``. All such alerts join one incident."""
     return [
         noticing.Notice("group_empty", "group_by", why(decision), alert.fingerprint)
         for alert, decision in routed

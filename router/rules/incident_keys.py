@@ -1,8 +1,8 @@
-"""Incident keys: the rule's name and the values of the fields that it groups by, so that two never look the same.
+"""Incident keys: the rule's name and the values of the fields that it groups by, in an unambiguous form.
 
-``checkout-down{labels.service="checkout",labels.region="eu"}``; quotes, backslashes and control characters in a
-value are escaped as in JSON. Without ``group_by`` the key is the rule's name alone. A fingerprint is unique within its
-source only, so ``group_by: [fingerprint]`` puts the source's name before it: ``rest{fingerprint="pagerduty/disk"}``.
+``checkout-down{labels.service="checkout",labels.region="eu"}``; quotes, backslashes, and control characters in a value
+are escaped as in JSON. Without ``group_by``, the key is the rule's name alone. A fingerprint is unique only within its
+source, so ``group_by: [fingerprint]`` puts the source's name before it: ``rest{fingerprint="pagerduty/disk"}``.
 """
 
 import itertools
@@ -15,12 +15,12 @@ from router.rules import fields, model
 
 Group = Callable[[str, alerts.Alert], str]
 
-# The function behind json.dumps, without what stands around it: an alert's key is made in 100 ns.
+# The function that json.dumps uses, without the overhead of json.dumps: an alert's key takes 100 ns.
 quoted: Callable[[str], str] = encoder.encode_basestring
 
 
 def incident_key(rule: model.Rule) -> tuple[str, Group | None]:
-    """The whole key, or its beginning and the function that completes it for an alert."""
+    """Return the whole key, or its beginning and the function that completes it for an alert."""
     group_by = rule.common.group_by
     if not group_by:
         return rule.name, None
@@ -35,7 +35,7 @@ def incident_key(rule: model.Rule) -> tuple[str, Group | None]:
 
 
 def key_reader(rule: model.Rule) -> Callable[[alerts.Alert], str]:
-    """What tells the incident of a rule that an alert of another rule goes with: the one with the same values."""
+    """Return a function from another rule's alert to the key of this rule's incident with the same values."""
     group_by = rule.common.group_by or ()
     if not group_by:
         return lambda _: rule.name
@@ -46,24 +46,24 @@ def key_reader(rule: model.Rule) -> Callable[[alerts.Alert], str]:
 
 
 def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
-    """The fields that have only one value in every alert of the rule, by its conditions or by what it sets."""
+    """Return the values that are equal in every alert of the rule, by its conditions or the labels that it sets."""
     grouped = rule.common.group_by or ()
     found: dict[fields.Field, str | fields.Field] = {}
     for field, condition in rule.conditions:
         if field in grouped and field.name != "fingerprint" and (values := condition.values) and len(values) == 1:
             found[field] = next(iter(values))
-    # What a rule sets stands over what the sender sent.
+    # Labels that a rule sets override the sender's.
     return found | {fields.parse(f"labels.{name}"): value for name, value in rule.common.labels.items()}
 
 
 def is_ungrouped(key: str) -> bool:
-    """Whether a rule groups by fields and the alert has none of them, so that it joins all others without them.
+    """Return whether the alert has none of the fields that its rule groups by, and so joins all others without them.
 
-    The name of the source alone doesn't tell alerts apart.
+    The name of the source alone doesn't distinguish alerts.
     """
     if '=""' not in key:
         return False
-    # Quotes within values are escaped, so =" stands only between a field and its value.
+    # Quotes within values are escaped, so =" occurs only between a field and its value.
     parts = key.split('="')
     return all(
         value.startswith('"') or before.endswith(("{source", '",source')) for before, value in itertools.pairwise(parts)

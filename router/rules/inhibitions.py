@@ -1,4 +1,4 @@
-"""Inhibition by labels: while one alert fires, others that have the same values in some fields are muted."""
+"""Inhibition by labels: while one alert fires, other alerts with the same values in some fields are muted."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from router.rules import fields, groups
 class Inhibition:
     """One entry of ``inhibit_rules``; ``place`` is ``file:line``.
 
-    While an alert fires for which ``source`` holds, alerts for which ``target`` holds are muted if both have the same
-    values in all fields of ``equal``.
+    While an alert that matches ``source`` fires, alerts that match ``target`` are muted if both have the same values in
+    all fields of ``equal``.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True)
 class RuleInhibition:
-    """An entry of ``inhibited_by`` with ``equal``: the alerts of ``rule`` inhibit, if they have the same values."""
+    """An entry of ``inhibited_by`` with ``equal``: the alerts of ``rule`` inhibit alerts with the same values."""
 
     rule: str
     equal: tuple[fields.Field, ...] = ()

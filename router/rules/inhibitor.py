@@ -1,12 +1,12 @@
-"""Adds the inhibition keys to decisions: those that an alert supports while it fires, and those that mute it.
+"""Adds the inhibition keys to decisions: the keys that an alert supports while it fires, and the keys that mute it.
 
-An inhibition key is the name of the inhibition and the values of its ``equal`` fields, as an incident key is:
+An inhibition key is the name of the inhibition and the values of its ``equal`` fields, formatted like an incident key:
 ``inhibit:cluster-down{labels.cluster="eu-1"}``. An absent label is the empty text, so two alerts without the label are
 equal, as in Alertmanager.
 
-Also as in Alertmanager, alerts that match both sides of an inhibition don't inhibit one another or themselves. So such
-an alert supports a key of its own (``inhibit:cluster-down:both{…}``), which mutes only alerts that match the target
-side alone:
+Also as in Alertmanager, alerts that match both sides of an inhibition inhibit neither one another nor themselves. Such
+an alert therefore supports a separate key (``inhibit:cluster-down:both{…}``), which mutes only alerts that match only
+the target side:
 
     matches              supports          is muted by
     source only          inhibit:x         -
@@ -39,13 +39,13 @@ class _Labels(NamedTuple):
 
 
 class Inhibitor:
-    """Knows all inhibitions of a set of rules."""
+    """All inhibitions of a rule set."""
 
     def __init__(self, rules: Sequence[model.Rule]) -> None:
         """Compile the inhibitions that the rules are subject to."""
         made = predicates.PredicateFactory()
         by_name = {rule.name: rule for rule in rules}
-        # All rules of a file or a folder share its inhibitions as objects.
+        # All rules of a file or a folder share the same inhibition objects.
         known = {id(one): one for rule in rules for one in rule.label_inhibitions}
         numbers = {identity: number for number, identity in enumerate(known)}
         every = dict(enumerate(known.values()))
@@ -70,14 +70,14 @@ class Inhibitor:
         self._tables, self._loose = _indexed(every)
 
     def _near(self, alert: alerts.Alert) -> set[int]:
-        """The inhibitions whose source the alert may meet."""
+        """Return the inhibitions whose source the alert may match."""
         found = set(self._loose)
         for read, table in self._tables:
             found.update(table.get(read(alert), ()))
         return found
 
     def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: int) -> decisions.Decision:
-        """The decision with the inhibition keys of the alert; the very same object if there are none."""
+        """Return the decision with the alert's inhibition keys, or the same object if there are none."""
         response = decision.response or _NO_LABELS
         names = [one.rule for one in response.because]
         targets = {
@@ -106,7 +106,7 @@ class Inhibitor:
 def _indexed(
     every: Mapping[int, inhibitions.Inhibition],
 ) -> tuple[list[tuple[fields.Reader, dict[str, list[int]]]], tuple[int, ...]]:
-    """The inhibitions by a text that their source wants in a field, and those that want no listed text."""
+    """Return the inhibitions by a text that their source requires in a field, and those without such a text."""
     tables: dict[fields.Field, dict[str, list[int]]] = {}
     loose = []
     for number, one in every.items():
@@ -121,7 +121,7 @@ def _indexed(
 
 def _with(decision: decisions.Decision, inhibits: Iterable[str], muted_by: Iterable[str]) -> decisions.Decision:
     supported = tuple(dict.fromkeys(inhibits))
-    # An alert that both rules of an inhibition take would otherwise mute itself for as long as it fires.
+    # An alert that matches both rules of an inhibition would otherwise mute itself for as long as it fires.
     foreign = [key for key in dict.fromkeys(muted_by) if key not in supported]
     return msgspec.structs.replace(
         decision, inhibits=supported, while_open=tuple(dict.fromkeys((*decision.while_open, *foreign)))
@@ -153,7 +153,7 @@ def _key(name: str, equal: tuple[fields.Field, ...]) -> Make:
 
 
 def _reader(field: fields.Field) -> Callable[[alerts.Alert, decisions.Response], str]:
-    """Read a field as ``group_by`` does: a label that the rules set or copy stands over the sender's."""
+    """Return a reader of a field as in ``group_by``: a label that the rules set or copy overrides the sender's."""
     read = field.reader()
     if field.part != "labels":
         return lambda alert, _: read(alert)

@@ -1,7 +1,7 @@
-"""When a rule holds: weekly times in a time zone, in the words of Alertmanager's ``time_intervals``.
+"""The times at which a rule is active: weekly times in a time zone, with the keys of Alertmanager's ``time_intervals``.
 
-Months, days of the month and years may narrow them down. A time that ends before it begins goes over midnight and
-belongs to the day on which it begins.
+Months, days of the month, and years may restrict them further. A time that ends before it begins continues past
+midnight and belongs to the day on which it begins.
 """
 
 import calendar
@@ -20,7 +20,7 @@ _MINUTE = 60_000_000
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 _OFFSET = re.compile(r"(?:UTC|GMT|utc|gmt)?[+-][0-9]{1,2}(?::?[0-9]{2})?")
 WEEKDAYS = [name.lower() for name in calendar.day_name]
-MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
+MONTHS = [name.lower() for name in calendar.month_name]  # The first name is empty, so that months count from 1.
 
 
 def _minutes(value: Any) -> int:
@@ -32,7 +32,7 @@ def _minutes(value: Any) -> int:
 
 
 def _named(text: str, names: Sequence[str], what: str) -> int:
-    """The position of a name; its first three letters are enough."""
+    """Return the position of a name. Its first three letters are enough."""
     word = text.strip().lower()
     for position, name in enumerate(names):
         if name and word in {name, name[:3]}:
@@ -135,7 +135,7 @@ class Shape(pydantic.BaseModel):
     )
 
     def interval(self) -> recurrence.Interval:
-        """What it comes to."""
+        """Return the interval that this data describes."""
         return recurrence.Interval(
             tuple((time.start_time, time.end_time) for time in self.times),
             tuple(self.weekdays),
@@ -148,9 +148,10 @@ class Shape(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named:
-    """Intervals that mute, and the name that they are shown by.
+    """Intervals that mute, and their display name.
 
-    Compared by identity: their occurrences are looked up for every alert, and a hash over all intervals takes long.
+    Instances are compared by identity: their occurrences are looked up for every alert, and hashing all intervals is
+    slow.
     """
 
     name: str
@@ -158,19 +159,22 @@ class Named:
 
 
 class Schedule:
-    """Holds within one of the intervals, or, ``outside``, within none; asked for a minute once, it remembers."""
+    """Holds within one of the intervals or, if ``outside``, within none of them.
+
+    Caches the result of the current minute.
+    """
 
     __slots__ = ("_holds", "_minute", "intervals", "outside")
 
     def __init__(self, intervals: tuple[recurrence.Interval, ...], *, outside: bool = False) -> None:
-        """Take the intervals."""
+        """Store the intervals."""
         self.intervals = intervals
         self.outside = outside
         self._minute = -1
         self._holds = False
 
     def __call__(self, now: int) -> bool:
-        """Tell whether it holds at a time, microseconds since the epoch."""
+        """Return whether the schedule holds at a time, in microseconds since the epoch."""
         minute = now // _MINUTE
         if minute != self._minute:
             self._holds = any(interval.holds(now) for interval in self.intervals) != self.outside

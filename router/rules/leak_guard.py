@@ -2,7 +2,7 @@
 
 It is a second line of defense behind declared variables.
 
-It can't find everything, and nothing relies on it alone. For the values of public variables it is strict: a post with
+It can't find everything, and nothing relies on it alone. It is strict about the values of public variables: a post with
 an objection uses its fallback or goes to a reviewer.
 """
 
@@ -19,14 +19,14 @@ BROKEN = "\N{REPLACEMENT CHARACTER}"
 MOST_CHARACTERS = 10_000
 """The longest text that is examined: as much as any vendor takes. A longer one is objected to unread."""
 
-# Domains that people mean as such. Everything that looks like a name within one is somebody's machine.
+# Top-level domains and other endings of host names. A dotted name with such an ending is considered a machine.
 _DOMAIN_WORDS = (
     "com net org io dev app cloud co info biz ai eu de uk us fr nl at ch it es pl se no fi dk be ca au jp cn in br ru "
     "local localdomain internal intranet corp lan home private svc cluster consul test example invalid arpa aws host "
     "tech online site me tv cc sh gg so to xyz systems network services company academy page rocks zone tools run"
 )
 _DOMAINS = frozenset(_DOMAIN_WORDS.split())
-# RE2 has no look-around: a name or an address is cut out as a run of its letters first, and looked at by itself then.
+# RE2 has no lookaround, so a run of the letters of a name or an address is extracted first and checked separately.
 _DOTTED = patterns.compile(r"[\pL\pN_@-][\pL\pN_.@-]*")
 _URL = patterns.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s]*", ignore_case=True)
 _EMAIL = patterns.compile(r"[^\s@<>()\[\],;:]@[a-z0-9]", ignore_case=True)
@@ -56,7 +56,7 @@ _SECRET = patterns.compile(
     ignore_case=True,
 )
 _LONG = patterns.compile(r"[A-Za-z0-9+/_=-]{20,}")
-_MARKS = patterns.compile(r"\pM{31,}")  # Bringing so many marks into order takes time that grows with their square.
+_MARKS = patterns.compile(r"\pM{31,}")  # Normalizing that many marks takes time quadratic in their number.
 _WORDS = patterns.compile(r"[A-Za-z]+")
 _MACHINE_WORDS = (
     "db prod stg stage staging dev uat qa preprod node host srv server vm redis kafka zk zookeeper pg postgres "
@@ -68,8 +68,8 @@ _MACHINE_WORDS = (
 )
 _MACHINERY = frozenset(_MACHINE_WORDS.split())
 """Words that names of machines, and secrets, are made of; no region or service that customers know is called so."""
-_LONGEST_WORD = 20  # Letters in one word of a value.
-_VARIETY = 10  # Different letters in a long word of several kinds: fewer is prose, or a line drawn.
+_LONGEST_WORD = 20  # Maximum number of letters in one word of a value.
+_VARIETY = 10  # Distinct letters in a secret, at least. A long word with fewer is prose or a drawn line.
 _QUADS = 4
 _MAC_COLONS = 5
 
@@ -102,7 +102,7 @@ def in_value(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the text without invisible characters, and with full-width and similar letters as plain ones."""
+    """Return the text without invisible characters, and with full-width and similar letters replaced by plain ones."""
     folded = unicodedata.normalize("NFKC", text)
     seen = "".join(letter for letter in folded if letter.isascii() or not visible.is_hidden(letter))
     return seen.replace("\N{IDEOGRAPHIC FULL STOP}", ".")
@@ -150,7 +150,7 @@ def _has_address(content: bytes) -> bool:
 
 
 def _holds_ipv4(numbers: bytes) -> bool:
-    """Return whether four numbers in a row are an IP address, also within a longer row of numbers."""
+    """Return whether four consecutive numbers are an IPv4 address, also within a longer sequence of numbers."""
     parts = numbers.strip(b".").split(b".")
     small = 0
     for part in parts:
@@ -162,7 +162,7 @@ def _holds_ipv4(numbers: bytes) -> bool:
 
 def _is_ipv6(run: bytes) -> bool:
     text = run.decode().strip(".")
-    if text.count(":") >= _MAC_COLONS:  # Also what is no address in full, and a network card's.
+    if text.count(":") >= _MAC_COLONS:  # Includes incomplete addresses and MAC addresses.
         return True
     for candidate in (text, text.strip(":")):
         try:

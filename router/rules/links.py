@@ -1,9 +1,9 @@
-"""Finds the URLs in a text as browsers would, and tells whether they lead to an allowed domain.
+"""Finds the URLs in a text as browsers would, and checks whether they lead to an allowed domain.
 
-Where the URL standard differs from the visible text, it follows the standard: backslashes are slashes, any number of
-slashes may follow the scheme, tabs and line breaks within a URL are ignored, user information may precede the host, and
-a host may be percent-encoded or in full-width letters. A URL that can't be parsed with certainty is not allowed. Time
-is linear in the text's length.
+Where the URL standard differs from the visible text, this module follows the standard: backslashes are slashes, any
+number of slashes may follow the scheme, tabs and line breaks within a URL are ignored, user information may precede the
+host, and a host may be percent-encoded or in full-width letters. A URL that can't be parsed with certainty is not
+allowed. Time is linear in the text's length.
 """
 
 import unicodedata
@@ -21,13 +21,13 @@ _PORT = patterns.compile(r":[0-9]{0,5}")
 
 
 def foreign(text: str, allowed: Collection[str]) -> list[str]:
-    """Return the hosts in a text that are outside the allowed domains, each once, in order."""
+    """Return the hosts in a text that are outside the allowed domains, in order and without duplicates."""
     content = patterns.encoded(text)
     return list(dict.fromkeys(host for host in _hosts(content) if not is_allowed(host, allowed)))
 
 
 def is_active(text: str) -> bool:
-    """Return whether a text has markup, or a URL that a browser would execute or whose scheme isn't that of the web."""
+    """Return whether a text has markup, or a URL that a browser would execute or whose scheme isn't a web scheme."""
     content = patterns.encoded(text)
     if _ACTIVE.search(content) is not None:
         return True
@@ -42,7 +42,7 @@ def is_allowed(host: str, allowed: Collection[str]) -> bool:
 def _hosts(content: bytes) -> Iterator[str]:
     end = 0
     for found in _SCHEME.finditer(content):
-        if found.start() < end:  # It stands within the address before it.
+        if found.start() < end:  # This URL is part of the previous URL.
             continue
         start = end = found.end()
         while end < len(content) and content[end] not in _AUTHORITY_ENDS:

@@ -1,4 +1,4 @@
-"""Lint warnings: rules that are valid and probably not what the author meant."""
+"""Lint warnings: rules that are valid but probably not what the author meant."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -124,7 +124,7 @@ def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.L
 
 
 def _asked(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
-    """Return the fields that a rule names, and where."""
+    """Return the fields that a rule names, with the path of each."""
     found: dict[fields.Field, tuple[str | int, ...]] = {
         field: ("group_by", index) for index, field in enumerate(rule.common.group_by or ())
     }

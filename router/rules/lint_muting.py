@@ -6,7 +6,7 @@ from router.domain import recurrence
 from router.rules import fields, groups, lint_warnings, model, reachability, templates
 
 _A_YEAR = 365 * recurrence.DAY
-_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Any year would do: the check covers one.
+_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Any year would do, since the check covers one year.
 
 
 def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
@@ -25,7 +25,7 @@ def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -
 def _windows(
     rule: model.Rule, later: Sequence[model.Rule], world: lint_warnings.LintContext
 ) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of a window outside which an alert that is sent once is lost, since no later rule opens for it."""
+    """Warn of a window outside which an alert that is sent once is lost, since no later rule handles it."""
     if not rule.other_conditions.schedules or _repeats(rule, world):
         return
     if rule.ignore_reason:
@@ -58,7 +58,7 @@ def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[lint_war
 
 
 def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of rules that inhibit each other: if both fire at once, nothing opens."""
+    """Warn of rules that inhibit each other: if both fire at once, no incident opens."""
     paths = [[name] for name in _inhibitors(rule)]
     seen: set[str] = set()
     for path in paths:
@@ -104,7 +104,7 @@ def _repeats(rule: model.Rule, world: lint_warnings.LintContext) -> bool:
 
 
 def _covers(one: model.Rule, other: model.Rule) -> bool:
-    """Return whether a rule matches all alerts of another one at any time."""
+    """Return whether a rule matches all alerts of another rule at any time."""
     return not one.other_conditions.schedules and reachability.covers(one, other)
 
 

@@ -1,6 +1,7 @@
 """Lint warnings about literal text at public destinations.
 
-Literal text is the author's, so it is checked only here. ``allow_text`` names texts that the author has checked.
+The rule's author writes literal text, so it is checked only here. ``allow_text`` lists texts that the author has
+checked.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ def lint_public_texts(
 
 
 def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) -> Iterator[str]:
-    """Yield what customers should probably not read in a text, in words for its author."""
+    """Yield the parts of a text that customers should probably not read, described for its author."""
     for allowed in filter(str.strip, allow_text):
         text = text.replace(allowed, " ")
     parts = templates.literals(text)
@@ -50,7 +51,7 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
 
 
 def _unused(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of an empty ``allow_text``, which would occur in every text."""
+    """Warn of an empty text in ``allow_text``, which would occur in every text."""
     if any(not text.strip() for text in rule.common.allow_text):
         yield lint_warnings.LintWarning(rule, "an empty text in allow_text allows nothing", ("allow_text",))
 

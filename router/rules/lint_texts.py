@@ -15,8 +15,8 @@ _QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBL
     "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}"
     "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
 )
-_LISTED = 8  # Texts of a condition that are checked.
-_LONG = re.compile(r"alert\.(title|annotations)")  # Fields into which senders write whole sentences.
+_LISTED = 8  # Maximum number of texts of a condition that are checked.
+_LONG = re.compile(r"alert\.(title|annotations)")  # Fields in which senders write whole sentences.
 _SHORT = 500  # Characters. Only titles have lower limits; alerts rarely exceed higher ones.
 _TEXTS = (equality.Equal, equality.OneOf, equality.InList)
 
@@ -101,7 +101,7 @@ def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator
 
 
 def lint_limits(rule: model.Rule, limits: lint_warnings.Limits) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of every template of a rule whose field has a limit and that isn't truncated to it."""
+    """Warn of every template of a rule whose field has a limit and that isn't truncated to the limit."""
     for index, target in enumerate(rule.targets):
         known = limits.get(target.destination, {})
         for name, text in target.fields.items():

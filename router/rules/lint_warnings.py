@@ -20,9 +20,9 @@ Limits = Mapping[str, Mapping[str, int]]
 
 
 class LintContext(NamedTuple):
-    """What the linter knows beyond the rules: the names of sources, and labels with how often they occurred.
+    """The information that the linter has beyond the rules: the names of sources, and labels with their frequency.
 
-    Without any labels, nothing is known about them. ``repeating`` are the sources that repeat firing alerts, so that a
+    If ``labels`` is empty, no labels are known. ``repeating`` are the sources that repeat firing alerts, so that a
     dropped alert is received again. ``limits`` are the maximum lengths, in characters, of a destination's fields.
     """
 

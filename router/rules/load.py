@@ -1,4 +1,4 @@
-"""Loads a folder of rule files as a whole or not at all. Isolated subfolders are loaded or refused one by one."""
+"""Loads a folder of rule files as a whole or not at all. Isolated subfolders are loaded or refused individually."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from router.rules import (
 )
 from router.yaml_source import documents, problems
 
-_NAMED = 3  # Earlier rules that a message names; further ones are counted.
+_NAMED = 3  # Maximum number of earlier rules that a message names. Further rules are counted.
 
 
 class Refused(Exception):
@@ -42,7 +42,7 @@ class Loaded:
     """Rules that can be used. ``refused`` are the isolated folders that are invalid on the disk, with their problems.
 
     ``good`` is an argument of the next load. ``files`` are the bytes of all files by their paths, including refused
-    ones.
+    files.
     """
 
     rules: ruleset.RuleSet
@@ -52,7 +52,7 @@ class Loaded:
 
 
 def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.RuleSet:
-    """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` if anything is invalid.
+    """Load all ``*.yaml`` files of the folder and its subfolders. Raises ``Refused`` if anything is invalid.
 
     Files whose names begin with a dot are ignored. A file named ``*.yml`` is refused, since its author expects it to be
     read. A folder without files is refused; a file with ``rules: []`` makes a rule set that ignores every alert.
@@ -66,9 +66,9 @@ def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.R
 def load_apart(
     folder: Path, destinations: destination_info.Destinations, last: Mapping[str, LastGood] | None = None
 ) -> Loaded:
-    """Load the folder for use; ``Refused`` if anything outside isolated folders is invalid.
+    """Load the folder for use. Raises ``Refused`` if anything outside isolated folders is invalid.
 
-    An invalid isolated folder keeps its rules of ``last``, or is left out.
+    An invalid isolated folder keeps its rules from ``last``, or is left out if ``last`` has none.
     """
     found: list[problems.Problem] = []
     with garbage_collection.limited():
@@ -76,7 +76,7 @@ def load_apart(
 
 
 def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
-    """Load rule files from memory, as ``load_apart`` does from a folder; ``Refused``."""
+    """Load rule files from memory, as ``load_apart`` does from a folder. Raises ``Refused``."""
     with garbage_collection.limited():
         return _loaded(folders.from_files(files), [], destinations, {})
 
@@ -110,14 +110,14 @@ def _loaded(
 def build(
     rules: Iterable[Mapping[str, Any]], destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from rules as data, as under ``rules:``; ``Refused``."""
+    """Make a rule set from rules as data, as under ``rules:``. Raises ``Refused``."""
     return from_document(documents.from_data({"rules": list(rules)}, "rules"), destinations, version)
 
 
 def from_document(
     document: documents.Document, destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from one rule file; ``Refused``."""
+    """Make a rule set from one rule file. Raises ``Refused``."""
     with garbage_collection.limited():
         reader = rule_parser.RuleFileParser(destinations)
         made = reader.read(document)
@@ -128,14 +128,14 @@ def from_document(
 
 
 def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
-    """Return the rule files in order. Problems of the folder are added to ``found``."""
+    """Return the rule files in order. Append problems of the folder to ``found``."""
     read = [document for one in folders.read(folder, found) for document in one.files]
     return sorted(read, key=lambda document: folders.order(document.name))
 
 
 @dataclass
 class _Unit:
-    """Rules that are accepted or refused together: those of one isolated folder, or of everything else."""
+    """Rules that are accepted or refused together: those of one isolated folder, or all other rules."""
 
     problems: list[problems.Problem]
     rules: dict[str, tuple[model.Rule, ...]]
@@ -144,7 +144,7 @@ class _Unit:
 def _units(read: list[folders.Folder], destinations: destination_info.Destinations) -> dict[str, _Unit]:
     """Parse all files.
 
-    If a name is taken twice, an isolated folder is at fault rather than the rest, which is parsed first.
+    If a name is used twice, an isolated folder is at fault, since files outside isolated folders are parsed first.
     """
     places: dict[str, rule_parser.Place] = {}
     inherits = _headings(read, destinations)
@@ -167,7 +167,7 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
 
 
 def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None:
-    """Report each file in which no rule can match, since earlier rules match all its alerts."""
+    """Report each file in which no rule can match because earlier rules match all its alerts."""
     unit_of = {name: unit for unit, one in units.items() for name in one.rules}
     by_file = {name: units[unit].rules[name] for name, unit in unit_of.items()}
     file_of = {rule.name: name for name, rules in by_file.items() for rule in rules}
@@ -178,7 +178,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
         if not rules or not all(rule.name in before for rule in rules):
             continue
         earlier = list({before[rule.name].name: before[rule.name] for rule in rules}.values())
-        # An isolated folder must not keep the others from being loaded, so it is at fault.
+        # An isolated folder must not keep other folders from being loaded, so the isolated folder is at fault.
         apart = next((rule for rule in earlier if unit_of[file_of[rule.name]] not in {"", unit_of[name]}), None)
         if apart is None:
             units[unit_of[name]].problems.append(_unreachable(documents_of[name], earlier))

@@ -1,4 +1,4 @@
-"""The shape of a rule file as it is written, and a rule as it is once everything about it has been checked."""
+"""The models of rule files, and the rules that result from validating them."""
 
 import re
 from collections.abc import Mapping
@@ -185,7 +185,7 @@ class TimingShape(pydantic.BaseModel):
         return self
 
     def durations(self) -> dict[str, int]:
-        """What was said, by the names of ``decisions.Timing``."""
+        """Return the settings that are present, by the field names of ``decisions.Timing``."""
         said: dict[str, int] = self.model_dump(exclude_unset=True, exclude={"flapping"})
         if self.flapping is not None:
             said |= {f"flap_{name}": value for name, value in self.flapping.model_dump().items()}
@@ -256,7 +256,7 @@ class InhibitShape(pydantic.BaseModel):
 
 
 def _plain_name(name: str) -> str:
-    """The name is part of incident keys, inhibition keys, metric labels and log lines."""
+    """Return the name if it is valid. It is part of incident keys, inhibition keys, metric labels, and log lines."""
     if _NAME.fullmatch(name) is None:
         raise ValueError("a rule's name is made of letters, digits, '-', '_' and '.'")
     return name
@@ -315,7 +315,10 @@ class DefaultsShape(SharedShape):
 
 
 def _conditions(value: Any) -> Any:
-    """Explain to those who know Alertmanager's matchers how conditions are written here."""
+    """Raise ``ValueError`` for a list or a text, such as Alertmanager's matchers.
+
+    The message shows the router's syntax.
+    """
     if isinstance(value, list | str):
         raise ValueError(  # noqa: TRY004 - pydantic reports it with its place.
             "conditions are a mapping of fields here: {labels.service: checkout, severity: [critical, page]}"
@@ -396,10 +399,10 @@ class FolderShape(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CommonFields:
-    """What a rule says of its incidents, checked; what is None or empty was not said.
+    """The validated settings for a rule's incidents. A setting that is None or empty is absent.
 
-    ``labels`` are set or copied onto the alert where a rule matches; ``public`` are the variables that customers may
-    see, each with what it may be; ``allow_text`` are texts that are not warned about in what customers see.
+    ``labels`` are set or copied onto the alert if a rule matches. ``public`` are the variables that customers may see,
+    with their permitted values. ``allow_text`` are texts in public fields that cause no warning.
     """
 
     severity: severities.Severity | severity_mapping.SeverityMapping | None = None
@@ -414,7 +417,7 @@ class CommonFields:
     notify: tuple[str, ...] | None = None
 
     def with_defaults(self, other: "CommonFields") -> "CommonFields":
-        """Return what is set here, completed by what ``other`` sets."""
+        """Return these settings. Absent settings come from ``other``."""
         if other is NO_COMMON_FIELDS:
             return self
         return CommonFields(
@@ -437,11 +440,11 @@ NO_COMMON_FIELDS = CommonFields()
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that is right in itself. ``place`` is ``file:line``; every condition and all that stands ``beside`` holds.
+    """A valid rule, which matches if all ``conditions`` and ``other_conditions`` hold. ``place`` is ``file:line``.
 
-    ``severity`` of what is ``shared`` is None where the sender's word decides. ``ignored`` is the reason where the
-    rule's alerts are ignored. ``inhibited_by`` are rules whose incidents mute this rule's alerts, ``inhibited_over``
-    rules whose alerts do. ``inhibitions`` are those of the rule's file and folders.
+    ``common.severity`` is None if the sender's severity decides. ``ignore_reason`` is set if the rule's alerts are
+    ignored. ``inhibited_by`` are rules whose incidents mute this rule's alerts. ``rule_inhibitions`` name rules whose
+    alerts mute them. ``label_inhibitions`` are those of the rule's file and folders.
     """
 
     name: str

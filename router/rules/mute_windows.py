@@ -37,5 +37,5 @@ def mute_windows(schedules: Sequence[intervals.Named], now: int) -> tuple[decisi
 
 @functools.lru_cache(maxsize=1024)
 def _occurrences(schedule: intervals.Named, hour: int) -> tuple[recurrence.Span, ...]:
-    """Return a schedule's occurrences. Finding them is slow, so they are cached for an hour."""
+    """Return a schedule's occurrences. Computing them is slow, so they are cached for an hour."""
     return recurrence.occurrences(schedule.intervals, hour)

@@ -64,7 +64,7 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
 
 
 def _check_literal(value: Any, *path: int) -> None:
-    """Raise ``Unreadable`` for a text that starts with an operator of another language: it would be compared literally."""
+    """Raise ``Unreadable`` for an operator of another language at the beginning: it would be compared literally."""
     if not isinstance(value, str) or not value.startswith(_FIRST_CHARACTERS):
         return
     operator = next((one for one in _OPERATORS if value.startswith(one)), None)
