@@ -1,1 +1,1 @@
-"""What the management API, the console, and the commands share: queries, actions, and their models."""
+"""Queries, actions, and models that the management API, the console, and the commands share."""

@@ -1,4 +1,4 @@
-"""Actions of operators and reviewers. Each action records its caller, and writes a line to the audit log."""
+"""Actions of operators and reviewers. Each action records its caller and writes a line to the audit log."""
 
 import asyncio
 import contextlib
@@ -42,14 +42,14 @@ class NotFound(Exception):
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one field of a request: ``loc`` is its path, as pydantic has it."""
+    """An invalid field of a request and the error. ``loc`` is the path of the field in pydantic's format."""
 
     loc: tuple[str | int, ...]
     detail: str
 
 
 class Invalid(Exception):
-    """The request is invalid. The text says what is wrong; ``errors`` are the fields of the body or query at fault."""
+    """The request is invalid. The text states the error; ``errors`` has the invalid fields of the body or query."""
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), *, is_query: bool = False) -> None:
         super().__init__(detail)
@@ -71,7 +71,7 @@ class Conflict(Exception):
 
 
 class Actions:
-    """The actions on one router. The caller's role is checked before."""
+    """The actions on one router. Callers check the role of the person first."""
 
     def __init__(self, asked: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
         self._queries = asked
@@ -101,7 +101,7 @@ class Actions:
 
     @contextlib.asynccontextmanager
     async def _logged(self, act: ActionContext, what: str) -> AsyncIterator[dict[str, str]]:
-        """Write an action to the audit log, also one that fails. The block may add to the ``detail`` of the line."""
+        """Write the action to the audit log, even if it fails. The block may add to the ``detail`` of the line."""
         outcome, detail = "done", dict[str, str]()
         try:
             yield detail
@@ -116,14 +116,14 @@ class Actions:
             await asyncio.shield(self.record(act, what, outcome, detail))
 
     async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
-        """Decide on a review; raises ``Conflict`` if it has changed, and ``incident_names.Ambiguous``."""
+        """Decide on a review. Raises ``Conflict`` if it has changed, or ``incident_names.Ambiguous``."""
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "review"):
             reviews = self._queries.pending_reviews()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
-            waits.sort(key=lambda one: one.digest != body.seen)  # Two may wait there, of two episodes.
+            waits.sort(key=lambda one: one.digest != body.seen)  # Posts of two episodes may be pending.
             if not waits or waits[0].digest != body.seen:
                 raise Conflict(
                     presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, gone=not waits)
@@ -152,14 +152,14 @@ class Actions:
     async def _first_reviewer(self, body: request_bodies.Decide, *, gone: bool) -> str:
         """Return the reviewer who decided first; empty if there is none.
 
-        If a review is still pending, only a decision on what the caller has seen counts.
+        If a review is still pending, only a decision on the version that the caller has seen counts.
         """
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
     async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:
-        """Retract an incident's posts on one public page, or on all; raises ``incident_names.Ambiguous``."""
+        """Retract an incident's posts on one public page, or on all. Raises ``incident_names.Ambiguous``."""
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
@@ -198,7 +198,10 @@ class Actions:
             raise Invalid("the post is taken off the page, so nothing is said there: leave out the message")
 
     async def correct(self, act: ActionContext, body: request_bodies.Correct) -> models.Corrected:
-        """Have a posted update corrected; ``Conflict`` if its text isn't the one that the operator has seen."""
+        """Request a correction of a posted update.
+
+        Raises ``Conflict`` if its text isn't the one that the operator has seen.
+        """
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
@@ -224,7 +227,7 @@ class Actions:
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
     async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
-        """Create a silence; raises ``Invalid`` if a matcher can't be parsed, or the silence would match every alert."""
+        """Create a silence. Raises ``Invalid`` for an invalid matcher, or if the silence would match every alert."""
         async with self._logged(act, "silence"):
             try:
                 matchers = tuple(silencing.matcher(text) for text in body.matchers)
@@ -248,7 +251,7 @@ class Actions:
                 raise NotFound("no silence has this ID")
 
     async def forget_heartbeat(self, act: ActionContext) -> None:
-        """Stop expecting a heartbeat until it is received again; ``naming.Ambiguous``."""
+        """Stop expecting a heartbeat until it is received again. Raises ``incident_names.Ambiguous``."""
         act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
@@ -261,7 +264,7 @@ class Actions:
                 raise NotFound("no heartbeat has this name")
 
     async def freeze(self, act: ActionContext) -> None:
-        """Post nothing at any public page."""
+        """Freeze publishing. The router posts nothing on any public page."""
         async with self._logged(act, "freeze"):
             controls = publishing_state.PublishingControls(self._connection)
             if not await controls.freeze(*self._by(act)):
@@ -282,14 +285,14 @@ class Actions:
             return await self._wake_all()
 
     def _by(self, act: ActionContext) -> tuple[str, int, str]:
-        """Return who acts, when, and why."""
+        """Return the caller, the time, and the reason."""
         return act.actor.person.name, self._clock(), act.reason
 
     async def _wake_all(self) -> resources.Requeued:
         return resources.Requeued(looked_at=await pages.publications(self._settings, self._connection).wake_all())
 
     async def redrive(self, act: ActionContext) -> None:
-        """Have a dead letter tried again."""
+        """Retry a dead letter."""
         async with self._logged(act, "redrive"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             one = await _letter(letters, act.subject)
@@ -297,7 +300,7 @@ class Actions:
                 await letters.redrive(one, act.actor.person.name, self._clock())
 
     async def redrive_all(self, act: ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
-        """Have all dead letters that fit tried again."""
+        """Retry all dead letters that match."""
         async with self._logged(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             meant = dead_letters.Filter(body.destination, body.operation, body.problem)
@@ -312,7 +315,7 @@ class Actions:
             return resources.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
 
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
-        """Have an open item that belongs to no known incident resolved at its vendor."""
+        """Resolve an open item that belongs to no known incident at its vendor."""
         async with self._logged(act, "resolve orphan"):
             found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
             if found is None:
@@ -322,7 +325,7 @@ class Actions:
             return presenters.orphan(found)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
-        """Let a dead letter go for good."""
+        """Discard a dead letter."""
         async with self._logged(act, "discard dead letter"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             one = await _letter(letters, act.subject)
@@ -330,7 +333,7 @@ class Actions:
                 await letters.discard(one, act.actor.person.name, act.reason, self._clock())
 
     async def retry_quarantined(self, act: ActionContext) -> resources.Reingested:
-        """Hand in a body of the quarantine again."""
+        """Process a quarantined body again."""
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
@@ -342,7 +345,7 @@ class Actions:
                 raise Invalid(f"it still can't be read: {error}") from error
 
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
-        """Hand in the alerts of a kept delivery again, by the rules of now."""
+        """Process the alerts of a stored delivery again, by the current rules."""
         async with self._logged(act, "run delivery"):
             one = await parts.archive(self._settings, self._connection).find(act.subject)
             if one is None:
@@ -351,7 +354,7 @@ class Actions:
             return resources.Reingested(delivery=made.id, alerts=len(made.rows))
 
     async def discard_quarantined(self, act: ActionContext) -> None:
-        """Let a body of the quarantine go for good."""
+        """Discard a quarantined body."""
         async with self._logged(act, "discard quarantined"):
             await quarantine.Quarantine(self._connection).discard((await self._quarantined(act.subject)).id)
 
@@ -362,7 +365,7 @@ class Actions:
         return found
 
     async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
-        """Make a token, whose text is told this once."""
+        """Create a token. Its secret is returned only here."""
         async with self._logged(act, "make token"):
             now = self._clock()
             expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
@@ -371,7 +374,7 @@ class Actions:
             return resources.MadeToken(**presenters.token(made).model_dump(), token=text)
 
     async def revoke_token(self, act: ActionContext) -> None:
-        """Take a token back."""
+        """Revoke a token."""
         async with self._logged(act, "revoke token"):
             if not await access_store.Tokens(self._connection).revoke(act.subject):
                 raise NotFound("no token has this ID")

@@ -10,9 +10,11 @@ MOST_CANDIDATES = 10
 
 
 class Ambiguous(Exception):
-    """Several incidents have a name that begins so: ``candidates`` are the first of them, ``more`` if there are others.
+    """Several incidents have a name with this prefix.
 
-    Nothing is guessed: an approval of the wrong incident could reach customers.
+    ``candidates`` are the first incidents, ``more`` if there are others.
+
+    The router doesn't guess: an approval of the wrong incident could reach customers.
     """
 
     def __init__(self, message: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> None:
@@ -22,7 +24,7 @@ class Ambiguous(Exception):
 
 
 def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
-    """Make the error for a text with which the names of several incidents begin."""
+    """Return the error for a text that is a prefix of the names of several incidents."""
     count = f"more than {len(candidates)}" if more else str(len(candidates))
     message = f'"{text}" is ambiguous: the names of {count} incidents begin with it; add more of the name'
     return Ambiguous(message, candidates, more=more)
@@ -31,13 +33,13 @@ def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool
 async def find_keys(store: incident_store.Incidents, text: str, *, earlier: bool = False) -> list[str]:
     """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
 
-    A whole key or a whole reference names one incident, whatever else begins with it. An incident has the
-    reference of its current episode, or of the latest one if it is closed. With ``earlier``, a reference also names
-    the incident of an earlier episode: for reading only, since a decision must not reach what has happened since.
+    A whole key or a whole reference names one incident, even if it is a prefix of other names. An incident has the
+    reference of its current episode, or of the latest one if it is closed. With ``earlier``, a reference also names the
+    incident of an earlier episode. Use ``earlier`` only to read: a decision must not affect a later episode.
     """
     try:
         text.encode()
-    except UnicodeEncodeError:  # From a command line that isn't UTF-8: no incident has such a name.
+    except UnicodeEncodeError:  # The text is from a command line that isn't UTF-8. No incident has such a name.
         return []
     if not text:
         return []

@@ -1,6 +1,6 @@
-"""What the API answers and takes: one model for each thing, which the OpenAPI document is made from.
+"""The models of API responses, from which the OpenAPI document is generated.
 
-Times are RFC 3339 in UTC; null where there is none. Durations are seconds.
+Times are RFC 3339 in UTC, or null. Durations are in seconds.
 """
 
 import base64
@@ -15,25 +15,25 @@ _LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=
 
 
 def at(moment: int) -> datetime | None:
-    """A time in microseconds since the epoch; None where there is none. Later than year 9999 is its end."""
+    """Convert a time in microseconds since the epoch; None if there is none. Times after year 9999 become its end."""
     return _EPOCH + timedelta(microseconds=min(moment, _LATEST)) if moment else None
 
 
 class Text(NamedTuple):
-    """A body as JSON can hold it."""
+    """A body in a form that JSON can contain."""
 
     body: str
     body_base64: str
 
 
 def text(body: bytes) -> Text:
-    """A body as text, and in base64 where it is none."""
+    """Return a body as text, or in base64 if it isn't text."""
     said = body.decode("utf-8", "replace")
     return Text(said, "" if said.encode() == body else base64.b64encode(body).decode())
 
 
 def raw(body: str, body_base64: str) -> bytes:
-    """The body that these two stand for, byte for byte."""
+    """Return the body that the text and the base64 represent, byte for byte."""
     return base64.b64decode(body_base64) if body_base64 else body.encode()
 
 

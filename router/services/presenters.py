@@ -22,13 +22,13 @@ _place: Callable[[bytes], Order] = msgspec.json.Decoder(Order).decode
 _letter_place: Callable[[bytes], dead_letters.Place] = msgspec.json.Decoder(dead_letters.Place).decode
 _INVALID_CURSOR = "is not what `next` was"
 _STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
-_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
+_MOST_ALERTS = 500  # Alerts of one incident that are listed. The incident's count includes the others.
 
 
 def incident_row(
     one: incidents.Incident, known: Iterable[publications.Publication] = (), *, is_awaited: bool = False
 ) -> models.IncidentRow:
-    """An incident as it stands in a list, with its publications; ``is_awaited`` if one of them waits for a reviewer."""
+    """Return an incident as a list row, with its publications. ``is_awaited`` if a publication waits for a reviewer."""
     return models.IncidentRow(
         key=one.key,
         reference=identity.reference(one.episode) if one.episode else "",
@@ -50,7 +50,7 @@ def incident_row(
 def problems(
     one: incidents.Incident, known: Iterable[publications.Publication], *, is_awaited: bool
 ) -> list[models.Problem]:
-    """What keeps an incident from being at its destinations as its rule wants it, the worst first."""
+    """Return what keeps an incident's destinations from the state that its rule asks for, the worst problem first."""
     known = list(known)
     current = [each for each in known if desired_state.is_current(one, each, known) and not each.settled]
     holds: dict[models.Problem, bool] = {
@@ -66,7 +66,7 @@ def problems(
 
 
 def muted_alert(key: str, one: incidents.Muted) -> resources.Muted:
-    """A muted alert of the incident of a key."""
+    """Return the model of a muted alert of the incident with this key."""
     routed = one.routed
     return resources.Muted(
         alert=routed.alert.identity,
@@ -94,14 +94,14 @@ def review(one: reviewing.Review) -> models.Review:
 
 
 def explanation(one: explaining.Explanation) -> dict[str, Any]:
-    """An explanation as JSON has it."""
+    """Return an explanation as JSON data."""
     alert = msgspec.structs.asdict(one.alert)
     timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}
     return {**msgspec.to_builtins(one), "alert": alert, "timing": timed}
 
 
 def is_selected(one: incidents.Incident, status: str, severity: str, text: str) -> bool:
-    """Whether an incident is among those asked for; ``text`` is in lower case."""
+    """Return whether an incident matches the filter. ``text`` is in lower case."""
     if status == "open" and one.status == "closed":
         return False
     if status in {"pending", "closed"} and one.status != status:
@@ -123,27 +123,27 @@ def _searchable_texts(one: incidents.Incident) -> Iterable[str]:
 
 
 def sort_key(one: incidents.Incident) -> Order:
-    """What sorts incidents: those that are not over first, and the worst of them."""
+    """Return the sort key of an incident: incidents that aren't closed first, by descending severity."""
     return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
 
 
 def cursor(one: incidents.Incident) -> str:
-    """The place of an incident in their order, as text; it holds also when the incident is somewhere else by now."""
+    """Return the position of an incident in the sort order, as text. It stays valid if the incident moves."""
     return _cursor(sort_key(one))
 
 
 def read_cursor(cursor: str) -> Order:
-    """The place of an incident that a cursor stands for; ``ValueError`` where it is none."""
+    """Return the position of an incident that a cursor represents. Raises ``ValueError`` if it is invalid."""
     return _read(_place, cursor)
 
 
 def dead_letter_cursor(one: dead_letters.DeadLetter) -> str:
-    """The place of a dead letter among all of them, as text."""
+    """Return the position of a dead letter among all dead letters, as text."""
     return _cursor((one.since, one.id))
 
 
 def read_dead_letter_cursor(cursor: str) -> dead_letters.Place:
-    """The place of a dead letter that a cursor stands for; ``ValueError`` where it is none."""
+    """Return the position of a dead letter that a cursor represents. Raises ``ValueError`` if it is invalid."""
     found = _read(_letter_place, cursor)
     if found[1][:1].isdigit() and not _STREAMED.fullmatch(found[1]):
         raise ValueError(_INVALID_CURSOR)
@@ -162,7 +162,7 @@ def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
 
 
 def dead_letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
-    """A dead letter."""
+    """Return the model of a dead letter."""
     return resources.DeadLetter(
         id=one.id,
         what=one.what,
@@ -174,7 +174,7 @@ def dead_letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
 
 
 def orphan(one: dataset.Orphan) -> resources.Orphan:
-    """An open item that belongs to no known incident."""
+    """Return the model of an open item that belongs to no known incident."""
     return resources.Orphan(
         id=one.id,
         destination=one.destination,
@@ -187,7 +187,7 @@ def orphan(one: dataset.Orphan) -> resources.Orphan:
 
 
 def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
-    """The alerts of an incident, those that fire first; of very many only the first."""
+    """Return the alerts of an incident, firing alerts first, at most ``_MOST_ALERTS``."""
     found = [
         models.AlertRow(
             identity=name,
@@ -214,12 +214,12 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
 
 
 def timing_text(name: str, value: int) -> str:
-    """One of a rule's times, in words."""
+    """Return one of a rule's times as text."""
     return str(value) if name == "flap_changes" else quantities.shown(value)
 
 
 def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
-    """A delivery as it stands in a list."""
+    """Return a delivery as a list row."""
     return models.DeliveryRow(
         id=one.id,
         source=one.source,
@@ -231,9 +231,9 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
 
 
 def precision(outcomes: Mapping[str, int]) -> float | None:
-    """The share of the posts that people decided on which they approved as they were; None where there were none.
+    """Return the share of reviewed posts that were approved without changes; None if no post was reviewed.
 
-    A retraction is a decision, too, whoever has approved the post before.
+    A retraction counts as a decision, even if another person approved the post before.
     """
     approved = outcomes.get("approved", 0)
     decided = approved + sum(outcomes.get(name, 0) for name in ("edited", "dismissed", "retracted"))
@@ -241,14 +241,14 @@ def precision(outcomes: Mapping[str, int]) -> float | None:
 
 
 def recording(one: deliveries.Delivery) -> resources.Recording:
-    """A delivery for a replay elsewhere: its alerts, without what was decided of them."""
+    """Return a delivery for a replay elsewhere: its alerts, without their decisions."""
     return resources.Recording.model_validate_json(recordings.encode(recordings.from_delivery(one)))
 
 
 def decision(
     one: deliveries.Delivery, decided: deliveries.Row, place: whereabouts.Whereabouts | None = None
 ) -> models.Decision:
-    """One alert of a delivery, what was decided of it, and where it is now."""
+    """Return the model of one alert of a delivery: its decision, and which incident holds it now."""
     alert = decided.alert
     response = one.responses[decided.response] if decided.response >= 0 else None
     return models.Decision(
@@ -269,12 +269,12 @@ def decision(
 
 
 def whereabouts_of(place: whereabouts.Whereabouts) -> dict[str, Any]:
-    """Where an alert of a delivery is now."""
+    """Return which incident holds an alert of a delivery now."""
     return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 
 
 def quarantined(one: quarantine.Quarantined) -> resources.Quarantined:
-    """A body that could not be read."""
+    """Return the model of a quarantined body."""
     return resources.Quarantined(
         id=one.id,
         source=one.source,

@@ -19,7 +19,7 @@ def publication(
     desires: desired_state.DesiredStateBuilder,
     now: int,
 ) -> models.Publication:
-    """An incident at one destination, and what happens to it there next."""
+    """Return the model of an incident at one destination, with the next step there."""
     target = desired_state.target_of(story.incident, one.destination)
     public = place is not None and place.kind.public
     shown: Mapping[str, Any] = one.content.fields if one.content is not None else {}
@@ -56,7 +56,7 @@ def publication(
 
 
 def _retraction(story: pages.Story, one: publications.Publication, place: pages.Place | None) -> dict[str, Any]:
-    """What an operator may do, or has done, about a post that is false."""
+    """Return what an operator may do, or has done, about a false post."""
     incident, retraction = story.incident, story.incident.retractions.get(one.name)
     if place is None or not place.kind.public:
         return {}
@@ -76,7 +76,7 @@ def _retraction(story: pages.Story, one: publications.Publication, place: pages.
 
 def _next_at(step: plan.Step) -> int:
     """Return when the step is due (microseconds); 0 if now, or only after a change."""
-    # The time at which a wait on an event is checked in any case is of no interest to readers.
+    # A step that waits for an event is also checked at a fixed time, which doesn't interest readers.
     if not isinstance(step, plan.Wait) or step.waiting_on in {plan.WaitingOn.UNFREEZE, plan.WaitingOn.STORM_QUEUE}:
         return 0
     return step.until or 0

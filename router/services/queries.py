@@ -33,7 +33,7 @@ from router.worker import reviews as reviewing
 
 
 class Queries:
-    """Questions about one router. ``in_force`` gives the rules; without it they are read from the disk when asked."""
+    """The queries of one router. ``in_force`` returns the rules; without it, each query reads them from the disk."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Queries:
         self.records = records.Records(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
-        """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
+        """Return the active rules. Raises ``rules.Refused`` if they have to be read first and are invalid."""
         return self._in_force.in_force if self._in_force is not None else parts.load_rules(self.settings)
 
     def _labels_named(self) -> Collection[str]:
-        """The labels that the rules name; none if the rules can't be used."""
+        """Return the labels that the rules name; none if the rules are invalid."""
         try:
             return self.rule_set().labels_named()
         except rules.Refused:
@@ -67,10 +67,11 @@ class Queries:
     async def incidents(
         self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
     ) -> models.Page[models.IncidentRow]:
-        """Incidents, those that are open first and the worst of them before the others.
+        """Return a page of incidents, open incidents first, by descending severity.
 
-        ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
-        for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
+        ``status`` is ``open`` (every incident that isn't closed), ``pending``, ``closed``, or ``all``. ``text`` is
+        searched for in key, title, rule, and labels. ``cursor`` is where the previous page ended. Raises ``ValueError``
+        if the cursor is invalid.
         """
         seen = await self._sight.get()
         awaited = {one.incident for one in await self.reviews()}
@@ -90,9 +91,9 @@ class Queries:
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
     async def find_key(self, text: str, *, earlier: bool = False) -> str | None:
-        """Return the key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if several.
+        """Return the key of the incident that a text names; None if there is none.
 
-        See ``naming``.
+        Raises ``incident_names.Ambiguous`` if the text names several incidents.
         """
         found = await incident_names.find_keys(incident_store.Incidents(self.connection), text, earlier=earlier)
         if len(found) <= 1:
@@ -108,7 +109,7 @@ class Queries:
         return [presenters.incident_row(one, of, is_awaited=one.key in awaited) for one, of in both]
 
     async def incident(self, name: str) -> models.Incident | None:
-        """All that is known of one incident; None if there is none of this name, ``naming.Ambiguous``."""
+        """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         if key is None or story is None:
@@ -155,17 +156,17 @@ class Queries:
         )
 
     async def story(self, name: str) -> models.Story | None:
-        """An incident as it is kept; None if there is none of this name, ``naming.Ambiguous``."""
+        """Return an incident as it is stored; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
         story = await pages.told(self.settings, self.connection, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
     def pending_reviews(self) -> reviewing.Reviews:
-        """What waits, for deciding on it."""
+        """Return the object that reads pending reviews and records decisions."""
         return pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
-        """Return the pending reviews, the oldest first; at most a second old, as incidents are."""
+        """Return the pending reviews, the oldest first. They are at most one second old, as incidents are."""
         seen = await self._sight.get()
         if self._waiting[0] is not seen:
             known = (
@@ -175,7 +176,10 @@ class Queries:
         return self._waiting[1]
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
-        """What waits of an incident at a destination, as it is now; None where nothing does; ``naming.Ambiguous``."""
+        """Return the pending review of an incident at a destination; None if there is none.
+
+        The review is current, not cached. Raises ``incident_names.Ambiguous``.
+        """
         key = await self.find_key(incident)
         of = await self.pending_reviews().of(key) if key is not None else []
         found = [one for one in of if one.destination == destination]
@@ -187,12 +191,12 @@ class Queries:
         self.records.invalidate()
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
-        """Deliveries that were processed lately, the newest first."""
+        """Return a page of the recently processed deliveries, the newest first."""
         found, more = await self._archive().page(cursor, limit)
         return models.Page(items=[presenters.delivery_row(one.delivery) for one in found], next=more)
 
     async def delivery(self, identity_: str) -> models.Delivery | None:
-        """One delivery whole; None where it is not kept."""
+        """Return one delivery with its body; None if it is no longer stored."""
         found = await self._archive().find(identity_)
         if found is None:
             return None
@@ -209,7 +213,7 @@ class Queries:
     async def recordings(
         self, *, since: int = 0, cursor: str = "", limit: int = 50
     ) -> models.Page[resources.Recording]:
-        """Deliveries since a moment (microseconds) for a replay elsewhere, the oldest first."""
+        """Return deliveries since a time (microseconds) for a replay elsewhere, the oldest first."""
         found, more = await self._archive().page_since(since, cursor, limit)
         return models.Page(items=[presenters.recording(one.delivery) for one in found], next=more)
 
@@ -217,16 +221,16 @@ class Queries:
         return parts.archive(self.settings, self.connection)
 
     def _rules_problems(self) -> list[str]:
-        """What is wrong with the rules on the disk, where they are refused."""
+        """Return the problems of the rules on the disk; none if they are valid."""
         return [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
 
     def _rules_kept_at(self) -> datetime | None:
-        """When the rules in force were kept in Redis, if the process started with rules that can't be used."""
+        """Return when the active rules were stored in Redis, if the process started with invalid rules on the disk."""
         kept = self._in_force.fallback if self._in_force else None
         return models.at(kept.kept_at) if kept else None
 
     async def rules(self) -> resources.Rules:
-        """The rules in force."""
+        """Return the active rules."""
         rules = self.rule_set()
         outcomes = await review_outcomes.ReviewOutcomes(self.connection).read()
         held = [one.incident for one in (await self._sight.get()).incidents.values()]
@@ -254,14 +258,14 @@ class Queries:
         return resources.Rules(version=rules.version, kept_at=self._rules_kept_at(), items=items, problems=problems)
 
     async def outcomes(self) -> resources.Outcomes:
-        """How the reviews of each rule ended."""
+        """Return the outcomes of each rule's reviews."""
         found = await review_outcomes.ReviewOutcomes(self.connection).read()
         return resources.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: request_bodies.Explain) -> tuple[list[alerts.Alert], int]:
-        """The alerts of a payload or a delivery, and when they came (microseconds).
+        """Return the alerts of a payload or a stored delivery, and when they were received (microseconds).
 
-        ``KeyError`` where there is no such source or delivery, ``sources.Unparsable`` of a payload.
+        Raises ``KeyError`` if there is no such source or delivery, or ``sources.Unparsable`` for an invalid payload.
         """
         if asked.delivery:
             kept = await self._archive().find(asked.delivery)
@@ -274,7 +278,7 @@ class Queries:
         return request_limits.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
 
     async def explain(self, asked: request_bodies.Explain) -> models.Explained:
-        """What the rules say of each alert of a payload; ``KeyError`` and ``sources.Unparsable`` as above."""
+        """Return the rules' decision for each alert of a payload. Raises ``KeyError`` and ``sources.Unparsable``."""
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
@@ -285,7 +289,7 @@ class Queries:
         return models.Explained(alerts=told)
 
     async def destinations(self) -> list[models.Destination]:
-        """The configured destinations, and how open incidents fare there."""
+        """Return the configured destinations and the state of open incidents there."""
         known = await self._appearances()
         called: dict[str, int] = {}
         for each in (await self._sight.get()).publications.values():
@@ -306,7 +310,7 @@ class Queries:
         ]
 
     async def posts(self, destination: str) -> list[models.Post]:
-        """What customers see at a page now of open incidents."""
+        """Return what customers see of open incidents on a page now."""
         known = await self._appearances()
         return [
             models.Post(
@@ -321,7 +325,7 @@ class Queries:
         ]
 
     async def _appearances(self) -> Mapping[str, list[publications.Publication]]:
-        """What is known at each destination of the incidents that are open."""
+        """Return the publications of open incidents at each destination."""
         seen = await self._sight.get()
         found: dict[str, list[publications.Publication]] = {}
         for key, held in seen.incidents.items():

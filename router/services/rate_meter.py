@@ -1,22 +1,24 @@
-"""How much comes in: the pace of a counter that is looked at now and then, for the live picture of the console."""
+"""The rate of a counter that is read at irregular intervals, for the live view of the console."""
 
 from collections import deque
 
 _WINDOW_MICROSECONDS = 60_000_000
-_LEAST_MICROSECONDS = 10_000_000  # Of a shorter time, one delivery more would seem a flood.
+_LEAST_MICROSECONDS = 10_000_000  # Over a shorter time, one more delivery would look like a flood.
 _APART_MICROSECONDS = 1_000_000
 
 
 class Rates:
-    """What was counted lately, and when."""
+    """The recent values of a counter, with the times of reading."""
 
     def __init__(self) -> None:
         self._counted: deque[tuple[int, int]] = deque()
 
     def a_minute(self, now: int, count: int) -> float | None:
-        """How many more a minute, over the last minute at most; None where it was not looked at before.
+        """Return the increase per minute, over the last 60 seconds at most;
 
-        ``now`` is microseconds. A counter that has begun anew, or counts nothing (0), is nothing to go by.
+        None if the readings span less than 10 seconds.
+
+        ``now`` is in microseconds. A counter that was reset, or is 0, gives no rate.
         """
         if not count or (self._counted and self._counted[-1][1] > count):
             self._counted.clear()

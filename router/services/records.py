@@ -14,7 +14,7 @@ from router.store import access, incident_snapshot, publishing_state, quarantine
 
 
 class Records:
-    """Questions about all of that. ``looking`` sees every incident, ``named`` gives the labels that rules name."""
+    """The queries of these records. ``looking`` reads every incident; ``named`` returns the labels that rules name."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Records:
         self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
-        """Silences that hold or are still to come; those that are over, too, where they are asked for."""
+        """Return active and pending silences, and expired silences if the caller asks for them."""
         now = self.clock()
         found = await silences.Silences(self.connection).read()
         chosen = [one for one in found if over or one.state(now) != "expired"]
@@ -42,7 +42,7 @@ class Records:
         return [await self._silence(one, now, firing) for one in chosen]
 
     def invalidate(self) -> None:
-        """Remember nothing of what silences match."""
+        """Clear the cache of what silences match."""
         self._matching.invalidate()
 
     async def _silence(
@@ -67,7 +67,7 @@ class Records:
         )
 
     async def muted(self) -> list[resources.Muted]:
-        """All muted alerts, those of the worst severity first, then the oldest."""
+        """Return all muted alerts, the worst severity first, then the oldest."""
         found = [
             (one.incident.key, muted)
             for one in (await self._sight.get()).incidents.values()
@@ -106,7 +106,7 @@ class Records:
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
-        """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""
+        """Return a page of dead letters, the oldest first. Raises ``ValueError`` if the cursor is invalid."""
         after = presenters.read_dead_letter_cursor(cursor) if cursor else dead_letters.FIRST
         found = await self._letters.page(await self._sight.get(), after, limit + 1)
         more = presenters.dead_letter_cursor(found[limit - 1]) if len(found) > limit else ""
@@ -126,29 +126,29 @@ class Records:
         ]
 
     async def orphans(self) -> list[resources.Orphan]:
-        """Open items at vendors that belong to no known incident, the oldest first."""
+        """Return the open items at vendors that belong to no known incident, the oldest first."""
         return [presenters.orphan(one) for one in await orphans.listed(self.connection)]
 
     async def dead_letter_count(self) -> int:
-        """How many of these there are."""
+        """Return the number of open items at vendors that belong to no known incident."""
         return await self._letters.count(await self._sight.get())
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
-        """Bodies that could not be read, the newest first."""
+        """Return the quarantined bodies, the newest first."""
         found, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
         return models.Page(items=[presenters.quarantined(one) for one in found], next=more)
 
     async def quarantined(self, identity: str) -> resources.Quarantined | None:
-        """Return a quarantined body; None if it is not kept."""
+        """Return a quarantined body; None if it is not stored."""
         found = await quarantine.Quarantine(self.connection).find(identity)
         return presenters.quarantined(found) if found is not None else None
 
     def sources(self) -> list[resources.Source]:
-        """The configured sources."""
+        """Return the configured sources."""
         return [source_views.row(name, config) for name, config in self.settings.sources.items()]
 
     async def tokens(self) -> list[resources.TokenRow]:
-        """All tokens, the oldest first, without their secrets."""
+        """Return all tokens, the oldest first, without their secrets."""
         return [presenters.token(one) for one in await access.Tokens(self.connection).read()]
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Action]:

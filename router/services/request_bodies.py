@@ -1,4 +1,4 @@
-"""What the API takes: one model for each body, with bounds for every text in it."""
+"""The models of request bodies, with a length limit for every text."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ _Long = Annotated[str, pydantic.Field(max_length=4000)]
 
 
 def _refuse_blank(text: str) -> str:
-    """Return the text; an error if a reader would see nothing of it."""
+    """Return the text. Raises an error if the text is invisible to a reader."""
     if not visible.visible(text).strip():
         raise pydantic_core.PydanticCustomError("blank", "must not be blank")
     return text

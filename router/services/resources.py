@@ -1,4 +1,4 @@
-"""What the API answers of all that is kept beside the incidents, and of who may ask."""
+"""The models of API responses about everything except incidents, and about tokens."""
 
 from datetime import datetime
 from typing import Any, Literal

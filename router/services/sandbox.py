@@ -1,8 +1,8 @@
-"""Evaluates rules that nobody has saved in a process of its own, within limits of time, memory, and output.
+"""Evaluates unsaved rules in a separate process, within limits of time, memory, and output.
 
-A rule file is a program: its patterns, templates, and expressions can ask for any amount of either. What one person
-types into the console must not stop the router, so another process does the work, without a secret in its environment,
-and is ended when it goes beyond a limit.
+A rule file is a program: its patterns, templates, and expressions can use any amount of time and memory. Rules that a
+person types into the console must not stop the router. Another process does the work, without a secret in its
+environment, and is killed if it exceeds a limit.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _PIECE = 64 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What one evaluation may take. The program itself needs about a second, and 150 MiB."""
+    """The limits of one evaluation. The program needs about one second and 150 MiB."""
 
     cpu_seconds: int = 10
     seconds: float = 30.0
@@ -41,9 +41,9 @@ LIMITS = Limits()
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What is to be evaluated: a folder of rules against alerts that came ``at`` (microseconds).
+    """A folder of rules, and the alerts to evaluate, which were received ``at`` (microseconds).
 
-    ``file`` is the configuration, at whose destinations the rules may open.
+    ``file`` is the configuration, whose destinations the rules may name.
     """
 
     file: str
@@ -55,27 +55,30 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of it: an explanation for each alert, or what is wrong with the rules."""
+    """The result: an explanation for each alert, or the problems of the rules."""
 
     explained: list[dict[str, Any]] = []
     problems: list[str] = []
 
 
 class Sandbox:
-    """Runs one evaluation after the other, a few at once; the rest wait."""
+    """Runs evaluations, a few at once. Further evaluations wait."""
 
     def __init__(self, limits: Limits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
-        """Take the limits, and the environment of which the process is told a few things."""
+        """Take the limits, and the environment from which the process gets a few variables."""
         self._limits = limits
         self._free = asyncio.Semaphore(limits.at_once)
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
 
     async def explain(self, file: str, rules: str, asked: Sequence[alerts.Alert], at: int) -> Outcome:
-        """Explain what a rule file would say of these alerts; what goes beyond a limit is a problem of the rules."""
+        """Explain the decisions of a rule file for these alerts.
+
+        An exceeded limit is reported as a problem of the rules.
+        """
         limits = self._limits
         async with self._free:
             try:
-                # The folder is ours: a process that is ended leaves nothing behind.
+                # The folder belongs to this process: a killed process leaves nothing behind.
                 with tempfile.TemporaryDirectory() as folder:
                     await asyncio.to_thread(_write, Path(folder, "edited.yaml"), rules)
                     task = Task(file, folder, list(asked), at, limits.cpu_seconds, limits.memory_bytes)
@@ -95,7 +98,7 @@ class Sandbox:
         )
         try:
             assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-            with contextlib.suppress(ConnectionError):  # It may have ended before it has read everything.
+            with contextlib.suppress(ConnectionError):  # The process may have ended before it has read everything.
                 process.stdin.write(task)
                 await process.stdin.drain()
                 process.stdin.close()

@@ -1,4 +1,4 @@
-"""The program that ``sandbox`` starts: reads one task, limits itself, and writes what came of it."""
+"""The program that ``sandbox`` starts: reads one task, limits its own resources, and writes the result."""
 
 import resource
 import sys
@@ -16,7 +16,7 @@ _MOST_PROBLEMS = 100
 
 
 def limit(cpu_seconds: int, memory_bytes: int) -> None:
-    """Bound what this process may take; the kernel ends it, or refuses it memory."""
+    """Limit the resources of this process. The kernel kills the process, or refuses it memory."""
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -24,7 +24,7 @@ def limit(cpu_seconds: int, memory_bytes: int) -> None:
 
 
 def evaluate(task: sandbox.Task) -> sandbox.Outcome:
-    """Load the rules, and explain each alert by them."""
+    """Load the rules, and explain the decision for each alert."""
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
         made = parts.load_rules(settings, Path(task.folder))

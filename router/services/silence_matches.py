@@ -1,6 +1,6 @@
-"""What silences match now, and whether their labels exist: for people who write a silence and see nothing happen.
+"""Finds which alerts silences match now, and whether their labels exist, for operators who check a new silence.
 
-Incidents keep the labels of few of their alerts. Those of the others are read from the newest kept deliveries.
+Incidents keep the labels of few of their alerts. The labels of other alerts are read from the newest stored deliveries.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from router.services import resources
 from router.store import archive, incident_snapshot
 from router.yaml_source import suggestions
 
-_DELIVERIES = 1_000  # The newest kept deliveries that are looked through.
-_AT_ONCE = 100  # Each is read with its body.
-_MOST_ALERTS = 10_000  # Firing alerts that silences are held against.
-_FRESH = 10_000_000  # Microseconds for which what was read is believed.
-_ALWAYS = frozenset({"source", "title", "severity"})  # What a matcher may name of every alert.
-_FIELD = ("alert.labels.", "labels.", "alert.")  # How rules write what a silence names without it.
+_DELIVERIES = 1_000  # The newest stored deliveries that are searched.
+_AT_ONCE = 100  # Each delivery is read with its body.
+_MOST_ALERTS = 10_000  # Firing alerts that silences are matched against.
+_FRESH = 10_000_000  # Microseconds for which the result of a read is cached.
+_ALWAYS = frozenset({"source", "title", "severity"})  # The attributes that a matcher may name for every alert.
+_FIELD = ("alert.labels.", "labels.", "alert.")  # Prefixes of names that rules write and silences omit.
 
 
 class FiringAlerts(NamedTuple):
-    """The alerts that fire now, as far as their labels are known, and how many others there are.
+    """The firing alerts whose labels are known, and the number of the other firing alerts.
 
     ``labels`` are the names of the labels that any alert or rule has.
     """
@@ -33,7 +33,7 @@ class FiringAlerts(NamedTuple):
 
 
 class SilenceMatches:
-    """Finds what silences match. ``named`` gives the labels that the rules name."""
+    """Finds the alerts that silences match. ``named`` returns the labels that the rules name."""
 
     def __init__(self, kept: archive.Archive, named: Callable[[], Collection[str]], clock: Callable[[], int]) -> None:
         self._kept = kept
@@ -43,23 +43,23 @@ class SilenceMatches:
         self._found_at = 0
 
     async def firing(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
-        """The alerts that fire now; read again after 10 seconds at the earliest."""
+        """Return the alerts that fire now. They are read again after 10 seconds at the earliest."""
         now = self._clock()
         if now - self._found_at > _FRESH:
             self._found, self._found_at = await self._read(seen), now
         return self._found
 
     def invalidate(self) -> None:
-        """Read again the next time: somebody has acted, and wants to see what came of it."""
+        """Clear the cache after an operator's action, so that the next query shows the result."""
         self._found_at = 0
 
     async def count(self, silence: silencing.Silence, firing: FiringAlerts) -> int:
-        """How many of the alerts match a silence; none if one of its matchers can't be read."""
+        """Return how many of the alerts match a silence; 0 if one of its matchers can't be parsed."""
         try:
             tests = [silencing.test(matcher) for matcher in silence.matchers]
         except silencing.Unreadable:
             return 0
-        # Ten thousand alerts take a few milliseconds for each silence: others are answered meanwhile.
+        # Ten thousand alerts take a few milliseconds for each silence, so other tasks get their turn in between.
         return await asyncio.to_thread(lambda: sum(all(test(alert) for test in tests) for alert in firing.known))
 
     async def _read(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
@@ -86,7 +86,7 @@ class SilenceMatches:
 
 
 def unknown_labels(silence: silencing.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
-    """The labels of a silence that no rule names and no known alert has, with the valid name most like each."""
+    """Return the labels of a silence that no rule names and no known alert has, each with the nearest valid name."""
     return [
         resources.UnknownLabel(name=one.name, nearest=_nearest(one.name, labels))
         for one in silence.matchers
@@ -102,7 +102,7 @@ def _nearest(name: str, labels: Collection[str]) -> str:
 
 
 def _firing_alerts(seen: incident_snapshot.Snapshot) -> Iterable[alerts.Alert]:
-    """The alerts whose labels incidents keep: those that opened one, that are muted, or that wait."""
+    """Return the alerts whose labels incidents keep: opening alerts, muted alerts, and waiting alerts."""
     for held in seen.incidents.values():
         incident = held.incident
         yield from (one.routed.alert for one in incident.muted.values())

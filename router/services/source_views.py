@@ -1,4 +1,4 @@
-"""How a source tells who sends: its row in the list of sources, in words and without any secret."""
+"""Presents how a source authenticates senders: its row in the list of sources, as text without secrets."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _ANYONE = "anyone may post: it says `auth: none`"
 
 
 def row(name: str, config: base.Config) -> resources.Source:
-    """A configured source as it stands in a list."""
+    """Return a configured source as a list row."""
     return resources.Source(
         name=name,
         kind=config.kind,
@@ -22,7 +22,7 @@ def row(name: str, config: base.Config) -> resources.Source:
 
 
 def _proofs(config: base.Config) -> list[str]:
-    """How a sender shows that it may post; ``or`` stands between what may take each other's place."""
+    """Return how a sender is authenticated. The text has ``or`` between alternatives."""
     header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
     found = [" or ".join(header)] if header else []
     endpoint = registry.build("shown", config)
