@@ -1,6 +1,6 @@
-"""New Relic's workflow webhook, in its default template: one issue, whenever something about it changes.
+"""New Relic's workflow webhook in its default template: one issue, on each change.
 
-A closed incident within an issue is not the end of the issue: only the issue's own state is.
+A closed incident within an issue doesn't resolve the issue: only the issue's own state does.
 """
 
 from typing import Any, Literal
@@ -18,7 +18,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The one issue of a notification."""
+    """Read the issue of a notification."""
     if "current_state" in body and "state" not in body:
         raise base.Unparsable(
             "state", "missing: this is the format of the old notification channels; use a workflow with its template"
@@ -54,7 +54,7 @@ def _named(body: objects.Members, fields: dict[str, str]) -> dict[str, str]:
 
 
 def _joined(value: Any) -> str:
-    """Text as it is; of a list its texts, with commas between them."""
+    """Return a text unchanged, and the texts of a list joined by commas."""
     return ", ".join(filter(None, map(objects.scalar, value))) if isinstance(value, list) else objects.scalar(value)
 
 
@@ -63,6 +63,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="New Relic, workflow webhook",
-    # What New Relic does after a 4xx is not documented; the body would be the same the next time.
+    # New Relic's behavior after a 4xx is undocumented, and a retry would have the same body.
     unparsable_status=202,
 )

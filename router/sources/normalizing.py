@@ -1,7 +1,7 @@
-"""What is done with the alerts of every source before anything else sees them: titles are cleaned, links are checked.
+"""Normalization of the alerts of every source, before any other code reads them: clean titles, valid links.
 
 Titles become names of incidents, subjects of messages, and lines of logs. There, a line break, a NUL, or a mark that
-changes the direction of writing would hide or forge what follows.
+changes the direction of writing would hide or forge the text after it.
 """
 
 import re
@@ -14,8 +14,8 @@ from router.domain import notices as noticing
 from router.sources import base, links
 
 _BLANKS = re.compile(r"\s+")
-# Controls, soft hyphens, marks of direction, characters without width, fillers that look like nothing, halves of pairs,
-# tags. A joiner between two letters or symbols that need it (emoji, Persian, Devanagari) is kept.
+# Controls, soft hyphens, direction marks, zero-width characters, blank fillers, unpaired surrogates, and tags. A joiner
+# between two letters or symbols that need it (emoji, Persian, Devanagari) is kept.
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -24,7 +24,7 @@ _INVISIBLE = re.compile(
 
 
 class Normalizing:
-    """A source whose alerts have titles of one line of visible text, and links that can be followed."""
+    """A source whose alerts have one-line titles of visible characters, and links that a browser can follow."""
 
     def __init__(self, source: base.Source) -> None:
         self.name = source.name
@@ -33,7 +33,7 @@ class Normalizing:
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Parse as the source does; ``base.Unparsable`` where it says so."""
+        """Parse with the wrapped source, then normalize. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)
         for alert in parsed.alerts:
             title, link = alert.title, alert.link
@@ -50,7 +50,7 @@ def _normalized(parsed: base.Parsed) -> base.Parsed:
 
 
 def cleaned(title: str) -> str:
-    """The title on one line, without characters that can't be seen."""
+    """Return the title on one line, without invisible characters."""
     if title.isascii() and title.isprintable():
         return title
     visible = _INVISIBLE.sub("", _BLANKS.sub(" ", title))

@@ -1,7 +1,7 @@
-"""Bodies that are one JSON object of a vendor's: decoded here, then read by one pure function a kind.
+"""Bodies that are one JSON object in a vendor's format: decoded here, then read by one pure function per kind.
 
-Vendors add, empty and retype fields without notice. What an alert can do without is read leniently; what it cannot do
-without is asked for by name, so that the sender is told which field is missing.
+Vendors add, empty, and retype fields without notice. Optional fields are read leniently. Fields that an alert needs are
+required by name, so that the sender learns which field is missing.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ Members = dict[str, Any]
 Read = Callable[[reading.Reading, Members], base.Parsed]
 Unwrap = Callable[[bytes, Mapping[bytes, bytes]], Members]
 
-_MOST_BAD = 1000  # If so many alerts in front can't be read, the body is taken for something else.
+_MOST_BAD = 1000  # After this number of unreadable alerts at the start, the whole body is rejected.
 
 _decode = msgspec.json.Decoder(Members).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
 class Source:
-    """A source whose bodies are one JSON object; ``read`` gets that, and where to report what it can't use.
+    """A source whose bodies are one JSON object. ``read`` gets the object, and the delivery for reports.
 
-    ``unwrap`` takes the object out of the body where that is more than JSON.
+    ``unwrap`` extracts the object from a body that isn't only JSON.
     """
 
     def __init__(self, name: str, read: Read, unwrap: Unwrap | None = None) -> None:
@@ -37,7 +37,7 @@ class Source:
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Turn a delivery into alerts; ``base.Unparsable`` names the field that is missing or wrong."""
+        """Turn a delivery into alerts. Raises ``base.Unparsable`` with the field that is missing or invalid."""
         whole = self._unwrap(body, headers) if self._unwrap else decode(body)
         try:
             delivery = reading.Reading(self.name, now, max_alerts)
@@ -47,7 +47,7 @@ class Source:
 
 
 def decode(raw: bytes) -> Members:
-    """Decode a body that has to be one JSON object; ``base.Unparsable`` where it is not."""
+    """Decode a body that must be one JSON object. Raises ``base.Unparsable`` if it isn't."""
     return body.decode(_decode, raw)
 
 
@@ -58,11 +58,11 @@ def several(
     read: Callable[[Any, str], alerts.Alert],
     alone: Callable[[list[Any]], Any],
 ) -> tuple[list[alerts.Alert], base.Rejected | None]:
-    """Read each alert of a delivery by itself, so that a bad one does not hold up the good ones beside it.
+    """Read each alert of a delivery separately, so that an unreadable one doesn't block the readable ones.
 
-    ``read`` gets an item and its place, ``alone`` makes a delivery of the bad ones. ``base.Unparsable`` where there is
-    not one good alert, but a bad one; the first ``_MOST_BAD`` are enough for that. At most ``delivery.max_alerts`` are
-    read.
+    ``read`` gets an item and its place, and ``alone`` makes a delivery of the unreadable items. At most
+    ``delivery.max_alerts`` items are read. Raises ``base.Unparsable`` if there are unreadable items and no readable
+    one, or if the first ``_MOST_BAD`` items are unreadable.
     """
     found: list[alerts.Alert] = []
     bad: list[Any] = []
@@ -70,7 +70,7 @@ def several(
     received_at = delivery.now
     for position, item in enumerate(delivery.limited(items, where)):
         mark = delivery.mark()
-        # Items without a time of their own happened in their order: the last one of an alert says how it is.
+        # Items without a time are in order of occurrence: the last item of an alert has its current state.
         delivery.now = received_at + position
         try:
             alert = read(item, f"{where}[{position}]")
@@ -78,7 +78,7 @@ def several(
             delivery.settle(mark, alert.fingerprint)
         except base.Unparsable as error:
             delivery.forget(mark)
-            # The exception isn't kept: its trace-back holds on to every frame, about 2 KiB for each bad item.
+            # Don't keep the exception: its traceback references every frame, about 2 KiB for each unreadable item.
             first = first if bad else (error.where, error.problem)
             bad.append(item)
             if not found and len(bad) >= _MOST_BAD:
@@ -93,12 +93,12 @@ def several(
 
 
 def no_alert(reason: str, **about: str) -> base.Parsed:
-    """What is read from an authentic delivery that speaks of no alert (a test, a note): nothing, and why."""
+    """Return the result for an authentic delivery without an alert (a test, a note), with the reason."""
     return base.Parsed([], about={**about, "no_alert": reason})
 
 
 def members(value: Any, where: str, remedy: str = "") -> Members:
-    """The object that has to be here; ``base.Unparsable`` with what to do about it where there is none."""
+    """Return a required object. Raises ``base.Unparsable`` with the remedy if there is none."""
     if isinstance(value, dict):
         return value
     problem = "missing" if value is None else "an object is expected here"
@@ -106,12 +106,12 @@ def members(value: Any, where: str, remedy: str = "") -> Members:
 
 
 def optional(value: Any) -> Members:
-    """The object that may be here; an empty one where there is none, or something else."""
+    """Return an optional object; an empty one if the value is anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def required(value: Any, where: str, remedy: str = "") -> str:
-    """The text or number that has to be here, as text; ``base.Unparsable`` where there is none."""
+    """Return a required text or number as text. Raises ``base.Unparsable`` if there is none."""
     found = scalar(value)
     if found:
         return found
@@ -119,19 +119,19 @@ def required(value: Any, where: str, remedy: str = "") -> str:
 
 
 def scalar(value: Any) -> str:
-    """Text or a number as text; empty where there is nothing, or an object or a list in its place."""
-    if isinstance(value, str):  # Nearly everything is, and the longer question takes its time.
+    """Return a text or a number as text; empty if the value is absent, an object, or a list."""
+    if isinstance(value, str):  # The most frequent case, and the cheapest check.
         return value
     return "" if isinstance(value, dict | list) else paths.text(value)
 
 
 def texts(found: Mapping[str, Any]) -> dict[str, str]:
-    """All members that say something, as text; objects and lists as JSON."""
+    """Return all members with a value as text, objects and lists as JSON."""
     return {name: text for name, value in found.items() if (text := paths.text(value))}
 
 
 def optional_texts(delivery: reading.Reading, value: Any, where: str) -> dict[str, str]:
-    """The object of texts that may be here; an empty one, which is reported, if it is something else."""
+    """Return an optional object of texts. Any other value is reported, and the result is empty."""
     if value is None or isinstance(value, dict):
         return texts(optional(value))
     delivery.ignore(where, f"an object is expected here, not {paths.kind_of(value)}")
@@ -139,12 +139,12 @@ def optional_texts(delivery: reading.Reading, value: Any, where: str) -> dict[st
 
 
 def optional_text(delivery: reading.Reading, value: Any, where: str) -> str:
-    """The text or number that may be here; empty, which is reported, if it is something else."""
+    """Return an optional text or number as text. Any other value is reported, and the result is empty."""
     if isinstance(value, dict | list):
         delivery.ignore(where, f"a text is expected here, not {paths.kind_of(value)}")
     return scalar(value)
 
 
 def digest(*parts: Any) -> str:
-    """A fingerprint for an alert whose sender names none: the same for the same parts, 16 hex digits."""
+    """Return a fingerprint for an alert without one: 16 hex digits that depend only on the parts."""
     return hashlib.blake2b(_pack(parts), digest_size=8).hexdigest()

@@ -20,9 +20,9 @@ _REQUESTS = "requests"
 _PING = "ping"
 _PING_METHODS = {"GET", "POST", "PUT", "PATCH"}
 _MILLION = 1_000_000
-_DEFAULT_PRIORITY = "P3"  # What Opsgenie assumes if a client names no priority.
+_DEFAULT_PRIORITY = "P3"  # Opsgenie's default for requests without a priority.
 
-# Actions that don't say whether the alert is open. Their clients expect a success all the same.
+# Actions that don't change whether the alert is open. Their clients expect a success all the same.
 _POSTED = """
     acknowledge unacknowledge notes snooze escalate assign responders teams tags details actions
 """
@@ -50,14 +50,14 @@ class Config(base.Config):
 
 
 class _Operation(NamedTuple):
-    """What a call asks for: ``create``, ``close``, ``ping``, ``request``, or an action without effect here."""
+    """The operation of a call: ``create``, ``close``, ``ping``, ``request``, or an action without effect here."""
 
     name: str
     identifier: str = ""
 
 
 def _operation(call: calls.Call) -> _Operation:
-    """Tell what a call asks for; ``calls.UnknownCall`` if nothing here serves it."""
+    """Return the operation of a call. Raises ``calls.UnknownCall`` if the router doesn't serve it."""
     method, segments = call.method, call.segments
     head, rest = segments[:2], segments[2:]
     if head == _HEARTBEATS and rest[1:] == (_PING,) and rest[0] and method in _PING_METHODS:
@@ -85,7 +85,7 @@ def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
 
 
 def reply(config: Config, call: calls.Call) -> calls.Reply | None:
-    """Answer a call that delivers nothing; None if the call is a delivery."""
+    """Answer a call that delivers nothing. Return None if the call is a delivery."""
     operation = _operation(call)
     if operation.name == _PING and not config.heartbeats:
         raise calls.UnknownCall(_NO_HEARTBEATS)
@@ -93,7 +93,7 @@ def reply(config: Config, call: calls.Call) -> calls.Reply | None:
 
 
 def read(delivery: reading.Reading, whole: objects.Members) -> base.Parsed:
-    """Read one stored call, or a bare body, which is that of a create request."""
+    """Read one stored call. A bare body is that of a create request."""
     call, body = calls.unwrap(whole)
     source, now = delivery.source, delivery.now
     try:
@@ -123,9 +123,9 @@ def _created(source: str, body: objects.Members, now: int) -> alerts.Alert:
     said = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}
     return alerts.Alert(
         source,
-        # Opsgenie makes a new alert of each request without an alias. A client repeats a request if the response was
-        # lost, so here the same message about the same entity is one alert. Details hold values, so they aren't part of
-        # the key.
+        # Opsgenie opens a new alert for each request without an alias. A client repeats a request if the response was
+        # lost, so here the same message about the same entity is one alert. The key excludes the details, because they
+        # contain readings.
         objects.scalar(body.get("alias")) or objects.digest(title, entity, origin),
         "firing",
         now,
@@ -159,7 +159,7 @@ def _pinged(source: str, name: str, now: int) -> alerts.Alert:
 
 
 def answer(parsed: base.Parsed, delivery: str) -> dict[str, Any]:
-    """Make the body that clients of the API expect; the request ID is the delivery's, followed by the alert's key."""
+    """Make the body that clients of the API expect. The request ID is the delivery ID and the alert key."""
     about = parsed.about
     result = "PONG - Heartbeat received" if about["action"] == _PING else "Request will be processed"
     told: dict[str, Any] = {"result": result, "took": 0.0, "requestId": _request_id(delivery, about)}
@@ -172,7 +172,7 @@ def _request_id(delivery: str, about: Mapping[str, str]) -> str:
 
 
 def _status(request_id: str) -> calls.Reply:
-    """Answer what became of a request. Its ID is given out only once the delivery is stored, so it says so."""
+    """Answer the status of a request: stored. The router returns a request ID only after it has stored the delivery."""
     delivery, _, encoded = request_id.partition(".")
     made_at = identity.made_at(delivery)
     try:

@@ -1,4 +1,4 @@
-"""PagerDuty's own webhooks, version 3: what happens to incidents there, one event a delivery.
+"""PagerDuty's own webhooks, version 3: changes of incidents in PagerDuty, one event per delivery.
 
 For events that would be sent to PagerDuty, see the kind ``pagerduty-events``.
 """
@@ -21,7 +21,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The incident of an event; none for a ping, and for what is about something else than an incident's state."""
+    """Read the incident of an event; none for a ping, and for events that aren't about an incident's state."""
     if "messages" in body:
         raise base.Unparsable("event", "missing: this is an old version; make a webhook subscription of version 3")
     event = objects.members(body.get("event"), "event", "this is no webhook of PagerDuty")
@@ -32,7 +32,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     if not kind.startswith("incident.") or incident.get("type") != "incident":
         return objects.no_alert(f"{kind} is not about the state of an incident")
     firing = kind != "incident.resolved" and objects.scalar(incident.get("status")) != "resolved"
-    # Each event has its own time, and a repeated delivery the same one: they are in order, whichever arrives first.
+    # Each event has its own time, which retries keep, so the order of arrival doesn't matter.
     at = delivery.moment(event.get("occurred_at"), "event.occurred_at") or delivery.now
     alert = alerts.Alert(
         delivery.source,
@@ -67,7 +67,7 @@ def _annotations(incident: objects.Members, kind: str) -> dict[str, str]:
 
 
 def _severity(incident: objects.Members) -> str:
-    """The priority, whose names each account chooses for itself; the urgency where there is none."""
+    """Return the priority, whose names each account defines, or else the urgency."""
     return _summary(incident, "priority") or objects.scalar(incident.get("urgency"))
 
 
@@ -87,7 +87,7 @@ _decode_named = msgspec.json.Decoder(_Named).decode
 
 
 def _event_id(_headers: Mapping[bytes, bytes], body: bytes) -> str:
-    """The event's id, which each repetition has."""
+    """Return the event's ID, which retries keep."""
     try:
         return _decode_named(body).event.id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -99,7 +99,7 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="PagerDuty, webhook subscription version 3",
-    # PagerDuty drops what got a 4xx, and after three in a row disables the subscription.
+    # PagerDuty drops the event after a 4xx, and disables the subscription after three in a row.
     unparsable_status=202,
     delivery_id=_event_id,
 )

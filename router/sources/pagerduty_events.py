@@ -1,6 +1,7 @@
-"""PagerDuty's Events API v2 as an inbound format: whatever can page PagerDuty can be pointed here instead.
+"""PagerDuty's Events API v2 as an inbound format: senders of PagerDuty events can post to the router instead.
 
-As there, order of arrival decides: a trigger after a resolve begins anew, whatever time the event itself speaks of.
+As in PagerDuty, the order of arrival decides: a trigger after a resolve opens a new occurrence, whatever the event's
+own time.
 """
 
 from typing import Literal
@@ -18,9 +19,9 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """One event: a trigger fires, a resolve resolves, an acknowledgement changes nothing.
+    """Read one event: a trigger fires, a resolve resolves, an acknowledgement changes nothing.
 
-    ``about`` has the ``dedup_key`` that the sender is answered.
+    ``about`` has the ``dedup_key`` for the response to the sender.
     """
     action = objects.scalar(body.get("event_action"))
     key = objects.scalar(body.get("dedup_key"))
@@ -47,7 +48,7 @@ def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> al
         labels["client"] = client
     return alerts.Alert(
         delivery.source,
-        # The same event sent twice, for example again because the answer was lost, is the same alert.
+        # A repeated event, for example after a lost response, is the same alert.
         key or objects.digest(title, labels),
         "firing",
         delivery.now,
@@ -73,7 +74,7 @@ def _link(body: objects.Members) -> str:
 
 
 def answer(parsed: base.Parsed, _delivery: str) -> dict[str, str]:
-    """What PagerDuty answers, which its clients look into: some take nothing else for a success."""
+    """Make PagerDuty's response. Its clients read it, and some accept nothing else as a success."""
     return {"status": "success", "message": "Event processed", "dedup_key": parsed.about["dedup_key"]}
 
 
@@ -82,7 +83,7 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read),
     summary="PagerDuty Events API v2, as an inbound format",
-    # Clients of that API drop an event that got a 4xx, and some of them send it again for ever.
+    # After a 4xx, clients of that API drop the event, and some repeat it forever.
     unparsable_status=202,
     answer=answer,
     path="/v2/enqueue",

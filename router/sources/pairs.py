@@ -28,9 +28,9 @@ _decode = msgspec.json.Decoder().decode
 
 
 def labels(value: Any) -> dict[str, str]:
-    """Labels out of a list of tags or pairs, or out of a text with such a list; empty if it is something else.
+    """Return labels from a list of tags or pairs, or from a text with such a list; empty for any other value.
 
-    A tag without a value is ``"true"``. The values of a name that occurs several times are joined by commas.
+    A tag without a value is ``"true"``. The values of a repeated name are joined by commas.
     """
     return repeated.joined((name, text or "true") for name, text in _pairs(_opened(value)))
 
@@ -60,7 +60,7 @@ def _pairs(tags: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _of_text(tag: str) -> tuple[str, str]:
-    """A tag's name and value, at the first ``:`` or ``=``."""
+    """Split a tag into name and value at the first ``:`` or ``=``."""
     found = _SEPARATOR.search(tag)
     if found is None:
         return tag, ""

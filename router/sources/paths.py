@@ -1,4 +1,4 @@
-"""JMESPath expressions of a mapping: compiled and checked when the settings are read, evaluated for each alert."""
+"""JMESPath expressions of a mapping: compiled and checked with the settings, evaluated for each alert."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,20 +16,20 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _INDEX = r"\[-?[0-9]{1,9}\]"
 _PLAIN = patterns.compile(rf"{_NAME}(?:\.{_NAME}|{_INDEX})*")
 _STEP = re.compile(rf"({_NAME})|\[(-?[0-9]+)\]")
-_LONGEST_MESSAGE = 200  # JMESPath repeats in its messages the whole value that it stumbled on.
+_LONGEST_MESSAGE = 200  # JMESPath's messages repeat the whole value that caused the error.
 _KNOWN_FUNCTIONS = frozenset(functions.Functions().FUNCTION_TABLE)
 
 
 class EvaluationError(Exception):
-    """An expression could not be evaluated on this body; the message says why."""
+    """An expression could not be evaluated on this body. The message says why."""
 
 
 def check(expression: str) -> str:
-    """Return the expression where it is JMESPath; ``ValueError`` says what is wrong with it."""
+    """Return the expression. Raises ``ValueError`` with the problem if it isn't JMESPath."""
     try:
         parsed = jmespath.compile(expression).parsed
-    except ValueError as error:  # JMESPathError is one, too.
-        # Its further lines point at the expression with a caret.
+    except ValueError as error:  # JMESPathError is a ValueError, too.
+        # The other lines of the message point at the expression with a caret.
         said = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
         raise ValueError(f"{expression!r} is not a JMESPath expression: {said[:1].lower()}{said[1:]}") from error
     unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
@@ -39,10 +39,10 @@ def check(expression: str) -> str:
 
 
 def compile(expression: str) -> Getter:  # noqa: A001 - as in re.compile and jmespath.compile
-    """Make a function from a decoded body to what the expression finds there, None where that is nothing.
+    """Build a function that returns what the expression finds in a decoded body, None if there is nothing.
 
-    It raises ``EvaluationError``. Plain paths, alone or as alternatives (``a.b || c[0]``), do without the interpreter:
-    they are what nearly every mapping consists of, and twenty times faster so.
+    The function raises ``EvaluationError``. Plain paths, alone or as alternatives (``a.b || c[0]``), bypass the
+    interpreter: they are most of nearly every mapping, and are 20 times faster this way.
     """
     parts = [part.strip() for part in expression.split("||")]
     if not all(_PLAIN.fullmatch(patterns.encoded(part)) for part in parts):
@@ -52,20 +52,20 @@ def compile(expression: str) -> Getter:  # noqa: A001 - as in re.compile and jme
 
 
 def text(value: Any) -> str:
-    """What was found, as text: strings as they are, nothing as nothing, everything else as JSON."""
+    """Return a value as text: strings unchanged, None as empty text, everything else as JSON."""
     if isinstance(value, str):
         return value
     return "" if value is None else msgspec.json.encode(value).decode()
 
 
 def kind_of(value: Any) -> str:
-    """What a decoded value is, in words."""
+    """Return the type of a decoded value in words."""
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return names.get(type(value), "a number")
 
 
 def _functions(node: Any) -> Iterator[str]:
-    """The names of all functions that a parsed expression calls."""
+    """Yield the names of all functions that a parsed expression calls."""
     if isinstance(node, dict) and "type" in node:
         if node["type"] == "function_expression":
             yield node["value"]
@@ -81,7 +81,7 @@ def _interpreted(expression: str) -> Getter:
             return compiled.search(body)
         except exceptions.JMESPathError as error:
             raise EvaluationError(str(error)[:_LONGEST_MESSAGE]) from error
-        except (ArithmeticError, TypeError, ValueError) as error:  # For example floor() of a number beyond all bounds.
+        except (ArithmeticError, TypeError, ValueError) as error:  # For example floor() of an infinite number.
             raise EvaluationError(f"{expression!r} cannot be evaluated here: {error}") from error
 
     return get
@@ -104,7 +104,7 @@ def _plain(path: str) -> Getter:
 
 
 def _first_of(getters: list[Getter]) -> Getter:
-    """JMESPath's ``||``: the first that is not null, false or empty; the last one where all are."""
+    """Build JMESPath's ``||``: the first value that isn't null, false, or empty; the last one if all are."""
 
     def get(body: Any) -> Any:
         found = None
@@ -118,5 +118,5 @@ def _first_of(getters: list[Getter]) -> Getter:
 
 
 def is_nothing(value: Any) -> bool:
-    """What JMESPath takes for false; 0 is not among it."""
+    """Return whether JMESPath treats the value as false. 0 isn't false."""
     return value is None or value is False or value in ("", [], {})

@@ -1,5 +1,6 @@
-"""An Alertmanager that is asked for its alerts, should its webhooks be lost: how it is asked, which of its alerts
-count, and its answer as the webhook that would have told the same.
+"""Polling of an Alertmanager, for alerts whose webhooks were lost.
+
+The module has the settings, the selection of alerts, and the conversion of a response to the equivalent webhook.
 """
 
 import datetime as dt
@@ -82,13 +83,13 @@ class Config(pydantic.BaseModel):
 
 
 def receives(config: Config) -> Callable[[str], bool]:
-    """Make what tells whether a receiver of this name is the one that posts here."""
+    """Build the test of whether a receiver of this name posts to this source."""
     pattern = patterns.compile(f"^(?:{config.receiver or '.*'})$")
     return lambda name: pattern.search(patterns.encoded(name)) is not None
 
 
 def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
-    """Make what tells whether an alert is to be heard of here."""
+    """Build the test of whether an alert belongs to this source."""
     addressed = receives(config)
     tests = [silences.test(silences.matcher(one)) for one in config.filter]
 
@@ -102,7 +103,7 @@ def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
 
 
 def firing(one: alertmanager.Listed) -> Mapping[str, Any]:
-    """An alert of an answer as a webhook has it."""
+    """Return an alert of a response in the format of a webhook."""
     return {
         "status": "firing",
         "labels": one.labels,
@@ -114,7 +115,7 @@ def firing(one: alertmanager.Listed) -> Mapping[str, Any]:
 
 
 def ended(fingerprint: str, starts_at: int, ends_at: int) -> Mapping[str, Any]:
-    """An alert that no answer has any more as a webhook has it; times in microseconds."""
+    """Return a resolved alert, which responses no longer contain, in the format of a webhook; times in microseconds."""
     return {
         "status": "resolved",
         "labels": {},
@@ -125,7 +126,7 @@ def ended(fingerprint: str, starts_at: int, ends_at: int) -> Mapping[str, Any]:
 
 
 def webhook(told: Iterable[Mapping[str, Any]], url: str) -> bytes:
-    """The body of a webhook, version 4, that tells these alerts; it says that nobody sent it."""
+    """Return the body of a webhook, version 4, with these alerts. Its reason says that it comes from a poll."""
     return msgspec.json.encode(
         {"version": "4", "notification_reason": "poll", "externalURL": url, "alerts": list(told)}
     )

@@ -1,4 +1,4 @@
-"""What Prometheus sends to Alertmanagers: the body of ``POST /api/v2/alerts``, so that none has to stand in between.
+"""Prometheus' notifications to Alertmanagers, the body of ``POST /api/v2/alerts``, without an Alertmanager in between.
 
 Grafana Loki's and Mimir's rulers and vmalert send the same. The format is ``postableAlerts`` of Alertmanager's API v2.
 """
@@ -13,13 +13,13 @@ from router.domain import alerts
 from router.sources import alertmanager, base, body, objects, reading, times
 from router.yaml_source import quantities
 
-_MINUTE = 60_000_000  # Microseconds to which ends that are yet to come are rounded up: repeats say the same then.
-_SHORTEST = 5 * _MINUTE  # How long an alert fires whose sender's clock is behind, unless it is repeated: at least,
-_LONGEST = 60 * _MINUTE  # and at most.
+_MINUTE = 60_000_000  # Microseconds. Future ends are rounded up to a multiple of it, so that repeats have the same end.
+_SHORTEST = 5 * _MINUTE  # The least time that an alert of a sender with a slow clock fires, unless it is repeated,
+_LONGEST = 60 * _MINUTE  # and the most.
 _YOUNG = 30_000_000  # Microseconds.
 _MOST = 10_000
 _BEHIND = "the end has passed, but the sender keeps extending it: its clock is behind; the alert is taken as firing"
-PATH = "/api/v2/alerts"  # What rulers put behind an Alertmanager's address.
+PATH = "/api/v2/alerts"  # Rulers append it to an Alertmanager's address.
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
@@ -47,7 +47,7 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class _Found(msgspec.Struct, gc=False):
-    """One alert as it was sent; times in microseconds, 0 if there is none."""
+    """One alert as it was sent. Times are in microseconds, 0 if absent."""
 
     labels: dict[str, str]
     annotations: dict[str, str]
@@ -57,7 +57,7 @@ class _Found(msgspec.Struct, gc=False):
 
 
 class Prometheus:
-    """Reads what one Prometheus sends."""
+    """Reads one Prometheus server's deliveries."""
 
     def __init__(self, name: str, clock_skew: int = 0) -> None:
         self.name = name
@@ -71,9 +71,9 @@ class Prometheus:
         now: int,
         max_alerts: int = base.MAX_ALERTS,
     ) -> base.Parsed:
-        """Turn a list of alerts into ours; ``base.Unparsable`` where it is none.
+        """Turn a list of alerts into normalized alerts. Raises ``base.Unparsable`` if the body isn't a list of alerts.
 
-        An alert whose end is past is resolved; one whose end is yet to come fires until then, unless it is repeated.
+        An alert whose end is past is resolved. One whose end is in the future fires until then, unless it is repeated.
         """
         delivery = reading.Reading(self.name, now, max_alerts)
         try:
@@ -84,7 +84,7 @@ class Prometheus:
         return delivery.close(base.Parsed(read))
 
     def _one_by_one(self, raw: bytes, delivery: reading.Reading) -> base.Parsed:
-        """Read a list that cannot be read as a whole, because of some of its alerts or because it is none."""
+        """Read the alerts one by one, after reading the whole list failed."""
         items = body.decode(_decode_items, raw)
         read, rejected = objects.several(
             delivery,
@@ -129,23 +129,22 @@ class Prometheus:
 
 
 class _Ends:
-    """Tells an alert that a sender with a clock that is behind still extends from one that is over.
+    """Distinguishes an alert that a sender with a slow clock still extends from a resolved alert.
 
     Prometheus sends a firing alert with an end of four times its interval ahead of its own clock, and moves that end
     with each repetition. The end of a resolved alert stays the same. So an end that is past on arrival, but later than
-    it was the last time, belongs to an alert that fires, on a machine whose clock is behind by more than the four
-    intervals:
+    the previous one, belongs to a firing alert on a machine whose clock is behind by more than the four intervals:
 
-        received 10:00:00  startsAt 09:54:00  endsAt 09:58:00   taken for resolved: nothing tells that it is not
+        received 10:00:00  startsAt 09:54:00  endsAt 09:58:00   read as resolved: nothing indicates that it fires
         received 10:01:00  startsAt 09:54:00  endsAt 09:59:00   the end has moved: it fires
         received 10:02:00  startsAt 09:54:00  endsAt 09:56:00   the end has moved back: it is resolved
 
-    The first message has been taken for a resolution of this start, and within the retry window a firing message with
-    the same start would be a late delivery. So the alert goes on under a start that is one microsecond later. Should
-    that be forgotten, the alert expires five minutes after its last repetition.
+    The first message was read as a resolution of this start. Within the retry window, a firing message with the same
+    start would be a late delivery, so the alert continues under a start that is one microsecond later. If the process
+    forgets that, the alert expires five minutes after its last repetition.
 
-    Ends that moved, but are younger than ``_YOUNG`` are those of a sender that says again and again that an alert is
-    over by now. What was seen last is remembered in this process, of at most ``_MOST`` alerts.
+    If the end has moved but is younger than ``_YOUNG``, the sender is repeating that the alert ends now. The last ends
+    of at most ``_MOST`` alerts are kept, in this process only.
     """
 
     def __init__(self) -> None:
@@ -153,7 +152,7 @@ class _Ends:
         self._extended: set[tuple[str, int]] = set()
 
     def extended(self, fingerprint: str, starts_at: int, ends_at: int, now: int) -> int:
-        """Until when the alert fires by our clock; 0 if it is over, as far as can be told."""
+        """Return until when the alert fires by the router's clock; 0 if it is resolved, as far as can be determined."""
         key = (fingerprint, starts_at)
         before, step = self._seen.pop(key, (ends_at, 0))
         if ends_at > before:
@@ -171,7 +170,7 @@ class _Ends:
         return now + min(max(4 * step, _SHORTEST), _LONGEST)
 
     def shift(self, fingerprint: str, starts_at: int) -> int:
-        """How many microseconds later the alert starts here than by its sender."""
+        """Return by how many microseconds to move the alert's start."""
         return 1 if self._extended and (fingerprint, starts_at) in self._extended else 0
 
 
@@ -186,7 +185,7 @@ def _found(alert: _Alert) -> _Found:
 
 
 def _leniently(raw: bytes, where: str, delivery: reading.Reading) -> _Found:
-    """One alert of which only the labels have to be right."""
+    """Read one alert. Only the labels have to be valid."""
     try:
         alert = objects.decode(raw)
     except base.Unparsable as error:
@@ -206,7 +205,7 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, config: Prometheus(name, config.clock_skew),
     summary="Prometheus, vmalert, Loki's and Mimir's rulers: Alertmanager's API v2",
-    # Prometheus drops what got a 4xx, and sends the alerts again a minute later.
+    # Prometheus drops the alerts after a 4xx, and sends them again a minute later.
     unparsable_status=202,
     typed=True,
     path=PATH,

@@ -1,4 +1,4 @@
-"""The proof that a source asks its senders for, made: for who posts to a source to see whether it lets them in."""
+"""The sender's side of authentication, to test whether a source accepts deliveries."""
 
 import base64
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from router.sources import base, signatures, tokens
 
 
 class Proven(NamedTuple):
-    """A body with what proves that it may be posted: headers, and parameters of the address. All hold secrets."""
+    """A body with its credentials: headers, and parameters of the URL. All three may contain secrets."""
 
     body: bytes
     headers: dict[str, str]
@@ -18,10 +18,10 @@ class Proven(NamedTuple):
 
 
 def of(config: base.Config, body: bytes, now: int, identity: str) -> Proven:
-    """Prove to a source with these settings that ``body``, an object of JSON or a form, may be posted ``now``.
+    """Authenticate ``body``, a JSON object or a form, to a source with these settings at ``now`` (microseconds).
 
-    ``now`` is in microseconds. The first of several secrets is used. ``identity`` is the delivery's, where a signature
-    covers one. What SNS signs is not proven: nobody else can.
+    The first of several secrets is used. ``identity`` is the delivery's ID, for schemes that sign one. SNS signatures
+    are left out: only SNS can make them.
     """
     headers: dict[str, str] = {}
     query: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""One delivery while it is read: where and when it was received, and what of it could not be used.
+"""The state of reading one delivery: its source, its time of receipt, and its unusable parts.
 
-An unreadable detail never loses an alert. Whoever finds one reports it here and goes on without it.
+An unreadable detail never loses an alert. The code that finds one reports it here and continues without it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import msgspec
 from router.domain import notices as noticing
 from router.sources import base, paths, times
 
-_MOST = 1_000  # Notices that are collected; further ones are only counted. What is kept of them is less.
+_MOST = 1_000  # The most notices that are collected; further ones are only counted. Fewer are stored.
 
 Item = TypeVar("Item")
 
@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 class Reading:
     """Collects the notices about one delivery.
 
-    ``now`` is when it was received, in microseconds. At most ``max_alerts`` of its alerts are read.
+    ``now`` is the time of receipt in microseconds. At most ``max_alerts`` of the delivery's alerts are read.
     """
 
     __slots__ = ("_more", "_notices", "max_alerts", "now", "source")
@@ -32,7 +32,7 @@ class Reading:
         self._more: dict[noticing.Code, int] = {}
 
     def note(self, code: noticing.Code, where: str, detail: str, count: int = 1) -> None:
-        """Report a change to what was sent; ``where`` is the place in the body, or the setting that looked there."""
+        """Report a change to the delivery. ``where`` is the place in the body, or the setting that refers to it."""
         if len(self._notices) < _MOST:
             self._notices.append(noticing.Notice(code, where, detail, count=count))
         else:
@@ -56,7 +56,7 @@ class Reading:
         self.note("time_unreadable", where, f"{problem}; the time of receipt is used")
 
     def moment(self, value: Any, where: str) -> int:
-        """A time in any of the forms that ``times`` knows, in microseconds; 0 if there is none, or no readable one."""
+        """Return a time in any format that ``times`` reads, in microseconds; 0 if it is absent or unreadable."""
         try:
             if isinstance(value, str):
                 return times.from_text(value)
@@ -70,20 +70,20 @@ class Reading:
         return 0
 
     def mark(self) -> int:
-        """Where the notices of the next alert begin; for ``settle``."""
+        """Return the position of the next alert's first notice, for ``settle``."""
         return len(self._notices)
 
     def settle(self, mark: int, fingerprint: str) -> None:
-        """Say which alert the notices since ``mark`` are about."""
+        """Assign the notices since ``mark`` to an alert."""
         for position in range(mark, len(self._notices)):
             self._notices[position] = msgspec.structs.replace(self._notices[position], fingerprint=fingerprint)
 
     def forget(self, mark: int) -> None:
-        """Drop the notices since ``mark``: their alert can't be read at all, and is reported as such."""
+        """Drop the notices since ``mark``: their alert is unreadable, and is reported as a whole."""
         del self._notices[mark:]
 
     def close(self, parsed: base.Parsed) -> base.Parsed:
-        """What was read, with the notices. Those about no alert yet are about the only one, if there is only one."""
+        """Return the result with the notices. If there is only one alert, all notices are assigned to it."""
         if not self._notices:
             return parsed
         if len(parsed.alerts) == 1:

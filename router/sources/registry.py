@@ -1,4 +1,4 @@
-"""Every kind of source, one line each; settings, documentation and the contract tests are derived from it."""
+"""The registry: one line for each kind of source. Schema, documentation, and contract tests are derived from it."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -122,10 +122,11 @@ KINDS: Mapping[str, base.Kind] = {
 
 
 class ConfiguredSource(msgspec.Struct, frozen=True):
-    """One configured source: how its senders are authenticated, how its bodies are parsed, and its kind.
+    """A configured source: how its senders are authenticated, how its bodies are parsed, and its kind.
 
-    ``in_query``: the query of the URL is parsed instead of a body. ``reads_query``: parts of the query are read beside
-    the body. ``reply`` is the kind's, configured. ``named_headers`` are stored with a body.
+    ``in_query``: the query of the URL is parsed instead of a body. ``reads_query``: parts of the query are read in
+    addition to the body. ``reply`` is the kind's, with the configuration bound. ``named_headers`` are stored with a
+    body.
     """
 
     name: str
@@ -144,7 +145,7 @@ class ConfiguredSource(msgspec.Struct, frozen=True):
 
 
 def build(name: str, config: base.Config, fetch: verifications.Fetch = verifications.fetch_nothing) -> ConfiguredSource:
-    """Build one configured source; ``KeyError`` if its kind isn't registered.
+    """Build a configured source. Raises ``KeyError`` if its kind isn't registered.
 
     ``fetch`` fetches vendors' keys. Without it, deliveries that need them can't be verified.
     """

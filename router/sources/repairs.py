@@ -1,9 +1,9 @@
-"""Repairs JSON that real senders write wrongly, so that an authentic alert isn't lost to one wrong character.
+"""Repairs of common JSON errors, so that an authentic alert isn't lost to one wrong character.
 
-Shell scripts and old monitoring systems paste the output of checks into a template of JSON. What goes wrong is nearly
-always one of these: text that isn't UTF-8, a raw line break in a string, ``NaN`` for a measurement, a number beyond
-every range, an unpaired surrogate, or a byte order mark. Nothing else is repaired: a body that is cut short, or that
-lacks a quotation mark, has no certain meaning.
+Shell scripts and old monitoring systems paste the output of checks into a JSON template. The usual errors are text that
+isn't UTF-8, a raw line break in a string, ``NaN`` for a measurement, a number out of every range, an unpaired
+surrogate, and a byte order mark. Nothing else is repaired: a body that is cut short, or that lacks a quotation mark, is
+ambiguous.
 """
 
 import json
@@ -13,16 +13,16 @@ from typing import NamedTuple
 import msgspec
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-# ``surrogateescape`` makes U+DC80 to U+DCFF of the bytes that are no UTF-8. Windows-1252 is what such bytes mean most.
+# ``surrogateescape`` turns bytes that aren't UTF-8 into U+DC80 to U+DCFF. Such bytes are most often Windows-1252.
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 _MOST_DIGITS = 308
-_MOST_BYTES = 1024 * 1024  # Repairing takes some 100 ms a megabyte, and what is written by hand is short.
+_MOST_BYTES = 1024 * 1024  # Repairing takes some 100 ms per megabyte, and template-made JSON is short.
 
 _decode = msgspec.json.Decoder().decode
 
 
 class Repaired(NamedTuple):
-    """A body that is JSON now, and what was changed in words."""
+    """A repaired body, and the changes in words."""
 
     body: bytes
     changes: tuple[str, ...]
@@ -53,7 +53,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _text(body: bytes, changes: dict[str, None]) -> str:
-    """Return the body's text without padding; ``UnicodeDecodeError``, a ``ValueError``, if it is broken UTF-16."""
+    """Return the body's text without padding. Raises ``UnicodeDecodeError`` if it is broken UTF-16."""
     for mark, encoding in _MARKS:
         if body.startswith(mark):
             changes["a byte order mark was removed"] = None
@@ -85,7 +85,7 @@ def _decoder(changes: dict[str, None]) -> json.JSONDecoder:
 
 
 def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[[str], float | str]:
-    """Make a reader of numbers. One that no parser takes becomes text."""
+    """Build a parser of numbers. Numbers out of range become text."""
 
     def number(text: str) -> float | str:
         if len(text) <= _MOST_DIGITS:
@@ -99,7 +99,7 @@ def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[
 
 
 def _paired(text: str, changes: dict[str, None]) -> bytes:
-    """Return the text in UTF-8, with U+FFFD for each surrogate that has no partner."""
+    """Return the text in UTF-8, with U+FFFD for each unpaired surrogate."""
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -1,10 +1,10 @@
-"""Labels out of pairs in which a name may stand several times, as monitoring systems send their tags."""
+"""Labels from pairs with repeated names, as monitoring systems send their tags."""
 
 from collections.abc import Iterable
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the values by name; several values of one name are joined by commas. Pairs without a name are left out.
+    """Return the values by name. The values of a repeated name are joined by commas. Pairs without a name are left out.
 
     Time is linear in the length of all texts: the values are collected first, and joined once.
     """

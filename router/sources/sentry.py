@@ -1,6 +1,8 @@
-"""Sentry's integration platform: metric alerts, alerts on events, and issues, told apart by what their data holds.
+"""Sentry's integration platform:
 
-An alert on an event never ends by itself: the end of its issue is its end, so both have the issue's fingerprint.
+metric alerts, alerts on events, and issues, distinguished by the members of their data.
+
+An alert on an event has no end; it ends with its issue. So both have the issue's fingerprint.
 """
 
 import re
@@ -41,7 +43,7 @@ class Sentry:
         self._ignores_new_issues = config.new_issues == "ignore"
 
     def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-        """The one alert of a webhook; none where it is about something else, such as a comment."""
+        """Read the alert of a webhook; none if the webhook is about something else, such as a comment."""
         data = objects.members(body.get("data"), "data", "this is no webhook of Sentry's integration platform")
         action = objects.scalar(body.get("action"))
         if self._ignores_new_issues and action == "created" and "issue" in data:
@@ -93,7 +95,7 @@ def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) 
         delivery.source,
         "issue/" + objects.required(event.get("issue_id"), "data.event.issue_id"),
         "firing",
-        # The clock of whatever program reported the event may be wrong; received is by Sentry's own.
+        # The clock of the program that reported the event may be wrong. Sentry sets `received` by its own clock.
         min(_first(delivery, event, "data.event", ("received", "timestamp", "datetime")) or delivery.now, delivery.now),
         0,
         objects.scalar(event.get("title")),
@@ -122,7 +124,7 @@ def _issue(delivery: reading.Reading, data: objects.Members, action: str) -> bas
         delivery.source,
         "issue/" + objects.required(issue.get("id"), "data.issue.id"),
         status,
-        # No field says when an issue was resolved or came back, so these are put in order as they arrive.
+        # No field says when an issue was resolved or reopened, so the order of arrival decides.
         delivery.now,
         0 if status == "firing" else delivery.now,
         objects.scalar(issue.get("title")),
@@ -142,7 +144,7 @@ _READERS: dict[str, Callable[[reading.Reading, objects.Members, str], base.Parse
 
 
 def _project(event: objects.Members) -> str:
-    """The project's short name, as an issue has it; the event itself has a number, and the name in its address."""
+    """Return the project's short name, as issues have it. An event has it in its URL only, besides the number."""
     named = _PROJECT.search(objects.scalar(event.get("url")))
     return named[1] if named else objects.scalar(event.get("project"))
 
@@ -157,7 +159,7 @@ def _first(delivery: reading.Reading, found: objects.Members, where: str, names:
 
 
 def _tags(found: Any) -> dict[str, str]:
-    """Pairs of name and value. Who it happened to is left out: an alert goes to many places."""
+    """Return the tags by name, without the affected user, because alerts are forwarded to many destinations."""
     pairs = [pair for pair in found if isinstance(pair, list) and len(pair) == 2] if isinstance(found, list) else []
     named = {objects.scalar(name): value for name, value in pairs}
     return objects.texts({name: value for name, value in named.items() if name not in {"", "user"}})
@@ -168,6 +170,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, config: objects.Source(name, Sentry(config).read),
     summary="Sentry, integration platform webhooks",
-    # Sentry does not send again what got a 4xx.
+    # Sentry doesn't retry after a 4xx.
     unparsable_status=202,
 )

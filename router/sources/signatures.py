@@ -1,7 +1,7 @@
-"""Signatures of bodies: an HMAC-SHA256 in a header, in the ways that monitoring systems write it.
+"""Signatures of bodies: an HMAC-SHA256 in a header, in the formats of several monitoring systems.
 
-The schemes are their senders' own: Grafana's webhook contact points, Sentry's integrations, PagerDuty's webhooks v3,
-GitHub's and Checkly's webhooks, Splunk Observability, DevHelm, and https://www.standardwebhooks.com (Svix as well).
+The schemes are those of Grafana's webhook contact points, Sentry's integrations, PagerDuty's webhooks v3, GitHub's and
+Checkly's webhooks, Splunk Observability, DevHelm, and https://www.standardwebhooks.com (and Svix).
 """
 
 import base64
@@ -22,10 +22,10 @@ _MARK = "whsec_"
 
 
 class Scheme(NamedTuple):
-    """How one sender signs.
+    """The signature format of one sender.
 
-    ``prefix`` stands before each signature, ``separator`` between several. ``time`` and ``id`` are the headers of what
-    is signed before the body, with ``joint`` between them. ``encoded``: the secret is base64 behind ``whsec_``.
+    ``prefix`` precedes each signature, and ``separator`` separates several. ``time`` and ``id`` are headers that are
+    signed before the body, joined by ``joint``. ``encoded``: the secret is base64 after ``whsec_``.
     """
 
     header: str
@@ -78,12 +78,12 @@ class Config(pydantic.BaseModel):
 
 
 class Signature:
-    """Checks the signatures of one source's bodies."""
+    """Verifies the signatures of one source's bodies."""
 
     __slots__ = ("_encode", "_header", "_id", "_keys", "_scheme", "_time", "_tolerance")
 
     def __init__(self, config: Config) -> None:
-        """Take checked settings."""
+        """Initialize from validated settings."""
         scheme = SCHEMES[config.scheme]
         self._scheme = scheme
         self._header = (config.header or scheme.header).lower().encode()
@@ -97,11 +97,11 @@ class Signature:
         return f"Signature({self._header.decode()}, {len(self._keys)} secrets)"
 
     def has_headers(self, headers: Headers) -> bool:
-        """Whether a request has every header of this scheme."""
+        """Return whether a request has every header of this scheme."""
         return all(name in headers for name in (self._header, self._id, self._time) if name)
 
     def problem(self, headers: Headers, body: bytes, now: int) -> str:
-        """Why the body is not the sender's, in words that help nobody to forge one; empty where it is.
+        """Return why the body isn't authentic, without details that help a forger; empty if it is authentic.
 
         Every signature is compared with that of every secret, in constant time.
         """
@@ -124,17 +124,17 @@ class Signature:
                 right |= hmac.compare_digest(one, wanted)
         if not right:
             return "the signature is not accepted"
-        # Only a time that is signed says anything.
+        # Only a signed time is trustworthy.
         return self._lateness(headers[self._time], now) if self._time else ""
 
     def delivery_id(self, headers: Headers) -> str:
-        """The id that is signed along with the body; empty where this scheme has none."""
+        """Return the ID that is signed with the body; empty if the scheme has none."""
         return headers.get(self._id, b"").decode("latin-1") if self._id else ""
 
     def sign(self, body: bytes, now: int, identity: str) -> dict[str, str]:
-        """The headers with which the sender would post this body ``now``, signed with the first of the secrets.
+        """Return the sender's headers for this body at ``now``, signed with the first secret.
 
-        ``identity`` is the delivery's, where the scheme signs one.
+        ``identity`` is the delivery's ID, for schemes that sign one.
         """
         before = {self._id: identity.encode(), self._time: b"%d" % (now // _SECOND)}
         before = {name: value for name, value in before.items() if name}

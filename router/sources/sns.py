@@ -1,7 +1,7 @@
-"""Messages of Amazon SNS, proven before they are read: signed by SNS, and of a topic that is ours.
+"""Verification of Amazon SNS messages before they are read: signed by SNS, and from a configured topic.
 
-The text that is signed and the two versions of the signature are those of AWS' guide "Verifying the signatures of
-Amazon SNS messages". Nothing is ever fetched but certificates and confirmations of our own topics, both from SNS alone.
+The signed text and the two signature versions are those of AWS' guide "Verifying the signatures of Amazon SNS
+messages". Only certificates and confirmations of configured topics are fetched, both from SNS only.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
 }
 _MOST_CERTIFICATES = 16
 _MOST_BYTES = 2 * 1024 * 1024  # SNS' own limit is 256 KiB, before the message is escaped as JSON.
-_MOST_FETCHES = 6  # Certificates asked for within a minute; SNS changes its own about once a year.
+_MOST_FETCHES = 6  # Certificates that are fetched within a minute. SNS changes its own about once a year.
 _MINUTE = 60_000_000
 
-# Only these are built: nothing of the message is proven yet.
+# Only these fields are decoded: the message isn't verified yet.
 _FIELDS = sorted(
     {name for names in _SIGNED.values() for name in names} | {"SignatureVersion", "Signature", "SigningCertURL"}
 )
@@ -46,17 +46,17 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 
 def topic(written: str) -> str:
-    """Check the ARN of a topic; ``ValueError`` where it is none."""
+    """Return the ARN of a topic. Raises ``ValueError`` if it isn't one."""
     if not _TOPIC.fullmatch(written):
         raise ValueError(f"{written[:80]!r} is no topic's ARN: arn:aws:sns:REGION:ACCOUNT:NAME")
     return written
 
 
 class Topics:
-    """Proves the messages of some topics; ``tolerance`` is how old, in microseconds, one may be.
+    """Verifies the messages of some topics. ``tolerance`` is the largest age of a message in microseconds.
 
-    Certificates are fetched once, and remembered once they have proven a message. Anyone may name new ones, so one is
-    fetched for all messages that name it, and ``_MOST_FETCHES`` within a minute.
+    Certificates are fetched once, and kept after they have verified a message. Unauthenticated senders can name new
+    certificates, so each is fetched once for all messages that name it, and at most ``_MOST_FETCHES`` within a minute.
     """
 
     description = "SNS's signature, of the topics that are named"
@@ -70,9 +70,9 @@ class Topics:
         self._fetched_at: collections.deque[int] = collections.deque(maxlen=_MOST_FETCHES)
 
     async def verify(self, body: bytes, now: int) -> verifications.Verified:
-        """Verify a message, and confirm the subscription that it may ask for.
+        """Verify a message, and confirm the subscription if the message asks for it.
 
-        ``verifications.RejectedError`` or ``verifications.UnavailableError``.
+        Raises ``verifications.RejectedError`` or ``verifications.UnavailableError``.
         """
         message = _fields(body)
         kind = message.get("Type", "")
@@ -126,7 +126,7 @@ class Topics:
         self._certificates[url] = certificate
 
     async def _fetch_once(self, url: str, now: int) -> bytes:
-        """Fetch a certificate, once for all messages that wait for it; ``UnavailableError`` after too many others."""
+        """Fetch a certificate, once for all messages that wait for it. Raises ``UnavailableError`` above the limit."""
         task = self._fetching.get(url)
         if task is None:
             if len(self._fetched_at) == _MOST_FETCHES and now - self._fetched_at[0] < _MINUTE:
@@ -147,7 +147,7 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 def _of_sns(url: str, region: str, name: str) -> str:
-    """The path of an address that is SNS's in this region and nobody else's; ``RejectedError`` where it is not."""
+    """Return the path of a URL that belongs to SNS in this region. Raises ``RejectedError`` for any other URL."""
     try:
         parts = parse.urlsplit(url)
         port = parts.port

@@ -29,14 +29,15 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = 86_400_000_000
 _SECOND = 1_000_000
 
-# Beyond these a number cannot be the smaller unit: 1e11 seconds are the year 5138, 1e11 milliseconds are 1973.
+# Larger numbers are in a smaller unit: 1e11 seconds are the year 5138, 1e11 milliseconds are 1973.
 _LARGEST_SECONDS = 10**11
 _LARGEST_MILLISECONDS = 10**14
 _LARGEST_MICROSECONDS = 10**17
 _LARGEST_NANOSECONDS = 10**20
 
-LONGEST = 64  # Characters; a longer text isn't a time, and isn't worth parsing or remembering.
-LATEST = 253_402_214_400 * _SECOND  # 9999-12-31T00:00:00Z; what rounds a time up must not leave what a date can hold.
+LONGEST = 64  # Characters; a longer text isn't a time, and isn't worth parsing or caching.
+# 9999-12-31T00:00:00Z; a time that is rounded up must stay within the range of dates.
+LATEST = 253_402_214_400 * _SECOND
 
 UNITS = {"unix": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
 """Formats that are names: a number since 1970, and how many of its units make a second."""
@@ -70,7 +71,7 @@ _HALF_A_DAY = 12
 
 
 def micros(moment: dt.datetime) -> int:
-    """Turn a moment into microseconds; one before 1970 (senders' zero) is 0; one without a zone is read as UTC."""
+    """Convert a moment to microseconds. Times before 1970 (senders' zero) become 0; without a zone, UTC is assumed."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     since = moment - _EPOCH
@@ -79,17 +80,17 @@ def micros(moment: dt.datetime) -> int:
 
 
 def from_text(text: str, zone: str = "") -> int:
-    """Read a time in one of the forms above, or a number in digits; ``ValueError`` if it is none of them.
+    """Read a time in one of the formats above, or a number in digits. Raises ``ValueError`` for any other text.
 
-    Empty text, and any time before 1970, is 0. ``zone`` is the IANA name of the time zone of a time without one; UTC
-    if it is empty. Of a local time that occurs twice, the first is meant.
+    Empty text and times before 1970 become 0. ``zone`` is the IANA name of the time zone for times without one; empty
+    means UTC. If a local time occurs twice, the first occurrence is used.
     """
     if len(text) > LONGEST:
         raise ValueError(f"{text[:40]!r}… is longer than {LONGEST} characters, so it isn't a time")
     return _from_text(text, zone)
 
 
-# Alerts of one group share their times, so the latest are remembered.
+# Alerts of one group share their times, so the latest results are cached.
 @functools.lru_cache(maxsize=4096)
 def _from_text(text: str, zone: str) -> int:
     text = text.strip()
@@ -111,7 +112,7 @@ def _from_text(text: str, zone: str) -> int:
 
 
 def from_format(text: str, pattern: str, zone: str = "") -> int:
-    """Read a time by a ``strptime`` pattern, or by a name of ``UNITS``; ``ValueError`` if it doesn't fit."""
+    """Read a time by a ``strptime`` pattern or a name in ``UNITS``. Raises ``ValueError`` if it doesn't fit."""
     if len(text) > LONGEST:
         raise ValueError(f"{text[:40]!r}… is longer than {LONGEST} characters, so it isn't a time")
     return _from_format(text, pattern, zone)
@@ -133,7 +134,7 @@ def _from_format(text: str, pattern: str, zone: str) -> int:
 
 
 def from_unit(number: float, unit: str) -> int:
-    """Read a number since 1970 in the unit that ``UNITS`` names; ``ValueError`` if it is beyond the year 9999."""
+    """Read a number since 1970 in the unit that ``UNITS`` names. Raises ``ValueError`` beyond the year 9999."""
     if number <= 0:
         return 0
     if not number < LATEST / _SECOND * UNITS[unit]:
@@ -142,9 +143,9 @@ def from_unit(number: float, unit: str) -> int:
 
 
 def from_number(number: float) -> int:
-    """Read a number since 1970: seconds, milliseconds, microseconds or nanoseconds, told apart by its size.
+    """Read a number since 1970 in seconds, milliseconds, microseconds, or nanoseconds, distinguished by its size.
 
-    ``ValueError`` where it is none of them; 0 and everything below is 0.
+    Raises ``ValueError`` if it is in none of these ranges. 0 and negative numbers become 0.
     """
     if number <= 0:
         return 0
@@ -160,7 +161,7 @@ def from_number(number: float) -> int:
 
 
 def check_zone(name: str) -> str:
-    """Return the name of an IANA time zone; ``KeyError`` if there is none of this name."""
+    """Return the name of an IANA time zone. Raises ``KeyError`` if there is no zone of this name."""
     try:
         _zone(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -174,14 +175,14 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def _local(moment: dt.datetime, zone: str) -> int:
-    """Microseconds of a moment, whose zone is ``zone`` unless it has one."""
+    """Convert a moment to microseconds. ``zone`` applies if the moment has none."""
     if zone and moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(zone))
     return micros(moment)
 
 
 def _assembled(text: str, found: "re.Match[str]", zone: str) -> int:
-    """Put the parts of a match together; ``ValueError`` if there is no such day or time."""
+    """Build a time from the parts of a match. Raises ``ValueError`` if there is no such day or time."""
     part: Callable[[str], str] = lambda name: found.groupdict().get(name) or ""  # noqa: E731
     try:
         month = part("month").casefold()
@@ -199,7 +200,7 @@ def _assembled(text: str, found: "re.Match[str]", zone: str) -> int:
 
 
 def _since_midnight(hour: int, minute: int, second: int) -> dt.timedelta:
-    # 24:00 is the midnight that ends the day, :60 a leap second: both are the moment after.
+    # 24:00 is the midnight that ends the day, :60 a leap second: both mean the moment after.
     if (hour, minute, second) != (24, 0, 0) and not (hour < 24 and minute < 60 and second <= 60):
         raise ValueError(hour, minute, second)
     return dt.timedelta(hours=hour, minutes=minute, seconds=second)

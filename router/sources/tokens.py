@@ -1,6 +1,6 @@
-"""Static tokens where a sender can set neither a bearer token nor a signature.
+"""Static tokens, for senders that can set neither a bearer token nor a signature.
 
-They stand in a header, in the address, in a field of a form, or, as PagerDuty's routing keys do, in the JSON itself.
+A token is in a header, in the URL, in a field of a form, or, like PagerDuty's routing keys, in the JSON body.
 """
 
 import hmac
@@ -12,8 +12,8 @@ import msgspec
 import pydantic
 
 _MASK = b"***"
-_LONGEST = 16 * 1024  # Bytes of a token as it is written.
-_MOST_FIELDS = 100  # Of a form or a query: as many as are read of one.
+_LONGEST = 16 * 1024  # Bytes of a token as written.
+_MOST_FIELDS = 100  # Of a form or a query: the same limit as for parsing.
 
 
 class Config(pydantic.BaseModel):
@@ -40,16 +40,16 @@ class Config(pydantic.BaseModel):
 
 
 class Token:
-    """Knows the tokens that a source accepts; compared in constant time, all of them."""
+    """Verifies the tokens that a source accepts. Each is compared in constant time."""
 
     __slots__ = ("_accepted", "_config", "_decode", "_header")
 
     def __init__(self, config: Config) -> None:
-        """Take checked settings."""
+        """Initialize from validated settings."""
         self._accepted = tuple(value.get_secret_value().strip().encode() for value in config.values)
         self._header = config.header.lower().encode()
         self._config = config
-        # Only the token is built: senders that aren't authenticated yet send what they like beside it.
+        # Only the token is decoded: senders that aren't authenticated yet may add any other members.
         shape = msgspec.defstruct("Holder", [("token", str)], rename={"token": config.member or "token"})
         self._decode = msgspec.json.Decoder(shape).decode
 
@@ -58,17 +58,17 @@ class Token:
 
     @property
     def header(self) -> bytes:
-        """The header that carries the token, in lower case; empty where it stands elsewhere."""
+        """Return the header that carries the token, in lower case; empty if the token is elsewhere."""
         return self._header
 
     @property
     def in_body(self) -> bool:
-        """Whether the body has to be read to find it."""
+        """Return whether the token is in the body."""
         return bool(self._config.form or self._config.member)
 
     @property
     def place(self) -> str:
-        """Where the token is looked for, in words."""
+        """Return the place of the token in words."""
         config = self._config
         if config.header:
             return f"header {self._header.decode()}"
@@ -77,7 +77,7 @@ class Token:
         return f"form field {config.form}" if config.form else f"query parameter {config.query}"
 
     def without(self, query: bytes) -> bytes:
-        """A query string without the parameter that carries the token, for what is read and written down."""
+        """Return a query string without the token's parameter, for parsing and logs."""
         wanted = self._config.query
         if not wanted:
             return query
@@ -87,13 +87,13 @@ class Token:
         )
 
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
-        """Whether a request with these headers and this query string may post; not for a token in the body."""
+        """Return whether a request with these headers and this query is authenticated; not for a token in the body."""
         if self._header:
             return self._holds([headers.get(self._header, b"")])
         return self._holds(_of_pairs(query, self._config.query))
 
     def accepts_body(self, body: bytes) -> bool:
-        """Whether a request with this body may post."""
+        """Return whether a request with this body is authenticated."""
         if self._config.form:
             return self._holds(_of_pairs(body, self._config.form))
         try:
@@ -102,9 +102,9 @@ class Token:
             return False
 
     def masked(self, body: bytes) -> bytes:
-        """The body as it may be written down: a token in it is no longer there, in whatever spelling it was accepted.
+        """Return the body for storage, with the token masked in every spelling that is accepted.
 
-        What is left is as valid as before, a form or JSON, since it is what the source reads.
+        The result is still a valid form or JSON, because the source reads it.
         """
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
@@ -115,7 +115,7 @@ class Token:
         return b"".join(map(self._without_text, _texts(body))) if b"\\" in body else body
 
     def _without_value(self, pair: bytes) -> bytes:
-        """One pair of a form; its value may be percent-encoded in many ways."""
+        """Mask the token in one pair of a form, whose value may be percent-encoded in many ways."""
         name, equals, value = pair.partition(b"=")
         if len(value) > _LONGEST or not (b"%" in value or b"+" in value):
             return pair
@@ -123,7 +123,7 @@ class Token:
         return name + equals + _MASK if any(accepted in read for accepted in self._accepted) else pair
 
     def _without_text(self, written: bytes) -> bytes:
-        """One text of a JSON body, or what stands between two; a text's characters may be escaped in many ways."""
+        """Mask the token in one part of a JSON body. The characters of a string may be escaped in many ways."""
         if b"\\" not in written or not written.startswith(b'"'):
             return written
         try:
@@ -141,7 +141,7 @@ class Token:
 
 
 def _texts(body: bytes) -> Iterator[bytes]:
-    """A JSON body cut into its texts, with their quotes, and what stands between them; in linear time."""
+    """Yield the strings of a JSON body, with their quotes, and the parts between them, in linear time."""
     at = 0
     while (start := body.find(b'"', at)) >= 0:
         yield body[at:start]
@@ -154,7 +154,7 @@ def _texts(body: bytes) -> Iterator[bytes]:
 
 
 def _is_escaped(body: bytes, at: int) -> bool:
-    """Whether an odd number of backslashes stands before a quote."""
+    """Return whether an odd number of backslashes precedes a quote."""
     first = at
     while body[first - 1 : first] == b"\\":
         first -= 1
@@ -162,7 +162,7 @@ def _is_escaped(body: bytes, at: int) -> bool:
 
 
 def _of_pairs(text: bytes, wanted: str) -> list[bytes]:
-    """The values of a field; only those are decoded, since the sender of the others isn't authenticated yet."""
+    """Return the values of a field. Other fields aren't decoded, because the sender isn't authenticated yet."""
     if text.count(b"&") >= _MOST_FIELDS:
         return []
     longest = 3 * len(wanted.encode())  # Each byte may be written as %XX.

@@ -1,6 +1,6 @@
-"""Uptime Kuma's webhook notification, in the encodings that its settings offer: JSON, or JSON in a field of a form.
+"""Uptime Kuma's webhook notification, in both of its encodings: JSON, or JSON in a field of a form.
 
-A heartbeat says how its monitor is. Messages without one (a test, a certificate that expires) are no alerts.
+A heartbeat has the state of its monitor. Messages without one (a test, an expiring certificate) aren't alerts.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Config(base.Config):
 
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
-    """The one monitor of a notification; none where it has no heartbeat, or one that is neither up nor down."""
+    """Read the monitor of a notification; none without a heartbeat, or if the monitor is neither up nor down."""
     message = objects.scalar(body.get("msg"))
     if "heartbeat" not in body:
         raise base.Unparsable(
@@ -55,9 +55,9 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
 
 
 def _unwrap(body: bytes, headers: Mapping[bytes, bytes]) -> objects.Members:
-    """The object in the body, or in a form; what the body begins with tells which, whatever its type says.
+    """Return the object in the body or in a form. The body's first character decides, whatever its content type.
 
-    A form has all of it in one field, or each of its members in a field of its own.
+    A form has the object in one field, or each member of the object in a separate field.
     """
     if forms.is_json(body):
         return objects.decode(body)
@@ -77,7 +77,7 @@ def _nothing_or_object(text: str) -> objects.Members | None:
 
 
 def _labels(monitor: objects.Members) -> dict[str, str]:
-    """Tags by their own names; the same tag with several values has them joined."""
+    """Return the tags by name, with the values of a repeated tag joined."""
     tags = monitor.get("tags")
     pairs = []
     for item in tags if isinstance(tags, list) else []:
@@ -98,6 +98,6 @@ KIND = base.Kind(
     config=Config,
     make=lambda name, _config: objects.Source(name, read, _unwrap),
     summary="Uptime Kuma, webhook notification",
-    # Uptime Kuma never sends anything again.
+    # Uptime Kuma never retries.
     unparsable_status=202,
 )

@@ -1,7 +1,7 @@
-"""How a kind of source verifies who sent a delivery, if neither a header nor a shared secret says so.
+"""Verification of deliveries that are authenticated by neither a header nor a shared secret.
 
-A kind whose vendor signs its messages with a key of its own, such as SNS, sets ``base.Kind.verification``. The webhook
-server calls it before anything else is done with a body.
+A kind whose vendor signs its messages with the vendor's key, such as SNS, sets ``base.Kind.verification``. The webhook
+server verifies a body before any other code uses it.
 """
 
 from collections.abc import Callable, Coroutine
@@ -12,15 +12,15 @@ Fetch = Callable[[str], Coroutine[Any, Any, bytes]]
 
 
 class RejectedError(Exception):
-    """The delivery isn't authentic. The text says why, without helping anyone to forge one."""
+    """The delivery isn't authentic. The text says why, without details that help a forger."""
 
 
 class UnavailableError(Exception):
-    """The delivery can be neither verified nor rejected now, since the vendor's key is unavailable. Senders retry."""
+    """The delivery can be neither verified nor rejected now, because the vendor's key is unavailable. Senders retry."""
 
 
 class Verified(NamedTuple):
-    """An authentic delivery. ``subscription`` is what it confirmed, such as a topic; such a delivery has no alerts."""
+    """An authentic delivery. ``subscription`` is the confirmed one, such as a topic; such a delivery has no alerts."""
 
     delivery_id: str
     subscription: str = ""
@@ -33,10 +33,10 @@ class Verification(Protocol):
     """What is verified, for the console and ``sources list``."""
 
     async def verify(self, body: bytes, now: int) -> Verified:
-        """Verify a body received at ``now`` (microseconds); ``RejectedError`` or ``UnavailableError``."""
+        """Verify a body received at ``now`` (microseconds). Raises ``RejectedError`` or ``UnavailableError``."""
         ...
 
 
 async def fetch_nothing(_url: str) -> bytes:
-    """Stand in for ``Fetch`` where deliveries are only read."""
+    """Replace ``Fetch`` in processes that only read deliveries."""
     raise UnavailableError("keys of vendors aren't fetched here")

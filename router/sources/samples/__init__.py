@@ -1,6 +1,6 @@
-"""What a kind's sender sends, and what to paste on both sides: a folder of files a kind, for trying a source out.
+"""Samples for trying out a source: for each kind, a folder with its sender's bodies and the settings of both sides.
 
-``firing.json`` and ``resolved.json`` are one alert's two ends. ``source.yaml`` is for the router's configuration,
+``firing.json`` and ``resolved.json`` are one alert's start and end. ``source.yaml`` is for the router's configuration,
 ``sender.txt`` for the monitoring system.
 """
 
@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 from router.domain import alerts
 
 _FOLDER = Path(__file__).parent
-_VALID = 240_000_000  # How long an alert holds unless it is repeated, for senders that say so.
-# A name that is a word of YAML's own would be read as something else than text.
+_VALID = 240_000_000  # How long an alert stays valid without a repeat, for senders that specify it.
+# YAML would not read a name such as "true" as text.
 _NAME = re.compile(r"(?!(?i:true|false|null)$)[A-Za-z][A-Za-z0-9._-]*")
 _NO_VARIABLE = re.compile(r"[^A-Z0-9]")
 
 
 def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
-    """What the kind's sender posts of an alert that began, or ended, ``now`` (microseconds).
+    """Return the sample body of an alert that started or ended at ``now`` (microseconds).
 
-    ``identity`` is the delivery's, where the sender gives it one. Each delivery is newer than the one before, so that a
-    sample that was resolved can fire again.
+    ``identity`` is the delivery's ID, for senders that provide one. Each delivery is newer than the previous one, so
+    that a resolved sample can fire again.
     """
     moment, later = (datetime.fromtimestamp(at / 1_000_000, UTC) for at in (now, now + _VALID))
     marks = {
@@ -41,24 +41,24 @@ def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
 
 
 def settings(kind: str, name: str) -> str:
-    """The source as it is written into the configuration, as YAML; its secret is named, as ``variable`` names it."""
+    """Return the source's configuration as YAML. Its secret is the environment variable that ``variable`` names."""
     return _filled(_read(kind, "source.yaml"), {"<name>": name, "<variable>": variable(name)})
 
 
 def sender(kind: str, name: str, url: str) -> str:
-    """What to set in the monitoring system, in words and text to paste; ``url`` is the webhook's."""
+    """Return the settings of the monitoring system, as instructions and text to paste. ``url`` is the webhook's."""
     parts = urlsplit(url)
     address = {"<url>": url, "<scheme>": parts.scheme, "<host>": parts.netloc, "<path>": parts.path}
     return _filled(_read(kind, "sender.txt"), {"<name>": name, "<variable>": variable(name), **address})
 
 
 def variable(name: str) -> str:
-    """The environment variable that holds the secret of a source of this name in ``settings``."""
+    """Return the name of the environment variable for the source's secret in ``settings``."""
     return _NO_VARIABLE.sub("_", name.upper()) + "_SECRET"
 
 
 def can_be_named(name: str) -> bool:
-    """Whether a source of this name can stand in a URL and in YAML as it is."""
+    """Return whether a source's name is valid in a URL and in YAML without quoting."""
     return _NAME.fullmatch(name) is not None
 
 
