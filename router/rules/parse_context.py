@@ -1,4 +1,4 @@
-"""A position in a rule file while it is parsed. Problems are reported with the position, and parsing goes on."""
+"""The position in a rule file during parsing. Problems are reported with the position, and parsing continues."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 class Context:
     """A part of a document, at ``path``.
 
-    ``prefix`` begins each message, such as ``rule "name": ``. ``problems`` collects what is reported.
+    ``prefix`` begins each message, such as ``rule "name": ``. ``problems`` collects the reported problems.
     """
 
     document: documents.Document
@@ -36,11 +36,11 @@ class Context:
         self.problems.append(self.document.problem(self.prefix + message, (*self.path, *path), key=key))
 
     def raw_text(self) -> Any:
-        """Return the data as it is written in the file: a label is text, and 007 is not 7."""
+        """Return the data as written in the file: a label is text, and 007 is not 7."""
         return self.document.raw_text(self.path)
 
     def validate(self, model: type[Shape], data: Any) -> Shape | None:
-        """Return the data as a model; None if it is invalid, which is reported."""
+        """Return the data as a model. Report invalid data and return None."""
         try:
             return model.model_validate(data)
         except pydantic.ValidationError as error:
@@ -51,7 +51,7 @@ class Context:
 
 
 def check_notifiers(at: Context, data: Mapping[str, Any], key: str, notifiers: Collection[str] | None) -> None:
-    """Report the names under a key that no notifier has; nothing if the notifiers aren't known."""
+    """Report the names under a key that don't belong to a notifier. Report nothing if the notifiers aren't known."""
     names = data.get(key)
     for index, name in enumerate(names if isinstance(names, list) else ()):
         if notifiers is not None and isinstance(name, str) and name not in notifiers:

@@ -1,4 +1,4 @@
-"""Parses ``public``: the values that a public variable may have, as a list, as texts, or as a bounded pattern."""
+"""Parses ``public``: the permitted values of a public variable, as a list, as texts, or as a bounded pattern."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,13 +27,13 @@ def read(
         except templates.Unknown as error:
             at.report(str(error), name, key=True)
             continue
-        # An invalid declaration is reported once, here, and not again for each text that uses it.
+        # An invalid declaration is reported once, here, and not for each text that uses it.
         yield variable, _allowed(at.child(name), written, lists) or decisions.Allowed()
 
 
 def _allowed(at: parse_context.Context, written: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
     if not isinstance(written, dict):
-        return None  # Reported with the rule's shape.
+        return None  # Already reported with the rule's shape.
     said = [word for word in _WORDS if word in written]
     if len(said) != 1:
         at.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")

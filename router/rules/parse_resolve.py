@@ -21,9 +21,9 @@ def read(
     name: str,
     destination: destination_info.DestinationInfo,
 ) -> decisions.Ending | None:
-    """Parse ``resolve``;
+    """Parse ``resolve``. Report invalid data and return None.
 
-    None if it is invalid, which is reported. ``merged`` are the target's fields with its defaults.
+    ``merged`` are the target's fields with its defaults.
     """
     if given is None:
         return AT_ONCE
@@ -36,7 +36,7 @@ def read(
         return None
     try:
         shape = _shape(given)
-    except pydantic.ValidationError:  # Reported with the rule's shape.
+    except pydantic.ValidationError:  # Already reported with the rule's shape.
         return None
     if not shape.monitor_for:
         return decisions.Ending(review=shape.review)
@@ -61,11 +61,11 @@ def _shape(given: Any) -> model.ResolveShape:
 
 
 def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: destination_info.DestinationInfo) -> bool:
-    """Validate the message as the page validates the text of an update."""
+    """Validate the message as the page validates the text of an update. Return whether it is valid."""
     try:
         destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
     except pydantic.ValidationError as error:
-        if templates.is_template(fields[TEXT]):  # The rendered text is known only when there is an alert.
+        if templates.is_template(fields[TEXT]):  # The rendered text isn't known before there is an alert.
             return True
         wrong = [phrases.phrase(detail) for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
         for message in wrong:
@@ -83,7 +83,7 @@ def texts(target: decisions.Target) -> Mapping[str, Any]:
 def check_heartbeat(
     at: parse_context.Context, timing: Mapping[str, int], targets: Collection[decisions.Target]
 ) -> None:
-    """Report ``monitor_for`` beside a heartbeat, whose incident ends as soon as the heartbeat is received."""
+    """Report ``monitor_for`` with a heartbeat, whose incident ends as soon as the heartbeat is received."""
     if not timing.get("heartbeat"):
         return
     for index, target in enumerate(targets):

@@ -16,15 +16,15 @@ _EMPTY = (
 )
 _OWN_KEYS = frozenset(model.OpenShape.model_fields)
 _PARTS = "components_from"  # Resolved for each alert, so the destination never receives it.
-_LATER = "missing"  # A field that the defaults lack may still come from the rule.
-# Pydantic's error types for a text that the field doesn't accept. Errors about lists have other types.
+_LATER = "missing"  # A field that is missing in the defaults may be set by the rule.
+# Pydantic's error types for a text that the field doesn't accept. Errors of lists have other types.
 _OF_TEXTS = frozenset(
     {"bool_parsing", "literal_error", "string_pattern_mismatch", "string_too_long", "string_too_short", "value_error"}
 )
 
 
 class TargetParser:
-    """Parses the entries of ``open`` of one rule, with what the rule inherits."""
+    """Parses the entries of ``open`` of one rule, including inherited fields."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class TargetParser:
         inherits: defaults.Defaults,
         declared: Mapping[templates.Variable, decisions.Allowed],
     ) -> None:
-        """Take the rule's context, the configured destinations, and the variables that customers may see."""
+        """Store the rule's context, the configured destinations, and the variables that customers may see."""
         self._at = at
         self._destinations = destinations
         self._inherits = inherits
@@ -59,7 +59,8 @@ class TargetParser:
             check_texts(at, own, destination, name, self._public)
             merged = {**self._inherits.fields.get(name, {}), **own}
             check_fields(at, merged, destination)
-            # A valid template may still render to an empty text for an alert without the labels that it names.
+            # A valid template may still render to an empty text, for an alert without the labels that the template
+            # names.
             if len(at.problems) == before:
                 check_rendered_fields(at, merged, destination)
             if len(at.problems) == before:
@@ -110,7 +111,7 @@ class TargetParser:
         fallback: Any,
         destination: destination_info.DestinationInfo,
     ) -> None:
-        """Check the fallback texts. They must be literal, since they replace texts whose variables were wrong."""
+        """Check the fallback texts. They must be literal, since they replace texts whose variables are invalid."""
         if not isinstance(fallback, dict):
             return
         inside = at.child("fallback")
@@ -129,7 +130,7 @@ def _review(given: Any) -> model.ReviewShape:
     """Return the settings of a review; the defaults if there are none."""
     try:
         return model.ReviewShape.model_validate(given) if given is not None else _NO_REVIEW
-    except pydantic.ValidationError:  # Reported with the rule's shape.
+    except pydantic.ValidationError:  # Already reported with the rule's shape.
         return _NO_REVIEW
 
 
@@ -183,9 +184,9 @@ def parse_defaults(
 def check_fields(
     at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo, ignored: str = ""
 ) -> None:
-    """Validate fields by the destination's model; errors of the type ``ignored`` are left out.
+    """Validate fields by the destination's model. Errors of the type ``ignored`` are left out.
 
-    A template may stand for any text. What it renders to is checked when the incident opens.
+    A template may stand for any text. Its rendered text is validated when the incident opens.
     """
     _check(at, own, destination, _is_rendered_later, ignored=ignored)
 
@@ -193,9 +194,9 @@ def check_fields(
 def check_rendered_fields(
     at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo
 ) -> None:
-    """Validate what templates render to for an alert without labels; optional fields may be empty then."""
+    """Validate the rendered templates for an alert without labels. Optional fields may be empty then."""
     rendered = templates.render_sample(own)
-    if rendered == own:  # No field is a template, so the fields are validated already.
+    if rendered == own:  # No field is a template, so all fields are validated already.
         return
     declared = destination.opening.model_fields
 

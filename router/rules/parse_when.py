@@ -13,7 +13,7 @@ GROUPS = {
 }
 """The groups by the words that rule files use, with what they say."""
 
-_DEPTH = 8  # Deeper groups are unreadable, and surely a mistake.
+_DEPTH = 8  # Deeper groups are unreadable and probably a mistake.
 _BESIDE = frozenset({"unless", "expr", "during", "except_during"})
 
 Lists = Mapping[str, frozenset[str]]
@@ -37,7 +37,7 @@ def unless(at: parse_context.Context, lists: Lists) -> groups.Group | None:
 
 
 def field(at: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
-    """Parse a field's name; None if there is no such field, which is reported at the path."""
+    """Parse a field's name. If there is no such field, report that at the path and return None."""
     try:
         return fields.parse(name)
     except fields.Unknown as error:
@@ -80,7 +80,7 @@ class _Asking:
 
     def _asked(self, at: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
         about = field(at, name, name, key=True)
-        # One by one, so that a mistake in one condition doesn't hide those in the next.
+        # Parse the conditions one by one, so that a mistake in one condition doesn't hide mistakes in the next.
         several = isinstance(value, dict) and len(value) > 1
         for each in [{word: inner} for word, inner in value.items()] if several else [value]:
             try:
@@ -92,7 +92,7 @@ class _Asking:
 
 
 def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
-    """Simplify a group: if it consists of conditions on fields, return these, since they can be indexed."""
+    """Simplify a group that consists of conditions on fields: return these, since they can be indexed."""
     if word == "none":
         return groups.When(groups=(groups.Group("none", members),))
     if word == "all" or len(members) == 1:

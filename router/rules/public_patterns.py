@@ -1,6 +1,6 @@
 """Parses the patterns of public variables: anchored, of plain characters, and too narrow for a name or a secret.
 
-They are a small part of RE2's syntax: letters, digits, some punctuation, classes, groups, alternatives, and bounded
+They use a small part of RE2's syntax: letters, digits, some punctuation, classes, groups, alternatives, and bounded
 repetition. For anything else, use a list of texts. For example, ``^[a-z]{2}-[a-z]+-[0-9]$`` matches eu-west-1;
 ``^[a-z0-9-]+$`` is refused, since it also matches db01-internal.
 """
@@ -17,7 +17,7 @@ _DIGITS = frozenset(string.digits)
 PLAIN = _LETTERS | _DIGITS | frozenset(" -_.,+&'()%")
 """The characters that a pattern may speak of."""
 
-_MOST_MIXED = 8  # A class of letters and digits, or with punctuation, that may be repeated more often fits a secret.
+_MOST_MIXED = 8  # With more repetitions, a class of letters with digits or punctuation could match a secret.
 _MOST_GROUPS = 4
 _EXAMPLE = "^[a-z]{2}-[a-z]+-[0-9]$"
 
@@ -30,11 +30,11 @@ PROBES = (
 
 
 class Refused(ValueError):
-    """The pattern matches too much, or is unsupported; the message says why."""
+    """The pattern matches too much, or is unsupported. The message states the reason."""
 
 
 def check(pattern: str) -> None:
-    """Refuse a pattern that isn't anchored, that matches other than plain characters, or that matches too much."""
+    """Raise ``Refused`` if a pattern isn't anchored, matches other than plain characters, or matches too much."""
     _Reader(pattern).read()
     try:
         compiled = patterns.compile(pattern)
@@ -63,7 +63,7 @@ class _Reader:
             raise Refused(f"{self._text[self._at]!r} can't stand there")
 
     def _alternatives(self, depth: int = 0) -> int:
-        """Parse up to ``)`` or the end; return the number of alternatives."""
+        """Parse up to ``)`` or the end. Return the number of alternatives."""
         if depth > 8:
             raise Refused("the groups are nested too deeply")
         count = 1

@@ -2,7 +2,7 @@
 
 A template sees a variable only if its rule declares the permitted values and the value is one of them. All other
 variables are absent while the template is rendered. A text that needs an absent variable is rendered anyway, together
-with the reason, so that a reviewer can decide. Literal text is the author's and is never held back.
+with the reason, so that a reviewer can decide. The rule's author writes literal text, so it is never held back.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +18,7 @@ MADE_HERE = frozenset(
 
 
 class PublicTexts(NamedTuple):
-    """A post's fields as customers would see them, and the reasons why they must not; empty if there are none."""
+    """A post's fields as customers would see them, and the reasons against showing them; empty if there are none."""
 
     fields: dict[str, Any]
     objection: str = ""
@@ -68,7 +68,7 @@ def _objections(
 
 
 def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | None:
-    """Return the value of a variable; empty if it is absent, None if it is no single text or is known only later."""
+    """Return the value of a variable; empty if it is absent, None if it isn't a single text or is known only later."""
     if templates.LOOKED_UP in variable:
         return None
     at: Any = context

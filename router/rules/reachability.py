@@ -1,6 +1,6 @@
 """Finds rules that can't be reached: whenever they would match, an earlier rule has matched and ended the search.
 
-It errs on one side: a rule that it names is never reached; that others are, it does not promise.
+Every rule that is reported is unreachable, but not every unreachable rule is found.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ _Key = tuple[fields.Field | None, str | None]
 
 
 def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule, model.Rule]]:
-    """Each rule that can't be reached, with the earlier one that stands before it."""
+    """Yield each rule that can't be reached, with the earlier rule that covers it."""
     earlier: dict[_Key, list[model.Rule]] = defaultdict(list)
     for rule in rules:
         before = next((one for key in _looked_up(rule) for one in earlier.get(key, ()) if covers(one, rule)), None)
@@ -33,7 +33,7 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
 
 
 def covers(one: model.Rule, other: model.Rule) -> bool:
-    """Whether the one matches whenever the other does, as far as can be told from their words."""
+    """Return whether ``one`` provably matches whenever ``other`` does."""
     beside, wider = one.other_conditions, other.other_conditions
     return (
         set(beside.grouped) <= set(wider.grouped)
@@ -53,7 +53,7 @@ def _asked_by(wanted: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
 
 
 def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
-    """Whether the broad condition surely holds for every text that the narrow one holds for."""
+    """Return whether the broad condition provably holds for every text that the narrow one holds for."""
     if narrow == broad:
         return True
     if narrow.values is not None:
@@ -62,7 +62,7 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
 
 
 def excludes(one: groups.Asked, other: groups.Asked) -> bool:
-    """Whether no alert can meet both conditions, as far as can be told from their words."""
+    """Return whether provably no alert can meet both conditions."""
     (field, first), (other_field, second) = one, other
     if field != other_field:
         return False
@@ -73,7 +73,7 @@ def excludes(one: groups.Asked, other: groups.Asked) -> bool:
 
 
 def never_both(some: Iterable[groups.Asked], others: Iterable[groups.Asked]) -> bool:
-    """Whether no alert can meet all of these conditions, as far as can be told from their words."""
+    """Return whether provably no alert can meet all of these conditions."""
     others = list(others)
     return any(excludes(one, other) for one in some for other in others)
 
@@ -92,7 +92,10 @@ def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bo
 
 
 def _implied_number(narrow: condition.Condition, broad: condition.Condition) -> bool:
-    """A number above a bound is above every lower one; where only the narrow one includes its bound, not above that."""
+    """Return whether each number within the narrow bound is also within the broad bound.
+
+    If the bounds are equal and only the narrow one includes the number itself, it isn't.
+    """
     if isinstance(narrow, _FLOORS) and isinstance(broad, _FLOORS):
         looser = isinstance(narrow, numeric.AtLeast) and isinstance(broad, numeric.Greater)
         return narrow.limit > broad.limit or (narrow.limit == broad.limit and not looser)
@@ -103,7 +106,7 @@ def _implied_number(narrow: condition.Condition, broad: condition.Condition) -> 
 
 
 def _kept_under(rule: model.Rule) -> list[_Key]:
-    """Where a rule is found again: under each text of one of its conditions, or its field, or with the broadest."""
+    """Return the keys under which a rule is stored: each text of one of its conditions, or a field, or none."""
     if not rule.conditions:
         return [(None, None)]
     listed = [(field, one.values) for field, one in rule.conditions if one.values is not None]
@@ -114,7 +117,7 @@ def _kept_under(rule: model.Rule) -> list[_Key]:
 
 
 def _looked_up(rule: model.Rule) -> Iterator[_Key]:
-    """Where the rules stand that could cover a rule; one text is enough, since all of them have to be covered."""
+    """Yield the keys of rules that could cover a rule. One text is enough, since a covering rule covers every text."""
     yield (None, None)
     for field, one in rule.conditions:
         yield (field, None)

@@ -1,7 +1,7 @@
 """Finds the labels and annotations that rules refer to.
 
-The search visits every part of a rule, so that a new rule key needs no change here. A false hit does no harm: it only
-keeps a label that could have been dropped from an oversized alert.
+The search visits every part of a rule, so that a new rule key needs no change here. A false positive is harmless: it
+only keeps a label that could have been dropped from an oversized alert.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import msgspec
 
 from router.rules import expressions, fields, model
 
-# In templates, expressions and names of fields: labels.service, labels["k8s.pod"], labels['k8s.pod'].
+# In templates, expressions, and names of fields: labels.service, labels["k8s.pod"], labels['k8s.pod'].
 _NAMED = re.compile(r"""(?:labels|annotations)(?:\.([^\s"'={},|\[\]()]+)|\[\s*["']([^"']+)["']\s*\])""")
 _QUOTED = re.compile(r""""([^"]+)"|'([^']+)'""")  # In an expression: "team" in alert.labels.
 

@@ -1,4 +1,4 @@
-"""Keeps the rules up to date: loads the folder again when it changes, and keeps the last valid rules."""
+"""Keeps the rules up to date: reloads the folder when it changes, and keeps the last valid rules."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,15 +11,18 @@ from router.rules import destination_info, folders, load, ruleset
 from router.telemetry import label_sets, log, metrics
 from router.yaml_source import problems
 
-# How often to look for changes if the file system doesn't report them, as some network file systems don't.
+# Milliseconds between checks for changes that the file system doesn't report, as with some network file systems.
 _LOOK_MS = 5000
-_SETTLE_MS = 300  # Changes within this time are one.
+_SETTLE_MS = 300  # Changes within this time cause one reload.
 
 _log = log.get("rules")
 
 
 class Rules:
-    """The active rules, and the problems of those on the disk. ``Refused`` if the first rules can't be loaded."""
+    """The active rules, and the problems of the rules on the disk.
+
+    Raises ``Refused`` if none can be loaded at the start.
+    """
 
     def __init__(
         self,
@@ -31,8 +34,8 @@ class Rules:
     ) -> None:
         """Load the folder. ``changed`` is called with every later rule set that becomes active.
 
-        ``kept`` are the rule files that were accepted last. They become active if the folder is refused; if an isolated
-        folder is refused, its rules among them do.
+        ``kept`` are the rule files that were accepted last. They become active if the folder is refused. If only an
+        isolated folder is refused, its rules in ``kept`` become active.
         """
         self.folder = folder
         self._destinations = destinations
@@ -55,7 +58,7 @@ class Rules:
         _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
 
     def _fall_back(self, kept: rule_files.RuleFiles, last: load.Loaded, refused: load.Refused) -> None:
-        """Decide by the rules that were kept, until those on the disk are valid."""
+        """Activate the kept rules until the rules on the disk are valid."""
         label_sets.start_rules(rule.name for rule in last.rules.rules)
         self._take(last)
         self._refuse(refused.problems)
@@ -65,11 +68,11 @@ class Rules:
 
     @property
     def in_force(self) -> ruleset.RuleSet:
-        """The active rule set."""
+        """Return the active rule set."""
         return self._loaded.rules
 
     async def watch(self, clock: Callable[[], float], hangup: asyncio.Event) -> None:
-        """Watch the folder until cancelled; ``hangup`` requests a reload. ``clock`` returns Unix seconds."""
+        """Watch the folder until cancelled. ``hangup`` requests a reload. ``clock`` returns Unix seconds."""
         async for _ in self._changes(hangup):
             seen = await asyncio.to_thread(folders.fingerprint, self.folder)
             if seen == self._seen and not hangup.is_set():
@@ -79,7 +82,7 @@ class Rules:
             await self.reload(clock)
 
     async def _changes(self, hangup: asyncio.Event) -> AsyncIterator[None]:
-        """Yield whenever the folder may have changed, also if a symbolic link was replaced."""
+        """Yield whenever the folder may have changed, including when a symbolic link was replaced."""
         watching = _Watching(self.folder)
         told: asyncio.Task[None] | None = None
         try:
@@ -98,14 +101,14 @@ class Rules:
                 told.cancel()
 
     async def reload(self, clock: Callable[[], float]) -> None:
-        """Load in a thread, so that the webhook server goes on deciding by the rules that are active."""
+        """Load in a thread. Meanwhile the webhook server decides by the active rules."""
         before = self.in_force.version
         try:
             loaded = await asyncio.to_thread(self._load, self._loaded.good)
         except load.Refused as refused:
             self._refuse(refused.problems)
             return
-        except Exception as error:  # noqa: BLE001 - logged; whatever a file brings about, the door goes on deciding
+        except Exception as error:  # noqa: BLE001 - logged; the webhook server keeps the active rules
             _log.exception("rules_unreadable")
             self._refuse([problems.Problem(str(self.folder), 0, 0, f"reading it failed: {type(error).__name__}")])
             return
@@ -158,14 +161,14 @@ class Rules:
 def _free(parts: list[object]) -> None:
     """Free the parts of a rule set that was replaced.
 
-    Freeing thousands of rules at once would block the event loop. Between two parts, other threads get their turn.
+    Freeing thousands of rules at once would block the event loop. Other threads can run between two parts.
     """
     while parts:
         parts.pop()
 
 
 def _usable(kept: rule_files.RuleFiles | None, destinations: destination_info.Destinations) -> load.Loaded | None:
-    """Load rules that were kept; None if they no longer fit the configuration."""
+    """Load the kept rules. Return None if they no longer fit the configuration."""
     if kept is None:
         return None
     try:

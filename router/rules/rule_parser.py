@@ -43,19 +43,19 @@ _SHOWS = (
 
 
 class RuleFileParser:
-    """Parses files one after the other. ``problems`` collects the problems of all of them."""
+    """Parses files one after the other. ``problems`` collects the problems of all files."""
 
     def __init__(self, destinations: destination_info.Destinations, places: dict[str, Place] | None = None) -> None:
-        """Take the destinations that rules may use, and the positions of rule names that are already taken."""
+        """Store the destinations that rules may use, and the positions of rule names that are already used."""
         self.destinations = destinations
         self.problems: list[problems.Problem] = []
         self.places = {} if places is None else places
         self._named: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
 
     def read(self, document: documents.Document, inherits: defaults.Defaults = _NOTHING) -> list[model.Rule]:
-        """Return the valid rules of a file. They inherit from the file, and beyond it from ``inherits``."""
+        """Return the valid rules of a file. They inherit the settings of the file, which override ``inherits``."""
         self.problems += document.problems
-        # If a file is invalid as YAML, further problems would only follow from the first.
+        # If a file isn't valid YAML, further problems would only be consequences of the first.
         if document.problems or document.data is None:
             return []
         whole = parse_context.Context(document, (), self.problems)
@@ -80,7 +80,7 @@ class RuleFileParser:
         return made
 
     def check_names(self) -> None:
-        """Report references to rules that don't exist, once all files are parsed."""
+        """Report references to rules that don't exist, after all files are parsed."""
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
         for at, path, name in self._named:
             if name not in rules:
@@ -91,10 +91,10 @@ class RuleFileParser:
         self._named.append((at, path, name))
 
     def add_name(self, at: parse_context.Context, name: Any) -> None:
-        """Record the name of a rule or an inhibition; report it if it is taken."""
+        """Record the name of a rule or an inhibition. Report the name if it is already used."""
         if not isinstance(name, str):
             return
-        # Two rules may be in one line, so the file and the position in its list identify a rule.
+        # Two rules may be on one line, so the file and the position in its list identify a rule.
         here = (at.document.file, at.path)
         place = f"{at.document.name}:{at.document.position(at.path)[0]}"
         first = self.places.setdefault(name, (*here, place))
@@ -120,7 +120,7 @@ class _RuleParser:
         self._inherits = inherits
 
     def rule(self, data: Any) -> model.Rule | None:
-        """Return the rule; None if anything in it is invalid."""
+        """Return the rule; None if any part of it is invalid."""
         at = self._at
         if isinstance(data, dict) and isinstance(data.get("name"), str):
             at = self._at = at.with_prefix(f'rule "{data["name"]}": ')
@@ -206,7 +206,7 @@ class _RuleParser:
             )
 
     def _check_ignore(self, data: dict[str, Any]) -> None:
-        """Report a rule that says neither where its alerts appear nor why they are ignored."""
+        """Report a rule that has neither a destination for its alerts nor a reason to ignore them."""
         if "ignore" not in data:
             if "open" not in data:
                 self._at.report('"open" is missing')

@@ -1,4 +1,4 @@
-"""Reads the ``tests:`` of rule files: alerts on a clock, what people do, and what is expected of the rules."""
+"""Parses the ``tests:`` of rule files: timed alerts, actions of reviewers and operators, and expectations."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from router.rules import destination_info, parse_context
 from router.yaml_source import documents, problems, quantities, suggestions
 
 Severity = Literal["critical", "major", "minor", "info"]
-_START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
+_START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon, as an unsurprising default.
 Kind = publications.Kind | Literal["retrospective"]
 _KINDS: tuple[Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss", "retract", "retrospective")
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -117,17 +117,17 @@ class Action(pydantic.BaseModel):
 
     @property
     def verb(self) -> Verb:
-        """What is done."""
+        """Return the verb of this action."""
         return self._named()[0]
 
     @property
     def destination(self) -> str | None:
-        """Where something is decided; None for what is about no destination."""
+        """Return the destination of a decision; None for actions without a destination."""
         return self.approve or self.edit or self.dismiss or self.retract
 
     @property
     def matchers(self) -> tuple[silences.Matcher, ...]:
-        """The matchers of the silence that begins or ends."""
+        """Return the matchers of the silence that begins or ends."""
         return tuple(silences.matcher(text) for text in self.silence or self.end_silence or ())
 
 
@@ -163,7 +163,7 @@ class Operation(pydantic.BaseModel):
 
     @property
     def what(self) -> tuple[Kind, str]:
-        """The kind and the destination."""
+        """Return the kind and the destination."""
         return self._named()[0]
 
 
@@ -205,7 +205,7 @@ class RuleTestShape(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """One test with its place, for what it has to say: ``at`` leads to it in its document."""
+    """One test, its document, and the path ``at`` in the document."""
 
     shape: RuleTestShape
     document: documents.Document
@@ -213,25 +213,25 @@ class RuleTest:
 
     @property
     def place(self) -> str:
-        """``file:line``."""
+        """Return the position of the test as ``file:line``."""
         return f"{self.document.file}:{self.document.position(self.at)[0]}"
 
     def problem(self, message: str, *path: str | int) -> problems.Problem:
-        """What is wrong, at a place within the test."""
+        """Return a problem at a path in the test."""
         return self.document.problem(message, (*self.at, *path))
 
 
 def read(
     document: documents.Document, destinations: destination_info.Destinations, found: list[problems.Problem]
 ) -> Iterator[RuleTest]:
-    """Read the tests of a file; what is wrong with them is added to the problems found."""
+    """Yield the valid tests of a file. Append the problems of invalid tests to ``found``."""
     listed = document.data.get("tests") if isinstance(document.data, dict) and not document.problems else None
     for index, data in enumerate(listed if isinstance(listed, list) else ()):
         name = data.get("name") if isinstance(data, dict) else None
         at = parse_context.Context(
             document, ("tests", index), found, f'test "{name}": ' if isinstance(name, str) else ""
         )
-        # Numbers and truth values are the texts that they are written as: labels and fields are compared as such.
+        # Keep numbers and Booleans as text in their original form, since labels and fields are compared as text.
         shape = at.validate(RuleTestShape, at.raw_text())
         if shape is not None and _destinations_exist(at, shape, destinations):
             yield RuleTest(shape, document, at.path)
@@ -266,5 +266,5 @@ def _named(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 
 def as_text(value: Any) -> Any:
-    """A value as it is compared with what a test expects: numbers and truth values as they would be written."""
+    """Return a value for comparison with a test's expectation: numbers and Booleans become text, as in a rule file."""
     return documents.from_data(value).raw_text()

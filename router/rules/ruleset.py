@@ -8,13 +8,13 @@ from router.rules import decide, inhibitor, model, referenced_labels, severity_a
 
 
 class RuleSet:
-    """All rules of a folder, compiled. A rule set never changes; a reload makes a new one.
+    """All rules of a folder, compiled. A rule set is immutable; a reload makes a new one.
 
     ``version`` is a short hash of the files' bytes. ``rules`` are in the order in which they decide.
     """
 
     def __init__(self, rules: Sequence[model.Rule], version: str) -> None:
-        """Compile rules that were already validated."""
+        """Compile validated rules."""
         self.version = version
         self.rules = tuple(rules)
         self._root = compiling.compile_rules(self.rules, version)
@@ -28,7 +28,8 @@ class RuleSet:
 
         They are the last to be dropped from an oversized alert.
         """
-        if self._labels_named is None:  # Only oversized alerts need them, and finding them takes a walk over all rules.
+        # Computed when first used: only oversized alerts need them, and the search visits all rules.
+        if self._labels_named is None:
             self._labels_named = referenced_labels.labels(self.rules)
         return self._labels_named
 
@@ -37,7 +38,7 @@ class RuleSet:
         return [*self._root.candidates(), *self.rules]
 
     def decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
-        """Decide an alert at a time, in microseconds since the epoch, which matters to rules with ``during``.
+        """Decide an alert at a time, in microseconds since the epoch. Only rules with schedules depend on the time.
 
         The same alert at the same time always gets the same decision.
         """
@@ -57,7 +58,7 @@ class RuleSet:
         # The rule ignores, mutes, or maps severities.
         if best.exceptional is not None:
             return decide.decision(alert, [best], best.response, now)
-        # The common case is written out here, since a call would cost a tenth of the time of a decision.
+        # The common case is inlined, since a call would take a tenth of the time of a decision.
         severity = best.severity
         if severity is None:
             severity = severity_aliases.severity(alert)

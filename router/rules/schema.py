@@ -1,7 +1,7 @@
-"""The JSON Schema (draft 2020-12) of rule files, for editors: completion, and what each key is for.
+"""The JSON Schema (draft 2020-12) of rule files, for completion and descriptions in editors.
 
-It is made of the models that check the files, the conditions' registry and the configured destinations. It promises a
-little less than ``check``: what a schema can't say, such as a template's names, is left to it.
+It is generated from the models of rule files, the registry of conditions, and the configured destinations. It is less
+strict than ``check``, which also checks what a schema can't express, such as the names in a template.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _ASKED: Mapping[str, Schema] = {
 
 
 def schema(destinations: destination_info.Destinations) -> Schema:
-    """Make the schema of a rule file; rules may open at these destinations."""
+    """Return the schema of a rule file whose rules may use these destinations."""
     definitions: dict[str, Schema] = {"condition": _condition(), "when": _when(), "interval": _interval()}
     opens = [_opening(name, destination, definitions) for name, destination in destinations.items()]
     definitions["rule"] = _rule(opens, definitions)
@@ -91,7 +91,7 @@ def _defaults(destinations: destination_info.Destinations, definitions: dict[str
 
 
 def _opening(name: str, destination: destination_info.DestinationInfo, definitions: dict[str, Schema]) -> Schema:
-    """One entry of ``open``: what it must have may stand in defaults, so only ``at`` is needed."""
+    """Return the schema of an entry of ``open``. Only ``at`` is required, since defaults may set required fields."""
     shape = _fields(name, destination, definitions)
     own = _of(model.OpenShape, "open.", definitions)["properties"]
     at = {"const": name, "description": f"a destination of kind {destination.kind}"}
@@ -107,7 +107,7 @@ def _fields(name: str, destination: destination_info.DestinationInfo, definition
 
 
 def _or_template(part: Any) -> Any:
-    """The same schema, with a template wherever a text of a certain form or a truth value may stand."""
+    """Return the schema with a template permitted for each Boolean and each text with constraints."""
     if isinstance(part, list):
         return [_or_template(one) for one in part]
     if not isinstance(part, dict):
@@ -119,7 +119,7 @@ def _or_template(part: Any) -> Any:
 
 
 def _test(definitions: dict[str, Schema]) -> Schema:
-    """Texts of tests are read as they are written, so that numbers and truth values may stand there."""
+    """Return the schema of a test. Tests read values as text, so numbers and Booleans are permitted for texts."""
     inner: dict[str, Schema] = {}
     test = _of(rule_tests.RuleTestShape, "test.", inner)
     definitions |= {name: _as_written(one) for name, one in inner.items()}
@@ -128,7 +128,7 @@ def _test(definitions: dict[str, Schema]) -> Schema:
 
 
 def _as_written(part: Any) -> Any:
-    """The same schema, with a number or a truth value wherever any text may stand."""
+    """Return the schema with a number or a Boolean permitted for each text without constraints."""
     if isinstance(part, list):
         return [_as_written(one) for one in part]
     if not isinstance(part, dict):
@@ -186,12 +186,12 @@ def _named_intervals() -> Schema:
 
 
 def _of(shape: type[pydantic.BaseModel], prefix: str, definitions: dict[str, Schema]) -> Schema:
-    """A model's schema; the models within it go to the definitions under names of their own."""
+    """Return a model's schema. Add the models within it to the definitions, with the prefix before their names."""
     made = shape.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
     definitions |= {f"{prefix}{name}": inner for name, inner in made.pop("$defs", {}).items()}
     return made
 
 
 def _with(shape: Schema, name: str, inner: Schema) -> Schema:
-    """A key's own schema with the description that the model gives it."""
+    """Return a key's own schema with the description in the model's schema."""
     return {**inner, "description": shape["properties"][name]["description"]}

@@ -1,4 +1,4 @@
-"""The severities of monitoring systems, mapped to the router's four; used by rules that set no severity."""
+"""The severities of monitoring systems, mapped to the router's four. They apply to rules that set no severity."""
 
 from router.domain import alerts, severities
 
@@ -24,7 +24,7 @@ WORDS: dict[str, severities.Severity] = {
 
 
 def severity(alert: alerts.Alert) -> severities.Severity:
-    """Return the sender's severity: of the alert, or else of its label ``severity``. An unknown word is ``minor``."""
+    """Return the sender's severity: that of the alert, or else its label ``severity``. An unknown word is ``minor``."""
     word = alert.severity or alert.labels.get("severity", "")
     known = WORDS.get(word)
     if known is None:

@@ -1,4 +1,4 @@
-"""The severity of an alert if a rule maps a field's texts to severities."""
+"""The severity of an alert whose rule maps a field's texts to severities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Texts with variables in them, in Liquid: checked when rules load, rendered when an incident goes to a destination.
+"""Liquid templates: checked when rules load, rendered when an incident is sent to a destination.
 
-A name that does not exist is a mistake in the rule file. A label that one alert happens not to carry is not: it
-renders as nothing, because an incident must never be lost over a text. No code can be reached from a template.
+An unknown name is a mistake in the rule file. A label that an alert doesn't have is not a mistake: it renders as the
+empty text, because an incident must never be lost because of a text. A template can't run code.
 """
 
 import functools
@@ -65,7 +65,8 @@ _FILTERS: Mapping[str, str] = {
     "div": "divided_by",
 }
 """Filters of other template languages, and their names here."""
-_LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
+# Characters and iterations: far above any vendor's limits, and far below what takes much memory or time.
+_LIMIT = 100_000
 MOST_CHARACTERS = 10_000
 """Of a template itself; reading it takes time that grows with the square of its length at worst."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,10 +80,10 @@ class _Environment(liquid.Environment):
 
 @liquid_filter
 def _date(value: object, shape: str) -> str:
-    """Format an ISO 8601 time with ``strftime``'s letters; any other text stays as it is.
+    """Format an ISO 8601 time with ``strftime``'s directives. Return any other text unchanged.
 
-    Liquid's own filter guesses and reads the clock (for ``now``, and to complete half a date), so that the same
-    incident would read differently from day to day.
+    Liquid's own filter guesses and reads the clock (for ``now``, and to complete an incomplete date), so the same
+    incident would be rendered differently from day to day.
     """
     try:
         return datetime.fromisoformat(str(value)).strftime(shape)
@@ -92,7 +93,7 @@ def _date(value: object, shape: str) -> str:
 
 def _make_environment() -> liquid.Environment:
     environment = _Environment(tolerance=liquid.Mode.STRICT, strict_filters=True)
-    for name in ("include", "render"):  # There are no other templates that could be included.
+    for name in ("include", "render"):  # There are no other templates to include.
         del environment.tags[name]
     environment.filters["date"] = _date
     environment.filters["strip_html"] = filter_limits.strip_html
@@ -102,7 +103,7 @@ def _make_environment() -> liquid.Environment:
 
 _ENVIRONMENT = _make_environment()
 
-# What a bad value can make filters raise at run time; LiquidError covers nearly all of them.
+# Exceptions that filters raise for invalid values at run time. Most are LiquidErrors.
 _FAILURES = (
     liquid_errors.LiquidError,
     ArithmeticError,
@@ -116,13 +117,13 @@ _FAILURES = (
 
 
 def is_template(text: str) -> bool:
-    """Tell whether the text is more than itself: whether Liquid would find anything in it."""
+    """Return whether the text has Liquid syntax."""
     return "{{" in text or "{%" in text
 
 
 @functools.lru_cache(maxsize=4_096)
 def problems(text: str) -> tuple[str, ...]:
-    """Everything that is wrong with a template: syntax, unknown names, unknown filters; empty where it is right."""
+    """Return all problems of a template: syntax, unknown names, and unknown filters; empty if it is valid."""
     if not is_template(text):
         return ()
     if len(text) > MOST_CHARACTERS:
@@ -144,7 +145,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def _as_liquid(variable: str) -> str:
-    """What to write in place of a variable of a Go template, as Alertmanager and Grafana have them."""
+    """Return a message with the Liquid equivalent of a variable of a Go template, as in Alertmanager and Grafana."""
     part, _, name = variable.lstrip(".$").partition(".")
     if part.endswith("Labels") or part == "labels":
         meant = f"alert.labels.{name or 'service'}"
@@ -168,11 +169,11 @@ Variable = tuple[str, ...]
 
 
 class Unknown(Exception):
-    """A name that is no variable; the text says what is wrong with it."""
+    """The name is not a variable. The message states the reason."""
 
 
 def variable(name: str) -> Variable:
-    """Read a variable's name as it would stand in a template; ``Unknown``."""
+    """Parse a variable's name as written in a template. Raises ``Unknown``."""
     try:
         found = _variables("{{ " + name + " }}")
     except liquid_errors.LiquidError:
@@ -189,16 +190,16 @@ def variable(name: str) -> Variable:
 
 
 def _as_field(name: str) -> str:
-    """What to say of a field's name where a variable's is wanted: the two differ by ``alert.``; empty otherwise."""
+    """Return a message if the name is a field, which lacks the variable's prefix ``alert.``; empty otherwise."""
     first = name.partition(".")[0]
     return f'unknown name "{name}"; did you mean "alert.{name}"?' if first in NAMES["alert"] else ""
 
 
 @functools.lru_cache(maxsize=4096)
 def variables(text: str) -> tuple[Variable, ...]:
-    """The variables that a template uses, in order; a name that is itself looked up is shown as ``[…]``.
+    """Return the variables that a template uses, in order. A name that is itself looked up is shown as ``[…]``.
 
-    A broken template uses none.
+    An invalid template uses none.
     """
     try:
         return tuple(_variables(text)) if is_template(text) else ()
@@ -213,12 +214,12 @@ def _variables(text: str) -> list[Variable]:
 
 
 def literals(text: str) -> list[str]:
-    """The parts of a text that stand in it as they are written, between variables and tags; in linear time."""
+    """Return the literal parts of a text, between variables and tags, in linear time."""
     return [part.decode() for part in _MARKED.sub(b"\0", patterns.encoded(text)).split(b"\0")]
 
 
 def _malformed(text: str) -> str:
-    """Tell of a variable or tag that is not closed, or that is mostly blanks; in linear time."""
+    """Return the problem of a variable or tag that is not closed or has too many blanks, in linear time."""
     content = patterns.encoded(text)
     marked = _MARKED.findall(content)
     if any(_BLANKS.search(one) is not None for one in marked):
@@ -233,7 +234,7 @@ def _malformed(text: str) -> str:
 
 
 def _unknown(segments: list[Any]) -> str | None:
-    """Say what is wrong with the way to a variable, if anything is."""
+    """Return the problem of a path to a variable; None if it is valid."""
     path = [segment if isinstance(segment, str) else LOOKED_UP for segment in segments]
     root = NAMES.get(path[0])
     if root is None:
@@ -242,7 +243,7 @@ def _unknown(segments: list[Any]) -> str | None:
         return f'"{path[0]}" is not a text; use one of its parts: {", ".join(root)}'
     if path[1] not in root:
         hint = suggestions.hint(path[1], root)
-        if path[0] == "alert":  # Most likely a label, unless it is nearly one of the parts: "service" is not "source".
+        if path[0] == "alert":  # Probably a label, unless it is very similar to a part: "service" is not "source".
             close = suggestions.nearest(path[1], root, likeness=0.79)
             hint = f'; did you mean "alert.{close or f"labels.{path[1]}"}"?'
         return f'unknown name "{".".join(path[:2])}" in a template{hint}'
@@ -254,14 +255,14 @@ def _unknown(segments: list[Any]) -> str | None:
 
 
 def sample() -> dict[str, Any]:
-    """Return what templates see of an alert that carries nothing but a title."""
+    """Return the context of an alert that has only a title."""
     nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
     nowhere = decisions.Response("rule", "", "")
     return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=0)
 
 
 def _trial(template: liquid.BoundTemplate) -> list[str]:
-    """Render once with an alert that carries nothing: what fails then would fail for most alerts."""
+    """Render the template for an alert without labels. A template that fails for it would fail for most alerts."""
     try:
         template.render(_sample())
     except _FAILURES as error:
@@ -283,10 +284,10 @@ def context(
     opened_at: int,
     follows: str = "",
 ) -> dict[str, Any]:
-    """Put together what templates see. ``opened_at`` is microseconds since the epoch.
+    """Return the context in which templates are rendered. ``opened_at`` is in microseconds since the epoch.
 
-    The labels that the rules set stand over those of the alert. An alert without a title is called by the incident
-    key, so that a title made of it is never empty.
+    Labels that the rules set override those of the alert. An alert without a title gets the incident key as its title,
+    so that a rendered title is never empty.
     """
     return {
         "alert": {
@@ -314,13 +315,13 @@ def _moment(micros: int) -> str:
 
 
 def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:
-    """The alert's labels with those that the rules set or copy; a text that is not there is not copied."""
+    """Return the alert's labels with those that the rules set or copy. An empty text is not copied."""
     copied = {name: fields.parse(source).reader()(alert) for name, source in response.copied.items()}
     return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
 
 
 def render_sample(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Render every text in a target's fields for an alert that carries nothing but a title."""
+    """Render every text in a target's fields, at any depth, for an alert that has only a title."""
     return {name: _each_text(value, _sample_text) for name, value in fields.items()}
 
 
@@ -334,9 +335,10 @@ def _sample_text(text: str) -> str:
 
 
 def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str = "") -> dict[str, Any]:
-    """Render every text in a target's fields, however deep; everything else stays as it is.
+    """Render every text in a target's fields, at any depth. Other values stay unchanged.
 
-    A text that fails for this alert (a filter given what it can't take) becomes ``instead``, or else the alert's title.
+    A text that fails for this alert (for example, because of a value that a filter doesn't accept) becomes ``instead``,
+    or else the alert's title.
     """
     otherwise = instead or str(context["alert"]["title"])
     return {
@@ -345,7 +347,7 @@ def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str =
 
 
 def _each_text(value: Any, render_text: Callable[[str], str]) -> Any:
-    """Return the value with each template in it rendered, however deep."""
+    """Return the value with each template in it rendered, at any depth."""
     match value:
         case str():
             return render_text(value) if is_template(value) else value
@@ -365,7 +367,7 @@ def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
 
 @functools.lru_cache(maxsize=4_096)
 def _compiled(text: str) -> liquid.BoundTemplate:
-    # Liquid's own reader takes time that grows with the square of a malformed text, or faster.
+    # Liquid's parser takes at least quadratic time in the length of a malformed text.
     wrong = "it is too long" if len(text) > MOST_CHARACTERS else _malformed(text)
     if wrong:
         raise liquid_errors.LiquidSyntaxError(wrong, token=None)

@@ -21,7 +21,7 @@ class Cidr:
     networks: tuple[_Network, ...]
 
     @classmethod
-    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
+    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - all conditions share the signature
         """Parse one network or a list of networks."""
         texts = condition.parts(value)
         networks = []

@@ -25,7 +25,7 @@ class Matches:
     _compiled: _Compiled = field(repr=False, compare=False)
 
     @classmethod
-    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
+    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - all conditions share the signature
         """Parse a pattern. Raises ``Unreadable`` with RE2's message if the pattern is invalid."""
         pattern = condition.text(value)
         if not pattern:
