@@ -255,7 +255,7 @@ TOPICS: dict[str, Topic] = {
 
 
 class Recorded(msgspec.Struct, frozen=True, array_like=True):
-    """One event as it is stored: ``sequence`` counts the events of one subject from 1.
+    """A stored event. ``sequence`` counts the events of one subject from 1.
 
     ``subject`` is the incident key, or ``ROUTER``. ``at`` is when the router noticed the change, in microseconds since
     the epoch. ``notify`` are the notifiers that the incident's rule names, beside those that the settings subscribe.
@@ -271,18 +271,18 @@ class Recorded(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def id(self) -> str:
-        """The ID of the event, which stays the same however often it is delivered."""
-        # The time keeps IDs apart if the sequence went back, since Redis was restored from a backup.
+        """Return the ID of the event, which is the same for every delivery of it."""
+        # The time keeps IDs apart if the sequence went back because Redis was restored from a backup.
         return f"{self.scope}.{self.sequence}.{self.at}"
 
     @property
     def type(self) -> str:
-        """The event type, for example ``incident.opened``."""
+        """Return the event type, for example ``incident.opened``."""
         return type_of(self.event)
 
     @property
     def time(self) -> dt.datetime:
-        """When the router noticed the change."""
+        """Return when the router noticed the change."""
         return moment(self.at)
 
 

@@ -1,4 +1,4 @@
-"""Folding alerts into an incident: commutative and idempotent, so that a batch read twice changes nothing."""
+"""Folds alerts into an incident. Folding is commutative and idempotent, so a batch read twice changes nothing."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ import msgspec
 from router.domain import affected_components, alert_states, decisions, heartbeat, incidents, silences, timing
 from router.domain import asks as asking
 
-MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
+MOST_HELD = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
 
 
@@ -23,13 +23,13 @@ def fold(
     trace: str = "",
     ignored: list[decisions.Routed] | None = None,
 ) -> incidents.Incident:
-    """Fold the alerts that arrived into the incident and return what it has become.
+    """Fold the received alerts into the incident and return the result.
 
-    ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned if
-    nothing changed, so that a storm of repeats costs no write. ``reuse`` lets the new incident take over the
-    dictionary of the old one, for a caller that has no use for the old one any more. ``muting`` tells which alerts are
-    muted now: they are kept aside. ``trace`` is kept if an incident begins.
-    ``ignored`` gets the messages that are ignored: late deliveries that contradict what is known.
+    ``episode`` is the random ID of an episode that this fold opens. The same object is returned if nothing changed, so
+    that a storm of repeats costs no write. ``reuse`` lets the new incident take over the dictionary of the old one, for
+    a caller that no longer needs the old one. ``muting`` says which alerts are muted now: they are set aside. ``trace``
+    is stored if an incident begins. ``ignored`` receives the messages that are ignored: late deliveries that contradict
+    the known state.
     """
     arrived = [_with_receipt(routed, now) for routed in arrived]
     if beats := heartbeat.beats(arrived):
@@ -39,7 +39,7 @@ def fold(
         incident, arrived = _set_aside(incident, arrived, muting, now)
     if not arrived:
         return incident
-    # A closed incident begins anew: what the episode before asked for is over.
+    # A closed incident starts without asks: those of the previous episode are over.
     book = asking.Book(() if incident.status == "closed" else timing.asks_of(incident))
     changed, unheld = _merged(incident, arrived, book, ignored)
     if unheld:
@@ -59,7 +59,7 @@ def _merged(
 ) -> tuple[dict[str, alert_states.AlertState], int]:
     """Merge the messages into the states of their alerts.
 
-    Return the states that change, and how many firing messages are of alerts beyond those that an incident holds.
+    Return the states that change, and the number of firing messages about alerts beyond those that an incident holds.
     """
     known = incident.alerts
     changed: dict[str, alert_states.AlertState] = {}
@@ -92,17 +92,17 @@ def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertS
 
 
 def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
-    """The message with a time of receipt that isn't later than ``now``, by whichever clock it was taken."""
+    """Return the message with a time of receipt that isn't later than ``now``, whichever clock it was taken by."""
     if 0 < routed.received_at <= now:
         return routed
     return msgspec.structs.replace(routed, received_at=now)
 
 
 def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, episode: str) -> incidents.Incident:
-    """Return a closed incident as it is after an episode of which only the end is known.
+    """Return a closed incident after an episode of which only the end is known.
 
-    ``routed`` is the resolved alert. The episode began and ended now, so that what is open of it at the vendors can be
-    resolved as of any other. When it really was isn't known, so it is never published afterwards.
+    ``routed`` is the resolved alert. The episode begins and ends now, so that its open incidents at the vendors can be
+    resolved like any others. Its real times aren't known, so it is never published afterwards.
     """
     response = routed.decision.response
     if response is not None:
@@ -125,7 +125,7 @@ def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, e
 
 
 def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
-    """Return whether a firing message makes an alert that has resolved fire again."""
+    """Return whether a firing message makes a resolved alert fire again."""
     message = alert_states.message_of(routed, routed.received_at)
     window = alert_states.window_of(routed)
     return not alert_states.merge(state, message, window)[0].resolved
@@ -134,10 +134,10 @@ def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> boo
 def apply_muting(
     incident: incidents.Incident, muting: silences.Muting | None, *, now: int, episode: str
 ) -> incidents.Incident:
-    """Ask again what is muted at ``now``; the same object if nothing changes.
+    """Check again which alerts are muted at ``now``. Return the same object if nothing changes.
 
-    Alerts whose mute was to be looked at by now and is over are folded in; an alert that has expired meanwhile is not.
-    Alerts whose hold ends now are set aside if something mutes them that began while they were held.
+    Alerts whose mute was due for a check and is over are folded in, unless they have expired meanwhile. Alerts whose
+    hold ends now are set aside if they were muted while they were held.
     """
     incident = _without_over(heartbeat.excused(incident, muting, now), now)
     incident = _mute_held(incident, muting, now)
@@ -148,7 +148,7 @@ def apply_muting(
 
 
 def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
-    """Set aside the alerts that are muted now, of those whose ask is to join now."""
+    """Set aside the muted alerts of asks that join now."""
     if muting is None or not incident.held_alerts:
         return incident
     joining = timing.joining(incident, now)
@@ -165,7 +165,7 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
 
 
 def _without_muted(incident: incidents.Incident, found: dict[str, incidents.Muted], now: int) -> incidents.Incident:
-    """The incident with these firing alerts set aside: it is as if their messages had not come yet."""
+    """Return the incident with these firing alerts set aside, as if their messages had not been received yet."""
     incident = timing.without(incident, found.keys())
     asks = asking.with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
     incident = msgspec.structs.replace(incident, muted={**incident.muted, **found}, asks=asks, changed_at=now)
@@ -180,7 +180,10 @@ def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
 def _set_aside(
     incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silences.Muting | None, now: int
 ) -> tuple[incidents.Incident, list[decisions.Routed]]:
-    """Keep muted alerts aside; return the others. What has opened already goes on, whatever mutes it later."""
+    """Set aside muted alerts and return the others.
+
+    An alert whose ask has joined isn't set aside, whatever mutes it later.
+    """
     muted = dict(incident.muted)
     heard = []
     aside: dict[str, incidents.Muted] = {}
@@ -207,7 +210,7 @@ def _set_aside(
 
 
 def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
-    """Return whether a firing message could open something: then it's asked whether it is muted."""
+    """Return whether a firing message could open something. Only then is the alert checked for mutes."""
     state = incident.alerts.get(routed.alert.identity)
     if state is None:
         return True
@@ -215,7 +218,7 @@ def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
         return fires_again(state, routed)
     if _is_held(incident, routed.alert.identity):
         return True
-    # An alert that escalates to a rule with further destinations is asked about anew.
+    # An alert that escalates to a rule with further destinations is checked again.
     response = routed.decision.response
     if response is None or incident.response is None or asking.is_equal(response, incident.response):
         return False
@@ -237,12 +240,12 @@ def _is_newer(routed: decisions.Routed, before: decisions.Routed) -> bool:
 
 
 def _is_over(routed: decisions.Routed, now: int) -> bool:
-    """Whether an alert has ended by itself; a heartbeat does not: it is missed, by its rule."""
+    """Return whether an alert has expired. Heartbeats don't expire: their rule says when they are missed."""
     return 0 < routed.alert.ends_at <= now and not heartbeat.beats([routed])
 
 
 def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, further: int) -> bool:
-    """Whether an alert that is not known yet is one too many; tombstones give way long after what fires does."""
+    """Return whether a new alert exceeds the number that an incident holds. Resolved alerts have twice that limit."""
     if state.resolved:
         return len(incident.alerts) + further >= 2 * MOST_HELD
     return incident.still_fires + further >= MOST_HELD
@@ -251,7 +254,7 @@ def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, fur
 def _with(
     incident: incidents.Incident, changed: dict[str, alert_states.AlertState], now: int, *, reuse: bool
 ) -> incidents.Incident:
-    """The incident with the newest states of its alerts; nothing else is decided yet."""
+    """Return the incident with the newest states of its alerts. Nothing else is decided yet."""
     known = incident.alerts
     fires = incident.still_fires
     buried = 0
@@ -280,7 +283,7 @@ def _with(
 
 
 def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.AlertState]) -> int:
-    """A moment before which no alert ends by itself; it is not moved on by repeats, but once it has come."""
+    """Return a time before which no alert expires. Repeats don't postpone it; it is recomputed once it has passed."""
     ends = [
         instance.ends_at
         for state in changed.values()
@@ -298,7 +301,7 @@ def _with_asks(
     arrived: list[decisions.Routed],
     changed: dict[str, alert_states.AlertState],
 ) -> incidents.Incident:
-    """The incident with what its alerts ask for now, and the alerts that may still be muted before their ask joins."""
+    """Return the incident with its current asks, and with the alerts that may still be muted before their ask joins."""
     waiting = {ask.id for ask in asks if not ask.is_joined and ask.response.timing.hold}
     held_alerts = incident.held_alerts
     if waiting or held_alerts:
@@ -320,14 +323,14 @@ def _settle(
     now: int,
     birth: tuple[str, int, str],
 ) -> incidents.Incident:
-    """Decide from the alerts' newest states whether the incident opens, stays, rises or closes."""
+    """Decide from the alerts' newest states whether the incident opens, stays, escalates, or closes."""
     episode = birth[0]
     if not held.fires:
         return timing.quiet(held, now)
     if held.status == "closed":
         return _begin(held, now, birth)
     if held.status == "pending":
-        # An alert may ask for an earlier opening than those before it did.
+        # A new alert may open the incident earlier than the previous alerts would.
         held = timing.led(msgspec.structs.replace(held, changed_at=now))
         held = msgspec.structs.replace(held, severity=timing.worst(held))
         return timing.opened(held, now=now, episode=episode) if timing.opens_now(held, now) else held
@@ -340,10 +343,10 @@ def _settle(
 
 
 def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) -> incidents.Incident:
-    """Begin an incident with the alerts that fire.
+    """Begin an incident with the firing alerts.
 
-    It opens at once, unless every decision says to hold it. One that fires again soon enough after its end follows the
-    episode before, and was held already.
+    It opens at once, unless every decision holds it. An incident that fires again within ``reopen_within`` after its
+    end follows the previous episode and isn't held again.
     """
     episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
@@ -369,7 +372,7 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
 
 def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:
     horizon = now - TOMBSTONE_LIFE
-    # Looking at every alert is dear where there are many: it is done once in a life-time of tombstones.
+    # Checking every alert of a large incident is expensive, so it is done once per lifetime of tombstones.
     if not 0 < incident.tombstones_since < horizon - TOMBSTONE_LIFE:
         return incident
     kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}

@@ -1,4 +1,4 @@
-"""Heartbeats: alerts that have to be heard of every so often, and incidents that are the silence of one."""
+"""Heartbeats: alerts that are expected at an interval, and the incidents that open if they are missed."""
 
 from collections.abc import Iterable
 
@@ -6,21 +6,24 @@ import msgspec
 
 from router.domain import decisions, incidents, silences
 
-PARTS = 20  # A beat that follows another one sooner than in this part of the time is not written, and so may be late.
+# A heartbeat within interval / PARTS after another one isn't stored, so one may seem late by as much.
+PARTS = 20
 
 
 def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
-    """Those of the alerts that are heartbeats."""
+    """Return the alerts that are heartbeats."""
     return [one for one in arrived if one.decision.response is not None and one.decision.response.timing.heartbeat]
 
 
 def heard(
     incident: incidents.Incident, arrived: list[decisions.Routed], now: int, accepted_at: int
 ) -> incidents.Incident:
-    """What an incident becomes when its heartbeat is heard: it is over, or not due for a while.
+    """Return the incident after its heartbeat was received:
 
-    Only what fires is a beat: that it has resolved is no sign of life. The newest rule says how often it has to come,
-    and whatever the incident was before, it is a heartbeat's now.
+    it ends if it was open, and the next heartbeat is due later.
+
+    Only a firing alert counts as a heartbeat; a resolved one doesn't show that the sender is alive. The newest rule
+    sets the interval, and the incident becomes that of a heartbeat whatever it was before.
     """
     firing = [routed for routed in arrived if routed.alert.status == "firing"]
     if not firing:
@@ -56,7 +59,10 @@ def heard(
 
 
 def due(incident: incidents.Incident) -> int:
-    """When the silence will have been too long, in microseconds; 0 where it is no heartbeat, or is silent already."""
+    """Return when the heartbeat counts as missed, in microseconds;
+
+    0 if the incident isn't a heartbeat's or it is missed.
+    """
     response = incident.response
     if incident.status != "closed" or not incident.beat_at or response is None:
         return 0
@@ -65,7 +71,7 @@ def due(incident: incidents.Incident) -> int:
 
 
 def excused(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
-    """A heartbeat that is missed while it is silenced is put aside: when the silence ends, the waiting begins anew."""
+    """Set a heartbeat aside that is missed while it is silenced. When the silence ends, the interval starts again."""
     alert, response = incident.opening_alert, incident.response
     if muting is None or alert is None or response is None or not 0 < due(incident) <= now:
         return incident
@@ -80,7 +86,7 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: i
 def resumed(
     incident: incidents.Incident, routed: decisions.Routed, muting: silences.Muting | None, now: int
 ) -> incidents.Incident:
-    """What becomes of a heartbeat that was put aside: it is silenced still, or waited for from now on."""
+    """Return the incident of a heartbeat that was set aside: still silenced, or expected from now on."""
     mute = muting(routed, now) if muting is not None else None
     if mute is None:
         return heard(incident, [routed], now, now)
@@ -89,6 +95,6 @@ def resumed(
 
 
 def forgotten(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """An incident whose heartbeat nobody waits for any more."""
+    """Return the incident as it is once its heartbeat is no longer expected."""
     closed_at = now if incident.status == "open" else incident.closed_at
     return msgspec.structs.replace(incident, status="closed", beat_at=0, muted={}, closed_at=closed_at, changed_at=now)

@@ -1,4 +1,4 @@
-"""Names that are the same after any crash: references, idempotency keys, episode ids."""
+"""References, idempotency keys, and episode IDs, which are the same after any crash."""
 
 import hashlib
 import uuid
@@ -7,7 +7,8 @@ from typing import Protocol
 from router.domain import patterns
 
 _NAMESPACE = uuid.UUID("6f1d7c0e-5a0b-5d3c-9d6e-0c2b8f4a7e11")
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread.
+# Crockford's base 32, without I, L, O, and U, which are easy to misread.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 8
 _PREFIX = "IR-"
 _MISREAD = str.maketrans("OIL", "011")
@@ -15,12 +16,12 @@ _INSTALLATION_LENGTH = 2
 _TAIL_LENGTH = 4
 _OWNER_LENGTH = _REFERENCE_LENGTH + _INSTALLATION_LENGTH
 _OWNED = patterns.compile(f"IR-([{_ALPHABET}]{{8}})-([{_ALPHABET}]{{2}})[{_ALPHABET}]{{4}}")
-_PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]  # Two letters for each ten bits.
+_PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]  # Two letters per ten bits.
 _ID_LENGTH = 32
 
 
 class Randomness(Protocol):
-    """Where random bits come from; ``random.Random`` and ``random.SystemRandom`` both fit."""
+    """A source of random bits, such as ``random.Random`` or ``random.SystemRandom``."""
 
     def getrandbits(self, k: int, /) -> int:
         """Return ``k`` random bits as an integer."""
@@ -33,10 +34,10 @@ def new_id(randomness: Randomness) -> str:
 
 
 def owner(installation: str, incident_key: str) -> str:
-    """Return the ten characters that name an incident key of an installation in the references of its episodes.
+    """Return the ten characters that identify an incident key of an installation in the references of its episodes.
 
     The first eight are of the key, and the last two of the installation. They stay the same if the data in Redis is
-    lost, so what is open at a vendor can be told by its reference.
+    lost, so open incidents at a vendor can be recognized by their references.
     """
     return _letters(f"{installation}\0{incident_key}", _REFERENCE_LENGTH) + _of_installation(installation)
 
@@ -53,12 +54,15 @@ def owner_of(reference: str) -> str:
 
 
 def owner_part(reference: str) -> str:
-    """Return the beginning that a reference shares with those of all episodes of its incident."""
+    """Return the prefix that a reference shares with the references of all episodes of its incident."""
     return reference[:-_TAIL_LENGTH]
 
 
 def is_of_installation(owner: str, installation: str) -> bool:
-    """Return whether an owner belongs to an installation; one of a thousand others has the same two characters."""
+    """Return whether an owner belongs to an installation.
+
+    One of a thousand other installations has the same two characters.
+    """
     return owner[_REFERENCE_LENGTH:] == _of_installation(installation)
 
 
@@ -67,20 +71,20 @@ def _of_installation(installation: str) -> str:
 
 
 def _letters(text: str, count: int) -> str:
-    """Return so many characters that stand for a text: two for each ten bits of its hash."""
+    """Return ``count`` characters that stand for a text: two per ten bits of its hash."""
     number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * count, 10)])
 
 
 def new_delivery_id(now: int, randomness: Randomness) -> str:
-    """Make a delivery's id: a UUID of version 7 (RFC 9562), so that ids sort by their time and tell it."""
+    """Make a delivery's ID: a UUID of version 7 (RFC 9562), which contains its time, so that IDs sort by it."""
     milliseconds = (now // 1000) & (1 << 48) - 1
     number = milliseconds << 80 | 7 << 76 | randomness.getrandbits(12) << 64 | 2 << 62 | randomness.getrandbits(62)
     return f"{number:032x}"
 
 
 def made_at(delivery_id: str) -> int:
-    """When a delivery's id was made, in microseconds; 0 for what is no such id."""
+    """Return when a delivery's ID was made, in microseconds; 0 if the text is no such ID."""
     try:
         return (int(delivery_id, 16) >> 80) * 1000 if len(delivery_id) == _ID_LENGTH else 0
     except ValueError:
@@ -88,7 +92,7 @@ def made_at(delivery_id: str) -> int:
 
 
 def reference(episode: str) -> str:
-    """The short name of an episode that people and searches see, for example ``IR-7F3K2QXM-A1B4T9``.
+    """Return the short name of an episode for people and searches, for example ``IR-7F3K2QXM-A1B4T9``.
 
     It is derived from the episode's ID, so the successor of a crashed worker searches for the same one. It begins with
     the owner. Episodes of earlier versions name no owner; their references have eight characters.
@@ -100,9 +104,9 @@ def reference(episode: str) -> str:
 
 
 def read_reference(text: str) -> str:
-    """A reference, or the beginning of one, as it is written: upper case, and no letter that stands for a digit.
+    """Return a reference, or a prefix of one, in its normal form: upper case, without letters that stand for digits.
 
-    Empty if no reference begins so.
+    Return an empty text if no reference begins like this.
     """
     written = text.strip().upper()
     if written == _PREFIX.rstrip("-"):
@@ -117,10 +121,10 @@ def read_reference(text: str) -> str:
 
 
 def mark(text: str) -> str:
-    """What a posted text is known again by."""
+    """Return the mark by which a posted text is recognized."""
     return hashlib.blake2b(text.strip().encode(), digest_size=6).hexdigest()
 
 
 def idempotency_key(episode: str, destination: str, number: int) -> str:
-    """The key of one vendor call: a UUIDv5 of (episode, destination, operation number)."""
+    """Return the idempotency key of one vendor call: a UUIDv5 of (episode, destination, operation number)."""
     return str(uuid.uuid5(_NAMESPACE, f"{episode}/{destination}/{number}"))

@@ -1,4 +1,4 @@
-"""An incident: what the alerts of one incident key amount to. The worker folds alerts into it (see ``fold``)."""
+"""Incidents: the aggregated alerts of one incident key. The worker folds alerts into them (see ``fold``)."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Status = Literal["open", "closed", "pending"]
 
 
 class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A firing alert that is muted until a time (microseconds), and by what.
+    """A firing alert that is muted until a time (microseconds).
 
     ``kind`` says what mutes it, ``by`` describes it for people.
     """
@@ -24,43 +24,44 @@ class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The alerts of one incident key and what they amount to.
+    """The alerts of one incident key, and the state of the incident that they form.
 
-    ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
-    a late firing message is recognised as old. ``generation`` counts the openings, ``episode`` is the random id of
-    the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
-    those of the leading ask, with the destinations of every ask that has joined (see ``asks``). ``verdicts`` are what
-    people have decided of this episode, by destination. ``pardons`` are when people have said last that what a vendor
-    had refused is to be tried again, ``abandoned`` that it is not; both by ``EPISODE/DESTINATION``.
+    ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that a
+    late firing message is recognized as old. ``generation`` counts the openings, ``episode`` is the random ID of the
+    current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are those of
+    the leading ask, with the destinations of every ask that has joined (see ``asks``). ``verdicts`` are the reviewers'
+    decisions in this episode, by destination. ``pardons`` are the times at which an operator last redrove an operation
+    that a vendor had refused, ``abandoned`` the times at which an operator discarded one; both by
+    ``EPISODE/DESTINATION``.
 
-    A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
-    nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
-    again soon after its end (empty: none). ``held_since`` is when the first of several short fires in a row was held
-    back, ``unheld_at`` when the last of them went out. ``changes`` are the latest moments at which an incident that
-    was opened went quiet or fired again, no more of them than its decision counts.
+    A ``pending`` incident fires and is held since ``pending_since``; it has no episode yet. An open one of which no
+    alert fires is quiet since ``quiet_since``. ``follows`` is the episode that the current one reopened soon after its
+    end (empty: none). ``held_since`` is when the first of several short periods of firing in a row was held,
+    ``unheld_at`` when the last of them ended. ``changes`` are the latest moments at which an incident that was opened
+    went quiet or fired again, at most as many as its decision counts.
 
-    ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
-    firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
-    ``trace`` is the ``traceparent`` of what brought its beginning about, where traces are made.
+    ``muted`` are alerts that fire and are silenced, by identity: they are not in ``alerts``. ``unheld`` counts the
+    firing messages about alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last received.
+    ``trace`` is the ``traceparent`` of the request that began the incident, if tracing is enabled.
 
-    ``asks`` are what the decisions of its alerts ask for. ``sole_ask`` stands for them only in a stored document, if
-    there is one ask and the incident has its response and its alert. ``held_alerts`` are the alerts, with their
-    decisions, that belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is
-    when the timeline last told of an ignored late message.
+    ``asks`` are those of its alerts' decisions. ``sole_ask`` stands for them only in a stored document, if there is one
+    ask and the incident has its response and its alert. ``held_alerts`` are the alerts, with their decisions, that
+    belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is when the
+    timeline last reported an ignored late message.
 
-    ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known.
-    ``retractions`` are the posts that operators have taken down, by ``EPISODE/DESTINATION``.
-    ``corrections`` are what operators want posted updates to say, the newest by ``EPISODE/DESTINATION``.
+    ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known. ``retractions`` are the
+    posts that operators have taken down, by ``EPISODE/DESTINATION``. ``corrections`` are the newest corrections of
+    posted updates by operators, by ``EPISODE/DESTINATION``.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
     delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
     it ends or fires again.
 
-    Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
-    of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
-    than ``tombstones_since`` (0: none).
+    Four fields save the fold from checking every alert: ``fires`` counts the firing alerts (-1: not counted yet), none
+    of those was last received before ``heard_since`` or expires before ``expires_at``, and no tombstone is older than
+    ``tombstones_since`` (0: none).
 
-    Fields that have their defaults are not stored: a default can be changed only together with what is stored.
+    Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
 
     key: str
@@ -104,10 +105,10 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def still_fires(self) -> int:
-        """How many alerts fire now."""
+        """Return how many alerts fire now."""
         return self.fires if self.fires >= 0 else sum(not state.resolved for state in self.alerts.values())
 
     @property
     def firing(self) -> list[str]:
-        """The identities of the alerts that fire now, in order."""
+        """Return the identities of the alerts that fire now, in order."""
         return sorted(identity for identity, state in self.alerts.items() if not state.resolved)

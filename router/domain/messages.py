@@ -123,12 +123,12 @@ def describe_all(causes: Iterable[Cause]) -> str:
 
 
 def describe_edit(edit: str) -> str:
-    """Render what a person has changed at the vendor. Earlier versions of the router stored the text itself."""
+    """Render a person's change at the vendor. Earlier versions of the router stored the text itself."""
     return _EDITS.get(edit, edit)
 
 
 def describe_review(subject: plan.Subject, cause: Cause) -> str:
-    """Render what a reviewer has to approve, and why."""
+    """Render why a reviewer has to approve a post."""
     return f"{_SUBJECTS[subject]}: {describe(cause)}"
 
 

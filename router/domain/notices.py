@@ -11,12 +11,13 @@ import msgspec
 
 Code = Literal[
     "alerts_truncated",  # The delivery has more alerts than are read.
-    "labels_truncated",  # The alert has more labels or annotations than are kept.
-    "value_truncated",  # A text of the alert is longer than is kept.
-    "time_unreadable",  # A time could not be read; the time of receipt stands in.
+    "labels_truncated",  # The alert has more labels or annotations than are stored.
+    "value_truncated",  # A text of the alert is longer than is stored.
+    "time_unreadable",  # A time could not be read; the time of receipt replaces it.
     "field_ignored",  # An optional field could not be read; the alert is processed without it.
     "body_repaired",  # The body isn't valid JSON; it was read with repairs.
-    "group_empty",  # The alert has none of the fields that its rule groups by; it joins all others without them.
+    # The alert has none of the fields that its rule groups by; it is grouped with all others without them.
+    "group_empty",
     "clock_behind",  # The sender's clock is behind: an alert that it extends had ended. It is processed as firing.
 ]
 
@@ -58,7 +59,7 @@ def bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
 
 def by_fingerprint(notices: Sequence[Notice]) -> Callable[[str], tuple[Notice, ...]]:
-    """Give the notices about an alert, by its fingerprint: its own, and those about the whole delivery."""
+    """Return the notices about an alert, by its fingerprint: its own, and those about the whole delivery."""
     of_all = tuple(notice for notice in notices if not notice.fingerprint)
     of_alert: dict[str, tuple[Notice, ...]] = {}
     for notice in notices:

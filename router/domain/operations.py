@@ -1,4 +1,4 @@
-"""One call that brings a publication closer to what it should be, as destinations are handed it."""
+"""Operations: the calls that bring a publication closer to its desired state, as destinations receive them."""
 
 import msgspec
 
@@ -8,22 +8,22 @@ from router.domain import identity, publications, reasons
 class Operation(msgspec.Struct, frozen=True):
     """One call to make.
 
-    ``key`` is the idempotency key and ``reference`` the short name to search for: both the same for every attempt.
-    ``opened_at`` is when the episode opened, in microseconds. ``vendor_id`` is empty until the publication is open;
-    where an ``open`` has one, that is what the episode takes up again, and is to be opened again.
-    ``linked_id`` is the id of the incident that a page's post belongs to, where there is one.
+    ``key`` is the idempotency key and ``reference`` the short name to search for: both are the same for every attempt.
+    ``opened_at`` is when the episode opened, in microseconds. ``vendor_id`` is empty until the publication is open; an
+    ``open`` with a ``vendor_id`` reopens that vendor incident, which belongs to the previous episode. ``linked_id`` is
+    the ID of the incident that a page's post belongs to, if there is one.
 
-    ``before`` is what was last sent: where the vendor shows neither that nor what is wanted now, a person has changed
-    it, and nothing is sent. Without it people's changes are overwritten. ``told`` are the marks of the texts that the
-    vendor's timeline had after our last operation. ``others`` is how badly other open incidents of ours affect
-    components of the same page: none is shown better than that.
+    ``before`` is what was last sent. If the vendor shows neither that nor the desired content, a person has changed it,
+    and nothing is sent. Without ``before``, people's changes are overwritten. ``told`` are the marks of the texts in
+    the vendor's timeline after the router's last operation. ``others`` is how badly other open incidents of the router
+    affect components of the same page: no component is shown in a better state than that.
 
     ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
-    ``taken`` are the IDs at the vendor that belong to other publications: a search never answers with one of them.
-    With ``ended_at`` an ``open`` is of what is over already, and began at ``began_at``: nobody is notified of it.
-    ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
-    ``view`` is what the vendor showed after our last operation. ``lags`` if that was so short a time ago that a read
-    may still show what was before it.
+    ``taken`` are the IDs at the vendor that belong to other publications: a search never returns one of them. With
+    ``ended_at``, an ``open`` is of an incident that is already over and began at ``began_at``: the vendor notifies no
+    subscriber. ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
+    ``view`` is what the vendor showed after the router's last operation. ``lags`` is set if that was so recent that a
+    read may still show the state before it.
     """
 
     kind: publications.Kind
@@ -47,24 +47,24 @@ class Operation(msgspec.Struct, frozen=True):
 
     @property
     def worsens(self) -> bool:
-        """Whether it is worse than what was said before; what was never said is."""
+        """Return whether the content is worse than what was last sent, or nothing was sent yet."""
         return self.before is None or self.content.severity > self.before.severity
 
     @property
     def key(self) -> str:
-        """The idempotency key, a UUID."""
-        # A live post under the same number would be another request, which may have been carried out.
+        """Return the idempotency key, a UUID."""
+        # A live post with the same number would be another request, and the vendor may have processed it.
         destination = f"{self.destination}/retrospective" if self.ended_at else self.destination
         return identity.idempotency_key(self.episode, destination, self.number)
 
     @property
     def reference(self) -> str:
-        """The episode's short name, for example ``IR-7F3K2QXM-A1B4T9``."""
+        """Return the episode's short name, for example ``IR-7F3K2QXM-A1B4T9``."""
         return identity.reference(self.episode)
 
 
 class Omission(msgspec.Struct, frozen=True):
-    """What an operation did without: the field, a code (cut, left_out, refused, replaced), and details for people."""
+    """A part that an operation omitted: field, code (cut, left_out, refused, replaced), and details for people."""
 
     field: str
     code: str
@@ -72,10 +72,10 @@ class Omission(msgspec.Struct, frozen=True):
 
 
 class OpenItem(msgspec.Struct, frozen=True, array_like=True):
-    """Something open at a destination, or a draft there, as a list shows it.
+    """An open incident or a draft in the list of a destination.
 
-    ``reference`` is the router's own, empty if the kind of destination shows none: then ``text`` is the first text of
-    the timeline. ``opened_at`` is by the vendor's clock, in microseconds.
+    ``reference`` is the router's own. It is empty if the kind of destination shows none; ``text`` is then the first
+    text of the timeline. ``opened_at`` is by the vendor's clock, in microseconds.
     """
 
     vendor_id: str
@@ -87,14 +87,15 @@ class OpenItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VendorState(msgspec.Struct, frozen=True):
-    """What a destination says a publication is now.
+    """A destination's report of a publication.
 
-    ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
-    its timeline. ``note`` is what people are to be told of how it was done. ``ended`` says that
-    it was over only by this very call. ``omitted`` is what was cut or left out to have it done at all.
+    ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in its
+    timeline. ``note`` tells people how the operation was done. ``ended`` says that this call ended it. ``omitted``
+    lists what was cut or left out for the call to succeed.
 
-    ``view`` is what it shows, if the destination keeps that. ``differs`` is what it shows otherwise than was sent.
-    ``is_stale`` if the vendor answered with what was before our last operation: then nothing else is known.
+    ``view`` is what it shows, if the destination records that. ``differs`` is what it shows differently from what was
+    sent. ``is_stale`` is set if the vendor responded with the state before the router's last operation: then nothing
+    else is known.
     """
 
     vendor_id: str

@@ -1,6 +1,6 @@
-"""Regular expressions over text that others wrote: RE2, in time linear in the text's length.
+"""Regular expressions over untrusted text with RE2, whose time is linear in the text's length.
 
-Python's own ``re`` backtracks, and holds the interpreter while it does: one short text can stop a process for good.
+Python's ``re`` backtracks and holds the interpreter meanwhile: one short text can stop a process for good.
 """
 
 import functools
@@ -30,17 +30,17 @@ class Pattern(Protocol):
         ...
 
     def sub(self, replacement: bytes, text: bytes, count: int = 0) -> bytes:
-        """Replace the matches; all of them if ``count`` is 0."""
+        """Replace the first ``count`` matches, or every match if ``count`` is 0."""
         ...
 
 
 class Invalid(ValueError):
-    """The text isn't an RE2 pattern; the message is RE2's own."""
+    """The text isn't an RE2 pattern. The message is RE2's own."""
 
 
 @functools.lru_cache(maxsize=1024)
 def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A001 - as in re.compile
-    """Compile an RE2 pattern; ``Invalid`` if it isn't one."""
+    """Compile an RE2 pattern. Raises ``Invalid`` if the text isn't one."""
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case

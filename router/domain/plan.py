@@ -34,7 +34,7 @@ class Subject(enum.StrEnum):
 
 
 class Execute(msgspec.Struct, frozen=True):
-    """Begin an operation. ``also`` is what else the timeline says of it."""
+    """Begin an operation. ``also`` are further reasons for the timeline."""
 
     kind: publications.Kind
     cause: Cause
@@ -42,7 +42,7 @@ class Execute(msgspec.Struct, frozen=True):
 
 
 class ResumeIntent(msgspec.Struct, frozen=True):
-    """An operation was begun and its result never recorded: find out whether it happened before anything else."""
+    """Find out first whether an operation happened that was begun and whose result was never recorded."""
 
     intent: publications.Intent
     cause: Cause = Cause(Reason.OUTCOME_UNKNOWN)
@@ -62,7 +62,7 @@ class Wait(msgspec.Struct, frozen=True):
 
     @property
     def due(self) -> int | None:
-        """When the publication has to be planned again (microseconds); None if only after a change."""
+        """Return when the publication has to be planned again (microseconds); None if only after a change."""
         return min(filter(None, (self.until, self.observe_at)), default=None)
 
 
@@ -85,13 +85,14 @@ UNCONFIRMED_OBSERVE_INTERVAL = 15_000_000  # Microseconds between reads until on
 MISMATCH_RETRY_DELAY = 15_000_000  # Microseconds before the first repeat of an update that the vendor doesn't show.
 MAX_MISMATCHES = 5
 RECHECK_DELAY = 3_000_000  # Microseconds from an operation or a read to a read that a vendor's webhook asks for.
-MISSING_OBSERVE_INTERVAL = 20_000_000  # Microseconds between reads of what the vendor has answered "not found" to.
+# Microseconds between reads of an incident for which the vendor has responded "not found".
+MISSING_OBSERVE_INTERVAL = 20_000_000
 HELD_RECHECK_INTERVAL = 600_000_000  # Microseconds after which a wait is checked if no event has ended it.
 
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Return the next step."""
-    # The last attempt failed a moment ago. Nothing else is tried either: it would meet the same vendor. If no call is
+    # The last attempt failed a moment ago. No other call is tried either: it would reach the same vendor. If no call is
     # wanted any longer, there is nothing to wait for.
     if _is_backing_off(desired, observed, now):
         backoff = Wait(Cause(Reason.BACKOFF, detail=observed.condition), observed.retry_at, WaitingOn.TIME)
@@ -99,10 +100,10 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     # An operation was begun and its result is unknown. A second operation could open the incident twice.
     if observed.intent is not None:
         return _frozen(desired, now) or ResumeIntent(observed.intent)
-    # A vendor may carry out an open minutes after it was sent. What it created would stay open forever.
+    # A vendor may process an open minutes after it was sent. What it created would stay open forever.
     if observed.search_at and observed.search_at <= now:
         return _frozen(desired, now) or Search()
-    # A vendor may carry out a change after the resolution as well. The post would show an outage that is over.
+    # A vendor may process a change after the resolution as well. The post would show an outage that is over.
     if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
         return Observe(Cause(Reason.LATE_CHANGE_POSSIBLE))
     return _limited_by_checks(_next_step(desired, observed, now), observed)
@@ -125,7 +126,7 @@ def is_superseded(observed: publications.Publication, step: Step) -> bool:
 
 def _next_step(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     """Return the next step of a publication that has no failed attempt and no operation under way."""
-    # An operator corrects a text that customers read now, also of a post that is resolved.
+    # An operator corrects a text that customers read now, even if the post is resolved.
     if (
         desired.correction is not None
         and desired.retracted is None
@@ -147,7 +148,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
         step = _towards_closed(desired, observed, now)
     if isinstance(step, Execute):
         return _obstacle(desired, observed, step, now) or step
-    # A person may change or end what is open at the vendor, so it is read from time to time.
+    # A person may change or end an open incident at the vendor, so it is read periodically.
     if isinstance(step, Wait) and observed.state in {"open", "draft"}:
         return _observed_while_waiting(desired, observed, step, now)
     return step
@@ -187,7 +188,7 @@ def lost_correction(desired: publications.Desired, observed: publications.Public
 
 
 def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
-    """Return the publication with what has to be known of its end when its episode is no longer the newest one.
+    """Return the publication with the fields that its end needs once its episode is no longer the newest one.
 
     If alerts fire again while the resolution waits for a reviewer, that review is over.
     """
@@ -202,18 +203,18 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
 
 
 def _is_backing_off(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
-    """Whether the last failure is too recent for another attempt."""
+    """Return whether the last failure is too recent for another attempt."""
     if observed.retry_at <= now:
         return False
     # The account has worked since, or an operator lifted its pauses.
     resumed = desired.resumed_at > observed.failed_at
-    # A failure in the future is one before the server's clock was set back. Its retry time says nothing, so retry now.
+    # A failure in the future happened before the server's clock was set back. Its retry time is wrong, so retry now.
     set_back = observed.failed_at > now + CLOCK_DRIFT
     return not (observed.failed_at and (resumed or set_back))
 
 
 def _limited_by_checks(step: Step, observed: publications.Publication) -> Step:
-    """Let a wait end when the vendor is searched, or read, for what it may have carried out late."""
+    """End a wait when the vendor is due for a search, or a read, for calls that it may have processed late."""
     moments = [moment for moment in (observed.search_at, observed.verify_at) if moment]
     if not isinstance(step, Wait) or not moments:
         return step
@@ -221,7 +222,7 @@ def _limited_by_checks(step: Step, observed: publications.Publication) -> Step:
 
 
 def is_unopened(observed: publications.Publication) -> bool:
-    """Whether nothing of a publication is known at the vendor, and no call that could open it was begun."""
+    """Return whether no vendor ID of a publication is known, and no call that could open it was begun."""
     return observed.state == "absent" and observed.intent is None and not observed.unanswered_at
 
 
@@ -235,11 +236,11 @@ def _obstacle(
 ) -> Wait | None:
     """Return why an operation that is due can't begin now; None if it can."""
     refused = observed.dead_of == operation_fingerprint(step.kind, desired.content)
-    # An operator has given the dead letter up.
+    # An operator has discarded the dead letter.
     if refused and desired.discarded_at > max(observed.dead_at, desired.redriven_at):
         return Wait(Cause(Reason.DISCARDED, detail=observed.dead))
     # The vendor refuses this operation for good, so an operator has to look. Other operations still run: a page whose
-    # update was refused has to be resolved all the same.
+    # update was refused still has to be resolved.
     if refused and desired.redriven_at <= observed.dead_at:
         return Wait(Cause(Reason.DEAD_LETTER, detail=observed.dead), waiting_on=WaitingOn.OPERATOR)
     # Adopting only reads, so no freeze stops it.
@@ -267,18 +268,18 @@ def _observed_while_waiting(
     moments = []
     if desired.observe_interval:
         interval = desired.observe_interval
-        # "Not found" is believed only after several answers, which should come soon.
+        # "Not found" is believed only after several responses, so read again soon.
         if observed.missing_since:
             interval = min(MISSING_OBSERVE_INTERVAL, interval)
-        # Customers may see something else than was sent: find that out soon.
+        # Customers may see other content than was sent, so read soon.
         elif observed.view.is_unconfirmed and desired.public:
             interval = min(UNCONFIRMED_OBSERVE_INTERVAL, interval)
         moments.append(last_contact + interval)
-    # The vendor's webhook reports a change. It also reports the router's own calls, so a few are read together.
-    # A request in the future is one before the server's clock was set back.
+    # The vendor's webhook reports a change. It also reports the router's own calls, so several reports share one read.
+    # A request in the future was made before the server's clock was set back.
     if observed.looked_at < desired.recheck_at <= now + CLOCK_DRIFT:
         moments.append(last_contact + RECHECK_DELAY)
-    # A change that got no answer may have been carried out late.
+    # The vendor may have processed an unanswered change late.
     if observed.verify_at:
         moments.append(observed.verify_at)
     if not moments:
@@ -299,13 +300,13 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
         return Wait(reason)
     if observed.state == "draft":
         return _towards_published(desired, observed, now)
-    # The page may draft the post itself from its own incident, so that one has to be there first.
+    # The page may draft the post itself from its own incident, so that incident has to exist first.
     if desired.may_adopt_draft and not desired.linked_id and not desired.follows_settled:
         return Wait(Cause(Reason.FOLLOWED_INCIDENT), waiting_on=WaitingOn.OTHER_PUBLICATION)
     # The vendor can't open an incident again before the resolution of the last episode has arrived there.
     if not desired.is_previous_closed:
         return Wait(Cause(Reason.PREVIOUS_EPISODE), waiting_on=WaitingOn.OTHER_PUBLICATION)
-    # A draft of the page's own would be a second post beside ours.
+    # A draft of the page's own would be a second post beside the router's.
     if desired.may_adopt_draft and desired.linked_id and not observed.adoption_tried:
         return Execute("adopt", Cause(Reason.DRAFT_POSSIBLE))
     reason = Cause(Reason.REOPENING if desired.reopen_vendor_id else Reason.NOT_OPENED)
@@ -313,7 +314,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
 
 
 def _unpublished(desired: publications.Desired) -> Cause | None:
-    """Return why nothing is posted at a public page at all; None if a post may be made."""
+    """Return why nothing may be posted at a public page; None if a post may be made."""
     if not desired.public:
         return None
     if desired.suppressed is not None:
@@ -322,7 +323,7 @@ def _unpublished(desired: publications.Desired) -> Cause | None:
 
 
 def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Execute:
-    """Return the change of a post; ``differs`` is what the vendor shows instead of what was sent."""
+    """Return the change of a post. ``differs`` is what the vendor shows instead of the sent content."""
     mismatch = Cause(Reason.VENDOR_DIFFERS, detail=differs) if differs else None
     # Monitoring is an operation of its own, which rules and timelines name.
     if desired.monitored:
@@ -334,12 +335,12 @@ def _change(desired: publications.Desired, observed: publications.Publication, d
 
 
 def is_monitoring_outdated(desired: publications.Desired, observed: publications.Publication) -> bool:
-    """Whether a post says that it is monitored although alerts fire."""
+    """Return whether a post says that it is monitored although alerts fire."""
     return observed.says_monitored and desired.present and not desired.monitored
 
 
 def _as_sent(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
-    """Return the next step of a post whose desired content was sent. What the vendor shows is what counts."""
+    """Return the next step of a post whose desired content was sent. The vendor's view decides."""
     # A person's edit stays, so the difference that it makes is no mismatch.
     if not observed.differs or observed.taken_over:
         return Wait(Cause(Reason.IN_SYNC))
@@ -357,7 +358,7 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
     refusal = _refusal(desired, observed, now)
     if refusal is None:
         return Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
-    # A refusal that nothing can end is final: the draft would stay on the page forever.
+    # A refusal that nothing can end is final. Otherwise the draft would stay on the page forever.
     if refusal.waiting_on is WaitingOn.NOTHING:
         return Execute("dismiss", refusal.cause)
     # Reviewers who work at the vendor see the draft there, so it has to say what would be published.
@@ -394,7 +395,7 @@ def _towards_retracted(
     # Nothing was published, so nothing has to be taken down.
     if observed.state == "absent":
         return Wait(Cause(Reason.RETRACTED_BEFORE_PUBLISHING, who=retraction.who))
-    # The operator hasn't seen what another person has made of the post since.
+    # The operator hasn't seen another person's later change of the post.
     if observed.taken_over and retraction.digest != review_digest(desired, observed):
         return Wait(_edited(observed), waiting_on=WaitingOn.REVIEWER, subject=Subject.RETRACTION)
     return Execute("retract", Cause(Reason.RETRACTED, who=retraction.who, detail=retraction.reason))
@@ -405,7 +406,7 @@ def _edited(observed: publications.Publication) -> Cause:
 
 
 def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
-    """Return why a post isn't resolved although its incident is closed; None if it may be."""
+    """Return why a post isn't resolved although its incident is closed; None if it may be resolved."""
     # Nobody has edited the post, and the rule lets the router resolve it.
     if not observed.taken_over and not desired.ends_by_review:
         return None
@@ -415,12 +416,12 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
     # A reviewer has decided on this resolution. One who dismisses it resolves the post at the vendor.
     if verdict is not None and verdict.digest == digest:
         return Wait(Cause(Reason.LEFT_TO_REVIEWER, who=verdict.who)) if verdict.kind == "dismissed" else None
-    # An approval of the whole episode includes its end, but not that a person's change at the vendor is replaced.
+    # An approval of the whole episode includes its end, but not the replacement of a person's change at the vendor.
     if verdict is not None and not observed.taken_over and verdict.kind == "approved" and not verdict.digest:
         return None
     wait = Wait(reason, waiting_on=WaitingOn.REVIEWER, subject=Subject.RESOLUTION)
-    # A deadline that dismisses is for posts that aren't shown yet. A post that is shown can't stay forever, so its
-    # review goes on.
+    # A deadline that dismisses is for posts that aren't public yet. A public post can't stay forever, so its review
+    # goes on.
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
         return wait
     due = (observed.waits_since if observed.waits_of == digest else now) + desired.deadline
@@ -428,22 +429,22 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
 
 
 def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
-    """Return why public content may not change now; None if it may. A wait on nothing is final."""
-    # Only customers' pages need an approval.
+    """Return why public content may not change now; None if it may. A wait for no event is final."""
+    # Only public pages need an approval.
     if not desired.public:
         return None
     digest = review_digest(desired, observed)
     verdict = desired.verdict
-    # An approval of the whole episode doesn't cover what a person made or changed at the vendor: nobody had seen it.
+    # An approval of the whole episode doesn't cover a person's changes at the vendor: no reviewer had seen them.
     is_blind = verdict is not None and verdict.kind == "approved" and not verdict.digest and bool(observed.taken_over)
     if verdict is not None and verdict.covers(digest) and not is_blind:
         return None if verdict.kind == "approved" else Wait(Cause(Reason.REVIEW_DISMISSED, who=verdict.who))
     reason = _edited(observed) if observed.taken_over else desired.review_cause
-    # The rule publishes automatically, and nothing speaks against it. Taking back "monitoring" needs no approval
-    # either: the page says something false until then.
+    # The rule publishes automatically, and there is no objection. Taking back "monitoring" needs no approval either,
+    # because the page shows a false status until then.
     if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):
         return None
-    # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer however long.
+    # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer without limit.
     due = observed.waits_since + desired.deadline
     if reason is None and desired.deadline and observed.waits_of == digest:
         if now < due:
@@ -453,7 +454,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
 
 
 def is_decided_by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
-    """Whether the deadline of a review, and no reviewer, lets something be posted."""
+    """Return whether the deadline of a review, and no reviewer, permits a post."""
     digest = review_digest(desired, observed)
     if (
         desired.retracted is not None
@@ -467,19 +468,19 @@ def is_decided_by_deadline(desired: publications.Desired, observed: publications
 
 
 def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
-    """Whether a review has ended at its deadline with nothing published."""
+    """Return whether a review has ended at its deadline without a publication."""
     dismisses = bool(desired.deadline) and desired.at_deadline == "dismiss"
     is_awaited = dismisses and observed.waits_of == review_digest(desired, observed)
     return is_awaited and now >= observed.waits_since + desired.deadline
 
 
 def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:
-    """Whether the incident that is to be published is over already."""
+    """Return whether the incident that is to be published is over already."""
     return bool(desired.ended_at) and not desired.present and observed.state == "absent"
 
 
 def review_digest(desired: publications.Desired, observed: publications.Publication) -> str:
-    """Return the digest of what a reviewer decides on: what would be sent, and a person's change that it replaces."""
+    """Return the digest of a reviewer's subject: the content to send, and a person's change that it replaces."""
     if desired.retracted is not None:
         content = reviews.RETRACTION
     elif desired.present:
@@ -492,7 +493,7 @@ def review_digest(desired: publications.Desired, observed: publications.Publicat
 
 
 def pending_review_digest(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
-    """Return the digest of what waits for a reviewer by this step; empty if nothing does."""
+    """Return the digest of the content that waits for a reviewer in this step; empty if none does."""
     if not isinstance(step, Wait) or step.waiting_on is not WaitingOn.REVIEWER or not desired.public:
         return ""
     return review_digest(desired, observed)
