@@ -1,4 +1,4 @@
-"""The management application: its API, the console, and the headers that keep browsers from anything else."""
+"""The management application: the API, the console, and the security headers of their responses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What all routes stand on."""
+    """The objects that all routes use."""
 
     queries: queries.Queries
     actions: actions.Actions
@@ -45,7 +45,7 @@ def dependencies(
     new_text: access.RandomText,
     in_force: reload.Rules | None = None,
 ) -> Dependencies:
-    """Put together what the routes stand on. ``new_text`` makes the secrets of tokens and sessions."""
+    """Create the objects that all routes use. ``new_text`` generates the secrets of tokens and sessions."""
     ask = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
     known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), access_store.Audit(connection)
@@ -54,7 +54,7 @@ def dependencies(
 
 
 def create(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
-    """The application; ``pages`` are those of the console."""
+    """Return the application. ``pages`` are the routes of the console."""
 
     async def described(request: requests.Request) -> responses.Response:
         try:
@@ -76,7 +76,7 @@ def create(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types
 
 
 class _Guarded:
-    """Puts the headers on every answer, also on one that went wrong, and reads no more of a body than may be sent."""
+    """Adds the headers to every response, also to errors, and limits the size of request bodies."""
 
     def __init__(self, app: types.ASGIApp) -> None:
         self._app = app

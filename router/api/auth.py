@@ -15,7 +15,7 @@ OF_PROVIDER = "p."
 """Prefix of session cookies from an OpenID provider. After such a session ends, the browser signs in there again."""
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MOST_OF_PATH = 200  # Characters of a path in the audit log.
+_MOST_OF_PATH = 200  # Length of a path in the audit log, in characters.
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Authenticator:
         return token is not None and not token.over(self._clock())
 
     async def authorize(self, request: requests.HTTPConnection, role: access.Role) -> Principal:
-        """Return the caller if it has at least this role; raises ``problems.Problem`` (401, 403) otherwise."""
+        """Return the caller if it has at least this role. Raises ``problems.Problem`` (401, 403) otherwise."""
         asked = await self.identify(request)
         if asked is None:
             if not await self._tokens.has_any():
@@ -101,7 +101,7 @@ class Authenticator:
         return problems.Problem(403, "forbidden", why)
 
     async def check_origin(self, request: requests.Request, asked: Principal, form: Mapping[str, object]) -> None:
-        """Check the CSRF token of a change by a session; raises ``problems.Problem`` (403)."""
+        """Check the CSRF token of a change by a session. Raises ``problems.Problem`` (403)."""
         if request.method in _SAFE or not asked.csrf:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))

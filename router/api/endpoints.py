@@ -1,4 +1,4 @@
-"""The management API: one table of what can be asked and done, from which routes and OpenAPI document are made."""
+"""The management API: one table of queries and actions, the source of the routes and the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ EXPECTED_ERRORS = (
 VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
 
 
-ActionContext = actions.ActionContext  # The field `actions` hides the module in the class below.
+ActionContext = actions.ActionContext  # The field ``actions`` hides the module in the class below.
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ Handle = Callable[[Call], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One line of the table. ``answer`` None is an empty 204; ``etag`` makes the answer's entity tag."""
+    """One line of the table. An ``answer`` of None is an empty 204; ``etag`` computes the response's entity tag."""
 
     method: str
     path: str
@@ -330,7 +330,7 @@ ENDPOINTS = (
 
 
 def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Authenticator) -> list[routing.BaseRoute]:
-    """The routes of the whole table."""
+    """Return the routes of the whole table."""
     return [
         routing.Route(PREFIX + one.path, _handler(one, ask, do, keeper), methods=[one.method], name=one.summary)
         for one in ENDPOINTS
@@ -388,7 +388,7 @@ def problem(error: Exception) -> problems.Problem:
 
 
 def _field_error(error: actions.FieldError, *, is_query: bool) -> dict[str, str]:
-    """Name a query parameter, or point to a member of the body as in RFC 9457 (a JSON pointer as a URI fragment)."""
+    """Return a query parameter's name, or the JSON pointer to a member of the body as a URI fragment (RFC 9457)."""
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in error.loc]
     place = (
         {"parameter": parts[0]} if is_query and parts else {"pointer": "".join(["#", *(f"/{part}" for part in parts)])}

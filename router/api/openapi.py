@@ -1,4 +1,4 @@
-"""The management API as an OpenAPI 3.1 document, made from the table and the models that the routes are made from."""
+"""The management API as an OpenAPI 3.1 document, generated from the table and the models of the routes."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ _REFUSALS = {
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     models = [one.answer for one in endpoints.ENDPOINTS if one.answer is not None]
     inputs = [one.body for one in endpoints.ENDPOINTS if one.body is not None]
     wanted = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]

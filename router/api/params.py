@@ -8,7 +8,7 @@ from router.services import presenters, request_bodies
 
 
 def _cursor(text: str) -> str:
-    """A cursor of incidents, where it can be read."""
+    """Return the cursor of an incident list if it is valid."""
     if text:
         presenters.read_cursor(text)
     return text
@@ -47,7 +47,7 @@ class Recordings(StreamPage):
 
 
 def _letter_cursor(text: str) -> str:
-    """A cursor of dead letters, where it can be read."""
+    """Return the cursor of a dead-letter list if it is valid."""
     if text:
         presenters.read_dead_letter_cursor(text)
     return text

@@ -15,7 +15,7 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
 def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
-    """Parse the parameters of a query; raises ``actions.Invalid`` with every unknown or invalid parameter."""
+    """Parse the parameters of a query. Raises ``actions.Invalid`` with every unknown or invalid parameter."""
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
@@ -23,7 +23,7 @@ def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
 
 
 async def parse_body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
-    """Parse the body of a request; raises ``actions.Invalid``, or a 428 if a decision doesn't name the version seen."""
+    """Parse the body of a request. Raises ``actions.Invalid``, or a 428 if a decision doesn't name the version seen."""
     if model is None:
         return None
     raw = await request.body()
@@ -44,7 +44,7 @@ def _with_if_match(found: request_bodies.Decide, request: requests.Request) -> r
 
 
 def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
-    """Return every field that doesn't fit, with what is wrong with it."""
+    """Return every invalid field with its error."""
     return [actions.FieldError(one["loc"], phrases.phrase(one)) for one in error.errors(include_url=False)]
 
 
@@ -53,7 +53,7 @@ def describe_errors(
 ) -> str:
     """Describe every invalid field of a query, a body, or a form in one sentence.
 
-    ``names`` are what the caller calls the fields, such as the options of a command.
+    ``names`` maps fields to the caller's names for them, such as the options of a command.
     """
     found = []
     for one in error.errors(include_url=False):

@@ -1,4 +1,4 @@
-"""Signing in and out: with a token, or with an OpenID Connect provider; the session stands in Redis."""
+"""Signs people in and out, with a token or an OpenID Connect provider. Sessions are stored in Redis."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,14 +18,14 @@ BEGUN = "incident-router-sign-in"
 """The cookie by which a browser that comes back from the provider is known to be the one that left."""
 
 _log = log.get("management")
-_DEPARTURES = 60  # A minute and address, behind which there may be an office.
+_DEPARTURES = 60  # Per minute and address. An address may belong to a whole office.
 _LONGEST_PATH = 2000
 Handle = Callable[[requests.Request], Awaitable[responses.Response]]
 Render = Callable[..., Awaitable[responses.Response]]
 
 
 class Signing:
-    """The pages for coming and going."""
+    """The pages for signing in and out."""
 
     def __init__(self, made: app.Dependencies, render: Render, new_text: access.RandomText) -> None:
         self._made = made
@@ -34,7 +34,7 @@ class Signing:
         self._provider = oidc.provider(made.queries.settings.management, made.sessions, made.queries.clock, new_text)
 
     def routes(self) -> list[routing.BaseRoute]:
-        """All of their routes."""
+        """Return the routes of these pages."""
         return [
             routing.Route("/sign-in", self._answering(self._show), methods=["GET"]),
             routing.Route("/sign-in", self._answering(self._by_token), methods=["POST"]),
@@ -44,7 +44,7 @@ class Signing:
         ]
 
     def _answering(self, handle: Handle) -> Handle:
-        """Say what went wrong on a page of ours, also where the store can't be reached."""
+        """Report errors on a page of the console, also if Redis can't be reached."""
 
         async def answer(request: requests.Request) -> responses.Response:
             try:
@@ -87,7 +87,7 @@ class Signing:
     async def _signed_in(
         self, request: requests.Request, person: access.Person, to: str, token: str = ""
     ) -> responses.Response:
-        """Begin a session, and end the one before: what was signed in with is over once something else is."""
+        """Start a session, and end the previous session of the browser."""
         secret, csrf = self._new_text(32), self._new_text(24)
         session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
         provider, lasts = self._made.queries.settings.management.oidc, access_store.SESSION_SECONDS
@@ -104,7 +104,7 @@ class Signing:
         return answer
 
     def _flags(self, request: requests.Request) -> dict[str, Any]:
-        """What keeps a cookie from scripts, from other sites' forms and, where browsers use TLS, from the wire."""
+        """Return the cookie flags against scripts, other sites' forms and, if browsers use TLS, plain HTTP."""
         public = self._made.queries.settings.management.public_url
         secure = public.startswith("https:") or request.url.scheme == "https"
         return {"secure": secure, "httponly": True, "samesite": "lax"}
@@ -126,7 +126,7 @@ class Signing:
             f"oidc {self._made.authenticator.address(request)}", _DEPARTURES
         ):
             return await self._show(request, "too many tries: wait a minute", 429)
-        # The same in all tabs of a browser, so that several may be on their way.
+        # All tabs of a browser share this secret, so that several tabs can sign in at the same time.
         browser = request.cookies.get(BEGUN) or self._new_text(24)
         to = _own_path(request.query_params.get("to", "/"))
         answer = responses.RedirectResponse(await self._provider.begin(self._back(), to, browser), 303)
@@ -142,11 +142,11 @@ class Signing:
         return await self._signed_in(request, person, to)
 
     def _back(self) -> str:
-        """Where the provider sends people back to."""
+        """Return the address to which the provider redirects the browser."""
         return f"{self._made.queries.settings.management.public_url}{BACK}"
 
 
 def _own_path(to: str) -> str:
-    """A path of ours to go to; never somebody else's address."""
+    """Return a path of the console to redirect to, never another site's address."""
     fine = to.startswith("/") and not to.startswith("//") and "\\" not in to
     return to if fine and to.isprintable() and len(to) <= _LONGEST_PATH else "/"

@@ -1,6 +1,6 @@
-"""People who sign in with an OpenID Connect provider: the authorization code flow with PKCE, done by Authlib.
+"""Signs people in with an OpenID Connect provider: the authorization code flow with PKCE, implemented with Authlib.
 
-Nothing of an alert comes by here; what is decided is who somebody is and which role their groups give them.
+The module only decides who the person is and which role their groups have. It handles no alert data.
 """
 
 import asyncio
@@ -21,28 +21,31 @@ from router.outbound import loopback
 from router.settings import sections
 from router.store import access as access_store
 
-UNDER_WAY_SECONDS = 600  # How long somebody may take at the provider.
-_METADATA_LIFE = 600_000_000  # Microseconds; a provider may move its endpoints while we run.
+UNDER_WAY_SECONDS = 600  # The time limit for signing in at the provider.
+_METADATA_LIFE = 600_000_000  # Microseconds. A provider may change its endpoints while the router runs.
 _TIMEOUT_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
 _LONGEST_NAME = 100
-ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed by the provider's own key.
+ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed with the provider's own key.
 
 
 class RefusedError(Exception):
-    """Somebody can't be signed in; the text says why and is fit to be shown to them. ``status`` is the answer's."""
+    """The person can't be signed in.
+
+    The text is the reason, for the person to read. ``status`` is the response's status.
+    """
 
     status = 403
 
 
 class UnansweredError(RefusedError):
-    """The provider can't be reached, or what answers there is none: later may be better."""
+    """The provider can't be reached, or its response is invalid. A later attempt may succeed."""
 
     status = 502
 
 
 class _Begun(msgspec.Struct, array_like=True):
-    """What has to be the same when somebody comes back; ``browser`` is the hash of their cookie."""
+    """The values that must match when the browser returns. ``browser`` is the hash of its cookie."""
 
     verifier: str
     nonce: str
@@ -51,7 +54,7 @@ class _Begun(msgspec.Struct, array_like=True):
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    """What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is needed."""
+    """The provider's metadata that the router uses (OpenID Connect Discovery 1.0, section 3)."""
 
     issuer: str
     authorization_endpoint: str
@@ -83,14 +86,14 @@ class Provider:
         self._clock = clock
         self._sessions = sessions
         self._new_text = new_text
-        self._tls = httpx2.create_ssl_context()  # Once: it takes long enough to be felt by others.
+        self._tls = httpx2.create_ssl_context()  # Created once, because the creation blocks other requests noticeably.
         self._metadata: _Metadata | None = None
         self._metadata_until = 0
 
     async def begin(self, back: str, to: str, browser: str) -> str:
-        """The address at the provider where somebody signs in; afterwards they go to ``to`` here.
+        """Return the provider's address for signing in. Afterwards the console redirects the browser to ``to``.
 
-        ``back`` is where the provider sends them, and ``browser`` the secret by which their browser is known again.
+        The provider redirects the browser to ``back``. ``browser`` is the secret that identifies the browser on return.
         """
         metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
@@ -107,10 +110,14 @@ class Provider:
         return str(url)
 
     async def end(self, query: Mapping[str, str], back: str, browser: str) -> tuple[access.Person, str]:
-        """Who came back from the provider, and where they go; ``RefusedError`` where it is nobody with a role."""
+        """Return the person who signed in, and the path to redirect to.
+
+        Raises ``RefusedError`` if the person has no role.
+        """
         kept = await self._sessions.take_sign_in(query.get("state", ""))
         begun = msgspec.msgpack.decode(kept, type=_Begun) if kept is not None else None
-        # Whoever lets somebody else open their own way back would have them act in their name.
+        # Without this check, an attacker could make a victim's browser complete the attacker's sign-in, and the victim
+        # would act in the attacker's name.
         if begun is None or begun.browser != access.digest(browser):
             raise RefusedError("this sign-in was not begun in this browser, or too long ago: try again")
         if "error" in query:
@@ -131,7 +138,7 @@ class Provider:
         claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, begun.nonce)
         if self._config.claim in claims or not metadata.userinfo_endpoint:
             return claims
-        # Some providers keep the token small and tell groups only here.
+        # Some providers keep the ID token small and return groups only from the userinfo endpoint.
         more = await client.get(metadata.userinfo_endpoint)
         more.raise_for_status()
         told = msgspec.json.decode(more.content, type=dict[str, Any])
@@ -169,7 +176,7 @@ class Provider:
         raise RefusedError(f"{name} is in none of the groups that may look here")
 
     async def _found(self) -> _Metadata:
-        """What the provider says of itself, asked anew now and then."""
+        """Return the provider's metadata, which is fetched again after ``_METADATA_LIFE``."""
         if self._metadata is None or self._clock() >= self._metadata_until:
             base = self._config.issuer.rstrip("/")
             with _answering():
@@ -185,7 +192,7 @@ class Provider:
 
     @property
     def _proxied(self) -> bool:
-        """Whether a proxy of the environment is used: for the world outside, never for this machine."""
+        """Whether requests use a proxy from the environment: for other hosts, never for this machine."""
         return not loopback.is_loopback(self._config.issuer)
 
     def _client(self, back: str, metadata: _Metadata) -> Any:
@@ -204,7 +211,7 @@ class Provider:
 
 @contextlib.contextmanager
 def _answering() -> Iterator[None]:
-    """Say in our own words what goes wrong with the provider; the log has the cause."""
+    """Translate errors of the provider into the console's own messages. The log has the cause."""
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
@@ -214,12 +221,12 @@ def _answering() -> Iterator[None]:
     except jose_errors.JoseError as error:
         raise RefusedError("the provider's proof of who you are is not accepted") from error
     except (msgspec.MsgspecError, ValueError) as error:
-        # What is not JSON, or has not the fields it should.
+        # The response isn't JSON, or required fields are missing.
         raise UnansweredError("what the provider answers can't be understood") from error
 
 
 def _name(claims: Mapping[str, Any]) -> str:
-    """What somebody is called; an address that they have not proven could be anybody's."""
+    """Return the person's name. An unverified email address isn't used, because it could belong to another person."""
     email = claims.get("email") if claims.get("email_verified", True) in (True, "true") else None
     return _plain(email or claims.get("preferred_username") or claims["sub"])
 
@@ -234,5 +241,5 @@ def provider(
     clock: Callable[[], int],
     new_text: access.RandomText,
 ) -> Provider | None:
-    """The configured provider; None where there is none."""
+    """Return the configured provider; None if there is none."""
     return Provider(config.oidc, sessions, clock, new_text) if config.oidc is not None else None

@@ -1,4 +1,4 @@
-"""What each page of the console shows: where it is, who may see it, and what is gathered for it."""
+"""The pages of the console: their paths, the roles that may see them, and the data that they show."""
 
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ from router.services import actions, presenters, queries, request_bodies
 
 @dataclass(frozen=True)
 class Page:
-    """One page; ``gather`` asks for what its template shows."""
+    """One page. ``gather`` queries the data that its template shows."""
 
     path: str
     title: str
@@ -25,7 +25,8 @@ class Page:
     role: access.Role = endpoints.VIEWER
 
 
-_MOST_BODIES = 30  # Of dead letters and the quarantine; each is shown with its beginning, so that the page stays light.
+# Limit for dead letters and the quarantine. Each item is shown with its beginning, so that the page stays small.
+_MOST_BODIES = 30
 SECTIONS = (
     ("/", "Now"),
     ("/incidents", "Incidents"),
@@ -52,7 +53,7 @@ async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
 
 async def _incidents(ask: queries.Queries, query: params.Incidents) -> dict[str, Any]:
     reference = identity.read_reference(query.text)
-    status = "all" if reference else query.status  # Who has a reference wants that incident, open or closed.
+    status = "all" if reference else query.status  # A reference finds its incident, open or closed.
     text = reference or query.text
     found = await ask.incidents(
         status=status, severity=query.severity, text=text, cursor=query.cursor, limit=query.limit
@@ -103,7 +104,7 @@ async def _playground(ask: queries.Queries, query: params.Playground) -> dict[st
 
 
 async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
-    """What the rules say of a payload, and what other rules would say, where some are given."""
+    """Return the decisions of the active rules for a payload, and those of other rules if the form has any."""
     try:
         asked = request_bodies.Explain.model_validate(
             {name: form.get(name, "") for name in request_bodies.Explain.model_fields}
@@ -152,7 +153,7 @@ async def _quarantine(ask: queries.Queries, query: params.StreamPage) -> dict[st
 
 
 async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    """Every public page as its customers see it, and what would be added to it."""
+    """Return every public page as its customers see it, with its pending posts."""
     reviews = await ask.reviews()
     previews = []
     for destination in await ask.destinations():

@@ -1,4 +1,4 @@
-"""What tells browsers that something has changed: one reader a process, however many look on."""
+"""Server-sent events that report changes to browsers. One reader per process serves all browsers."""
 
 import asyncio
 import contextlib
@@ -9,15 +9,16 @@ from router.services import queries
 from router.store import errors
 
 EVERY_SECONDS = 2.0
-COMMENT_SECONDS = 15.0  # Proxies cut connections that are silent for longer than half a minute.
-_LONGEST_SECONDS = 3600.0  # Then the browser connects anew, and is asked again who it is.
+COMMENT_SECONDS = 15.0  # Proxies close connections that are silent for longer than 30 seconds.
+_LONGEST_SECONDS = 3600.0  # Then the browser reconnects, and is authenticated again.
 MOST = 500
-MOST_OF_ONE = 20  # Of one token or session: one person's tabs.
-_PASSING = {"now", "lag_seconds", "worker_seen_at", "received_at", "received_a_minute"}  # No news by themselves.
+MOST_OF_ONE = 20  # For one token or session: the tabs of one person.
+# Changes of these fields alone cause no event.
+_PASSING = {"now", "lag_seconds", "worker_seen_at", "received_at", "received_a_minute"}
 
 
 class Feed:
-    """Looks at how things are every few seconds while anybody listens, and tells all of them when it differs."""
+    """Reads the state every few seconds while a browser listens, and notifies all browsers of a change."""
 
     def __init__(self, ask: queries.Queries, *, every_seconds: float = EVERY_SECONDS) -> None:
         self._ask = ask
@@ -29,17 +30,18 @@ class Feed:
 
     @property
     def full(self) -> bool:
-        """Whether no one more can listen."""
+        """Whether no further browser can listen."""
         return len(self._listeners) >= MOST or self._closed
 
     def is_full_for(self, who: str) -> bool:
-        """Whether this token or session can't listen once more."""
+        """Return whether this token or session has reached its limit of connections."""
         return sum(one == who for one in self._listeners.values()) >= MOST_OF_ONE
 
     async def events(self, who: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
-        """Server-sent events for one browser: ``changed`` whenever there is something new to load.
+        """Yield server-sent events for one browser: ``changed`` whenever there is something new to load.
 
-        ``who`` names the token or session; the events end soon after ``may_listen`` says no.
+        ``who`` names the token or session. The events end within ``COMMENT_SECONDS`` after ``may_listen`` returns
+        False.
         """
         news = asyncio.Event()
         self._listeners[news] = who
@@ -67,7 +69,7 @@ class Feed:
                 self._reading = None
 
     def close(self) -> None:
-        """End all connections: the server is about to stop."""
+        """End all connections before the server stops."""
         self._closed = True
         for news in self._listeners:
             news.set()

@@ -1,7 +1,7 @@
-"""Scripts and styles of the console: read once, and served so that a browser loads each of them a single time.
+"""Scripts and styles of the console, read once and served so that a browser loads each file only once.
 
-Pages name them with a hash of their content, so they may be kept for ever; pages themselves are never kept, and never
-compressed: they hold secrets of the session beside texts that strangers have written.
+Pages refer to a file with a hash of its content, so browsers may cache the file forever. The pages themselves are never
+cached and never compressed: they contain secrets of the session beside texts from unknown senders.
 """
 
 import gzip
@@ -26,18 +26,18 @@ class _Asset:
 
 
 class Assets:
-    """All of them, by name."""
+    """All static files, by name."""
 
     def __init__(self) -> None:
         folder = resources.files("router.console") / "static"
         self._known: Mapping[str, _Asset] = {one.name: _read(one.read_bytes()) for one in folder.iterdir()}
 
     def address(self, name: str) -> str:
-        """Where the file of this name is; ``KeyError`` where there is none."""
+        """Return the path of the file with this name. Raises ``KeyError`` if there is none."""
         return f"/static/{name}?v={self._known[name].digest}"
 
     def route(self) -> routing.Route:
-        """The route that serves them, to everybody: nothing in them is secret."""
+        """Return the route that serves the files without authentication: they contain no secrets."""
         return routing.Route("/static/{name}", self._serve, methods=["GET"])
 
     async def _serve(self, request: requests.Request) -> responses.Response:
@@ -46,7 +46,8 @@ class Assets:
         if known is None:
             raise exceptions.HTTPException(404)
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))
-        # While versions change, a page of one may ask another for its files: it gets those, and asks again next time.
+        # During an upgrade, a page of one version may request a file from a process of another version. It gets that
+        # process's file without caching, and requests the file again next time.
         headers = {
             "cache-control": _FOR_EVER if request.query_params.get("v") == known.digest else "no-cache",
             "etag": f'"{known.digest}{"-gzip" if packed else ""}"',
@@ -65,5 +66,5 @@ def _read(body: bytes) -> _Asset:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether a browser says so; one that names it with no weight at all (``gzip;q=0``) does not."""
+    """Return whether the browser accepts gzip. A weight of 0 (``gzip;q=0``) means that it doesn't."""
     return any(_GZIP.fullmatch(one.strip()) for one in accepted.lower().split(","))

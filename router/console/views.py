@@ -1,4 +1,4 @@
-"""The console: pages rendered here, which say what the API says, and forms that do what it does."""
+"""The console: pages that show the same data as the API, and forms that run its actions."""
 
 import functools
 import urllib.parse
@@ -21,7 +21,7 @@ _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not found", 412: "Conflict"
 
 
 class Console:
-    """All pages. ``new_text`` makes the secrets of sessions."""
+    """The pages of the console. ``new_text`` generates the secrets of sessions."""
 
     def __init__(self, made: app.Dependencies, feed: sse.Feed) -> None:
         self._made = made
@@ -39,7 +39,7 @@ class Console:
         self._templates.filters["edit"] = messages.describe_edit
 
     def routes(self) -> list[routing.BaseRoute]:
-        """A route for each page, and one for each thing that can be done."""
+        """Return a route for each page and each action."""
         found: list[routing.BaseRoute] = [
             routing.Route(one.path, self._page(one), methods=["GET"]) for one in pages.PAGES
         ]
@@ -78,7 +78,7 @@ class Console:
         return handle
 
     async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Principal, dict[str, str]]:
-        """Who posted what; a ``problems.Problem`` where they may not, or it is not from one of our pages."""
+        """Return the caller and the form. Raises ``problems.Problem`` for a missing role or a form of another site."""
         asked = await self._made.authenticator.authorize(request, role)
         async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
             form = {name: str(value) for name, value in found.items()}
@@ -88,7 +88,7 @@ class Console:
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
             asked, form = await self._posted(request, endpoints.VIEWER)
-            if form.get("rules", "").strip():  # Other people's rules are a program that is run here.
+            if form.get("rules", "").strip():  # Rules from the form are a program that runs here.
                 await self._made.authenticator.authorize(request, endpoints.RESPONDER)
             found = await pages.played(self._made.queries, form)
             query = params.Playground()
@@ -120,7 +120,7 @@ class Console:
     async def render(
         self, request: requests.Request, asked: auth.Principal | None, template: str, status: int = 200, **found: Any
     ) -> responses.Response:
-        """One page, with what all of them show."""
+        """Render one page, with the data that all pages show."""
         waiting = len(await self._made.queries.reviews()) if asked is not None else 0
         body = self._templates.get_template(template).render(
             asked=asked,
@@ -286,19 +286,19 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
 
 
 def routes(made: app.Dependencies, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
-    """All routes of the console, and the feed to close before the server stops."""
+    """Return all routes of the console, and the feed to close before the server stops."""
     feed = sse.Feed(made.queries)
     console = Console(made, feed)
     return [*console.routes(), *login.Signing(made, console.render, new_text).routes()], feed
 
 
 def _is_part(request: requests.Request) -> bool:
-    """Whether a script of a page asks, which can't sign anybody in."""
+    """Return whether a script of a page sent the request, so that a redirect to the sign-in page is useless."""
     return "hx-request" in request.headers or "text/event-stream" in request.headers.get("accept", "")
 
 
 def _here(request: requests.Request) -> str:
-    """The page that was asked for, with what was asked of it."""
+    """Return the requested path with its query."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
