@@ -1,4 +1,4 @@
-"""Reason codes: why a publication is changed, why it waits, and what time changes next.
+"""Reason codes: why a publication changes, why it waits, and what time changes next.
 
 Codes are part of the API and of the timeline; programs compare codes. ``messages`` renders them for people.
 """
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Reason(enum.StrEnum):
-    """Why something happens, or why it doesn't."""
+    """The reason why something happens, or why it doesn't."""
 
     # Why an operation is due.
     NOT_OPENED = "not_opened"
@@ -31,7 +31,7 @@ class Reason(enum.StrEnum):
     LATE_OPEN_POSSIBLE = "late_open_possible"
     LATE_CHANGE_POSSIBLE = "late_change_possible"
 
-    # What else a reader of the timeline should know of an operation.
+    # Further reasons that the timeline reports with an operation.
     APPROVED = "approved"
     DEADLINE_REACHED = "deadline_reached"
     REVIEWER_TEXT_USED = "reviewer_text_used"
@@ -51,7 +51,7 @@ class Reason(enum.StrEnum):
     DISCARDED = "discarded"
     VENDOR_DIFFERS_STILL = "vendor_differs_still"
 
-    # What an operation waits for.
+    # The conditions that an operation waits for.
     BACKOFF = "backoff"
     UPDATE_INTERVAL = "update_interval"
     UPDATE_BUDGET_USED = "update_budget_used"
@@ -76,7 +76,7 @@ class Reason(enum.StrEnum):
     DRAFT_LEAKS = "draft_leaks"
     GUARD_TRIPPED = "guard_tripped"
 
-    # What time alone does to an incident.
+    # Changes that time alone makes to an incident.
     MUTE_ENDS = "mute_ends"
     HEARTBEAT_MISSING = "heartbeat_missing"
     HOLD_ENDS = "hold_ends"
@@ -88,7 +88,7 @@ class Reason(enum.StrEnum):
 
 
 class Edit(enum.StrEnum):
-    """What a person has changed of a post at its vendor."""
+    """A person's change of a post at its vendor."""
 
     TITLE_CHANGED = "title_changed"
     IMPACT_CHANGED = "impact_changed"

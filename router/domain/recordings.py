@@ -1,4 +1,4 @@
-"""Recorded deliveries in a file: one a line, as JSON, with the alerts in the normal form; for replays elsewhere."""
+"""Recorded deliveries in a file, one JSON object per line, with alerts in the normal form, for replays elsewhere."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from router.domain.undecodable import Undecodable
 
 
 class _Written(msgspec.Struct, frozen=True):
-    """An alert as an object with named fields, as people and other programs read it."""
+    """An alert as an object with named fields, for people and other programs."""
 
     fingerprint: str
     status: alerts.Status
@@ -41,12 +41,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def from_delivery(delivery: deliveries.Delivery) -> Recording:
-    """What is recorded of a delivery: its alerts, without what was decided of them."""
+    """Return the recording of a delivery: its alerts, without their decisions."""
     return Recording(delivery.id, delivery.source, delivery.received_at, [row.alert for row in delivery.rows])
 
 
 def encode(recording: Recording) -> bytes:
-    """One line of a file, without its end."""
+    """Return one line of a file, without its end."""
     return _encode(
         _Line(
             recording.id,
@@ -71,7 +71,7 @@ def encode(recording: Recording) -> bytes:
 
 
 def decode(line: bytes | memoryview) -> Recording:
-    """Read a line; ``ValueError`` says what is wrong with it."""
+    """Parse a line. Raises ``ValueError``, which says what is wrong with it."""
     try:
         read = _decode(line)
     except Undecodable as error:

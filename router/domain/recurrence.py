@@ -1,9 +1,9 @@
-"""Recurring intervals in a time zone, and when they occur.
+"""Recurring intervals in a time zone, and their occurrences.
 
 ``occurrences`` finds them without a formula for time zones. It collects every instant at which an interval may begin or
 end: the local midnights, the intervals' own times on each local day (both readings of a time that the clock shows
-twice), and the instant at which the clocks change. Between two neighbors of these nothing changes, so one question at
-the first of them answers for the whole span. For 22:00 to 06:00 on a Saturday in Zurich the instants are 00:00, 06:00,
+twice), and the instant at which the clocks change. Between two neighboring instants nothing changes, so one check at
+the first of them decides for the whole span. For 22:00 to 06:00 on a Saturday in Zurich the instants are 00:00, 06:00,
 and 22:00 of each day; the spans that hold are Saturday 22:00 to Sunday 00:00 and Sunday 00:00 to 06:00, which join.
 """
 
@@ -22,7 +22,7 @@ HOUR = 60 * 60 * 1_000_000
 DAY = 24 * HOUR
 AHEAD = 14 * DAY
 """Occurrences that begin later than this aren't listed."""
-_FARTHEST = 366 * DAY  # An occurrence that lasts longer is cut here.
+_FARTHEST = 366 * DAY  # A longer occurrence is cut here.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SECOND = 1_000_000
 _MINUTES = 24 * 60
@@ -30,10 +30,10 @@ _MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One interval; a ``Range`` includes both its ends, ``times`` are minutes of the day without their ends.
+    """One interval. A ``Range`` includes both its ends; ``times`` are minutes of the day and exclude their ends.
 
-    A time that ends before it begins goes over midnight and belongs to the day on which it begins. An empty tuple does
-    not narrow the interval down.
+    A time that ends before it begins spans midnight and belongs to the day on which it begins. An empty tuple does not
+    restrict the interval.
     """
 
     times: tuple[Range, ...]
@@ -45,11 +45,11 @@ class Interval:
 
     @property
     def is_always(self) -> bool:
-        """Whether nothing narrows the interval down."""
+        """Return whether the interval has no restriction."""
         return not (self.times or self.weekdays or self.days_of_month or self.months or self.years)
 
     def holds(self, now: int) -> bool:
-        """Tell whether a time, microseconds since the epoch, lies within."""
+        """Return whether a time, in microseconds since the epoch, is within the interval."""
         local = _local(now, self.zone)
         today, minute = local.date(), local.hour * 60 + local.minute
         if not self.times:
@@ -73,14 +73,14 @@ class Interval:
 
 
 def occurrences(intervals: Sequence[Interval], now: int) -> tuple[Span, ...]:
-    """The current occurrence and those that begin in the next ``AHEAD``, in order; what touches is joined.
+    """Return the current occurrence and those that begin in the next ``AHEAD``, in order. Adjacent ones are merged.
 
-    They are computed once an hour, so that equal deliveries get equal answers: ``AHEAD`` counts from the full hour.
+    They are computed once an hour, so that equal deliveries get equal results: ``AHEAD`` counts from the full hour.
     """
     base = now - now % HOUR
     horizon = base + AHEAD
     found = _joined(_spans(intervals, base - DAY, horizon))
-    # An occurrence that goes on beyond the horizon, such as a whole month, gets its true end.
+    # An occurrence that extends beyond the horizon, such as a whole month, gets its true end.
     while found and found[-1][1] >= horizon < base + _FARTHEST:
         following = _joined(_spans(intervals, horizon, horizon + AHEAD))
         horizon += AHEAD
@@ -108,7 +108,7 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def _instants(interval: Interval, start: int, end: int) -> Iterator[int]:
-    """Every instant from ``start`` to ``end`` at which the interval may begin or end."""
+    """Return every instant from ``start`` to ``end`` at which the interval may begin or end."""
     zone = interval.zone
     minutes = sorted({0, *(minute % _MINUTES for times in interval.times for minute in times)})
     day, last = _local(start, zone).date(), _local(end, zone).date()
@@ -128,7 +128,7 @@ def _instants(interval: Interval, start: int, end: int) -> Iterator[int]:
 
 
 def _change(before: int, after: int, zone: zoneinfo.ZoneInfo) -> int:
-    """The second at which the offset from UTC changes between two instants."""
+    """Return the second at which the offset from UTC changes between two instants."""
     first = _local(before, zone).utcoffset()
     while after - before > _SECOND:
         middle = (before + after) // 2 // _SECOND * _SECOND

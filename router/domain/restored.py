@@ -1,7 +1,7 @@
-"""An episode that was over before its data were restored to an earlier state: pure.
+"""Ends episodes that were over before their data were restored to an earlier state. Pure functions.
 
-The restored document says that the episode is open. Alerts that were heard of after the loss are believed to fire;
-what the document says of the others is as old as the backup.
+The restored document says that the episode is open. Alerts that were received after the loss count as firing. The
+document's states of other alerts are as old as the backup.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from router.domain import alert_states, incidents, timeline, timing
 
 
 def heard(incident: incidents.Incident, names: Collection[str], lost_at: int) -> incidents.Incident:
-    """Note that these alerts were heard of after the loss; a repeat alone would change nothing."""
+    """Record that these alerts were received after the loss, which a mere repeat would not record."""
     states = {name: incident.alerts[name] for name in names if name in incident.alerts}
     late = {
         name: msgspec.structs.replace(state, learned_at=lost_at)
@@ -25,7 +25,7 @@ def heard(incident: incidents.Incident, names: Collection[str], lost_at: int) ->
 def ended(incident: incidents.Incident, *, lost_at: int, now: int, episode: str) -> incidents.Incident:
     """End the open episode, and open the next one if an alert has fired since the loss.
 
-    An alert that ended here counts as expired: its next message fires again, with whatever start.
+    An alert that ends here counts as expired: its next message makes it fire again, whatever its start.
     """
     alerts = {name: _ended(state, lost_at, now) for name, state in incident.alerts.items()}
     firing = {name for name, state in alerts.items() if not state.resolved}
@@ -39,7 +39,7 @@ def ended(incident: incidents.Incident, *, lost_at: int, now: int, episode: str)
 
 
 def ended_again(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
-    """Give a closed incident one more episode that is over at once: something more is open of it at a vendor."""
+    """Add an episode that is over at once to a closed incident, because more of it is open at a vendor."""
     return msgspec.structs.replace(
         _never_published_afterwards(incident),
         generation=incident.generation + 1,
@@ -53,7 +53,7 @@ def ended_again(incident: incidents.Incident, *, now: int, episode: str) -> inci
 
 
 def told(destinations: Collection[str], after: incidents.Incident, now: int) -> list[timeline.Event]:
-    """Tell that an episode was over, and that the next one began, if it did."""
+    """Return the timeline events of an episode that was over and, if there is one, of the next episode's opening."""
     events = [
         timeline.Event(
             now,

@@ -1,16 +1,16 @@
-"""Which publications of earlier episodes an incident keeps: what still needs handling, and what a search may meet.
+"""Decides which publications of earlier episodes an incident keeps: those in use, and those that a search may find.
 
-An incident that fires and resolves every few minutes gets publications for each episode. All of them are in one
-document, which each operation writes. So a publication of an earlier episode is dropped once nothing can be done for
-it. It is kept
+An incident that fires and resolves every few minutes gets publications for each episode. They are all in one document,
+which each operation writes. So a publication of an earlier episode is dropped once nothing can be done for it. It is
+kept
 
 - while it isn't at rest: it is open or a draft, an operation is under way or unknown, or it waits for a reviewer or its
   turn;
-- while the vendor has to be searched for what an unanswered open created late, or looked at for a late change;
-- if the current episode takes it up again (``Incident.follows``);
-- for two hours, and only what names it, at most 64 of them. If the outcome of an open isn't known, the router searches
+- while the vendor has to be searched for what an unanswered open created late, or read for a late change;
+- if the current episode reopens it (``Incident.follows``);
+- for two hours, without its texts, at most 64 of them. If the outcome of an open isn't known, the router searches
   the page for a post by title, text, and time, up to an hour before the open. A post of an earlier episode looks the
-  same, and is told apart by its ID.
+  same, and is distinguished by its ID.
 """
 
 import msgspec
@@ -35,7 +35,7 @@ def retained(
 ) -> list[publications.Publication]:
     """Return the publications to keep at ``now`` (microseconds), in their order; the same list if all are kept."""
     current = {incident.episode, incident.follows}
-    # Without a document of the incident, nobody knows which episode is the current one.
+    # Without a document of the incident, the current episode is unknown.
     over = [one for one in known if incident.episode and one.episode not in current and is_at_rest(one)]
     over = [one for one in over if corrections.pending(incident.corrections, one) is None]
     if not over:
@@ -49,14 +49,14 @@ def retained(
 
 
 def _is_needed(publication: publications.Publication, now: int) -> bool:
-    """Whether a publication at rest may be met by a search, or its refusal is to be shown still."""
+    """Return whether a search may find a publication at rest, or its refusal is still to be shown."""
     moment = max(publication.acted_at, publication.dead_at, publication.opened_at)
-    # What lies in the future was written before the server's clock was set back.
+    # A time in the future was recorded before the server's clock was set back.
     return bool(publication.vendor_id or publication.dead) and now - moment < NAMED_FOR
 
 
 def _named(publication: publications.Publication) -> publications.Publication:
-    """The publication without its texts."""
+    """Return the publication without its texts."""
     if publication.content is None and not publication.told and not publication.view.fields:
         return publication
     return msgspec.structs.replace(publication, content=None, told=(), view=publications.View())

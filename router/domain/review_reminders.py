@@ -1,4 +1,4 @@
-"""Reminds reviewers of posts that wait, and escalates a review that nobody decides.
+"""Reminds reviewers of posts that wait, and escalates a review if no reviewer decides.
 
 Example: ``review: {remind_every: 10m, escalate_after: 25m, escalate_to: [leads]}``, and a post that waits since 10:00.
 
@@ -9,7 +9,7 @@ Example: ``review: {remind_every: 10m, escalate_after: 25m, escalate_to: [leads]
 | 10:25 | ``review.escalated``, also to ``leads`` |
 | 10:30 | ``review.reminded``, also to ``leads`` |
 
-If no worker runs from 10:05 to 10:22, the review is reminded of once at 10:22.
+If no worker runs from 10:05 to 10:22, one reminder is sent at 10:22.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from router.domain import decisions, events
 
 
 class Reminder(msgspec.Struct, frozen=True, array_like=True):
-    """What was announced of a review that waits since ``since`` (microseconds): how many reminders are past."""
+    """The announced reminders of a review that waits since ``since`` (microseconds)."""
 
     since: int
     count: int = 0
@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True)
 class Reminded:
-    """The events, what to remember by destination, and when to look again (microseconds; 0 for never)."""
+    """The events, the state to store by destination, and when to look again (microseconds; 0 for never)."""
 
     found: tuple[events.Event, ...]
     after: Mapping[str, Reminder]
@@ -57,7 +57,7 @@ def remind(before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: ev
             continue
         was = before.get(destination)
         if was is None or was.since != one.since:
-            was = Reminder(one.since)  # Another version of the post: its review begins anew.
+            was = Reminder(one.since)  # The post has another version, so its review starts again.
         waited = max(0, now - one.since)
         count = max(was.count, waited // target.remind_every) if target.remind_every else 0
         is_escalated = was.is_escalated or bool(target.escalate_after and waited >= target.escalate_after)

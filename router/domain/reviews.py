@@ -1,4 +1,4 @@
-"""What a person has decided of a publication that waited for one; kept with the incident, for one episode."""
+"""Reviewers' and operators' decisions on publications. They are stored with the incident, for one episode."""
 
 import hashlib
 from typing import Any, Literal
@@ -7,11 +7,11 @@ import msgspec
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
-    """A person's word on what would be shown at one destination, or on what a vendor has refused.
+    """A person's decision on the content for one destination, or on an operation that a vendor has refused.
 
-    ``digest`` is that of the content decided upon: whatever is wanted there later needs another verdict. An empty one
-    speaks of the whole episode. ``fields`` are the person's own words over the rule's, and ``ending`` those that hold
-    only once nothing fires. ``who`` and ``reason`` are kept for the timeline; ``at`` is microseconds since the epoch.
+    ``digest`` is that of the content decided on: later content needs another verdict. An empty digest covers the whole
+    episode. ``fields`` are the person's own texts, which override the rule's, and ``ending`` those that apply only once
+    no alert fires. ``who`` and ``reason`` are stored for the timeline; ``at`` is microseconds since the epoch.
     """
 
     kind: Literal["approved", "dismissed"]
@@ -23,16 +23,16 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     ending: dict[str, Any] = {}
 
     def covers(self, digest: str) -> bool:
-        """Whether this is about a content."""
+        """Return whether the decision is on content."""
         return not self.digest or self.digest == digest
 
 
 class Retraction(msgspec.Struct, frozen=True, array_like=True):
-    """An operator's word that the post of one episode at one public page is false and has to go.
+    """An operator's statement that the post of one episode at one public page is false and must be taken down.
 
     It holds until a reviewer approves that the post is published again. ``message`` is the text of the resolution at a
-    page that can't take a post down; the destination's own if empty. ``digest`` stands for what the operator saw: what
-    somebody else changes at the vendor after that isn't taken down unseen. ``who`` and ``reason`` are kept for the
+    page that can't take a post down; the destination's own if empty. ``digest`` identifies what the operator saw: a
+    later change by another person at the vendor isn't taken down unseen. ``who`` and ``reason`` are stored for the
     timeline; ``at`` is microseconds since the epoch.
     """
 
@@ -44,10 +44,10 @@ class Retraction(msgspec.Struct, frozen=True, array_like=True):
 
 
 def digest_of(content: str, shown: str) -> str:
-    """Return what a reviewer decides upon: a content, and what the vendor showed beside it if a person changed that.
+    """Return the digest of a reviewer's subject: the content, and the vendor's view if a person changed it there.
 
     ``content`` is the digest of what would be sent (or ``RESOLUTION``), ``shown`` that of the vendor's view, empty if
-    no person has changed anything there. Another change makes it another decision.
+    no person has changed anything there. Another change needs another decision.
     """
     if not shown:
         return content
@@ -55,14 +55,14 @@ def digest_of(content: str, shown: str) -> str:
 
 
 def retrospective_of(content: str, began_at: int, ended_at: int) -> str:
-    """Return the digest of a retrospective incident: whoever approves the live post hasn't approved this."""
+    """Return the digest of a retrospective incident. An approval of the live post doesn't cover it."""
     return hashlib.blake2b(f"{content}/{began_at}/{ended_at}".encode(), digest_size=12).hexdigest()
 
 
 def again_of(asked: str, retraction: Retraction, verdict: Verdict | None) -> str:
-    """Return the digest of publishing a retracted post again, of which ``asked`` is what would be sent.
+    """Return the digest of publishing a retracted post again. ``asked`` is the digest of what would be sent.
 
-    It includes the retraction and the newest verdict: whoever decided, or looked, before either has to look again.
+    It includes the retraction and the newest verdict: a reviewer who decided, or looked, before has to look again.
     """
     before = f"{verdict.at}/{verdict.who}" if verdict is not None else ""
     packed = f"{asked}/{retraction.at}/{retraction.who}/{before}"

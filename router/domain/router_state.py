@@ -1,4 +1,4 @@
-"""Compares the router's own state with what was announced of it before, and returns the events in between."""
+"""Compares the router's own state with the announced state, and returns the events in between."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from router.domain import events
 
 
 class Lock(msgspec.Struct, frozen=True, array_like=True):
-    """Who, or what, has frozen the pages or tripped the guard; when (microseconds; 0 if unknown), and why."""
+    """The actor who froze the pages or tripped the guard, the time (microseconds; 0 if unknown), and the reason."""
 
     by: str
     at: int
@@ -17,10 +17,11 @@ class Lock(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RouterState(msgspec.Struct, frozen=True, array_like=True):
-    """What is announced of the router itself.
+    """The announced state of the router.
 
-    ``guards`` are the tripped guards by destination, under an empty name that of all pages. ``unfrozen`` and ``reset``
-    say who unfroze publishing last, and who reset the guard last. ``dead_id`` is the newest dead delivery.
+    ``guards`` are the tripped guards by destination; the guard of all pages has an empty name. ``unfrozen`` and
+    ``reset`` are the actors who last unfroze publishing and last reset the guard. ``dead_id`` is the newest dead
+    delivery.
     """
 
     freeze: Lock | None = None
@@ -32,14 +33,14 @@ class RouterState(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class Observed:
-    """The state now, and how many dead deliveries there are."""
+    """The state now, and the number of dead deliveries."""
 
     state: RouterState
     dead: int = 0
 
 
 def announce(before: RouterState | None, observed: Observed, now: int) -> list[events.Event]:
-    """Return the events between what was announced and what is.
+    """Return the events between the announced state and the state now.
 
     If nothing was announced yet, what holds now is announced, and nothing that ended before.
     """
@@ -74,5 +75,5 @@ def _dead(before: RouterState, observed: Observed) -> Iterator[events.Event]:
 
 
 def _order(entry: str) -> tuple[int, ...]:
-    """Return what the IDs of a stream's entries are ordered by."""
+    """Return the key that orders the IDs of a stream's entries."""
     return tuple(int(part) for part in entry.split("-")) if entry else ()

@@ -1,13 +1,13 @@
-"""The rule files that were accepted last, as they are kept in the store for a start with broken ones."""
+"""The last accepted rule files. They are stored for a start with broken files."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class RuleFiles(NamedTuple):
-    """Every file of a rule folder by its path below the folder, and the version of the rules that they make.
+    """Every file of a rule folder by its path below the folder, and the version of the resulting rules.
 
-    ``kept_at`` is when they were kept, microseconds since the epoch.
+    ``kept_at`` is when they were stored, in microseconds since the epoch.
     """
 
     version: str

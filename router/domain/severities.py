@@ -1,10 +1,10 @@
-"""The one severity ladder; sources are mapped onto it by rules, vendors' words are mapped from it."""
+"""The router's severities. Rules map sources to them, and destinations map them to the vendors' words."""
 
 import enum
 
 
 class Severity(enum.IntEnum):
-    """How bad it is, comparable: ``info < minor < major < critical``."""
+    """A severity. Severities are ordered: ``info < minor < major < critical``."""
 
     INFO = 1
     MINOR = 2
@@ -13,7 +13,7 @@ class Severity(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """The name as written in rule files, for example ``critical``."""
+        """Return the name as written in rule files, for example ``critical``."""
         return self.name.lower()
 
 
@@ -21,5 +21,5 @@ WORDS = {severity.word: severity for severity in Severity}
 
 
 def parse(word: str) -> Severity:
-    """Turn a word of the ladder into a severity; ``KeyError`` where it is none of the ladder's."""
+    """Return the severity with a name. Raises ``KeyError`` if there is none."""
     return WORDS[word]

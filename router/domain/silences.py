@@ -1,4 +1,4 @@
-"""Silences: alerts that match one open nothing while it lasts. Matchers and times are as in Alertmanager."""
+"""Silences: matching alerts open nothing while a silence is active. Matchers and times are as in Alertmanager."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal, Protocol, cast
@@ -11,35 +11,33 @@ from router.domain.undecodable import Undecodable
 Operator = Literal["=", "!=", "=~", "!~"]
 State = Literal["pending", "active", "expired"]
 
-# As in Alertmanager 0.27, a name with blanks or operators stands in quotes.
+# As in Alertmanager 0.27, a name with spaces or operators is quoted.
 _WRITTEN = patterns.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s{}!=~,"\'`\\]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
 _PLAIN_NAME = patterns.compile(r"[^\s{}!=~,\"'`\\]+")
-RECHECK = 15_000_000  # Microseconds: what is silenced is looked at again, should the silence have been ended early.
-MOST_MUTED = (
-    1_000  # Alerts that an incident keeps until their silence ends; further ones are heard of by their repeats.
-)
+RECHECK = 15_000_000  # Microseconds after which a mute is checked again, in case the silence was ended early.
+MOST_MUTED = 1_000  # Alerts that an incident holds until their silence ends. Further alerts need to be repeated.
 
 
 class Unreadable(ValueError):
-    """A matcher that can't be read; the text says what is wrong with it."""
+    """The matcher is invalid; the message says what is wrong with it."""
 
 
 class Matcher(msgspec.Struct, frozen=True, array_like=True):
-    """A label, how it is compared, and to what. An absent label is an empty one."""
+    """A label, an operator, and a value to compare it with. An absent label counts as empty."""
 
     name: str
     operator: Operator
     value: str
 
     def __str__(self) -> str:
-        """As it is written."""
+        """Return the matcher as it is written."""
         plain = _PLAIN_NAME.fullmatch(patterns.encoded(self.name)) is not None and self.name.isprintable()
         name = self.name if plain else msgspec.json.encode(self.name).decode()
         return f"{name}{self.operator}{msgspec.json.encode(self.value).decode()}"
 
 
 class Silence(msgspec.Struct, frozen=True, array_like=True):
-    """One silence; times in microseconds since the epoch. ``source`` says where it was imported from, if it was.
+    """One silence; times in microseconds since the epoch. ``source`` is where it was imported from, if it was.
 
     A recurring silence mutes only within the weekly windows ``during``, from ``starts_at`` to ``ends_at``.
     """
@@ -54,7 +52,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
     during: tuple[weekly.Window, ...] = ()
 
     def state(self, now: int) -> State:
-        """Whether it is still to come, holds, or is over; between two windows, the next one is still to come."""
+        """Return whether the silence is pending, active, or expired. Between two windows it is pending."""
         if now >= self.ends_at:
             return "expired"
         if now < self.starts_at or (self.during and not any(one.interval().holds(now) for one in self.during)):
@@ -62,7 +60,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
         return "active"
 
     def window(self, now: int) -> recurrence.Span | None:
-        """When it mutes, now or next; None if it doesn't any more, or not within two weeks."""
+        """Return the current or next time in which it mutes; None if it has expired, or has none within two weeks."""
         if now >= self.ends_at:
             return None
         if not self.during:
@@ -78,14 +76,14 @@ MuteKind = Literal["silence", "inhibition", "window"]
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What another system says of its silences. ``skipped`` has the reason for each that can't be read, by its ID."""
+    """The silences of another system. ``skipped`` has the reason for each that can't be read, by its ID."""
 
     silences: list[Silence]
     skipped: dict[str, str] = {}
 
 
 class Mute(msgspec.Struct, frozen=True, array_like=True):
-    """Why an alert is muted, and until when that is known (microseconds)."""
+    """The reason why an alert is muted, and until when that is known (microseconds)."""
 
     until: int
     by: str
@@ -101,15 +99,15 @@ def by_window(decision: decisions.Decision, now: int) -> Mute | None:
 
 
 class Muting(Protocol):
-    """Says whether an alert is not heard of now."""
+    """A function that finds out whether an alert is muted now."""
 
     def __call__(self, routed: decisions.Routed, now: int, /) -> Mute | None:
-        """Return why, or None where it is heard of."""
+        """Return why the alert is muted; None if it isn't."""
         ...
 
 
 def matcher(text: str) -> Matcher:
-    """Read a matcher as Alertmanager writes it: ``name="value"``, ``"a name"=~"pattern"``; ``Unreadable``."""
+    """Parse a matcher in Alertmanager's syntax: ``name="value"``, ``"a name"=~"pattern"``. Raises ``Unreadable``."""
     found = _WRITTEN.fullmatch(patterns.encoded(text))
     if found is None:
         raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
@@ -132,12 +130,15 @@ def _unquoted(text: str, what: str) -> str:
 
 
 def test(one: Matcher) -> Callable[[alerts.Alert], bool]:
-    """Make what tells whether an alert matches; ``Unreadable`` where the pattern is none. It matches whole values."""
+    """Return a function that checks whether an alert matches, by its whole value.
+
+    Raises ``Unreadable`` for a bad pattern.
+    """
     if one.operator in {"=", "!="}:
         wanted, value = one.operator == "=", one.value
         return lambda alert: (_label(alert, one.name) == value) == wanted
     try:
-        # By itself first: what is wrong with it is told of what was written.
+        # Compile the pattern alone first, so that an error message refers to the text as written.
         patterns.compile(one.value)
         pattern = patterns.compile(f"^(?:{one.value})$")
     except patterns.Invalid as error:
@@ -150,16 +151,16 @@ def _label(alert: alerts.Alert, name: str) -> str:
     found = alert.labels.get(name)
     if found is not None:
         return found
-    if name in {"source", "title", "severity"}:  # What every alert has, whoever sends it.
+    if name in {"source", "title", "severity"}:  # Every alert has these fields, whichever source sent it.
         return str(getattr(alert, name))
     return ""
 
 
 class Silencer:
-    """Asks many silences at once."""
+    """Finds the silence of an alert among many."""
 
     def __init__(self, silences: Iterable[Silence]) -> None:
-        """One with a pattern that can't be read is left out: ``unreadable`` names it and what is wrong."""
+        """Compile the silences. One with an invalid pattern is left out; ``unreadable`` has the reason by its ID."""
         self.unreadable: dict[str, str] = {}
         self._silences = []
         for one in silences:
@@ -169,11 +170,11 @@ class Silencer:
                 self.unreadable[one.id] = str(error)
 
     def __bool__(self) -> bool:
-        """Whether there is any silence at all."""
+        """Return whether there is any silence."""
         return bool(self._silences)
 
     def mute(self, alert: alerts.Alert, now: int) -> Mute | None:
-        """The silence that holds longest for the alert; None where there is none."""
+        """Return the mute by the matching silence that ends last; None if no silence matches."""
         last: Silence | None = None
         for one, tests in self._silences:
             longer = last is None or one.ends_at > last.ends_at

@@ -1,4 +1,4 @@
-"""What happens to an incident, in order and in words: written with each change, for whoever asks later what went on."""
+"""The timeline of an incident: its events in order, as text. Each change of the incident records its events."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,14 +8,15 @@ import msgspec
 from router.domain import decisions, identity, incidents, timing
 from router.domain import notices as noticing
 
-MOST_ALERTS = 20  # Alerts that are told of by name; beyond, each tenfold is told.
-MOST_NAMES = 5  # As many names in one sentence.
+MOST_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
+MOST_NAMES = 5  # Names in one sentence.
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One thing that happened: ``what`` is a fixed word, ``text`` a sentence, ``detail`` what programs want to know.
+    """One event. ``what`` is a fixed word, ``text`` a sentence for people, and ``detail`` data for programs.
 
-    ``at`` is microseconds since the epoch by Redis' clock; ``who`` is the person, where it was one.
+    ``at`` is microseconds since the epoch by Redis' clock. ``who`` is the person who caused the event; empty if none
+    did.
     """
 
     at: int
@@ -29,7 +30,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def events_for_change(
     before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
 ) -> list[Event]:
-    """What is worth telling of a change that alerts or time alone have made."""
+    """Return the events of a change that was made by alerts or by time alone."""
     if after is before:
         return []
     return [
@@ -41,7 +42,7 @@ def events_for_change(
 
 
 def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Event:
-    """Tell of messages that were ignored as late deliveries."""
+    """Return the event for messages that were ignored as late deliveries."""
     names = sorted({routed.alert.identity for routed in late})
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     noun = "message" if len(late) == 1 else "messages"
@@ -50,7 +51,7 @@ def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Ev
 
 
 def found_over(after: incidents.Incident, now: int) -> Event:
-    """Tell of an end whose beginning isn't known any more."""
+    """Return the event for an end whose beginning is no longer known."""
     reference = identity.reference(after.episode)
     text = (
         f"Over, by a resolved alert; the data in Redis that was lost may have had it open. What is found open of it at "
@@ -60,16 +61,16 @@ def found_over(after: incidents.Incident, now: int) -> Event:
 
 
 def alerts_vanished(names: list[str], now: int) -> Event:
-    """Tell that alerts end without a word of their own, because their Alertmanager was asked for them."""
+    """Return the event for alerts that ended without a message, because their Alertmanager no longer lists them."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
     return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
 
 
 def noticed(notices: Iterable[noticing.Notice], now: int) -> list[Event]:
-    """Tell what was cut, replaced, or ignored in the alerts that arrived: one event of each code."""
+    """Return an event for each code of the notices: what was cut, replaced, or ignored in the received alerts."""
     by_code: dict[noticing.Code, dict[noticing.Notice, None]] = {}
-    for notice in notices:  # One about a whole delivery comes once with each of its alerts.
+    for notice in notices:  # A notice about a whole delivery occurs once for each of its alerts.
         by_code.setdefault(notice.code, {})[notice] = None
     events = []
     for code, found in by_code.items():
@@ -152,7 +153,7 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
 def _alerts(
     before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
 ) -> Iterator[Event]:
-    """The first alerts one by one; of a storm only how large it has become."""
+    """Yield the first alerts by name. Of a storm, yield only its size."""
     fires, fired = after.still_fires, before.still_fires
     if after.status == "closed" or max(len(before.alerts), fired) > MOST_ALERTS:
         if (size := _power_of_ten(fires)) > max(_power_of_ten(fired), MOST_ALERTS):
@@ -179,7 +180,7 @@ def _alerts(
 
 
 def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
-    """What is not heard of, once for each reason; and that it is heard of again."""
+    """Yield an event for each reason why alerts are newly muted."""
     if after.muted == before.muted:
         return
     reasons: dict[str, list[str]] = {}
@@ -193,7 +194,10 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> I
 
 
 def _unheld(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
-    """Tell of messages of alerts beyond those that an incident holds: of the first, and of each tenfold."""
+    """Yield an event for messages about alerts beyond those that an incident holds:
+
+    for the first, and each power of ten.
+    """
     if after.unheld and _power_of_ten(after.unheld) > _power_of_ten(before.unheld):
         noun = "message" if after.unheld == 1 else "messages"
         text = f"Counted {after.unheld} {noun} of further alerts: an incident holds no more that fire at once."

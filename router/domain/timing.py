@@ -1,5 +1,7 @@
-"""What time alone does to an incident: opens one that was held long enough, closes one that was quiet long enough,
-and ends alerts that were not heard of any more. The rule's ``timing`` says how long each of it takes.
+"""Changes that time alone makes to an incident.
+
+Time opens an incident after its hold, closes one after its quiet period, and ends alerts that are no longer received.
+The rule's ``timing`` sets these durations.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -14,12 +16,12 @@ _NONE = decisions.Timing()
 
 
 def timing_of(incident: incidents.Incident) -> decisions.Timing:
-    """The timing of the incident's leading decision."""
+    """Return the timing of the incident's leading decision."""
     return incident.response.timing if incident.response is not None else _NONE
 
 
 def asks_of(incident: incidents.Incident) -> tuple[asking.Ask, ...]:
-    """The incident's asks. A document written before there were any has one: that of its only response."""
+    """Return the incident's asks. A document of an earlier version has one ask, which has its only response."""
     response, alert = incident.response, incident.opening_alert
     if incident.asks or incident.status == "closed" or response is None or alert is None or response.timing.heartbeat:
         return incident.asks
@@ -29,7 +31,7 @@ def asks_of(incident: incidents.Incident) -> tuple[asking.Ask, ...]:
 
 
 def due(incident: incidents.Incident) -> int:
-    """When time alone changes the incident next, in microseconds; 0 if it never does."""
+    """Return when time alone changes the incident next, in microseconds; 0 if it never does."""
     moments = [muted.until for muted in incident.muted.values()]
     if own := _due(incident):
         moments.append(own)
@@ -56,9 +58,9 @@ def _due(incident: incidents.Incident) -> int:
 
 
 def upcoming(incident: incidents.Incident) -> list[tuple[int, Cause]]:
-    """Return what time alone will do to the incident, as (microseconds, cause), in order of time.
+    """Return the changes that time alone will make to the incident, as (microseconds, cause), in order of time.
 
-    Each of it happens only if nothing else changes the incident before. The times agree with ``due``.
+    Each of them happens only if nothing else changes the incident before. The times agree with ``due``.
     """
     found = [(muted.until, Cause(Reason.MUTE_ENDS, detail=muted.by)) for muted in incident.muted.values()]
     if incident.status == "closed":
@@ -90,9 +92,9 @@ def _in_order(change: tuple[int, Cause]) -> tuple[int, str, str]:
 
 
 def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
-    """Return what the incident has become by ``now``: the very same object if time has changed nothing.
+    """Return the incident as it is at ``now``; the same object if time has changed nothing.
 
-    ``episode`` is the random id that an episode opened by this gets.
+    ``episode`` is the random ID of an episode that this call opens.
     """
     # No timer is due, so nothing has changed.
     if not 0 < _due(incident) <= now:
@@ -101,10 +103,10 @@ def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> inc
     if incident.status == "closed":
         return opened(incident, now=now, episode=episode)
     incident = _without_expired(_without_stale(incident, now), now)
-    # Alerts ended by their own time, or the quiet period is over.
+    # Alerts have expired, or the quiet period is over.
     if not incident.still_fires:
         return _quiet(incident, now)
-    # The hold of a further rule may be over, and severity follows the alerts that remain.
+    # The hold of a further rule may be over, and the severity may follow the alerts that remain.
     if incident.status == "open":
         incident = joined(incident, now)
         return msgspec.structs.replace(incident, severity=severity_of(incident, incident.severity))
@@ -115,7 +117,7 @@ def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> inc
 
 
 def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: bool = False) -> incidents.Incident:
-    """Begin an episode with what the incident's alerts ask for; ``at_once``: even if a decision says to hold it."""
+    """Begin an episode with the asks of the incident. With ``at_once``, ignore holds."""
     firing = [state.severity for state in incident.alerts.values() if not state.resolved]
     ids = {ask.id for ask in incident.asks if ask.fires} if at_once else joining(incident, now)
     incident = msgspec.structs.replace(
@@ -137,12 +139,12 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
 
 
 def joining(incident: incidents.Incident, now: int) -> set[int]:
-    """The ids of the asks whose hold is over at ``now`` and that haven't joined yet."""
+    """Return the IDs of the asks whose hold is over at ``now`` and that haven't joined yet."""
     return {ask.id for ask in asks_of(incident) if 0 < _joins_at(incident, ask) <= now}
 
 
 def _joins_at(incident: incidents.Incident, ask: asking.Ask) -> int:
-    """When an ask joins; what comes and goes while it is held isn't held longer than ``hold_at_most``."""
+    """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``hold_at_most``."""
     joins_at = ask.joins_at
     at_most = ask.response.timing.hold_at_most
     if joins_at and at_most and incident.status == "pending" and incident.held_since:
@@ -151,7 +153,7 @@ def _joins_at(incident: incidents.Incident, ask: asking.Ask) -> int:
 
 
 def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """Let the asks join whose hold is over; the same object if nothing changes."""
+    """Let the asks join whose hold is over. Return the same object if nothing changes."""
     ids = joining(incident, now)
     if ids:
         incident = msgspec.structs.replace(incident, asks=asking.joined(asks_of(incident), ids), changed_at=now)
@@ -160,7 +162,7 @@ def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
 
 
 def _without_joined(incident: incidents.Incident) -> incidents.Incident:
-    """The incident without held alerts whose ask has joined: whatever mutes them from now on comes too late."""
+    """Remove held alerts whose ask has joined, because they can no longer be muted."""
     if not incident.held_alerts:
         return incident
     waiting = {ask.id for ask in incident.asks if not ask.is_joined}
@@ -173,13 +175,13 @@ def _without_joined(incident: incidents.Incident) -> incidents.Incident:
 
 
 def led(incident: incidents.Incident) -> incidents.Incident:
-    """The incident with the response and the alert of its leading ask, and the destinations of all."""
+    """Return the incident with the response and the alert of its leading ask, and the destinations of all asks."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
     if first is None:
         return incident
     response = asking.combined(first, candidates)
-    if response is incident.response and first.alert is incident.opening_alert:  # Nearly always.
+    if response is incident.response and first.alert is incident.opening_alert:  # The usual case.
         return incident
     if response == incident.response and first.alert == incident.opening_alert:
         return incident
@@ -198,7 +200,7 @@ def _lead(incident: incidents.Incident, candidates: list[asking.Ask]) -> asking.
 
 
 def ask_for(incident: incidents.Incident, destination: str) -> asking.Ask | None:
-    """The ask whose texts a destination has; None if it's known for no ask."""
+    """Return the ask that gives the texts at a destination; None if no ask includes it."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
     if first is None:
@@ -208,12 +210,12 @@ def ask_for(incident: incidents.Incident, destination: str) -> asking.Ask | None
 
 
 def is_asked(incident: incidents.Incident, destination: str) -> bool:
-    """Return whether an alert that fires asks for a destination, be it under another rule than its texts are of."""
+    """Return whether a firing alert asks for a destination, even if the texts there are those of another rule."""
     return any(ask.fires and ask.wants(destination) for ask in _candidates(incident))
 
 
 def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severity]:
-    """The worst severity of the alerts that fire, by the id of their ask."""
+    """Return the worst severity of the firing alerts, by the ID of their ask."""
     found: dict[int, severities.Severity] = {}
     for state in incident.alerts.values():
         if not state.resolved:
@@ -222,15 +224,15 @@ def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severi
 
 
 def worst(incident: incidents.Incident) -> severities.Severity:
-    """The worst severity of the alerts that fire."""
+    """Return the worst severity of the firing alerts."""
     return max([state.severity for state in incident.alerts.values() if not state.resolved], default=incident.severity)
 
 
 def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
     """Return since when an incident that begins to fire is pending, and since when it is held.
 
-    A hold that ended a moment ago goes on if the rule has ``hold_at_most``: an outage that flaps is an outage, and
-    nothing is held longer than that for firing in pieces.
+    If the rule has ``hold_at_most``, a hold that ended within the last ``hold`` continues: a flapping outage is an
+    outage, and its interruptions must not hold it for longer than ``hold_at_most``.
     """
     timing = timing_of(incident)
     goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
@@ -239,23 +241,23 @@ def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
 
 
 def _opens_at(incident: incidents.Incident) -> int:
-    """The earliest time that any ask joins."""
+    """Return the earliest time at which an ask joins; 0 if none will."""
     return min([joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))], default=0)
 
 
 def opens_now(incident: incidents.Incident, now: int) -> bool:
-    """Whether an incident that is held opens by ``now``."""
+    """Return whether a held incident opens by ``now``."""
     return 0 < _opens_at(incident) <= now
 
 
 def quiet_period(incident: incidents.Incident) -> int:
-    """How long all has to be quiet before the incident ends, in microseconds."""
+    """Return how long no alert may fire before the incident ends, in microseconds."""
     timing = timing_of(incident)
     return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
 
 
 def monitor_for(incident: incidents.Incident) -> int:
-    """How long the incident is monitored before it ends, in microseconds: as long as any of its posts asks for."""
+    """Return how long the incident is monitored before it ends, in microseconds: the longest time of its posts."""
     response = incident.response
     if response is None or response.timing.heartbeat:
         return 0
@@ -263,14 +265,17 @@ def monitor_for(incident: incidents.Incident) -> int:
 
 
 def _next_of_quiet(incident: incidents.Incident) -> int:
-    """When a quiet incident begins to be monitored, or ends."""
+    """Return when a quiet incident begins to be monitored, or ends."""
     if incident.monitored_since:
         return incident.monitored_since + monitor_for(incident)
     return incident.quiet_since + quiet_period(incident)
 
 
 def flaps(incident: incidents.Incident) -> bool:
-    """Whether an incident has changed between firing and quiet so often lately that a further change means little."""
+    """Return whether an incident flaps:
+
+    it changed ``flap_changes`` times between firing and quiet within ``flap_within``.
+    """
     timing = timing_of(incident)
     changes = incident.changes
     if not timing.flap_changes or len(changes) < timing.flap_changes:
@@ -279,7 +284,7 @@ def flaps(incident: incidents.Incident) -> bool:
 
 
 def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """Write down that an incident goes quiet, or fires again."""
+    """Record that an incident goes quiet, or fires again."""
     most = timing_of(incident).flap_changes
     if not most:
         return incident
@@ -287,21 +292,24 @@ def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
 
 
 def severity_of(incident: incidents.Incident, among: severities.Severity) -> severities.Severity:
-    """The severity of an open incident after alerts of at most ``among`` came: it falls only if the rule says so."""
+    """Return the severity of an open incident after alerts of at most ``among``.
+
+    It falls only if the rule permits that.
+    """
     if incident.response is None or not incident.response.follows_severity:
         return max(incident.severity, among)
     return worst(incident)
 
 
 def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """What an incident becomes when nothing of it fires any more."""
+    """Return the incident as it is once none of its alerts fires."""
     return _quiet(msgspec.structs.replace(incident, changed_at=now), now)
 
 
 def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     incident = msgspec.structs.replace(incident, held_alerts={}) if incident.held_alerts else incident
     if incident.status != "open":
-        # The alerts resolved during the hold: nothing was ever opened.
+        # The alerts resolved during the hold, so no incident was opened.
         return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
     if not incident.quiet_since:
         incident = changed(incident, now)
@@ -310,7 +318,7 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     if now < _next_of_quiet(incident):
         return incident
     if monitor_for(incident) and not incident.monitored_since:
-        # Its posts say so, and should it fire again they go on: the episode lasts until the monitoring ends.
+        # Its posts say so, and they continue if it fires again: the episode lasts until the monitoring ends.
         return msgspec.structs.replace(incident, monitored_since=now, changed_at=now)
     return msgspec.structs.replace(
         incident,
@@ -324,12 +332,12 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
 
 
 def stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
-    """The ``stale_after`` of each ask that has one, by the ask's id."""
+    """Return the ``stale_after`` of each ask that has one, by the ask's ID."""
     return {ask.id: ask.response.timing.stale_after for ask in asks_of(incident) if ask.response.timing.stale_after}
 
 
 def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """Forget alerts that were not heard of for too long: should one be heard of again, it fires anew."""
+    """Remove alerts that were not received for ``stale_after``. Such an alert fires again if it is received again."""
     stale_after = stale_by_ask(incident)
     if not stale_after or not 0 < incident.heard_since <= now - min(stale_after.values()):
         return incident
@@ -347,7 +355,7 @@ def recounted(
     alerts: dict[str, alert_states.AlertState],
     watched: Iterable[alert_states.AlertState],
 ) -> incidents.Incident:
-    """The incident with these alerts; ``watched`` are those that may become stale."""
+    """Return the incident with these alerts. ``watched`` are those that may become stale."""
     firing = [state for state in alerts.values() if not state.resolved]
     instances = (instance for state in firing for instance in (state, *state.others) if not instance.resolved)
     buried = min((state.learned_at for state in alerts.values() if state.resolved), default=0)
@@ -363,14 +371,14 @@ def recounted(
 
 
 def without(incident: incidents.Incident, names: Container[str]) -> incidents.Incident:
-    """The incident without these alerts, by identity: it is as if nothing had been heard of them."""
+    """Return the incident without these alerts, by identity, as if no message about them had been received."""
     alerts = {identity: state for identity, state in incident.alerts.items() if identity not in names}
     held_alerts = {identity: routed for identity, routed in incident.held_alerts.items() if identity not in names}
     return msgspec.structs.replace(recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
 
 
 def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """End the alerts whose own time is over; they stay as tombstones, for a message that was read twice is no news."""
+    """End the alerts that have expired. They stay as tombstones, so that a message that is read twice has no effect."""
     if not 0 < incident.expires_at <= now:
         return incident
     kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
@@ -380,9 +388,9 @@ def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incide
 def needs_refresh(
     stale_after: Mapping[int, int], state: alert_states.AlertState | None, message: alert_states.AlertState
 ) -> bool:
-    """Whether a repeat of what is known is worth a write: once in a quarter of ``stale_after``, and else never.
+    """Return whether a repeat is worth a write: once per quarter of ``stale_after``, and never if the ask has none.
 
-    ``stale_after`` are the microseconds of each ask that has it.
+    ``stale_after`` is in microseconds, by ask.
     """
     if state is None or state.resolved or message.resolved:
         return False

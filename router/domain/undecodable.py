@@ -1,4 +1,4 @@
-"""What msgspec raises for bytes that it can't decode."""
+"""The exceptions that msgspec raises for bytes that it can't decode."""
 
 import msgspec
 

@@ -1,7 +1,7 @@
-"""Removes the characters that readers can't see, or that change how others are shown, from texts that are posted.
+"""Removes characters from posted texts that readers can't see, or that change how other characters are shown.
 
-They hide a text from whoever examines it, or show it in another order than it is read: zero-width characters, controls
-of the writing direction, fillers, tags, and control codes.
+They hide a text from reviewers, or show it in another order than it is read: zero-width characters, controls of the
+writing direction, fillers, tags, and control codes.
 """
 
 import unicodedata
@@ -33,7 +33,7 @@ def visible(text: str) -> str:
 
 
 def is_hidden(letter: str) -> bool:
-    """Tell whether a character is one that readers can't see, or that changes how others are shown."""
+    """Return whether readers can't see a character, or whether it changes how other characters are shown."""
     if letter.isascii():
         return not letter.isprintable()
     return letter in _FILLERS or letter in _JOINERS or _is_selector(letter) or unicodedata.category(letter) in _HIDDEN
@@ -45,13 +45,13 @@ def _is_selector(letter: str) -> bool:
 
 def _joins(kept: list[str], text: str, position: int) -> bool:
     after = text[position + 1 : position + 2]
-    if text[position] in "\ufe0e\ufe0f":  # A selector belongs to the character before it; a keycap's is a digit.
+    if text[position] in "\ufe0e\ufe0f":  # A selector belongs to the character before it. In a keycap, that is a digit.
         return bool(kept) and (not kept[-1].isascii() or after == _KEYCAP)
     return bool(kept) and not kept[-1].isascii() and bool(after) and not after.isascii() and not is_hidden(after)
 
 
 def everywhere(value: Any) -> Any:
-    """Return plain data with every text in it, also keys of mappings, as ``visible`` makes it."""
+    """Return plain data with every text in it, including keys of mappings, changed by ``visible``."""
     match value:
         case str():
             return visible(value)

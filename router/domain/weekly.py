@@ -1,6 +1,6 @@
 """Weekly windows of silences, written in one line: ``mon-fri 22:00-06:00 Europe/Zurich``.
 
-Days, times, and the time zone are separated by blanks. Days are ranges and lists (``mon-thu,sat``), every day if
+Days, times, and the time zone are separated by spaces. Days are ranges and lists (``mon-thu,sat``), every day if
 absent. A window over midnight belongs to the day on which it begins. Without times, a window lasts all day. The time
 zone is UTC if absent.
 """
@@ -20,7 +20,7 @@ _EXAMPLE = 'write it as "mon-fri 22:00-06:00 Europe/Zurich"'
 
 
 class Unreadable(ValueError):
-    """A window that can't be read; the text says what is wrong with it."""
+    """The window is invalid; the message says what is wrong with it."""
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True):
@@ -31,11 +31,11 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
     zone: str = "UTC"
 
     def interval(self) -> recurrence.Interval:
-        """The window as a recurring interval; in UTC if this machine doesn't know the time zone any longer."""
+        """Return the window as a recurring interval; in UTC if this machine no longer knows the time zone."""
         return _interval(self)
 
     def __str__(self) -> str:
-        """As it is written."""
+        """Return the window as it is written."""
         days = ",".join(_ends(*(DAYS[end][:3] for end in ends)) for ends in self.weekdays)
         times = ",".join("-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in ends) for ends in self.times)
         return " ".join(part for part in (days, times, self.zone) if part)
@@ -51,7 +51,7 @@ def _interval(window: Window) -> recurrence.Interval:
 
 
 def parse(text: str) -> Window:
-    """Read a window; ``Unreadable``."""
+    """Parse a window. Raises ``Unreadable``."""
     days: tuple[tuple[int, int], ...] = ()
     times: tuple[tuple[int, int], ...] = ()
     zone = "UTC"
