@@ -1,1 +1,1 @@
-"""The only wiring: from settings to a running web, a running worker, or both in one process."""
+"""The only wiring: from settings to a running webhook server, a running worker, or both in one process."""

@@ -1,4 +1,4 @@
-"""Deliveries that people hand in again: a body of the quarantine, or one of the archive; by the rules of now."""
+"""Processes a quarantined body or an archived delivery again, by the current rules."""
 
 import random
 from collections.abc import Iterable
@@ -17,10 +17,12 @@ from router.web import request_limits
 async def of_quarantine(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", one: quarantine.Quarantined
 ) -> deliveries.Delivery:
-    """Read a body of the quarantine again and hand it in by the rules of now; ``Unparsable``, or ``KeyError``.
+    """Parse a quarantined body, and add it to the inbox with the decisions of the current rules.
 
-    It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
-    changes nothing. Alerts in it that still can't be read stay in the quarantine, as a body of their own.
+    Raises ``Unparsable`` if the body still can't be read, or ``KeyError`` if the source is no longer configured.
+
+    The body leaves the quarantine only after the inbox has stored it. If the process fails in between, the delivery is
+    folded twice, which changes nothing. Alerts that still can't be read stay in the quarantine as a separate body.
     """
     kept = quarantine.Quarantine(connection)
     endpoint = parts.endpoints(settings)[one.source]
@@ -40,7 +42,10 @@ async def of_quarantine(
 async def of_archive(
     connection: "redis.asyncio.Redis", one: archive.ArchivedDelivery, rules: ruleset.RuleSet
 ) -> deliveries.Delivery:
-    """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
+    """Add the alerts of an archived delivery to the inbox again, with the decisions of these rules.
+
+    An alert whose state is known already changes nothing.
+    """
     kept = one.delivery
     made = _decided(kept.source, [row.alert for row in kept.rows], rules, kept.received_at, kept.notices)
     await _hand_in(connection, made, one.body)
@@ -54,7 +59,7 @@ def _decided(
     received_at: int,
     notices: tuple[noticing.Notice, ...] = (),
 ) -> deliveries.Delivery:
-    """Decide alerts anew. They keep their time of receipt: what has resolved since doesn't fire again by this."""
+    """Decide alerts again. They keep their time of receipt, so an alert that has resolved since doesn't fire again."""
     now = parts.clock()
     routed = [(alert, rules.decide(alert, now)) for alert in found]
     named = identity.new_delivery_id(now, random.SystemRandom())

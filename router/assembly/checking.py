@@ -1,4 +1,4 @@
-"""Asks the vendors about what rules name, Alertmanagers whether they answer, and recordings which labels are sent."""
+"""Checks names at the vendors, the reachability of Alertmanagers, and which labels recorded deliveries have."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -30,7 +30,7 @@ _NAMING = (
 
 
 class Answer(NamedTuple):
-    """What a vendor says against a rule, or against the configuration."""
+    """An error that a vendor reports about a rule or the configuration."""
 
     rule: model.Rule | None
     text: str
@@ -38,9 +38,9 @@ class Answer(NamedTuple):
 
 
 async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[Answer]:
-    """Look up every name of the configuration and of the rules; what is not there, with the rule that names it.
+    """Look up every name of the configuration and the rules. Return the missing names, each with its rule.
 
-    Incidents that a vendor reports to another one by itself are warnings.
+    Channels through which one vendor reports incidents to another vendor are warnings.
     """
     at = parts.places(settings)
     try:
@@ -62,7 +62,7 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
 
 
 def _pages(rules: ruleset.RuleSet) -> set[str]:
-    """The pages that rules name."""
+    """Return the pages that rules name."""
     named = (target.fields.get("page") for rule in rules.rules for target in rule.targets)
     return {page for page in named if isinstance(page, str)}
 
@@ -75,14 +75,14 @@ async def _asked(place: configured_destinations.ConfiguredDestination, fields: M
 
 
 def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Rule, dict[str, Any]]]:
-    """The rules that name something there. What a template will name can't be known before."""
+    """Return the rules that name something at the destination. Names from templates can't be checked in advance."""
     for rule in rules.rules:
         for target in rule.targets:
             named = {key: value for key, value in target.fields.items() if key in _NAMING}
             if target.parts:
                 mapped = [name for of_field in target.parts.values() for name in of_field.values()]
                 named["components"] = [*(named.get("components") or ()), *mapped]
-            if isinstance(named.get(_TIMESTAMPS), Mapping):  # The names are literal; the values are templates.
+            if isinstance(named.get(_TIMESTAMPS), Mapping):  # The names are literals; the values are templates.
                 named[_TIMESTAMPS] = list(named[_TIMESTAMPS])
             literal = {key: kept for key, value in named.items() if (kept := _literal(value)) is not None}
             if target.destination == destination and literal:
@@ -90,7 +90,7 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
 
 
 def _literal(value: Any) -> Any:
-    """A value without its templates; None if it is one."""
+    """Return a value without its templates; None if the value is a template."""
     if isinstance(value, str):
         return None if templates.is_template(value) else value
     if isinstance(value, Mapping):
@@ -101,19 +101,19 @@ def _literal(value: Any) -> Any:
 
 
 async def labels_of(kept: archive.Archive, most: int) -> set[str]:
-    """The names of all labels that the newest deliveries carried."""
+    """Return the names of all labels in the newest deliveries."""
     return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
 
 
 def world(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
-    """What rules can be held against."""
+    """Return the context that rules are linted against."""
     repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
     limits = {name: _limits(known.opening) for name, known in parts.known_destinations(settings).items()}
     return lint_warnings.LintContext(tuple(settings.sources), frozenset(labels), repeating, limits)
 
 
 def _limits(opening: type[pydantic.BaseModel]) -> dict[str, int]:
-    """The most characters of each field that has a limit."""
+    """Return the maximum length in characters of each field that has one."""
     found = {}
     for name, field in opening.model_json_schema()["properties"].items():
         most = [one["maxLength"] for one in (field, *field.get("anyOf", ())) if "maxLength" in one]

@@ -1,4 +1,4 @@
-"""Dead letters of both kinds: operations that a vendor has refused, deliveries that could not be processed."""
+"""Dead letters of both kinds: operations that a vendor has refused, and deliveries that could not be processed."""
 
 import contextlib
 from typing import NamedTuple
@@ -14,9 +14,9 @@ from router.store import incidents as incident_store
 
 
 class DeadLetter(NamedTuple):
-    """One of them. ``since`` is microseconds; of an operation ``incident`` and ``publication`` say whose it is.
+    """A dead letter. ``since`` is in microseconds; ``incident`` and ``publication`` are set for an operation.
 
-    ``decided_at`` is when an operator last decided on the operation (0: never), as it was read.
+    ``decided_at`` is when an operator had last decided on the operation when it was read (0: never).
     """
 
     id: str
@@ -30,7 +30,7 @@ class DeadLetter(NamedTuple):
 
 
 class ChangedError(Exception):
-    """Another operator has decided on the dead letter since it was read: ``who``, if that is known."""
+    """Another operator has decided on the dead letter since it was read: ``who``, empty if unknown."""
 
     def __init__(self, who: str = "") -> None:
         self.who = who
@@ -38,9 +38,9 @@ class ChangedError(Exception):
 
 
 class Filter(NamedTuple):
-    """Which dead letters are meant; what is empty fits all of them.
+    """Selects dead letters. An empty field matches all of them.
 
-    ``destination`` and ``operation`` are names of operations' dead letters, ``problem`` is a part of what is wrong.
+    ``destination`` and ``operation`` are names of operations' dead letters, ``problem`` is a part of the error.
     """
 
     destination: str = ""
@@ -48,7 +48,7 @@ class Filter(NamedTuple):
     problem: str = ""
 
     def fits(self, one: DeadLetter) -> bool:
-        """Whether a dead letter is meant."""
+        """Return whether the filter selects a dead letter."""
         known = one.publication
         destination = known.destination if known is not None else ""
         operation = known.dead_of.partition(":")[0] if known is not None else ""
@@ -66,7 +66,7 @@ FIRST: Place = (0, "")
 
 
 class DeadLetters:
-    """All of them."""
+    """The dead letters of one router."""
 
     def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         self._publications = pages.publications(settings, connection)
@@ -74,7 +74,7 @@ class DeadLetters:
         self._buried = dead_deliveries.DeadDeliveries(connection)
 
     async def read(self) -> list[DeadLetter]:
-        """All that a person has not let go, the oldest first, as they are now."""
+        """Return the current dead letters that no operator has discarded, the oldest first."""
         names = await self._publications.names()
         known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
         refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
@@ -82,18 +82,21 @@ class DeadLetters:
         return _merged(await self._buried.read(), _operations(seen))
 
     async def page(self, seen: incident_snapshot.Snapshot, after: Place, most: int) -> list[DeadLetter]:
-        """So many of them from behind a place on, the oldest first; operations as they were seen."""
+        """Return at most ``most`` dead letters after a position, the oldest first.
+
+        Operations are those of the snapshot.
+        """
         since, identity = after
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
         refused = [one for one in _operations(seen) if (one.since, one.id) > after]
         return _merged(await self._buried.read(begin, most), refused)[:most]
 
     async def count(self, seen: incident_snapshot.Snapshot) -> int:
-        """How many there are."""
+        """Return the number of dead letters."""
         return await self._buried.size() + len(_operations(seen))
 
     async def redrive(self, one: DeadLetter, who: str, now: int) -> None:
-        """Have it tried again; ``ChangedError`` if another operator has decided on it since it was read."""
+        """Retry a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
             if not await self._buried.redrive(one.id):
                 raise ChangedError
@@ -101,7 +104,10 @@ class DeadLetters:
         await self._say(one, timeline.Event(now, "redrive", f"{who} has {one.what} tried again.", who=who))
 
     async def redrive_all(self, meant: Filter, who: str, now: int) -> int:
-        """Have all that are meant tried again; returns how many, without those that were decided meanwhile."""
+        """Retry all dead letters that the filter selects.
+
+        Return their number, without those that were decided meanwhile.
+        """
         redriven = 0
         for one in await self.read():
             if meant.fits(one):
@@ -111,7 +117,7 @@ class DeadLetters:
         return redriven
 
     async def discard(self, one: DeadLetter, who: str, why: str, now: int) -> None:
-        """Let it go for good; ``ChangedError`` if another operator has decided on it since it was read."""
+        """Discard a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
             if not await self._buried.discard(one.id):
                 raise ChangedError
@@ -120,7 +126,7 @@ class DeadLetters:
         await self._say(one, timeline.Event(now, "discard", text, who=who))
 
     async def _say(self, one: DeadLetter, event: timeline.Event) -> None:
-        """Write down what a person wants of an operation; the worker heeds it."""
+        """Store an operator's decision on an operation. A worker applies the decision."""
         assert one.publication is not None  # noqa: S101 - it is an operation's
         name = one.publication.name
 
@@ -140,14 +146,14 @@ class DeadLetters:
 
 
 def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:
-    """Both kinds in one order; of the same time, deliveries stand first, in the order in which they came."""
+    """Return both kinds in one order. At the same time, deliveries come first, in the order of their receipt."""
     found = [DeadLetter(one.id, "a delivery", one.reason, one.dead_lettered_at, one.body) for one in graves]
     found += sorted(operations, key=lambda one: one.id)
     return sorted(found, key=lambda one: one.since)
 
 
 def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
-    """The operations that a vendor has refused for good and no person has let go, in no order."""
+    """Return the operations that a vendor has refused and no operator has discarded, in no order."""
     return [
         _operation(name, one, seen.incidents.get(name))
         for name, documents in seen.publications.items()
@@ -165,7 +171,7 @@ def _is_dead(one: publications.Publication) -> bool:
 
 
 def _decided_at(incident: incidents.Incident, name: str) -> int:
-    """When an operator last decided on a publication's dead letter, in microseconds; 0 for never."""
+    """Return when an operator last decided on a publication's dead letter, in microseconds; 0 for never."""
     return max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0))
 
 

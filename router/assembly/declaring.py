@@ -1,4 +1,4 @@
-"""Writes what public variables may be, from the values that recorded deliveries carried: a draft for the author."""
+"""Drafts declarations of public variables, from the values in recorded deliveries, for the author of the rules."""
 
 import dataclasses
 from collections import Counter
@@ -19,14 +19,14 @@ _LONGEST = 60
 
 
 class Draft(NamedTuple):
-    """What one rule lacks: for each of its undeclared public variables the texts that were seen, and how often."""
+    """The undeclared public variables of one rule. Each has the texts that were recorded, and how often."""
 
     rule: model.Rule
     seen: dict[templates.Variable, Counter[str]]
 
 
 def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
-    """Load rules whose public variables need no declaration yet; ``rules.Refused`` for all else that is wrong."""
+    """Load rules whose public variables need no declaration yet. Raises ``rules.Refused`` for every other error."""
     known = {name: dataclasses.replace(one, declares=False) for name, one in parts.known_destinations(settings).items()}
     return rules.load(folder, known)
 
@@ -34,7 +34,7 @@ def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
 def drafts(
     settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recordings.Recording]
 ) -> list[Draft]:
-    """Decide on recorded alerts, and gather what the undeclared public variables of their rules were."""
+    """Decide on recorded alerts, and collect the values of the rules' undeclared public variables."""
     destinations = parts.known_destinations(settings)
     found = {}
     for rule in made.rules:
@@ -48,7 +48,7 @@ def drafts(
 
 
 def written(draft: Draft) -> Iterator[str]:
-    """The lines to paste into the rule, with comments on what was left out."""
+    """Return the lines to paste into the rule, with comments on omitted values."""
     yield f"# {draft.rule.place}: rule {draft.rule.name}"
     yield "    public:"
     for variable, seen in draft.seen.items():
@@ -105,5 +105,5 @@ def _name(variable: templates.Variable) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as YAML reads it back, whatever it holds."""
+    """Return a text as a YAML scalar that YAML parsers read as the same text."""
     return "'" + text.replace("'", "''") + "'"

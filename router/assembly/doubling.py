@@ -1,8 +1,8 @@
-"""Finds reports that a vendor makes itself and that the router doesn't control.
+"""Finds vendor reports that duplicate the router's incidents and that the router doesn't control.
 
 DevHelm can open an incident at incident.io for each of its own. If the router opens incidents at both, one outage
 becomes two incidents at incident.io, which neither the router nor DevHelm recognizes as one. A DevHelm page in the mode
-AUTOMATIC publishes the incidents that the router opens at DevHelm, whatever rules and reviewers say.
+AUTOMATIC publishes the incidents that the router opens at DevHelm, regardless of rules and reviewers.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ from router.worker import configured_destinations
 async def found(
     at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str] | None = None
 ) -> list[str]:
-    """Ask each vendor for its own channels; return a warning for each pair of destinations that would both report.
+    """Ask each vendor for its own channels. Return a warning for each pair of destinations that would both report.
 
     ``pages`` are the names of pages that rules name. If they are given, pages that publish automatically and are no
     destination get a warning, too.
@@ -55,6 +55,6 @@ def _doubled(
 def _is_destination(
     channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str]
 ) -> bool:
-    """Whether a destination, or a rule, names the page: then the check of the destination covers its mode."""
+    """Return whether a destination or a rule names the page. Then the check of the destination covers its mode."""
     named = {place.page for place in at.values() if place.kind.name == channel.kind} | set(pages)
     return not named.isdisjoint(filter(None, channel.page))

@@ -1,4 +1,4 @@
-"""The rules that a process starts with: those on the disk or, if they are broken, the last good ones from Redis."""
+"""Loads a process's first rules: those on the disk or, if they are invalid, the last good ones from Redis."""
 
 from collections.abc import Awaitable, Callable
 
@@ -21,7 +21,7 @@ async def rules(
     connection: "redis.asyncio.Redis",
     changed: Callable[[ruleset.RuleSet], None],
 ) -> reload.Rules:
-    """Load the rules; ``load.Refused`` if those on the disk are broken and the store has none that can be used."""
+    """Load the rules. Raises ``load.Refused`` if those on the disk are invalid and Redis has no usable ones."""
     refused: load.Refused | None = None
     try:
         in_force = parts.rules_in_force(settings, changed)
@@ -47,10 +47,10 @@ async def _kept(connection: "redis.asyncio.Redis") -> rule_files.RuleFiles | Non
 
 
 def keeper(in_force: reload.Rules, connection: "redis.asyncio.Redis") -> Callable[[], Awaitable[None]]:
-    """Return what keeps the rules on the disk in the store once all of them are in force; to be called again and again.
+    """Return a function that stores the rules in Redis once all of them are active. Call it at regular intervals.
 
-    Each process writes its rules when they change, and when the store has none. Of two processes with different rules
-    the one whose rules changed last has its way, so that they don't overwrite each other for ever.
+    Each process writes its rules when they change, and when Redis has none. If two processes have different rules, the
+    rules that changed last win, so that the processes don't overwrite each other forever.
     """
     store = good_rules.GoodRules(connection)
     written = ""

@@ -1,4 +1,4 @@
-"""Whose silences hold here beside those that people make: Alertmanagers, and maintenance at DevHelm and incident.io."""
+"""Imports silences from Alertmanagers, and maintenance from DevHelm and incident.io."""
 
 import functools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Quota = Callable[[base.Config], call_policy.Quota]
 def silences(
     settings: configuration.Settings, clock: Callable[[], int], quota: Quota
 ) -> list[tuple[str, silencing.Imported]]:
-    """What asks each of them, by name."""
+    """Return the functions that fetch from each of them, with its name."""
     return [
         *_of_alertmanagers(settings, clock),
         *_of_devhelm(settings, clock, quota),
@@ -49,7 +49,7 @@ def _of_devhelm(
         config = settings.destinations[name]
         asked = destinations.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
-        # An Alertmanager may be called the same.
+        # The prefix is needed because an Alertmanager may have the same name.
         made.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
     return made
 

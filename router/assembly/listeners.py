@@ -1,6 +1,6 @@
-"""The sockets at which a process listens. They are opened before its store starts: a port that is taken stops it early.
+"""Opens a process's sockets before its store starts, so that a port in use stops the process early.
 
-Whoever connects meanwhile waits until the process serves.
+Clients that connect meanwhile wait until the process serves.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ _WRONG_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class ListenError(Exception):
-    """An address can't be listened at; the message says what it is for and how to choose another one."""
+    """The process can't listen at an address. The message has its purpose and how to choose another one."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a socket is for, and where its host and port are chosen, each as an option or a setting."""
+    """The purpose of a socket, and the names of the options or settings for its host and port."""
 
     what: str
     host: str
@@ -45,7 +45,7 @@ SIMULATOR_ALONE = Purpose("the simulated vendors are served", "--host", "--port"
 
 @dataclass(frozen=True)
 class Listeners:
-    """Where a process with a webhook server listens."""
+    """The sockets of a process with a webhook server."""
 
     webhooks: socket.socket
     console: socket.socket
@@ -54,7 +54,7 @@ class Listeners:
 
 @contextlib.contextmanager
 def opened(settings: configuration.Settings) -> Iterator[Listeners]:
-    """Listen for webhooks, the console, and probes for the length of the block; ``ListenError``."""
+    """Listen for webhooks, the console, and probes for the length of the block. Raises ``ListenError``."""
     web, management = settings.web, settings.management
     with (
         listening(web.host, web.port, WEBHOOKS) as webhooks,
@@ -66,7 +66,7 @@ def opened(settings: configuration.Settings) -> Iterator[Listeners]:
 
 @contextlib.contextmanager
 def listening(host: str, port: int, purpose: Purpose) -> Iterator[socket.socket]:
-    """Listen at one address for the length of the block; ``ListenError``."""
+    """Listen at one address for the length of the block. Raises ``ListenError``."""
     listener = _listen(serve.listen, host, port, purpose)
     try:
         yield listener
@@ -75,19 +75,19 @@ def listening(host: str, port: int, purpose: Purpose) -> Iterator[socket.socket]
 
 
 def simulator(host: str, port: int, purpose: Purpose) -> socket.socket:
-    """Listen for calls of the simulated vendors, which close the socket when they end; ``ListenError``."""
+    """Listen for calls to the simulated vendors, which close the socket when they end. Raises ``ListenError``."""
     return _listen(simulator_server.listen, host, port, purpose)
 
 
 def console_port(settings: configuration.Settings) -> int:
-    """The console's port: the configured one, or one beside the webhook server's."""
+    """Return the console's port: the configured one, or one next to the webhook server's."""
     if settings.management.port is not None:
         return settings.management.port
     return _CONSOLE_PORT if settings.web.port else 0
 
 
 def health_port(settings: configuration.Settings) -> int:
-    """The port of probes and metrics: the configured one, or one beside the webhook server's."""
+    """Return the port of probes and metrics: the configured one, or one next to the webhook server's."""
     if settings.web.health_port is not None:
         return settings.web.health_port
     return _HEALTH_PORT if settings.web.port else 0

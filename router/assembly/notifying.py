@@ -1,4 +1,4 @@
-"""Builds what announces events and delivers them to notifiers, from the settings."""
+"""Builds the announcer of events and the delivery to notifiers, from the settings."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ _LEAST_LEASE_SECONDS = 60.0
 
 
 class Notifying(NamedTuple):
-    """What announces incidents, and what the worker runs beside it; both None if no notifier is configured."""
+    """The announcer of incidents, and the worker's part for notifiers; both None if no notifier is configured."""
 
     incidents: announcer.Announcer | None = None
     worker: runtime.Notifying | None = None
@@ -70,7 +70,7 @@ def topics(settings: configuration.Settings) -> dict[events.Topic, tuple[str, ..
 
 
 async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
-    """Deliver one test event to a notifier, without Redis; one of ``outbound.errors`` if that failed."""
+    """Deliver one test event to a notifier, without Redis. Raises one of ``outbound.errors`` if that fails."""
     config = settings.notifiers[name]
     connected = base.Connection(clock, settings.installation, settings.management.public_url)
     notifier = registry.KINDS[config.kind].make(name, config, connected)
@@ -82,7 +82,7 @@ async def send_test(settings: configuration.Settings, name: str, by: str, clock:
 
 
 async def redeliver(connection: "redis.asyncio.Redis", name: str, subject: str, after: int) -> int:
-    """Deliver the kept events of a subject after a sequence number again; return how many there are."""
+    """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
     store = notification_store.Notifications(connection)
     found = await store.events(subject, after)
     if found:

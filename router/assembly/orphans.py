@@ -1,7 +1,7 @@
-"""Resolving what is open at a vendor and belongs to no incident, since an operator says so.
+"""Resolves items that are open at a vendor and belong to no incident, on an operator's request.
 
-It gets an incident of its own that is over already. So the worker adopts and resolves it like anything else: once, with
-retries, and never while public pages are frozen.
+Each item gets its own closed incident. So the worker adopts and resolves the item like any other: once, with retries,
+and never while publishing is frozen.
 """
 
 import random
@@ -19,20 +19,23 @@ _RULE = "incident-router"
 
 
 async def listed(connection: "redis.asyncio.Redis") -> list[dataset.Orphan]:
-    """All orphans, the oldest first; ``Unavailable``."""
+    """Return all orphans, the oldest first. Raises ``Unavailable``."""
     found = [one async for one in dataset.orphans(connection)]
     return sorted(found, key=lambda one: (one.item.opened_at, one.id))
 
 
 def incident_key(orphan: dataset.Orphan) -> str:
-    """The key of the incident that an orphan gets."""
+    """Return the key of the incident that an orphan gets."""
     return f'{_RULE}{{orphan="{orphan.id}"}}'
 
 
 async def resolve(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan, who: str
 ) -> bool:
-    """Have a worker resolve an orphan, for a person; False if an incident holds it by now, so that it is none."""
+    """Request that a worker resolves an orphan.
+
+    Return False if an incident holds the item now, so that it is no orphan.
+    """
     if await _is_held(settings, connection, orphan):
         await dataset.settle(connection, orphan)
         return False
@@ -63,7 +66,7 @@ async def resolve(
 
 
 async def _is_held(settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan) -> bool:
-    """Whether a publication holds it, at its destination or another of the same kind."""
+    """Return whether a publication holds the item, at its destination or at another one of the same kind."""
     configured = settings.destinations
     kind = configured[orphan.destination].kind if orphan.destination in configured else ""
     names = {orphan.destination, *(name for name, config in configured.items() if config.kind == kind)}

@@ -1,4 +1,4 @@
-"""What stands before all public pages, and what people are shown of incidents, made from the settings."""
+"""Builds the publishing guard of all public pages, and the previews and reviews of incidents, from the settings."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _HOUR = 3_600_000_000  # Microseconds.
 
 @dataclass(frozen=True)
 class Place:
-    """A configured destination, as far as it matters without its vendor."""
+    """A configured destination, without the connection to its vendor."""
 
     kind: base.Kind
     follows: str
     config: base.Config | None = None
 
     def preview(self, name: str, content: publishing.Content, what: str) -> reviewing.Shown:
-        """What customers would see of a content here."""
+        """Return what customers would see of a content at this destination."""
         if self.config is None:
             return reviewing.plain(name, content, what)
         fields = preview.preview_fields(self.kind, self.config, name, content, what)
@@ -43,7 +43,7 @@ class Place:
 
 
 def kinds(settings: configuration.Settings) -> dict[str, Place]:
-    """The configured destinations, without their vendors."""
+    """Return the configured destinations, without their vendors."""
     return {
         name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""), config)
         for name, config in settings.destinations.items()
@@ -51,7 +51,7 @@ def kinds(settings: configuration.Settings) -> dict[str, Place]:
 
 
 def previewer(places: Mapping[str, Place]) -> reviewing.Preview:
-    """Make what says how a destination shows a content."""
+    """Return a function that shows how a destination displays a content."""
 
     def show(name: str, content: publishing.Content, what: str) -> reviewing.Shown:
         place = places.get(name)
@@ -61,7 +61,7 @@ def previewer(places: Mapping[str, Place]) -> reviewing.Preview:
 
 
 def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
-    """Make what renders the texts that customers see; links that variables take part in may lead to ``hosts`` alone."""
+    """Return a renderer of public texts. Links that contain variables may only lead to ``hosts``."""
 
     def render_public(
         fields: Mapping[str, Any], incident: incidents.Incident, allowed: Mapping[str, decisions.Allowed]
@@ -72,7 +72,7 @@ def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
 
 
 def examiner(hosts: Collection[str]) -> desired_state.Examine:
-    """Make what examines texts that no rule has written; they may name hosts of the domains ``hosts``."""
+    """Return a function that checks texts that don't come from a rule. They may name hosts of the domains ``hosts``."""
 
     def examine(texts: Iterable[str]) -> str:
         return ", ".join(dict.fromkeys(said for text in texts for said in leak_guard.objections(text, hosts)))
@@ -81,7 +81,7 @@ def examiner(hosts: Collection[str]) -> desired_state.Examine:
 
 
 def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
-    """Render a target's templates with what is known of the incident."""
+    """Render a target's templates with the data of the incident."""
     return templates.render(fields, _context(incident))
 
 
@@ -100,7 +100,7 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
 
 
 def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> showing.PublishingGuard:
-    """What stands before all public pages."""
+    """Return the publishing guard of all public pages."""
     wanted = settings.pages
     limits = showing.Limits(
         publishing_state.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
@@ -121,14 +121,14 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
 
 
 def publications(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publication_store.Publications:
-    """What is known of all incidents' appearances."""
+    """Return the store of all incidents' publications."""
     return publication_store.Publications(connection, lease_seconds=settings.worker.lease_seconds)
 
 
 def reviews(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
 ) -> reviewing.Reviews:
-    """What waits for a person at the configured public pages."""
+    """Return the reviews of the configured public pages."""
     places = kinds(settings)
     return reviewing.Reviews(
         publications(settings, connection),
@@ -143,7 +143,7 @@ def reviews(
 def retractions(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
 ) -> retracting.Retractions:
-    """What writes retractions down."""
+    """Return the object that stores retractions."""
     return retracting.Retractions(
         publications(settings, connection),
         incident_store.Incidents(connection),
@@ -156,12 +156,12 @@ def retractions(
 def corrections(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
 ) -> correcting.Corrections:
-    """What takes corrections of posted updates in."""
+    """Return the object that stores corrections of posted updates."""
     return correcting.Corrections(publications(settings, connection), incident_store.Incidents(connection), clock)
 
 
 def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> str:
-    """What is wrong with what a person would have shown at a destination; empty where it fits."""
+    """Return the errors in the fields that a reviewer wrote for a destination; empty if they are valid."""
     config = settings.destinations[destination]
     try:
         rule_fields.parse(destinations.KINDS[config.kind].opening, config, fields)
@@ -171,13 +171,13 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
 
 
 def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
-    """What customers should perhaps not read in the fields that a reviewer wrote; the reviewer has the last word."""
+    """Return the objections to publishing the fields that a reviewer wrote. The reviewer makes the final decision."""
     hosts = settings.pages.allowed_hosts
     return [f"{name}: {said}" for name, text in fields.items() for said in leak_guard.objections(str(text), hosts)]
 
 
 class Story(msgspec.Struct, frozen=True):
-    """All that is known of an incident: what it is, where it appears, and what happened to it."""
+    """The complete record of an incident: the incident, its publications, and its timeline."""
 
     incident: incidents.Incident
     publications: list[publishing.Publication]
@@ -185,7 +185,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 async def told(settings: configuration.Settings, connection: "redis.asyncio.Redis", name: str) -> Story | None:
-    """All that is known of the incident of this key; None where there is none."""
+    """Return the record of the incident with this key; None if there is none."""
     store = incident_store.Incidents(connection)
     held = (await store.read([name]))[name]
     if not held.version:

@@ -1,4 +1,4 @@
-"""The parts of a process, each made from the settings by one function; here alone clocks and randomness are made."""
+"""Creates the parts of a process from the settings, one function each. Only here are clocks and randomness created."""
 
 import functools
 import hashlib
@@ -55,33 +55,33 @@ from router.worker import (
 )
 
 _REMEMBERED_BY_WEB = 20_000
-_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
-_MAX_KEY_BYTES = 64 * 1024  # Bytes; a certificate has 2,000.
-BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
+_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded, about 40 MiB.
+_MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
+BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
 
 
 def clock() -> int:
-    """The time, in microseconds since the Unix epoch."""
+    """Return the time in microseconds since the Unix epoch."""
     return time.time_ns() // 1000
 
 
 def chance(seed: int) -> random.Random:
-    """Randomness that is the same for the same seed: for trials, never for ids or secrets."""
+    """Return randomness that is the same for the same seed. Only for trials, never for IDs or secrets."""
     return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
 
 
 def new_id() -> str:
-    """A random id."""
+    """Return a random ID."""
     return identity.new_id(random.SystemRandom())
 
 
 def ticks() -> int:
-    """Microseconds of a clock that is never set back."""
+    """Return the microseconds of a clock that is never set back."""
     return time.monotonic_ns() // 1000
 
 
 def known_destinations(settings: configuration.Settings) -> destination_info.Configured:
-    """Return what rules have to know of the configured destinations, and of the notifiers."""
+    """Return the data about configured destinations and notifiers that rules need."""
     found = {
         name: destination_info.DestinationInfo(
             destinations.KINDS[config.kind].opening,
@@ -103,20 +103,20 @@ def rules_in_force(
     changed: Callable[[ruleset.RuleSet], None],
     kept: rule_files.RuleFiles | None = None,
 ) -> reload.Rules:
-    """The rules of the settings, ready to be followed as they change; ``rules.Refused``.
+    """Return the rules of the settings, which can be reloaded when they change. Raises ``rules.Refused``.
 
-    ``kept`` are used if those on the disk can't be.
+    ``kept`` are used if the rules on the disk are invalid.
     """
     return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept=kept)
 
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
-    """Load the rule folder, or another one; ``rules.Refused`` with every problem."""
+    """Load the rule folder, or another one. Raises ``rules.Refused`` with every problem."""
     return rules.load(folder or settings.rules, known_destinations(settings))
 
 
 def labels_named(settings: configuration.Settings) -> frozenset[str]:
-    """The labels that the rules of the settings name; none if the rules can't be loaded."""
+    """Return the labels that the rules of the settings name; none if the rules can't be loaded."""
     try:
         return load_rules(settings).labels_named()
     except rules.Refused:
@@ -126,7 +126,7 @@ def labels_named(settings: configuration.Settings) -> frozenset[str]:
 def places(
     settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None
 ) -> dict[str, configured_destinations.ConfiguredDestination]:
-    """The configured destinations, ready to be called; within what their accounts allow, where there is a store."""
+    """Return the configured destinations with their clients. With a store, the quotas of their accounts apply."""
     made = {}
     for name, config in settings.destinations.items():
         kind = destinations.KINDS[config.kind]
@@ -148,18 +148,18 @@ def places(
 
 
 def account(config: base.Config) -> str:
-    """What tells the account of a destination from others; no secret."""
+    """Return a value that identifies the account of a destination. It is no secret."""
     secret = config.api_key.get_secret_value()
     return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
 
 
 def quota(store: "redis.asyncio.Redis", config: base.Config) -> quotas.Quota:
-    """How often the account of a destination may be called."""
+    """Return the quota of calls for the account of a destination."""
     return quotas.Quota(store, account(config), config.per_minute)
 
 
 async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
-    """Ask every vendor once whether the configured names are there and fit together; warn of what is not."""
+    """Ask every vendor once whether the configured names exist and fit together. Log a warning for each problem."""
     for name, place in at.items():
         try:
             found = await place.destination.check()
@@ -172,7 +172,7 @@ async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDes
 
 
 def endpoints(settings: configuration.Settings) -> dict[str, sources.ConfiguredSource]:
-    """The configured sources, ready to read; one that anybody may post to is named in a warning."""
+    """Return the configured sources with their parsers. Log a warning for each source without authentication."""
     for name, config in settings.sources.items():
         if config.auth == "none":
             log.get("web").warning("source_without_authentication", source=name)
@@ -195,7 +195,7 @@ def worker(
     passed: operation_executor.Passed = lambda _: None,
     traces: tracing.Traces = tracing.OFF,
 ) -> runtime.Worker:
-    """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
+    """Return the worker. ``passed`` is called at each point of an operation, for tests that crash there."""
     randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
     bell, inbox = runtime.WakeSignal(), stream.Inbox(connection)
@@ -253,7 +253,7 @@ def _stage(
     *,
     traces: tracing.Traces,
 ) -> aggregator.Aggregator:
-    """Build the stage that folds deliveries; ``shared`` is what it has in common with the worker's other parts."""
+    """Build the stage that folds deliveries. ``shared`` are objects that the worker's other parts use, too."""
     reader, store, silenced, data = shared
     public = {name for name, place in at.items() if place.kind.public}
     return aggregator.Aggregator(
@@ -270,16 +270,16 @@ def _stage(
 
 
 def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> dataset.DataSet:
-    """The data set as this process knows it.
+    """Return the data set as this process knows it.
 
-    One that is new may have been lost while no process ran. Only an installation with a name can tell its own items at
-    the vendors from those of others, so only then a new one is reconciled.
+    If the data set is new, the previous one may have been lost while no process ran. Only a named installation can
+    distinguish its own items at the vendors from those of others, so a new data set is reconciled only with a name.
     """
     return dataset.DataSet(connection, new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
 
 
 def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.SilenceService:
-    """What mutes alerts: the silences that were made here, and those of the Alertmanagers that are asked for theirs."""
+    """Return the service that mutes alerts: the router's own silences and the imported ones."""
     return silencing.SilenceService(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
@@ -288,7 +288,7 @@ def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") 
 def _lease_seconds(
     settings: configuration.Settings, at: Mapping[str, configured_destinations.ConfiguredDestination]
 ) -> float:
-    """How long an incident is leased for: no call may outlast it."""
+    """Return for how long an incident is leased. No call may take longer."""
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     return max(settings.worker.lease_seconds, 4 * longest)
 
@@ -303,21 +303,21 @@ def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
 
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
-    """The deliveries that were processed lately."""
+    """Return the archive of recently processed deliveries."""
     return archives.Archive(connection, retention=settings.archive.keep, max_bytes=settings.archive.most)
 
 
 def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:
-    """The bodies that could not be read."""
+    """Return the quarantine of bodies that could not be read."""
     return quarantine.Quarantine(connection, most_bytes=settings.quarantine.max_bytes)
 
 
 def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None) -> dict[str, web_health.Check]:
-    """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force.
+    """Return the checks of ``/readyz``: Redis, a recent worker heartbeat, and the active rules.
 
     A worker is not ready without Redis or without a heartbeat. A process that receives deliveries, which has rules
     ``in_force``, becomes ready once Redis answers, and stays ready: accepted deliveries are safe until a worker runs,
-    and while Redis is away senders are told so.
+    and while Redis is unavailable, senders get an error and retry.
     """
     condition = health.Health(connection)
     receives = in_force is not None
@@ -363,7 +363,10 @@ def door(
     *,
     silenced: silencing.SilenceService | None = None,
 ) -> webhooks.WebhookHandler:
-    """The handler of webhooks, deciding by these rules. With ``silenced``, answers say where alerts really are."""
+    """Return the handler of webhooks, which decides by these rules.
+
+    With ``silenced``, responses name the incident that holds each alert, or what mutes it.
+    """
     store = incident_store.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
     made = webhooks.WebhookHandler(
         endpoints(settings),
@@ -386,7 +389,7 @@ def door(
 def vendor_webhooks(
     settings: configuration.Settings, connection: "redis.asyncio.Redis"
 ) -> vendor_receivers.VendorWebhooks:
-    """The handler of the webhooks of those destinations that have one."""
+    """Return the handler of the webhooks of those destinations that have one."""
     receivers = {
         name: vendor_receivers.Receiver(
             name,
@@ -406,7 +409,7 @@ def vendor_webhooks(
 
 
 def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:
-    """The IDs of what webhooks may tell of."""
+    """Return the store of the vendor IDs that webhooks may mention."""
     names = {
         name
         for config in settings.destinations.values()
@@ -417,17 +420,17 @@ def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Red
 
 
 def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:
-    """The destinations whose changes a webhook of ``config`` may tell of."""
+    """Return the destinations whose changes a webhook of ``config`` may report."""
     return tuple(name for name, one in settings.destinations.items() if one.base_url == config.base_url)
 
 
 def with_webhooks(settings: configuration.Settings) -> list[str]:
-    """The destinations whose vendor sends webhooks."""
+    """Return the destinations whose vendor sends webhooks."""
     return [name for name, config in settings.destinations.items() if config.webhook is not None]
 
 
 def limits(settings: configuration.Settings) -> request_limits.RequestLimits:
-    """How large one delivery may be, and how much memory all of them may take."""
+    """Return the size limits of one delivery, and the memory limit of all deliveries in flight."""
     in_flight = settings.web.max_bytes_in_flight
     return request_limits.RequestLimits(
         settings.web.max_body_bytes,

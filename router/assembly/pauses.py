@@ -16,7 +16,7 @@ Kind = Literal["rate_limit", "circuit_breaker", "quota"]
 
 
 class Pause(NamedTuple):
-    """Why calls to a destination wait.
+    """A pause of the calls to a destination.
 
     ``endpoint`` is empty if the pause is about the whole account. ``ends_at`` is in microseconds since the epoch.
     ``waiting`` is the number of incidents that wait for the destination.

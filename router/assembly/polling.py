@@ -1,4 +1,4 @@
-"""Which Alertmanagers are asked for their alerts, and what is made of their answers: as the door would have it."""
+"""Builds the polling of Alertmanagers. Polled alerts are processed as if the webhook server had received them."""
 
 import base64
 import functools
@@ -22,13 +22,13 @@ from router.web import request_limits
 from router.worker import alertmanager_sync
 
 _TIMEOUT_SECONDS = 10.0
-_MOST_BYTES = 64 * 1024 * 1024  # Of one answer: some fifty thousand alerts.
+_MOST_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
 
 
 def polling(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: stream.Inbox
 ) -> alertmanager_sync.AlertmanagerSync:
-    """What asks them."""
+    """Return the object that polls the Alertmanagers."""
 
     def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
         return in_force.in_force.decide(alert, now)
@@ -45,12 +45,12 @@ def polling(
 
 
 def polled_sources(settings: configuration.Settings) -> list[str]:
-    """The sources whose Alertmanager is polled."""
+    """Return the sources whose Alertmanager is polled."""
     return [name for name, _ in _polled(settings)]
 
 
 async def problems(settings: configuration.Settings) -> list[str]:
-    """Ask each of them once; what is wrong, with the source's name."""
+    """Poll each Alertmanager once. Return the errors, each with the source's name."""
     found = []
     for name, config in _polled(settings):
         http = _client(name, config)

@@ -1,4 +1,4 @@
-"""Puts rules to the test: their folder loaded, their tests read, and worlds to play them in."""
+"""Runs the tests of rules: loads their folder, reads their tests, and creates simulations to run them in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Suite:
         return rule_test_runner.run(case, self.world)
 
     def world(self, now: int) -> simulation.Simulation:
-        """An empty world under these rules."""
+        """Return an empty simulation with these rules."""
         return simulation.Simulation(
             self.rules.decide,
             self.places,
@@ -40,7 +40,7 @@ class Suite:
 
 
 def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
-    """Load rules and tests; ``rules.Refused`` where anything about either is wrong."""
+    """Load rules and tests. Raises ``rules.Refused`` if any of them is invalid."""
     chosen = folder or settings.rules
     loaded = parts.load_rules(settings, chosen)
     found: list[problems.Problem] = []

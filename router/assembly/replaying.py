@@ -1,4 +1,4 @@
-"""Replays recordings under two rule folders at once, each in a process of its own."""
+"""Replays recordings with two rule folders at once, each in a separate process."""
 
 import gzip
 import multiprocessing
@@ -16,11 +16,11 @@ _TELL_EVERY = 500  # Deliveries.
 
 
 class Broken(Exception):
-    """A file of recordings that can't be read; the text says where and what."""
+    """A file of recordings that can't be read. The text has the position and the error."""
 
 
 class Work(NamedTuple):
-    """What one process does: play the recordings of a file under a folder of rules."""
+    """The work of one process: play the recordings of a file with the rules of a folder."""
 
     settings: configuration.Settings
     folder: Path
@@ -29,7 +29,10 @@ class Work(NamedTuple):
 
 
 def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recording]:
-    """The recordings of a file, one a line; ``told`` hears how much of it is read, from 0 to 1. Raises ``Broken``."""
+    """Yield the recordings of a file, one per line. Raises ``Broken``.
+
+    ``told`` is called with the share of the file that has been read, from 0 to 1.
+    """
     try:
         size = file.stat().st_size or 1
         with file.open("rb") as raw:
@@ -46,7 +49,7 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recor
 
 
 def play(work: Work, told: Callable[[float], None]) -> replay.Played:
-    """Play in this very process."""
+    """Play in this process."""
     rules = parts.load_rules(work.settings, work.folder)
     shown = pages.public_renderer(work.settings.pages.allowed_hosts)
     playing = simulation.Simulation(
@@ -56,9 +59,9 @@ def play(work: Work, told: Callable[[float], None]) -> replay.Played:
 
 
 def both(works: tuple[Work, Work], told: Callable[[float], None]) -> tuple[replay.Played, replay.Played]:
-    """Play both at the same time; ``told`` hears how far they are. Raises ``Broken``.
+    """Play both at the same time. ``told`` is called with the progress. Raises ``Broken``.
 
-    Rules are to be checked before: what they would be refused for is not told from here.
+    Check the rules first: this function doesn't report why rules are refused.
     """
     context = multiprocessing.get_context("spawn")
     pipes = []

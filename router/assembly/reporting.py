@@ -1,4 +1,4 @@
-"""What tells of the router's own failure, made from the settings."""
+"""Builds the monitor that reports the router's own failures, from the settings."""
 
 import functools
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def itself(
     *,
     inbox: stream.Inbox,
 ) -> self_monitor.SelfMonitor:
-    """What tells of the router's own failure."""
+    """Return the monitor that reports the router's own failures."""
     return self_monitor.SelfMonitor(
         _wanted(settings),
         at,
@@ -42,7 +42,7 @@ def itself(
 
 
 def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.StormControl:
-    """What holds incidents back in an alert storm; nothing where no destination is named for it."""
+    """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
     wanted = settings.storm
     limit = publishing_state.Limit(wanted.incidents, wanted.within)
     count = storm_store.StormQueue(connection, limit) if wanted.destinations else None
@@ -52,7 +52,7 @@ def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") 
 
 
 def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
-    """How the router is to tell of its own failure."""
+    """Return how the router reports its own failures."""
     wanted = settings.self_report
     ping = None if wanted.ping_url is None else functools.partial(_ping, wanted.ping_url.get_secret_value())
     return self_monitor.Wanted(

@@ -1,6 +1,7 @@
-"""What runs, and for how long: the door, the worker, their store and the simulated vendors, each a ``with`` block.
+"""Runs the webhook server, the worker, their store, and the simulated vendors, each as a ``with`` block.
 
-Blocks end in the opposite order: the door stops taking, the worker finishes what is under way, the store stops last.
+Blocks end in the opposite order: the webhook server stops accepting, the worker finishes its work in progress, and the
+store stops last.
 """
 
 import asyncio
@@ -36,16 +37,16 @@ from router.web import health as web_health
 from router.worker import operation_executor
 
 _WATCH_SECONDS = 1.0
-_LEAVE_SECONDS = 1.0  # How long the store has to be told that a webhook server has ended.
-_SWITCH_SECONDS = 0.001  # By default 5 ms, for each of several times that a request waits for a thread that parses.
-_OTHER_FILES = 256  # File descriptors for other things than connections: sockets to Redis and vendors, files.
+_LEAVE_SECONDS = 1.0  # Time limit for recording in the store that a webhook server has ended.
+_SWITCH_SECONDS = 0.001  # The default of 5 ms applies each time that a request waits for a thread that parses.
+_OTHER_FILES = 256  # File descriptors for other uses: sockets to Redis and vendors, files.
 WEB_ALONE: frozenset[registries.Role] = frozenset({"web"})
-_OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
+_OBJECTS_A_COLLECTION = 50_000  # A batch of the worker creates that many objects, and none of them is part of a cycle.
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where something listens."""
+    """The address at which a server listens."""
 
     host: str
     port: int
@@ -60,7 +61,7 @@ class Address:
 def redis_server(
     settings: configuration.Settings, lock: private_folder.FolderLock | None = None
 ) -> Iterator[connection_settings.Server]:
-    """The configured server, or an embedded one which ends with the block; ``lock`` is that of its data folder."""
+    """Yield the configured server, or an embedded one that ends with the block. ``lock`` is that of its data folder."""
     if server := _configured(settings):
         yield server
         return
@@ -69,12 +70,12 @@ def redis_server(
 
 
 def uses_data_folder(settings: configuration.Settings) -> bool:
-    """Whether `run` would start a server of its own."""
+    """Return whether `run` would start its own server."""
     return _configured(settings) is None
 
 
 def _configured(settings: configuration.Settings) -> connection_settings.Server | None:
-    """The server that the settings name, if they name any."""
+    """Return the server that the settings name; None if they name none."""
     said = settings.redis
     if said.url is None and said.cluster:
         raise store_errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
@@ -97,7 +98,7 @@ def _sentinel(said: sections.Sentinel | None) -> connection_settings.Sentinel | 
 
 
 def _tls(settings: configuration.Settings) -> connection_settings.Tls:
-    """The files for TLS: relative paths are relative to the configuration file."""
+    """Return the files for TLS. Relative paths are relative to the configuration file."""
     beside, said = Path(settings.file).parent, settings.redis.tls
     ca, cert, key = (beside / path if path is not None else None for path in (said.ca, said.cert, said.key))
     return connection_settings.Tls(ca, cert, key)
@@ -105,7 +106,7 @@ def _tls(settings: configuration.Settings) -> connection_settings.Tls:
 
 @dataclass(frozen=True)
 class Running:
-    """A running webhook server: the addresses of webhooks and of probes and metrics, and the rules in force."""
+    """A running webhook server: the addresses of webhooks and of probes and metrics, and the active rules."""
 
     settings: configuration.Settings
     address: Address
@@ -125,9 +126,10 @@ async def serving(
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Address]:
-    """Serve an application for the length of the block; requests in flight are answered before it ends.
+    """Serve an application for the length of the block. Requests in flight are answered before the block ends.
 
-    ``listener`` is a socket that has been opened for it already. Once ``stop`` is set, no new request is accepted.
+    ``listener`` is the socket that is already open for the application. Once ``stop`` is set, the server accepts no new
+    request.
     """
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = group.create_task(serve.serve(app, host, port, started.set_result, limits, listener=listener, stop=stop))
@@ -135,7 +137,7 @@ async def serving(
     with contextlib.suppress(asyncio.CancelledError):
         await started
     if started.cancelled():
-        await task  # It failed before it could listen, and says why.
+        await task  # The server failed before it could listen, and raises the reason.
     try:
         yield Address(host, started.result())
     finally:
@@ -153,9 +155,9 @@ async def door(
     stop: asyncio.Event | None = None,
     roles: frozenset[registries.Role] = WEB_ALONE,
 ) -> AsyncIterator[Running]:
-    """The web part, serving for the length of the block; it ends early once ``stop`` is set.
+    """Run the webhook server for the length of the block. It ends early once ``stop`` is set.
 
-    ``roles`` are those of the process, whose metrics are exported.
+    ``roles`` are the roles of the process, whose metrics are exported.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     in_force = await fallback.rules(settings, connection, lambda loaded: put_in_force(taker, loaded))
@@ -219,18 +221,18 @@ def _connections(wanted: int) -> int:
 
 
 def put_in_force(taker: webhooks.WebhookHandler, loaded: ruleset.RuleSet) -> None:
-    """Let the webhook server decide by other rules: a delivery is decided as a whole by those before or by these."""
+    """Switch the webhook server to other rules. The old or the new rules decide each delivery entirely."""
     taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
-    # The rules are exempt from garbage collection, which would take longer with each of them. To collect garbage
-    # first would block the event loop for 120 ms at 5,000 rules. The rules that these replace are freed by their
-    # reference counts.
+    # The rules are exempt from garbage collection, which would take longer with each new set. To collect garbage first
+    # would block the event loop for 120 ms at 5,000 rules. The replaced rules are freed by their reference counts.
     gc.freeze()
 
 
 def _freeze() -> None:
-    """Exempt the objects that exist now from garbage collection: code and rules live long, and each look costs time.
+    """Exempt the existing objects from garbage collection: code and rules live long, and each scan costs time.
 
-    Garbage is collected first, since frozen garbage is never collected. Only before anything is served: it blocks.
+    Garbage is collected first, because frozen garbage is never collected. Call this only before the process serves
+    requests: it blocks.
     """
     gc.unfreeze()
     gc.collect()
@@ -246,9 +248,9 @@ async def working(
     passed: operation_executor.Passed = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[None]:
-    """The worker part, working for the length of the block; it drains before the block ends.
+    """Run the worker for the length of the block. It drains before the block ends.
 
-    Once ``stop`` is set it begins to drain.
+    Once ``stop`` is set, the worker begins to drain.
     """
     _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
@@ -271,19 +273,19 @@ async def working(
 
 @contextlib.asynccontextmanager
 async def probed(connection: "redis.asyncio.Redis", listener: socket.socket) -> AsyncIterator[int]:
-    """Serve probes and metrics of a worker for the length of the block; yields the port."""
+    """Serve probes and metrics of a worker for the length of the block. Yields the port."""
     asking = functools.partial(web_health.states, parts.checks(connection))
     async with health_server.serving(asking, {"worker"}, listener) as port:
         yield port
 
 
 async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, data: dataset.DataSet) -> None:
-    """Stop accepting before the store is full: what was accepted needs room to be processed.
+    """Stop accepting before the store is full: accepted deliveries need memory to be processed.
 
-    What was lost is noticed here, too, and not only by workers.
+    Webhook servers detect data loss here, too, not only workers.
 
-    A door that began while the store was away ends where the data turns out to be a later version's. Afterwards it
-    takes deliveries in for as long as it lives: a later worker reads what it writes.
+    A webhook server that started while Redis was unavailable ends if the data turns out to be a later version's. After
+    the check succeeds, it accepts deliveries until it ends: a later worker can read them.
     """
     condition, vintage, known = health.Health(connection), schema.Schema(connection), False
     while True:
@@ -297,14 +299,14 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, d
             metrics.redis_memory_used_ratio.set(full)
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
         except store_errors.Unavailable:
-            inbox.refusing = ""  # Every accept finds out for itself.
+            inbox.refusing = ""  # Each accept detects the failure.
         with contextlib.suppress(store_errors.Unavailable):
             await data.check()
         await asyncio.sleep(_WATCH_SECONDS)
 
 
 async def _follow(turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
-    """Follow the silences, turn after turn; while the store is away, the last ones known are used."""
+    """Call ``turn`` repeatedly. While Redis is unavailable, the last result stays in use."""
     while True:
         with contextlib.suppress(store_errors.StoreError):
             await turn()
@@ -312,7 +314,7 @@ async def _follow(turn: Callable[[], Awaitable[None]], pause_seconds: float) -> 
 
 
 def webhook_token(folder: Path) -> str:
-    """The token of a first try: made once, and kept in the data folder for the next time."""
+    """Return the webhook token of a first try, which is created once and stored in the data folder."""
     kept = folder / "webhook-token"
     if not kept.exists():
         private_folder.write(kept, secrets.token_urlsafe(18))
@@ -323,10 +325,11 @@ def webhook_token(folder: Path) -> str:
 async def connected(
     server: connection_settings.Server, *, patient: bool = False
 ) -> AsyncIterator["redis.asyncio.Redis"]:
-    """A connection pool to the store, for the length of the block, whose data this version of the router may touch.
+    """Yield a connection pool to Redis, whose data this version of the router may use.
 
-    ``store.errors.SchemaTooNew`` where it may not. Where the store is away that is ``Unavailable``, or, for who is
-    ``patient``, found out as soon as it is back: by the worker before it begins, by the door within a second.
+    Raises ``store.errors.SchemaTooNew`` if the data is a later version's, or ``Unavailable``. With ``patient``, an
+    unavailable Redis is no error here: the worker checks the version before it begins, and the webhook server within
+    one second after Redis is back.
     """
     connection = client.connect(server)
     try:
@@ -338,7 +341,7 @@ async def connected(
 
 
 def outside_redis(settings: configuration.Settings) -> connection_settings.Server:
-    """The configured server, or that of a running ``run``; ``Unavailable`` where there is neither."""
+    """Return the configured server, or that of a running ``run``. Raises ``Unavailable`` if there is neither."""
     if server := _configured(settings):
         return server
     if address := embedded.running_address(settings.data):
@@ -348,9 +351,9 @@ def outside_redis(settings: configuration.Settings) -> connection_settings.Serve
 
 @contextlib.contextmanager
 def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterator[connection_settings.Server]:
-    """The configured server, that of a running ``run``, or, for the length of the block, one on the data folder.
+    """Yield the configured server, that of a running ``run``, or an embedded one on the data folder for this block.
 
-    Without ``serves_empty`` the data folder has to hold data; ``Unavailable``.
+    Raises ``Unavailable`` if, without ``serves_empty``, the data folder has no data.
     """
     try:
         server = outside_redis(settings)
@@ -371,7 +374,7 @@ def listening(
     console_port: int | None = None,
     health_port: int | None = None,
 ) -> configuration.Settings:
-    """The settings with other addresses for webhooks, the console, and probes."""
+    """Return the settings with other addresses for webhooks, the console, and probes."""
     said = {"host": host, "port": port, "health_port": health_port}
     web = settings.web.model_copy(update={key: value for key, value in said.items() if value is not None})
     console = {} if console_port is None else {"port": console_port}
@@ -379,7 +382,7 @@ def listening(
 
 
 def named(settings: configuration.Settings, name: str) -> configuration.Settings:
-    """The settings with another name for the worker."""
+    """Return the settings with another name for the worker."""
     if not name:
         return settings
     return dataclasses.replace(settings, worker=settings.worker.model_copy(update={"name": name}))
@@ -387,10 +390,10 @@ def named(settings: configuration.Settings, name: str) -> configuration.Settings
 
 @contextlib.asynccontextmanager
 async def simulating(listener: socket.socket | None = None, memory: Path | None = None) -> AsyncIterator[str]:
-    """The simulated vendors for the length of the block; yields their base URL.
+    """Run the simulated vendors for the length of the block. Yields their base URL.
 
-    ``listener`` is where they listen; a free port by default. ``memory`` is the folder in which they remember what they
-    hold; without one they begin anew.
+    ``listener`` is their socket; by default, they use a free port. ``memory`` is the folder that persists their items;
+    without a folder, they start empty.
     """
     file = memory / "simulator.state" if memory else None
     async with simulator_server.running(simulator_options.Options(), listener, file) as url:

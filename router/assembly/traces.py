@@ -1,4 +1,4 @@
-"""The traces of a process: off, or by OpenTelemetry, which is imported here and only where traces are wanted."""
+"""Builds the traces of a process: off, or by OpenTelemetry, which is imported only if traces are enabled."""
 
 from importlib import util
 
@@ -7,7 +7,7 @@ from router.telemetry import tracing
 
 
 def start(wanted: sections.Tracing) -> tracing.Traces:
-    """Traces that are sent to the collector of the settings; off where none is set; ``tracing.Missing``."""
+    """Return traces that are sent to the configured collector; off if none is set. Raises ``tracing.Missing``."""
     if not wanted.endpoint:
         return tracing.OFF
     if message := problem(wanted):
@@ -18,7 +18,7 @@ def start(wanted: sections.Tracing) -> tracing.Traces:
 
 
 def problem(wanted: sections.Tracing) -> str:
-    """Say why traces can't be sent as the settings ask; empty if they can."""
+    """Return why traces can't be sent as configured; empty if they can."""
     if wanted.endpoint and (util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None):
         return "tracing.endpoint is set, and OpenTelemetry is not installed: install incident-router[otel]"
     return ""

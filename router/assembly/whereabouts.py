@@ -1,4 +1,4 @@
-"""What has become of a delivery's alerts: which incident holds each now, what mutes it, whether it came too late."""
+"""Finds the current state of a delivery's alerts: which incident holds each, what mutes it, and whether it was late."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from router.worker import placements
 
 
 class Whereabouts(NamedTuple):
-    """One alert of a delivery now.
+    """The current state of one alert of a delivery.
 
     ``incident_key`` is the incident that holds it, ``muted_by`` what mutes it (empty: nothing). ``is_late``: the worker
     ignored the message as a late delivery.
@@ -26,7 +26,7 @@ class Whereabouts(NamedTuple):
 async def find(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", delivery: deliveries.Delivery
 ) -> list[Whereabouts]:
-    """Return where each alert of a delivery is now, in order; ``store.errors.Unavailable``."""
+    """Return the current state of each alert of a delivery, in order. Raises ``store.errors.Unavailable``."""
     store = incident_store.Incidents(connection)
     muting = parts.muting(settings, connection)
     await muting.refresh()

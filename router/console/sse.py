@@ -40,8 +40,7 @@ class Feed:
     async def events(self, who: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
         """Yield server-sent events for one browser: ``changed`` whenever there is something new to load.
 
-        ``who`` names the token or session. The events end within ``COMMENT_SECONDS`` after ``may_listen`` returns
-        False.
+        ``who`` names the token or session. The events end within 30 seconds after access is revoked.
         """
         news = asyncio.Event()
         self._listeners[news] = who

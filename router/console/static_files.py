@@ -46,8 +46,8 @@ class Assets:
         if known is None:
             raise exceptions.HTTPException(404)
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))
-        # During an upgrade, a page of one version may request a file from a process of another version. It gets that
-        # process's file without caching, and requests the file again next time.
+        # During an upgrade, a page of one version may request a file from a process of another version. The process
+        # serves its own file, and the browser revalidates the file before the next use.
         headers = {
             "cache-control": _FOR_EVER if request.query_params.get("v") == known.digest else "no-cache",
             "etag": f'"{known.digest}{"-gzip" if packed else ""}"',
