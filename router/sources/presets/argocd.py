@@ -1,7 +1,7 @@
-"""Argo CD's notifications by webhook: one application whose health or whose last sync changed.
+"""Argo CD's notifications by webhook: one application whose health or last sync changed.
 
-Its body is a template of the user's. An application is well if it is healthy and its last sync succeeded: notifications
-say both, so that the end of one problem doesn't end the other.
+The user defines the template of the body. An application is well if it is healthy and its last sync succeeded.
+Notifications contain both, so that the end of one problem doesn't resolve the other.
 """
 
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ _SUCCEEDED = {"succeeded", ""}
 
 
 def _state(body: objects.Members) -> str:
-    """``firing``, ``resolved``, or nothing while the application is on its way."""
+    """Return ``firing``, ``resolved``, or empty text while the application is in transition."""
     health, phase = (objects.scalar(body.get(name)).strip().casefold() for name in ("health", "phase"))
     if health in _UNHEALTHY or phase in _FAILED:
         return "firing"
@@ -29,7 +29,7 @@ def _no_alert(body: objects.Members) -> str:
 
 
 def _with_a_key(body: objects.Members) -> dict[str, Any]:
-    """Names are unique in one namespace of one Argo CD."""
+    """Add the key. Names are unique in one namespace of one Argo CD."""
     name, state = objects.scalar(body.get("app")), _state(body)
     place = [objects.scalar(body.get("argocd_url")), objects.scalar(body.get("namespace")), name]
     broken = objects.scalar(body.get("health")).strip().casefold() in _UNHEALTHY

@@ -1,6 +1,6 @@
-"""Axiom's custom webhook notifier: one monitor, or one group of it, that is triggered or resolved.
+"""Axiom's custom webhook notifier: one monitor, or one group of a monitor, that is triggered or resolved.
 
-A match monitor never resolves: its alerts need a ``resolve_after`` of the source.
+A match monitor never resolves: its source needs ``resolve_after``.
 """
 
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from router.sources.presets import preset
 
 
 def _with_a_group(body: objects.Members) -> objects.Members:
-    """A monitor that notifies by group is triggered and resolved for each group by itself."""
+    """Add the key and the group. A monitor that notifies by group triggers and resolves separately per group."""
     event = objects.optional(body.get("event"))
     names, values = event.get("groupKeys"), event.get("groupValues")
     names, values = (found if isinstance(found, list) else [] for found in (names, values))

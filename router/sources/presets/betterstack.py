@@ -14,9 +14,9 @@ def _no_incident(body: objects.Members) -> str:
 
 
 def _with_a_moment(body: objects.Members) -> objects.Members:
-    """When it happened that a webhook is sent, so that they are in order: a beginning is older than its end.
+    """Add the time of the event, which orders an incident's webhooks: its start is earlier than its end.
 
-    One that is opened again keeps its beginning, which says nothing of when that was. Older webhooks name no event.
+    A reopened incident keeps its start, so the time of the reopening is unknown. Older webhooks don't name the event.
     """
     attributes = objects.optional(objects.optional(body.get("data")).get("attributes"))
     event = objects.scalar(body.get("event")) or _without_an_event(attributes)

@@ -1,6 +1,6 @@
-"""Checkly's webhook alert channel: one check that fails, degrades or recovers, or whose certificate ends.
+"""Checkly's webhook alert channel: one check that fails, degrades, or recovers, or whose certificate expires.
 
-Its body is a template of the user's, in the names that Checkly's own example has; it writes texts as HTML.
+The user defines the template of the body. The names are those of Checkly's own example, and texts are HTML-escaped.
 """
 
 from typing import ClassVar, Literal
@@ -15,7 +15,10 @@ _OVER = {"ALERT_RECOVERY", "ALERT_DEGRADED_RECOVERY"}
 
 
 def _with_a_level(body: objects.Members) -> objects.Members:
-    """How bad it is stands in the type alone. A certificate that ends is another alert than a check that fails."""
+    """Add the level, which only the type indicates, and the key.
+
+    An expiring certificate and a failing check are separate alerts.
+    """
     kind = objects.scalar(body.get("alert_type"))
     check = objects.scalar(body.get("check_id")) or objects.scalar(body.get("check_name"))
     level = "critical" if kind in _FAILS else "" if kind in _OVER else "warning"
@@ -49,7 +52,7 @@ PRESET = preset.Preset(
             "certificate_days_left": "ssl_days_remaining",
             "certificate_domain": "ssl_check_domain",
         },
-        # A late repetition of a failure may come after the recovery: each has its own time.
+        # A late retry of a failure may arrive after the recovery. Each message has its own time, which orders them.
         "starts_at": "started_at",
         "ends_at": "started_at",
         "link": "link",
@@ -68,5 +71,5 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
-# Checkly repeats a 4xx five times, with the same body.
+# Checkly retries five times after a 4xx, with the same body.
 KIND = preset.kind(Config, "Checkly, webhook alert channel")

@@ -1,6 +1,6 @@
-"""Checkmk, by a notification script of one's own: one host or service, whenever its state is notified.
+"""Checkmk, by a custom notification script: one host or service, on each notification of its state.
 
-The script posts the variables that Checkmk gives it, as a form.
+The script posts Checkmk's notification variables as a form.
 """
 
 from typing import ClassVar, Literal
@@ -15,7 +15,10 @@ _WITHOUT_STATE = frozenset(
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """Sites may have hosts of the same name. Aliases and IDs of problems are no keys: the first are free texts."""
+    """Add the key. Sites may have hosts with the same name.
+
+    Aliases and problem IDs aren't suitable: aliases are free texts.
+    """
     host, service = objects.scalar(body.get("host_name")), objects.scalar(body.get("service_desc"))
     if not host:
         return body
@@ -66,5 +69,5 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
-# The script ends with an error, which Checkmk shows in the history of the notification.
+# The script fails, and Checkmk shows the error in the history of the notification.
 KIND = preset.kind(Config, "Checkmk, notification script", unparsable_status=422)

@@ -1,4 +1,4 @@
-"""Cloudflare's notifications by webhook: one event of an alert type, and its end where Cloudflare reports one."""
+"""Cloudflare's notifications by webhook: one event of an alert type, and its end if Cloudflare reports one."""
 
 from typing import ClassVar, Literal
 
@@ -8,7 +8,7 @@ from router.sources.presets import preset
 _START, _END = "alert_state_event_start", "alert_state_event_end"
 _WORDS = ("new_status", "new_health", "incident_status", "status", "health")
 _WELL = {"healthy", "tunnel_status_type_healthy", "up", "resolved", "success", "incident_status_resolved"}
-# What an event is about, the narrowest first: one policy watches many of them.
+# The subjects of an event, the narrowest first: one policy watches many subjects.
 _ENTITIES = (
     "health_check_id",
     "origin_id",
@@ -30,7 +30,10 @@ def _no_alert(body: objects.Members) -> str:
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """An alert with states has an ID of its own. Any other is named by its policy and by what it is about."""
+    """Add the key and the state.
+
+    An alert with states has an ID. Any other alert is identified by its policy, its type, and its subject.
+    """
     data = objects.optional(body.get("data"))
     entities = (objects.scalar(data.get(name)) for name in _ENTITIES)
     named = [objects.scalar(body.get(name)) for name in ("policy_id", "alert_type")]

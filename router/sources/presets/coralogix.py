@@ -1,6 +1,6 @@
-"""Coralogix's generic webhook: one alert, or one group of it, that is triggered or resolved.
+"""Coralogix's generic webhook: one alert, or one group of an alert, that is triggered or resolved.
 
-Its body is a template of the user's, in the names of the one that Coralogix starts with.
+The user defines the template of the body. The names are those of Coralogix's default template.
 """
 
 from typing import ClassVar, Literal
@@ -10,9 +10,9 @@ from router.sources.presets import preset
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """The ID of an alert is new with each version of its definition: the unique identifier stays.
+    """Add the key and the labels. An alert's ID changes with each version; its unique identifier doesn't.
 
-    An alert that notifies by group is triggered and resolved for each group by itself.
+    An alert that notifies by group is triggered and resolved separately for each group.
     """
     fields = body.get("fields")
     named = {

@@ -7,7 +7,7 @@ from router.sources.presets import preset
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """A monitor fails and recovers in each environment by itself."""
+    """Add the key. A monitor fails and recovers separately in each environment."""
     monitor, environment = objects.scalar(body.get("id")), objects.scalar(body.get("environment"))
     return {**body, "key": f"{monitor}/{environment}" if monitor and environment else monitor}
 
@@ -18,7 +18,7 @@ PRESET = preset.Preset(
         "status": {"path": "type", "firing": ["alert"], "resolved": ["recovery"]},
         "fingerprint": "key",
         "labels": {"monitor": "monitor", "monitor_id": "id", "environment": "environment", "group": "group"},
-        # The rule that was broken; what a recovery says of it isn't documented, so it is no part of the key.
+        # The violated rule. Its value in a recovery is undocumented, so it isn't part of the key.
         "annotations": {"description": "description", "rule": "rule", "monitor_url": "monitor_url"},
         "link": "issue_url || monitor_url",
     },

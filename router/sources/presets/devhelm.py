@@ -1,7 +1,7 @@
-"""DevHelm's webhook: one incident of a monitor or a service, when it is created, resolved or opened again.
+"""DevHelm's webhook: one incident of a monitor or a service, when it is created, resolved, or reopened.
 
-What stands around the incident in a body is not documented: it is looked for in the usual places, and where it is
-somewhere else the source's own mapping says so.
+The place of the incident in the body is undocumented, so the usual places are searched. For any other place, the
+source's own mapping is needed.
 """
 
 from typing import ClassVar, Literal
@@ -24,14 +24,14 @@ def _no_incident(body: objects.Members) -> str:
 
 
 def _found(body: objects.Members) -> objects.Members:
-    """The incident, wherever it is: it is what has a status."""
+    """Return the incident, which is the first object with a status."""
     inner = [objects.optional(body.get(place)) for place in _PLACES]
     inner += [objects.optional(one.get("incident")) for one in inner]
     return next((one for one in inner if one.get("status")), body)
 
 
 def _with_an_incident(body: objects.Members) -> objects.Members:
-    """One that is opened again keeps its beginning, which says nothing of when that was."""
+    """Add the incident with the time of the event. A reopened incident keeps its start, so its time is unknown."""
     found, event = _found(body), _event(body)
     over = objects.scalar(found.get("status")).casefold() == "resolved"
     at = found.get("resolvedAt" if over else "startedAt")

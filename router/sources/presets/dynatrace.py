@@ -1,13 +1,13 @@
-"""Dynatrace's custom integration: one problem, when it opens, changes and closes.
+"""Dynatrace's custom integration: one problem, when it opens, changes, and closes.
 
-Its body is a template of the user's, in the names that Dynatrace's own example has.
+The user defines the template of the body. The names are those of Dynatrace's own example.
 """
 
 from typing import ClassVar, Literal
 
 from router.sources.presets import preset
 
-# Dynatrace's order: what is unavailable is worst.
+# Dynatrace's order: unavailability is the worst.
 _SEVERITIES = {
     "availability": "critical",
     "monitoring_unavailable": "major",
@@ -23,7 +23,7 @@ _SEVERITIES = {
 PRESET = preset.Preset(
     mapping={
         "title": "ProblemTitle",
-        # A problem that was merged goes on under another id, with notifications of its own.
+        # A merged problem continues under another ID, with separate notifications.
         "status": {"path": "State", "resolved": ["merged"]},
         "fingerprint": "PID || ProblemID",
         "severity": {"path": "ProblemSeverity", "map": _SEVERITIES},

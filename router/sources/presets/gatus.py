@@ -1,6 +1,6 @@
 """Gatus, alerting provider "custom": one endpoint that fails, or is healthy again.
 
-Its body is a template of the user's, in the names of its placeholders.
+The user defines the template of the body. The names are those of Gatus' placeholders.
 """
 
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from router.sources.presets import preset
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """Names of endpoints are unique within their group only."""
+    """Add the key. Names of endpoints are unique only within their group."""
     group, name = objects.scalar(body.get("endpoint_group")), objects.scalar(body.get("endpoint_name"))
     return {**body, "key": f"{group}/{name}" if group and name else name}
 

@@ -1,6 +1,6 @@
 """GitHub's webhooks: a workflow that fails on a branch, or a deployment to an environment that fails.
 
-The body says which event it is, as the header X-GitHub-Event does: by the member that is named like the event.
+The body identifies the event, like the header X-GitHub-Event: by the member that is named after the event.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 _SUCCESS = "success"
-# These say nothing of whether the branch, or the environment, works.
+# These states don't indicate whether the branch or the environment works.
 _WITHOUT_STATE = frozenset(
     {"action_required", "cancelled", "inactive", "in_progress", "neutral", "pending", "queued", "skipped", "stale"}
 )
@@ -37,7 +37,7 @@ def _with_one_event(body: objects.Members) -> dict[str, Any]:
 
 
 def _workflow(_body: objects.Members, run: objects.Members, repository: str) -> dict[str, Any]:
-    """A workflow is broken on a branch. A fork may have a branch of the same name, which is another one."""
+    """Return the parts of a workflow run. A workflow fails per branch; a fork's branch of the same name is separate."""
     origin = objects.scalar(objects.optional(run.get("head_repository")).get("full_name")) or repository
     branch, workflow = objects.scalar(run.get("head_branch")), objects.scalar(run.get("workflow_id"))
     name = objects.scalar(run.get("name"))
@@ -52,7 +52,7 @@ def _workflow(_body: objects.Members, run: objects.Members, repository: str) -> 
 
 
 def _deployment(body: objects.Members, status: objects.Members, repository: str) -> dict[str, Any]:
-    """Deployments of different tasks to one environment stand side by side."""
+    """Return the parts of a deployment. Deployments of different tasks to one environment are separate alerts."""
     deployment = objects.optional(body.get("deployment"))
     environment = objects.scalar(status.get("environment") or deployment.get("environment"))
     task = objects.scalar(deployment.get("task"))
@@ -86,7 +86,7 @@ PRESET = preset.Preset(
             "actor": "of.actor.login || of.creator.login",
             "attempt": "of.run_attempt",
         },
-        # Each run has its own time, and a repeated delivery the same one: they are in order as they ended.
+        # Each run has its own time, which redeliveries keep: runs are ordered by their ends.
         "starts_at": "at",
         "ends_at": "at",
         "link": "link",
@@ -105,7 +105,7 @@ class Config(preset.Config):
 
 
 def delivery_id(headers: Mapping[bytes, bytes], _body: bytes) -> str:
-    """The delivery's GUID, which a redelivery keeps."""
+    """Return the delivery's GUID, which a redelivery keeps."""
     return headers.get(b"x-github-delivery", b"").decode("latin-1")
 
 

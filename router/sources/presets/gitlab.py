@@ -1,5 +1,6 @@
-"""GitLab's webhooks: a pipeline that fails on a branch, or a deployment that fails; and alerts made for GitLab's HTTP
-alert endpoint, so that what posts there can point here instead.
+"""GitLab's webhooks: a pipeline that fails on a branch, or a deployment that fails.
+
+Alerts for GitLab's HTTP alert endpoint are read, too, so that their senders can post to the router instead.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ from router.sources import objects, times
 from router.sources.presets import preset
 
 _SUCCESS = "success"
-# A pipeline or a deployment in these states says nothing of whether a branch, or an environment, works.
+# A pipeline or a deployment in these states doesn't indicate whether a branch or an environment works.
 _UNFINISHED = "created waiting_for_resource preparing pending running manual scheduled blocked approved"
 _STOPPED = "canceling canceled skipped"
 _WITHOUT_STATE = frozenset(f"{_UNFINISHED} {_STOPPED}".split())
@@ -22,7 +23,7 @@ def _no_alert(body: objects.Members) -> str:
 
 
 def _ended(body: objects.Members) -> bool:
-    """Whether an alert says when it ended; Go's zero time says that it hasn't."""
+    """Return whether an alert has an end. Go's zero time means none."""
     said = objects.scalar(body.get("end_time"))
     try:
         return times.from_text(said) > 0
@@ -42,10 +43,12 @@ def _with_one_event(body: objects.Members) -> dict[str, Any]:
 
 
 def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
-    """A branch may have several pipelines: nightly, pushed, or a child. One that succeeds says nothing of the others.
+    """Return the parts of a pipeline.
 
-    Pipelines are told apart by their name, or else by what starts them. A tag, and a merge request, may have the name
-    of a branch.
+    A branch may have several pipelines (nightly, pushed, child) that fail separately.
+
+    Pipelines are distinguished by their name, or else by their trigger. A tag or a merge request may have the same ref
+    as a branch.
     """
     ref, source = objects.scalar(found.get("ref")), objects.scalar(found.get("source"))
     name = objects.scalar(found.get("name"))
@@ -74,7 +77,10 @@ def _deployment(body: objects.Members, project: str) -> dict[str, Any]:
 
 
 def _alert(body: objects.Members) -> dict[str, Any]:
-    """An alert ends when it has an end. Without a fingerprint GitLab makes one of these fields, and so does this."""
+    """Return the parts of an alert. It is resolved if it has an end.
+
+    Like GitLab, derive a missing fingerprint from the title, the service, the environment, and the hosts.
+    """
     title, service = objects.scalar(body.get("title")), objects.scalar(body.get("service"))
     environment = objects.scalar(body.get("gitlab_environment_name"))
     hosts = body.get("hosts")
@@ -124,7 +130,7 @@ class Config(preset.Config):
 
 
 def delivery_id(headers: Mapping[bytes, bytes], _body: bytes) -> str:
-    """The key of the delivery, which its repetitions keep."""
+    """Return the key of the delivery, which its retries keep."""
     return headers.get(b"idempotency-key", b"").decode("latin-1")
 
 

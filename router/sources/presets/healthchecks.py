@@ -1,6 +1,6 @@
-"""Healthchecks.io's webhook integration: one check whose ping is late, or has come.
+"""Healthchecks.io's webhook integration: one check whose ping is late or has arrived.
 
-Its body is a template of the user's, in the names of its placeholders.
+The user defines the template of the body. The names are those of Healthchecks.io's placeholders.
 """
 
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from router.sources.presets import preset, tags
 
 
 def _with_tags(body: objects.Members) -> objects.Members:
-    """Tags are separated by blanks."""
+    """Add the tags as labels. Healthchecks.io separates tags by spaces."""
     return {**body, "tags": tags.labels(objects.scalar(body.get("tags")).split())}
 
 
@@ -18,7 +18,7 @@ PRESET = preset.Preset(
     mapping={
         "title": "name || code",
         "status": {"path": "status", "firing": ["down"], "resolved": ["up"]},
-        # Names may be given twice; the code is the check's own.
+        # Names may be used twice; the code is unique.
         "fingerprint": "code",
         "labels": {"*": "tags", "check": "name", "check_id": "code"},
         "annotations": {"exit_status": "exit_status", "description": "description"},

@@ -1,4 +1,4 @@
-"""Honeycomb's webhook recipient: one trigger, or one burn alert, that is triggered or well again."""
+"""Honeycomb's webhook recipient: one trigger, or one burn alert, that is triggered or resolved."""
 
 from typing import ClassVar, Literal
 
@@ -14,7 +14,7 @@ PRESET = preset.Preset(
     mapping={
         "title": "name",
         "status": {"path": "status", "firing": ["triggered"], "resolved": ["ok"]},
-        # Groups of a result are not resolved one by one: the trigger as a whole is.
+        # Groups of a result aren't resolved separately: the trigger as a whole is.
         "fingerprint": "id",
         "labels": {
             "trigger": "name",

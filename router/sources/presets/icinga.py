@@ -1,6 +1,6 @@
-"""Icinga Notifications, webhook channel with its default body: one incident, whenever its severity changes.
+"""Icinga Notifications, webhook channel with its default body: one incident, on each change of its severity.
 
-Notification commands of Icinga 2 itself are read by the kind ``nagios``.
+For notification commands of Icinga 2, see the kind ``nagios``.
 """
 
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ _OVER = "ok"
 
 
 def _with_a_level(body: objects.Members) -> objects.Members:
-    """What is over has no severity."""
+    """Add the level, which is empty for a resolved incident."""
     severity = objects.scalar(objects.optional(body.get("incident")).get("severity"))
     return {**body, "level": "" if severity.casefold() == _OVER else severity}
 
@@ -29,7 +29,7 @@ PRESET = preset.Preset(
         "severity": "level",
         "labels": {"*": "object.tags", "object": "object.name"},
         "annotations": {"description": "event.message", "contact": "contact.full_name", "object_url": "object.url"},
-        # Each change has its own time, and a repeated message the same one: they are in order as they happened.
+        # Each change has its own time, which retries keep: messages are ordered by the time of the change.
         "starts_at": "event.time",
         "ends_at": "event.time",
         "link": "incident.url || object.url",

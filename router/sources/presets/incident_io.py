@@ -10,7 +10,7 @@ from router.domain import texts
 from router.sources import objects
 from router.sources.presets import preset
 
-# What the destination incident-io writes at the end of a summary, or at the beginning of a long one.
+# The marker that the destination incident-io writes at the end of a summary, or at the start of a long one.
 _AT_THE_END = re.compile(r"(?:\A| )Reference: (IR-[0-9A-Z]{8}(?:-[0-9A-Z]{6})?)\Z")
 _AT_THE_BEGINNING = re.compile(r"\AReference: (IR-[0-9A-Z]{8}(?:-[0-9A-Z]{6})?)(?: |\Z)")
 
@@ -20,12 +20,12 @@ _NAMED_VALUES = ("value_option", "value_catalog_entry")
 
 
 def _payload(body: objects.Members) -> objects.Members:
-    """The payload is a member named by the type of the event."""
+    """Return the payload, which is the member named after the type of the event."""
     return objects.optional(body.get(objects.scalar(body.get("event_type"))))
 
 
 def _incident(body: objects.Members) -> objects.Members:
-    """A change of status has the incident as a member; the other events are the incident."""
+    """Return the incident: a member of a status change, or the payload of any other event."""
     payload = _payload(body)
     return objects.optional(payload.get("incident")) or payload
 
@@ -97,7 +97,7 @@ PRESET = preset.Preset(
             "message": "message",
             "event": "event",
         },
-        # Each change has its own time, and a repeated delivery the same one: they are in order as they happened.
+        # Each change has its own time, which retries keep: messages are ordered by the time of the change.
         "starts_at": "incident.updated_at",
         "ends_at": "incident.updated_at",
         "link": "incident.permalink",

@@ -1,7 +1,7 @@
-"""Alert events as incident.io takes them over HTTP, so that whatever posts there can point here instead.
+"""incident.io's alert events as an inbound format, so that their senders can post to the router instead.
 
-What its clients are answered is what incident.io would answer them. Alertmanager's incident.io receiver posts to the
-same URL, but sends its own groups of alerts.
+The responses are incident.io's. Alertmanager's incident.io receiver posts to the same URL, but sends its own groups of
+alerts.
 """
 
 import dataclasses
@@ -17,9 +17,10 @@ _RECEIVER_VERSION = "1"
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """Without a key each event is an alert of its own, as at incident.io: metadata alone would take others for it.
+    """Add the key. As at incident.io, different events without a key are separate alerts.
 
-    The same event, sent again, is the same alert.
+    The title is part of the key, because several alerts may have the same metadata. A repetition of the same event is
+    the same alert.
     """
     key, title = objects.scalar(body.get("deduplication_key")), objects.scalar(body.get("title"))
     metadata = sorted(objects.texts(objects.optional(body.get("metadata"))).items())
@@ -48,7 +49,7 @@ class Config(preset.Config):
 
 
 class _Group(msgspec.Struct):
-    """The members that tell a group of Alertmanager's from an alert event."""
+    """The members that distinguish an Alertmanager group from an alert event."""
 
     alerts: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
@@ -66,7 +67,7 @@ class Source(preset.Source):
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Turn an event, or a group, into alerts; ``base.Unparsable`` where it is neither."""
+        """Turn an event or a group into alerts. Raises ``base.Unparsable`` if the body is neither."""
         parse = self._groups.parse if _is_group(body) else super().parse
         return parse(body, headers, now, max_alerts)
 
@@ -79,12 +80,12 @@ def _is_group(body: bytes) -> bool:
 
 
 def answer(parsed: base.Parsed, _delivery: str) -> Mapping[str, str]:
-    """The body that such a client looks into for the key with which it may resolve the alert later."""
+    """Make the response, from which the sender's client takes the key to resolve the alert later."""
     key = parsed.alerts[0].fingerprint if parsed.alerts else ""
     return {"status": "success", "message": "Event accepted for processing", "deduplication_key": key}
 
 
-# The client has made a mistake, and can be told; incident.io answers the same.
+# Like incident.io, answer 422 to an invalid event, so that the client can report it.
 KIND = dataclasses.replace(
     preset.kind(Config, "incident.io's alert events, as its HTTP sources take them", 422, answer), make=Source
 )

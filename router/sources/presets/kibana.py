@@ -1,6 +1,6 @@
 """Kibana's webhook connector: one alert of a rule, when it is active and when it has recovered.
 
-Its body is a template of the user's, in Mustache.
+The user defines the template of the body, in Mustache.
 """
 
 from typing import ClassVar, Literal
@@ -12,9 +12,9 @@ _OVER = "recovered"
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """An alert is named by its group within its rule. Its UUID is new each time that it is active.
+    """Add the key, the rule and its group, and the state. An alert's UUID changes each time that it becomes active.
 
-    Each type of rule has action groups of its own, and all types have the same group for what is over.
+    Each type of rule has its own action groups, but all types use the same group for recovery.
     """
     rule, alert = objects.scalar(body.get("rule_id")), objects.scalar(body.get("alert_id"))
     group = objects.scalar(body.get("action_group")).strip().casefold()

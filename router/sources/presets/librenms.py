@@ -1,6 +1,6 @@
-"""LibreNMS's alert transport "API": one alert rule that is broken on one device, or holds again.
+"""LibreNMS's alert transport "API": one alert rule that is violated on one device, or met again.
 
-Its body is a template of the user's; Blade writes texts as HTML.
+The user defines the template of the body. Blade escapes texts as HTML.
 """
 
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ _OVER = "0"
 
 
 def _with_a_level(body: objects.Members) -> objects.Members:
-    """The severity is that of the rule, also when the alert is over."""
+    """Add the level: the rule's severity, which LibreNMS also sends for a resolved alert. Then the level is empty."""
     over = objects.scalar(body.get("state")) == _OVER
     return {**body, "level": "" if over else body.get("severity")}
 
@@ -22,7 +22,7 @@ PRESET = preset.Preset(
         "title": "title || rule",
         # 1 is new, 2 acknowledged, 3 worse, 4 better, 5 changed.
         "status": {"path": "state", "firing": ["1", "2", "3", "4", "5"], "resolved": [_OVER]},
-        # The same for each alert of a rule on a device; $id and $uid are new with each change.
+        # Constant for each alert of a rule on a device; $id and $uid change with each message.
         "fingerprint": "alert_id",
         "severity": "level",
         "labels": {
@@ -34,7 +34,7 @@ PRESET = preset.Preset(
             "type": "type",
             "ip": "ip",
         },
-        # LibreNMS's times are local and name no zone, so they put nothing in order.
+        # LibreNMS's times are local and have no zone, so they can't order messages.
         "annotations": {"timestamp": "timestamp", "elapsed": "elapsed", "state": "state"},
         "link": "link",
     },

@@ -1,6 +1,6 @@
 """Nagios, Naemon, Icinga: a host's or a service's notification, posted by a notification command.
 
-The command's fields are the body, as a form or as JSON; whose they are is told by the host and the service.
+The command's fields are the body, as a form or as JSON. The host and the service identify the alert.
 """
 
 from typing import ClassVar, Literal
@@ -9,13 +9,13 @@ from router.sources import objects
 from router.sources.presets import preset
 
 _WELL = {"OK", "UP"}
-# Icinga 2 has other words than Nagios for some of these.
+# Icinga 2 uses other words than Nagios for some types.
 _FLAPPING = {"flappingstart", "flappingstop", "flappingdisabled", "flappingend"}
 _DOWNTIME = {"downtimestart", "downtimeend", "downtimecancelled", "downtimeremoved"}
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """Ids of problems are 0 once they are over: what a notification is about is the host, or the service on it."""
+    """Add the key, the host or the service on it. Problem IDs aren't suitable: they are 0 after the recovery."""
     host, service = objects.scalar(body.get("host_name")), objects.scalar(body.get("service_desc"))
     if not host:
         return body
@@ -33,7 +33,7 @@ PRESET = preset.Preset(
         "title": "name",
         "status": {"path": "notification_type", "firing": ["problem", "acknowledgement"], "resolved": ["recovery"]},
         "fingerprint": "key",
-        # A check that can't tell, or a host behind one that is down, may be as bad as anything.
+        # A check with an unknown result, or a host behind one that is down, may be in any condition.
         "severity": {"path": "level", "map": {"unknown": "major", "unreachable": "major"}},
         "labels": {
             "host": "host_name",
@@ -67,5 +67,5 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
-# What curl prints of a 4xx stands in the log of Nagios, where someone can put it right.
+# curl prints the 4xx into the log of Nagios, where an operator can see it.
 KIND = preset.kind(Config, "Nagios, Naemon and Icinga, notification command", unparsable_status=422)

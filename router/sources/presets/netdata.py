@@ -1,4 +1,4 @@
-"""Netdata Cloud's webhook: one alert of one node that is raised or cleared, or a node that can't be reached."""
+"""Netdata Cloud's webhook: one alert of one node that is raised or cleared, or a node that is unreachable."""
 
 from typing import ClassVar, Literal
 
@@ -9,7 +9,10 @@ _OVER = "clear"
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """The name of an alert is that of its rule: the same on all nodes, and for all charts that the rule watches."""
+    """Add the key.
+
+    An alert's name is that of its rule: the same on all nodes, and for all charts that the rule watches.
+    """
     host = objects.scalar(body.get("host") or body.get("node") or body.get("hostname"))
     severity = objects.scalar(body.get("severity")).casefold()
     reachability = objects.optional(body.get("status"))

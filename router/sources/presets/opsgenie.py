@@ -1,6 +1,6 @@
-"""Opsgenie's outgoing webhook: one alert there, and the action that was taken on it.
+"""Opsgenie's outgoing webhook: one alert there, and the action on it.
 
-Most actions (a note, a tag, an owner) say nothing of whether the alert is open; accounts may add actions of their own.
+Most actions (a note, a tag, an owner) don't indicate whether the alert is open. Accounts may define more actions.
 """
 
 from typing import ClassVar, Literal
@@ -15,9 +15,9 @@ PRESET = preset.Preset(
             "firing": ["create", "acknowledge", "unacknowledge", "updatepriority"],
             "resolved": ["close", "delete"],
         },
-        # The alias is that of another alert once this one is closed.
+        # Another alert may use the alias after this alert is closed.
         "fingerprint": "alert.alertId",
-        # Older integrations send the number alone.
+        # Older integrations send only the number.
         "severity": {"path": "alert.priority", "map": {number: f"P{number}" for number in ("1", "2", "3", "4", "5")}},
         "labels": {
             "*": "alert.tags",

@@ -1,4 +1,4 @@
-"""Pingdom's webhook integration: one check, of uptime or of a transaction, whenever its state changes."""
+"""Pingdom's webhook integration: one uptime or transaction check, on each change of its state."""
 
 from typing import ClassVar, Literal
 
@@ -22,7 +22,7 @@ PRESET = preset.Preset(
             "previous_state": "previous_state",
             "probe": "first_probe.location",
         },
-        # Each change has its own time, and a repeated message the same one: they are in order as they happened.
+        # Each change has its own time, which retries keep: messages are ordered by the time of the change.
         "starts_at": "state_changed_timestamp",
         "ends_at": "state_changed_timestamp",
         "link": "check_params.full_url",

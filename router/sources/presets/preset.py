@@ -1,6 +1,6 @@
-"""What all presets are made of: settings of the kind `json`, and the little that a mapping cannot say.
+"""The parts of every preset: settings of the kind `json`, and the few things that a mapping can't express.
 
-A delivery is tidied (what its sender left unfilled goes, tags become labels), then read by that mapping.
+A delivery is cleaned (unfilled placeholders are removed, tags become labels), then read by the mapping.
 """
 
 import html
@@ -19,16 +19,15 @@ _PLACES = frozenset({"path", "body", "header", "query"})
 
 
 class Preset(msgspec.Struct, frozen=True):
-    """How one sender's bodies are read.
+    """The format of one sender's bodies.
 
-    ``mapping`` are settings of the kind ``json``. ``ignored`` are the words of its status, in lower case, that say
-    nothing of whether something fires; ``"*"`` stands for all that the mapping does not know. ``no_alert`` gives the
-    reason where a body is about no alert at all.
+    ``mapping`` are settings of the kind ``json``. ``ignored`` are the words of its status, in lower case, that don't
+    indicate whether an alert fires; ``"*"`` stands for all words that the mapping doesn't know. ``no_alert`` returns
+    the reason if a body isn't about an alert.
 
-    Before the body is mapped: what matches ``placeholder``, which begins with a literal character, goes, for the sender
-    had no value there; texts that it
-    wrote as HTML (``escaped``) become text; the list to which ``tags`` leads becomes an object of labels; and
-    ``shape`` adds members that no expression finds.
+    The body is changed before mapping. Values that match ``placeholder``, which begins with a literal character, are
+    removed, because the sender had no value there. ``escaped``: HTML entities in texts are decoded. The list at
+    ``tags`` becomes an object of labels. ``shape`` adds members that no expression can find.
     """
 
     mapping: Mapping[str, Any]
@@ -52,7 +51,7 @@ class Config(base.Config):
     @pydantic.field_validator("mapping")
     @classmethod
     def _can_be_read(cls, value: dict[str, Any]) -> dict[str, Any]:
-        # Who may send is the source's to say, and how bodies are encoded its preset's.
+        # The source's settings define authentication, and the preset the encoding of bodies.
         foreign = value.keys() & {*base.Config.model_fields, "encoding"}
         if foreign:
             raise ValueError(f"{min(foreign)} is no part of a mapping")
@@ -64,31 +63,31 @@ class Config(base.Config):
 
     @classmethod
     def mapped(cls, own: Mapping[str, Any]) -> json.Config:
-        """The whole mapping, with a source's own settings in it; ``pydantic.ValidationError`` where these are wrong."""
+        """Return the mapping with a source's own settings. Raises ``pydantic.ValidationError`` if these are invalid."""
         settings = dict(cls.sender.mapping)
         for name, value in own.items():
             known = settings.get(name)
             if isinstance(known, str) and isinstance(value, dict) and _PLACES.isdisjoint(value):
-                known = {"path": known}  # For example a time zone for the time that the preset finds.
+                known = {"path": known}  # For example a time zone for the preset's time.
             settings[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
         return json.Config(auth="none", **settings)
 
     @property
     def reads_query(self) -> bool:
-        """Whether the source's own mapping reads parameters of the query."""
+        """Return whether the source's own mapping reads parameters of the query."""
         return self.mapped(self.mapping).reads_query
 
     @property
     def named_headers(self) -> frozenset[bytes]:
-        """The headers in which the source's own mapping finds something."""
+        """Return the headers that the source's own mapping reads."""
         return self.mapped(self.mapping).named_headers
 
 
 class Source:
-    """Reads what one sender posts: a JSON object, or a form with the same fields."""
+    """Reads one sender's deliveries: a JSON object, or a form with the same fields."""
 
     def __init__(self, name: str, config: Config) -> None:
-        """Take checked settings."""
+        """Initialize from validated settings."""
         mapped = config.mapped(config.mapping)
         self.name = name
         self._preset = config.sender
@@ -96,14 +95,14 @@ class Source:
         self._status = mapped.status.getter()
         self._words = mapped.status.words
         self._may_end = bool({"ends_at", "expires_at"} & config.mapping.keys()) or "expires_at" in config.sender.mapping
-        # Most values are no placeholder, and to match each of them takes its time.
+        # Most values aren't placeholders. Checking the first character is cheaper than matching.
         self._mark = config.sender.placeholder.lstrip("\\")[:1]
         self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(
         self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
-        """Turn a delivery into alerts; ``base.Unparsable`` names the setting of the mapping that found nothing."""
+        """Turn a delivery into alerts. Raises ``base.Unparsable`` with the setting that found nothing."""
         try:
             whole = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
             reason = self._reason(whole, headers)
@@ -116,7 +115,7 @@ class Source:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
     def _reason(self, whole: objects.Members, headers: Mapping[bytes, bytes]) -> str:
-        """Why a body is about no alert; empty where it is."""
+        """Return why a body isn't about an alert; empty if it is."""
         if self._preset.no_alert and (reason := self._preset.no_alert(whole)):
             return reason
         if not self._preset.ignored:
@@ -143,10 +142,10 @@ class Source:
         return self._preset.shape(whole) if self._preset.shape else whole
 
     def _endless(self, parsed: base.Parsed) -> base.Parsed:
-        """What fires without an end, unless the source's own mapping finds one.
+        """Remove the ends of firing alerts, unless the source's own mapping sets an end.
 
-        Senders have one time for what happened, be it a beginning or an end; by a clock that is ahead of ours, that of
-        a beginning would be an end that is to come.
+        Senders use one time for starts and ends. If the sender's clock is ahead, the time of a start would be read as
+        an end in the future.
         """
         if self._may_end or not any(alert.ends_at and alert.status == "firing" for alert in parsed.alerts):
             return parsed
@@ -159,7 +158,8 @@ class Source:
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:
-    # Where a setting may be one thing or another there is a problem for each: the deepest is of what was meant.
+    # A setting with several types has one problem for each type. The one with the longest path is about the intended
+    # type.
     told = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
     name = str(told["loc"][0])
     if told["type"] == "extra_forbidden" and name not in json.Config.model_fields:
@@ -177,6 +177,6 @@ def kind(
     unparsable_status: Literal[202, 422] = 202,
     answer: Callable[[base.Parsed, str], Mapping[str, str]] | None = None,
 ) -> base.Kind:
-    """The line of the registry for a preset; most senders send nothing again, so that a 4xx would tell nobody."""
+    """Return the registry entry of a preset. Most senders don't retry, so the default response is not a 4xx."""
     name = config.model_fields["kind"].default
     return base.Kind(name, config, Source, summary, unparsable_status, answer)

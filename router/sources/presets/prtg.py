@@ -1,7 +1,7 @@
 """PRTG's notification "Execute HTTP action": one sensor whose state changed.
 
-Its postdata is a form of the user's, in the names of PRTG's placeholders. The state is a phrase: "Down", "Down ended
-(now: Up)", "Up".
+The user defines the form in its postdata. The names are those of PRTG's placeholders. The state is a phrase: "Down",
+"Down ended (now: Up)", "Up".
 """
 
 import re
@@ -13,11 +13,11 @@ from router.sources.presets import preset
 _ENDED = re.compile(r"\bended\b.*\(now: *(?P<now>[^)]*)\)", re.IGNORECASE)
 _LEVELS = {"down": "critical", "warning": "warning", "unusual": "warning"}
 _WELL = ("up", "paused", "ok")
-_LONGEST = 200  # Of a state, in characters: a phrase of PRTG's has no more.
+_LONGEST = 200  # Characters of a state; PRTG's phrases are shorter.
 
 
 def _with_a_state(body: objects.Members) -> objects.Members:
-    """The state that holds now, by its first word: what has ended may have ended in something worse."""
+    """Add the current state, by its first word. The state after one that ended may be worse."""
     phrase = objects.scalar(body.get("status")).strip()[:_LONGEST]
     ended = _ENDED.search(phrase)
     now = (ended["now"] if ended else phrase).strip().casefold()
@@ -41,7 +41,7 @@ PRESET = preset.Preset(
             "probe": "probe",
             "priority": "priority",
         },
-        # The time is written in the language and the zone of the server, so it puts nothing in order.
+        # The time is in the server's language and time zone, so it can't order messages.
         "annotations": {
             "description": "message",
             "status": "status",

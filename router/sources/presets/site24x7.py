@@ -1,6 +1,6 @@
 """Site24x7's webhook: one monitor whose status changed.
 
-Its body is a template of the user's, or has the incident parameters under their own names.
+The user defines the template of the body, or the body has the incident parameters under their own names.
 """
 
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ _LEVELS = {"DOWN": "critical", "CRITICAL": "critical", "TROUBLE": "warning"}
 
 
 def _with_a_level(body: objects.Members) -> objects.Members:
-    """The status says how bad it is; one that is over has no severity."""
+    """Add the level, which the status indicates. It is empty for a resolved alert."""
     return {**body, "level": _LEVELS.get(objects.scalar(body.get("STATUS")).strip().upper(), "")}
 
 
@@ -39,7 +39,7 @@ PRESET = preset.Preset(
         "ends_at": "INCIDENT_TIME_ISO",
         "link": "MONITOR_DASHBOARD_LINK",
     },
-    # What is suspended or under maintenance may still be down.
+    # A monitor that is suspended or under maintenance may still be down.
     ignored=frozenset({"maintenance", "suspended", "discovery", "configuration error"}),
     placeholder=r"\$[A-Z0-9_]+",
     tags="TAGS",

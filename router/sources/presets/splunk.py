@@ -1,6 +1,6 @@
-"""Splunk's alert action "webhook": the first row of what a saved search found.
+"""Splunk's alert action "webhook": the first row of a saved search's result.
 
-A search never says that it is over. A row may: by fields that the search makes, `alert_key` and `alert_status`.
+A search never reports a resolution. A row may, by fields that the search adds: `alert_key` and `alert_status`.
 """
 
 from typing import ClassVar, Literal
@@ -12,10 +12,10 @@ _ORIGIN = ("host", "source", "sourcetype", "index")
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """The ID of a search is new with each run: what it is about is the search itself, or what its row names.
+    """Add the key: the row's `alert_key`, or else the search. A search ID isn't suitable: it changes with each run.
 
-    A search without a name is known by what it looks for: the columns of its result, and where that is from. The other
-    values change with each run.
+    A search without a name is identified by the columns of its result, and by their origin. Other values change with
+    each run.
     """
     row = objects.optional(body.get("result"))
     app, owner, name = (objects.scalar(body.get(field)) for field in ("app", "owner", "search_name"))

@@ -1,6 +1,8 @@
-"""Splunk Observability Cloud's webhook (once SignalFx): one incident of a detector, when it begins and when it clears.
+"""Splunk Observability Cloud's webhook (formerly SignalFx):
 
-Splunk itself, whose saved searches never clear anything, is the kind ``splunk``.
+one incident of a detector, when it begins and when it clears.
+
+Splunk itself, whose saved searches never clear, is the kind ``splunk``.
 """
 
 from typing import ClassVar, Literal
@@ -10,7 +12,7 @@ from router.sources.presets import preset
 
 
 def _with_dimensions(body: objects.Members) -> objects.Members:
-    """Detectors without dimensions have none to send, in whatever way that is written."""
+    """Replace dimensions that aren't an object, which detectors without dimensions send in several forms, by none."""
     return {**body, "dimensions": objects.optional(body.get("dimensions"))}
 
 
@@ -38,7 +40,7 @@ PRESET = preset.Preset(
             "runbook": "runbookUrl",
             "image": "imageUrl",
         },
-        # Each message has its own time, and a repeated one the same: they are in order as they happened.
+        # Each message has its own time, which retries keep: messages are ordered by that time.
         "starts_at": "timestamp",
         "ends_at": "timestamp",
         "link": "detectorUrl",

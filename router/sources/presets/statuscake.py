@@ -1,6 +1,6 @@
 """StatusCake's webhook of a contact group: one test that is down, or up again, as a form or as JSON.
 
-Whether its fields begin with capitals varies; they are all read in lower case.
+The capitalization of its field names varies, so they are read in lower case.
 """
 
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ from router.sources.presets import preset, tags
 def _in_lower_case(body: objects.Members) -> objects.Members:
     found = {name.casefold(): value for name, value in body.items()}
     name, address = objects.scalar(found.get("name")), objects.scalar(found.get("url"))
-    # The test's id is not always there; the name and the address always are.
+    # The test's ID may be missing; the name and the address never are.
     key = objects.scalar(found.get("testid")) or " ".join(filter(None, (name, address)))
     return {**found, "key": key, "tags": tags.labels(found.get("tags"))}
 

@@ -1,4 +1,4 @@
-"""Atlassian Statuspage's subscriber webhooks: one incident on somebody's page, or one component of it."""
+"""Atlassian Statuspage's subscriber webhooks: one incident on a third party's page, or one component of the page."""
 
 from typing import ClassVar, Literal
 
@@ -7,7 +7,7 @@ from router.sources.presets import preset
 
 _BROKEN = ["degraded_performance", "partial_outage", "major_outage"]
 _LEVELS = {"degraded_performance": "minor", "partial_outage": "major", "major_outage": "critical"}
-# Maintenance is planned, and says nothing of whether a component works.
+# Maintenance is planned, and doesn't indicate whether a component works.
 _MAINTENANCE = frozenset({"scheduled", "in_progress", "verifying", "completed", "under_maintenance"})
 
 
@@ -18,7 +18,7 @@ def _no_alert(body: objects.Members) -> str:
 
 
 def _with_one_subject(body: objects.Members) -> objects.Members:
-    """An incident and a component may have updates of the same page at the same time: they are two alerts."""
+    """Add the parts of the incident or the component. They are separate alerts, even if updated at the same time."""
     incident, component = objects.optional(body.get("incident")), objects.optional(body.get("component"))
     page = objects.scalar(objects.optional(body.get("page")).get("id"))
     if incident:
@@ -63,7 +63,7 @@ PRESET = preset.Preset(
             "status": "of.status",
             "page_status": "page.status_description",
         },
-        # Each update has its own time, and a repeated delivery the same one: they are in order as they were posted.
+        # Each update has its own time, which retries keep: updates are ordered by the time of posting.
         "starts_at": "at",
         "ends_at": "at",
         "link": "incident.shortlink",

@@ -1,4 +1,4 @@
-"""Tags of senders as labels; the forms are those of ``pairs``."""
+"""Senders' tags as labels, in the formats of ``pairs``."""
 
 from router.sources import pairs
 

@@ -12,7 +12,10 @@ def _names(items: Any, member: str) -> str:
 
 
 def _with_names(body: objects.Members) -> objects.Members:
-    """Agents and test labels are lists of objects. The zone is part of the times that end in Zoned."""
+    """Add the names of agents and test labels, which are lists of objects, and the times.
+
+    The times with the suffix Zoned include the time zone.
+    """
     alert = objects.optional(body.get("alert"))
     starts_at, ends_at = (
         objects.scalar(alert.get(f"{name}Zoned") or alert.get(name)).strip() for name in ("dateStart", "dateEnd")
@@ -36,7 +39,7 @@ PRESET = preset.Preset(
             "firing": ["alert_notification_trigger", "trigger"],
             "resolved": ["alert_notification_clear", "clear"],
         },
-        # A rule has an alert of its own for each test, and each time that it is broken.
+        # A rule has a separate alert for each test, and for each violation.
         "fingerprint": "alert.alertId",
         "severity": "alert.severity",
         "labels": {

@@ -1,6 +1,6 @@
-"""UptimeRobot's webhook alert contact: one monitor that is down, up again, or whose certificate ends.
+"""UptimeRobot's webhook alert contact: one monitor that is down, up again, or whose certificate expires.
 
-Its body is a template of the user's; the names of its own parameters are understood as well.
+The user defines the template of the body. UptimeRobot's own parameter names are accepted as well.
 """
 
 from typing import ClassVar, Literal
@@ -15,7 +15,7 @@ _MONITOR = ("monitor_id", "monitorID", "monitor_url", "monitorURL", "monitor_nam
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """A certificate that ends is another alert than a monitor that is down: up again does not end it."""
+    """Add the key. An expiring certificate is another alert than a monitor that is down, and isn't resolved by it."""
     monitor = next(filter(None, (objects.scalar(body.get(name)) for name in _MONITOR)), "")
     certificate = objects.scalar(body.get("alert_type") or body.get("alertType")) == _CERTIFICATE
     return {**body, "key": f"certificate/{monitor}" if certificate and monitor else monitor}

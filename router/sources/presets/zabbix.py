@@ -1,6 +1,6 @@
-"""Zabbix, by a webhook media type of one's own: one event, its recovery, and its updates.
+"""Zabbix, by a custom webhook media type: one event, its recovery, and its updates.
 
-The media type's parameters are the body; macros that Zabbix could not fill stay as they are written.
+The media type's parameters are the body. Macros that Zabbix could not replace stay unchanged.
 """
 
 from typing import ClassVar, Literal
@@ -11,7 +11,7 @@ PRESET = preset.Preset(
     mapping={
         "title": "event_name || trigger_name",
         "status": {"path": "event_value", "firing": ["1"], "resolved": ["0"]},
-        # In a recovery, too, it is the id of the event that began the problem.
+        # In a recovery, too, this is the ID of the problem's first event.
         "fingerprint": "event_id",
         "severity": "event_severity",
         "labels": {
@@ -45,5 +45,5 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
-# The script of the media type shows an error in Zabbix, where someone can put it right.
+# The script of the media type shows the error in Zabbix, where an operator can see it.
 KIND = preset.kind(Config, "Zabbix, webhook media type", unparsable_status=422)
