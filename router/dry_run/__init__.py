@@ -1,1 +1,1 @@
-"""Runs the router's own decisions without a store and without vendors, on a clock that the caller advances."""
+"""Runs the router's own decisions without a store and without vendors, by a clock that the caller advances."""

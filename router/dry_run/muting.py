@@ -12,14 +12,14 @@ class Muting:
     """Tracks the inhibition keys that alerts support, and the silences that were added."""
 
     def __init__(self, known: Mapping[str, incidents.Incident]) -> None:
-        """Take the incidents by key, which inhibit while they fire."""
+        """Store the incidents by key. They inhibit while they fire."""
         self._known = known
         self._supported: dict[str, dict[str, int]] = {}
         self._silences: list[silences.Silence] = []
         self._numbers = itertools.count(1)
 
     def heard(self, arrived: Iterable[decisions.Routed]) -> None:
-        """Record the inhibition keys that alerts support; muted and ignored alerts inhibit, too."""
+        """Record the inhibition keys that alerts support. Muted and ignored alerts also inhibit."""
         for routed in arrived:
             alert = routed.alert
             for identities in self._supported.values():
@@ -34,13 +34,13 @@ class Muting:
         self._silences.append(silences.Silence(identity, matchers, now, ends_at, "somebody"))
 
     def end_silence(self, matchers: tuple[silences.Matcher, ...], now: int) -> int:
-        """End the active silences with these matchers; returns their number."""
+        """End the active silences with these matchers. Return their number."""
         ended = [one for one in self._silences if one.matchers == matchers and one.state(now) == "active"]
         self._silences = [msgspec.structs.replace(one, ends_at=now) if one in ended else one for one in self._silences]
         return len(ended)
 
     def among(self, groups: Mapping[str, Sequence[decisions.Routed]]) -> silences.Muting:
-        """What tells why an alert is muted; incidents that begin with the same delivery inhibit already."""
+        """Return a function that says why an alert is muted. Incidents that the same delivery opens already inhibit."""
         silencer = silences.Silencer(self._silences)
 
         def muting(routed: decisions.Routed, now: int) -> silences.Mute | None:

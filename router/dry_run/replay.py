@@ -1,6 +1,6 @@
-"""Replays recorded deliveries under a set of rules, and compares the results of two sets.
+"""Replays recorded deliveries under a rule set, and compares the results of two rule sets.
 
-Posts that await approval count as approved at once, so that the comparison is about what appears, and when.
+Posts that await approval are approved immediately, so that the comparison shows which posts appear, and when.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,9 @@ _SECOND = 1_000_000
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` as the rule says.
+    """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` is the rule's setting.
 
-    ``review`` is what happens at the deadline of its review, if it has one.
+    ``review`` describes what happens at the deadline of the operation's review, if it has a deadline.
     """
 
     after: int
@@ -30,7 +30,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Life(msgspec.Struct, frozen=True):
-    """One incident from its opening on. ``began_at`` is when its first alert came; ``closed_at`` 0 while it is open."""
+    """One incident. ``began_at`` is the time of its first alert. ``closed_at`` is 0 while the incident is open."""
 
     key: str
     alert: str
@@ -44,7 +44,7 @@ class Life(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """The results of the recordings under one set of rules, with incidents in the order of their opening."""
+    """The results of the recordings under one rule set, with incidents in the order of their opening."""
 
     version: str
     deliveries: int
@@ -54,14 +54,14 @@ class Played(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """An incident that both sets of rules open, with the differences."""
+    """An incident that both rule sets open, with different results."""
 
     before: Life
     after: Life
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """The differences between two sets of rules over the same recordings."""
+    """The differences between two rule sets for the same recordings."""
 
     before: Played
     after: Played
@@ -72,7 +72,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def any(self) -> bool:
-        """Whether there is any difference."""
+        """Return whether there is any difference."""
         return bool(self.appear or self.vanish or self.change)
 
 
@@ -123,7 +123,7 @@ def _call(call: simulation.Called, began_at: int) -> Call:
 
 
 def compare(before: Played, after: Played) -> Difference:
-    """Pair the incidents of both results: by key and time, then by the alert that they began with."""
+    """Pair the incidents of both results: first by key and time, then by their first alert and time."""
     left = list(after.lives)
     pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
     more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
@@ -133,7 +133,10 @@ def compare(before: Played, after: Played) -> Difference:
 
 
 def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
-    """Pair what has the same name; what is paired is taken out of ``others``. The second part is left over."""
+    """Pair incidents with equal ``of``.
+
+    Remove the paired ones from ``others``, and return the pairs and the unpaired ones.
+    """
     by_name: dict[Any, list[Life]] = {}
     for other in reversed(others):
         by_name.setdefault(of(other), []).append(other)
@@ -151,7 +154,7 @@ def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tup
 
 
 def _essence(life: Life) -> tuple[Any, ...]:
-    """What two incidents have in common that are the same to whoever reads of them. The order of calls is not part."""
+    """Return the parts of an incident that readers see. The order of its calls is not among them."""
     calls = sorted(
         (call.after, call.destination, call.kind, call.publish, call.review, call.severity, repr(call.fields))
         for call in life.calls
@@ -160,7 +163,7 @@ def _essence(life: Life) -> tuple[Any, ...]:
 
 
 def differences(change: Change) -> Iterator[tuple[str, str, str]]:
-    """Return the differences of one incident as (what, before, after)."""
+    """Yield the differences of one incident as (name, before, after)."""
     before, after = change.before, change.after
     for name in ("key", "rule", "severity"):
         one, other = getattr(before, name), getattr(after, name)
@@ -195,7 +198,7 @@ def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str
 
 
 def _by_place(life: Life) -> dict[str, Call]:
-    """The calls by what they do where, the second of a kind as such."""
+    """Return the calls by kind and destination. Repeated calls have a number."""
     found: dict[str, Call] = {}
     for call in life.calls:
         name = f"{call.kind} at {call.destination}"
@@ -205,7 +208,7 @@ def _by_place(life: Life) -> dict[str, Call]:
 
 
 def told(call: Call) -> str:
-    """What a call says: its title or name, and its text."""
+    """Return the title or name of a call, and its text."""
     texts = [
         _text(call.fields[name]) for name in ("title", "name", "message", "summary", "body") if name in call.fields
     ]

@@ -29,7 +29,7 @@ class Result(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether all expectations were met."""
+        """Return whether all expectations were met."""
         return not self.problems
 
 
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 
 
 def run(case: rule_tests.RuleTest, make: Make) -> Result:
-    """Run a test. Alerts and actions come in the order of their times; at the same time, in the order of the file."""
+    """Run a test. Play alerts and actions in the order of their times, and at equal times in the order of the file."""
     start = int(case.shape.starts.timestamp()) * _SECOND
     playing = make(start)
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
@@ -61,7 +61,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
 
 
 def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
-    """Perform an action of a reviewer or an operator; an impossible action is a problem."""
+    """Perform an action of a reviewer or an operator. Yield a problem if the action is impossible."""
     action = case.shape.people[index]
     if action.silence is not None:
         playing.silence(action.matchers, playing.now + (action.for_ or _NO_END))
@@ -94,7 +94,7 @@ def _end(shape: rule_tests.RuleTestShape) -> int:
 
 
 def alert(arrival: rule_tests.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
-    """The alert as a source would hand it on: a repeat began when the first did, a resolution ends it."""
+    """Return the alert as a source would. A repeat has the time of the first one, and a resolution ends the alert."""
     fingerprint = arrival.fingerprint or _fingerprint(arrival)
     starts_at = fires.setdefault(fingerprint, now)
     resolved = arrival.status == "resolved"
@@ -164,7 +164,7 @@ def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start
 def _check_operations(
     case: rule_tests.RuleTest, expected: list[rule_tests.Operation], calls: list[simulation.Called], start: int
 ) -> Iterator[problems.Problem]:
-    """Match them one by one: at the same time the order does not matter, since destinations are worked on at once."""
+    """Yield the differences. Operations at the same time match in any order, since destinations work concurrently."""
     left = list(calls)
     for index, operation in enumerate(expected):
         path = ("expect", "operations", index)
@@ -196,7 +196,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
-    """Return the operations in the form that a test expects, for authors of tests."""
+    """Yield the operations in the form that a test expects, for authors of tests."""
     for call in calls:
         said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
         yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()) + "}"

@@ -41,13 +41,13 @@ _STATES: Mapping[publications.Kind, publications.State] = {
     "dismiss": "dismissed",
     "retract": "dismissed",
 }
-_MOST_STEPS = 12  # The number that a worker performs in a row.
+_MOST_STEPS = 12  # As many as a worker performs in a row.
 
 
 class Called(msgspec.Struct, frozen=True):
-    """One operation at a destination: when (microseconds), what, of which incident and rule, and what it said.
+    """One operation at a destination, with its time (microseconds), incident, rule, and content.
 
-    ``review`` says what happens at the deadline of its review; empty if it has none.
+    ``review`` describes what happens at the deadline of its review; empty if there is no deadline.
     """
 
     at: int
@@ -63,7 +63,7 @@ class Called(msgspec.Struct, frozen=True):
 
 
 class Episode(msgspec.Struct):
-    """One episode: the alert and the time at which it began, and when it opened and closed (0: not yet)."""
+    """One episode: its first alert and when that began, and when the episode opened and closed (0: not yet)."""
 
     key: str
     episode: str
@@ -77,10 +77,10 @@ class Episode(msgspec.Struct):
 
 
 class Simulation:
-    """Everything that is there. ``now`` is microseconds since the epoch, and never goes back.
+    """The state of a simulated router. ``now`` is microseconds since the epoch, and never decreases.
 
-    ``drafts`` says what the page of a destination drafts for each incident that it follows; ``drafted`` are the
-    destinations whose pages have.
+    ``drafts`` are, by destination, the drafts that its page makes for each incident that the page follows. ``drafted``
+    are the destinations whose pages have made a draft.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class Simulation:
         now: int = 0,
         approves: bool = False,
     ) -> None:
-        """Take the rules, the destinations there are, and how texts are rendered and examined for customers.
+        """Store the rules, the destinations, and the functions that render and examine texts for customers.
 
-        ``preview`` says how a destination shows a content. ``approves``: whatever would await approval is approved at
-        once.
+        ``preview`` returns content as a destination shows it. ``approves``: everything that would await approval is
+        approved immediately.
         """
         self._preview = preview
         self.now = now
@@ -119,7 +119,7 @@ class Simulation:
         self._numbers = itertools.count(1)
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
-        """Accept one delivery; returns the decision on each of its alerts."""
+        """Accept one delivery. Return the decision about each of its alerts."""
         routed = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
         self._muting.heard(routed)
         groups: dict[str, list[decisions.Routed]] = {}
@@ -141,7 +141,7 @@ class Simulation:
         return [one.decision for one in routed]
 
     def move_to(self, moment: int) -> None:
-        """Advance the clock to a time; everything that is due before happens when it is due."""
+        """Advance the clock to a time. Timers and reviews that are due before then are handled at their due times."""
         while (due := min(self._timers[:1] + self._reviews[:1], default=(moment + 1, "")))[0] <= moment:
             if self._timers and self._timers[0] == due:
                 heapq.heappop(self._timers)
@@ -155,13 +155,13 @@ class Simulation:
     def _timer(self, due: int, key: str) -> None:
         before = self.incidents[key]
         if timing.due(before) != due:
-            return  # It was put off, or is over: another timer stands for it, or none.
+            return  # The timer was postponed or is obsolete. If the incident still has one, it has its own entry.
         self.now = max(self.now, due)
         heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
         self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.Word) -> int:
-        """Decide everything that awaits approval at a destination; returns the number of publications."""
+        """Decide all publications that await approval at a destination. Return the number of publications."""
         awaiting = [one for one in self.awaiting() if one.destination == destination]
         if word.kind == "approved":
             awaiting += [one for one in self._republishable() if one.destination == destination]
@@ -173,7 +173,7 @@ class Simulation:
         return len(awaiting)
 
     def retract(self, destination: str, word: retractions.Word) -> int:
-        """Retract every post at a destination; returns the number of publications."""
+        """Retract every post at a destination. Return the number of publications."""
         done = 0
         for incident in list(self.incidents.values()):
             known = self._publications.get(incident.key, [])
@@ -183,7 +183,7 @@ class Simulation:
         return done
 
     def awaiting(self) -> list[reviews.Review]:
-        """Return everything that awaits approval now."""
+        """Return all reviews that await approval now."""
         saying = (self._desires, self._preview)
         return [
             one
@@ -213,11 +213,11 @@ class Simulation:
         self._muting.silence(tuple(matchers), self.now, ends_at)
 
     def end_silence(self, matchers: Iterable[silences.Matcher]) -> int:
-        """End the silences with these matchers; returns the number of active ones."""
+        """End the silences with these matchers. Return the number of active ones."""
         return self._muting.end_silence(tuple(matchers), self.now)
 
     def freeze(self, reason: str) -> None:
-        """Freeze all public posts; an empty reason unfreezes them."""
+        """Freeze all public posts. An empty reason unfreezes them."""
         self._desires = dataclasses.replace(
             self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
         )
@@ -225,7 +225,10 @@ class Simulation:
             self._reconcile(incident)
 
     def _home(self, routed: decisions.Routed) -> str:
-        """The incident that an alert belongs to: the one that holds it already, else the one that was decided."""
+        """Return the key of the alert's incident:
+
+        the one that already holds the alert, or else the one of the decision.
+        """
         identity, key = routed.alert.identity, routed.decision.incident_key
         home = self._homes.get(identity)
         if home is not None and home != key and routing.stays(self.incidents[home], routed):
@@ -235,7 +238,7 @@ class Simulation:
         return key
 
     def _approval(self) -> review.Verdict:
-        """Record a reviewer's decision on the whole episode."""
+        """Return a reviewer's approval of the whole episode."""
         return review.Verdict("approved", "somebody", self.now)
 
     def _episode(self) -> str:
@@ -255,7 +258,7 @@ class Simulation:
             self._reconcile(after)
 
     def _lives(self, incident: incidents.Incident) -> incidents.Incident:
-        """Write down what becomes of an episode, and approve it where that is what is played."""
+        """Record the state of an episode. Approve it if the simulation approves everything."""
         alert, response = incident.opening_alert, incident.response
         if not incident.episode or alert is None or response is None:
             return incident
@@ -296,7 +299,7 @@ class Simulation:
             heapq.heappush(self._reviews, (moment, incident.key))
 
     def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Wait:
-        """Every step that the plan wants of one publication, which is written back into the list."""
+        """Perform every step that the plan requires of one publication, and update the publication in the list."""
         for _ in range(_MOST_STEPS):
             publication = known[position]
             place = self._places[publication.destination]
@@ -316,14 +319,14 @@ class Simulation:
     def _awaits(
         self, publication: publications.Publication, desired: publications.Desired, step: plan.Wait
     ) -> publications.Publication:
-        """Note what begins to await approval, since deadlines count from then; the same object if nothing changes."""
+        """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
         digest = plan.pending_review_digest(desired, publication, step)
         if digest and publication.waits_of != digest:
             return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
         return publication
 
     def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:
-        """The fields of an operation; where customers see it, with the statuses of components as they are published."""
+        """Return the fields of an operation. At public destinations, include the published statuses of components."""
         content = desired.content
         if kind == "retract":
             return {"message": desired.retracted.message} if desired.retracted and desired.retracted.message else {}
@@ -367,7 +370,7 @@ class Simulation:
         return operation_outcome.after_call(begun, operation, operations.VendorState(identity, state), self.now)
 
     def _drafted(self, destination: str) -> operations.VendorState | None:
-        """What the page has drafted for the incident that it follows; None if nothing is said of drafts there."""
+        """Return the page's draft for the incident that it follows; None if the test has no draft for the page."""
         draft = self.drafts.get(destination)
         if draft is None:
             return None

@@ -1,1 +1,1 @@
-"""YAML that knows its place: what rule files and the configuration file are read with."""
+"""YAML with positions: the parser of rule files and of the configuration file."""

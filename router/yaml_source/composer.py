@@ -1,7 +1,7 @@
 """Composes YAML text into nodes with positions, and reports every construct that rule files must not use.
 
-libyaml scans and parses; the nodes are built here from its events, for three reasons. libyaml's own composer recurses
-in C, so a deeply nested file would crash the process. It drops the position of tags and aliases. And it resolves
+libyaml scans and parses. The nodes are built here from its events, for three reasons: libyaml's own composer recurses
+in C, so a deeply nested file would crash the process. It drops the positions of tags and aliases. And it resolves
 scalars by YAML 1.1, in which ``no`` is a Boolean.
 
 Tags, cycles, aliases that expand without bound, duplicate keys, merge keys, and second documents are problems.
@@ -31,7 +31,7 @@ Report = Callable[[int, int, str], None]
 """Takes line and column (both from 1) and a message."""
 
 # libyaml refuses these characters too, but counts the position in bytes. A byte order mark inside a file is invisible,
-# and a key or a value that contains one never equals what was meant.
+# and a key or a value with one never equals the intended text.
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 # Line breaks in YAML 1.1, and so in libyaml; ordinary characters in YAML 1.2.
 _OLD_LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
@@ -39,7 +39,7 @@ _PRIVATE_USE = range(0xE000, 0xF900)
 
 
 def compose(text: str, report: Report) -> nodes.Node | None:
-    """Return the document's root node, or None if the document is empty or its syntax is broken.
+    """Return the document's root node, or None if the document is empty or has a syntax error.
 
     Problems are reported. The nodes of a document with problems are incomplete, but positions in it stay usable.
     """
@@ -70,10 +70,10 @@ def _position(text: str, index: int) -> tuple[int, int]:
 
 
 def _protect_old_line_breaks(text: str) -> tuple[str, dict[int, int]]:
-    """Replace characters that only YAML 1.1 takes for line breaks by characters that the text doesn't contain.
+    """Replace characters that are line breaks only in YAML 1.1 by characters that the text doesn't contain.
 
-    Returns the text and the table that ``str.translate`` needs to put the original characters back. Each character
-    is replaced by one other, so all positions stay the same.
+    Return the text and the table that ``str.translate`` needs to restore the original characters. Each character is
+    replaced by exactly one, so all positions stay the same.
     """
     if not (breaks := set(_OLD_LINE_BREAKS.findall(text))):
         return text, {}
@@ -94,7 +94,7 @@ _ADVICE = {
 
 
 def _report_syntax(error: Any, text: str, report: Report) -> None:
-    """Report a syntax error with advice, or in libyaml's own words."""
+    """Report a syntax error with advice, or with libyaml's message."""
     mark = error.problem_mark or error.context_mark
     message = (error.problem or "this is not YAML").replace("did not find expected", "expected")
     if message == "found character that cannot start any token":
@@ -113,7 +113,7 @@ class _Stopped(Exception):
 
 
 class _Builder:
-    """Builds nodes from libyaml's events, with a stack of its own instead of recursion."""
+    """Builds nodes from libyaml's events, with an explicit stack instead of recursion."""
 
     def __init__(self, report: Report, substitutes: dict[int, int]) -> None:
         self.root: nodes.Node | None = None
@@ -134,7 +134,7 @@ class _Builder:
         self._documents = 0
 
     def build(self, next_event: Callable[[], Any]) -> None:
-        """Take events to the end of the stream, or to the first one after which reading on is pointless."""
+        """Process events up to the end of the stream, or up to the first one after which reading on is pointless."""
         take: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._begin,
@@ -162,7 +162,7 @@ class _Builder:
             known = self._texts[text] = text, scalars.value(text)
         text, value = known
         mark = event.start_mark
-        # Only a plain scalar without a tag is implicit. Any other is text, whatever it looks like.
+        # Only a plain scalar without a tag is implicit. Any other scalar is text.
         node = nodes.Scalar(text, value if event.implicit[0] else text, mark.line + 1, mark.column + 1)
         self._count += 1
         if event.tag is not None:
@@ -187,7 +187,7 @@ class _Builder:
     def _end(self, _event: Any) -> None:
         node = self._parent
         self._parent, self._key, anchor, before = self._outer.pop()
-        # Not before the end: an alias to an incomplete collection would make a cycle.
+        # An anchor is recorded only at the end: an alias to an incomplete collection would make a cycle.
         if anchor is not None and node is not None:
             self._anchors[anchor] = node, self._count - before
 
@@ -204,7 +204,7 @@ class _Builder:
         self._place(node, event)
 
     def _place(self, node: nodes.Node, event: Any) -> None:
-        """Add a node to its parent: as root, list item, key, or value."""
+        """Add a node to its parent: as a root, list item, key, or value."""
         parent = self._parent
         if parent is None:
             self.root = node
@@ -214,14 +214,14 @@ class _Builder:
             self._key = self._as_key(node, event)
         else:
             key, self._key = self._key, None
-            # A duplicate keeps its first value; the mapping is not used anyway.
+            # A duplicate key keeps its first value. A document with problems isn't used anyway.
             first, _ = parent.entries.setdefault(key.text, (key, node))
             if first is not key:
                 self._report(key.line, key.column, f'duplicate key "{key.text}"; the first one is in line {first.line}')
 
     def _as_key(self, node: nodes.Node, event: Any) -> nodes.Scalar:
         if not isinstance(node, nodes.Scalar):
-            # The likeliest reason by far: {{ … }} is a mapping in YAML unless it is quoted.
+            # The most likely cause: {{ … }} is a mapping in YAML unless it is quoted.
             self._say(event, 'a key is plain text; a text with {{ … }} needs quotes: "{{ alert.title }}"')
             return nodes.Scalar(f"\0{node.line}:{node.column}", None, node.line, node.column)
         if node.text == "<<" and node.value == "<<" and event.implicit[0]:

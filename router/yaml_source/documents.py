@@ -1,6 +1,7 @@
-"""Reads a YAML file into plain data that knows where every key and value stands: rule files and the configuration.
+"""Reads a YAML file into plain data with the position of every key and value: rule files and the configuration.
 
-Reading never raises for what is in the file: the document carries its problems, so that all are told at once.
+Reading never raises an error for the file's content: the document collects its problems, so that all are reported at
+once.
 """
 
 import errno
@@ -15,13 +16,13 @@ from typing import Any, NamedTuple
 from router.yaml_source import composer, masking, nodes, problems
 
 MAX_BYTES = 1024 * 1024
-_MOST_PROBLEMS = 100  # A file that is broken throughout must not fill a log.
+_MOST_PROBLEMS = 100  # Maximum number of reported problems, so that an invalid file doesn't fill a log.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 Where = Sequence[str | int]
 """The way to a value: keys and list positions from the top, for example ``("rules", 0, "when")``."""
 
-# Within the class, the name of the module is that of a property.
+# Within the class, a property has the same name as the module.
 Problem = problems.Problem
 
 
@@ -40,7 +41,7 @@ class Document:
     """
 
     def __init__(self, file: str, text: str = "", data: Any = None, *, holds_secrets: bool = False) -> None:
-        """Take the text of a file, or data that is in no file and so has no positions."""
+        """Store the text of a file, or data without a file, which has no positions."""
         self.file = file
         self.name = PurePath(file).name
         self.content = b""
@@ -51,19 +52,19 @@ class Document:
 
     @classmethod
     def unreadable(cls, file: str, message: str, line: int = 0, column: int = 0) -> "Document":
-        """Make the document of a file that can't be read at all."""
+        """Return the document of an unreadable file."""
         document = cls(file)
         document._unreadable.append(Problem(file, line, column, message))
         return document
 
     @property
     def data(self) -> Any:
-        """The content as plain data; None if the document is empty or broken."""
+        """Return the content as plain data; None if the document is empty or invalid."""
         return self._composed.data
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong with the file as YAML."""
+        """Return the problems of the file's YAML syntax."""
         return self._composed.problems
 
     @functools.cached_property
@@ -80,20 +81,20 @@ class Document:
         return _Composed(root, nodes.plain(root), found)
 
     def release(self) -> None:
-        """Free the nodes and the data, which take ten times the memory of the text."""
+        """Free the nodes and the data, which take ten times as much memory as the text."""
         self.__dict__.pop("_composed", None)
         self.__dict__.pop("_lines", None)
 
     def problem(self, message: str, path: Where = (), *, key: bool = False) -> Problem:
-        """Make a problem at the value that ``path`` leads to, or at its key.
+        """Return a problem at the value that ``path`` leads to, or at its key.
 
-        Where the path leads nowhere, the place is that of the last part that is there.
+        If the path doesn't exist, the position is that of its last existing part.
         """
         line, column = self.position(path, key=key)
         return self._problem(line, column, message)
 
     def position(self, path: Where = (), *, key: bool = False) -> tuple[int, int]:
-        """Line and column (from 1) of the value, or of its key; (0, 0) in data that stands in no file."""
+        """Return the line and column (from 1) of the value, or of its key; (0, 0) for data without a file."""
         if self._composed.root is None:
             return 0, 0
         at, node, complete = _walk(self._composed.root, path)
@@ -101,7 +102,7 @@ class Document:
         return shown.line, shown.column
 
     def raw_text(self, path: Where = ()) -> Any:
-        """The data below ``path`` with numbers and truth values as the text that they were written as."""
+        """Return the data below ``path``, with numbers and Booleans as text in their original form."""
         if self._composed.root is not None:
             _, node, complete = _walk(self._composed.root, path)
             return nodes.written(node) if complete else None
@@ -117,14 +118,14 @@ class Document:
 
     @functools.cached_property
     def _lines(self) -> masking.Lines:
-        """The lines of the text, which only problems need."""
+        """Return the lines of the text. Only problems need them."""
         return masking.Lines(_LINE_END.split(self._text), holds_secrets=self._holds_secrets)
 
 
 def read(path: Path, *, holds_secrets: bool = False) -> Document:
-    """Read a file; what cannot be read at all becomes the document's one problem.
+    """Read a file. If the file can't be read, the document has exactly one problem.
 
-    Of the lines of one that ``holds_secrets`` problems show the keys, and no value that might be a secret.
+    If the file ``holds_secrets``, the lines in problems show only keys and harmless values.
     """
     try:
         return parse(content(path), str(path), holds_secrets=holds_secrets)
@@ -133,9 +134,9 @@ def read(path: Path, *, holds_secrets: bool = False) -> Document:
 
 
 def content(path: Path) -> bytes:
-    """Read a file's bytes, of a longer one one byte more than ``MAX_BYTES``; ``OSError`` for what is no file.
+    """Read the bytes of a file, at most ``MAX_BYTES`` + 1. Raises ``OSError`` if it isn't a regular file.
 
-    A pipe or a device never lets anybody wait: it is opened without blocking, and not read.
+    A pipe or a device never blocks the caller: it is opened without blocking, and isn't read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as opened:
@@ -145,7 +146,7 @@ def content(path: Path) -> bytes:
 
 
 def parse(content: bytes, file: str, *, holds_secrets: bool = False) -> Document:
-    """Read a file's bytes, UTF-8 and at most 1 MiB; ``file`` is the name that problems show."""
+    """Parse a file's bytes, which must be UTF-8 and at most 1 MiB. Problems show the name ``file``."""
     if len(content) > MAX_BYTES:
         return Document.unreadable(file, "is larger than 1 MiB; split it into several files")
     try:
@@ -158,12 +159,12 @@ def parse(content: bytes, file: str, *, holds_secrets: bool = False) -> Document
 
 
 def from_data(data: Any, file: str = "data") -> Document:
-    """Wrap data that was never in a file; its problems have no places."""
+    """Wrap data without a file. Its problems have no positions."""
     return Document(file, data=data)
 
 
 def _walk(root: nodes.Node, path: Where) -> tuple[nodes.Scalar | None, nodes.Node, bool]:
-    """The key and the node that the path leads to, and whether all of it could be walked."""
+    """Return the key and the node at the path, and whether the whole path exists."""
     node = root
     key: nodes.Scalar | None = None
     for step in path:

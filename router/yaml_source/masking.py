@@ -1,6 +1,6 @@
-"""Hides secrets in the lines that problems show: a refused configuration must not put its keys into a log.
+"""Hides secrets in the lines that problems show: the log of a refused configuration must not contain its keys.
 
-A text is gone through once, however many of its lines are shown, and all patterns are RE2's: time is linear.
+A text is scanned once, however many of its lines are shown, and all patterns are RE2's. The time is linear.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,8 @@ from router.domain import patterns
 HIDDEN = "***"
 
 _SECRET = patterns.compile(r"api[_-]?key|token|secret|password|passwd|bearer|basic|credential", ignore_case=True)
-_NO_SECRET = patterns.compile(r"_(?:file|env)$", ignore_case=True)  # Such a key names a place.
+# Such a key names a file or a variable.
+_NO_SECRET = patterns.compile(r"_(?:file|env)$", ignore_case=True)
 _KEY = patterns.compile(r"([\w-]+)[\"']?\s*:\s+[^\s#]")
 _BLOCK = patterns.compile(r"\s*(?:- )*[\"']?([\w-]+)[\"']?\s*:\s*(?:[|>][-+0-9]*)?\s*(?:#.*)?")
 _WORD = patterns.compile(r"([\w.-]+)[\"']?\s*:(?:\s+[\"']?([^\s,{}\[\]\"'#][^,{}\[\]\"'#]*)?|$)")
@@ -25,14 +26,14 @@ _ITEM = patterns.compile(r"^(\s*(?:- )?).*")
 
 
 class Lines:
-    """The lines of a text as they may be shown.
+    """The lines of a text, with secrets hidden.
 
-    Of a text that ``holds_secrets``, as the configuration does, only keys are shown, and values that are known to be
-    none: a key that is misspelt or new says nothing of what stands behind it.
+    If the text ``holds_secrets``, as the configuration does, only keys and values that are known to be harmless are
+    shown, since a misspelled or new key doesn't say whether its value is a secret.
     """
 
     def __init__(self, lines: Sequence[str], *, holds_secrets: bool = False) -> None:
-        """Take all lines of the text; nothing is looked at before one is asked for."""
+        """Store all lines of the text. They are scanned when the first one is shown."""
         self._lines = lines
         self._holds_secrets = holds_secrets
         self._hidden: list[bool] | None = None
@@ -53,7 +54,7 @@ class Lines:
 
 
 def _keys_alone(line: bytes) -> bytes:
-    """The line up to the first thing in it that is no key, and no value that is known to be harmless."""
+    """Return the line up to the first part that is neither a key nor a value that is known to be harmless."""
     kept = 0
     for found in _WORD.finditer(line):
         between = line[kept : found.start()].strip(b" \t,{}[]\"'-")
@@ -72,7 +73,7 @@ def _is_harmless(key: bytes, value: bytes) -> bool:
 
 
 def _without_value(line: bytes) -> bytes:
-    """The line up to the first value of a key that holds a secret; what stands behind may belong to the value."""
+    """Return the line up to the first value of a key that holds a secret. The rest may belong to the value."""
     for found in _KEY.finditer(line):
         if _is_secret(found[1]):
             return line[: found.end() - 1] + HIDDEN.encode()
@@ -80,15 +81,15 @@ def _without_value(line: bytes) -> bytes:
 
 
 def _below_secrets(lines: Sequence[str]) -> Iterator[bool]:
-    """Tell for each line whether it is a list item or a text under a key that holds a secret, at any depth."""
-    above: list[tuple[int, bool, bool]] = []  # Depth, whether it is an item, whether what stands below is hidden.
+    """Yield for each line whether it is a list item or a text under a key that holds a secret, at any depth."""
+    above: list[tuple[int, bool, bool]] = []  # Depth, whether it is an item, whether the lines below are hidden.
     for line in lines:
         text = line.lstrip()
         if not text:
             yield False
             continue
         depth, is_item = len(line) - len(text), text.startswith("-")
-        # A list may stand at the same depth as its key.
+        # A list may have the same depth as its key.
         while above and (above[-1][0] > depth or (above[-1][0] == depth and (above[-1][1] or not is_item))):
             above.pop()
         is_hidden = bool(above) and above[-1][2]

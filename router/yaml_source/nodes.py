@@ -8,7 +8,7 @@ from router.yaml_source import scalars
 
 @dataclass(slots=True)
 class Scalar:
-    """One value: ``text`` as it is written, ``value`` as YAML means it (quoted text is always text)."""
+    """One value: ``text`` in its original form, ``value`` as defined by YAML (quoted text is always text)."""
 
     text: str
     value: scalars.Value
@@ -18,7 +18,7 @@ class Scalar:
 
 @dataclass(slots=True)
 class Mapping:
-    """Keys with their values; each key is kept as the scalar that it is, for its place."""
+    """Keys with their values. Each key keeps its scalar, which has the position."""
 
     line: int
     column: int
@@ -39,7 +39,7 @@ Node = Scalar | Mapping | Sequence
 
 def plain(node: Node | None) -> Any:
     """Return the document as dictionaries, lists, and values."""
-    # Most nodes are scalars: they are told apart without a call.
+    # Most nodes are scalars. Checking for them inline saves a call.
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Mapping):
@@ -50,7 +50,7 @@ def plain(node: Node | None) -> Any:
 
 
 def written(node: Node | None) -> Any:
-    """The same, with every number and truth value as the text it was written as: ``007`` stays ``"007"``."""
+    """Return the document with every number and Boolean as text in its original form: ``007`` stays ``"007"``."""
     match node:
         case Scalar():
             return None if node.value is None else node.text

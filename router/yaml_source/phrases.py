@@ -1,4 +1,4 @@
-"""The words for an invalid value: pydantic's speak of Python."""
+"""Messages for invalid values. They replace pydantic's messages, which refer to Python."""
 
 import re
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ _SUBJECT = re.compile(r"^[A-Za-z ]*\bshould ")
 
 
 def phrase(detail: Mapping[str, Any]) -> str:
-    """Return what is wrong with a value, without the value; ``detail`` is one of pydantic's errors."""
+    """Return the problem of a value without the value itself. ``detail`` is one of pydantic's errors."""
     kind = detail["type"]
     if kind in _PHRASES:
         return _PHRASES[kind]

@@ -1,4 +1,4 @@
-"""Amounts as people write them in rule files and the configuration: ``90s``, ``1h30m``, ``256MiB``."""
+"""Durations and sizes as written in rule files and the configuration: ``90s``, ``1h30m``, ``256MiB``."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ _SIZE = re.compile(rf"([0-9]{{1,12}}) ?({'|'.join(_BYTES)})")
 
 
 def duration(value: Any) -> int:
-    """Read a duration as microseconds; ``0`` needs no unit. ``ValueError`` for anything else."""
+    """Return a duration in microseconds. ``0`` needs no unit. Raises ``ValueError`` for anything else."""
     text = str(value)
     if text == "0":
         return 0
@@ -31,7 +31,7 @@ def duration(value: Any) -> int:
 
 
 def size(value: Any) -> int:
-    """Read a size as bytes; a number alone is bytes, too. ``ValueError`` for anything else."""
+    """Return a size in bytes. A number without a unit is also bytes. Raises ``ValueError`` for anything else."""
     text = str(value)
     if text.isdigit() and text.isascii():
         return int(text)
@@ -42,7 +42,7 @@ def size(value: Any) -> int:
 
 
 def shown(duration: int) -> str:
-    """A duration in microseconds the way it would be written; ``0s`` for none."""
+    """Return a duration in microseconds as a text with units; ``0s`` for zero."""
     left = duration
     parts = []
     for unit in ("d", "h", "m", "s", "ms"):

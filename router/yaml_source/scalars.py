@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: the core schema of YAML 1.2, in which ``yes``, ``on`` and ``1:30`` are text."""
+"""The values of plain YAML scalars by the core schema of YAML 1.2, in which ``yes``, ``on``, and ``1:30`` are text."""
 
 import re
 
@@ -18,16 +18,16 @@ _WORDS: dict[str, bool | None] = {
     "False": False,
     "FALSE": False,
 }
-_LONGEST_NUMBER = 300  # Python refuses to read integers of thousands of digits; such text is no number here.
+_LONGEST_NUMBER = 300  # Python refuses to parse integers with thousands of digits. Such a text is not a number here.
 
 Value = str | int | float | bool | None
 
 
 def value(text: str) -> Value:
-    """Read a scalar that stands without quotes. Infinities and NaN stay text: nothing here takes them."""
+    """Return the value of a scalar without quotes. Infinities and NaN stay text, since no setting accepts them."""
     if text in _WORDS:
         return _WORDS[text]
-    # Nearly every scalar begins with a letter and is text; the first character decides that cheaply.
+    # Nearly every scalar begins with a letter and is text. Checking the first character is cheap.
     if text[0] not in "-+.0123456789" or len(text) > _LONGEST_NUMBER:
         return text
     if _INTEGER.fullmatch(text):

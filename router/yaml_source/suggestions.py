@@ -1,16 +1,16 @@
-"""The valid name that somebody most likely meant: turns "unknown key" into a message that helps."""
+"""Suggests the valid name that the author of an unknown name most likely meant."""
 
 import difflib
 import itertools
 from collections.abc import Collection
 
-_FEW = 6  # More valid names than this are not listed; nobody reads them.
-_LONGEST = 100  # Characters; comparing takes time that grows with the square of the length.
-_COMPARED = 200  # Of more valid names, those that begin with the same letter are compared.
+_FEW = 6  # Longer lists of valid names are not shown.
+_LONGEST = 100  # Characters. Comparing takes time quadratic in the length.
+_COMPARED = 200  # If there are more valid names, only those with the same first letter are compared.
 
 
 def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | None:
-    """Return the valid name most like ``name``, or None where none is alike; ``likeness`` is between 0 and 1."""
+    """Return the valid name most similar to ``name``; None if none is similar. ``likeness`` is between 0 and 1."""
     if not name or len(name) > _LONGEST:
         return None
     if len(valid) > _COMPARED:
@@ -22,7 +22,7 @@ def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | N
 
 
 def hint(name: str, valid: Collection[str]) -> str:
-    """The end of a message about an unknown name: ``; did you mean "x"?``, the few valid names, or nothing."""
+    """Return the end of a message about an unknown name: ``; did you mean "x"?``, or a short list, or nothing."""
     close = nearest(name, valid)
     if close is not None:
         return f'; did you mean "{close}"?'

@@ -1,4 +1,4 @@
-"""Turns what pydantic says of a document's data into problems with places and the nearest valid names."""
+"""Converts pydantic's errors into problems with positions and suggested names."""
 
 import typing
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import pydantic
 
 from router.yaml_source import documents, phrases, problems, suggestions
 
-# Names that the rules of Prometheus have for ours.
+# Prometheus' names for keys of the router's rules.
 _FAMILIAR = {"for": "hold", "keep_firing_for": "resolve_after"}
 
 
@@ -22,12 +22,12 @@ def problems_of(
     ignored: str = "",
     passes: Callable[[str, Sequence[str | int], Any], bool] = lambda _kind, _where, _value: False,
 ) -> list[problems.Problem]:
-    """Make a problem of each of pydantic's errors.
+    """Return a problem for each of pydantic's errors.
 
-    ``at`` leads to the part of the document that was validated; ``model`` is what it was validated against and
-    gives the valid names for unknown keys. ``about`` is put before each message; errors of pydantic's kind ``ignored``
-    are left out, and so are those whose kind, place, and value ``passes``. No value of the document gets into a
-    message, so that no secret can.
+    ``at`` is the path of the part of the document that was validated. ``model`` is its model, which has the valid names
+    for unknown keys. ``about`` precedes each message. Errors of pydantic's type ``ignored`` are left out, and so are
+    errors for whose type, path, and value ``passes`` returns true. Messages contain no value of the document, so that
+    they contain no secret.
     """
     details = [
         detail
@@ -35,7 +35,7 @@ def problems_of(
         if detail["type"] != ignored and not passes(detail["type"], detail["loc"], detail["input"])
     ]
     found = [_problem(detail, document, at, model, about) for detail in details]
-    # A union complains once for each of its branches, often in the same words.
+    # A union reports an error for each of its branches, often with the same message.
     return list(dict.fromkeys(found))
 
 
@@ -64,9 +64,10 @@ def _problem(
 def _path(
     document: documents.Document, at: documents.Where, where: Sequence[str | int]
 ) -> tuple[list[str | int], list[str | int]]:
-    """The way through the document, whole and from ``at`` on.
+    """Return the path in the document, as a whole and from ``at`` on.
 
-    What pydantic puts in between (which branch of a union, ``[key]``) is no part of it, nor is what is not there.
+    It leaves out the steps that pydantic inserts (such as the branch of a union, or ``[key]``) and steps that don't
+    exist.
     """
     data = document.data
     for step in at:
@@ -84,12 +85,12 @@ def _path(
 
 
 def _names(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) -> set[str]:
-    """The keys that are valid at the path, of every model that may stand there."""
+    """Return the valid keys at the path, of every model that is possible there."""
     return {name for outer in _models_at(model, path) for name in _keys(outer)}
 
 
 def _elsewhere(model: type[pydantic.BaseModel] | None, path: Sequence[str | int], name: str) -> str:
-    """The end of a message about a key that stands one level too high: where it belongs; empty if it doesn't."""
+    """Return the end of a message about a key that belongs one level deeper; empty if the key belongs nowhere."""
     meant = _FAMILIAR.get(name, name)
     for outer in _models_at(model, path):
         for key, field in outer.model_fields.items():
@@ -113,7 +114,7 @@ def _keys(model: type[pydantic.BaseModel]) -> set[str]:
 
 
 def _inside(model: type[pydantic.BaseModel], step: str | int) -> list[type[pydantic.BaseModel]]:
-    """The models that stand in the model's field of that name; list positions and keys of a mapping change nothing."""
+    """Return the models of a field. For list positions and keys of a mapping, return none."""
     for name, field in model.model_fields.items():
         if step in {name, field.alias}:
             return _models(field.annotation)
