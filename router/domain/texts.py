@@ -3,8 +3,8 @@
 Vendors store texts in their own way: other line ends, escaped characters, other bullets, paragraphs in HTML, fewer
 spaces. ``canonical`` undoes these changes on both sides, so that texts differ only if their words do:
 
-    "- a & b\n\n- c_d"            "a & b c_d"
-    "<p>* a &amp; b</p>* c\\_d"    "a & b c_d"
+    "- a & b\\n\\n- c_d"            "a & b c_d"
+    "<p>* a &amp; b</p>* c\\\\_d"    "a & b c_d"
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""From the inbox to the vendors: fold what was accepted, then bring every publication to what it should be."""
+"""The worker: folds deliveries from the inbox into incidents, and reconciles their publications with the vendors."""

@@ -1,4 +1,4 @@
-"""From the inbox into the incidents: read a batch, fold it in, commit by version, and only then acknowledge."""
+"""Aggregates alerts into incidents: reads a batch of the inbox, folds it, commits by version, and acknowledges it."""
 
 import asyncio
 import contextlib
@@ -25,19 +25,19 @@ from router.store import incidents as incident_store
 from router.telemetry import log, metrics, tracing
 from router.worker import conflicting_alerts, lost, routing, silencing
 
-MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
+MOST_TRIES = 50  # Two workers that conflict finish long before this; more tries point to a fault.
 
-MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
+MOST_ATTEMPTS = 3  # Workers that may die over one delivery.
 SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
-UNINTERRUPTED = 200  # Incidents folded at a stretch: one delivery may hold 20,000.
-IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
+UNINTERRUPTED = 200  # Incidents folded without a pause: one delivery may hold 20,000.
+IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two timeline entries on ignored messages.
 
 
 class Aggregator:
-    """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
+    """Folds batches of the inbox. ``wake`` receives the shards in which publications have to be reconciled.
 
-    ``muting`` tells which alerts are not heard of now; ``contradicted`` looks for sources that contradict themselves.
+    ``muting`` finds muted alerts; ``contradicted`` looks for sources that contradict themselves.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Aggregator:
         installation: str = "",
         data: dataset.DataSet | None = None,
     ) -> None:
-        """Set up; ``data`` tells whether the data set was lost, so that a resolution may be of something unknown."""
+        """Set up. ``data`` says whether the data set was lost, so that a resolution may be of an unknown incident."""
         self._ends = lost.Ends(data, installation, randomness)
         self._installation = installation
         self._reader = reader
@@ -67,13 +67,13 @@ class Aggregator:
         self._log = log.get("triage")
 
     async def handle(self, entries: list[inbox.InboxEntry]) -> None:
-        """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
+        """Fold the entries, commit, wake the reconciler, and acknowledge, in this order."""
         folded = await self.fold(entries)
         if folded:
             await self._reader.acknowledge(folded)
 
     async def fold(self, entries: list[inbox.InboxEntry]) -> list[inbox.InboxEntry]:
-        """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
+        """Fold the entries without acknowledging them. Return the entries to acknowledge."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
             stuck = await self._fold_all(await self._overtaking(arrivals, readable))
@@ -83,11 +83,11 @@ class Aggregator:
         return [entry for entry in readable if entry.id not in stuck]
 
     async def handle_again(self, entries: list[inbox.InboxEntry]) -> None:
-        """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
+        """Fold entries that were read before and never acknowledged: one at a time, so that a bad one affects no other.
 
-        One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
-        itself: those that merely waited in the same batch while a worker died are not suspected, and neither is one
-        that the store was in no state for.
+        An entry that ``MOST_ATTEMPTS`` workers did not survive becomes a dead letter. Each entry is counted alone,
+        before it is processed: entries that only waited in the same batch while a worker died are not suspected, and
+        neither is an entry that failed because the store was unavailable.
         """
         for entry in entries:
             times = await self._reader.record_redelivery(entry)
@@ -149,7 +149,7 @@ class Aggregator:
         return arrivals
 
     async def _fold_all(self, arrivals: list[routing.Arrival]) -> dict[bytes, str]:
-        """Fold and commit; what another worker changed meanwhile is read and folded again.
+        """Fold and commit. Read and fold again if another worker has changed an incident meanwhile.
 
         Return the entries with alerts of incidents that can't be read, and why: they become dead letters. Their other
         alerts are folded.
@@ -164,7 +164,7 @@ class Aggregator:
         raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
 
     async def _fold_once(self, arrivals: list[routing.Arrival], stuck: dict[bytes, str]) -> set[str]:
-        """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
+        """Try once. Return the identities of the alerts whose incidents another worker has changed."""
         routed = await self._router.route(arrivals)
         for arrival, key in routed.stuck:
             stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
@@ -177,11 +177,12 @@ class Aggregator:
                 for position, key in enumerate(portion, start=1):
                     made[key] = self._changed(key, routed, muting, found)
                     if position % UNINTERRUPTED == 0:
-                        await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
+                        # Commits under way get their responses, and this worker's heartbeat is sent.
+                        await asyncio.sleep(0)
                 changes = [change for change in made.values() if change is not None]
                 unchanged = [routed.held[key] for key, change in made.items() if change is None]
                 commits.append(asyncio.create_task(self._commit(changes, unchanged)))
-                await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
+                await asyncio.sleep(0)  # The store begins to write these while the next ones are folded.
         finally:
             results = await asyncio.gather(*commits, return_exceptions=True)
         refused: set[str] = set()
@@ -199,7 +200,7 @@ class Aggregator:
     def _changed(
         self, key: str, routed: routing.Routing, muting: silences.Muting | None, found: lost.Found
     ) -> incident_store.Change | None:
-        """What the alerts of a group make of their incident; None where nothing changes."""
+        """Return the change that the alerts of a group make to their incident; None if nothing changes."""
         held, group = routed.held[key], routed.groups[key]
         ignored: list[decisions.Routed] = []
         after = self._fold(held, group, muting, ignored)
@@ -221,13 +222,16 @@ class Aggregator:
             return None
         events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
         if inhibition.is_key(key):
-            events = []  # It isn't shown anywhere.
+            events = []  # No destination shows this incident.
         return incident_store.Change(after, held.version, visible(held.incident, after), events)
 
     async def _commit(
         self, changes: list[incident_store.Change], unchanged: list[incident_store.StoredIncident]
     ) -> set[str]:
-        """Write changes and tell the reconciler; returns the keys that somebody else had changed meanwhile."""
+        """Write changes and wake the reconciler.
+
+        Return the keys of incidents that another worker has changed meanwhile.
+        """
         lost = set(await self._store.commit(changes, unchanged))
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
         if written:
@@ -235,7 +239,7 @@ class Aggregator:
         return lost
 
     async def _muted(self, routed: routing.Routing) -> silences.Muting | None:
-        """What tells which alerts are not heard of now; those that inhibit may have come in the same batch."""
+        """Return a function that finds muted alerts. Alerts that inhibit them may be in the same batch."""
         if self._muting is None:
             return None
         named = {key for group in routed.groups.values() for one in group for key in one.routed.decision.while_open}
@@ -254,14 +258,14 @@ class Aggregator:
         ignored: list[decisions.Routed],
     ) -> incidents.Incident:
         first = min(group, key=lambda arrival: arrival.received_at)
-        begins = held.incident.status == "closed"  # Ids are dear enough not to be made for what has one.
+        begins = held.incident.status == "closed"  # Generating an ID is expensive, so reuse the existing one.
         return fold.fold(
             held.incident,
             [arrival.routed for arrival in group],
             now=held.read_at,
             episode=self._new_episode(held.incident.key) if begins else held.incident.episode,
             accepted_at=first.received_at,
-            # A muted alert inhibits others all the same, as in Alertmanager.
+            # A muted alert still inhibits others, as in Alertmanager.
             muting=None if inhibition.is_key(held.incident.key) else muting,
             trace=first.trace,
             ignored=ignored,
@@ -272,7 +276,7 @@ class Aggregator:
 
 
 def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
-    """The incidents' keys in portions of whole shards: the store writes one while the next one is folded."""
+    """Divide the incident keys into portions of whole shards: the store writes one while the next one is folded."""
     if len(groups) < SMALL:
         return [list(groups)]
     portions: list[list[str]] = [[] for _ in range(PORTIONS)]
@@ -282,13 +286,13 @@ def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
 
 
 def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -> list[str]:
-    """The ids of the deliveries that these messages came in."""
+    """Return the IDs of the deliveries that contained these messages."""
     alerts_of = {id(routed.alert) for routed in ignored}
     return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
 
 
 async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
-    """Those of the incidents that are open and fire, or are held back and fire."""
+    """Return the incidents that fire, whether they are open or held."""
     held = await store.read(names, {})
     return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
 
@@ -298,7 +302,7 @@ def _fires(group: list[routing.Arrival]) -> bool:
 
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
-    """Whether any destination could have to show something else now, or at another time than was known."""
+    """Return whether any destination may have to show something else, now or at another time than before."""
     if not (has_targets(before) or has_targets(after) or timing.due(after)):
         return False
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
@@ -308,5 +312,5 @@ def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
 
 
 def has_targets(incident: incidents.Incident) -> bool:
-    """Whether the incident is to be seen anywhere; an episode without targets may follow one that had some."""
+    """Return whether the incident has destinations. An episode without any may follow one that had some."""
     return incident.response is not None and bool(incident.response.targets)

@@ -1,5 +1,7 @@
-"""Asks Alertmanagers what they have, in case webhooks were lost: what was never heard of, and what they have no more,
-goes into the inbox as if a webhook had brought it. It runs beside the door, where the rules in force are.
+"""Polls Alertmanagers for alerts whose webhooks were lost.
+
+Alerts that the router never received, and the ends of alerts that an Alertmanager no longer lists, are added to the
+inbox as if a webhook had delivered them. The sync runs in the webhook server, which has the rules in force.
 """
 
 import asyncio
@@ -29,19 +31,20 @@ from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics
 
-_READ = 64  # Incidents that are read together: the door's requests wait for so many.
+_READ = 64  # Incidents that are read together. Requests to the webhook server wait meanwhile.
 _HANDED_IN = 128  # Alerts of one delivery.
 _LOOK_SECONDS = 1.0
 _AWAY_SECONDS = 5.0
-_PATIENCE = 2  # Polls that an alert may be unheard of.
-_AHEAD = 5  # Polls before it would end by itself, an alert is worth hearing of again.
+_PATIENCE = 2  # Polls for which an alert may be missing here.
+_AHEAD = 5  # An alert that would expire within this many polls is worth repeating.
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One source's Alertmanager: how it is asked, and how its answers are read. ``every`` in microseconds.
+    """One source's Alertmanager: how to poll it, and how to read its responses. ``every`` is in microseconds.
 
-    ``read`` turns a webhook's body into alerts, as of a time; ``concerns`` tells which alerts are to be heard of here.
+    ``read`` parses a webhook's body into alerts, as of a time; ``concerns`` says which alerts the router should
+    receive.
     """
 
     source: str
@@ -52,20 +55,23 @@ class Asked:
 
     @property
     def every(self) -> int:
-        """Microseconds from one poll to the next."""
+        """Return the microseconds from one poll to the next."""
         return self.config.every
 
 
 @dataclass
 class _Here:
-    """What was known here before an answer was asked for; ``full`` incidents hold no further alert."""
+    """The router's alerts before a request was sent. Incidents in ``full`` hold no further alert."""
 
     alerts: dict[str, alertmanager_diff.Known] = field(default_factory=dict)
     full: set[str] = field(default_factory=set)
 
 
 class _Held(NamedTuple):
-    """An alert that fires here: up to when it may have begun, and the decision that brought it to its incident."""
+    """An alert that fires here:
+
+    the latest time at which it may have started, and the decision that led to its incident.
+    """
 
     starts_at: int
     decision: decisions.Decision
@@ -77,7 +83,7 @@ Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
 
 class AlertmanagerSync:
-    """Asks all of them, each in its turn; of several processes one at a time asks."""
+    """Polls each Alertmanager in turn. Of several processes, only one polls at a time."""
 
     def __init__(
         self,
@@ -90,7 +96,7 @@ class AlertmanagerSync:
         clock: Callable[[], int],
         randomness: identity.Randomness,
     ) -> None:
-        """``decide`` is by the rules in force; ``clock`` gives microseconds since the epoch."""
+        """Set up. ``decide`` applies the rules in force; ``clock`` returns microseconds since the epoch."""
         self._asked = asked
         self._decide = decide
         self._inbox = inbox
@@ -101,7 +107,7 @@ class AlertmanagerSync:
         self._log = log.get("polls")
 
     async def run(self) -> None:
-        """Ask for ever."""
+        """Poll until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 for one in self._asked:
@@ -116,7 +122,7 @@ class AlertmanagerSync:
             await asyncio.sleep(_AWAY_SECONDS if result == "unavailable" else _LOOK_SECONDS)
 
     async def turn(self, one: Asked) -> str:
-        """Ask if it is our turn; returns what came of it, and nothing where it is not."""
+        """Poll if it is this process's turn. Return the result; empty if it isn't."""
         try:
             if not await self._turns.acquire(one.source, one.every):
                 return ""
@@ -134,7 +140,8 @@ class AlertmanagerSync:
         return result
 
     async def _poll(self, one: Asked) -> str:
-        # What is known here comes first: what an answer lacks was lost there, and not on its way here.
+        # Read the router's own state first: an alert that the response lacks was then lost there, and not on its way
+        # here.
         here = await self._known(one)
         asked_at = self._clock()
         condition = await alertmanager.condition(one.http)
@@ -160,7 +167,7 @@ class AlertmanagerSync:
         return "whole" if whole else "partial"
 
     async def _known(self, one: Asked) -> _Here:
-        """What is known here of the source's alerts: a look at all incidents, some at a time."""
+        """Return the router's state of the source's alerts. Reads all incidents, some at a time."""
         here = _Here()
         for names in _chunks(await self._store.names(), _READ):
             held = [(found.incident, found.read_at) for found in (await self._store.read(names, {})).values()]
@@ -169,7 +176,10 @@ class AlertmanagerSync:
         return here
 
     async def _hear_of(self, one: Asked, found: list[alertmanager.Listed], here: _Here) -> int:
-        """Hand in what no webhook has brought and a rule wants; returns how many did not fire here already."""
+        """Add alerts to the inbox that no webhook delivered and a rule matches.
+
+        Return how many didn't fire here already.
+        """
         heard = again = 0
         firing = {name for name, known in here.alerts.items() if known.fires}
         for listed in _chunks(found):
@@ -185,7 +195,10 @@ class AlertmanagerSync:
         return heard
 
     async def _end(self, one: Asked, ended: Mapping[str, int], here: _Here) -> int:
-        """Hand in the end of what is there no more, and tell why; returns how many there were."""
+        """Add the ends of alerts that are no longer listed, with the reason in the timeline.
+
+        Return how many there were.
+        """
         groups: dict[str, dict[str, alertmanager_diff.Known]] = {}
         for name in ended:
             groups.setdefault(here.alerts[name].incident, {})[name] = here.alerts[name]
@@ -207,15 +220,15 @@ class AlertmanagerSync:
         return over
 
     def _read(self, one: Asked, told: Told, now: int) -> list[alerts.Alert]:
-        """What a webhook would have brought; what the door would put into the quarantine is left out."""
+        """Parse alerts as from a webhook. Leave out those that the webhook server would quarantine."""
         try:
             read = one.read(polled.webhook(told, one.config.url), now).alerts
         except base.Unparsable:
             read = []
         if len(read) < len(told):
-            # What is wrong with it may quote it, and that belongs into no log.
+            # The parser's message may quote the alert, which must not be logged.
             self._log.warning("polled_alerts_unreadable", source=one.source, alerts=len(told) - len(read))
-        # An answer speaks for whichever instance sent the webhooks, and isn't another one.
+        # The response covers every instance that sends webhooks, so it isn't a sender of its own.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
     async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: int) -> None:
@@ -233,9 +246,9 @@ def _noted(
     known: Mapping[str, alertmanager_diff.Known],
     to: dict[str, _Held],
 ) -> incident_store.Change | None:
-    """Tell the timeline why alerts end, and say ``to`` whom which of them fire still; None where none does.
+    """Return a change with the reason for the ends in the timeline, and put the alerts that still fire into ``to``.
 
-    One that was heard of since is not what the answer was about.
+    Return None if none fires. An alert that was received since isn't the one that the response was about.
     """
     to.clear()
     for name, one in known.items():
@@ -249,7 +262,7 @@ def _noted(
 
 
 def _still(incident: incidents.Incident, name: str, known: alertmanager_diff.Known) -> _Held | None:
-    """An alert that fires in an incident or is silenced there, as it was known; None where it is not."""
+    """Return an alert that still fires in an incident or is silenced there, unchanged; None if there is none."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
     version = (known.starts_at, known.learned_at)
     if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
@@ -264,9 +277,9 @@ def _since(listed: alertmanager.Listed, starts_at: int) -> alertmanager.Listed:
 
 
 def _is_wanted(row: Routed, full: set[str]) -> bool:
-    """Whether an alert is handed in: a rule wants it, its incident has room, and it is no heartbeat.
+    """Return whether to add an alert: a rule matches it, its incident has room, and it is no heartbeat.
 
-    A heartbeat is there to show that webhooks come.
+    A heartbeat has to arrive by webhook, because it shows that webhooks work.
     """
     alert, decision = row
     if decision.response is None or decision.incident_key in full:

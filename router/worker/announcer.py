@@ -1,4 +1,4 @@
-"""Announces what changed about incidents and about the router: compares state, and appends events to the store."""
+"""Announces changes of incidents and of the router: compares states, and appends events to the store."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ class Announcer:
         preview: reviews.Preview,
         wake: Callable[[], None],
     ) -> None:
-        """Set up; ``preview`` renders a post as customers see it."""
+        """Set up. ``preview`` renders a post as customers see it."""
         self._store = store
         self._places = places
         self._preview = preview
@@ -28,7 +28,7 @@ class Announcer:
         """Append the events since the last announcement; return when to announce again (microseconds; 0 for never)."""
         due = await self._announce(session)
         if due is None:
-            # A worker that lost the lease has announced an older state: the rest is announced on top of it.
+            # A worker that lost the lease has announced an older state, so compare again with that.
             session.announced = await self._store.announced(session.incident.key)
             due = await self._announce(session)
         return due or 0
@@ -56,7 +56,7 @@ class Announcer:
         return made.due
 
     def _reviews(self, session: lease_session.LeaseSession, now: int) -> dict[str, events.Review]:
-        # The reconciler notes what begins to wait, so other incidents need not be rendered.
+        # The reconciler records what begins to wait, so other incidents need not be rendered.
         if not any(one.waits_of for one in session.publications):
             return {}
         saying = (session.desires, self._preview)
@@ -75,7 +75,7 @@ class RouterAnnouncer:
         clock: Callable[[], int],
         wake: Callable[[], None],
     ) -> None:
-        """Set up; ``wake`` is called when there are new events to deliver."""
+        """Set up. ``wake`` is called when there are new events to deliver."""
         self._store = store
         self._controls = controls
         self._dead = dead

@@ -1,4 +1,4 @@
-"""Deliveries that wait to be folded while time passes: what they say may keep an incident from ending."""
+"""Deliveries that wait to be folded while time passes. Their alerts may keep an incident from ending."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,17 +6,18 @@ from router.domain import ending, incidents, timing
 
 
 class Backlog:
-    """Holds back what time alone would end, as long as earlier deliveries wait (see ``domain.ending``).
+    """Postpones ends by time alone as long as earlier deliveries wait (see ``domain.ending``).
 
     ``oldest_unfolded`` returns when the oldest of them was accepted, in microseconds; 0 if none waits.
     """
 
     def __init__(self, oldest_unfolded: Callable[[], Awaitable[int]]) -> None:
         self._oldest_unfolded = oldest_unfolded
-        self._held: dict[str, tuple[int, int]] = {}  # By incident: which moment is held back, and since when.
+        # By incident: the postponed moment, and since when it is postponed.
+        self._held: dict[str, tuple[int, int]] = {}
 
     async def holds_back(self, before: incidents.Incident, after: incidents.Incident, now: int) -> bool:
-        """Return whether the incident stays as it was ``before``, and not what time alone makes of it, ``after``."""
+        """Return whether the incident stays as it was ``before``, instead of becoming ``after`` by time alone."""
         if ending.may_wait(before):
             return ending.waits(before, await self._oldest_unfolded(), now)
         moment = ending.ended_by_time_at(before, after, now)
@@ -30,7 +31,7 @@ class Backlog:
         return False
 
     def due(self, incident: incidents.Incident, now: int) -> int:
-        """Return when to look at the incident again, as ``timing.due`` does; what is held back, after a pause."""
+        """Return when to look at the incident again, as ``timing.due`` does; if an end is postponed, after a pause."""
         moment = timing.due(incident)
         if not 0 < moment <= now:
             return moment

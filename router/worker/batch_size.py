@@ -1,7 +1,7 @@
-"""How many deliveries the worker reads at once: more while the inbox is long, fewer where they are large.
+"""The number of deliveries that the worker reads at once: more if the inbox is long, fewer if they are large.
 
-What belongs to one incident is written once a batch, so larger batches cost the store less; what is read at once has
-to fit into memory, and nothing else is done while it is folded in.
+Each incident is written once per batch, so larger batches cost the store less. A batch has to fit into memory, and the
+worker does nothing else while it folds the batch.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ MOST_BYTES = 8 * 1024 * 1024
 
 
 class BatchSizer:
-    """Between ``least`` and ``most`` deliveries, and no more than about ``MOST_BYTES`` of them.
+    """A size between ``least`` and ``most`` deliveries, and of about ``MOST_BYTES`` at most.
 
-    Of large deliveries there are fewer than ``least``. The size of the next batch is judged by the one before.
+    Batches of large deliveries have fewer than ``least``. The size of the next batch depends on the previous one.
     """
 
     def __init__(self, least: int, most: int) -> None:
@@ -23,7 +23,7 @@ class BatchSizer:
         self.count = least
 
     def fed(self, entries: Sequence[inbox.InboxEntry]) -> None:
-        """Learn from a batch that was read: as many as asked for means that more wait."""
+        """Adapt to a batch that was read: if it is full, more deliveries wait."""
         if not entries:
             return
         wanted = min(2 * self.count, self._most) if len(entries) >= self.count else self._least

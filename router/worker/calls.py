@@ -1,4 +1,4 @@
-"""What an operation calls at its vendor, and what is made of a call whose outcome is not known."""
+"""The vendor calls of an operation, and the handling of calls whose outcome is unknown."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from router.domain import operations, publications, reviews
 from router.outbound import errors
 from router.worker import configured_destinations
 
-# The state that each kind of operation wants. A conflict with a vendor that is in it already is a success.
+# The state that each kind of operation leads to. A conflict with a vendor that has this state already is a success.
 _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
     "publish": frozenset({"open", "resolved"}),
     "resolve": frozenset({"resolved", "dismissed"}),
     "dismiss": frozenset({"resolved", "dismissed"}),
     "retract": frozenset({"resolved", "dismissed"}),
 }
-LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
+LAG = 120_000_000  # Microseconds after an operation in which a read may show the state before it.
 
 
 async def call_vendor(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation
 ) -> operations.VendorState | None:
-    """Make the call of an operation. A conflict that says "it is so already" is looked up, and is a success."""
+    """Make the call of an operation. After a conflict, read the state: if it is the desired one, the call succeeded."""
     calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.VendorState | None]]] = {
         "adopt": place.destination.adopt,
         "open": place.destination.open,
         "update": place.destination.update,
-        "monitor": place.destination.update,  # An update whose content has the status, and the text, for it.
+        "monitor": place.destination.update,  # An update whose content has the status and the text for monitoring.
         "publish": place.destination.publish,
         "resolve": place.destination.resolve,
         "dismiss": place.destination.dismiss,
@@ -37,11 +37,12 @@ async def call_vendor(
     try:
         return await calls[operation.kind](operation)
     except errors.Conflict as conflict:
-        # "It is so already", or "a call with this key is under way": what it opened must not be forgotten.
+        # The conflict may mean "already open" or "a call with this key is under way". The vendor's incident may exist.
         if operation.kind == "open":
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
-        # The vendor may have posted the update. Repeated, it is read first, and only posted if it isn't there. An
-        # update that counted as not done would look like a person's as soon as the incident wants something else.
+        # The vendor may have posted the update. The repeated call reads first, and posts only if the update isn't
+        # there. If the update counted as not done, it would look like a person's as soon as the incident needs another
+        # one.
         if operation.kind in {"update", "monitor"}:
             return await calls[operation.kind](operation)
         wanted = _WANTED.get(operation.kind)
@@ -54,11 +55,11 @@ async def call_vendor(
 
 
 async def still_unknown(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
-    """Find out what has become of an open: where that fails, it may have happened all the same.
+    """Find out the outcome of an open. If that fails, the outcome stays unknown.
 
-    No answer but its own proves what became of it. "A request with this key is in progress" (409), "this key was used
-    for another request" (422) and a refused API key (401) all leave that open. To take one of them for "surely not
-    done" would be to forget what is open at the vendor.
+    Only the vendor's response to the open proves its outcome. "A request with this key is in progress" (409), "this key
+    was used for another request" (422), and a refused API key (401) don't. If the router took one of them for "not
+    done", it would forget an incident that is open at the vendor.
     """
     try:
         return await call
@@ -67,9 +68,9 @@ async def still_unknown(call: Awaitable[operations.VendorState | None]) -> opera
 
 
 async def unanswered(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
-    """Repeat an operation that first looks at what is there; where it isn't let through, its outcome stays unknown.
+    """Repeat an operation that reads first. If the call can't be made, the outcome stays unknown.
 
-    A refusal for good is about the repeated call, which was made only since the look showed that it is needed.
+    A permanent refusal is about the repeated call, which was made only because the read showed that it is needed.
     """
     try:
         return await call
@@ -79,10 +80,10 @@ async def unanswered(call: Awaitable[operations.VendorState | None]) -> operatio
 
 @dataclass(frozen=True)
 class Repeat:
-    """What is known when an open of unknown outcome is repeated.
+    """The circumstances under which an open of unknown outcome is repeated.
 
-    ``look_first``: the vendor may have forgotten the idempotency key. ``is_settled``: the first call can't be under
-    way any more. ``taken`` gives the IDs of what belongs to other publications at the same destination.
+    ``look_first``: the vendor may have forgotten the idempotency key. ``is_settled``: the first call can no longer be
+    under way. ``taken`` returns the IDs that belong to other publications at the same destination.
     """
 
     look_first: bool
@@ -93,10 +94,10 @@ class Repeat:
 async def repeated(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation, repeat: Repeat
 ) -> operations.VendorState | None:
-    """Repeat an open under its idempotency key; None where it surely never happened.
+    """Repeat an open with its idempotency key. Return None if it certainly never happened.
 
-    The vendor keeps keys for a while only. After that, and where it refuses the repeated call, the router searches
-    for what the open may have created. What isn't found is opened under the same key. A refusal for good is believed
+    The vendor stores keys for a limited time. After that, or if it refuses the repeated call, the router searches for
+    what the open may have created. If nothing is found, it opens with the same key. A permanent refusal is believed
     only once the first call is over and the search found nothing.
     """
     if repeat.look_first and (seen := await _found(place, operation, repeat)):
@@ -125,7 +126,7 @@ async def _found(
 async def opened_again(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation
 ) -> operations.VendorState | None:
-    """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
+    """Open after an unanswered attempt. If both calls created an incident, the older one stays."""
     seen = await place.destination.open(operation)
     return await still_unknown(place.destination.find(operation)) or seen
 
@@ -135,7 +136,7 @@ async def looked_up(
     operation: operations.Operation,
     found: Awaitable[operations.VendorState | None],
 ) -> operations.VendorState | None:
-    """Learn what has become of an operation that isn't wanted any more, without repeating it.
+    """Find out the outcome of an operation that is no longer needed, without repeating it.
 
     ``found`` searches for what an open has created.
     """
@@ -147,7 +148,7 @@ async def looked_up(
 async def published(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation
 ) -> operations.VendorState | None:
-    """Publish what is a draft still; a publication that was not answered may have been done."""
+    """Publish a draft. An unanswered publication may have happened, so read the state first."""
     seen = await place.destination.observe(operation)
     if seen.state == "draft":
         return await call_vendor(place, operation)
@@ -157,10 +158,10 @@ async def published(
 def operation_of(
     publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: int
 ) -> operations.Operation:
-    """The operation that an intent of the publication amounts to at ``now``.
+    """Return the operation for an intent of the publication at ``now``.
 
-    What a person has approved of a post that another has changed at the vendor takes the place of that change: the
-    change is in the view, since the person has seen it. A change after that is not.
+    If a reviewer has approved a post that another person has changed at the vendor, the post replaces that change: the
+    change is in the view, because the reviewer has seen it. A later change is not.
     """
     verdict = desired.verdict
     digest = intent.content.digest if desired.present else reviews.RESOLUTION

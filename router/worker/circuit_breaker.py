@@ -42,7 +42,7 @@ class CircuitBreaker:
 
     @property
     def state(self) -> State:
-        """The state by the usual names."""
+        """Return the state by its usual name."""
         if not self.opened:
             return "closed"
         return "half_open" if self.probed else "open"
@@ -52,15 +52,15 @@ class CircuitBreaker:
         return self.until if self.until > now else 0
 
     def with_success(self) -> "CircuitBreaker":
-        """Return the closed circuit breaker: the vendor has answered, whatever it said."""
+        """Return the closed circuit breaker: the vendor has responded, whatever the response."""
         return self if self == CLOSED else CLOSED
 
     def with_failure(self, now: int, randomness: identity.Randomness) -> "CircuitBreaker":
-        """Return the circuit breaker after an operation that the vendor did not answer, or answered with an outage."""
+        """Return the circuit breaker after an operation without a response, or with a response that shows an outage."""
         failures = self.failures + 1
         if failures < FAILURES and not self.opened:
             return CircuitBreaker(failures)
-        # Other operations were under way when it opened. Their failures are no news.
+        # Other operations were under way when it opened. Their failures add no information.
         if self.open_until(now) and not self.probed:
             return replace(self, failures=failures)
         share = randomness.getrandbits(53) / (1 << 53)
@@ -90,7 +90,7 @@ class CircuitBreaker:
         return recovered_at > self.opened_at or now - self.until > int(IDLE_SECONDS * 1_000_000)
 
     def without_probe(self, now: int) -> "CircuitBreaker":
-        """Let another operation be the probe: the last one has shown nothing of the vendor."""
+        """Let another operation be the probe, because the last one has shown nothing about the vendor."""
         return replace(self, until=now, probed=False) if self.probed else self
 
 
@@ -99,9 +99,9 @@ CLOSED = CircuitBreaker()
 
 @dataclass(frozen=True)
 class AccountHealth:
-    """Whether an account works: ``works`` once an operation has succeeded; failing since when (microseconds), and why.
+    """The health of an account: ``works`` once an operation has succeeded, since when it fails (microseconds), and why.
 
-    Before the first operation neither is known.
+    Before the first operation the health is unknown.
     """
 
     works: bool = False
@@ -111,7 +111,7 @@ class AccountHealth:
 
 @dataclass(frozen=True)
 class _Trouble:
-    """Operations of one kind that fail: since when, when last (microseconds), and why."""
+    """Failing operations of one kind: the first and the latest failure (microseconds), and the reason."""
 
     since: int
     last: int
@@ -119,7 +119,7 @@ class _Trouble:
     is_throttled: bool = False
 
     def is_outdated(self, now: int) -> bool:
-        """Whether the kind would have failed again by now, judged by how long it had been failing."""
+        """Return whether the kind would have failed again by now, judged by how long it had been failing."""
         return now - self.last > 2 * (self.last - self.since) + _OUTDATED_AFTER
 
 
@@ -150,14 +150,14 @@ class CircuitBreakers:
         return until
 
     def is_open(self, name: str, now: int, recovered_at: int) -> bool:
-        """Whether operations still have to wait, given when any worker last saw the destination work again."""
+        """Return whether operations still have to wait, given when any worker last saw the destination work again."""
         breaker = self._breakers.get(name, CLOSED).with_recovery(recovered_at, now)
         self._set(name, breaker)
         return bool(breaker.open_until(now))
 
     @property
     def has_open(self) -> bool:
-        """Whether any circuit breaker is not closed."""
+        """Return whether any circuit breaker is not closed."""
         return any(breaker.opened for breaker in self._breakers.values())
 
     def close_outdated(self, now: int, recovered_at: Mapping[str, int]) -> None:
@@ -172,7 +172,7 @@ class CircuitBreakers:
                 self._log.warning("circuit_breaker_state_changed", destination=name, state="closed", reason=reason)
 
     def is_half_open(self, name: str) -> bool:
-        """Whether a probe is under way."""
+        """Return whether a probe is under way."""
         return self._breakers.get(name, CLOSED).state == "half_open"
 
     def release_probe(self, name: str, now: int) -> None:
@@ -180,7 +180,7 @@ class CircuitBreakers:
         self._set(name, self._breakers.get(name, CLOSED).without_probe(now))
 
     def take_recovery(self, name: str) -> bool:
-        """Say once whether the destination has answered well for the first time, or again after a failure."""
+        """Return once whether the destination has succeeded for the first time, or again after a failure."""
         if name not in self._recovered:
             return False
         self._recovered.discard(name)
@@ -189,8 +189,9 @@ class CircuitBreakers:
     def record(self, name: str, problem: errors.Failure | None, now: int, kind: str = "") -> None:
         """Record how an operation of a ``kind`` ended.
 
-        A call that several operations have waited for fails once. What was not called says nothing of the vendor.
-        A limit of one endpoint pauses that endpoint and leaves the circuit breaker closed: other operations go on.
+        A call that several operations wait for counts as one failure. An operation without a call shows nothing about
+        the vendor. A limit of one endpoint pauses that endpoint and leaves the circuit breaker closed: other operations
+        go on.
         """
         root = _root(problem)
         if isinstance(root, errors.Queued | errors.Pending | errors.Stale) or (
@@ -203,7 +204,7 @@ class CircuitBreakers:
             return
         after = before.with_failure(now, self._randomness) if _is_outage(root) else before.with_success()
         self._set(name, after)
-        # Any answer closes the circuit breaker, so the operations that waited for the probe go on.
+        # Any response closes the circuit breaker, so the operations that waited for the probe go on.
         if recovers or (before.opened and not after.opened):
             self._recovered.add(name)
             self._recovered_at[name] = now
@@ -221,7 +222,7 @@ class CircuitBreakers:
                 metrics.circuit_breaker_state.labels(name, state).set(state == breaker.state)
 
     def _note(self, name: str, problem: errors.Failure | None, now: int, kind: str) -> bool:
-        """Bring up to date since when the account fails; True if the operation shows that it works again.
+        """Update since when the account fails. Return True if the operation shows that it works again.
 
         One kind of operation may fail while others succeed.
         """
@@ -243,10 +244,10 @@ class CircuitBreakers:
         return problem is None and (had_failed or self._is_recovery(name, known, now))
 
     def _is_recovery(self, name: str, known: AccountHealth, now: int) -> bool:
-        """Whether a success ends a failure that other operations may be waiting out.
+        """Return whether a success ends a failure that other operations may be waiting out.
 
-        While another kind of operation still fails, the waiting ones are let try again every 30 seconds: what fails
-        for them may be another thing. What the vendor limits waits as long as it was asked to.
+        While another kind of operation still fails, the waiting operations may retry every 30 seconds, because their
+        failure may have another cause. Operations that the vendor limits wait as long as it asked.
         """
         others = [trouble for trouble in self._troubles[name].values() if not trouble.is_throttled]
         if others:
@@ -254,7 +255,7 @@ class CircuitBreakers:
         return not (known.works and self._breakers.get(name, CLOSED) == CLOSED) and not self._troubles[name]
 
     def _is_counted(self, name: str, problem: errors.Failure) -> bool:
-        """Whether the failure is that which was counted last, perhaps in other words."""
+        """Return whether the failure is the one that was counted last, perhaps with another text."""
         problem = _root(problem) or problem
         last = self._counted.get(name)
         self._counted[name] = weakref.ref(problem)
@@ -262,17 +263,17 @@ class CircuitBreakers:
 
 
 def is_of_account(problem: errors.Failure) -> bool:
-    """Whether a failure is a condition of the vendor or the account, which ends for all operations at once."""
+    """Return whether a failure is a condition of the vendor or the account, which ends for all operations at once."""
     return _is_outage(_root(problem))
 
 
 def _root(problem: errors.Failure | None) -> errors.Failure | None:
-    """The failure of the call itself: "nobody knows whether it was done" may be a refusal of the repeated call."""
+    """Return the failure of the call itself: an unknown outcome may be caused by a refusal of the repeated call."""
     while problem is not None and isinstance(problem.__cause__, errors.Failure):
         problem = problem.__cause__
     return problem
 
 
 def _is_outage(problem: errors.Failure | None) -> bool:
-    """Whether a failure says that the vendor or the account doesn't work; a refusal of one call doesn't."""
+    """Return whether a failure shows that the vendor or the account doesn't work. The refusal of one call doesn't."""
     return isinstance(problem, errors.Unanswered | errors.Temporary) and not isinstance(problem, errors.Conflict)

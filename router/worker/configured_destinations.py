@@ -1,4 +1,4 @@
-"""A destination as the worker knows it: the vendor's side, and what the registry says of its kind."""
+"""Destinations as the worker uses them: the vendor's side, and the registry's entry for their kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from router.destinations import base
 class ConfiguredDestination:
     """One configured destination.
 
-    ``follows`` names the destination whose incidents this page may draft posts from (empty: none).
-    ``timeout_seconds`` bounds each of its calls. ``account`` tells accounts at vendors apart, and is no secret.
-    ``page`` is the page that it posts on where a rule names none.
+    ``follows`` names the destination whose incidents this page may draft posts from (empty: none). ``timeout_seconds``
+    bounds each of its calls. ``account`` distinguishes accounts at vendors, and is no secret. ``page`` is the page that
+    it posts on if a rule names none.
     """
 
     name: str
@@ -25,11 +25,11 @@ class ConfiguredDestination:
 
 
 def of_kind(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
-    """The names of all destinations of the same kind, the destination itself among them: they may share an account."""
+    """Return the names of all destinations of the same kind, including this one. They may share an account."""
     return frozenset({place.name, *(name for name, one in places.items() if one.kind.name == place.kind.name)})
 
 
 def other_pages(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
-    """The pages that other destinations of the same kind and account are configured for."""
+    """Return the pages that other destinations of the same kind and account are configured for."""
     others = [places[name] for name in of_kind(places, place) if name != place.name]
     return frozenset(one.page for one in others if one.page and one.account == place.account)

@@ -1,5 +1,6 @@
-"""A source that contradicts itself, noticed when a delivery is unpacked: what it says is folded in like everything,
-but nothing that rests on it is shown to customers without a person's word.
+"""Detects sources that contradict themselves in a delivery.
+
+The alerts of such a delivery are folded like others, but public posts based on them need a reviewer's approval.
 """
 
 from collections.abc import Collection
@@ -9,13 +10,13 @@ from router.store import incidents as incident_store
 from router.store import publishing_state
 from router.telemetry import log, metrics
 
-_MOST_OF_TITLE = 100  # Characters: a title is somebody else's text.
+_MOST_OF_TITLE = 100  # Characters. Titles are untrusted text.
 
 
 def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
-    """The first alert that fires and is resolved in the same delivery, by one start that the source itself has said.
+    """Return the first alert that fires and is resolved in the same delivery with one start that the source has set.
 
-    Where a sender says no start, the time of the delivery stands in: then the two may be one after the other.
+    If a sender sets no start, the time of the delivery replaces it. One message may then be later than the other.
     """
     resolved = {(row.alert.fingerprint, row.alert.starts_at) for row in delivery.rows if row.alert.status == "resolved"}
     if not resolved or len(delivery.rows) == 1:
@@ -29,20 +30,20 @@ def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
 
 
 class ConflictGuard:
-    """Closes the breaker of the pages that a delivery reaches if it contradicts itself, and of no others."""
+    """Trips the publishing guard of the pages that a self-contradicting delivery affects, and of no others."""
 
     def __init__(
         self, publishing: publishing_state.PublishingControls, store: incident_store.Incidents, public: Collection[str]
     ) -> None:
-        """``public`` are the destinations that are public pages."""
+        """Set up. ``public`` are the destinations that are public pages."""
         self._publishing = publishing
         self._store = store
         self._public = frozenset(public)
 
     async def check(self, delivery: deliveries.Delivery) -> None:
-        """Look at a delivery before it is folded, so that no post is made of it first; ``Unavailable``.
+        """Check a delivery before it is folded, so that no post is made of it first. Raises ``Unavailable``.
 
-        Looking twice changes nothing.
+        A second check changes nothing.
         """
         alert = find_conflict(delivery)
         if alert is None:
@@ -57,7 +58,7 @@ class ConflictGuard:
                 )
 
     async def _reached(self, delivery: deliveries.Delivery, alert: alerts.Alert) -> set[str]:
-        """The pages that the alert is to be shown at, and those at which the incident that holds it is shown."""
+        """Return the pages of the alert's own targets, and those of the incident that holds it."""
         responses = [
             row.decision(delivery.responses).response
             for row in delivery.rows

@@ -1,4 +1,4 @@
-"""What operators correct: updates that the router has posted at public pages, whose vendor lets them be changed."""
+"""Operators' corrections of updates that the router has posted on public pages, for vendors that permit changes."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ _SHOWN = frozenset({"open", "resolved"})
 
 
 class Posted(NamedTuple):
-    """One update that the router has posted, as the vendor last showed it; ``seen`` is the mark of its text."""
+    """One update that the router has posted, as the vendor last showed it. ``seen`` is the mark of its text."""
 
     id: str
     status: str
@@ -24,7 +24,7 @@ class Posted(NamedTuple):
 
 
 class Word(NamedTuple):
-    """What an operator wants: ``body`` in the place of an update's text, and ``status`` unless that is empty.
+    """An operator's request: ``body`` replaces an update's text, and ``status`` its status unless it is empty.
 
     ``seen`` is the mark of the text that the operator has seen.
     """
@@ -42,7 +42,7 @@ class UnknownUpdateError(Exception):
 
 
 class OutdatedError(Exception):
-    """The update says something else than the operator has seen."""
+    """The update has another text than the operator has seen."""
 
 
 class StatusError(Exception):
@@ -54,7 +54,7 @@ class UnderWayError(Exception):
 
 
 def posted(publication: publications.Publication) -> list[Posted]:
-    """The newest updates that the router has posted, the oldest first."""
+    """Return the newest updates that the router has posted, the oldest first."""
     if publication.state not in _SHOWN:
         return []
     listed = publication.view.fields.get("posted") or ()
@@ -62,7 +62,7 @@ def posted(publication: publications.Publication) -> list[Posted]:
 
 
 class Corrections:
-    """Takes corrections in; a worker makes them."""
+    """Accepts requests for corrections. A worker makes them."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Corrections:
         self._clock = clock
 
     async def correct(self, key: str, destination: str, word: Word) -> Posted:
-        """Have an update corrected, and return it as it is before; raises one of this module's errors."""
+        """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
         known = await self._documents.look(key)
         one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)
         if one is None:
@@ -119,5 +119,5 @@ def _told(one: publications.Publication, update: Posted, wanted: corrections.Cor
 
 
 def takes(places: Mapping[str, desired_state.Place], destination: str) -> bool:
-    """Whether updates that are posted at a destination can be changed."""
+    """Return whether a destination permits changes of posted updates."""
     return destination in places and places[destination].kind.corrects

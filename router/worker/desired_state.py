@@ -1,4 +1,4 @@
-"""What each publication of an incident should be now: read off the incident, never off events."""
+"""Builds the desired state of each publication from the incident, and never from events."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,12 +29,11 @@ Examine = Callable[[Iterable[str]], str]
 
 @dataclass(frozen=True)
 class Policy:
-    """What holds for all pages now. Times in microseconds.
+    """The publishing policy of all pages now. Times in microseconds.
 
-    ``frozen`` is why nothing may be posted. ``tripped`` is why the publishing guard lets nothing be posted without an
-    approval, ``tripped_at`` the same for single pages, by destination.
-    ``min_update_interval`` is the least time between two updates of a post, ``observe_interval`` how often a vendor is
-    read.
+    ``frozen`` is why nothing may be posted. ``tripped`` is why the publishing guard requires an approval for every
+    post, ``tripped_at`` the same for single pages, by destination. ``min_update_interval`` is the least time between
+    two updates of a post, ``observe_interval`` how often a vendor is read.
     """
 
     frozen: Cause | None = None
@@ -56,25 +55,25 @@ _TEST = "[TEST] "
 
 
 class Place(Protocol):
-    """What matters of a destination here: its kind, and the destination whose incidents it may draft posts from."""
+    """The properties of a destination in use here: its kind, and the destination that it may draft posts from."""
 
     @property
     def kind(self) -> base.Kind:
-        """The line of the registry."""
+        """Return the kind's entry in the registry."""
         ...
 
     @property
     def follows(self) -> str:
-        """The name of the other destination; empty where there is none."""
+        """Return the name of the other destination; empty if there is none."""
         ...
 
 
 def ensure_publications(
     incident: incidents.Incident, known: list[publications.Publication]
 ) -> list[publications.Publication]:
-    """Add a publication for each target of the open episode that has none yet; earlier episodes' stay.
+    """Add a publication for each target of the open episode that has none yet. Those of earlier episodes stay.
 
-    What opened and ended before a worker looked has a publication where it may be published afterwards.
+    An episode that opened and ended before a worker read it gets publications if it may be published afterwards.
     """
     if incident.status == "pending" or not incident.episode or incident.response is None:
         return known
@@ -88,7 +87,7 @@ def ensure_publications(
 
 
 def goes_on(publication: publications.Publication) -> bool:
-    """Whether a post outlives its episode: it is shown, and only a reviewer resolves it."""
+    """Return whether a post outlives its episode: it is public, and only a reviewer resolves it."""
     resolves = publication.intent is not None and publication.intent.kind == "resolve"
     return publication.resolves_by_review and publication.state == "open" and not resolves
 
@@ -96,9 +95,9 @@ def goes_on(publication: publications.Publication) -> bool:
 def is_current(
     incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
 ) -> bool:
-    """Whether a publication shows the incident's newest episode.
+    """Return whether a publication shows the incident's newest episode.
 
-    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again it goes on, and a new one
+    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again it continues, and a new one
     is opened only once it is over.
     """
     if publication.episode == incident.episode:
@@ -109,7 +108,7 @@ def is_current(
 
 @dataclass(frozen=True)
 class DesiredStateBuilder:
-    """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
+    """Builds desired states: renders and checks texts, and applies the policy of all pages."""
 
     render: Render
     render_public: RenderPublic | None = None
@@ -123,7 +122,7 @@ class DesiredStateBuilder:
         siblings: list[publications.Publication],
         place: Place,
     ) -> publications.Desired:
-        """What the publication should be: open as the incident says, or closed where its episode is over."""
+        """Return the desired state of the publication: that of the incident, or closed if its episode is over."""
         current = is_current(incident, publication, siblings)
         target = target_of(incident, publication.destination) if current else None
         verdict = incident.verdicts.get(publication.destination) if current else None
@@ -131,7 +130,7 @@ class DesiredStateBuilder:
         ask = timing.ask_for(incident, publication.destination) if target is not None else None
         is_asked = ask is None or not incident.still_fires or timing.is_asked(incident, publication.destination)
         is_begun = publication.state != "absent" or publication.intent is not None
-        # Monitored is what customers see already: a draft is published with the rule's first text, if at all.
+        # Only an open post is monitored: a draft is published with the rule's first text, if at all.
         ending = target.ending if target is not None else decisions.Ending()
         is_quiet = incident.status == "open" and bool(incident.monitored_since)
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
@@ -139,10 +138,10 @@ class DesiredStateBuilder:
             _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
         )
         if retracted is not None and publication.content is not None:
-            content = publication.content  # The post is taken down as it was last written.
+            content = publication.content  # The post is taken down with its last content.
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
-        # What is opened again may have a post already, which is not that of this episode.
+        # A reopened incident may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
         began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
         is_open = current and incident.status == "open" and target is not None
@@ -185,7 +184,7 @@ class DesiredStateBuilder:
         verdict: reviews.Verdict | None,
         shown: tuple[bool, bool],
     ) -> tuple[publications.Content, Cause | None, Cause | None]:
-        """Return the content, why a reviewer has to approve it, and what the timeline says of it.
+        """Return the content, why a reviewer has to approve it, and a note about it for the timeline.
 
         ``shown`` says whether customers see it, and whether the post says that the incident is monitored.
         """
@@ -209,18 +208,18 @@ class DesiredStateBuilder:
             leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)
         own = {name: fields[name] for name in ending} if monitored else {}
         if verdict is not None and verdict.fields:
-            # Whatever a person wrote before this was seen to, no invisible character is posted.
+            # A person's text from an earlier version may have invisible characters. They are never posted.
             fields |= visible.everywhere(verdict.fields)
             note = Cause(Reason.REVIEWER_TEXT_USED, who=verdict.who) if verdict.kind == "approved" else note
         if monitored:
-            # A person's words for an update don't take the place of the text that says that it is monitored.
+            # A person's text for an update doesn't replace the text for monitoring.
             fields |= own | (visible.everywhere(verdict.ending) if verdict is not None else {})
         return publications.Content(incident.severity, fields), leaks, note
 
     def _public(
         self, incident: incidents.Incident, target: decisions.Target, ending: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Cause | None, Cause | None]:
-        """Return the fields that customers would see, what the timeline says of them, and why they need an approval.
+        """Return the fields that customers would see, notes about them for the timeline, and why they need an approval.
 
         ``ending`` are fields that replace the rule's while the incident is monitored, or if it fires again after that.
         """
@@ -238,7 +237,7 @@ class DesiredStateBuilder:
 def _ended(
     known: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
 ) -> publications.Content:
-    """What was last said, with a reviewer's own words for the resolution."""
+    """Return the last content, with a reviewer's own texts for the resolution."""
     shown = publication.view.digest if publication.taken_over else ""
     if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, shown):
         return known
@@ -246,7 +245,7 @@ def _ended(
 
 
 def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.Incident:
-    """The incident as texts of an ask see it: with that ask's own alert and labels."""
+    """Return the incident as the texts of an ask need it: with that ask's own alert and labels."""
     response = incident.response
     if ask is None or response is None or ask.alert == incident.opening_alert:
         return incident
@@ -256,7 +255,7 @@ def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.
 
 
 def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:
-    """What the rule says of a destination; None where it says nothing."""
+    """Return the rule's target for a destination; None if it has none."""
     if incident.response is None:
         return None
     return next((target for target in incident.response.targets if target.destination == destination), None)
@@ -265,7 +264,7 @@ def target_of(incident: incidents.Incident, destination: str) -> decisions.Targe
 def _over(
     incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
 ) -> tuple[int, int]:
-    """When the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
+    """Return when the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
     if target is None or not target.retrospective or incident.status != "closed":
         return 0, 0
     if publication.state != "absent" or publication.review_ended:
@@ -295,7 +294,7 @@ def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None
 
 
 def _marked(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
-    """The fields at a destination that customers don't see, with a title that says so if the incident is a test."""
+    """Return the fields at a destination that isn't public, with a title that says so if the incident is a test."""
     alert = incident.opening_alert
     if alert is None or not alert.is_test:
         return fields
@@ -309,7 +308,7 @@ def _test_title(title: Any) -> Any:
 def _earlier(
     incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
 ) -> publications.Publication | None:
-    """What the episode that is taken up again has had at the same destination."""
+    """Return the publication of the reopened episode at the same destination."""
     if not incident.follows:
         return None
     wanted = (incident.follows, publication.destination)
@@ -324,7 +323,7 @@ def _reopenable(earlier: publications.Publication | None) -> str:
 def _followed(
     publication: publications.Publication, siblings: list[publications.Publication], follows: str
 ) -> publications.Publication | None:
-    """The publication of the same episode that this page may have drafted its post from."""
+    """Return the publication of the same episode that this page may have drafted its post from."""
     if not follows:
         return None
     return next((s for s in siblings if (s.episode, s.destination) == (publication.episode, follows)), None)

@@ -1,6 +1,6 @@
-"""The inbox in batches: while one is folded in, the next one is read and the one before is acknowledged.
+"""Consumes the inbox in batches: folds one batch, reads the next, and acknowledges the previous one at the same time.
 
-Each is acknowledged only after what was made of it is committed; what fails stays pending, for whoever takes it over.
+A batch is acknowledged only after its changes are committed. A failed batch stays pending until a worker claims it.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from router.worker import aggregator, batch_size
 
 
 class InboxConsumer:
-    """Takes the inbox in, turn by turn. At the end of it all ``finish`` has to be called."""
+    """Consumes the inbox turn by turn. The caller must call ``finish`` at the end."""
 
     def __init__(
         self, reader: inbox.InboxReader, stage: aggregator.Aggregator, hunger: batch_size.BatchSizer, block_ms: int
     ) -> None:
-        """``block_ms`` is how long a turn waits for a first delivery."""
+        """Set up. ``block_ms`` is how long a turn waits for a first delivery."""
         self._reader = reader
         self._triage = stage
         self._appetite = hunger
@@ -24,7 +24,7 @@ class InboxConsumer:
         self._behind: asyncio.Task[None] | None = None
 
     async def turn(self) -> None:
-        """Fold a batch in; ``Unavailable`` of this batch, of the one read ahead or of the one before."""
+        """Fold a batch. Raises ``Unavailable`` for this batch, the one read ahead, or the previous one."""
         entries = await self._read_ahead() or await self._reader.read(self._appetite.count, self._block_ms)
         more = len(entries) >= self._appetite.count
         self._appetite.fed(entries)
@@ -35,7 +35,7 @@ class InboxConsumer:
             await self._acknowledged()
 
     async def finish(self) -> None:
-        """Fold in what was read ahead, and wait until all is acknowledged."""
+        """Fold the batch that was read ahead, and wait until all batches are acknowledged."""
         await self._fold(await self._read_ahead())
         await self._acknowledged()
 

@@ -1,10 +1,10 @@
-"""The fields of a page's own draft that a rule keeps: they take the place of the rule's before anybody reviews them.
+"""The fields of a page's own draft that a rule keeps. They replace the rule's fields before the review.
 
     rule    title: Down    message: Sorry.    keep_draft: [title]
     draft   title: Checks fail in Zurich      impact: MINOR
     shown   title: Checks fail in Zurich      message: Sorry.
 
-A destination tells what its page has drafted in the field ``draft`` of the view, by the names of a rule's fields.
+A destination reports its page's draft in the field ``draft`` of the view, by the names of a rule's fields.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _MAY_BE_EMPTY = frozenset({"components"})
 
 
 def kept_fields(fields: Mapping[str, Any], publication: publications.Publication) -> dict[str, Any]:
-    """Return the draft's values of the fields that the rule keeps; nothing if the page has drafted nothing."""
+    """Return the draft's values of the fields that the rule keeps; nothing if the page has no draft."""
     draft = publication.view.fields.get(_DRAFT) or {}
     named = fields.get(_FIELD) or ()
     found = {name: draft[name] for name in named if name in draft and (draft[name] or name in _MAY_BE_EMPTY)}
@@ -26,6 +26,6 @@ def kept_fields(fields: Mapping[str, Any], publication: publications.Publication
 
 
 def texts(kept: Mapping[str, Any]) -> list[str]:
-    """Return the texts of kept fields: no rule has written them, so they are examined before they are shown."""
+    """Return the texts of kept fields. No rule has written them, so they are checked before they are shown."""
     found = [value for value in kept.values() if isinstance(value, str)]
     return found + [name for value in kept.values() if isinstance(value, Mapping) for name in value]

@@ -1,6 +1,6 @@
-"""Resolved alerts of incidents that the data set has lost: what is open of them at the vendors is to be resolved.
+"""Handles resolved alerts of incidents that the data set has lost: their incidents at the vendors must be resolved.
 
-Such an incident gets an episode that is over at once. ``reclaim`` adopts for it what is open, and the plan resolves it.
+Such an incident gets an episode that is over at once. ``reclaim`` adopts what is open for it, and the plan resolves it.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Found(NamedTuple):
     def heard(
         self, before: incidents.Incident, after: incidents.Incident, group: list[routing.Arrival]
     ) -> incidents.Incident:
-        """Note in an incident that was not closed which alerts were heard of after the restore."""
+        """Record in an incident that was not closed which alerts were received after the restore."""
         if not self.restored_at or before.status == "closed":
             return after
         names = {
@@ -40,18 +40,18 @@ NONE = Found()
 
 
 class Ends:
-    """Tells which incidents of a batch may have been lost, and ends them."""
+    """Finds the incidents of a batch that may have been lost, and ends them."""
 
     def __init__(
         self, data: dataset.DataSet | None, installation: str = "", randomness: identity.Randomness | None = None
     ) -> None:
-        """Take the data set (None: it is never lost), the installation's name, and what random IDs come from."""
+        """Set up with the data set (None: it is never lost), the installation's name, and a source of random IDs."""
         self._data = data
         self._installation = installation
         self._randomness = randomness
 
     async def find(self, routed: routing.Routing) -> Found:
-        """The incident keys of which an alert has resolved that isn't known, if the data set was lost."""
+        """Return the keys of incidents with a resolved alert that isn't known, if the data set was lost."""
         groups = {
             key: group
             for key, group in routed.groups.items()
@@ -73,11 +73,11 @@ class Ends:
         return Found(frozenset(unknown), restored_at, heard_since)
 
     def _owners(self, incident_key: str) -> tuple[str, str]:
-        """Whose orphans may be an incident's: its own, and those that carry no reference."""
+        """Return the owners whose orphans may be an incident's: its own, and that of orphans without a reference."""
         return identity.owner(self._installation, incident_key), ""
 
     def ended(self, incident: incidents.Incident, group: list[routing.Arrival], now: int) -> incidents.Incident:
-        """The incident after an episode of which only the end is known."""
+        """Return the incident after an episode of which only the end is known."""
         assert self._randomness is not None  # noqa: S101 - asked only of what ``find`` has found
         last = [arrival.routed for arrival in group if _may_end(arrival)][-1]
         episode = identity.new_episode(self._installation, incident.key, self._randomness)
@@ -85,12 +85,12 @@ class Ends:
 
 
 def _may_end(arrival: routing.Arrival) -> bool:
-    """Whether a message could be the end of an incident that isn't known (any more)."""
+    """Return whether a message may be the end of an incident that isn't known, or no longer."""
     response = arrival.routed.decision.response
     return arrival.routed.alert.status == "resolved" and response is not None and bool(response.targets)
 
 
 def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: int) -> bool:
-    """Whether a resolved alert of the group was not heard of since the data set was lost."""
+    """Return whether a resolved alert of the group was not received since the data set was lost."""
     known = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
     return any(state is None or state.learned_at < lost_at for state in known)
