@@ -1,1 +1,1 @@
-"""The door: everything that answers HTTP. Webhooks come in at ``webhooks``, and leave as entries of the inbox."""
+"""The HTTP server. Webhooks are handled in ``webhooks``, and accepted deliveries become entries of the inbox."""

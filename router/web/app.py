@@ -1,4 +1,4 @@
-"""The web application. Webhooks go straight to their handler, everything else through Starlette."""
+"""The web application. Webhooks go directly to their handlers, all other requests through Starlette."""
 
 import functools
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ BYTES_PER_VALUE = 100
 
 
 class Budget:
-    """Bytes in flight of all requests, of which there may be at most ``max_bytes``."""
+    """Bytes in flight of all requests, at most ``max_bytes``."""
 
     def __init__(self, max_bytes: int = 64 * MIB) -> None:
         self.max_bytes = max_bytes
@@ -46,7 +46,11 @@ class Budget:
 
 
 class Turns:
-    """A queue of bodies to be parsed, in order of arrival, while their sizes fit into ``max_size`` or one is alone."""
+    """A queue of bodies to be parsed, in order of arrival.
+
+    A body is parsed when its size fits into ``max_size`` with those being parsed, or when no other body is being
+    parsed.
+    """
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
@@ -54,14 +58,14 @@ class Turns:
         self._waiting: collections.deque[tuple[int, asyncio.Future[None]]] = collections.deque()
 
     async def begin(self, size: int) -> None:
-        """Wait until a body of this estimated size may be parsed; then ``end`` has to be called."""
+        """Wait until a body of this estimated size may be parsed. The caller must call ``end`` afterwards."""
         if self._waiting or not self._has_room(size):
             await self._wait(size)
         else:
             self.used += size
 
     def end(self, size: int) -> None:
-        """Release what a parsed body took."""
+        """Release the memory of a parsed body."""
         self.used -= size
         self._admit()
 
@@ -71,7 +75,7 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # Its turn came when it was cancelled.
+            if turn.done() and not turn.cancelled():  # It was admitted at the moment of its cancellation.
                 self.used -= size
             self._admit()
             raise
@@ -103,22 +107,22 @@ class Share:
 
     @property
     def room(self) -> int:
-        """How many more bytes this request may take, at most."""
+        """Return how many more bytes this request may take."""
         small = min(self._room(is_large=False), LARGE_BYTES - self._size)
         return max(small, self._room(is_large=True))
 
     def require(self, size: int) -> None:
-        """Check that this request may take ``size`` more bytes; a ``problems.Problem`` (503) if not."""
+        """Check that this request may take ``size`` more bytes. Raises ``problems.Problem`` (503) if it may not."""
         if size > self._room(is_large=self._size + size > LARGE_BYTES):
             raise full()
 
     def take(self, size: int) -> None:
-        """Take ``size`` more bytes; a ``problems.Problem`` (503) if there are not enough left."""
+        """Take ``size`` more bytes. Raises ``problems.Problem`` (503) if fewer are left."""
         self.require(size)
         self._change(size)
 
     def prove(self) -> None:
-        """Note that the sender is authenticated: its request no longer counts as unproven."""
+        """Note that the sender is authenticated: its request no longer counts as unauthenticated."""
         if not self._is_proven:
             self._budget.used_unproven -= self._size
             self._is_proven = True
@@ -165,6 +169,6 @@ def parsed_size(body_bytes: int, values: int) -> int:
 
 
 def full() -> problems.Problem:
-    """Make the 503 for a request for which there is no memory now."""
+    """Make the 503 for a request that doesn't fit into the memory now."""
     reason = "the requests in flight take all of the memory that they may (web.max_bytes_in_flight)"
     return problems.unavailable(reason, 1)

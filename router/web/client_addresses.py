@@ -1,4 +1,4 @@
-"""The address of a request's sender, also behind trusted proxies."""
+"""The address of a request's sender, including senders behind trusted proxies."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class ClientAddresses:
         """Return the sender's address as text; empty if it is unknown.
 
         Each proxy appends its peer to the header. So the header is read from its end, as long as the peers are trusted
-        proxies: anyone may have written what is before that.
+        proxies. Any client may have written the entries before them.
         """
         client = scope.get("client")
         peer = _read(client[0]) if client else None

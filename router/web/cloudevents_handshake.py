@@ -1,8 +1,7 @@
-"""The validation handshake of CloudEvents:
+"""The validation handshake of CloudEvents.
 
-the ``OPTIONS`` request of "HTTP 1.1 Web Hooks for Event Delivery", section 4.
-
-Senders ask it before their first delivery. It stores nothing.
+It is the ``OPTIONS`` request of "HTTP 1.1 Web Hooks for Event Delivery", section 4. Senders send it before their first
+delivery. The router stores nothing for it.
 """
 
 import re
@@ -18,7 +17,7 @@ _ORIGIN = re.compile(rb"[A-Za-z0-9*][A-Za-z0-9.*:_-]{0,252}")
 def origin(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the origin that asks for permission (a DNS expression); empty without one.
 
-    A ``problems.Problem`` (400) if the header holds no DNS expression.
+    Raises ``problems.Problem`` (400) if the header isn't a DNS expression.
     """
     named = headers.get(b"webhook-request-origin", b"").strip()
     if named and not _ORIGIN.fullmatch(named):
@@ -27,10 +26,7 @@ def origin(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 async def permit(send: problems.Send, named: bytes) -> None:
-    """Permit deliveries on behalf of this origin, without a rate limit:
-
-    an overloaded router answers 503 to the delivery.
-    """
+    """Permit deliveries on behalf of this origin, without a rate limit: an overloaded router rejects them with 503."""
     headers = [
         (b"allow", b"POST"),
         (b"webhook-allowed-origin", named),

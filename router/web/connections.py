@@ -13,9 +13,9 @@ from uvicorn.protocols.http import httptools_impl
 from router.web import problems
 
 MAX_HEADER_BYTES = 64 * 1024
-MAX_PIPELINED = 100  # Requests that a client sends before the first of them is answered. Each takes about 3 KiB.
-IDLE_SECONDS = 75  # Longer than the minute for which most senders and load balancers keep a connection.
-LAST_SECONDS = 1.0  # For the request of a connection that was made just before the server stops.
+MAX_PIPELINED = 100  # Pipelined requests of a client before the first response. Each takes about 3 KiB.
+IDLE_SECONDS = 75  # Most senders and load balancers keep a connection for a minute, so this is longer.
+LAST_SECONDS = 1.0  # For the request of a connection that was opened just before the server stops.
 
 
 class ConnectionLimits(NamedTuple):
@@ -31,7 +31,7 @@ class ConnectionLimits(NamedTuple):
 
 
 class Shared:
-    """State of all connections of a server: the idle ones, the oldest first, and the bytes of incomplete headers."""
+    """All connections of a server: the idle ones, the oldest first, and the bytes of incomplete headers."""
 
     def __init__(self) -> None:
         self.idle: dict[Protocol, None] = {}
@@ -39,7 +39,7 @@ class Shared:
 
 
 class TooManyPipelinedError(Exception):
-    """A client has sent too many requests without waiting for a response; the parser stops, and answers 400."""
+    """A client has pipelined too many requests; the parser stops, and answers 400."""
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
@@ -78,13 +78,13 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """Close an idle connection for the sake of a new one."""
+        """Close an idle connection in favor of a new one."""
         self._shared.idle.pop(self, None)
         self.connections.discard(self)
         self.transport.abort()  # close() would wait for a client that doesn't read its last response.
 
     def shutdown(self) -> None:
-        """Answer one more request if one is on its way, so that no sender is left without a response."""
+        """Answer one more request if one is being received, so that its sender gets a response."""
         self._last = True
         cycle: Any = self.cycle  # None before the first request.
         answered = cycle is None or cycle.response_complete
@@ -97,25 +97,25 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             super().shutdown()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. One after the body is a trailer, which is dropped: proxies pass on what the client sent."""
+        """Handle a header. A trailer, a header after the body, is dropped: proxies forward trailers from clients."""
         if not self._headers_complete:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer; after the last request the connection is closed."""
+        """Start the response. After the last request the connection is closed."""
         self._headers_complete = True
         super().on_headers_complete()
         if self._last:
             self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
-        """Note that the connection is idle, unless the next request is complete already."""
+        """Note that the connection is idle, unless the next request is already complete."""
         super().on_response_complete()
         if (self._incomplete or self.cycle.response_complete) and not self.transport.is_closing():
             self._shared.idle.setdefault(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request; its timer runs from the first to the last."""
+        """Receive bytes of a request. Its timer runs from the first byte to the last."""
         if not self._incomplete:
             self._stop_timer()
         super().data_received(data)
@@ -146,7 +146,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_message_begin(self) -> None:
-        """Note that a request began."""
+        """Note that a request has started."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise TooManyPipelinedError
         self._incomplete = True
@@ -166,7 +166,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._end(problems.Problem(408, "too-slow", f"the request was not complete after {seconds:g} s"))
 
     def _end(self, problem: problems.Problem) -> None:
-        """Send the problem, unless a response has begun, and close."""
+        """Send the problem, unless a response has started, and close the connection."""
         cycle: Any = self.cycle  # None before the first request.
         if cycle is None or not cycle.response_started or cycle.response_complete:
             headers, body = problems.render(problem, "")

@@ -15,9 +15,9 @@ TIMEOUT_SECONDS = 2.0
 
 
 class State(NamedTuple):
-    """The result of one check. ``detail`` is one short sentence, also if the check passes.
+    """The result of one check. ``detail`` is one short sentence, even if the check passes.
 
-    A ``degraded`` process is ready, but the detail needs an operator.
+    A ``degraded`` process is ready, but its ``detail`` needs an operator.
     """
 
     ready: bool
@@ -32,9 +32,9 @@ Ask = Callable[[], Awaitable[Mapping[str, State]]]
 class Startup:
     """A check that has to pass once. A process that fails it later is degraded and stays ready.
 
-    If Redis is away, it is away for all processes. If none of them were ready, senders and operators would get no
-    response; ready ones answer 503 with ``Retry-After`` and the reason, and serve the console. A process that never
-    reached Redis, such as one with a wrong URL, doesn't become ready, so a rolling update stops there.
+    If Redis is unavailable, it is unavailable to all processes. If no process were ready, senders and operators would
+    get no response. Ready processes answer 503 with ``Retry-After`` and the reason, and serve the console. A process
+    that has never reached Redis, such as one with a wrong URL, doesn't become ready, so a rolling update stops there.
     """
 
     def __init__(self, check: Check) -> None:
@@ -44,7 +44,7 @@ class Startup:
 
     @property
     def passed(self) -> bool:
-        """Whether the check has passed once."""
+        """Return whether the check has passed once."""
         return self._passed
 
     async def __call__(self) -> State:
@@ -52,7 +52,7 @@ class Startup:
         return await self._check()
 
     def judged(self, state: State) -> State:
-        """Return what a result means, given the results before it."""
+        """Return the state for a result, given the results before it."""
         self._passed = self._passed or state.ready
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
@@ -60,7 +60,8 @@ class Startup:
 def probes(ask: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
     """Make the routes ``/healthz`` and ``/readyz``.
 
-    ``problem`` says why the process has to be restarted; empty if it doesn't. ``ask`` returns the states of all checks.
+    ``problem`` returns why the process has to be restarted; empty if it doesn't. ``ask`` returns the states of all
+    checks.
     """
 
     async def healthz(request: starlette_requests.Request) -> responses.Response:
@@ -112,7 +113,7 @@ async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -
 async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, State]:
     """Run all checks concurrently.
 
-    A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, isn't ready.
+    A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, counts as not ready.
     """
     found = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
     return dict(zip(checks, found, strict=True))

@@ -1,7 +1,7 @@
-"""Health checks and metrics on a listener, an event loop, and a thread of their own.
+"""Health checks and metrics on a separate listener, event loop, and thread.
 
-The event loop that receives deliveries may be busy for a while with a flood of requests or a large delivery. Probes and
-scrapes don't wait for it: they need only the interpreter, at which threads take turns every few milliseconds.
+The event loop that receives deliveries may be busy for seconds with a flood of requests or a large delivery. Probes and
+scrapes don't wait for it: they need only the interpreter, which threads share in turns of a few milliseconds.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ BEAT_SECONDS = 0.5
 STALLED_SECONDS = 60.0
 """If the main event loop hasn't run for this long, ``/healthz`` fails, and Kubernetes restarts the process."""
 
-_ANSWER_SECONDS = health.TIMEOUT_SECONDS + 1  # Each check has the former; the rest is for a busy event loop.
+_ANSWER_SECONDS = health.TIMEOUT_SECONDS + 1  # Each check may take the former; the rest is for a busy event loop.
 
 _log = log.get("web")
 
@@ -34,7 +34,7 @@ class Heartbeat:
 
     @property
     def age_seconds(self) -> float:
-        """The time since the event loop last ran."""
+        """Return the time since the event loop last ran."""
         return time.monotonic() - self._last
 
     async def beat(self) -> None:
@@ -65,7 +65,7 @@ def app(ask: health.Ask, roles: Collection[registries.Role], heartbeat: Heartbea
 
 @contextlib.asynccontextmanager
 async def serving(ask: health.Ask, roles: Collection[registries.Role], listener: socket.socket) -> AsyncIterator[int]:
-    """Serve health checks and metrics on ``listener`` for the length of the block; yields the port."""
+    """Serve health checks and metrics on ``listener`` within the context. Yields the port."""
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.beat())
     server = _Server(app(ask, roles, heartbeat), listener)
@@ -78,7 +78,7 @@ async def serving(ask: health.Ask, roles: Collection[registries.Role], listener:
 
 
 class _Server:
-    """Serves an application in a thread with an event loop of its own."""
+    """Serves an application in a thread with a separate event loop."""
 
     def __init__(self, app: applications.Starlette, listener: socket.socket) -> None:
         self._app = app

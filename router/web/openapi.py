@@ -1,4 +1,7 @@
-"""What the door answers, as an OpenAPI 3.1 document: served at ``/openapi.json``, and held to it by a test."""
+"""The webhook server's API as an OpenAPI 3.1 document, served at ``/openapi.json``.
+
+A test compares it to the responses.
+"""
 
 from typing import Any
 
@@ -68,7 +71,7 @@ _SCHEMAS: dict[str, Any] = {
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     named = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
     explain = {"name": "explain", "in": "query", "schema": {"enum": ["true"]}, "description": "Say what was decided."}
     return {
@@ -108,7 +111,7 @@ def document() -> dict[str, Any]:
 
 
 def _of_a_vendor() -> dict[str, Any]:
-    """The path of vendors' webhooks."""
+    """Return the path of vendors' webhooks."""
     outcomes = ["looked_at", "unrelated", "duplicate", "unreadable"]
     told = {"outcome": {"enum": outcomes}, "incidents": {"type": "integer"}}
     schema = {"type": "object", "required": ["outcome", "incidents"], "properties": told}
@@ -132,7 +135,7 @@ def _of_a_vendor() -> dict[str, Any]:
 
 
 def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
-    """The paths of sources of the kind opsgenie-api."""
+    """Return the paths of sources of the kind opsgenie-api."""
     identifier, action, request_id, heartbeat = (
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in ("identifier", "action", "requestId", "name")

@@ -13,7 +13,7 @@ class Inbox(Protocol):
     """Stores accepted deliveries."""
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
-        """Return once the delivery is stored durably; ``store.errors.Unavailable`` if it is not."""
+        """Return once the delivery is stored durably. Raises ``store.errors.Unavailable`` if it isn't."""
         ...
 
 
@@ -22,12 +22,12 @@ class Placement(Protocol):
 
     @property
     def incident_key(self) -> str:
-        """The key of the incident that holds, or will hold, the alert; empty without one."""
+        """Return the key of the incident that holds, or will hold, the alert; empty without one."""
         ...
 
     @property
     def mute(self) -> silences.Mute | None:
-        """What mutes the alert now; None if nothing does."""
+        """Return what mutes the alert now; None if nothing does."""
         ...
 
 
@@ -35,11 +35,11 @@ class Placements(Protocol):
     """Finds the incidents that hold the alerts of a delivery."""
 
     def look_up(self, routed: Sequence[decisions.Routed], /) -> Any:
-        """Start to look the alerts up, and return what ``find`` needs to continue."""
+        """Start looking up the alerts, and return the state that ``find`` needs to continue."""
         ...
 
     async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Any, /) -> Sequence[Placement]:
-        """Return the placement of each alert; ``store.errors.StoreError``."""
+        """Return the placement of each alert. Raises ``store.errors.StoreError``."""
         ...
 
 
@@ -51,7 +51,7 @@ class Seen(Protocol):
         ...
 
     async def remember(self, source: str, name: str, delivery: str) -> None:
-        """Store the sender's ID of a delivery that the inbox has."""
+        """Store the sender's ID of a delivery that is in the inbox."""
         ...
 
 
@@ -59,9 +59,9 @@ class Quarantine(Protocol):
     """Stores authentic bodies that could not be parsed."""
 
     async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
-        """Store a body and return its ID; ``store.errors.Unavailable`` if it isn't stored."""
+        """Store a body and return its ID. Raises ``store.errors.Unavailable`` if it isn't stored."""
         ...
 
     async def count_refused(self, source: str, problem: str, now: int) -> None:
-        """Count a delivery that can't be read and isn't stored; ``store.errors.Unavailable`` if it wasn't counted."""
+        """Count an unreadable delivery that isn't stored. Raises ``store.errors.Unavailable`` if it isn't counted."""
         ...

@@ -13,10 +13,11 @@ CONTENT_TYPE = b"application/problem+json"
 
 
 class Problem(Exception):
-    """A request that fails.
+    """A failed request.
 
     ``name`` is the last part of the problem's ``type``, a fixed word. ``detail`` is one sentence for the sender, who
-    may be anyone: it holds no secret and no stack trace. ``extras`` become further members of the document.
+    may be unauthenticated, so it contains no secret and no stack trace. ``extras`` become further members of the
+    document.
     """
 
     def __init__(

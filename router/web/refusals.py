@@ -1,6 +1,6 @@
 """The log of refused deliveries, limited per source.
 
-Anyone who can reach the port can cause refusals. Writing a line takes longer than everything else about a refusal, so a
+Every client that can reach the port can cause refusals. Writing a line takes longer than the rest of a refusal, so a
 flood of requests would fill the log and slow the router down. The metrics count every refusal.
 """
 
@@ -14,7 +14,7 @@ _log = log.get("web")
 
 
 class Refusals:
-    """Logs at most ``MAX_LINES`` refusals per source and second. A line says how many before it were left out."""
+    """Logs at most ``MAX_LINES`` refusals per source and second. A line says how many lines before it were left out."""
 
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
@@ -35,7 +35,7 @@ class Refusals:
 
 
 class _Window:
-    """One second of one source: when it began, and how many lines were written and left out."""
+    """One second of one source: its start, and the numbers of lines that were written and left out."""
 
     __slots__ = ("began_at", "lines", "suppressed")
 

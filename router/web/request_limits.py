@@ -1,8 +1,8 @@
 """Limits on one request. Some are checked before the body is read, others are applied to alerts before rules decide.
 
 Limits truncate. An authentic delivery with too many alerts, or an alert with too many or too long labels, is cut, and
-notices say what was cut. Only a body that can't be parsed safely, because it is nested too deeply or holds too many
-values, is ``Unparsable`` and goes to the quarantine.
+notices say what was cut. Only a body that can't be parsed safely, because it is nested too deeply or contains too many
+values, is ``Unparsable`` and quarantined.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class RequestLimits:
 
     @property
     def values(self) -> int:
-        """The most JSON values in a body, so that the parsed values fit into the memory for bodies."""
+        """Return the most JSON values in a body, so that the parsed values fit into the memory for bodies."""
         most = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
         return max(most, _FEWEST_VALUES)
 
@@ -63,9 +63,10 @@ def read(
     bounds: RequestLimits,
     named: Callable[[], Collection[str]] = frozenset,
 ) -> base.Parsed:
-    """Parse a body into alerts within the limits; ``base.Unparsable``. ``named`` returns the labels that rules name.
+    """Parse a body into alerts within the limits. Raises ``base.Unparsable``.
 
-    Commands that parse a payload use this function, too, so that they show what is cut.
+    ``named`` returns the labels that rules name. Commands that parse a payload use this function, too, so that they
+    show what is cut.
     """
     not_too_many_values(body, bounds.values)
     if not endpoint.kind.typed:
@@ -108,9 +109,9 @@ def _parsed(
 
 
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """Undo ``Content-Encoding``; a ``problems.Problem`` (400, 413, or 415) if that fails.
+    """Undo ``Content-Encoding``. Raises ``problems.Problem`` (400, 413, or 415) if that fails.
 
-    At most ``limit`` bytes are ever inflated. A gzip body may consist of several members.
+    At most ``limit`` bytes are inflated. A gzip body may consist of several members.
     """
     if encoding == b"identity":
         return body
@@ -166,7 +167,7 @@ def not_too_deep(body: bytes, depth: int) -> None:
 
 
 def not_too_many_values(body: bytes, most: int) -> None:
-    """Raise ``Unparsable`` if JSON holds more than ``most`` values, which are counted before parsing.
+    """Raise ``Unparsable`` if JSON contains more than ``most`` values, which are counted before parsing.
 
     Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
     """
@@ -179,7 +180,7 @@ def not_too_many_values(body: bytes, most: int) -> None:
 
 
 def count_values(body: bytes) -> int:
-    """Count JSON values without parsing. The result is an upper bound, since texts may hold brackets and commas."""
+    """Count JSON values without parsing. The result is an upper bound, since texts may contain brackets and commas."""
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
@@ -204,7 +205,7 @@ def within(
         detail = f"{len(found)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
         notices.append(noticing.Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
         found = found[: bounds.alerts]
-    # A short body holds no long text: decoding never makes a text longer.
+    # A short body contains no long text: decoding never makes a text longer.
     is_short = len(body) <= bounds.value_bytes
     cutting = _Cutting(bounds, named, notices)
     found = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in found]
@@ -214,7 +215,7 @@ def within(
 
 
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
-    """Return whether nothing of the alert has to be cut. That is true of nearly every alert, so this check is fast."""
+    """Return whether the alert is within all limits. Nearly every alert is, so this check is fast."""
     labels, annotations = alert.labels, alert.annotations
     if len(labels) > bounds.labels or len(annotations) > bounds.labels:
         return False
@@ -299,7 +300,7 @@ class _Cutting:
         return _beginning(text, self._most - len(_CUT.encode())) + _CUT
 
     def _link(self, link: str) -> str:
-        """Return the link, or an empty one if it is too long: part of a URL leads nowhere."""
+        """Return the link, or an empty one if it is too long: a truncated URL is useless."""
         size = _size(link)
         if size <= self._most:
             return link

@@ -1,4 +1,4 @@
-"""Read one request: its body within a limit, and those of its headers that hold no secret."""
+"""Reading of one request: its body within a limit, and the headers that contain no secret."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
@@ -7,8 +7,8 @@ from router.web import budget, request_limits
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# Headers that say how to read a body, who sent it, and which delivery it is. Any other header may hold a credential:
-# its name doesn't tell, and proxies and identity providers add more of them every year.
+# Headers that say how to read a body, who sent it, and which delivery it is. Any other header may contain a credential:
+# names don't indicate it, and proxies and identity providers keep adding headers.
 _KEPT = frozenset(
     b"accept content-encoding content-language content-length content-type date host idempotency-key user-agent "
     b"x-request-id x-correlation-id x-github-delivery x-github-event x-gitlab-event x-gitlab-event-uuid "
@@ -24,10 +24,11 @@ class Disconnected(Exception):
 
 
 async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, share: budget.Share) -> bytes:
-    """Read the body; a ``problems.Problem`` (413) as soon as it is longer than ``limit`` bytes.
+    """Read the body. Raises ``problems.Problem`` (413) as soon as it is longer than ``limit`` bytes.
 
-    503 if the body doesn't fit into the ``share`` of the memory for bodies. If Content-Length exceeds a limit, the
-    request is refused before the body is read, so a sender that uses ``Expect: 100-continue`` doesn't send it.
+    Raises 503 if the body doesn't fit into the ``share`` of the memory for bodies. If Content-Length exceeds a limit,
+    the request is refused before the body is read, so a sender that uses ``Expect: 100-continue`` doesn't send the
+    body.
     """
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):

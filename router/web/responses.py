@@ -39,7 +39,7 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Explained(NamedTuple):
-    """How much a response explains. ``public`` are the names of public destinations. A dry run stores nothing."""
+    """The level of detail of a response. ``public`` are the names of public destinations. A dry run stores nothing."""
 
     public: frozenset[str] = frozenset()
     is_dry_run: bool = False
@@ -56,9 +56,9 @@ async def accepted(
 ) -> None:
     """Send 202 with the decisions; ``explain`` adds severities, targets, and the place of each rule.
 
-    A dry run gets 200 without a delivery ID, since nothing is stored. ``kept`` is the quarantine ID of the alerts that
-    could not be read. ``placements`` have the incident that holds each alert, and what mutes it; without them, the
-    response has what the rules decided.
+    A dry run gets 200 without a delivery ID, since nothing is stored. ``kept`` is the quarantine ID of the unreadable
+    alerts. ``placements`` have the incident that holds each alert, and what mutes the alert; without them, the response
+    has the rules' decisions.
     """
     told = _rejected(parsed, kept)
     places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
@@ -85,9 +85,7 @@ async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, Any], statu
 
 
 async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:
-    """Send 202 for a body that could not be parsed and is in the quarantine, to a sender that would retry a 4xx
-    forever.
-    """
+    """Send 202 for a body that is quarantined as unreadable, to a sender that would retry a 4xx forever."""
     await _send(send, _encode({"alerts": [], "quarantined": identity, "where": error.where, "problem": error.problem}))
 
 

@@ -46,8 +46,8 @@ async def serve(
     """Serve until cancelled or until ``stop`` is set. Requests in flight then have ``GRACE_SECONDS`` to complete.
 
     ``port`` 0 takes a free port. With a ``listener``, made by ``listen``, host and port are ignored. ``on_started`` is
-    called with the port once connections are accepted. ``OSError`` if the address can't be bound. Signals are left to
-    the caller.
+    called with the port once connections are accepted. The caller handles signals. Raises ``OSError`` if the address
+    can't be bound.
     """
     listener = listener or listen(host, port)
     chosen = listener.getsockname()[1]
@@ -70,11 +70,9 @@ async def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen on an address, with port 0 on a free one.
+    """Listen on an address; port 0 takes a free port. Raises ``OSError`` if the address is in use.
 
-    Connections wait until they are served. ``OSError`` if it is in use.
-
-    ``::`` is every IPv6 and IPv4 address, also if the kernel has no IPv6.
+    Connections are queued until they are served. ``::`` is every IPv6 and IPv4 address, even if the kernel has no IPv6.
     """
     if host == "::" and not _has_ipv6():
         host = "0.0.0.0"  # noqa: S104 - it was asked for
@@ -84,7 +82,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _has_ipv6() -> bool:
-    """Return whether the kernel creates IPv6 sockets. With the boot option ``ipv6.disable=1``, it doesn't."""
+    """Return whether the kernel creates IPv6 sockets. With the boot option ``ipv6.disable=1``, the kernel doesn't."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
     except OSError:

@@ -10,7 +10,7 @@ Headers = Mapping[bytes, bytes]
 
 
 class SourceEndpoint:
-    """One source, with everything that handling a request needs."""
+    """One source, with the data for handling its requests."""
 
     __slots__ = ("_addresses", "_signature", "_source", "_token", "counts", "is_open", "name", "proof")
 
@@ -29,37 +29,37 @@ class SourceEndpoint:
 
     @property
     def kind(self) -> base.Kind:
-        """The kind of the source."""
+        """Return the kind of the source."""
         return self._source.kind
 
     @property
     def verification(self) -> verifications.Verification | None:
-        """What verifies deliveries that the vendor has signed; None if nothing has to."""
+        """Return the verification of deliveries that the vendor signs; None if there is none."""
         return self._source.verification
 
     @property
     def retry_window(self) -> int | None:
-        """How long the source may repeat a message, in microseconds; None if unknown."""
+        """Return how long the source may repeat a message, in microseconds; None if unknown."""
         return self._source.retry_window
 
     @property
     def has_handshake(self) -> bool:
-        """Whether senders may ask for permission first, as CloudEvents specifies."""
+        """Return whether senders may ask for permission first, as CloudEvents specifies."""
         return self._source.kind.events and not self._source.in_query
 
     def check_method(self, method: str) -> None:
-        """Check the method; a ``problems.Problem`` (405) if this source doesn't deliver with it."""
+        """Check the method. Raises ``problems.Problem`` (405) if this source doesn't deliver with it."""
         if method != "POST" and not (self._source.in_query and method == "GET"):
             allowed = b"GET, POST" if self._source.in_query else b"POST"
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
 
     @property
     def has_api(self) -> bool:
-        """Whether the kind serves paths below the URL of this source."""
+        """Return whether the kind serves paths below the URL of this source."""
         return self._source.reply is not None
 
     def reply(self, call: calls.Call) -> calls.Reply | None:
-        """Return the response to a call without alerts, or None; a ``problems.Problem`` (404) for an unknown path."""
+        """Return the response to a call without alerts, or None. Raises ``problems.Problem`` (404) if unknown."""
         if self._source.reply is None:
             return None
         try:
@@ -68,7 +68,7 @@ class SourceEndpoint:
             raise problems.Problem(404, "unknown-call", str(error)) from error
 
     def authenticate(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        """Authenticate a request by its headers and address; a ``problems.Problem`` (401, 403)."""
+        """Authenticate a request by its headers and address. Raises ``problems.Problem`` (401, 403)."""
         if self._source.allow_from and not self._addresses.allowed(
             self._addresses.address(scope, headers), self._source.allow_from
         ):
@@ -82,13 +82,13 @@ class SourceEndpoint:
             raise _no_token(token)
 
     def verify_signature(self, headers: Headers, body: bytes, now: int) -> None:
-        """Verify the signature of the body as received; a ``problems.Problem`` (401)."""
+        """Verify the signature of the body as received. Raises ``problems.Problem`` (401)."""
         wrong = self._signature.problem(headers, body, now) if self._signature is not None else ""
         if wrong:
             raise problems.Problem(401, "unauthorized", wrong)
 
     def verify_body_token(self, body: bytes) -> bytes:
-        """Verify the token in the body, and return the body with the token masked; a ``problems.Problem`` (401)."""
+        """Verify the token in the body, and return the body with it masked. Raises ``problems.Problem`` (401)."""
         token = self._token
         if token is None or not token.in_body:
             return body
@@ -97,7 +97,7 @@ class SourceEndpoint:
         return token.masked(body)
 
     def payload(self, body: bytes, query: bytes, call: calls.Call | None) -> bytes:
-        """Return what is parsed and stored: the body, or the query instead of it, without a token.
+        """Return the data to parse and store: the body, or the query instead of it, without a token.
 
         A call below the source's URL is stored with its request line.
         """
@@ -132,7 +132,7 @@ class SourceEndpoint:
         return request_limits.read(self._source, body, headers, now, bounds=limits, named=named)
 
     def loggable_headers(self, headers: Headers) -> dict[str, str]:
-        """Return the headers that hold no secret, which are stored with a body."""
+        """Return the headers to store with a body, which contain no secret."""
         secret = self._token.header if self._token is not None else b""
         named = self._source.named_headers - {secret, b"authorization", b"cookie"}
         return requests.to_keep({name: value for name, value in headers.items() if name != secret}, named)

@@ -1,4 +1,4 @@
-"""Metrics of one source. Label sets are looked up once, so that a delivery only increments them."""
+"""Metrics of one source. Label sets are looked up once, so that a delivery only increments the counters."""
 
 import functools
 
@@ -12,7 +12,7 @@ _CODES = label_sets.CODES
 
 @functools.cache
 def _of_rule(rule: str) -> Counter:
-    """Return the counter of one rule. There is one for each rule that the rule files have had since the start."""
+    """Return the counter of one rule. Every rule that was loaded since the start has one."""
     return metrics.decisions.labels(rule)
 
 
@@ -64,7 +64,7 @@ class SourceMetrics:
             self._ignored.inc(ignored)
 
     def quarantined(self) -> None:
-        """Count a body that went to the quarantine: a whole delivery, or its unreadable alerts."""
+        """Count a quarantined body: a whole delivery, or its unreadable alerts."""
         self._quarantined.inc()
 
     def outcome(self, name: str) -> None:
@@ -72,7 +72,7 @@ class SourceMetrics:
         metrics.deliveries.labels(self._source, name).inc()
 
     def took(self, status: int, began: float) -> None:
-        """Measure the response to a request that began at ``began``; ``status`` is 0 if nothing was sent."""
+        """Measure the response to a request that started at ``began``. ``status`` is 0 if nothing was sent."""
         series = self._durations.get(status // 100)
         if series is not None:
             series.since(began)

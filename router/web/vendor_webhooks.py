@@ -1,7 +1,7 @@
-"""``POST /v1/vendor-webhooks/{destination}``: a vendor reports a change, and the worker reads what changed.
+"""``POST /v1/vendor-webhooks/{destination}``: a vendor reports a change, and the worker reads the changed objects.
 
-The router trusts nothing of a webhook except that something may have changed: the body only names IDs. The worker then
-reads the vendor's state, as it does at each poll. So a lost, forged, or repeated webhook changes nothing.
+The router uses a webhook only as a hint that an object may have changed: of the body it reads only IDs. The worker then
+reads the vendor's state, as at each poll. So a lost, forged, or repeated webhook changes nothing.
 """
 
 import collections
@@ -39,8 +39,8 @@ Recheck = Callable[[Sequence[str], Sequence[str]], Awaitable[int]]
 class Receiver:
     """The webhook of one destination.
 
-    ``signatures`` are the schemes with which its vendor may sign. ``destinations`` are all destinations at the same
-    vendor: one webhook reports changes of all of them.
+    ``signatures`` are the schemes that its vendor may use. ``destinations`` are all destinations at the same vendor:
+    one webhook reports changes of all these destinations.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Receiver:
     destinations: tuple[str, ...]
 
     def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: int) -> str:
-        """Return why a body isn't the vendor's; empty if it is."""
-        # The scheme that the vendor used names the problem. The others only miss their headers.
+        """Return why a body isn't the vendor's; empty if it is authentic."""
+        # The problem of the scheme that the vendor used is relevant. For other schemes, only the headers are missing.
         used = [one for one in self.signatures if one.has_headers(headers)] or self.signatures
         found = [one.problem(headers, body, now) for one in used]
         return "" if "" in found else found[0]
@@ -85,7 +85,7 @@ class VendorWebhooks:
             await _answer(send, outcome, incidents)
 
     async def _take(self, receiver: Receiver | None, scope: Scope, receive: requests.Receive) -> tuple[str, int]:
-        """Handle a request; return its outcome, and the number of incidents that are read again."""
+        """Handle a request. Return its outcome, and the number of incidents to read again."""
         if receiver is None:
             raise problems.Problem(404, "unknown-destination", "no destination of this name takes webhooks here")
         if scope["method"] != "POST":
@@ -126,8 +126,8 @@ def _name_of(headers: Mapping[bytes, bytes]) -> str:
 def ids(body: bytes) -> list[str] | None:
     """Return the IDs in a body, the outermost first; None if the body can't be read.
 
-    Vendors don't document the shape of every event, and put the incident in different places. IDs are looked up in
-    Redis, so the ID of something else has no effect.
+    Vendors don't document the shape of every event, and put the incident in different places. The IDs are looked up in
+    Redis, so IDs of other objects have no effect.
     """
     try:
         request_limits.not_too_many_values(body, _BODY_BYTES // 4)

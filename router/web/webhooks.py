@@ -1,6 +1,6 @@
-"""``POST /v1/webhooks/{source}``: authenticate, parse, decide, and return 202 only after the inbox has the delivery.
+"""``POST /v1/webhooks/{source}``: authenticate, parse, decide, and return 202 only after the delivery is in the inbox.
 
-It is plain ASGI without a framework: every alert passes here, and alert storms arrive here.
+The handler is plain ASGI without a framework, because it is on the hot path of alert storms.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ ALERTS_V2 = prometheus.PATH
 _log = log.get("web")
 _UNAVAILABLE = 503
 _GZIP = frozenset({b"gzip", b"x-gzip"})
-_QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger ones are inflated in a thread.
+_QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger bodies are inflated in a thread.
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems that a retry doesn't solve.
 PLACEMENT_SECONDS = 0.5  # The response waits at most this long for its optional part.
 
@@ -47,7 +47,7 @@ Headers = Mapping[bytes, bytes]
 
 
 class _Request(NamedTuple):
-    """One authentic delivery. ``called`` is the sender's ID of it, empty without one."""
+    """An authentic delivery. ``called`` is the sender's ID of the delivery, empty without one."""
 
     endpoint: source_endpoints.SourceEndpoint
     headers: Headers
@@ -58,18 +58,17 @@ class _Request(NamedTuple):
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether this is a dry run: the sender asks what would happen, and nothing is stored."""
+        """Return whether this is a dry run: the sender asks what would happen, and nothing is stored."""
         return self.headers.get(request_limits.TEST, b"").strip().lower() == b"dry-run"
 
 
 class WebhookHandler:
     """Receives deliveries.
 
-    ``decide``, and with it ``labels_named`` (the labels that rules name), may be replaced at any time, for example when
-    rules are reloaded. Each delivery is decided as a whole by one version of the rules. ``clock`` returns microseconds
-    since the Unix epoch. ``seen`` stores senders' delivery IDs; without it, a repeated delivery is processed again,
-    which changes nothing. ``placements`` find the incidents that hold the alerts. ``public`` are the names of public
-    destinations.
+    ``decide`` and ``labels_named`` (the labels that rules name) may be replaced at any time, for example when rules are
+    reloaded. One version of the rules decides each delivery as a whole. ``clock`` returns microseconds since the Unix
+    epoch. ``seen`` stores senders' delivery IDs; without it, a repeated delivery is processed again, which changes
+    nothing. ``placements`` find the incidents that hold the alerts. ``public`` are the names of public destinations.
     """
 
     def __init__(
@@ -112,12 +111,12 @@ class WebhookHandler:
         self._refusals = refusals.Refusals()
         self._in_flight = 0
         self._budget = budget.Budget(self._limits.bytes_in_flight)
-        # One thread each: of two parsers only one would run at a time, and inflating must not wait for parsing.
+        # One thread each: two parsers can't run at the same time, and inflating must not wait for parsing.
         self._parser = futures.ThreadPoolExecutor(1, "parser")
         self._helper = futures.ThreadPoolExecutor(1, "helper")
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
-        """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
+        """Answer one request whose path begins with ``PREFIX`` or is ``ALERTS_V2``."""
         began = instruments.clock()
         endpoint, call = self._endpoints.get(scope["path"]), None
         if endpoint is None:
@@ -157,8 +156,8 @@ class WebhookHandler:
         return 200
 
     def _below(self, scope: Scope) -> tuple[source_endpoints.SourceEndpoint | None, calls.Call | None]:
-        """Find the source whose kind serves paths below its address, and the call to it."""
-        path: bytes = scope["raw_path"]  # The decoded path can't tell a slash within an identifier from others.
+        """Return the source whose kind serves paths below its URL, and the call to it."""
+        path: bytes = scope["raw_path"]  # In the decoded path, a slash within an identifier looks like a separator.
         name, slash, rest = path.decode("latin-1").removeprefix(PREFIX).partition("/")
         endpoint = self._endpoints.get(PREFIX + parse.unquote(name))
         if not slash or endpoint is None or not endpoint.has_api:
@@ -177,7 +176,7 @@ class WebhookHandler:
         receive: requests.Receive,
         send: problems.Send,
     ) -> None:
-        """Handle one request; a ``problems.Problem`` if it is refused."""
+        """Handle one request. Raises ``problems.Problem`` if it is refused."""
         headers: Headers = dict(scope["headers"])
         origin = (
             cloudevents_handshake.origin(headers)
@@ -201,7 +200,8 @@ class WebhookHandler:
             request = _Request(
                 endpoint, headers, body, now, endpoint.delivery_id(headers, body), _wants_explanation(scope, headers)
             )
-            # Only now: a request that is still being received costs a connection, and those have a limit of their own.
+            # Check only now: a request that is still being received takes a connection, and connections have a separate
+            # limit.
             self._limit_requests()
             self._in_flight += 1
             try:
@@ -231,7 +231,7 @@ class WebhookHandler:
         size = budget.parsed_size(len(body), await self._count_values(body))
         await turns.begin(size)
         try:
-            # Only after authentication: others can neither create spans nor join a trace.
+            # Only after authentication, so that unauthenticated clients can neither create spans nor join a trace.
             before = headers.get(b"traceparent", b"").decode("latin-1")
             with self._traces.span("webhook", "server", parent=before, source=endpoint.name) as span:
                 await self._accept(request, send, span)
@@ -263,7 +263,7 @@ class WebhookHandler:
         return now, body
 
     async def _count_values(self, body: bytes) -> int:
-        """Count the JSON values of a body, in a thread if it is large: that takes milliseconds per MiB."""
+        """Count the JSON values of a body, in a thread if the body is large: counting takes milliseconds per MiB."""
         if len(body) <= budget.LARGE_BYTES:
             return request_limits.count_values(body)
         return await asyncio.get_running_loop().run_in_executor(self._helper, request_limits.count_values, body)
@@ -336,7 +336,8 @@ class WebhookHandler:
             _log.warning("alerts_left_out", source=endpoint.name, delivery=delivery.id, truncated=parsed.truncated)
         kept = ""
         if parsed.rejected is not None:
-            # Only now: if the quarantine refuses it, the sender repeats the whole delivery, which is harmless.
+            # Only after the inbox: if the quarantine refuses it, the sender repeats the whole delivery, which is
+            # harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
             kept = await self._store_quarantined(request, parsed.rejected.body, problem)
         if request.called and self._seen is not None:
@@ -349,7 +350,7 @@ class WebhookHandler:
             await responses.as_the_kind_has_it(send, endpoint.kind.answer(parsed, delivery.id))
 
     async def _handle_unreadable(self, request: _Request, error: base.Unparsable, send: problems.Send) -> None:
-        """Put an unreadable body into the quarantine and respond; a dry run stores nothing."""
+        """Quarantine an unreadable body and respond. A dry run stores nothing."""
         if request.is_dry_run:
             raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
         kept = await self._store_quarantined(request, request.body, str(error))
@@ -371,9 +372,10 @@ class WebhookHandler:
     def _start_lookup(
         self, request: _Request, delivery: deliveries.Delivery
     ) -> Callable[[], Awaitable[Sequence[ports.Placement]]]:
-        """Start looking up the incidents that hold the alerts while the delivery is written; return what awaits them.
+        """Start looking up the incidents that hold the alerts while the delivery is written.
 
-        After ``PLACEMENT_SECONDS`` the response goes without them, since the delivery is accepted anyway.
+        Returns the function that awaits the incidents. After ``PLACEMENT_SECONDS`` the response is sent without them,
+        since the delivery is accepted already.
         """
         placements = self._placements
         if placements is None or (request.endpoint.kind.answer is not None and not request.explain):
@@ -413,7 +415,7 @@ class WebhookHandler:
         return parsed, routed
 
     async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:
-        """Put a body from an authentic sender into the quarantine, and return its ID there."""
+        """Quarantine a body from an authentic sender, and return its quarantine ID."""
         name = request.endpoint.name
         kept = await self._quarantine.add(
             name, body, request.endpoint.loggable_headers(request.headers), problem, request.now
@@ -459,7 +461,10 @@ async def _answer_unparsable(
 
 
 async def _verified(verifies: verifications.Verification, body: bytes, now: int) -> verifications.Verified:
-    """Verify a delivery; a ``problems.Problem``: 403, at which the vendor gives up, or 503, at which it retries."""
+    """Verify a delivery.
+
+    Raises ``problems.Problem``: 403, after which the vendor gives up, or 503, after which the vendor retries.
+    """
     try:
         return await verifies.verify(body, now)
     except verifications.RejectedError as error:
