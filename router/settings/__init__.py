@@ -1,6 +1,6 @@
-"""The configuration file, the environment and secret files, read into one checked object before anything starts.
+"""Reads the configuration file, the environment, and secret files into one validated object before a process starts.
 
-A secret never stands in the file: it is named, as ``{env: NAME}`` or ``{file: PATH}``.
+The file never contains a secret. It refers to one as ``{env: NAME}`` or ``{file: PATH}``.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ SECRET_PARTS = frozenset({"sources", "destinations", "notifiers"})
 
 
 class Refused(Exception):
-    """The configuration cannot be used; ``problems`` are all that is wrong, each with its place."""
+    """The configuration is invalid. ``problems`` has every error with its position."""
 
     def __init__(self, found: list[problems.Problem]) -> None:
         self.problems = sorted(found, key=lambda problem: problem.order)
@@ -52,16 +52,16 @@ class _Environment(pydantic_settings.BaseSettings):
     def settings_customise_sources(  # type: ignore[override]
         cls, *_: Any, init_settings: Any, **__: Any
     ) -> tuple[Any, ...]:
-        """Read nothing but what is handed over."""
+        """Read only the values that the caller passes, not the process's environment."""
         return (init_settings,)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The checked configuration of a process.
+    """The validated configuration of a process.
 
-    ``simulated`` names destinations and notifiers that are stand-ins; ``made_up`` are the environment variables of
-    sources that are not set, with what stands in for them.
+    ``simulated`` are the names of simulated destinations and notifiers. ``made_up`` maps the unset environment
+    variables of sources to the generated values.
     """
 
     file: str
@@ -90,9 +90,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class StandIn:
-    """What takes the place of secrets that are not set, in a first try: a webhook token, and simulated vendors.
+    """The replacements for unset secrets in a first try: a webhook token, and simulated vendors.
 
-    ``vendors`` maps what a kind's name begins with (``incident-io``, ``devhelm``) to the simulator's base URL.
+    ``vendors`` maps the prefix of a kind's name (``incident-io``, ``devhelm``) to the simulator's base URL.
     """
 
     webhook_token: str
@@ -105,9 +105,10 @@ def load(
     stand_in: StandIn | None = None,
     needs: Collection[str] = SECRET_PARTS,
 ) -> Settings:
-    """Read the file; ``Refused`` with every problem at once. Relative paths in it are relative to it.
+    """Read the file. Raises ``Refused`` with every problem at once. Relative paths in it are relative to the file.
 
-    ``needs`` are the parts whose secrets must be set: a web never calls a vendor, and a worker authenticates no sender.
+    ``needs`` are the parts whose secrets must be set: a webhook server calls no vendor, and a worker authenticates no
+    sender.
     """
     document = documents.read(path, holds_secrets=True)
     reading = _Reading(document, environment, stand_in, needs)
@@ -118,9 +119,9 @@ def load(
 
 
 def log_format(path: Path, environment: Mapping[str, str]) -> Literal["json", "console"]:
-    """The format of the log as far as it is known before the configuration has been read: JSON unless it is set.
+    """Return the format of the log before the configuration has been read: JSON unless another format is set.
 
-    The configuration may be one that is refused: its refusal has to be logged in some format.
+    The configuration may be refused, and the refusal has to be logged in some format.
     """
     said = environment.get("INCIDENT_ROUTER_LOG_FORMAT")
     if said is None:
@@ -134,7 +135,7 @@ _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
 def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.Problem]:
-    """Warn of vendors' keys in the file itself, and of an installation without a name that calls real vendors."""
+    """Warn of vendors' API keys in the file itself, and of an installation without a name that calls real vendors."""
     document = documents.read(Path(settings.file))
     data = document.data if isinstance(document.data, dict) else {}
     entries = data.get("destinations")
@@ -157,7 +158,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
 
 
 class _Reading:
-    """One reading of one file: gathers the problems as it goes."""
+    """One reading of one file, which collects the problems."""
 
     def __init__(
         self,
@@ -240,7 +241,7 @@ class _Reading:
         )
 
     def _said(self) -> _Environment:
-        """What the environment says. An empty variable says nothing; a wrong one is a problem."""
+        """Return the settings from the environment. An empty variable counts as unset, an invalid one is a problem."""
         given = {name.lower(): value for name, value in self._environment.items() if value}
         try:
             return _Environment.model_validate(given)
@@ -271,7 +272,7 @@ class _Reading:
             data, "notifiers", lambda name: notifiers.KINDS[name].config, notifiers.KINDS
         )
         for name in _names(data, "notifiers") & _names(data, "destinations"):
-            # Metrics and log lines name either by its name alone.
+            # Metrics and log lines identify a destination or notifier by its name alone.
             message = f'"{name}" is the name of a destination, too'
             self.problems.append(self._document.problem(message, ("notifiers", name), key=True))
         return found
@@ -284,7 +285,7 @@ class _Reading:
                     self.problems.append(self._document.problem(message, ("notify", topic, place)))
 
     def _signed(self, name: str, config: destination_base.Config) -> None:
-        """The secrets of a vendor's webhook have the form that the vendor gives out."""
+        """Check that the secrets of a vendor's webhook have the vendor's format."""
         if config.webhook is None:
             return
         for scheme in destinations.KINDS[config.kind].webhook_schemes:
@@ -310,7 +311,7 @@ class _Reading:
         vendor: tuple[str, str],
         found: Mapping[str, destination_base.Config],
     ) -> None:
-        """Maintenance is read from an account that is there, and that is one at the vendor."""
+        """Check that maintenance is read from a configured destination of the vendor."""
         at = ("silences", *place)
         kind, called = vendor
         if name not in found:
@@ -323,7 +324,7 @@ class _Reading:
     def _by_kind(
         self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Read the entries of ``sources`` or ``destinations``, each by the model of its kind."""
+        """Read the entries of ``sources`` or ``destinations``, each with the model of its kind."""
         entries = data.get(part) or {}
         found = {}
         for name, entry in entries.items() if isinstance(entries, dict) else []:
@@ -348,7 +349,7 @@ class _Reading:
             return None
 
     def _with_secrets(self, data: Any, at: tuple[str | int, ...]) -> Any:
-        """Replace every ``{env: NAME}`` and ``{file: PATH}`` by what it names; an unset one makes its stand-in."""
+        """Replace every ``{env: NAME}`` and ``{file: PATH}`` by its value, or by a stand-in if it is unset."""
         if isinstance(data, dict):
             if set(data) == {"env"} or set(data) == {"file"}:
                 return self._secret(data, at)
@@ -363,7 +364,7 @@ class _Reading:
         return data
 
     def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
-        # A vendor's webhook is let in by the process that lets sources in.
+        # The process that receives deliveries of sources also receives the webhooks of vendors.
         part = "sources" if _of_a_webhook(at) else at[0]
         needed = part not in SECRET_PARTS or part in self._needs
         if "env" in reference:
@@ -405,13 +406,13 @@ class _Reading:
 
 
 def _names(data: Mapping[str, Any], part: str) -> set[str]:
-    """Return the names of the entries of a part, whether they are right or not."""
+    """Return the names of the entries of a part, including invalid entries."""
     entries = data.get(part)
     return {str(name) for name in entries} if isinstance(entries, dict) else set()
 
 
 def _unneeded(at: tuple[str | int, ...]) -> str:
-    """What stands in for a secret that this process does without: of the form that each kind of credential has."""
+    """Return a placeholder for a secret that this process doesn't need, in the format of the credential."""
     if at[0] == "notifiers":
         return "https://not-needed.invalid/" if at[-1] == "url" else _UNUSED_KEY
     return _UNSIGNED if "signature" in at or _of_a_webhook(at) else "not-needed:by-this-process"
@@ -422,10 +423,10 @@ def _of_a_webhook(at: tuple[str | int, ...]) -> bool:
 
 
 _UNUSED_KEY = "whsec_bm90LW5lZWRlZC1ieS10aGlzLXByb2Nlc3M="
-_UNSIGNED = "whsec_bm90LW5lZWRlZA=="  # A secret that no vendor signs with, of the form that they have.
+_UNSIGNED = "whsec_bm90LW5lZWRlZA=="  # A secret that no vendor signs with, in the vendors' format.
 
 
-_SIMULATED = "".join(["simulated", "-", "key"])  # A string of its own, recognised by identity.
+_SIMULATED = "".join(["simulated", "-", "key"])  # A distinct string object, which is recognized by identity.
 
 
 def _beside(file: Path, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The sections of the configuration file, a model each: what may be set, its bounds, and what holds where it is not."""
+"""The sections of the configuration file, one model each: the settings, their limits, and their defaults."""
 
 import ipaddress
 import urllib.parse
@@ -34,7 +34,7 @@ class Tls(Section):
 
 
 def _host_and_port(value: Any) -> Any:
-    """Read ``host:port``; the port is Sentinel's own where it is left out."""
+    """Parse ``host:port``. The default port is Sentinel's."""
     if not isinstance(value, str):
         return value
     try:
@@ -67,7 +67,7 @@ class Sentinel(Section):
     @pydantic.field_validator("nodes", mode="after")
     @classmethod
     def _not_none(cls, nodes: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
-        if not nodes:  # Said here and not by a least length, which would be said of a mistaken node once more.
+        if not nodes:  # Not a minimum length, because pydantic would report that error again for an invalid node.
             raise ValueError("at least one sentinel is needed here")
         return nodes
 
@@ -151,7 +151,7 @@ class Limit(Section):
 
 
 def _domain(text: str) -> str:
-    """A domain alone: compared with hosts in texts, a URL or a port would allow nothing."""
+    """Check that the text is a domain. It is compared with hosts in texts, so a URL or port would allow nothing."""
     host = text.partition("://")[2] or text
     host = host.partition("/")[0].partition(":")[0].removeprefix("*.")
     if host != text or not host:
@@ -207,7 +207,7 @@ class Oidc(Section):
     @pydantic.field_validator("session")
     @classmethod
     def _short(cls, session: int) -> int:
-        """A role lasts no longer than what was signed in with would without a provider."""
+        """Require 5 minutes to 12 hours. A session that begins with a token lasts 12 hours, too."""
         if not quantities.duration("5m") <= session <= quantities.duration("12h"):
             raise ValueError("must be from 5m to 12h")
         return session
@@ -215,7 +215,7 @@ class Oidc(Section):
     @pydantic.field_validator("issuer")
     @classmethod
     def _private(cls, issuer: str) -> str:
-        """Codes and keys must not be seen, or changed, on the way."""
+        """Require TLS, so that codes and keys can't be read or changed in transit."""
         if not issuer.startswith("https://") and not loopback.is_loopback(issuer):
             raise ValueError("must start with https://")
         return issuer
@@ -309,7 +309,7 @@ class Archive(Section):
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is kept at all."""
+        """Whether anything is archived."""
         return bool(self.keep and self.most)
 
 

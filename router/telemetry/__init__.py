@@ -1,1 +1,1 @@
-"""What the router says about itself: every metric in ``metrics``, the structured log in ``log``."""
+"""Metrics, the structured log, and traces of the router."""

@@ -1,4 +1,4 @@
-"""Two kinds of metrics that the client library doesn't have: a gauge without a value, and a histogram for hot paths."""
+"""Two kinds of metrics that the client library lacks: a gauge without a value, and a histogram for hot paths."""
 
 import bisect
 import itertools
@@ -15,7 +15,8 @@ clock = time.perf_counter
 class LateGauge(prometheus_client.Gauge):
     """A gauge without labels that is exported only after its first ``set``.
 
-    Until then the value isn't known, and 0 would be false: of a worker that can't reach Redis the inbox isn't empty.
+    Until then the value is unknown, and 0 would be false: the inbox of a worker that can't reach Redis may not be
+    empty.
     """
 
     _is_set = False
@@ -41,7 +42,7 @@ class Series:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count a value. Only the thread of the event loop may call this."""
+        """Count a value. Only the thread of the event loop may call this method."""
         self.counts[bisect.bisect_left(self._bounds, seconds)] += 1
         self.total += seconds
 
@@ -51,7 +52,7 @@ class Series:
 
 
 class Histogram:
-    """A histogram for hot paths: without locks and exemplars, ``observe`` costs a fifth of the client library's."""
+    """A histogram for hot paths. Without locks and exemplars, ``observe`` takes 1/5 of the client library's time."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Label sets that are known at the start, exported as 0: ``increase`` doesn't see the first count of a new series."""
+"""Exports label sets that are known at the start as 0, because ``increase`` misses the first count of a new series."""
 
 import typing
 from collections.abc import Iterable
@@ -52,7 +52,8 @@ LOSS_REASONS = ("vanished", "replaced", "went_back", "restored", "unattended", "
 def start_web(sources: Iterable[str], polled: Iterable[str], with_webhooks: Iterable[str]) -> None:
     """Export 0 for a webhook server.
 
-    ``polled`` are the sources whose Alertmanager is polled, ``with_webhooks`` the destinations whose vendor calls back.
+    ``polled`` are the sources whose Alertmanager is polled, ``with_webhooks`` the destinations whose vendor sends
+    webhooks.
     """
     _start_data_set()
     metrics.deliveries.labels("", UNKNOWN_SOURCE)

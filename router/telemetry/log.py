@@ -1,6 +1,6 @@
-"""The structured log: one line an event, JSON or for people, to standard error.
+"""The structured log: one line per event, as JSON or as readable text, to standard error.
 
-Event names are fixed words; everything that varies is a field, so that a log can be searched and counted.
+Event names are fixed words, and all variable data is in fields, so that a log can be searched and counted.
 """
 
 import logging
@@ -18,10 +18,10 @@ Format = Literal["json", "console"]
 
 
 def configure(format: Format = "json", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
-    """Set up the log of the whole process, also that of libraries which use ``logging``.
+    """Set up the log of the whole process, including the log of libraries that use ``logging``.
 
-    ``level`` is ``debug``, ``info``, ``warning`` or ``error``; ``ValueError`` names anything else. ``stream`` is
-    standard error where it is left out. May be called again; the last call counts.
+    ``level`` is ``debug``, ``info``, ``warning`` or ``error``. Any other value raises ``ValueError``. ``stream`` is
+    standard error by default. The function may be called again; the last call counts.
     """
     threshold = logging.getLevelNamesMapping().get(level.upper())
     if threshold is None:
@@ -54,9 +54,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: typ
 
 
 def get(name: str) -> structlog_typing.FilteringBoundLogger:
-    """Return the log of one part of the router; ``name`` becomes the field ``part`` of its lines.
+    """Return the log of one part of the router. ``name`` becomes the field ``part`` of its lines.
 
-    It may be called before ``configure``: the settings are looked up whenever something is written.
+    Callers may call it before ``configure``: the settings are looked up when a line is written.
     """
     logger: structlog_typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return logger
@@ -71,7 +71,7 @@ def _shared() -> list[structlog_typing.Processor]:
 
 
 def _json() -> list[structlog_typing.Processor]:
-    # Local variables stay out of stack traces: they hold bodies and secrets.
+    # Stack traces omit local variables, which contain bodies and secrets.
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=_shown)]
 
@@ -84,7 +84,7 @@ def _console(target: TextIO) -> list[structlog_typing.Processor]:
 
 
 def _shown(value: object) -> str:
-    """A value as text, unless it is of a type that holds what senders or customers wrote: bodies, alerts, posts."""
+    """Return a value as text, unless its type contains texts of senders or customers: bodies, alerts, posts."""
     if isinstance(value, bytes | bytearray | memoryview | msgspec.Struct):
         return f"({type(value).__name__}, not shown)"
     return str(value)
@@ -93,7 +93,10 @@ def _shown(value: object) -> str:
 def _show_all(
     _logger: structlog_typing.WrappedLogger, _name: str, event: structlog_typing.EventDict
 ) -> structlog_typing.EventDict:
-    """The same for people, whose renderer would show anything; JSON's asks for what it does not know."""
+    """Apply ``_shown`` to each field for the readable format, whose renderer would show any value.
+
+    The JSON renderer calls ``_shown`` for unknown types.
+    """
     return {name: value if name == "exc_info" else _readable(value) for name, value in event.items()}
 
 
@@ -110,7 +113,7 @@ def _readable(value: object) -> object:
 def _adopt_library_logs(
     threshold: int, target: TextIO, shared: list[structlog_typing.Processor], renderer: list[structlog_typing.Processor]
 ) -> None:
-    """Give libraries' own log lines the same form; theirs begin at warning, whatever the level."""
+    """Format libraries' own log lines in the same way. They begin at warning, regardless of the level."""
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],

@@ -375,10 +375,10 @@ build_info.labels(router.__version__).set(1)
 
 
 def opened(destination: str, seconds: float, reference: str, trace: str = "") -> None:
-    """Count that an incident was opened so long after its alert was accepted.
+    """Count an opened incident and the seconds since its alert was accepted.
 
-    ``reference`` and the id of the trace (``trace`` is a ``traceparent``, or empty) are the exemplar: by them one
-    finds in the log, at the vendor and among the traces what took so long.
+    ``reference`` and the trace ID (``trace`` is a ``traceparent``, or empty) are the exemplar. With them, an operator
+    finds the slow incident in the log, at the vendor, and among the traces.
     """
     exemplar = {"reference": reference}
     if found := tracing.trace_id(trace):

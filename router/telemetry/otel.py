@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry's own library; imported only where traces are wanted (see ``tracing``)."""
+"""Traces by the OpenTelemetry library, which is imported only if traces are enabled (see ``tracing``)."""
 
 from types import TracebackType
 from typing import Self
@@ -12,7 +12,7 @@ from opentelemetry.trace.propagation import tracecontext
 
 from router.telemetry import tracing
 
-_EXPORT_SECONDS = 5.0  # A collector that is away may not hold up a process that ends for longer.
+_EXPORT_SECONDS = 5.0  # Limits how long an unreachable collector delays the end of a process.
 _KINDS = {
     "server": trace.SpanKind.SERVER,
     "consumer": trace.SpanKind.CONSUMER,
@@ -22,7 +22,7 @@ _format = tracecontext.TraceContextTextMapPropagator()
 
 
 def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
-    """Traces that are sent in batches by a thread of their own; what cannot be sent is logged and dropped."""
+    """Return traces that a separate thread sends in batches. Traces that can't be sent are logged and dropped."""
     provider = sdk.TracerProvider(
         resource=resources.Resource.create({"service.name": service}),
         sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)),
@@ -35,7 +35,7 @@ def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
 
 
 class Traces:
-    """The traces of one provider of OpenTelemetry's."""
+    """The traces of one OpenTelemetry provider."""
 
     on = True
 
@@ -46,7 +46,7 @@ class Traces:
     def span(
         self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **about: tracing.Attribute
     ) -> "Span":
-        """A span for the length of the block (see ``tracing.Traces``)."""
+        """Open a span for the length of the block (see ``tracing.Traces``)."""
         before = trace.get_current_span(_context(follows)).get_span_context()
         begun = self._tracer.start_span(
             name,
@@ -59,12 +59,12 @@ class Traces:
         return span
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
+        """Send the remaining spans."""
         self._provider.shutdown()
 
 
 class Span:
-    """A span that has begun; it ends with its block."""
+    """A span that has begun. It ends with its block."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
@@ -77,11 +77,11 @@ class Span:
         return carrier.get("traceparent", "")
 
     def tell(self, **about: tracing.Attribute) -> None:
-        """Add to what is known of it."""
+        """Add attributes to the span."""
         self._span.set_attributes({f"incident_router.{name}": value for name, value in about.items()})
 
     def failed(self, result: str, /) -> None:
-        """Say that it failed, in one fixed word."""
+        """Mark the span as failed, with one fixed word as the reason."""
         self._span.set_status(trace.Status(trace.StatusCode.ERROR, result))
 
     def __enter__(self) -> Self:
@@ -90,12 +90,12 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
-        # Of an exception its kind alone: what it says may have been in a body.
+        # Record only the type of an exception: its message may contain text from a body.
         if kind is not None:
             self.failed(kind.__name__)
         self._span.end()
 
 
 def _context(traceparent: str) -> context.Context:
-    """What a ``traceparent`` says; an empty context where it says nothing that can be read."""
+    """Parse a ``traceparent``. Return an empty context if it is invalid."""
     return _format.extract({"traceparent": traceparent}, context.Context())

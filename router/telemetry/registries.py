@@ -1,6 +1,6 @@
 """Registries by role: a process exports only what it measures.
 
-A web process that exported the worker's gauges would show zeros for what only a worker knows.
+A webhook server that exported the worker's gauges would show zeros for values that only a worker knows.
 """
 
 import functools
@@ -10,7 +10,8 @@ from typing import Literal
 import prometheus_client
 from prometheus_client import exposition
 
-# A gauge for the creation time of each counter would double what is stored, and no alert or panel reads it.
+# A gauge for the creation time of each counter would double the number of stored series, and no alert or panel reads
+# it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 Role = Literal["web", "worker"]

@@ -1,6 +1,6 @@
-"""Traces: what a delivery went through, from the webhook over the fold to each call at a vendor.
+"""Traces of a delivery, from the webhook over the fold to each call to a vendor.
 
-Off unless an endpoint is set. Then nothing of OpenTelemetry is imported, and a span is an object that does nothing.
+Off unless an endpoint is set. Then no OpenTelemetry module is imported, and a span is an object that does nothing.
 """
 
 from contextlib import AbstractContextManager
@@ -12,11 +12,11 @@ Attribute = str | int | float | bool
 
 
 class Missing(Exception):
-    """Traces are wanted, and the extra that makes them is not installed."""
+    """Traces are enabled, but the extra that creates them is not installed."""
 
 
 class Span(Protocol):
-    """One thing that takes time. Texts that customers or senders wrote do not belong into it."""
+    """A timed part of a trace. It must not contain texts of customers or senders."""
 
     @property
     def traceparent(self) -> str:
@@ -24,31 +24,31 @@ class Span(Protocol):
         ...
 
     def tell(self, **about: Attribute) -> None:
-        """Add to what is known of it."""
+        """Add attributes to the span."""
         ...
 
     def failed(self, result: str, /) -> None:
-        """Say that it failed, in one fixed word."""
+        """Mark the span as failed, with one fixed word as the reason."""
         ...
 
 
 class Traces(Protocol):
-    """Where spans are made."""
+    """Creates spans."""
 
     on: bool
 
     def span(
         self, name: str, kind: Kind, *, parent: str = "", follows: str = "", **about: Attribute
     ) -> AbstractContextManager[Span]:
-        """A span for the length of the block.
+        """Open a span for the length of the block.
 
-        ``parent`` is the ``traceparent`` of what it is a part of, ``follows`` that of what it came of, perhaps days
-        ago; what is not one is taken for none.
+        ``parent`` is the ``traceparent`` of the enclosing span, ``follows`` that of the span that caused this one,
+        perhaps days ago. An invalid ``traceparent`` is ignored.
         """
         ...
 
     def close(self) -> None:
-        """Send what has not been sent yet; this may take seconds."""
+        """Send the remaining spans. This may take seconds."""
         ...
 
 
@@ -59,7 +59,7 @@ class _Off:
     traceparent = ""
 
     def span(self, *_: object, **__: object) -> Self:
-        """Nothing begins."""
+        """Return the span that does nothing."""
         return self
 
     def tell(self, **_: object) -> None:
@@ -69,7 +69,7 @@ class _Off:
         """Do nothing: tracing is off."""
 
     def close(self) -> None:
-        """There is nothing to send."""
+        """Do nothing: there are no spans to send."""
 
     def __enter__(self) -> Self:
         return self
@@ -84,5 +84,5 @@ OFF: Traces = _Off()
 
 
 def trace_id(traceparent: str) -> str:
-    """The trace that a ``traceparent`` is of; empty where it is none."""
+    """Return the trace ID of a ``traceparent``; empty if it is invalid."""
     return traceparent.split("-")[1] if traceparent.count("-") == 3 else ""
