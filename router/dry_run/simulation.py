@@ -225,10 +225,7 @@ class Simulation:
             self._reconcile(incident)
 
     def _home(self, routed: decisions.Routed) -> str:
-        """Return the key of the alert's incident:
-
-        the one that already holds the alert, or else the one of the decision.
-        """
+        """Return the key of the incident that already holds the alert, or else of the incident in the decision."""
         identity, key = routed.alert.identity, routed.decision.incident_key
         home = self._homes.get(identity)
         if home is not None and home != key and routing.stays(self.incidents[home], routed):

@@ -1,1 +1,1 @@
-"""Both vendors, simulated: a second reading of their APIs, for a first try, a demonstration and the tests."""
+"""Simulates the vendors by independent implementations of their APIs, for a first try, demonstrations, and tests."""

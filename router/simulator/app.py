@@ -1,4 +1,4 @@
-"""The simulator's application: both vendors' APIs, their public pages, faults on demand, and the log of calls."""
+"""The simulator's application: the vendors' APIs, their public pages, injected faults, and the log of calls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +16,13 @@ from router.simulator.slack import vendor as slack
 def create(
     options: settings.Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
 ) -> applications.Starlette:
-    """Put the simulator together. ``app.state`` has its ``vendors``, ``calls`` and ``faults`` for in-process use.
+    """Create the application. ``app.state`` has its ``vendors``, ``calls``, and ``faults`` for in-process use.
 
-    ``remembered`` are the vendors of an earlier run, as ``snapshot`` kept them.
+    ``remembered`` are the vendors of an earlier run, as loaded by ``snapshot``.
     """
     chosen = options or settings.Options()
     made = (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen), slack.Slack(chosen))
-    # A snapshot of an earlier version lacks vendors that were added since.
+    # A snapshot by an earlier version lacks vendors that were added since.
     vendors: dict[str, vendor.Vendor] = {one.name: one for one in made} | (remembered or {})
     log = calls.Calls()
     wanted: list[faults.Fault] = []
@@ -37,7 +37,7 @@ def create(
 
 
 class Simulator(applications.Starlette):
-    """Vendors' calls go past the framework's middleware: a fault has to get at the connection itself."""
+    """An application in which calls to vendors bypass the framework's middleware: faults need the connection."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Simulator(applications.Starlette):
         self._hooks = hooks
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         name = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
         gate = self._gates.get(name)
         if gate is None:
@@ -66,7 +66,7 @@ class Simulator(applications.Starlette):
 
 
 class Desk:
-    """The simulator's own paths, beside the vendors'."""
+    """The simulator's own endpoints, besides the vendors' endpoints."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Desk:
         self._faults = wanted
 
     def routes(self) -> list[routing.BaseRoute]:
-        """The paths."""
+        """Return the routes of the endpoints."""
         return [
             routing.Route("/", self._index),
             routing.Route("/pages/{vendor}/{slug}", self._page),

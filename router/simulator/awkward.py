@@ -1,4 +1,4 @@
-"""How a vendor is awkward without failing: it changes texts, answers with what was so a moment ago, and lists oddly.
+"""Vendor behavior that is inconvenient but not a failure: changed texts, stale responses, and unusual lists.
 
 Everything here works on decoded JSON, so that it is the same for every vendor.
 """
@@ -39,7 +39,7 @@ def _rewritten(text: str, style: Style, length: int) -> str:
 
 
 def normalized(value: Any, style: Style, length: int) -> Any:
-    """Rewrite every title and text in ``value`` as a vendor that stores them in its own way does."""
+    """Return ``value`` with every title and text rewritten, as by a vendor that normalizes what it stores."""
     if isinstance(value, list):
         return [normalized(one, style, length) for one in value]
     if not isinstance(value, dict):
@@ -54,7 +54,7 @@ def normalized(value: Any, style: Style, length: int) -> Any:
 
 
 def with_derived_impact(body: Any) -> Any:
-    """Take the impact of a request from its components, as a page that derives it does."""
+    """Return the body of a request with the impact derived from its components, as some pages derive it."""
     if not isinstance(body, dict) or not body.get("affectedComponents"):
         return body
     statuses = [one.get("status") for one in body["affectedComponents"]]
@@ -67,7 +67,7 @@ def _lists(answer: Any) -> list[list[Any]]:
 
 
 def with_odd_row(answer: Any) -> Any:
-    """Put a row before the others that has no name, unknown words for its state, and lacks what is required."""
+    """Insert a first row without a name and without required fields, with unknown values of its enums."""
     for rows in _lists(answer):
         if rows and isinstance(rows[0], dict):
             odd = {key: value for key, value in rows[0].items() if key not in _LEFT_OUT}
@@ -77,7 +77,7 @@ def with_odd_row(answer: Any) -> Any:
 
 
 def endless(answer: Any) -> Any:
-    """Say of a list that it goes on, wherever it is read."""
+    """Return the response of a list with a next page, whichever page is read."""
     if not isinstance(answer, dict):
         return answer
     if "hasNext" in answer:

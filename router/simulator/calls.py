@@ -1,4 +1,4 @@
-"""The log of all calls to the simulated vendors: what came, when, and what was answered."""
+"""The log of all calls to the simulated vendors, with their times and responses."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Call:
-    """One call. ``at`` is microseconds since the epoch; ``status`` is 0 where nothing was answered."""
+    """One call. ``at`` is microseconds since the epoch. ``status`` is 0 if there was no response."""
 
     number: int
     at: int
@@ -22,19 +22,19 @@ class Call:
 
 
 class Calls:
-    """All calls since the start, or since the last reset."""
+    """All calls since the start or the last reset."""
 
     def __init__(self) -> None:
         self.all: list[Call] = []
 
     def begin(self, at: int, vendor: str, method: str, path: str, query: str) -> Call:
-        """Note a call that has come in."""
+        """Record a call that was received."""
         call = Call(len(self.all) + 1, at, vendor, method, path, query)
         self.all.append(call)
         return call
 
     def listed(self, vendor: str, method: str, path: str) -> list[dict[str, Any]]:
-        """The calls of this vendor and method whose paths begin so; empty words match everything."""
+        """Return the calls of a vendor and a method whose paths have this prefix. Empty arguments match everything."""
         return [
             asdict(call)
             for call in self.all
@@ -43,7 +43,7 @@ class Calls:
 
 
 def read_body(call: Call, raw: bytes) -> None:
-    """Note the body of a call, as JSON where it is JSON."""
+    """Record the body of a call, decoded if it is JSON."""
     try:
         call.body = json.loads(raw) if raw else None
     except ValueError:

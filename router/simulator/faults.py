@@ -1,7 +1,7 @@
-"""Faults on demand: the next calls that match are refused, cut off, delayed, or answered in an awkward way.
+"""Injected faults: the next matching calls are refused, cut off, delayed, or get an unusual response.
 
-Of the faults that refuse or cut off a call, the first that matches has its way. Faults of ``SHAPING`` change what is
-stored or answered, and apply together.
+Of the faults that refuse or cut off a call, the first that matches applies. Faults of ``SHAPING`` change stored data or
+responses, and all that match apply.
 """
 
 import asyncio
@@ -95,11 +95,11 @@ class Fault(pydantic.BaseModel):
     _window_ends: float = pydantic.PrivateAttr(default=-math.inf)
 
     def model_post_init(self, _context: Any) -> None:
-        """Make the die."""
+        """Create the fault's random generator."""
         self._die = random.Random(self.seed)
 
     def strikes(self, call: call_log.Call) -> bool:
-        """Whether this call is struck; one more of the count is used up if so, unless a window is under way."""
+        """Return whether this call is affected. An affected call uses up one of the count, except during a window."""
         if not self._matches(call):
             return False
         now = asyncio.get_running_loop().time()
@@ -113,7 +113,7 @@ class Fault(pydantic.BaseModel):
         return True
 
     def _matches(self, call: call_log.Call) -> bool:
-        """Whether the fault names the call, and its action makes sense of it."""
+        """Return whether the fault applies to the call by its vendor, method, path, and action."""
         if self.vendor not in {"", call.vendor} or self.method.upper() not in {"", call.method}:
             return False
         if (self.action in _OF_READS and call.method != "GET") or (self.action in _OF_WRITES and call.method == "GET"):
@@ -121,7 +121,7 @@ class Fault(pydantic.BaseModel):
         return call.path.startswith(self.path) and self._fits(call)
 
     def _fits(self, call: call_log.Call) -> bool:
-        """Whether the action makes sense of the call."""
+        """Return whether the action is possible for the call."""
         match self.action:
             case "refuse-field":
                 said = _said(call.body, self.field)
@@ -134,14 +134,14 @@ class Fault(pydantic.BaseModel):
 
 
 def _said(body: Any, field: str) -> Any:
-    """What a body says of a field, whose parts are parted by dots; None where it says nothing."""
+    """Return the value of a field in a body, whose name has dots between its parts; None if it is absent."""
     for part in field.split("."):
         body = body.get(part) if isinstance(body, dict) else None
     return body
 
 
 class Gate:
-    """Stands before one vendor's API: logs each call, and lets faults and the rate limit have their way."""
+    """Wraps one vendor's API: logs each call, and applies faults and the rate limit."""
 
     def __init__(
         self,
@@ -156,18 +156,18 @@ class Gate:
         self._options = options
         self._log = log
         self._faults = faults
-        # What the vendor held before a write, until when reads are answered from it, and the fault that wants it so.
+        # States before a write: until when reads get the state, the fault that requires it, and the state.
         self._past: list[tuple[float, Fault, Any]] = []
         self._busy: dict[str, list[int]] = {}
         self._late: set[asyncio.Task[None]] = set()
 
     @property
     def pending(self) -> int:
-        """How many requests are still to be carried out late."""
+        """Return how many delayed requests are still to be executed."""
         return len(self._late)
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Answer one call, or not."""
+        """Respond to one call, or apply a fault instead."""
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         call = self._log.begin(
             self._options.clock(), self._vendor.name, scope["method"], path, scope["query_string"].decode()
@@ -198,7 +198,7 @@ class Gate:
             await self._app(scope, _replay(raw), answer)
 
     def _prepared(self, raw: bytes, shaping: Sequence[Fault]) -> bytes:
-        """The body as the vendor will store it; what it held before is kept where reads are to lag behind."""
+        """Return the body as the vendor will store it. Keep the current state if reads are to lag behind."""
         for fault in shaping:
             if fault.action == "lag":
                 until = asyncio.get_running_loop().time() + fault.lag_seconds
@@ -251,7 +251,7 @@ class Gate:
                 await self._act(fault, scope, raw, answer)
 
     async def _act(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
-        """Do what is asked for, and answer it otherwise than usual."""
+        """Execute the request, and don't send its usual response."""
         match fault.action:
             case "act-late" | "hang-then-act":
                 task = asyncio.create_task(self._act_late(fault.hang_seconds, scope, raw))
@@ -301,7 +301,7 @@ class Gate:
 
 
 class _Answer:
-    """Sends an answer on, and notes its status."""
+    """Forwards a response, and records its status."""
 
     def __init__(self, send: types.Send, call: call_log.Call) -> None:
         self.send = send
@@ -314,7 +314,7 @@ class _Answer:
 
 
 class _Kept:
-    """Keeps an answer for later."""
+    """Keeps a response for later."""
 
     def __init__(self) -> None:
         self.messages: list[types.Message] = []
@@ -324,7 +324,7 @@ class _Kept:
 
 
 class _Halving:
-    """Sends the first half of a body under the headers of the whole, and hangs up."""
+    """Sends the first half of a body with the headers of the whole body, and disconnects."""
 
     def __init__(self, answer: _Answer) -> None:
         self._answer = answer
@@ -335,7 +335,7 @@ class _Halving:
             return
         body = message.get("body", b"")
         await self._answer({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        await asyncio.sleep(0.01)  # So that the half is sent before the line is cut.
+        await asyncio.sleep(0.01)  # So that the first half is sent before the connection is cut.
         _hang_up(self._answer.send)
 
 
@@ -346,7 +346,7 @@ async def _say(answer: _Answer, status: int, raw: bytes, headers: list[tuple[byt
 
 
 def _changed(raw: bytes, fault: Fault) -> bytes:
-    """A request's body with its texts as the vendor stores them."""
+    """Return a request's body with its texts as the vendor stores them."""
     try:
         body = json.loads(raw)
     except ValueError:
@@ -357,7 +357,7 @@ def _changed(raw: bytes, fault: Fault) -> bytes:
 
 
 def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[types.Message]:
-    """An answer as the faults have it: only what is JSON, and was no refusal, is changed."""
+    """Return a response with the faults applied. Error responses stay unchanged."""
     start = messages[0]
     if not shaping or start["status"] >= 300:
         return messages
@@ -389,7 +389,7 @@ async def _read(receive: types.Receive) -> bytes:
 
 
 def _replay(raw: bytes) -> types.Receive:
-    """The body again, for the application behind."""
+    """Return a function that receives the body again, for the wrapped application."""
 
     async def receive() -> types.Message:
         return {"type": "http.request", "body": raw, "more_body": False}
@@ -398,7 +398,7 @@ def _replay(raw: bytes) -> types.Receive:
 
 
 def _hang_up(send: Any) -> None:
-    """Cut the connection without a word. The server's own ``send`` is a method of what holds the transport."""
+    """Abort the connection. The server's own ``send`` is a method of the object that holds the transport."""
     cycle = send.__self__
     cycle.transport.abort()
     cycle.disconnected = True

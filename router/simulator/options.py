@@ -1,4 +1,4 @@
-"""How a simulator is set up: its clock, its randomness, whom it lets in."""
+"""The settings of a simulator: its clock, its random seed, and the API keys that it accepts."""
 
 import random
 import time
@@ -12,10 +12,11 @@ def _now() -> int:
 
 @dataclass
 class Options:
-    """What a simulator is started with.
+    """The settings with which a simulator starts.
 
-    ``clock`` gives microseconds since the Unix epoch. ``seed`` makes ids the same in every run. ``api_keys`` are the
-    keys let in; empty lets in every key that is not empty. ``calls_a_minute`` is the rate limit, 0 for none.
+    ``clock`` returns microseconds since the Unix epoch. With the same ``seed``, every run creates the same IDs.
+    ``api_keys`` are the accepted keys; if empty, every non-empty key is accepted. ``calls_a_minute`` is the rate limit,
+    0 for none.
     """
 
     seed: int = 1
@@ -28,6 +29,6 @@ class Options:
         self.randomness = random.Random(self.seed)
 
     def allows(self, authorization: str) -> bool:
-        """Whether the value of an ``Authorization`` header lets its sender in."""
+        """Return whether the value of an ``Authorization`` header is accepted."""
         scheme, _, key = authorization.partition(" ")
         return scheme.lower() == "bearer" and bool(key) and (not self.api_keys or key in self.api_keys)

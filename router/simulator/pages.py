@@ -1,4 +1,4 @@
-"""The simulated status pages in HTML, as plain as they can be: no scripts, everything escaped."""
+"""The simulated status pages as minimal HTML, without scripts and with everything escaped."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ li:first-child { border-top: 0 } article { border-left: 4px solid var(--line); p
 
 
 def index(pages: Mapping[str, Sequence[vendor.Page]]) -> str:
-    """All pages of all vendors, each with how many posts are open on it."""
+    """Return a list of all pages of all vendors, with the number of open posts on each page."""
     items = [
         f'<li><a href="/pages/{escape(name)}/{escape(page.slug)}">{escape(page.name)}</a>'
         f"<span>{escape(name)} · {_open(page)}</span></li>"
@@ -34,7 +34,7 @@ def index(pages: Mapping[str, Sequence[vendor.Page]]) -> str:
 
 
 def page(one: vendor.Page, vendor_name: str) -> str:
-    """One status page: what is the matter, the components, what was the matter."""
+    """Return one status page: active posts, components, and past posts."""
     open_posts = [post for post in one.posts if not post.resolved]
     past_posts = [post for post in one.posts if post.resolved]
     banner = (

@@ -1,4 +1,4 @@
-"""Runs the simulator: on the running event loop, or in a thread of its own beside whatever a test does."""
+"""Runs the simulator on the running event loop, or in a separate thread of a test."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _REMEMBER_SECONDS = 1.0
 
 
 class _Uvicorn(uvicorn.Server):
-    """A server that leaves signals to whoever started it."""
+    """A server that leaves signals to the process that runs it."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -30,17 +30,17 @@ class _Uvicorn(uvicorn.Server):
 async def running(
     settings: options.Options | None = None, listener: socket.socket | None = None, memory: Path | None = None
 ) -> AsyncIterator[str]:
-    """The simulator for the length of the block; yields its base URL. It listens at a free port of this machine.
+    """Run the simulator during the block, on a free port of this machine, and yield its base URL.
 
-    ``listener``, made by ``listen``, is where it listens instead. ``memory`` is a file in which the vendors remember
-    from one run to the next what they hold.
+    ``listener``, created by ``listen``, replaces the free port. ``memory`` is a file in which the vendors keep their
+    state between runs.
     """
     listener = listener or listen()
     host = listener.getsockname()[0]
     application = app.create(settings, snapshot.load(memory) if memory else None)
     server = _make(application)
     remembering = asyncio.create_task(_remember(application, memory)) if memory else None
-    # The socket listens already: a call that comes before the server has started waits in its backlog.
+    # The socket already listens: a call that arrives before the server has started waits in the socket's backlog.
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
@@ -54,7 +54,7 @@ async def running(
 
 
 async def _remember(application: applications.Starlette, memory: Path) -> None:
-    """Write down now and then what the vendors hold, if they were called since."""
+    """Save the vendors' state periodically, if there were calls since the last time."""
     seen = 0
     while True:
         await asyncio.sleep(_REMEMBER_SECONDS)
@@ -75,18 +75,18 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The base URL."""
+        """Return the base URL."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def start(self) -> str:
-        """Start, and return the base URL once calls are answered."""
+        """Start the simulator. Return the base URL when the simulator accepts calls."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
         return self.url
 
     def stop(self) -> None:
-        """Stop; calls that hang are dropped."""
+        """Stop the simulator. Calls that hang are dropped."""
         self._server.should_exit = True
         self._server.force_exit = True
         self._thread.join()
@@ -104,9 +104,11 @@ class Server:
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """Make a listener that sends answers at once: plain asyncio doesn't see to that for a given socket.
+    """Return a listener that sends responses without delay.
 
-    ``OSError`` if the address is taken.
+    It sets ``TCP_NODELAY``, which asyncio doesn't set on a given socket.
+
+    Raises ``OSError`` if the address is in use.
     """
     listener = socket.create_server((host, port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -114,7 +116,7 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 
 def _make(application: applications.Starlette) -> _Uvicorn:
-    # No log of its own: the router's is what is to be read. Calls that hang do not hold up the end.
+    # The server writes no log, so that only the router's log is shown. Calls that hang don't delay the end.
     config = uvicorn.Config(
         application, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
     )

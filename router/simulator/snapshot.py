@@ -1,4 +1,4 @@
-"""What the simulated vendors remember from one run to the next, as real ones do."""
+"""Saves the state of the simulated vendors between runs."""
 
 import pickle
 from pathlib import Path
@@ -8,7 +8,7 @@ from router.simulator import vendor
 
 
 def save(vendors: dict[str, vendor.Vendor], file: Path) -> None:
-    """Write down everything that the vendors hold; a reader never sees half of it."""
+    """Save the vendors' state. The file is replaced atomically."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
@@ -17,7 +17,7 @@ def save(vendors: dict[str, vendor.Vendor], file: Path) -> None:
 
 
 def load(file: Path) -> dict[str, vendor.Vendor] | None:
-    """What the vendors held when it was last written down; None where there is nothing to be read."""
+    """Return the vendors with their last saved state; None if there is no readable file."""
     try:
         vendors: dict[str, vendor.Vendor] = pickle.loads(file.read_bytes())  # noqa: S301 - the router's own data folder
         return {name: _completed(held) for name, held in vendors.items()}
@@ -26,7 +26,7 @@ def load(file: Path) -> dict[str, vendor.Vendor] | None:
 
 
 def _completed(held: vendor.Vendor) -> vendor.Vendor:
-    """Add the attributes that an earlier version did not have, with their initial values; everything else stays."""
+    """Add attributes that an earlier version didn't have, with their initial values. All other attributes stay."""
     make: Any = type(held)
     fresh = make(vars(held)["_options"])
     for name, initial in vars(fresh).items():

@@ -1,4 +1,4 @@
-"""What the simulator's application needs of each simulated vendor, and how a status page looks to it."""
+"""The interface of simulated vendors, and the form in which status pages are shown."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error to answer. ``field`` is at fault; ``limit`` is the name of the limit that a 429 is about."""
+    """An error response. ``field`` is the field at fault. ``limit`` is the name of the limit that a 429 reports."""
 
     status: int
     retry_after_seconds: float | None = None
@@ -51,35 +51,35 @@ class Failure:
 
 
 class Vendor(Protocol):
-    """One simulated vendor. ``refuses_with`` is the status for a body that it can't use."""
+    """One simulated vendor. ``refuses_with`` is the status for an invalid body."""
 
     name: str
     refuses_with: int
 
     def routes(self) -> list[routing.BaseRoute]:
-        """The vendor's API, with the paths that its own documentation gives (``/v1/…``, ``/api/v1/…``)."""
+        """Return the routes of the vendor's API, with the documented paths (``/v1/…``, ``/api/v1/…``)."""
         ...
 
     def pages(self) -> list[Page]:
-        """The status pages as customers see them now: nothing unpublished."""
+        """Return the status pages as customers see them now, without unpublished posts."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Everything that the vendor holds, as plain data."""
+        """Return the vendor's whole state as plain data."""
         ...
 
     def reset(self) -> None:
-        """Forget everything that was created; the accounts' own set-up stays."""
+        """Delete everything that calls created. The account's setup stays."""
         ...
 
     def remembered(self) -> Any:
-        """Copy everything that the vendor holds now, for ``as_of``."""
+        """Return a copy of the vendor's current state, for ``as_of``."""
         ...
 
     def as_of(self, remembered: Any) -> AbstractContextManager[None]:
-        """Answer from what was remembered, for the length of the block."""
+        """Respond from an earlier state during the block."""
         ...
 
     def failure(self, failure: Failure) -> tuple[dict[str, Any], dict[str, str]]:
-        """Body and headers of an error answer in the vendor's own envelope, for faults on demand and rate limits."""
+        """Return the body and headers of an error in the vendor's own envelope, for injected faults and rate limits."""
         ...

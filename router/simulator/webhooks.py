@@ -1,7 +1,7 @@
 """The vendors' outgoing webhooks: signed, and sent once for each incident or post that a call has changed.
 
-incident.io signs as https://www.standardwebhooks.com has it. DevHelm signs the time and the body. Neither vendor
-documents every event's shape; the ID of what changed is where incident.io has it in those that are documented.
+incident.io signs by https://www.standardwebhooks.com. DevHelm signs the time and the body. Neither vendor documents the
+schema of every event. The ID of the changed object is in the same place as in incident.io's documented events.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Endpoint(pydantic.BaseModel):
 
 
 class Webhooks:
-    """Sends what calls have changed to the endpoints of their vendors."""
+    """Sends changed objects to the endpoints of their vendors."""
 
     def __init__(self, options: settings.Options) -> None:
         self.endpoints: list[Endpoint] = []
@@ -46,11 +46,11 @@ class Webhooks:
         self._sending: set[asyncio.Task[None]] = set()
 
     def things(self, one: vendor.Vendor) -> Things | None:
-        """What a vendor has, to be compared after a call; None if no endpoint would be told."""
+        """Return a vendor's objects, for comparison after a call; None if the vendor has no endpoint."""
         return _things(one) if any(endpoint.vendor == one.name for endpoint in self.endpoints) else None
 
     def tell(self, one: vendor.Vendor, before: Things | None) -> None:
-        """Begin to send an event for each thing that has changed since ``before``."""
+        """Start sending an event for each object that has changed since ``before``."""
         if before is None:
             return
         for event, payload in _events(one.name, before, _things(one)):
@@ -74,7 +74,7 @@ class Webhooks:
         try:
             await fetch.post(endpoint.url, body, headers, timeout_seconds=_TIMEOUT_SECONDS)
         except errors.Temporary:
-            return  # The vendors would send it again; a receiver has to do without.
+            return  # The real vendors would retry. The simulator doesn't.
         self.sent += 1
 
 
@@ -86,11 +86,11 @@ def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:
 
 
 def _things(one: vendor.Vendor) -> Things:
-    # A copy: the vendor goes on.
+    # A copy, since the vendor's state changes later.
     state = json.loads(json.dumps(one.state()))
     posts = [*state.get("status_page_incidents", ())]
     posts += [post for page in state.get("pages", ()) for post in page["incidents"]]
-    # DevHelm answers an incident within its details.
+    # DevHelm returns an incident within its details.
     incidents: Things = {("incident", one.get("incident", one)["id"]): one for one in state["incidents"]}
     return incidents | {("post", post["id"]): post for post in posts}
 

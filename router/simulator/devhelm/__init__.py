@@ -1,1 +1,1 @@
-"""DevHelm, simulated: incidents, status pages, and the drafts that a page makes by itself."""
+"""The simulated DevHelm: incidents, status pages, and the drafts that a page creates automatically."""

@@ -1,4 +1,4 @@
-"""How the simulated DevHelm answers: its objects in camel case with every field that its clients require."""
+"""The response bodies of the simulated DevHelm, in camel case, with every field that its clients require."""
 
 import datetime as dt
 from typing import Any
@@ -9,12 +9,12 @@ ORGANISATION = 4711
 
 
 def moment(at: int) -> str | None:
-    """Microseconds since the epoch as RFC 3339; None for 0."""
+    """Return microseconds since the epoch as RFC 3339; None for 0."""
     return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def incident(one: state.Incident) -> dict[str, Any]:
-    """``IncidentDto``."""
+    """Return an incident as ``IncidentDto``."""
     return {
         "id": one.id,
         "monitorId": one.monitor_id,
@@ -46,7 +46,7 @@ def _note(one: state.Incident) -> str | None:
 
 
 def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
-    """``IncidentDetailDto``."""
+    """Return an incident as ``IncidentDetailDto``."""
     return {
         "incident": incident(one),
         "updates": [
@@ -85,7 +85,7 @@ def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
 
 
 def page(one: state.Page) -> dict[str, Any]:
-    """``StatusPageDto``."""
+    """Return a status page as ``StatusPageDto``."""
     return {
         "id": one.id,
         "organizationId": ORGANISATION,
@@ -107,7 +107,7 @@ def page(one: state.Page) -> dict[str, Any]:
 
 
 def component(one: state.Component, order: int, page_id: str) -> dict[str, Any]:
-    """``StatusPageComponentDto``."""
+    """Return a component as ``StatusPageComponentDto``."""
     return {
         "id": one.id,
         "statusPageId": page_id,
@@ -129,7 +129,7 @@ def component(one: state.Component, order: int, page_id: str) -> dict[str, Any]:
 
 
 def post(one: state.Post, on: state.Page) -> dict[str, Any]:
-    """``StatusPageIncidentDto`` with its timeline."""
+    """Return a post as ``StatusPageIncidentDto`` with its timeline."""
     names = {component.id: component.name for component in on.components}
     return {
         "id": one.id,
@@ -170,7 +170,7 @@ def post(one: state.Post, on: state.Page) -> dict[str, Any]:
 
 
 def listed(found: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
-    """One page of a list."""
+    """Return one page of a list."""
     begin = number * size
     return {
         "data": found[begin : begin + size],

@@ -1,4 +1,4 @@
-"""Alert channels of the simulated DevHelm: where it sends its own alerts. It sends none; the router only reads them."""
+"""The alert channels of the simulated DevHelm, to which DevHelm would send its alerts. The router only reads them."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -39,7 +39,7 @@ class Channel:
     enabled: bool = True
 
     def answer(self) -> dict[str, Any]:
-        """``AlertChannelDto``."""
+        """Return the channel as ``AlertChannelDto``."""
         moment = answers.moment(self.created_at)
         return {
             "id": self.id,
@@ -58,12 +58,12 @@ class Channel:
 
 @dataclass
 class Channels:
-    """All channels of one organisation, in the order in which they were made."""
+    """All channels of one organization, in the order of their creation."""
 
     known: list[Channel] = field(default_factory=list)
 
     def create(self, identity: str, wanted: CreateChannel, now: int) -> Channel:
-        """Add one; it is enabled."""
+        """Add an enabled channel."""
         channel = Channel(identity, wanted.name, wanted.config.channel_type, now)
         self.known.append(channel)
         return channel

@@ -1,4 +1,4 @@
-"""Maintenance windows of the simulated DevHelm: planned by people there, and only read by the router."""
+"""The maintenance windows of the simulated DevHelm. Its users plan them; the router only reads them."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class ListWindows(requests.Request):
 
 @dataclass(frozen=True)
 class Window:
-    """One window; times in microseconds since the epoch."""
+    """One window, with times in microseconds since the epoch."""
 
     id: str
     wanted: CreateWindow
@@ -42,16 +42,16 @@ class Window:
 
     @property
     def starts_at(self) -> int:
-        """When it begins."""
+        """Return when the window begins."""
         return _micros(self.wanted.starts_at)
 
     @property
     def ends_at(self) -> int:
-        """When it is over."""
+        """Return when the window ends."""
         return _micros(self.wanted.ends_at)
 
     def answer(self) -> dict[str, Any]:
-        """``MaintenanceWindowDto``."""
+        """Return the window as ``MaintenanceWindowDto``."""
         return {
             "id": self.id,
             "monitorId": str(self.wanted.monitor_id) if self.wanted.monitor_id else None,
@@ -67,12 +67,12 @@ class Window:
 
 @dataclass
 class Windows:
-    """All windows of one organisation, in the order in which they were made."""
+    """All windows of one organization, in the order of their creation."""
 
     known: list[Window] = field(default_factory=list)
 
     def create(self, identity: str, wanted: CreateWindow, now: int) -> Window:
-        """Plan one; its end has to come after its beginning."""
+        """Add a window. Raises ``Refusal`` if it doesn't end after it begins."""
         if wanted.ends_at <= wanted.starts_at:
             raise refusals.invalid("endsAt", "must be after startsAt")
         window = Window(identity, wanted, now)
@@ -80,7 +80,7 @@ class Windows:
         return window
 
     def found(self, wanted: ListWindows, now: int) -> list[Window]:
-        """Those that are asked for."""
+        """Return the windows that match a query."""
         return [one for one in self.known if _matches(one, wanted, now)]
 
 

@@ -1,4 +1,4 @@
-"""How the simulated DevHelm says no: one envelope for every answer that is not 2xx."""
+"""The error responses of the simulated DevHelm. All of them have the same envelope."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ _CALLS_A_MINUTE = 100
 
 
 class Refusal(Exception):
-    """A call that DevHelm refuses: its status, its message, and the entries (code, field, message) of what is wrong."""
+    """DevHelm refuses a call, with a status, a message, and the errors as (code, field, message)."""
 
     def __init__(self, status: int, message: str, entries: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
@@ -29,12 +29,12 @@ class Refusal(Exception):
 
 
 def invalid(field: str, message: str) -> Refusal:
-    """400 about one field."""
+    """Return a 400 about one field."""
     return Refusal(400, "Validation failed", [{"code": "INVALID", "field": field, "message": message}])
 
 
 def of(error: pydantic.ValidationError) -> Refusal:
-    """400 about everything that a body or a query has wrong."""
+    """Return a 400 about all errors of a body or a query."""
     entries = [
         {
             "code": "REQUIRED" if detail["type"] == "missing" else "INVALID",
@@ -47,7 +47,7 @@ def of(error: pydantic.ValidationError) -> Refusal:
 
 
 def envelope(refusal: Refusal, now: int, request_id: str) -> dict[str, Any]:
-    """``ErrorResponse``. ``now`` is microseconds since the epoch; the answer has milliseconds."""
+    """Return ``ErrorResponse``. ``now`` is microseconds since the epoch; the response has milliseconds."""
     return {
         "status": refusal.status,
         "code": _CODES.get(refusal.status, "INTERNAL_ERROR"),
@@ -59,7 +59,7 @@ def envelope(refusal: Refusal, now: int, request_id: str) -> dict[str, Any]:
 
 
 def rate_limit(now: int, retry_after_seconds: float) -> dict[str, str]:
-    """The headers of a 429: whole seconds, never fewer than are to be waited."""
+    """Return the headers of a 429. The delay is in whole seconds, rounded up."""
     return {
         "retry-after": str(math.ceil(retry_after_seconds)),
         "x-ratelimit-limit": str(_CALLS_A_MINUTE),

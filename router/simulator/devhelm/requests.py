@@ -1,4 +1,4 @@
-"""What DevHelm accepts, after its OpenAPI description: required fields, lengths, enums, formats."""
+"""The requests that DevHelm accepts, by its OpenAPI description: required fields, lengths, enums, formats."""
 
 from typing import Annotated, Literal
 from uuid import UUID

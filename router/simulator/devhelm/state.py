@@ -1,4 +1,4 @@
-"""What the simulated DevHelm holds, and how its own rules move it: drafts, publication, component states."""
+"""The state of the simulated DevHelm and its transitions: drafts, publication, component states."""
 
 import uuid
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ class Incident:
 class Component:
     """One component of a page.
 
-    ``base`` is its status beside the posts that go on: what a person has set, or the last resolution has said.
+    ``base`` is its status apart from active posts: set by a user, or by the last resolution.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Component:
 
 @dataclass
 class Post:
-    """An incident of a page; a draft until ``published_at``, ``by_itself`` where no call created it."""
+    """A page incident. It is a draft until ``published_at``; ``by_itself`` if no call created it."""
 
     id: str
     page_id: str
@@ -76,7 +76,7 @@ class Post:
 
     @property
     def shown(self) -> bool:
-        """Whether customers see it as something that goes on."""
+        """Return whether customers see it as active."""
         return bool(self.published_at) and not self.resolved_at
 
 
@@ -93,7 +93,7 @@ class Page:
 
 
 class State:
-    """Everything that one organisation has at DevHelm."""
+    """The whole state of one organization at DevHelm."""
 
     def __init__(self, options: settings.Options) -> None:
         self._options = options
@@ -104,15 +104,15 @@ class State:
             self.pages[page.id] = page
 
     def new_id(self) -> str:
-        """A UUID, the same for the same seed."""
+        """Return a UUID. The same seed gives the same UUIDs."""
         return str(uuid.UUID(int=self._options.randomness.getrandbits(128), version=4))
 
     def now(self) -> int:
-        """The vendor's clock, in microseconds since the epoch."""
+        """Return the vendor's time, in microseconds since the epoch."""
         return self._options.clock()
 
     def reset(self) -> None:
-        """Forget incidents and posts; pages and components stay, all operational."""
+        """Delete incidents and posts. Pages and components stay, and all components become operational."""
         self.incidents.clear()
         for page in self.pages.values():
             page.posts.clear()
@@ -121,7 +121,7 @@ class State:
             self.settle(page)
 
     def open_incident(self, wanted: requests.CreateIncident) -> Incident:
-        """Create an incident by hand; pages that draft or publish by themselves do so."""
+        """Create an incident manually. Pages with the mode REVIEW draft a post, and AUTOMATIC ones publish it."""
         monitor = str(wanted.monitor_id) if wanted.monitor_id else None
         incident = Incident(self.new_id(), wanted.title, wanted.severity, self.now(), monitor)
         incident.updates.append(self._update("CONFIRMED", wanted.body, notify=False))
@@ -143,7 +143,7 @@ class State:
         page.posts[post.id] = post
 
     def update_incident(self, incident: Incident, wanted: requests.AddUpdate) -> None:
-        """Add an update, with a new status if it says one."""
+        """Add an update, with a new status if given."""
         old, new = incident.status, wanted.new_status or incident.status
         incident.updates.append(self._update(new, wanted.body, notify=wanted.notify_subscribers, old=old))
         incident.status = new
@@ -154,7 +154,7 @@ class State:
             incident.reopened += 1
 
     def resolve_incident(self, incident: Incident, body: str | None) -> None:
-        """End an incident; one that is over already is refused."""
+        """End an incident. Raises ``Refusal`` if it is already resolved."""
         if incident.status == "RESOLVED":
             raise refusals.Refusal(409, "incident is already resolved")
         incident.updates.append(self._update("RESOLVED", body, notify=False, old=incident.status))
@@ -169,7 +169,7 @@ class State:
                     self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
 
     def create_post(self, page: Page, wanted: requests.CreatePost) -> Post:
-        """Create a post; it is published at once."""
+        """Create a post, which is published immediately."""
         linked = str(wanted.monitoring_incident_id) if wanted.monitoring_incident_id else None
         if linked is not None and linked not in self.incidents:
             raise refusals.Refusal(404, "monitoring incident not found")
@@ -185,7 +185,7 @@ class State:
         return post
 
     def put_post(self, page: Page, post: Post, wanted: requests.PutPost) -> None:
-        """Change what the post says of itself: null keeps, empty clears."""
+        """Change the post's own fields: null keeps a field, an empty value clears it."""
         affected = self.affected(page, wanted.affected_components)
         post.title = wanted.title or post.title
         post.impact = wanted.impact or post.impact
@@ -202,7 +202,7 @@ class State:
         self.settle(page)
 
     def publish(self, page: Page, post: Post, wanted: requests.PublishPost) -> None:
-        """Publish a draft; anything else is refused."""
+        """Publish a draft. Raises ``Refusal`` if the post isn't a draft."""
         if post.published_at:
             raise refusals.Refusal(409, "only a draft can be published")
         status = wanted.status or post.status
@@ -221,7 +221,7 @@ class State:
     def update_post(
         self, page: Page, post: Post, status: str, body: str, *, notify: bool, affected: dict[str, str] | None = None
     ) -> None:
-        """Add an update to the timeline and move the post to its status."""
+        """Add an update to the timeline and set the post's status."""
         post.updates.append(self._update(status, body, notify=notify))
         post.affected = post.affected if affected is None else affected
         if status == "RESOLVED":
@@ -231,20 +231,20 @@ class State:
         self.settle(page)
 
     def maintain(self, name: str, status: str = "UNDER_MAINTENANCE") -> None:
-        """Set the component of that name on every page, as a person does in the application."""
+        """Set the status of the component with this name on every page, as a user does in DevHelm's application."""
         for page in self.pages.values():
             for component in page.components:
                 component.base = status if component.name == name else component.base
             self.settle(page)
 
     def dismiss(self, page: Page, post: Post) -> None:
-        """Delete a draft; what is published is refused."""
+        """Delete a draft. Raises ``Refusal`` if the post is published."""
         if post.published_at:
             raise refusals.Refusal(409, "only a draft can be dismissed")
         del page.posts[post.id]
 
     def settle(self, page: Page) -> None:
-        """Show each component in the worst state that its own or a post which goes on gives it."""
+        """Set each component's status to the worst of its base status and the statuses in active posts."""
         for component in page.components:
             shown = [post.affected for post in page.posts.values() if post.shown]
             said = [affected[component.id] for affected in shown if component.id in affected]
@@ -255,7 +255,7 @@ class State:
         post.resolved_at = (post.resolved_at or self.now()) if status == "RESOLVED" else 0
 
     def affected(self, page: Page, wanted: list[requests.Affected] | None) -> dict[str, str] | None:
-        """Component ids with their statuses, checked against the page; None where nothing is said."""
+        """Return component IDs with their statuses; None if none are given. Raises ``Refusal`` for unknown ones."""
         if wanted is None:
             return None
         known = {component.id for component in page.components}
@@ -269,5 +269,5 @@ class State:
 
 
 def worst(states: Iterable[str]) -> str:
-    """The worst of some component states; OPERATIONAL where there are none."""
+    """Return the worst of some component states; OPERATIONAL if there are none."""
     return min(states, key=_WORST_FIRST.index, default="OPERATIONAL")

@@ -1,4 +1,4 @@
-"""The simulated DevHelm's API: each path of its documentation that the router uses, and its error envelope."""
+"""The simulated DevHelm's API: each documented path that the router uses, and its error envelope."""
 
 import contextlib
 import copy
@@ -40,7 +40,7 @@ class DevHelm:
         self.channels = channels.Channels()
 
     def routes(self) -> list[routing.BaseRoute]:
-        """The API."""
+        """Return the routes of the API."""
         return [
             self._route("GET", "/api/v1/incidents", self._list_incidents),
             self._route("POST", "/api/v1/incidents", self._open_incident),
@@ -68,11 +68,11 @@ class DevHelm:
         ]
 
     def pages(self) -> list[vendor.Page]:
-        """The status pages as customers see them."""
+        """Return the status pages as customers see them."""
         return [self._page(page) for page in self._state.pages.values()]
 
     def state(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Return the whole state as plain data."""
         return {
             "incidents": [answers.detail(one, []) for one in self._state.incidents.values()],
             "pages": [
@@ -86,22 +86,22 @@ class DevHelm:
         }
 
     def maintain(self, component: str, status: str = "UNDER_MAINTENANCE") -> None:
-        """Set the status of the components of that name, as a person does in the application."""
+        """Set the status of the components with this name, as a user does in DevHelm's application."""
         self._state.maintain(component, status)
 
     def reset(self) -> None:
-        """Forget incidents, posts, maintenance and alert channels."""
+        """Delete incidents, posts, maintenance windows, and alert channels."""
         self._state.reset()
         self._windows.known.clear()
         self.channels.known.clear()
 
     def remembered(self) -> holdings.State:
-        """Copy everything that the vendor holds now."""
+        """Return a copy of the vendor's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
     def as_of(self, remembered: holdings.State) -> Iterator[None]:
-        """Answer from what was remembered, for the length of the block."""
+        """Respond from an earlier state during the block."""
         now, self._state = self._state, remembered
         try:
             yield
@@ -109,7 +109,7 @@ class DevHelm:
             self._state = now
 
     def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
-        """An error in DevHelm's envelope."""
+        """Return an error in DevHelm's envelope."""
         now = self._options.clock()
         request_id = str(uuid.uuid4())
         limits = refusals.rate_limit(now, failure.retry_after_seconds or 0.0) if failure.status == 429 else {}
@@ -293,7 +293,7 @@ class DevHelm:
 
 
 def words(constant: str) -> str:
-    """A constant of the API in words for people."""
+    """Return a constant of the API as words."""
     return constant.replace("_", " ").lower()
 
 
@@ -316,7 +316,7 @@ async def _body(request: http.Request, shape: type[Shape]) -> Shape:
 
 
 def _listed(request: http.Request, shape: type[Shape]) -> Shape:
-    """The query. What is a list may be said with commas or by saying it again."""
+    """Parse the query. A list may be separated by commas, or be given as a repeated parameter."""
     given: dict[str, Any] = dict(request.query_params)
     if "status" in given and shape is requests.ListPosts:
         said = request.query_params.getlist("status")

@@ -1,1 +1,1 @@
-"""incident.io, simulated: incidents, status pages, idempotency keys."""
+"""The simulated incident.io: incidents, status pages, idempotency keys."""

@@ -1,4 +1,4 @@
-"""How the simulated incident.io answers: its objects with every field that its clients require."""
+"""The response bodies of the simulated incident.io, with every field that its clients require."""
 
 import datetime as dt
 from typing import Any
@@ -10,12 +10,12 @@ _V1_STATUS = {"Documenting": "closed", "Canceled": "declined"}
 
 
 def moment(at: int) -> str:
-    """Microseconds since the epoch as RFC 3339."""
+    """Return microseconds since the epoch as RFC 3339."""
     return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def named(one: state.Named) -> dict[str, Any]:
-    """A severity, or any other thing with a name and a rank."""
+    """Return a severity, or any other object with a name and a rank."""
     return {
         "id": one.id,
         "name": one.name,
@@ -27,12 +27,12 @@ def named(one: state.Named) -> dict[str, Any]:
 
 
 def status(one: state.Named) -> dict[str, Any]:
-    """An incident status."""
+    """Return an incident status."""
     return {**named(one), "category": one.category}
 
 
 def incident_type(one: state.Named) -> dict[str, Any]:
-    """An incident type."""
+    """Return an incident type."""
     return {
         "id": one.id,
         "name": one.name,
@@ -46,20 +46,20 @@ def incident_type(one: state.Named) -> dict[str, Any]:
 
 
 def incident_v1(one: state.Incident, of: state.State) -> dict[str, Any]:
-    """``IncidentV1``."""
+    """Return an incident as ``IncidentV1``."""
     word = _V1_STATUS.get(one.status.name, one.status.name.lower())
     return {**_incident(one, of), "status": word, "mode": "test" if one.mode == "test" else "real", "timestamps": []}
 
 
 def incident_v2(one: state.Incident, of: state.State) -> dict[str, Any]:
-    """``IncidentV2``."""
+    """Return an incident as ``IncidentV2``."""
     mode = "standard" if one.mode == "real" else one.mode
     about = {"incident_status": status(one.status), "mode": mode}
     return {**_incident(one, of), **about, "incident_timestamp_values": _timestamp_values(one, of)}
 
 
 def timestamp(one: state.Named) -> dict[str, Any]:
-    """An incident timestamp of the account."""
+    """Return an incident timestamp of the account."""
     return {"id": one.id, "name": one.name, "rank": one.rank}
 
 
@@ -100,14 +100,14 @@ def _incident(one: state.Incident, of: state.State) -> dict[str, Any]:
 
 
 def custom_field(one: state.Named, of: state.State) -> dict[str, Any]:
-    """A custom field of the account."""
+    """Return a custom field of the account."""
     kind = "single_select" if one is of.select_field else "text"
     about = {key: value for key, value in named(one).items() if key != "rank"}
     return {**about, "field_type": kind}
 
 
 def role(of: state.State) -> dict[str, Any]:
-    """An incident role of the account."""
+    """Return an incident role of the account."""
     about = {key: value for key, value in named(of.role).items() if key != "rank"}
     return {**about, "instructions": "", "role_type": "lead", "shortform": "lead"}
 
@@ -158,7 +158,7 @@ def _role(role: dict[str, Any], of: state.State) -> dict[str, Any]:
 
 
 def structure(of: state.State) -> dict[str, Any]:
-    """The groups and components of the status page."""
+    """Return the groups and components of the status page."""
     groups = [c for c in of.components if c.group]
     alone = [c for c in of.components if not c.group]
     group = {
@@ -180,7 +180,7 @@ def _component(one: state.Named) -> dict[str, Any]:
 
 
 def page(of: state.State) -> dict[str, Any]:
-    """The status page."""
+    """Return the status page."""
     return {
         "id": of.page.id,
         "name": of.page.name,
@@ -190,7 +190,7 @@ def page(of: state.State) -> dict[str, Any]:
 
 
 def update(one: state.Update, post_id: str) -> dict[str, Any]:
-    """One update of a post."""
+    """Return one update of a post."""
     return {
         "id": one.id,
         "status_page_incident_id": post_id,
@@ -204,7 +204,7 @@ def update(one: state.Update, post_id: str) -> dict[str, Any]:
 
 
 def post(one: state.Post) -> dict[str, Any]:
-    """A post."""
+    """Return a post."""
     impacts = []
     for impact in one.impacts:
         shown = {**impact, "start_at": moment(impact["start_at"])}

@@ -1,4 +1,4 @@
-"""Maintenance windows of the simulated incident.io: planned by people there, and only read by the router."""
+"""The maintenance windows of the simulated incident.io. Its users plan them; the router only reads them."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class ListWindows(requests.Paging):
 
 @dataclass
 class Window:
-    """One window; times in microseconds since the epoch. ``groups`` are conditions: attribute, operation, values."""
+    """One window. Times are microseconds since the epoch. ``groups`` are conditions: attribute, operation, values."""
 
     id: str
     name: str
@@ -32,11 +32,11 @@ class Window:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def status(self, now: int) -> str:
-        """Whether it is still to come, holds, or is over."""
+        """Return whether the window is upcoming, active, or past."""
         return "upcoming" if now < self.start_at else "active" if now < self.end_at else "past"
 
     def answer(self) -> dict[str, Any]:
-        """``MaintenanceWindowV1``."""
+        """Return the window as ``MaintenanceWindowV1``."""
         begins = _moment(self.start_at)
         return {
             "id": self.id,
@@ -58,17 +58,17 @@ class Window:
 
 @dataclass
 class Windows:
-    """All windows of one organisation."""
+    """All windows of one organization."""
 
     known: list[Window] = field(default_factory=list)
 
     def found(self, wanted: ListWindows, now: int) -> list[dict[str, Any]]:
-        """Those that are asked for."""
+        """Return the windows that match a query."""
         return [one.answer() for one in self.known if wanted.status in {None, one.status(now)}]
 
 
 def _condition(attribute: str, operation: str, values: Values) -> dict[str, Any]:
-    """``ConditionV2``: values have a name beside what is compared."""
+    """Return a condition as ``ConditionV2``. Each value has a label besides the literal that is compared."""
     bound = [{"label": value, "literal": f"01LITERAL{number}"} for number, value in enumerate(values)]
     return {
         "operation": {"label": operation.replace("_", " "), "value": operation},

@@ -1,4 +1,4 @@
-"""What incident.io accepts, after its OpenAPI description: required fields, lengths, enums."""
+"""The requests that incident.io accepts, by its OpenAPI description: required fields, lengths, enums."""
 
 from typing import Annotated, Literal
 

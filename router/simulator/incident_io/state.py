@@ -1,4 +1,4 @@
-"""What the simulated incident.io holds, and how its own rules move it."""
+"""The state of the simulated incident.io and its transitions."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Refusal(Exception):
-    """A call that incident.io refuses: its status, its code, and the field at fault."""
+    """incident.io refuses a call, with a status, a code, and the field at fault."""
 
     def __init__(self, status: int, code: str, message: str, field_name: str = "") -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 @dataclass
 class Named:
-    """A severity, a type, a status, a component: an id, a name, a rank and, for statuses, a category."""
+    """A severity, type, status, or component: an ID, a name, a rank and, for statuses, a category."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class Named:
 
 @dataclass
 class Incident:
-    """One incident, in the fields of either version of the API."""
+    """One incident, with the fields of both versions of the API."""
 
     id: str
     number: int
@@ -69,7 +69,7 @@ class Incident:
 
 @dataclass
 class Update:
-    """One update of a post. ``components`` are ids with statuses."""
+    """One update of a post. ``components`` are IDs with statuses."""
 
     id: str
     at: int
@@ -92,12 +92,12 @@ class Post:
 
     @property
     def status(self) -> str:
-        """The status of the newest update."""
+        """Return the status of the newest update."""
         return self.updates[-1].status
 
 
 class State:
-    """Everything that one organisation has at incident.io."""
+    """The whole state of one organization at incident.io."""
 
     def __init__(self, options: settings.Options) -> None:
         self._options = options
@@ -121,22 +121,22 @@ class State:
         self.subscribers = 12
 
     def reset(self) -> None:
-        """Forget incidents and posts; the account's set-up stays."""
+        """Delete incidents and posts. The account's setup stays."""
         self.incidents.clear()
         self.posts.clear()
         self.by_key.clear()
 
     def new_id(self) -> str:
-        """An id that looks like the vendor's, the same for the same seed."""
+        """Return an ID in the vendor's format. The same seed gives the same IDs."""
         bits = self._options.randomness.getrandbits(120)
         return "01" + "".join(_LETTERS[bits >> shift & 31] for shift in range(0, 120, 5))
 
     def now(self) -> int:
-        """The vendor's clock, in microseconds since the epoch."""
+        """Return the vendor's time, in microseconds since the epoch."""
         return self._options.clock()
 
     def create(self, wanted: requests.CreateV1 | requests.CreateV2) -> Incident:
-        """Create an incident, or return the one that was created under this key."""
+        """Create an incident, or return the one that was created with this key."""
         known = self.by_key.get(("incident", wanted.idempotency_key))
         if known is not None:
             return self.incidents[known]
@@ -162,7 +162,7 @@ class State:
         return incident
 
     def edit(self, incident: Incident, wanted: requests.Edit) -> None:
-        """Change what is named; everything else stays."""
+        """Change the given fields. All other fields stay."""
         severity = one_of(self.severities, wanted.severity_id, "severity_id")
         status = one_of(self.statuses, wanted.incident_status_id, "incident_status_id")
         if status is not None and (incident.status.category, status.category) == ("paused", "closed"):
@@ -177,7 +177,7 @@ class State:
         incident.updated_at = self.now()
 
     def create_post(self, wanted: requests.CreatePost) -> Post:
-        """Create a post, or return the one that was created under this key."""
+        """Create a post, or return the one that was created with this key."""
         known = self.by_key.get(("post", wanted.idempotency_key))
         if known is not None:
             return self.posts[known]
@@ -192,7 +192,7 @@ class State:
         return post
 
     def create_retrospective(self, wanted: requests.CreateRetrospective) -> Post:
-        """Create a post of what is over, or return the one that was created under this key; nobody is notified."""
+        """Create a retrospective post, or return the one created with this key. Subscribers aren't notified."""
         known = self.by_key.get(("retrospective", wanted.idempotency_key))
         if known is not None:
             return self.posts[known]
@@ -217,7 +217,7 @@ class State:
         return post
 
     def update_post(self, post: Post, wanted: requests.UpdatePost) -> Update:
-        """Add an update; there are at most a hundred, and none says components while it resolves."""
+        """Add an update. Raises ``Refusal`` after 100 updates, and for a resolving update with component statuses."""
         if len(post.updates) >= MOST_UPDATES:
             raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
         self._check_subscribers(wanted.notify_subscribers)
@@ -229,7 +229,7 @@ class State:
         )
 
     def component_status(self, component: Named) -> str:
-        """What the page shows of a component: the impact that goes on, of the newest post first."""
+        """Return the component's status on the page: the active impact of the newest post that has one."""
         for post in reversed(self.posts.values()):
             for impact in post.impacts:
                 if impact["component_id"] == component.id and impact["end_at"] is None:
@@ -281,7 +281,7 @@ class State:
             one_of(known, entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
         for at, role in enumerate(roles or []):
             one_of([self.role], role.incident_role_id, f"incident_role_assignments.{at}.incident_role_id")
-        # What isn't named stays. An empty list of values clears a custom field.
+        # Fields that aren't given stay. An empty list of values clears a custom field.
         said = {one["custom_field_id"]: one for one in incident.custom_fields}
         said |= {entry.custom_field_id: entry.model_dump(exclude_none=True) for entry in fields or []}
         incident.custom_fields = [one for one in said.values() if one["values"]]
@@ -304,7 +304,7 @@ class State:
 
 
 def one_of(known: list[Named], identity: str | None, field_name: str) -> Named | None:
-    """The record of that id, None for none; ``Refusal`` for an id that is nobody's."""
+    """Return the record with an ID; None without an ID. Raises ``Refusal`` for an unknown ID."""
     if not identity:
         return None
     for one in known:

@@ -1,4 +1,4 @@
-"""The simulated incident.io's API: each path of its documentation that the router uses, and its error envelope."""
+"""The simulated incident.io's API: each documented path that the router uses, and its error envelope."""
 
 import contextlib
 import copy
@@ -35,7 +35,7 @@ class IncidentIo:
 
     @property
     def subscribers(self) -> int:
-        """How many subscribers the status page has."""
+        """Return the number of subscribers of the status page."""
         return self._state.subscribers
 
     @subscribers.setter
@@ -43,7 +43,7 @@ class IncidentIo:
         self._state.subscribers = count
 
     def routes(self) -> list[routing.BaseRoute]:
-        """The API."""
+        """Return the routes of the API."""
         return [
             self._route("GET", "/v1/severities", self._severities),
             self._route("GET", "/v1/incident_types", self._types),
@@ -71,14 +71,14 @@ class IncidentIo:
         ]
 
     def pages(self) -> list[vendor.Page]:
-        """The status page as customers see it."""
+        """Return the status page as customers see it."""
         of = self._state
         components = tuple((c.group, c.name, _words(of.component_status(c))) for c in of.components)
         posts = tuple(self._shown(post) for post in reversed(of.posts.values()))
         return [vendor.Page("acme-status", of.page.name, components, posts)]
 
     def state(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Return the whole state as plain data."""
         of = self._state
         return {
             "incidents": [answers.incident_v2(one, of) for one in of.incidents.values()],
@@ -87,17 +87,17 @@ class IncidentIo:
         }
 
     def reset(self) -> None:
-        """Forget incidents, posts and maintenance."""
+        """Delete incidents, posts, and maintenance windows."""
         self._state.reset()
         self.windows.known.clear()
 
     def remembered(self) -> holdings.State:
-        """Copy everything that the vendor holds now."""
+        """Return a copy of the vendor's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
     def as_of(self, remembered: holdings.State) -> Iterator[None]:
-        """Answer from what was remembered, for the length of the block."""
+        """Respond from an earlier state during the block."""
         now, self._state = self._state, remembered
         try:
             yield
@@ -105,7 +105,7 @@ class IncidentIo:
             self._state = now
 
     def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
-        """An error in incident.io's envelope."""
+        """Return an error in incident.io's envelope."""
         body = self._envelope(holdings.Refusal(failure.status, "simulated", failure.message, failure.field))
         if failure.status == 429:
             at = self._options.clock() / 1_000_000 + (failure.retry_after_seconds or 0.0)

@@ -7,7 +7,7 @@ _HEADER, _SECTION, _FIELD, _FIELDS, _ELEMENTS = 150, 3000, 2000, 10, 10
 
 
 def problem(blocks: Any) -> str:
-    """Return what Slack refuses about the blocks of a message; empty if it takes them."""
+    """Return Slack's errors about the blocks of a message; empty if Slack accepts them."""
     if not isinstance(blocks, list) or len(blocks) > _MOST_BLOCKS:
         return f"at most {_MOST_BLOCKS} blocks"
     return next(filter(None, (_problem(one) for one in blocks)), "")

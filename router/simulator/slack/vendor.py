@@ -1,6 +1,6 @@
-"""The simulated Slack's Web API: posting and updating messages, its envelope of errors, and its limits of blocks.
+"""The simulated Slack's Web API: posting and updating messages, its error envelope, and its limits of blocks.
 
-Slack answers most mistakes with a status of 200 and ``ok`` false.
+For most errors, Slack responds with a status of 200 and ``ok`` false.
 """
 
 import contextlib
@@ -33,14 +33,14 @@ class Message:
 
 @dataclass
 class State:
-    """What the workspace holds."""
+    """The state of the workspace."""
 
     messages: list[Message] = field(default_factory=list)
     last: int = 0
 
 
 class RefusedError(Exception):
-    """Slack refuses a call with this word."""
+    """Slack refuses a call with this error code."""
 
 
 class Slack:
@@ -54,7 +54,7 @@ class Slack:
         self._state = State()
 
     def routes(self) -> list[routing.BaseRoute]:
-        """The methods of the Web API."""
+        """Return the routes of the Web API."""
         return [
             routing.Route("/api/chat.postMessage", self._answer(self._post), methods=["POST"]),
             routing.Route("/api/chat.update", self._answer(self._update), methods=["POST"]),
@@ -62,7 +62,7 @@ class Slack:
         ]
 
     def pages(self) -> list[vendor.Page]:
-        """Slack has no status pages."""
+        """Return no pages: Slack has no status pages."""
         return []
 
     def state(self) -> dict[str, Any]:
@@ -77,12 +77,12 @@ class Slack:
         self._state = State()
 
     def remembered(self) -> State:
-        """Copy everything that the workspace holds now."""
+        """Return a copy of the workspace's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
     def as_of(self, remembered: State) -> Iterator[None]:
-        """Answer from what was remembered, for the length of the block."""
+        """Respond from an earlier state during the block."""
         now, self._state = self._state, remembered
         try:
             yield
@@ -124,7 +124,7 @@ class Slack:
         if thread and all(one.ts != thread for one in self._state.messages):
             raise RefusedError("thread_not_found")
         text, shown = _content(body)
-        # Timestamps identify the messages of a channel, so no two are the same.
+        # Timestamps identify the messages of a channel, so they must be unique.
         self._state.last = max(self._state.last + 1, self._options.clock())
         ts = f"{self._state.last // 1_000_000}.{self._state.last % 1_000_000:06d}"
         self._state.messages.append(Message(found[0], ts, text, shown, thread))
@@ -143,7 +143,7 @@ class Slack:
         raise RefusedError("message_not_found")
 
     def delete(self, ts: str) -> None:
-        """Delete a message, as a person does."""
+        """Delete a message, as a user does."""
         self._state.messages = [one for one in self._state.messages if one.ts != ts]
 
 
