@@ -134,7 +134,7 @@ def test_what_senders_and_files_bring_about(stage: Stage, tmp_path: Path):
 
 
 def test_what_vendors_and_storms_bring_about(stage: Stage):
-    names = ["DeadLetters", "VendorErrors", "CircuitOpen", "BreakerClosed", "AlertStorm"]
+    names = ["DeadLetters", "VendorErrors", "CircuitBreakerOpen", "PublishingGuardTripped", "AlertStorm"]
     stage.at.fault(vendor="incident-io", method="POST", action="503", count=10_000)
     stage.at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422)
     services = [f"service-{number}" for number in range(8)]
@@ -147,7 +147,7 @@ def test_what_vendors_and_storms_bring_about(stage: Stage):
     def reset() -> bool:
         """Posts that waited go out and may close the breaker again."""
         stage.command("publishing", "reset")
-        return stage.states()["BreakerClosed"] == "inactive"
+        return stage.states()["PublishingGuardTripped"] == "inactive"
 
     harness.eventually("the breaker stays open", reset, every=2)
     resolved(stage, *names)
