@@ -20,8 +20,7 @@ from router import settings as configuration
 from router.assembly import running
 from router.destinations.devhelm import incidents
 from router.store import inbox, keys, publications
-from router.worker import lease_session as session
-from router.worker import operation_executor
+from router.worker import lease_session, operation_executor
 
 
 def die() -> None:
@@ -66,13 +65,13 @@ def arm_acknowledgement() -> None:
 def do_without(part: str) -> None:
     """Disable one of the mechanisms that keep incidents from being opened twice."""
     if part == "intent":
-        record = session.Session.record
+        record = lease_session.LeaseSession.record
 
         async def recording(self, publication, *events):
             if publication.intent is None:
                 await record(self, publication, *events)
 
-        session.Session.record = recording
+        lease_session.LeaseSession.record = recording
     elif part == "find":
 
         async def nothing(_self, _operation):
