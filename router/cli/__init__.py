@@ -1,4 +1,4 @@
-"""The commands of ``incident-router``; one module a command."""
+"""The commands of ``incident-router``, one module per command."""
 
 from typing import Annotated
 

@@ -24,14 +24,14 @@ _EXAMPLE = {
 
 
 class Trial(NamedTuple):
-    """A first try: where the simulated vendors are, and the console's token."""
+    """A first try: the address of the simulated vendors, and the console's token."""
 
     simulator: str
     token: str
 
 
 def started(role: str, router: running.Running, console_url: str, trial: Trial | None = None) -> None:
-    """Say where webhooks are received, where the console is, and which rules are in force; of a trial, what to try."""
+    """Print the addresses of webhooks and console, and the active rules; in a first try, a command to try, too."""
     log.get("process").info(
         "started",
         role=role,
@@ -58,12 +58,13 @@ def started(role: str, router: running.Running, console_url: str, trial: Trial |
         grid.add_row("simulated", f"{terminal.markup(names)}: no keys are set")
         grid.add_row("status pages", f"[bold]{trial.simulator}/[/]")
     out.print(grid)
-    if trial is not None:  # Nobody tries things on a router that has real keys, and no log shall hold its token.
+    # Not with real API keys: the command contains the webhook token, which must not appear in a log.
+    if trial is not None:
         _try(out, router, trial.token)
 
 
 def _is_read(format_: str) -> bool:
-    """Whether people read standard output: a log collector parses that of a container as lines of the log."""
+    """Return whether a person reads standard output. A log collector parses a container's output as log lines."""
     return format_ == "console" or sys.stdout.isatty()
 
 
@@ -81,7 +82,7 @@ def _try(out: consoles.Console, router: running.Running, token: str) -> None:
 
 
 def example(router: running.Running) -> str:
-    """A curl that opens an incident, where a source of kind ``json`` is there to take it."""
+    """Return a curl command that opens an incident; empty without a source of kind ``json``."""
     name = next((name for name, config in router.settings.sources.items() if config.kind == "json"), None)
     if name is None:
         return ""
@@ -92,24 +93,24 @@ def example(router: running.Running) -> str:
 
 
 def _shown(router: running.Running, secret: str) -> str:
-    """Return a secret that was generated for this run; of a configured one, the environment variable that holds it."""
+    """Return a secret that was generated for this run, or the environment variable that holds a configured one."""
     if secret in router.settings.made_up.values():
         return secret
     return "$" + next((name for name, value in sorted(os.environ.items()) if value == secret), "TOKEN")
 
 
 def _quoted(text: str) -> str:
-    """A text for a shell, which fills in a variable that is named in it."""
+    """Quote a text for a shell, which expands variables in it."""
     return f'"{text}"' if "$" in text else f"'{text}'"
 
 
 def stopping(number: signal.Signals) -> None:
-    """Log that the process has been told to stop, and finishes its work."""
+    """Log that the process has received a signal to stop, and finishes its work."""
     log.get("process").info("stopping", signal=number.name)
 
 
 def working(settings: configuration.Settings, address: running.Address) -> None:
-    """Say where a worker answers for its health."""
+    """Log and print the address of a worker's probes."""
     readiness, metrics = f"{address.url}/readyz", f"{address.url}/metrics"
     log.get("process").info("started", role="worker", version=__version__, readiness=readiness, metrics=metrics)
     if _is_read(settings.log.format):

@@ -1,4 +1,4 @@
-"""``backup`` and ``restore``: everything that the router keeps in Redis, in one file."""
+"""``backup`` and ``restore``: save all data of the router in Redis to one file, and load it."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from router.domain import access
 from router.store import access as access_store
 from router.store import backup, backup_file, client, dataset, schema
 
-_PAUSE_SECONDS = 0.2  # Between two looks for a running process.
+_PAUSE_SECONDS = 0.2  # Between two checks for a running process.
 
 Replace = Annotated[
     bool, typer.Option("--replace", help="Delete everything that the router keeps in Redis before it is restored.")
@@ -94,7 +94,7 @@ def restore(
 
 
 def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
-    """Run the command; what a backup or the store refuses ends with one sentence and status 1."""
+    """Run the command. If the backup or the store refuses, print one sentence and exit with status 1."""
 
     async def guarded() -> None:
         try:
@@ -112,7 +112,7 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator["redis.asyncio.Redis"]:
-    """Connect to the store, whatever the version of its data."""
+    """Connect to the store, regardless of the version of its data."""
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     with running.any_redis(settings, serves_empty=serves_empty) as server:
         connection = client.connect(server)
@@ -145,16 +145,16 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
 
 
 def _verified(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
-    """Read a backup to its end; ``Damaged``."""
+    """Read a backup to its end. Raises ``Damaged``."""
     with _opened(file) as stream:
         reader = backup_file.Reader(stream)
         return reader.header, reader.check()
 
 
 async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
-    """Refuse a restore while a process of the router uses the data: each one leaves a mark there every second.
+    """Refuse a restore while a process of the router uses the data. Each process writes a mark there every second.
 
-    The mark of a process that was killed stays. So what is marked is watched for a time, and only a new mark counts.
+    The mark of a killed process stays. So the marks are watched for a time, and only a new mark counts.
     """
     before = await dataset.marks(connection)
     waited = 0.0
@@ -171,7 +171,7 @@ async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
 
 
 async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
-    """The processes that used the data a moment ago, with their last marks."""
+    """Return the processes that used the data within the last ``BEAT_LATE_SECONDS``, with their last marks."""
     marks = await dataset.marks(connection)
     async with client.translate_errors():
         seconds, microseconds = await connection.time()
@@ -180,7 +180,7 @@ async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
 
 
 async def _note(connection: "redis.asyncio.Redis", by: str, what: str, subject: str) -> None:
-    """Leave a line in the audit log."""
+    """Write a line to the audit log."""
     name = by or starting.login_name()
     action = access.Action(parts.clock(), name, "command line", "", what, subject)
     await access_store.Audit(connection).append(action)

@@ -1,4 +1,4 @@
-"""``check``: whether the configuration and the rules can be used, every reason why not, and what is doubtful."""
+"""``check``: reports every error in the configuration and the rules, and lint warnings."""
 
 import json
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from router.yaml_source import problems
 
 Format = Literal["text", "json", "github"]
 Process = Literal["run", "web", "worker"]
-# Whose secrets each process needs: a web never calls a vendor, and a worker receives no deliveries.
+# The parts whose secrets each process needs: a webhook server calls no vendor, and a worker receives no deliveries.
 _NEEDS: Mapping[str, frozenset[str]] = {
     "run": configuration.SECRET_PARTS,
     "web": frozenset({"sources"}),
     "worker": frozenset({"destinations", "notifiers"}),
 }
-_NEWEST = 10_000  # Deliveries that are looked through for labels.
+_NEWEST = 10_000  # Deliveries that are searched for labels.
 
 
 def check(
@@ -81,7 +81,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
 
 
 def _asked(settings: configuration.Settings, folder: Path, report: checks.Report) -> list[problems.Problem]:
-    """What the vendors do not know: errors at the rules that name it, or at the configuration."""
+    """Return the names that the vendors don't know, as errors at the rules that use them, or at the configuration."""
     said: list[problems.Problem] = []
 
     async def main() -> None:
@@ -92,7 +92,8 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
             else:
                 said.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
-    log.configure("console", "critical")  # The answers are among the problems; the log would repeat them as JSON.
+    # The vendors' errors are among the problems; the log would repeat them as JSON.
+    log.configure("console", "critical")
     starting.until_stopped(main())
     return said
 
@@ -141,7 +142,7 @@ def _plain(problem: problems.Problem) -> dict[str, Any]:
 
 
 def _github(problem: problems.Problem) -> str:
-    """A workflow command, by which GitHub shows the problem at its line: its own escapes, and no more."""
+    """Return a workflow command, with which GitHub shows the problem at its line. Only GitHub's escapes apply."""
     place = f"file={_escaped(problem.file)}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
     message = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{problem.level} {place}::{message}"

@@ -1,6 +1,6 @@
 """Shell completion: the names of sources, destinations, notifiers, and incidents.
 
-A completion that fails completes nothing: a message in the middle of a command line would be worse.
+A failed completion prints nothing, because a message in the middle of a command line would be worse.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from router.cli import reaching
 from router.services import queries
 from router.sources import registry
 
-_SECONDS = 2.0  # The shell stands still meanwhile.
+_SECONDS = 2.0  # The shell blocks meanwhile.
 _MOST = 100
-_LONGEST = 40  # Characters of a title.
+_LONGEST = 40  # The length of a title in characters.
 _NO_WORDS = re.compile(r"[^\w.,-]+")
 Found = list[tuple[str, str]]
 """Completions, and what each stands for."""
 
 
 def incidents(context: typer.Context, incomplete: str) -> Found:
-    """The references of open incidents, with the beginnings of their titles."""
+    """Return the references of open incidents, with the beginnings of their titles."""
 
     async def ask(router: queries.Queries | api_client.Queries) -> Found:
         found = (await router.incidents(limit=_MOST)).items
@@ -40,18 +40,18 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
 
 
 def sources(context: typer.Context, incomplete: str) -> Found:
-    """The configured sources."""
+    """Complete the names of configured sources."""
     loaded = _settings(context)
     return _beginning([(name, one.kind) for name, one in loaded.sources.items()] if loaded else [], incomplete)
 
 
 def kinds(incomplete: str) -> Found:
-    """The kinds of sources."""
+    """Complete the kinds of sources."""
     return _beginning([(name, kind.summary) for name, kind in registry.KINDS.items()], incomplete)
 
 
 def destinations(context: typer.Context, incomplete: str) -> Found:
-    """The configured destinations."""
+    """Complete the names of configured destinations."""
     loaded = _settings(context)
     return _beginning([(name, one.kind) for name, one in loaded.destinations.items()] if loaded else [], incomplete)
 
@@ -63,7 +63,10 @@ def notifiers(context: typer.Context, incomplete: str) -> Found:
 
 
 def _harmless(title: str) -> str:
-    """A title without anything that a shell could read otherwise: shells evaluate the answer, and senders wrote it."""
+    """Return a title without characters that a shell interprets:
+
+    shells evaluate the result, and senders wrote the title.
+    """
     return " ".join(_NO_WORDS.sub(" ", title).split())[:_LONGEST]
 
 

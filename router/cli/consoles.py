@@ -1,4 +1,4 @@
-"""The console beside the door: served from the same process, on a port of its own."""
+"""Serves the console next to the webhook server: from the same process, on a separate port."""
 
 import asyncio
 import contextlib
@@ -25,9 +25,9 @@ async def serving(
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the console and its API for the length of the block; yields the base URL.
+    """Serve the console and its API for the length of the block. Yields the base URL.
 
-    ``listener`` is a socket that has been opened for them already. Once ``stop`` is set, no new request is accepted.
+    ``listener`` is the socket that is already open for them. Once ``stop`` is set, the server accepts no new request.
     """
     settings = router.settings
     made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
@@ -41,7 +41,7 @@ async def serving(
 
 
 async def first_token(router: running.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:
-    """An admin's token for a first try: made once, and kept in the data folder for the next time."""
+    """Return an admin's token for a first try, which is created once and stored in the data folder."""
     made = app.dependencies(router.settings, connection, parts.clock, secrets.token_urlsafe)
     kept = folder / "console-token"
     known = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""

@@ -1,6 +1,6 @@
-"""What the commands promise to scripts: their exit statuses, and the models of the management API that they print.
+"""The contracts of the commands with scripts: exit statuses, and the models of the management API that they print.
 
-``--help`` and the reference page are made from this, and a test checks every command against it.
+``--help`` and the reference page are generated from this module, and a test checks every command against it.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ GENERAL: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Contract:
-    """One command's promises: what is special about its exit statuses, and the model that ``--json`` prints."""
+    """The contract of one command: its special exit statuses, and the model that ``--json`` prints."""
 
     statuses: Mapping[int, str] = field(default_factory=dict)
     json: type[pydantic.BaseModel] | None = None
@@ -115,7 +115,7 @@ CONTRACTS: Mapping[str, Contract] = {
 
 
 def apply(app: typer.Typer, *words: str) -> None:
-    """Have the help of every command below ``app`` end with its exit statuses."""
+    """Append the exit statuses to the help of every command below ``app``."""
     for command in app.registered_commands:
         command.epilog = _epilog(CONTRACTS.get(" ".join((*words, command.name or "")), _NOTHING))
     for group in app.registered_groups:
@@ -124,6 +124,6 @@ def apply(app: typer.Typer, *words: str) -> None:
 
 
 def _epilog(contract: Contract) -> str:
-    """The exit statuses in a line."""
+    """Return the exit statuses as one line."""
     statuses = {0: "Success.", 1: "The command failed, or the answer is no.", 2: "Wrong usage.", **contract.statuses}
     return " ".join(["Exit status:", *(f"{number}: {said}" for number, said in sorted(statuses.items()))])

@@ -10,7 +10,7 @@ from router import settings as configuration
 from router.cli import completing, reaching, starting, tables, terminal
 from router.services import models, request_bodies, resources
 
-_PAGE = 500  # Dead letters that are asked for at once.
+_PAGE = 500  # Dead letters per request.
 
 app = typer.Typer(help="Operations and deliveries that need an operator.", no_args_is_help=True)
 

@@ -15,8 +15,8 @@ from router.assembly import parts
 from router.cli import files, reaching, replay, starting, tables, terminal
 from router.services import models
 
-_PAGE = 500  # Deliveries that are asked for at once.
-_WHOLE = 100  # The same with all of their alerts, which may be many.
+_PAGE = 500  # Deliveries per request.
+_WHOLE = 100  # Deliveries per request with all of their alerts, which may be many.
 
 app = typer.Typer(help="Deliveries that the router has processed.", no_args_is_help=True)
 app.command("replay")(replay.replay)

@@ -1,4 +1,4 @@
-"""``demo``: the router, an embedded Valkey, both simulated vendors, and a story told in the terminal."""
+"""``demo``: runs the router, an embedded Valkey, and both simulated vendors through a scenario in the terminal."""
 
 import asyncio
 import tempfile
@@ -56,7 +56,7 @@ async def _demo(wait: bool) -> None:
 
 
 async def _tell(teller: story.Story, out: console.Console, simulator: str) -> None:
-    """Show the story as a table that changes, and its summary when it is over."""
+    """Show the scenario as a live table, and its summary at the end."""
     out.print(f"\nThe simulated status pages, to look at meanwhile: [bold]{simulator}/[/]\n")
     with live.Live(teller, console=out, refresh_per_second=8):
         await teller.tell()

@@ -1,6 +1,6 @@
-"""How a command says that it can't start or go on: as text, or as lines of the log.
+"""Reports why a command can't start or continue: as text, or as lines of the log.
 
-A process that serves has one stream of lines that a log collector parses, so its errors are lines of that log.
+A log collector parses the output of a serving process, so the errors of that process are lines of its log.
 """
 
 import os
@@ -19,22 +19,22 @@ What = Literal["configuration", "rules"]
 
 
 class Ending(Protocol):
-    """Where the reasons go. Each method returns the exit to raise."""
+    """The output for errors. Each method returns the exit to raise."""
 
     def refuse(self, what: What, found: Sequence[problems.Problem]) -> typer.Exit:
         """Report every problem of a file."""
         ...
 
     def fail(self, messages: Sequence[str]) -> typer.Exit:
-        """Report what went wrong, one sentence each."""
+        """Report the errors, one sentence each."""
         ...
 
 
 class AsText:
-    """For people: on standard error."""
+    """Prints readable text to standard error."""
 
     def refuse(self, what: What, found: Sequence[problems.Problem]) -> typer.Exit:
-        """Print every problem with the line that it is about."""
+        """Print every problem with its source line."""
         print(f"The {what} cannot be used.", file=sys.stderr)
         for problem in found:
             print(f"\n{problem}", file=sys.stderr)
@@ -48,7 +48,7 @@ class AsText:
 
 
 class InLog:
-    """For log collectors."""
+    """Writes lines of the log."""
 
     def __init__(self) -> None:
         self._log = log.get("process")
@@ -70,9 +70,9 @@ TEXT = AsText()
 
 
 def of_process(config: Path) -> Ending:
-    """Set up the log of a process that serves, before anything can go wrong, and return how its errors are reported.
+    """Set up the log of a serving process before any error can occur, and return how its errors are reported.
 
-    On a terminal, or in the format ``console``, people read them.
+    On a terminal, or in the format ``console``, errors are printed as readable text.
     """
     format_ = configuration.log_format(config, os.environ)
     log.configure(format_)

@@ -1,4 +1,4 @@
-"""``explain``: one payload, and for each alert in it every rule looked at, and what would be sent where."""
+"""``explain``: shows, for each alert of a payload, every rule that was checked, and what would be sent where."""
 
 import functools
 import sys
@@ -23,7 +23,7 @@ from router.yaml_source import suggestions
 
 Format = Literal["text", "json"]
 _AT_DEADLINE = {"publish": "published automatically", "dismiss": "dismissed"}
-_LONGEST = 200  # Characters of a value that are shown; the JSON has all of them.
+_LONGEST = 200  # The number of characters of a value that are shown. The JSON output has all of them.
 
 
 def explain(
@@ -56,7 +56,7 @@ def explain(
 
 
 def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
-    """What the rules on this machine say: of a payload in the format of a source, or of a delivery."""
+    """Return the decisions of the rules on this machine, for a payload in the format of a source or for a delivery."""
     source, delivery, folder = what
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     now = parts.clock()
@@ -73,7 +73,7 @@ def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> lis
 
 
 def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
-    """What another router is asked; it has its own rules, and does not try its sources one after the other."""
+    """Return the request to another router, which uses its own rules and doesn't guess the source."""
     if folder is not None:
         raise starting.usage("--rules can't be said with --server: it is that router's rules that are asked")
     if delivery:
@@ -82,12 +82,12 @@ def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> req
         raise starting.usage("with --server, say --delivery, or with --source which format the payload has")
     try:
         return request_bodies.Explain(source=source, payload=starting.payload(payload).decode())
-    except ValueError as error:  # Not UTF-8, or too long.
+    except ValueError as error:  # The payload isn't UTF-8, or is too long.
         raise starting.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
 
 
 def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list[dict[str, Any]]:
-    """What another router says."""
+    """Return the decisions of another router."""
     found: list[dict[str, Any]] = []
 
     async def body(router: reaching.Reached) -> None:
@@ -103,7 +103,7 @@ def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list
 
 
 def _kept(settings: configuration.Settings, delivery: str) -> tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]:
-    """A delivery, and where its alerts are now."""
+    """Return a delivery, and the current state of its alerts."""
     found: list[tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]] = []
 
     async def main() -> None:
@@ -145,14 +145,14 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
 
 
 def _say(notices: Iterable[noticing.Notice]) -> None:
-    """Say what was cut, replaced, or ignored before the rules decided."""
+    """Print what was cut, replaced, or ignored before the rules decided."""
     for notice in notices:
         about = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
         print(f"{notice.code}: {_shown(notice.where)}{about}: {_shown(notice.detail)}", file=sys.stderr)
 
 
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
-    """An explanation, as ``shown.plain`` made it, here or elsewhere."""
+    """Return the tree of an explanation from ``presenters.explanation`` or from the API."""
     alert = one["alert"]
     looked_at = msgspec.convert(one["looked_at"], list[explaining.RuleResult])
     title = _shown(alert["title"] or alert["fingerprint"])
@@ -172,7 +172,7 @@ def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
 
 
 def _nearly(looked: explaining.RuleResult) -> bool:
-    """Whether a rule that does not match is worth a look: some of it holds."""
+    """Return whether a rule that doesn't match nearly did: at least one of its conditions holds."""
     return any(one.holds for one in looked.conditions)
 
 
@@ -229,7 +229,7 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
 
 
 def _ending(branch: tree.Tree, post: explaining.Post) -> None:
-    """How the post ends once nothing fires, if not at once."""
+    """Add how the post ends once no alert fires, if not immediately."""
     if post.monitor_for:
         branch.add(f"monitored for {post.monitor_for} before it is resolved: {_shown(post.monitor_message)}")
     if post.resolve:
@@ -239,7 +239,7 @@ def _ending(branch: tree.Tree, post: explaining.Post) -> None:
 
 
 def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
-    """What mutes the alert, now or later, and what it mutes itself."""
+    """Add what mutes the alert, now or later, and what the alert mutes."""
     for key in one.get("muted_while", ()):
         outcome.add(f"muted while {_shown(key)} fires")
     for start, end, name in one.get("mute_windows", ()):

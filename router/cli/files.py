@@ -1,4 +1,4 @@
-"""Files that commands write: only their owner may read them, for they hold alerts."""
+"""Files that commands write. Only their owner may read them, because they contain alerts."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def created(name: str) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             if not is_special:
-                os.fchmod(descriptor, 0o600)  # It may be left over from a command that was killed.
+                os.fchmod(descriptor, 0o600)  # The file may be left over from a killed command.
             yield stream
             stream.flush()
             if not is_special:

@@ -1,4 +1,4 @@
-"""``heartbeats``: signals that have to be received regularly, and when each was last received."""
+"""``heartbeats``: lists expected heartbeats with the time of the last one, and forgets them."""
 
 import typer
 

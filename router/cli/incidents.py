@@ -1,4 +1,4 @@
-"""``incidents``: what is open, and what happened to one incident, in order and with the reasons."""
+"""``incidents``: lists incidents, shows one with its timeline and reasons, and corrects or retracts its posts."""
 
 import functools
 import sys
@@ -16,7 +16,7 @@ from router.domain import messages
 from router.services import actions, models, request_bodies
 from router.worker import retractions
 
-_PAGE = 500  # Incidents that are asked for at once.
+_PAGE = 500  # Incidents per request.
 
 app = typer.Typer(help="Incidents and their timelines.", no_args_is_help=True)
 
@@ -238,14 +238,14 @@ def correct(
 async def _posted(
     router: reaching.Reached, incident: str, destination: str, update: str
 ) -> tuple[str, models.PostedUpdate]:
-    """The incident's key, and the update that is meant, as it is known now."""
+    """Return the incident's key, and the current state of the selected update."""
     one = await router.queries.incident(incident)
     if one is None:
         raise starting.not_there(f'there is no incident "{incident}"')
     at = [publication for publication in one.publications if publication.destination == destination]
     found = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
     if not found:
-        # The API says why: the vendor can't change it, or the router has posted no such update.
+        # The API reports the reason: the vendor can't change the update, or the router has posted no such update.
         return one.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
     if update and len(found) > 1:
         raise starting.usage(f"{len(found)} updates begin with {update}")
@@ -264,7 +264,8 @@ async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:
 
 
 def _row(one: models.IncidentRow) -> list[str]:
-    # A pending incident has no reference yet: in a terminal its key takes that place, as the column `key` may be gone.
+    # A pending incident has no reference yet. In a terminal its key is shown instead, because the column ``key`` may be
+    # omitted.
     name = one.reference or (one.key if tables.is_terminal() else "")
     problem = ", ".join(one.problems).replace("_", " ")
     counts = (str(one.firing), str(one.muted or ""))
@@ -319,9 +320,9 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
 
 
 def _print_behind(out: consoles.Console, head: str, words: str) -> None:
-    """Print a head, dimmed, and words behind it."""
+    """Print a dimmed heading, followed by words."""
     whole = terminal.hanging(head, words)
     shown = text.Text(whole)
-    if whole.startswith(head):  # A head that is wider than the terminal is wrapped, too.
+    if whole.startswith(head):  # A heading that is wider than the terminal is wrapped, too.
         shown.stylize("dim", 0, len(head))
     out.print(shown)

@@ -1,7 +1,7 @@
-"""Imports a command's module when the command is run, so that ``--help`` and completion start without all the others.
+"""Imports a command's module only when the command runs, so that ``--help`` and completion start quickly.
 
-A module of a command imports the settings, the store, and vendors' clients: more than a second of processor time
-together.
+The modules of the commands import the settings, the store, and vendors' clients, which takes more than one second of
+processor time together.
 """
 
 import importlib
@@ -49,7 +49,7 @@ def _load(name: str, entry: Entry) -> Any:
         app.add_typer(target, name=name)
     else:
         app.command(name)(target)
-    app.callback()(lambda: None)  # With a callback, Typer makes a group even of one command.
+    app.callback()(lambda: None)  # With a callback, Typer creates a group even for one command.
     contracts.apply(app)
     return typer_main.get_group(app).commands[name]
 

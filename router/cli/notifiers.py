@@ -1,4 +1,4 @@
-"""``notifiers``: list them, send a test, and deliver events again."""
+"""``notifiers``: lists notifiers, sends a test, and delivers events again."""
 
 import sys
 from typing import Annotated

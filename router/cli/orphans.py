@@ -1,4 +1,4 @@
-"""``orphans``: open items at vendors that belong to no known incident, since data was lost."""
+"""``orphans``: lists and resolves open items at vendors that belong to no known incident after data was lost."""
 
 from typing import Annotated
 

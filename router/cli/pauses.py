@@ -1,4 +1,4 @@
-"""``pauses``: what holds calls to vendors back, and an operator's way to end it."""
+"""``pauses``: lists and lifts the pauses of calls to vendors."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``publishing``: whether automatic posts and public pages are stopped, and how to stop and resume them."""
+"""``publishing``: shows whether automatic posts and public pages are stopped, and stops and resumes them."""
 
 import typer
 

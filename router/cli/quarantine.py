@@ -1,4 +1,4 @@
-"""``quarantine``: authentic bodies that could not be read: look at them, hand them in again, or let them go."""
+"""``quarantine``: shows, retries, and discards authentic bodies that could not be read."""
 
 import sys
 from typing import Annotated
@@ -9,7 +9,7 @@ from router import settings as configuration
 from router.cli import reaching, starting, tables, terminal
 from router.services import models, resources
 
-_PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
+_PAGE = 20  # Bodies per request. Each may be as large as a delivery.
 
 app = typer.Typer(help="Authentic bodies that could not be parsed.", no_args_is_help=True)
 

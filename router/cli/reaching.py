@@ -1,4 +1,4 @@
-"""How a command reaches a router: through its Redis, or with ``--server`` through the API of one elsewhere."""
+"""Connects a command to a router: through its Redis, or with ``--server`` through the API of a router elsewhere."""
 
 import contextlib
 import os
@@ -22,19 +22,19 @@ from router.services import actions, incident_names, models, queries
 Row = TypeVar("Row")
 
 
-ActionContext = actions.ActionContext  # The field `actions` hides the module in the class below.
+ActionContext = actions.ActionContext  # The field ``actions`` hides the module in the class below.
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A router to ask and to act on. ``server`` is where it is, empty where its Redis is spoken to."""
+    """A router to query and act on. ``server`` is its address, empty if the command uses its Redis."""
 
     queries: queries.Queries | api_client.Queries
     actions: actions.Actions | api_client.Actions
     server: str = ""
 
     def act(self, subject: str, by: str = "", reason: str = "") -> ActionContext:
-        """Return who acts on what, and why. With ``--server``, the token names the person."""
+        """Return the caller, subject, and reason of an action. With ``--server``, the token names the person."""
         if self.server and by:
             raise starting.usage("--by isn't accepted with --server: the token names you")
         name = by or ("" if self.server else starting.login_name())
@@ -60,7 +60,7 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
 
 
 def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
-    """List the incidents that a name may stand for, and make the exit to raise."""
+    """Print the incidents that a name may refer to, and return the exit to raise."""
     print(f"incident-router: {error}:", file=sys.stderr)
     for one in error.candidates:
         line = f"{one.reference or '-':<11}  {one.status:<7}  {one.key}"
@@ -71,10 +71,10 @@ def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
 
 
 class Reads(Protocol[Row]):
-    """Reads a page of a list: at most ``limit`` rows from where ``cursor`` stands, from the first where it is empty."""
+    """Reads a page of a list: at most ``limit`` rows after ``cursor``, or the first rows if it is empty."""
 
     def __call__(self, *, cursor: str, limit: int) -> Awaitable[models.Page[Row]]:
-        """The page, with the cursor of the next one."""
+        """Return the page, with the cursor of the next one."""
 
 
 async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> AsyncIterator[Row]:
@@ -99,7 +99,7 @@ async def _here(config: Path) -> AsyncIterator[Reached]:
 
 @contextlib.asynccontextmanager
 async def elsewhere(server: str) -> AsyncIterator[Reached]:
-    """Reach the router whose console is at this URL; what is no URL is a usage error."""
+    """Connect to the router whose console is at this URL. An invalid URL is a usage error."""
     if not _address(server):
         raise starting.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
     line = api_client.ApiClient(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)

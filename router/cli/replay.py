@@ -1,4 +1,7 @@
-"""``replay``: recorded deliveries under two rule folders, and what would differ: fit for a pull request."""
+"""``replay``:
+
+plays recorded deliveries with two rule folders, and shows the differences, also as a pull request comment.
+"""
 
 import json
 import tempfile
@@ -67,7 +70,7 @@ def replay(
 
 
 def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
-    """The deliveries that Redis keeps, in a file that both processes can read."""
+    """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
         async with running.connected(running.outside_redis(settings)) as connection:
@@ -80,7 +83,7 @@ def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
 
 
 def _summary(difference: replays.Difference) -> list[tuple[str, int, int]]:
-    """What is counted of both, by name."""
+    """Return the counts of both replays, by name."""
     before, after = _counted(difference.before), _counted(difference.after)
     return [(name, before[name], after[name]) for name in before]
 
@@ -121,7 +124,7 @@ def _counts(difference: replays.Difference) -> str:
 
 
 def _lines(difference: replays.Difference, most: int | None) -> list[tuple[str, str]]:
-    """The incidents that differ, a sign and a line each."""
+    """Return the incidents that differ, each line with its sign."""
     found: list[tuple[str, str]] = []
     for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
         for life in lives[:most]:
@@ -150,7 +153,7 @@ def _shown(call: replays.Call) -> str:
 
 
 def _markdown(difference: replays.Difference, most: int | None) -> list[str]:
-    """A comment for a pull request: the counts, and the rest to fold out."""
+    """Return a comment for a pull request: the counts, and the details to expand."""
     lines = [
         "### What these rules would change",
         "",

@@ -1,4 +1,4 @@
-"""``reviews``: what waits for a person before it is shown to customers, and what people decide of it."""
+"""``reviews``: lists the posts that wait for a reviewer, and decides on them."""
 
 import shlex
 import sys
@@ -160,7 +160,10 @@ def _deciding(
     said: tuple[str, str],
     fields: dict[str, Any] | None = None,
 ) -> Callable[[reaching.Reached], Awaitable[None]]:
-    """What decides on a review: ``where`` it waits and what was seen of it, and who has ``said`` so, and why."""
+    """Return a command body that decides on a review.
+
+    ``where`` is the incident, the page, and the version seen; ``said`` is the person and the reason.
+    """
     incident, page, seen = where
 
     async def body(router: reaching.Reached) -> None:
@@ -198,7 +201,7 @@ async def _found(router: reaching.Reached, incident: str, page: str) -> models.R
 
 
 def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
-    """Say what waits now, and make the exit to raise; ``by`` is the reviewer who decided first, if there is one."""
+    """Print the pending review, and return the exit to raise. ``by`` is the reviewer who decided first, if any."""
     first = f"{terminal.plain(by)} decided first; your decision was not recorded."
     print(first if by else "The post has changed since you looked at it. No decision was recorded.", file=sys.stderr)
     if now is not None:
@@ -211,7 +214,7 @@ def _show(one: models.Review) -> None:
     out.print(f"[bold]{terminal.markup(one.reference)}[/]  {terminal.markup(one.incident)}")
     print(terminal.hanging("  ", f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"))
     print(terminal.hanging("  ", f"{_WOULD[one.what]} at {one.destination} ({one.explanation}):"))
-    # All of it, however narrow the terminal is: the reviewer approves what customers will read.
+    # The texts are never cut, even in a narrow terminal: the reviewer approves what customers will read.
     for line in (terminal.plain(one.title), *terminal.lines(one.message).splitlines()):
         print(terminal.hanging("    ", line))
     if one.ended_at:
@@ -232,6 +235,6 @@ def _show(one: models.Review) -> None:
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):
         if said:
             print(terminal.hanging("  ", f"{name}: {said}"))
-    # A line that the terminal wraps: it can be copied whole.
+    # A line that the terminal wraps can be copied as a whole.
     command = ["incident-router", "reviews", "approve", one.reference, one.destination, "--if-match", one.digest[:8]]
     out.print(f"  to approve: {terminal.markup(shlex.join(command))}\n")

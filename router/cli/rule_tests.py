@@ -1,4 +1,4 @@
-"""``test``: the tests of rule files, told the way pytest tells its own."""
+"""``test``: runs the tests of rule files, with output like that of pytest."""
 
 import time
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def run(
 def _told(
     out: console.Console, results: Iterator[rule_test_runner.Result], *, verbose: bool
 ) -> Iterator[rule_test_runner.Result]:
-    """Tell of each test as soon as it has run: a line for each file, or for each test."""
+    """Print the result of each test as soon as it has run: one line per file, or per test."""
     file = ""
     for result in results:
         if verbose:
@@ -87,7 +87,7 @@ def _show_failure(out: console.Console, result: rule_test_runner.Result) -> None
 
 
 def _write_junit(file: Path, results: list[rule_test_runner.Result], seconds: float) -> None:
-    """The format that continuous integration reads: a suite, a case for each test, a failure for each problem."""
+    """Return the results as JUnit XML for CI: one suite, one case per test, one failure per problem."""
     failed = sum(not result.passed for result in results)
     suite = ET.Element(
         "testsuite",

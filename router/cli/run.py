@@ -74,7 +74,7 @@ def worker(
 async def _run(config: Path, at: At, simulator_port: int | None, ending: endings.Ending) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         lock, simulator, stop = None, None, asyncio.Event()
-        # What is simulated needs a port and a token from the data folder: both are known only when that is locked.
+        # Simulated parts need a port and a token from the data folder. Both are known only after the folder is locked.
         simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
         settings = running.listening(starting.settings(config, simulated, ending=ending), *at)
         if simulated is not None or running.uses_data_folder(settings):
@@ -94,7 +94,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: endings
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""
             announce.started("run", router, console, announce.Trial(simulator, token) if simulator else None)
             announce.stopping(await starting.stopped())
-            stop.set()  # All parts end at the same time: one after the other takes longer than a pod's grace period.
+            stop.set()  # All parts stop at the same time. One after the other would exceed a pod's grace period.
 
 
 async def _web(config: Path, at: At, ending: endings.Ending) -> None:
@@ -132,6 +132,6 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
 
 
 def _stand_in(folder: Path, simulator: str) -> configuration.StandIn:
-    """Stand in for the secrets that are not set, by the simulated vendors and a token kept in the data folder."""
+    """Return the stand-ins for unset secrets: the simulated vendors, and a token stored in the data folder."""
     vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
     return configuration.StandIn(running.webhook_token(folder), vendors)

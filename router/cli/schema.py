@@ -1,4 +1,4 @@
-"""``schema``: the JSON Schema of rule files, for editors."""
+"""``schema``: prints the JSON Schema of rule files, for editors."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""``silences``: alerts that match one open nothing while it lasts."""
+"""``silences``: lists, creates, and expires silences. Alerts that match an active silence open no incident."""
 
 import sys
 from typing import Annotated
@@ -88,7 +88,7 @@ def show(
 
 
 async def _named(router: reaching.Reached, identity: str) -> resources.Silence | None:
-    """The silence of an ID, or of the beginning of one; None if there is none."""
+    """Return the silence with an ID or its prefix; None if there is none."""
     found = [one for one in await router.queries.records.silences(over=True) if one.id.startswith(identity)]
     exact = [one for one in found if one.id == identity] or found
     if len(exact) > 1:
@@ -103,7 +103,7 @@ def _row(one: resources.Silence) -> tuple[str, ...]:
 
 
 def _matches(one: resources.Silence) -> str:
-    """How many firing alerts match now; empty if the silence has expired."""
+    """Return the number of firing alerts that match now, as text; empty if the silence has expired."""
     if one.matching is None:
         return ""
     told = f"{one.matching} firing alert{'s' * (one.matching != 1)} now"
@@ -113,7 +113,7 @@ def _matches(one: resources.Silence) -> str:
 
 
 def _warn(one: resources.Silence) -> None:
-    """Say which labels of a silence no alert or rule has."""
+    """Print the labels of a silence that no alert or rule has."""
     for label in one.unknown_labels if one.matching is not None else ():
         hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
         told = f'silence {one.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
@@ -121,7 +121,7 @@ def _warn(one: resources.Silence) -> None:
 
 
 def _window(one: resources.Silence) -> str:
-    """The windows of a recurring silence, and when it mutes next."""
+    """Return the windows of a recurring silence, and when it mutes next."""
     if not one.during:
         return ""
     which, at = ("now, until", one.window_ends_at) if one.state == "active" else ("next", one.window_starts_at)
@@ -180,7 +180,7 @@ def expire(
     async def body(router: reaching.Reached) -> None:
         try:
             found = await _named(router, identity)
-            # What is unknown is left to the router to refuse, which writes that into the audit log.
+            # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
             one = found.id if found is not None else identity
             await router.actions.expire_silence(router.act(one))
         except actions.NotFound:

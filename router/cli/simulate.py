@@ -1,4 +1,4 @@
-"""``simulate``: both vendors' APIs and status pages, simulated."""
+"""``simulate``: simulates both vendors' APIs and status pages."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``sources``: who may post here and how, what to paste on both sides, and whether a payload is read as was meant."""
+"""``sources``: lists sources and their authentication, prints setup snippets, and parses and sends payloads."""
 
 from typing import Annotated
 

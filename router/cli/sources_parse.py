@@ -1,6 +1,6 @@
-"""``sources parse``: what one configured source makes of a payload, and which of its paths found nothing in it.
+"""``sources parse``: shows which alerts a configured source reads from a payload, and which of its paths found nothing.
 
-It reads as the door does, and decides, stores and sends nothing.
+It parses as the webhook server does. It decides, stores, and sends nothing.
 """
 
 import functools
@@ -21,7 +21,7 @@ from router.sources.presets import preset
 from router.web import request_limits
 
 _FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_at", "ends_at", "link")
-_ALL = "*"  # In a mapping of names to paths: whatever is there.
+_ALL = "*"  # In a mapping of names to paths: all names at that path.
 
 
 def parse(
@@ -70,7 +70,7 @@ def parse(
 
 
 def _paths(config: base.Config) -> base.Config:
-    """The settings in which the paths stand: a preset's are those of the mapping that it amounts to."""
+    """Return the settings that contain the paths. A preset has those of its equivalent mapping."""
     return config.mapped(config.mapping) if isinstance(config, preset.Config) else config
 
 
@@ -82,13 +82,13 @@ def _header(text: str) -> tuple[bytes, bytes]:
 
 
 def _looked_at(config: base.Config, where: str) -> str:
-    """The path of the setting that something is wrong with, where it is one."""
+    """Return the path of the setting with an error, as text; empty if the setting has no path."""
     path = _path(config, where.rpartition(".")[2])
     return f" (it looks at `{path}`)" if path else ""
 
 
 def _path(config: base.Config, field: str) -> str:
-    """The path of a setting of this name, where there is one: it stands alone, or among what belongs to it."""
+    """Return the path of the setting with this name; empty if it has none. The path may be an entry of a mapping."""
     setting = getattr(config, field, "")
     if isinstance(setting, dict):
         setting = setting.get(_ALL, "")
@@ -104,7 +104,7 @@ def _plain(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, Any]
 
 
 def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, str]:
-    """The fields, and the labels asked for by name, for which nothing was found; with the path, where one is set."""
+    """Return the fields, and the labels configured by name, for which nothing was found, with their paths if set."""
     found: dict[str, str] = {}
     for field in _FIELDS:
         setting = getattr(config, field, "")
@@ -120,7 +120,7 @@ def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[s
 
 
 def _is_absent(alert: alerts.Alert, field: str, now: int) -> bool:
-    """Whether the payload had no such thing: for a time, that of receipt stands in."""
+    """Return whether the payload lacked the field. For a time, the time of receipt is the default."""
     if field == "ends_at" and alert.status == "firing":
         return False
     value = getattr(alert, field)

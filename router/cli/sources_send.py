@@ -1,4 +1,4 @@
-"""``sources send``: a sample of what a monitoring system posts, posted as that system would."""
+"""``sources send``: posts a sample of a monitoring system's payload in the way that the system would."""
 
 import os
 import sys
@@ -60,7 +60,7 @@ def send(
 
 
 def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
-    """The settings of a source that wants what is given; None where nothing is."""
+    """Return the settings of a source that expects the given credential; None if none is given."""
     if secret_env and bearer_env:
         raise starting.usage("--secret-env and --bearer-env exclude each other")
     if bearer_env:
@@ -69,7 +69,7 @@ def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
 
 
 def _as_pasted(kind: str, secret_env: str) -> base.Config:
-    """The source as its snippet configures it, with this secret."""
+    """Return the source as its snippet configures it, with this secret."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / configuration.DEFAULT_FILE
         file.write_text(samples.settings(kind, kind), encoding="utf-8")
@@ -120,7 +120,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
 
 
 def _told(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What follows of a sample, by the router's answer."""
+    """Yield the effects of a sample, from the router's response."""
     if answer.get("dry_run"):
         yield "dry run: the router has kept nothing"
     elif answer.get("delivery"):

@@ -1,4 +1,4 @@
-"""What every command that starts something does first: read the settings, set up the log, wait for a signal."""
+"""The first steps of every command that starts something: read the settings, set up the log, wait for a signal."""
 
 import asyncio
 import getpass
@@ -47,7 +47,7 @@ Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or 
 
 
 def not_blank(parameter: typer.CallbackParam, text: str) -> str:
-    """Return an option's text; a blank one is a usage error, and so is an empty one if the option is required."""
+    """Return an option's text. A blank text is a usage error, and so is an empty one if the option is required."""
     if (text or parameter.required) and not visible.visible(text).strip():
         raise usage(f"{parameter.opts[0]} must not be blank")
     return text
@@ -71,7 +71,7 @@ def settings(
     needs: Collection[str] = configuration.SECRET_PARTS,
     ending: endings.Ending = endings.TEXT,
 ) -> configuration.Settings:
-    """Read the settings and set up the log; where they are refused, say why and end with status 1."""
+    """Read the settings and set up the log. If the settings are refused, print the reasons and exit with status 1."""
     try:
         loaded = configuration.load(path, os.environ, stand_in, needs)
     except configuration.Refused as refused:
@@ -81,12 +81,12 @@ def settings(
 
 
 def rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
-    """Load the rules of the settings, or of another folder; where they are refused, say why and end with status 1."""
+    """Load the rules of the settings, or of another folder. If they are refused, exit with status 1."""
     return unless_refused(lambda: parts.load_rules(settings, folder))
 
 
 def unless_refused(load: Callable[[], Loaded]) -> Loaded:
-    """Load something made of rules; where they are refused, say why and end with status 1."""
+    """Load an object from rules. If the rules are refused, print the reasons and exit with status 1."""
     try:
         return load()
     except loading.Refused as refused:
@@ -94,18 +94,20 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
 
 
 def login_name() -> str:
-    """Return who runs this command: the login name, or the user ID and the host for a user without a passwd entry.
+    """Return the person who runs this command:
 
-    A container usually runs with a user ID that has none; the name of a pod's host is the pod's own.
+    the login name, or the user ID and host for a user without a passwd entry.
+
+    A container usually runs with a user ID that has no entry. The name of a pod's host is the pod's own.
     """
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # Up to Python 3.12 and from 3.13.
+    except (KeyError, OSError):  # The first until Python 3.12, the second from 3.13.
         return f"uid {os.getuid()} on {socket.gethostname()}"
 
 
 def duration(text: str) -> int:
-    """Read an option's duration; what is none is a usage error."""
+    """Parse an option's duration. An invalid duration is a usage error."""
     try:
         return quantities.duration(text)
     except ValueError as error:
@@ -113,7 +115,7 @@ def duration(text: str) -> int:
 
 
 def payload(named: str) -> bytes:
-    """The bytes of a file, or of stdin where the name is ``-``; what can't be read is a usage error."""
+    """Return the bytes of a file, or of stdin if the name is ``-``. An unreadable file is a usage error."""
     try:
         return sys.stdin.buffer.read() if named == "-" else Path(named).read_bytes()
     except OSError as error:
@@ -121,25 +123,25 @@ def payload(named: str) -> bytes:
 
 
 def usage(problem: str) -> typer.Exit:
-    """Say how a command was used wrongly, and make the exit to raise: status 2."""
+    """Print a usage error, and return the exit to raise: status 2."""
     print(f"incident-router: {problem}", file=sys.stderr)
     return typer.Exit(2)
 
 
 def must_be_known(what: str, name: str, names: Collection[str]) -> None:
-    """See that a name stands for something; where it does not, that is a usage error."""
+    """Check that a name is known. An unknown name is a usage error."""
     if name not in names:
         raise usage(f'there is no {what} "{name}"{suggestions.hint(name, names)}')
 
 
 def not_kept(delivery: str) -> typer.Exit:
-    """Say that the archive has no such delivery, and make the exit to raise: status 1."""
+    """Print that the archive has no such delivery, and return the exit to raise: status 1."""
     print(f"incident-router: delivery {delivery} is not kept (any more)", file=sys.stderr)
     return typer.Exit(1)
 
 
 def with_store(config: Path, body: Body) -> None:
-    """Run what needs the store and no vendor: with the settings of the file and a connection."""
+    """Run a coroutine that needs the store and no vendor, with the settings of the file and a connection."""
 
     async def main() -> None:
         loaded = settings(config, configuration.StandIn("not-used", {}))
@@ -150,7 +152,7 @@ def with_store(config: Path, body: Body) -> None:
 
 
 def not_there(problem: str) -> typer.Exit:
-    """Say that what a command names is not there, and make the exit to raise: status 1."""
+    """Print that the named object doesn't exist, and return the exit to raise: status 1."""
     print(f"incident-router: {problem}", file=sys.stderr)
     return typer.Exit(1)
 
@@ -161,7 +163,7 @@ def print_json(found: pydantic.BaseModel) -> None:
 
 
 def print_items(items: Sequence[Any]) -> None:
-    """Print a whole list as the management API returns one page of it."""
+    """Print a whole list in the format of one page of the management API."""
     print_json(models.Page(items=list(items)))
 
 
@@ -176,30 +178,30 @@ _FORESEEN = (
 
 
 def until_stopped(main: Coroutine[Any, Any, None], ending: endings.Ending = endings.TEXT) -> None:
-    """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
+    """Run a command's coroutine. If an expected error occurs, print one sentence and exit with status 1."""
     leaving: typer.Exit | terminal.OutputError | None = None
     try:
         uvloop.run(main)
     except* (typer.Exit, terminal.OutputError) as group:
-        leaving = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
+        leaving = _leaves(group)[0]  # A task group wraps errors of its tasks.
     except* loading.Refused as group:
         leaving = ending.refuse("rules", [p for error in _leaves(group) for p in error.problems])
     except* (*_FORESEEN, OSError) as group:
-        # Two tasks may fail of the same thing.
+        # Two tasks may fail for the same reason.
         leaving = ending.fail(list(dict.fromkeys(map(_words, _leaves(group)))))
     if leaving is not None:
         raise leaving
 
 
 def _words(error: Exception) -> str:
-    """Return what went wrong, without the number of a system's error."""
+    """Return the error's message, without the number of a system error."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
-    """The exceptions of a group, however deep its tasks were nested."""
+    """Return the exceptions of a group, including nested groups."""
     return [
         leaf
         for error in group.exceptions

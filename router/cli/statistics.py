@@ -1,4 +1,4 @@
-"""``rules``: how the reviews of each rule ended, and drafts of what its public variables may be."""
+"""``rules``: shows review outcomes by rule, and drafts declarations of public variables."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The demonstration's story: what is sent, what is waited for, and the table in which it is seen."""
+"""The scenario of the demo: the alerts that are sent, the events that are awaited, and the table that shows them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from router.worker import reviews as reviewing
 
 KEY = 'checkout-down{labels.service="checkout"}'
 PATIENCE_SECONDS = 20.0
-_ROUNDS, _SHOPS = 25, 20  # The storm: the number of deliveries, and of shops with an alert in each.
+_ROUNDS, _SHOPS = 25, 20  # The alert storm: the number of deliveries, and of shops with an alert in each.
 _COLOURS = {"open": "red", "resolved": "green", "draft": "yellow", "absent": "dim", "dismissed": "dim"}
 
 
@@ -25,7 +25,7 @@ class ToldOtherwiseError(Exception):
 
 @dataclass
 class Story:
-    """Tells the story and shows where it is. ``pace`` 1.0 takes about a minute, 0.0 as long as the work takes."""
+    """Plays the scenario and shows its progress. ``pace`` 1.0 takes about one minute; 0.0 waits for no reader."""
 
     sender: client.Client
     vendors: client.Client
@@ -42,7 +42,7 @@ class Story:
     waiting: int = 0
 
     async def tell(self) -> None:
-        """Tell all chapters; ``ToldOtherwiseError`` where one does not come to its end."""
+        """Play all chapters. Raises ``ToldOtherwiseError`` if an expected event doesn't happen."""
         watching = asyncio.create_task(self._watch())
         try:
             await self._storm()
@@ -85,7 +85,7 @@ class Story:
         await self._rest(10)
 
     async def _send(self, status: str, severity: str, at: int) -> None:
-        """One delivery: an alert of every shop."""
+        """Send one delivery with an alert of every shop."""
         shops = [
             {
                 "title": f"Payments fail in shop {number}",
@@ -133,11 +133,11 @@ class Story:
 
     @property
     def changes(self) -> int:
-        """How many of the vendors' calls changed something there."""
+        """The number of calls that changed something at a vendor."""
         return sum(call["method"] != "GET" for call in self.calls)
 
     def summary(self) -> console.RenderableType:
-        """The end of the story in figures."""
+        """Return the final figures."""
         grid = table.Table.grid(padding=(0, 2))
         grid.add_row("alerts in", str(self.alerts_in))
         grid.add_row("incidents out", str(self.incident.generation))

@@ -1,8 +1,8 @@
 """Tables of the list commands.
 
-Where standard output is a terminal, a table is as wide as the terminal: columns that are empty or do not fit are left
-out if they may be, and long texts are cut. Everywhere else every value is there in full, aligned by blanks, one row a
-line, so that ``grep`` finds it. Scripts use ``--json``.
+In a terminal, a table is as wide as the terminal: optional columns that are empty or don't fit are omitted, and long
+texts are cut. Otherwise every value is printed in full, aligned by blanks, one row per line, so that ``grep`` finds it.
+Scripts use ``--json``.
 """
 
 import shutil
@@ -19,16 +19,16 @@ from router.cli import terminal
 from router.services import models
 
 _GAP = 2
-_SHORTEST = 10  # Columns of a text that is cut.
+_SHORTEST = 10  # The minimum width of a text that is cut, in columns.
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its name.
+    """A column with its name.
 
-    In a terminal, texts of one that ``shrinks`` are cut if the table is too wide, one that is ``spare`` is left out if
-    it has no values, and one that is ``wide`` is left out if it doesn't fit. ``style`` gives Rich's style for a value.
+    In a terminal, texts of a column that ``shrinks`` are cut if the table is too wide. A ``spare`` column is omitted if
+    it has no values, and a ``wide`` column if it doesn't fit. ``style`` returns Rich's style for a value.
     """
 
     name: str
@@ -39,27 +39,27 @@ class Column:
 
 
 def severity_style(word: str) -> str:
-    """The style of a severity in a table."""
+    """Return the style of a severity in a table."""
     return {"critical": "bold red", "major": "red", "minor": "yellow"}.get(word, "")
 
 
 def problem_style(_: str) -> str:
-    """The style of what is wrong."""
+    """Return the style of a problem."""
     return "yellow"
 
 
 def is_terminal() -> bool:
-    """Whether tables are read in a terminal, and not by another program or from a file."""
+    """Return whether standard output is a terminal, not a file or another program."""
     return sys.stdout.isatty()
 
 
 def moment(at: datetime | None) -> str:
-    """A time in full; empty if there is none."""
+    """Return a time in full; empty if there is none."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
 
 
 def age(at: datetime | None) -> str:
-    """How long ago a time was, such as ``5m``, or in how long it is; outside a terminal the time in full."""
+    """Return how long ago a time was, such as ``5m``, or how far ahead it is; outside a terminal, the time in full."""
     now = models.at(parts.clock())
     if at is None or now is None or not is_terminal():
         return moment(at)
@@ -87,7 +87,7 @@ def write(columns: Iterable[str | Column], rows: Iterable[Sequence[str]], none: 
 def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int) -> None:
     keep = [number for number, one in enumerate(columns) if not one.spare or any(row[number] for row in table)]
     widths = _widths(columns, table)
-    # What is wide is left out from the end on, before any text is cut.
+    # Omit wide columns from the last one on, before any text is cut.
     for number in reversed(keep[:]):
         if columns[number].wide and _total([widths[each] for each in keep]) > room:
             keep.remove(number)
@@ -106,7 +106,7 @@ def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int
 
 
 def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
-    """The widths with which a table fits the room, if its texts can be cut so far."""
+    """Return the widths with which a table fits into the room, as far as its texts can be cut."""
     fitted = list(widths)
     while (over := _total(fitted) - room) > 0:
         able = [number for number, one in enumerate(columns) if one.shrinks and fitted[number] > _SHORTEST]

@@ -1,7 +1,7 @@
 r"""Output of the commands: text from senders and vendors can't control the terminal or forge lines.
 
 Control characters, line separators, and bidirectional overrides are printed as escapes such as ``\x1b`` or ``\u202e``.
-There are two nets. ``plain`` and ``markup`` escape one value, including its line breaks. The streams (``guard``) and
+There are two layers. ``plain`` and ``markup`` escape one value, including its line breaks. The streams (``guard``) and
 the console escape everything that they print, except line breaks.
 """
 
@@ -21,8 +21,8 @@ from rich import console as consoles
 from rich import markup as rich_markup
 from rich import segment
 
-# Control characters, what is invisible or turns the direction of writing, and lone surrogates. The joiners U+200C and
-# U+200D stay: scripts and emoji need them.
+# Control characters, characters that are invisible or change the writing direction, and lone surrogates. The joiners
+# U+200C and U+200D stay: scripts and emoji need them.
 _OBEYED = (
     r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
     r"\ufff9-\ufffb\U000e0000-\U000e007f"
@@ -31,7 +31,7 @@ _ON_A_LINE = re.compile(f"[\\t\\n{_OBEYED}]")
 _IN_LINES = re.compile(f"[\\t{_OBEYED}]")
 _IN_A_STREAM = re.compile(f"[{_OBEYED}]")
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
-_WIDE = 400  # Columns where there is no terminal: nothing is cut short there.
+_WIDE = 400  # Columns without a terminal, so that nothing is cut.
 
 
 def plain(text: str) -> str:
@@ -55,7 +55,7 @@ def markup_lines(text: str) -> str:
 
 
 def hanging(head: str, words: str) -> str:
-    """Return foreign prose behind a head, wrapped between words in a terminal; elsewhere it stays on one line."""
+    """Return foreign prose after a heading, wrapped between words in a terminal; otherwise on one line."""
     whole = f"{head}{plain(words)}"
     if not sys.stdout.isatty():
         return whole
@@ -72,7 +72,7 @@ def write_json(document: bytes) -> None:
 
 
 def write_body(body: bytes) -> None:
-    """Write a body as it was received; on a terminal, escape the characters that control it."""
+    """Write a body as it was received. On a terminal, escape the characters that control it."""
     sys.stdout.flush()
     if sys.stdout.isatty():
         print(lines(body.decode(errors="backslashreplace")))
@@ -82,14 +82,14 @@ def write_body(body: bytes) -> None:
 
 @contextlib.contextmanager
 def binary() -> Iterator[IO[bytes]]:
-    """Open standard output for bytes that are no text. Not for a terminal."""
+    """Open standard output for binary data. Not for a terminal."""
     sys.stdout.flush()
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()
 
 
 def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> consoles.Console:
-    """Make a console as wide as the terminal; without a terminal, so wide that nothing is cut short."""
+    """Return a console as wide as the terminal; without a terminal, so wide that nothing is cut."""
     stream = sys.stderr if stderr else sys.stdout
     if wide and not stream.isatty():
         options |= {"width": _WIDE}
@@ -98,7 +98,7 @@ def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> conso
 
 @contextlib.contextmanager
 def guard() -> Iterator[None]:
-    """Escape what is printed to standard output and standard error, for the length of the block."""
+    """Escape all text that is printed to standard output and standard error, for the length of the block."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Guarded(before[0]), _Guarded(before[1])
     try:
@@ -117,9 +117,9 @@ class OutputError(Exception):
 
 @contextlib.contextmanager
 def checked_output() -> Iterator[None]:
-    """End the program if standard output can't be written: quietly if its reader has ended, else with a message.
+    """End the program if standard output can't be written: silently if its reader has ended, else with a message.
 
-    The exit status is then that of a program that SIGPIPE ends (141), or 1.
+    The exit status is 141 (as after SIGPIPE) if its reader has ended, else 1.
     """
     before = sys.stdout
     sys.stdout = _Checked(before)
@@ -129,7 +129,7 @@ def checked_output() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OutputError as error:
-        with contextlib.suppress(OSError):  # What is still buffered is not written again when the program ends.
+        with contextlib.suppress(OSError):  # Buffered data is not written again when the program ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), before.fileno())
         if error.is_closed:
             raise SystemExit(128 + signal.SIGPIPE) from None
@@ -140,7 +140,7 @@ def checked_output() -> Iterator[None]:
 
 
 class _Checked:
-    """Standard output, text or bytes, whose failures are ``OutputError`` and not those of a file or a connection."""
+    """Standard output for text or bytes. It raises ``OutputError``, to distinguish its failures from others."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -151,7 +151,7 @@ class _Checked:
             return int(self._stream.write(content))
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffered data."""
         with self._writing():
             self._stream.flush()
 
@@ -173,7 +173,7 @@ class _Checked:
 
 
 class _Console(consoles.Console):
-    """A console that escapes the texts it is given, and none of the control codes that it makes itself."""
+    """A console that escapes the texts that it prints, but not its own control codes."""
 
     def render(
         self, renderable: consoles.RenderableType, options: consoles.ConsoleOptions | None = None
@@ -184,13 +184,13 @@ class _Console(consoles.Console):
 
 
 class _Guarded:
-    """A stream that escapes what is written to it; on a terminal, colors stay."""
+    """A stream that escapes text. On a terminal, colors stay."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write a text, escaped; return how many characters there were."""
+        """Write a text, escaped. Return its number of characters."""
         parts = _STYLE.split(text) if self.stream.isatty() else [text]
         safe = (part if number % 2 else _IN_A_STREAM.sub(_escape, part) for number, part in enumerate(parts))
         self.stream.write("".join(safe))

@@ -1,4 +1,4 @@
-"""``tokens``: who and what may use the console and the management API."""
+"""``tokens``: creates, lists, and revokes tokens for the console and the management API."""
 
 import secrets
 from typing import Annotated
