@@ -133,7 +133,7 @@ def compare(before: Played, after: Played) -> Difference:
 
 
 def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
-    """Pair incidents with equal ``of``.
+    """Pair incidents for which ``of`` returns equal values.
 
     Remove the paired ones from ``others``, and return the pairs and the unpaired ones.
     """

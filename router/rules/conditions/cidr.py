@@ -35,7 +35,7 @@ class Cidr:
 
     @property
     def values(self) -> None:
-        """None: the texts can't be listed."""
+        """Return None, since the texts can't be listed."""
         return
 
     def holds(self, text: str) -> bool:

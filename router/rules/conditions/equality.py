@@ -28,7 +28,7 @@ class Equal:
 
     @property
     def values(self) -> frozenset[str]:
-        """The one text."""
+        """Return a set of the one text."""
         return frozenset((self.wanted,))
 
     def holds(self, text: str) -> bool:
@@ -61,7 +61,7 @@ class OneOf:
 
     @property
     def values(self) -> frozenset[str]:
-        """The texts of the set."""
+        """Return the texts of the set."""
         return self.wanted
 
     def holds(self, text: str) -> bool:
@@ -90,7 +90,7 @@ class InList:
 
     @property
     def values(self) -> frozenset[str]:
-        """The texts of all the lists."""
+        """Return the texts of all lists."""
         return self.wanted
 
     def holds(self, text: str) -> bool:
@@ -116,7 +116,7 @@ class Exists:
 
     @property
     def values(self) -> frozenset[str] | None:
-        """The empty text if the field must be absent, else None."""
+        """Return the empty text if the field must be absent, else None."""
         return None if self.wanted else frozenset(("",))
 
     def holds(self, text: str) -> bool:
@@ -139,7 +139,7 @@ class Not:
 
     @property
     def values(self) -> None:
-        """None: the texts can't be listed."""
+        """Return None, since the texts can't be listed."""
         return
 
     def holds(self, text: str) -> bool:

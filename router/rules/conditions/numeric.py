@@ -33,7 +33,7 @@ class _Limit:
 
     @property
     def values(self) -> None:
-        """None: the texts can't be listed."""
+        """Return None, since the texts can't be listed."""
         return
 
 

@@ -39,7 +39,7 @@ class Matches:
 
     @property
     def values(self) -> None:
-        """None: the texts can't be listed."""
+        """Return None, since the texts can't be listed."""
         return
 
     def holds(self, text: str) -> bool:

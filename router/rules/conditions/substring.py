@@ -19,7 +19,7 @@ class _Parts:
 
     @property
     def values(self) -> None:
-        """None: the texts can't be listed."""
+        """Return None, since the texts can't be listed."""
         return
 
 

@@ -19,7 +19,7 @@ _CALLS_A_MINUTE = 100
 
 
 class Refusal(Exception):
-    """DevHelm refuses a call, with a status, a message, and the errors as (code, field, message)."""
+    """An error response to a call, with its status, message, and entries (code, field, message)."""
 
     def __init__(self, status: int, message: str, entries: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)

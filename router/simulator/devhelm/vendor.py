@@ -28,7 +28,7 @@ _ONE_POST = "/api/v1/status-pages/{page}/incidents/{post}"
 
 
 class DevHelm:
-    """One simulated organisation."""
+    """One simulated organization."""
 
     name = "devhelm"
     refuses_with = 400

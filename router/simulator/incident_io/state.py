@@ -24,7 +24,7 @@ _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Refusal(Exception):
-    """incident.io refuses a call, with a status, a code, and the field at fault."""
+    """An error response to a call, with its status, its code, and the field at fault."""
 
     def __init__(self, status: int, code: str, message: str, field_name: str = "") -> None:
         super().__init__(message)

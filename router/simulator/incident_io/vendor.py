@@ -23,7 +23,7 @@ _TYPES = {401: "authentication_error", 404: "not_found", 422: "validation_error"
 
 
 class IncidentIo:
-    """One simulated organisation."""
+    """One simulated organization."""
 
     name = "incident-io"
     refuses_with = 422
