@@ -1,6 +1,6 @@
 """Hooks of the documentation site: the navigation, links that leave docs/, and llms.txt.
 
-The navigation lists every page of each section by its title, so that a new page needs no second entry.
+The navigation lists every page of each section by its title, so that a new page needs no entry in a list.
 """
 
 import posixpath
@@ -49,7 +49,7 @@ def _section(docs: Path, folder: Path) -> list[Any]:
         for inner in sorted(path for path in folder.iterdir() if path.is_dir())
     )
     pages = [path for path in folder.glob("*.md") if path != index]
-    by_title = folder.name != "adr"  # Decisions are numbered.
+    by_title = folder.name != "adr"  # The file names of decisions begin with their number.
     return entries + [
         {title(path): path.relative_to(docs).as_posix()}
         for path in sorted(pages, key=lambda path: (title(path) if by_title else path.name).lower())
@@ -57,7 +57,7 @@ def _section(docs: Path, folder: Path) -> list[Any]:
 
 
 def llms(docs: Path, name: str, description: str) -> str:
-    """Return llms.txt: every page with its title, by section; each is served as Markdown, too."""
+    """Return llms.txt: every page with its title, by section. Each page is served as Markdown, too."""
     lines = [f"# {name}", "", f"> {description}"]
     for folder, heading in SECTIONS.items():
         lines += ["", f"## {heading}", ""]
@@ -73,7 +73,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Replace links to files outside docs/, which the site does not have, with their texts."""
+    """Replace links to files outside docs/, which the site doesn't contain, with their texts."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def text(link: re.Match[str]) -> str:

@@ -1,1 +1,1 @@
-"""The soak test: real processes under load that are killed at random, and a check of everything that was accepted."""
+"""The soak test: real processes run under load and are killed at random, and every accepted delivery is checked."""

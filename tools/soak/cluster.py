@@ -1,6 +1,6 @@
-"""The processes of a trial, as an alert passes them: webs, a Valkey, workers and the simulated vendors.
+"""The processes of a trial, in the order of an alert's path: webhook servers, Valkey, workers, and simulated vendors.
 
-Each is a program of its own and may be killed without warning; it is started again under the same name and address.
+Each is a separate program that may be killed without warning. It is started again with the same name and address.
 """
 
 import itertools
@@ -19,7 +19,7 @@ TOKEN = "soak"  # noqa: S105 - good for one trial, on ports of this machine
 SOURCE = "soak"
 WEBS = ("web-0", "web-1")
 WORKERS = ("worker-0", "worker-1", "worker-2")
-PAGE = "Acme"  # Of the status pages that the simulated DevHelm has, the one that is written to.
+PAGE = "Acme"  # The only status page of the simulated DevHelm that the router writes to.
 VALKEY, SIMULATOR = "valkey", "simulator"
 
 _PROGRAM = [sys.executable, "-c", "from router import cli; cli.main()"]
@@ -54,12 +54,12 @@ rules: rules
 data: data
 """
 _LAST_LINES = 5
-_PORTS = range(30_000, 32_768)  # Below the ephemeral range: the system gives none of them to another process.
-_KEEP = "5m"  # Long enough to be read, short enough for memory to be level after a few minutes.
+_PORTS = range(30_000, 32_768)  # Below the ephemeral range, so that the system assigns none of them to another process.
+_KEEP = "5m"  # Long enough for deliveries to be read, short enough for stable memory after a few minutes.
 
 
 class Life(NamedTuple):
-    """One life of a process: its name, its number among the lives of that name, and its id at the system."""
+    """One life of a process: its name, its number among the lives of that name, and its process ID."""
 
     name: str
     number: int
@@ -67,19 +67,19 @@ class Life(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is: ``web``, ``worker``, ``valkey`` or ``simulator``."""
+        """The kind of the process: ``web``, ``worker``, ``valkey`` or ``simulator``."""
         return self.name.partition("-")[0]
 
 
 class Cluster:
-    """All processes of one trial, in a folder of their own."""
+    """All processes of one trial, with a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lives: dict[str, int] = {}
-        self._lock = threading.Lock()  # A process that is being killed has not ended on its own.
-        self.died: list[str] = []  # Who has ended without being told to.
+        self._lock = threading.Lock()  # Prevents ``look`` from recording a killed process as ended unexpectedly.
+        self.died: list[str] = []  # Processes that ended unexpectedly.
         ports = dict(zip((*WEBS, SIMULATOR, VALKEY), _free_ports(len(WEBS) + 2), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in (*WEBS, SIMULATOR)}
         self._port = ports[VALKEY]
@@ -104,7 +104,7 @@ class Cluster:
         self._configure()
 
     def start(self) -> None:
-        """Start all of them, when Valkey answers; ``StartFailedError`` where it does not."""
+        """Start Valkey, then the other processes. Raises ``StartFailedError`` if Valkey doesn't answer."""
         self._start(VALKEY)
         if not embedded.wait_until_ready(("127.0.0.1", self._port)):
             raise embedded.StartFailedError(f"{VALKEY} did not start; it said last:\n{self.last_words(VALKEY)}")
@@ -112,14 +112,14 @@ class Cluster:
             self._start(name)
 
     def kill(self, name: str) -> None:
-        """SIGKILL, and a fresh start."""
+        """Kill a process with SIGKILL, and start it again."""
         with self._lock:
             self._processes[name].kill()
             self._processes[name].wait()
             self._start(name)
 
     def look(self) -> list[Life]:
-        """Return the running processes. Record one that ended on its own in ``died``, and start it again."""
+        """Return the running processes. Record each process that ended unexpectedly in ``died``, and start it again."""
         with self._lock:
             for name, process in list(self._processes.items()):
                 if (status := process.poll()) is not None:
@@ -128,11 +128,11 @@ class Cluster:
             return [Life(name, self._lives[name], process.pid) for name, process in self._processes.items()]
 
     def last_words(self, name: str) -> str:
-        """What a process said last."""
+        """Return the last lines of a process's output."""
         return "\n".join((self._folder / f"{name}.log").read_text(encoding="utf-8").splitlines()[-_LAST_LINES:])
 
     def stop(self) -> None:
-        """End all of them at once."""
+        """Kill all processes at once."""
         for process in self._processes.values():
             process.send_signal(signal.SIGKILL)
         for process in self._processes.values():
@@ -153,12 +153,13 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the trial, which looks at what there is before it ends.
+                # Only the trial receives Ctrl-C, so that it can check the result before it ends.
+                start_new_session=True,
             )
         self._lives[name] = self._lives.get(name, 0) + 1
 
     def _valkey(self, port: int) -> list[str]:
-        """A server that writes every entry to its disk before it answers."""
+        """Return the command of a server that syncs every entry to disk before it answers."""
         command = [embedded.find_program(), "--port", str(port), "--bind", "127.0.0.1"]
         return [*command, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self._folder)]
 

@@ -1,4 +1,4 @@
-"""The soak test: run the router under load, kill its processes at random, and report what was lost or doubled."""
+"""The soak test: runs the router under load, kills its processes at random, and reports lost and duplicate alerts."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from router.cli import starting
 from router.store import connection_settings
 from tools.soak import cluster, figures, trial
 
-_SHOWN = 20  # Lines of what is wrong; a trial gone wrong may have a thousand.
+_SHOWN = 20  # The number of errors that are printed. A failed trial may have a thousand.
 _KINDS = ("web", "worker", "valkey", "simulator")
 
 
@@ -52,7 +52,7 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
     stop = asyncio.Event()
     stopping = asyncio.create_task(starting.stopped())
     stopping.add_done_callback(lambda _: stop.set())
-    await asyncio.sleep(0)  # Signals are heard before there is any process that one could leave behind.
+    await asyncio.sleep(0)  # Install the signal handlers before any process exists that a signal could leave behind.
     with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:
         place = cluster.Cluster(Path(folder))
         try:
@@ -73,7 +73,7 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
 
 
 def reported(found: trial.Findings, plan: trial.Plan, seed: int) -> dict[str, Any]:
-    """The report, as ``--json`` prints it: seconds, MB and counts."""
+    """Return the report for ``--json``: seconds, MB, and counts."""
     early, late = figures.quarters(found.ledger.spans)
     counted = [one.store_keys for one in found.readings if one.store_keys]
     return {
@@ -102,7 +102,7 @@ def _latency(seconds: list[float]) -> dict[str, float]:
 
 
 def _line(found: trial.Findings) -> str:
-    """What is said at every look."""
+    """Return the progress line of the last reading."""
     last, stretch = found.readings[-1], found.ledger.spans[-1]
     latency = _latency(list(stretch))
     memory = ", ".join(f"{kind} {figures.memory([last], kind):.0f}" for kind in _KINDS)
@@ -115,7 +115,7 @@ def _line(found: trial.Findings) -> str:
 
 
 def _lines(report: dict[str, Any]) -> list[str]:
-    """The report for people."""
+    """Return the lines of the readable report."""
     early, late = report["latency_ms"]["first_quarter"], report["latency_ms"]["last_quarter"]
     killed = ", ".join(f"{kind} {times}" for kind, times in report["kills"].items())
     said = [

@@ -1,4 +1,4 @@
-"""Figures of a trial beside an alert's way: memory and descriptors of processes, slopes and percentiles."""
+"""Figures of a trial: memory and file descriptors of processes, slopes, and percentiles."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ from tools.soak import cluster
 
 _MIB = 1024 * 1024
 _HOUR_SECONDS = 3600.0
-_WARM = 0.25  # The share of a trial that is left out of slopes: programs and caches grow until they are warm.
+_WARM = 0.25  # The share of a trial that slopes ignore, because programs and caches grow until they are warm.
 
 
 class Usage(NamedTuple):
-    """What one life of a process holds: resident bytes and open descriptors."""
+    """The usage of one life of a process: resident bytes and open file descriptors."""
 
     memory: int
     descriptors: int
@@ -23,12 +23,12 @@ class Reading(NamedTuple):
 
     seconds: float
     usages: dict[cluster.Life, Usage]
-    store_memory: int  # Bytes that Valkey has allocated for what it holds, wherever its process stands.
+    store_memory: int  # Bytes that Valkey has allocated for its data, independent of its process.
     store_keys: int
 
 
 class Trend(NamedTuple):
-    """How a kind of process went: MB an hour, MB at last, and the most descriptors of one process early and late."""
+    """The trend of a kind of process: MB per hour, final MB, and the most descriptors of one process early and late."""
 
     slope_mb_per_hour: float
     memory_mb: float
@@ -48,7 +48,7 @@ def usage(pid: int, system: Path = Path("/proc")) -> Usage | None:
 
 
 def slope(points: Iterable[Sequence[tuple[float, float]]]) -> float:
-    """By how much a value rises a second: one line's steepness, fitted to several series that begin where they like."""
+    """Return a value's increase per second: the slope of one line fitted to several series with separate offsets."""
     above = below = 0.0
     for series in points:
         if not series:
@@ -61,14 +61,14 @@ def slope(points: Iterable[Sequence[tuple[float, float]]]) -> float:
 
 
 def trend(readings: Sequence[Reading], kind: str) -> Trend:
-    """How the processes of a kind went: each life is a line of its own, and they rise as steeply as one another."""
+    """Return the trend of a kind of process. Each life is a separate line, and all lines share one slope."""
     warm = _warm(readings)
     lives: dict[cluster.Life, list[tuple[float, float]]] = {}
     for one in warm:
         for life, found in one.usages.items():
             if life.kind == kind:
                 lives.setdefault(life, []).append((one.seconds, found.memory / _MIB))
-    # A life's first reading is of a program that starts.
+    # The first reading of a life is of a program that is still starting.
     rising = slope(series[1:] for series in lives.values()) * _HOUR_SECONDS
     return Trend(
         round(rising, 1),
@@ -79,19 +79,19 @@ def trend(readings: Sequence[Reading], kind: str) -> Trend:
 
 
 def store_slope(readings: Sequence[Reading]) -> float:
-    """MB an hour by which what Valkey holds grows, over all of its lives."""
+    """Return the growth of Valkey's data in MB per hour, over all of its lives."""
     warm = [(one.seconds, one.store_memory / _MIB) for one in _warm(readings) if one.store_memory]
     return slope([warm]) * _HOUR_SECONDS
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value that this share of all values does not exceed; 0.0 of none."""
+    """Return the value that this share of all values doesn't exceed; 0.0 if there are no values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def quarters(stretches: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
-    """The values of the first and of the last quarter of all stretches."""
+    """Return the values of the first and the last quarter of all intervals."""
     count = max(1, len(stretches) // 4)
     first = [value for stretch in stretches[:count] for value in stretch]
     return first, [value for stretch in stretches[-count:] for value in stretch]
@@ -102,7 +102,7 @@ def _warm(readings: Sequence[Reading]) -> Sequence[Reading]:
 
 
 def memory(readings: Sequence[Reading], kind: str) -> float:
-    """MB that the largest process of a kind holds, over these readings."""
+    """Return the MB of the largest process of a kind, over these readings."""
     found = [held.memory for one in readings for life, held in one.usages.items() if life.kind == kind]
     return max(found, default=0) / _MIB
 

@@ -1,7 +1,7 @@
-"""The senders of a trial, where an alert begins: they send without end, and do not give up before it is accepted.
+"""The senders of a trial, which send without pause and retry each message until it is accepted.
 
-What was accepted is kept in a ledger: the ids of deliveries until they are seen to be processed, and how each alert
-relies on its own times. It shares no code with the router's folding.
+A ledger records accepted deliveries: their IDs until they are processed, and the last accepted state of each alert. It
+shares no code with the router's folding.
 """
 
 import array
@@ -14,51 +14,51 @@ from router.outbound import client, errors
 
 ALERTS_A_KEY = 2
 SENDERS = 16
-PATIENCE_MICROS = 60_000_000  # For how long one message is sent again; the router has to be back by then.
+PATIENCE_MICROS = 60_000_000  # Time limit for retries of one message. The router has to recover within it.
 
-_TURNS = 0.01  # The share of messages that say something new; all others repeat what is known.
+_TURNS = 0.01  # The share of messages with a new state. All others repeat the last state.
 _AGAIN_SECONDS = 0.05
-_BEHIND_SECONDS = 1.0  # What was missed beyond this is not made up for.
+_BEHIND_SECONDS = 1.0  # A longer delay is not caught up.
 
 Choice = TypeVar("Choice")
 
 
 class Chance(Protocol):
-    """Where the trial's randomness comes from; a seed repeats it."""
+    """The source of the trial's randomness. A seed makes it repeatable."""
 
     def random(self) -> float:
-        """A number from 0 to 1."""
+        """Return a number from 0 to 1."""
         ...
 
     def uniform(self, a: float, b: float) -> float:
-        """A number from ``a`` to ``b``."""
+        """Return a number from ``a`` to ``b``."""
         ...
 
     def choice(self, seq: Sequence[Choice]) -> Choice:
-        """One of them."""
+        """Return one of the elements."""
         ...
 
 
 class Standing(NamedTuple):
-    """How an alert stands: milliseconds since the epoch, ``ends_at`` 0 while it fires."""
+    """The state of an alert in milliseconds since the epoch. ``ends_at`` is 0 while it fires."""
 
     starts_at: int
     ends_at: int
 
 
 class Ledger:
-    """What was accepted, and how long that took."""
+    """The accepted deliveries and their latencies."""
 
     def __init__(self) -> None:
         self.accepted = 0
-        self.repeats = 0  # Calls that were not answered 202 and made again.
+        self.repeats = 0  # Calls that had no 202 response and were retried.
         self.refused: list[str] = []  # Responses after which no sender retries.
-        self.open: set[str] = set()  # Deliveries that are not known to be processed yet.
+        self.open: set[str] = set()  # Deliveries that aren't known to be processed yet.
         self.standing: dict[str, Standing] = {}
-        self.spans: list[array.array[float]] = [array.array("f")]  # Seconds to each acceptance, by stretch of time.
+        self.spans: list[array.array[float]] = [array.array("f")]  # Seconds until each acceptance, by interval.
 
     def begin_stretch(self) -> None:
-        """From now on times are noted apart from those before."""
+        """Start a new interval. Later latencies are recorded separately from earlier ones."""
         self.spans.append(array.array("f"))
 
     def accept(self, alert: str, standing: Standing, delivery: str, seconds: float) -> None:
@@ -69,7 +69,7 @@ class Ledger:
         self.spans[-1].append(seconds)
 
     def firing(self) -> dict[str, set[str]]:
-        """By incident key, the alerts that fire; keys without any are there, too."""
+        """Return the firing alerts by incident key, including keys without firing alerts."""
         found: dict[str, set[str]] = {}
         for alert, standing in self.standing.items():
             held = found.setdefault(key_of(alert), set())
@@ -79,7 +79,7 @@ class Ledger:
 
 
 def key_of(alert: str) -> str:
-    """The incident key of an alert: ``k7`` of ``k7-1``."""
+    """Return the incident key of an alert, such as ``k7`` of ``k7-1``."""
     return alert.partition("-")[0]
 
 
@@ -89,7 +89,7 @@ def alerts(incident_keys: int) -> list[str]:
 
 
 class Sender:
-    """Sends what becomes of its own alerts, one message after the other, through whichever web takes it."""
+    """Sends the states of its own alerts, one message after the other, each to a random webhook server."""
 
     def __init__(
         self,
@@ -102,7 +102,10 @@ class Sender:
         clock: Callable[[], int],
         ticks: Callable[[], int],
     ) -> None:
-        """``clock`` gives microseconds since the epoch, ``ticks`` those of a clock that is never set back."""
+        """Create a sender.
+
+        ``clock`` returns microseconds since the epoch, ``ticks`` those of a clock that is never set back.
+        """
         self._mine, self._webs, self._ledger, self._chance = mine, webs, ledger, chance
         self._path = path
         self._clock, self._ticks = clock, ticks
@@ -127,7 +130,7 @@ class Sender:
         return Standing(at, 0) if known.ends_at else Standing(known.starts_at, at)
 
     async def _deliver(self, alert: str, standing: Standing) -> None:
-        """Until it is accepted, or is refused in a way that is not to be repeated."""
+        """Send a message until it is accepted, or refused with a response that forbids a retry."""
         deadline = self._ticks() + PATIENCE_MICROS
         body = message(alert, standing)
         while (began := self._ticks()) < deadline:
@@ -146,7 +149,7 @@ class Sender:
 
 
 def message(alert: str, standing: Standing) -> dict[str, Any]:
-    """One message as a source of kind ``json`` takes it."""
+    """Return one message in the format of a source of kind ``json``."""
     return {
         "title": f"{alert} fails",
         "status": "resolved" if standing.ends_at else "firing",

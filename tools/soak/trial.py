@@ -1,4 +1,4 @@
-"""A trial from beginning to end: load, kills, looks every so often, and the report once everything has settled."""
+"""A whole trial: load, kills, readings at intervals, and the report after all deliveries are processed."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ MICROS = 1_000_000
 _POLL_SECONDS = 0.25
 _CALL_SECONDS = 10.0
 _START_SECONDS = 60.0
-_LEAST_LOOKS = 16  # A short trial is looked at more often, so that there is something to compare.
+_LEAST_LOOKS = 16  # A short trial is read more often, so that there are enough readings to compare.
 
 
 class Plan(NamedTuple):
-    """What a trial is to do. ``fault_seconds`` is the mean pause between two kills, each up to half off it."""
+    """The plan of a trial. ``fault_seconds`` is the mean pause between two kills; each pause is 50% to 150% of it."""
 
     seconds: float
     rate: float
@@ -35,25 +35,25 @@ class Plan(NamedTuple):
 
     @property
     def look_seconds(self) -> float:
-        """How often everything is looked at."""
+        """The interval between readings in seconds."""
         return min(LOOK_SECONDS, self.seconds / _LEAST_LOOKS)
 
 
 @dataclass
 class Findings:
-    """What a trial has found so far."""
+    """The results of a trial so far."""
 
     ledger: load.Ledger
     kills: Counter[str] = field(default_factory=Counter)
     readings: list[figures.Reading] = field(default_factory=list)
-    seconds: float = 0.0  # For how long there was load.
+    seconds: float = 0.0  # The duration of the load.
     settled_seconds: float = 0.0
     outcome: verdict.Verdict = field(default_factory=lambda: verdict.Verdict([], [], ["not checked yet"]))
     died: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Return whether nothing was lost, doubled, or refused, and no process ended unexpectedly."""
+        """Whether nothing was lost, doubled, or refused, and no process ended unexpectedly."""
         return self.outcome.clean and not self.ledger.refused and not self.died
 
 
@@ -61,7 +61,7 @@ Tell = Callable[[Findings], None]
 
 
 class Trial:
-    """One trial in a cluster that has been started."""
+    """One trial in a cluster that is already running."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Trial:
         self.findings = Findings(load.Ledger())
 
     async def run(self, tell: Tell, stop: asyncio.Event) -> Findings:
-        """Go on for as long as planned, or until told to stop; ``tell`` hears of every look."""
+        """Run for the planned time, or until ``stop`` is set. ``tell`` is called after every reading."""
         now = asyncio.get_running_loop().time
         async with self._clients() as (webs, vendors):
             for one in (*webs, vendors):
@@ -100,7 +100,7 @@ class Trial:
         return self.findings
 
     async def _answering(self, one: client.Client, stop: asyncio.Event) -> None:
-        """Wait until a web is ready, or the simulator there; ``StartFailedError`` where that takes too long."""
+        """Wait until a webhook server or the simulator is ready. Raises ``StartFailedError`` if that takes too long."""
         path = "/faults" if one.name == cluster.SIMULATOR else "/readyz"
         for _ in range(int(_START_SECONDS / _POLL_SECONDS)):
             with contextlib.suppress(errors.Failure):
@@ -124,7 +124,7 @@ class Trial:
         ]
 
     async def _kill(self, stop: asyncio.Event) -> None:
-        """One process after the other, of each kind one before any comes again, in an order of chance."""
+        """Kill processes one after the other, in rounds of one process of each kind in random order."""
         kinds = {"web": cluster.WEBS, "worker": cluster.WORKERS, "valkey": (cluster.VALKEY,)}
         wanted = sorted(kinds.keys() - set(self._plan.spares))
         while True:
@@ -141,7 +141,7 @@ class Trial:
             await load.wait(stop, self._plan.look_seconds)
             self.findings.seconds = now() - began
             self.findings.readings.append(await self._read(now() - began))
-            # Where the store is away just now, the next look reaches back as far as this one would have.
+            # If Redis is unavailable now, the next reading covers the time of this one, too.
             with contextlib.suppress(store_errors.Unavailable):
                 await self._follow(witness)
             tell(self.findings)
@@ -163,7 +163,7 @@ class Trial:
         return figures.Reading(seconds, usages, memory, number)
 
     async def _settle(self, witness: verdict.Witness) -> None:
-        """Wait until everything is as the ledger says; what is not so in the end is what is wrong."""
+        """Wait until the state matches the ledger. Differences at the end are errors."""
         now = asyncio.get_running_loop().time
         began = now()
         while not self.findings.outcome.clean and now() - began < SETTLE_SECONDS:
@@ -176,7 +176,7 @@ class Trial:
 
     @contextlib.asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[list[client.Client], client.Client]]:
-        """One client for each web, and one for the simulated vendors."""
+        """Yield one client for each webhook server, and one for the simulated vendors."""
         said = {"authorization": f"Bearer {cluster.TOKEN}"}
         made = {name: self._client(name, url, said) for name, url in self._town.addresses.items()}
         try:

@@ -1,4 +1,4 @@
-"""The verdict on what was accepted: processed, firing, and open at the vendors, once each."""
+"""The verdict on accepted deliveries: each is processed, and its alert fires and is open at each vendor once."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,14 @@ from router.store import archive, dead_deliveries, inbox, incidents
 from router.store import client as store
 from tools.soak import cluster, load
 
-_OVERLAP = 30_000_000  # Microseconds. What is processed before its sender has the answer is met by the next look.
+_OVERLAP = 30_000_000  # Microseconds. Covers deliveries that were processed before their sender received the response.
 
 
 class Verdict(NamedTuple):
-    """What is not as it has to be; all of it is empty where it is.
+    """The differences from the expected state; all lists are empty if there are none.
 
-    ``lost`` is what was accepted and is nowhere to be seen, ``doubled`` what is there more than once, ``behind`` what
-    has not come to pass yet, or never will.
+    ``lost`` are accepted deliveries and alerts that are missing, ``doubled`` are those that exist more than once, and
+    ``behind`` are those that aren't done yet, or never will be.
     """
 
     lost: list[str]
@@ -27,12 +27,12 @@ class Verdict(NamedTuple):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no differences."""
         return not any(self)
 
 
 class Witness:
-    """Follows what was accepted, and says in the end what became of it."""
+    """Follows accepted deliveries, and judges the result at the end."""
 
     def __init__(self, connection: "redis.asyncio.Redis", vendors: client.Client, ledger: load.Ledger) -> None:
         self._connection = connection
@@ -41,14 +41,14 @@ class Witness:
         self._archive = archive.Archive(connection, retention=0, max_bytes=0)
 
     async def follow(self, since: int) -> None:
-        """Strike off the ledger what was processed since a moment (microseconds); ``Unavailable`` without the store."""
+        """Remove deliveries from the ledger that were processed since a time (microseconds). Raises ``Unavailable``."""
         async for one in self._archive.since(since - _OVERLAP):
             self._ledger.open.discard(one.delivery.id)
 
     async def judge(self, since: int) -> Verdict:
-        """Compare everything with the ledger, as it is now; ``since`` is the last time that it was followed.
+        """Compare the current state with the ledger. ``since`` is the time of the last call to ``follow``.
 
-        The store's ``Unavailable``, and the failures of calls, where it cannot be looked at.
+        Raises ``Unavailable`` and failures of calls if the state can't be read.
         """
         await self.follow(since)
         lost = [f"delivery {delivery} was accepted and not processed" for delivery in sorted(self._ledger.open)]
@@ -75,16 +75,16 @@ class Witness:
 
 
 async def held(connection: "redis.asyncio.Redis") -> tuple[int, int]:
-    """How many bytes the store has allocated for what it holds, and how many keys that is."""
+    """Return how many bytes Redis has allocated for its data, and how many keys it has."""
     async with store.translate_errors():
         memory = await connection.info("memory")
         return int(memory["used_memory"]), int(await connection.dbsize())
 
 
 def shown(state: Mapping[str, Any]) -> dict[str, Counter[str]]:
-    """At each destination, the incident keys that are open there and how often, of the simulated vendors' state."""
+    """Return how often each incident key is open at each destination, according to the simulated vendors' state."""
     ours, theirs = state["incident-io"], state["devhelm"]
-    # Its other pages make drafts for themselves, on their own initiative.
+    # The other pages create their own drafts automatically.
     posts = [post for page in theirs["pages"] if page["name"] == cluster.PAGE for post in page["incidents"]]
     found: dict[str, list[tuple[str, bool]]] = {
         "on-call": [(one["name"], one["incident_status"]["category"] != "closed") for one in ours["incidents"]],
@@ -96,7 +96,7 @@ def shown(state: Mapping[str, Any]) -> dict[str, Counter[str]]:
 
 
 def doubled(state: Mapping[str, Any], wanted: Counter[str]) -> Iterator[str]:
-    """What is open though it should not be, or more than once; and at incident.io what was ever opened twice."""
+    """Yield incidents that are open wrongly or more than once, and those that incident.io has ever had twice."""
     for place, found in shown(state).items():
         for key, times in (found - wanted).items():
             yield f"{key} is open {times} times too often at {place}"
@@ -107,5 +107,5 @@ def doubled(state: Mapping[str, Any], wanted: Counter[str]) -> Iterator[str]:
 
 
 def _key(title: str) -> str:
-    """The incident key that a title is about."""
+    """Return the incident key in a title."""
     return next((word for word in title.split() if word[0] == "k" and word[1:].isdigit()), title)
