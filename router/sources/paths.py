@@ -28,11 +28,14 @@ def check(expression: str) -> str:
     """Return the expression. Raises ``ValueError`` with the problem if it isn't JMESPath."""
     try:
         parsed = jmespath.compile(expression).parsed
+        unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
+    except RecursionError as error:
+        raise ValueError(f"{_shown(expression)} is nested too deeply for a JMESPath expression") from error
     except ValueError as error:  # JMESPathError is a ValueError, too.
         # The other lines of the message point at the expression with a caret.
         said = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
-        raise ValueError(f"{expression!r} is not a JMESPath expression: {said[:1].lower()}{said[1:]}") from error
-    unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
+        problem = f"{said[:1].lower()}{said[1:]}"[:_LONGEST_MESSAGE]
+        raise ValueError(f"{_shown(expression)} is not a JMESPath expression: {problem}") from error
     if unknown:
         raise ValueError(f"{expression!r} calls {unknown[0]}(), which JMESPath does not have")
     return expression
@@ -64,6 +67,11 @@ def kind_of(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
+def _shown(expression: str) -> str:
+    """Quote an expression for a message, cut to a readable length."""
+    return repr(expression if len(expression) <= _LONGEST_MESSAGE else f"{expression[:_LONGEST_MESSAGE]}…")
+
+
 def _functions(node: Any) -> Iterator[str]:
     """Yield the names of all functions that a parsed expression calls."""
     if isinstance(node, dict) and "type" in node:
@@ -81,8 +89,8 @@ def _interpreted(expression: str) -> Getter:
             return compiled.search(body)
         except exceptions.JMESPathError as error:
             raise EvaluationError(str(error)[:_LONGEST_MESSAGE]) from error
-        except (ArithmeticError, TypeError, ValueError) as error:  # For example floor() of an infinite number.
-            raise EvaluationError(f"{expression!r} cannot be evaluated here: {error}") from error
+        except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # For example floor(1e400).
+            raise EvaluationError(f"{_shown(expression)} cannot be evaluated here: {error}") from error
 
     return get
 

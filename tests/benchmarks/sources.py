@@ -60,7 +60,7 @@ def deliveries(config, first):
 
 
 def take(endpoint, batch):
-    """Verify and read each delivery, as the door does."""
+    """Verify and parse each delivery, as the webhook server does."""
     token, signature = endpoint.token, endpoint.signature
     for headers, query, body, now in batch:
         let_in = endpoint.verifier.accepts(headers.get(b"authorization"))
@@ -68,8 +68,8 @@ def take(endpoint, batch):
             let_in &= token.accepts_body(body) if token.in_body else token.accepts(headers, query)
         if signature is not None:
             let_in &= not signature.problem(headers, body, now)
-        if endpoint.topics is not None:
-            amazon.at_once(endpoint.topics.admit(body, now))
+        if endpoint.verification is not None:
+            amazon.at_once(endpoint.verification.verify(body, now))
         if not let_in or len(endpoint.source.parse(body, headers, now).alerts) != 1:
             raise SystemExit(f"{endpoint.name}: a delivery was not let in, or is not one alert")
 
@@ -90,9 +90,9 @@ def timed(work, *given):
 def one(name, config, batches):
     """One line of the report."""
     endpoint = registry.build(name, config, amazon.fetch)
-    if endpoint.topics is not None:  # The certificate is fetched once.
+    if endpoint.verification is not None:  # The certificate is fetched once.
         _, _, body, now = deliveries(config, 0)[0]
-        asyncio.run(endpoint.topics.admit(body, now))
+        asyncio.run(endpoint.verification.verify(body, now))
     take(endpoint, deliveries(config, 0))
     gc.collect()
     whole, bare = [], []

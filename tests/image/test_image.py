@@ -186,7 +186,7 @@ def test_commands_work_for_a_user_without_a_name(image, given):
         return done.stdout
 
     assert run("tokens", "create", "ann", "--role", "admin").startswith("irt_")
-    assert run("publishing", "freeze").startswith("frozen by ")
+    assert run("publishing", "freeze").startswith("publishing is frozen by ")
     assert " until " in run("silences", "add", "service=checkout", "--reason", "upgrade")
     assert run("deliveries", "export", "-") == ""
     assert run("check", "--for", "worker").startswith("no problems found: ")

@@ -66,6 +66,13 @@ def test_a_wrong_expression_is_refused_when_it_is_read(expression, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("expression", ["a" + ".[b" * 5_000, "(" * 5_000 + "a", "a" + "[?a" * 2_000, "!" * 5_000 + "a"])
+def test_deeply_nested_expression_is_refused(expression):
+    with pytest.raises(ValueError, match=r"is nested too deeply|is not a JMESPath expression") as caught:
+        paths.check(expression)
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize("expression", ["max(a)", "abs(@)", "abs()", "a[::`0`]", "floor(to_number('1e999'))", "b[::0]"])
 def test_what_cannot_be_evaluated_is_an_evaluation_error_that_is_short(expression):
     try:
