@@ -63,9 +63,9 @@ def notifiers(context: typer.Context, incomplete: str) -> Found:
 
 
 def _harmless(title: str) -> str:
-    """Return a title without characters that a shell interprets:
+    """Return a title without characters that a shell interprets.
 
-    shells evaluate the result, and senders wrote the title.
+    Shells evaluate the result, and senders wrote the title.
     """
     return " ".join(_NO_WORDS.sub(" ", title).split())[:_LONGEST]
 

@@ -1,7 +1,4 @@
-"""``replay``:
-
-plays recorded deliveries with two rule folders, and shows the differences, also as a pull request comment.
-"""
+"""``replay``: plays recorded deliveries with two rule folders, and reports the differences, also for pull requests."""
 
 import json
 import tempfile

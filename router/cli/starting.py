@@ -94,9 +94,7 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
 
 
 def login_name() -> str:
-    """Return the person who runs this command:
-
-    the login name, or the user ID and host for a user without a passwd entry.
+    """Return the login name of this command's user, or the user ID and host for a user without a passwd entry.
 
     A container usually runs with a user ID that has no entry. The name of a pod's host is the pod's own.
     """

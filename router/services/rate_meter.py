@@ -14,9 +14,7 @@ class Rates:
         self._counted: deque[tuple[int, int]] = deque()
 
     def a_minute(self, now: int, count: int) -> float | None:
-        """Return the increase per minute, over the last 60 seconds at most;
-
-        None if the readings span less than 10 seconds.
+        """Return the increase per minute; None if the readings of the last 60 seconds span less than 10 seconds.
 
         ``now`` is in microseconds. A counter that was reset, or is 0, gives no rate.
         """
