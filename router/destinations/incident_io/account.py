@@ -1,4 +1,4 @@
-"""An account at incident.io: the client that calls it, and how its error envelopes read."""
+"""An account at incident.io: its client, and the format of its error envelopes."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
@@ -9,10 +9,10 @@ from router.outbound import client
 
 Answer = TypeVar("Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options, wire.Windows)
 
-_MOST_PAGES = 100  # Of 250 rows. A list that never ends is a vendor's mistake; this is far beyond every real one.
+_MOST_PAGES = 100  # Of 250 rows. An endless list is an error of the vendor; real lists are far shorter.
 
 
-_KEY_LIMIT = 1200  # Calls a minute: what the vendor allows a key on all endpoints together.
+_KEY_LIMIT = 1200  # Calls per minute: the vendor's limit for a key on all endpoints together.
 
 
 def connect(name: str, config: base.Config, now: base.Clock) -> client.Client:
@@ -53,7 +53,7 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
 async def list_pages(
     http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int | list[str]]
 ) -> AsyncIterator[Answer]:
-    """Go through a list, one answer at a time. A place that was read before, or a list without end, ends it."""
+    """Yield the pages of a list. Stop at a cursor that was read before, and after ``_MOST_PAGES`` pages."""
     asked: dict[str, str | int | list[str]] = dict(query)
     known = {""}
     for _ in range(_MOST_PAGES):
@@ -67,7 +67,7 @@ async def list_pages(
 
 
 def _is_account_wide(limit: Mapping[str, Any]) -> bool:
-    """Whether a limit is that of the API key. Endpoints with lower limits of their own have other names."""
+    """Return whether a limit is the API key's. Lower limits of endpoints have other names."""
     allowed = limit.get("limit")
     of_key = isinstance(allowed, int | float) and allowed >= _KEY_LIMIT
     return str(limit.get("name") or "").startswith("api_key") or of_key

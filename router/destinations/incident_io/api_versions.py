@@ -1,13 +1,13 @@
-"""Which version of incident.io's API creates incidents: ``POST /v1/incidents`` for as long as it is served, then v2.
+"""The version of incident.io's API that creates incidents: ``POST /v1/incidents`` while the vendor serves it, then v2.
 
-The vendor calls v1 deprecated and will remove it. That it is gone is believed only on a definite answer: v1 answers
-"not found" in the vendor's own error format to a read, too, while v2 answers well.
+The vendor has deprecated v1 and will remove it. The router switches only on definite evidence: v1 answers "not found"
+in the vendor's own error format to a read, too, while v2 answers the read.
 
     POST /v1/incidents 404   GET /v1/incidents 404   GET /v2/incidents 200   from now on: v2
-    POST /v1/incidents 404   GET /v1/incidents 200                           the 404 is about something else
+    POST /v1/incidents 404   GET /v1/incidents 200                           the 404 has another cause
 
-An open whose outcome isn't known is repeated at the version that it was first sent to: what an idempotency key of one
-version means to the other one isn't documented.
+An open with an unknown outcome is repeated with the version of its first attempt. Whether an idempotency key of one
+version is valid for the other is undocumented.
 """
 
 from typing import Literal
@@ -22,7 +22,7 @@ _MOST_REMEMBERED = 1000
 
 
 class ApiVersion:
-    """The version that one account's incidents are created with."""
+    """The version that creates one account's incidents."""
 
     def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
         self._name = name
@@ -33,9 +33,10 @@ class ApiVersion:
         self.current: Version = "v2" if config.api == "v2" else "v1"
 
     def choose(self, key: str, *, is_repeated: bool) -> Version:
-        """The version for an open: that of its first attempt if it is repeated. After a restart that is v1's turn.
+        """Return the version for an open. A repeated open uses that of its first attempt; after a restart, v1.
 
-        Should v1 be gone by then, the repeated open is refused, and the search tells whether the first was made.
+        If v1 is removed by then, the vendor refuses the repeated open, and a search finds out whether the first attempt
+        created an incident.
         """
         if is_repeated and self._is_auto:
             return self._sent.get(key, "v1")
@@ -45,7 +46,7 @@ class ApiVersion:
         return self.current
 
     async def is_gone(self) -> bool:
-        """Whether v1 turns out to be gone just now; v2 is used from then on."""
+        """Return whether v1 has just turned out to be removed. From then on, v2 is used."""
         if not self._is_auto or self.current == "v2":
             return False
         try:
@@ -63,7 +64,7 @@ class ApiVersion:
         return True
 
     async def detect(self) -> None:
-        """Find out at the start which version is served, and warn of one that is deprecated."""
+        """Find out at the start which version is served, and log a warning if it is deprecated."""
         if not await self.is_gone() and self.current == "v1":
             told = "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"
             self._log.warning("api_deprecated", destination=self._name, version="v1", reason=told)

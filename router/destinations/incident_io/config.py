@@ -1,4 +1,4 @@
-"""What can be set for incident.io, once for an account (``…Config``) and by a rule for one incident (``…Opening``)."""
+"""Settings for incident.io: for an account (``…Config``), and for one incident, by a rule (``…Opening``)."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from router.domain import operations
 
 BASE_URL = "https://api.incident.io"
 
-Components = components.Outages  # The field that is called so would hide the module.
+Components = components.Outages  # A field named components would hide the module.
 ComponentsFrom = components.From
 
 V1Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", "declined"]
 PostStatus = Literal["investigating", "identified", "monitoring"]
 
-# The severities that a new incident.io account has.
+# The severities of a new incident.io account.
 DEFAULT_SEVERITIES: Mapping[severity_mapping.Word, str] = {
     "critical": "Critical",
     "major": "Major",
@@ -124,7 +124,7 @@ class Assignee(_Part):
 
     @pydantic.model_validator(mode="after")
     def _somebody(self) -> Self:
-        # A label that is missing leaves the text empty: then the assignment is left out.
+        # If a label is missing, the text is empty, and the assignment is left out.
         if self.id is None and self.email is None and self.slack_user_id is None:
             raise ValueError("one of id, email and slack_user_id is needed")
         return self
@@ -182,7 +182,7 @@ class IncidentOpening(base.Opening):
 
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
-        """Take out the texts, the entries of custom fields, and the roles that a missing label has left empty."""
+        """Remove the texts, custom field entries, and roles that are empty because a label is missing."""
         found, omitted = super().without_empty(fields)
         for name, inner in (("custom_field_entries", "values"), ("incident_role_assignments", "assignee")):
             entries = found.get(name)
@@ -297,9 +297,9 @@ class PostConfig(base.Config):
 
 
 def _stripped(entry: Any, inner: str) -> Any | None:
-    """An entry without empty texts; None if nothing is left of what it was to set, or nothing says which it is of.
+    """Return an entry without empty texts; None if it has no value left, or if its ID is empty.
 
-    A custom field whose list of values is empty from the start is to be cleared, and stays.
+    An entry with an empty list of values in the rule clears the custom field, and is kept.
     """
     if not isinstance(entry, Mapping):
         return entry
@@ -322,5 +322,5 @@ def _filled(part: Any) -> Any:
 
 
 def to_builtins(parts: tuple[_Part, ...]) -> list[dict[str, Any]]:
-    """Turn custom fields and roles into what the vendor is sent: only what was set."""
+    """Convert custom fields and roles to the vendor's format, without unset members."""
     return [part.model_dump(exclude_none=True) for part in parts]

@@ -1,9 +1,9 @@
 """Custom fields and roles of an open incident at incident.io: they follow the rule, unless a person has changed them.
 
-A change is sent for one custom field or role at a time: the vendor keeps what a request doesn't name. What the vendor
-has returned for our last change of a field is the base that later reads are compared with.
+A change is sent for single custom fields and roles: the vendor keeps those that a request doesn't name. The vendor's
+response to the router's last change of a field is the base for comparing later reads.
 
-    sent before   left there   shown now    wanted       sent
+    sent before   base         shown now    wanted       sent
     team: shop    shop         shop         team: pay    team: pay
     team: shop    shop         search       team: pay    nothing, a person has set it
     nothing       nothing      search       team: pay    nothing, a person has set it
@@ -33,7 +33,7 @@ _OF_VALUES = (
 
 
 class Change(NamedTuple):
-    """What to send of custom fields and roles; None where nothing changes."""
+    """The custom fields and roles to send; None if nothing changes."""
 
     fields: list[dict[str, Any]] | None = None
     roles: list[dict[str, Any]] | None = None
@@ -45,14 +45,14 @@ def change(
     wanted: configs.IncidentOpening,
     before: configs.IncidentOpening | None,
 ) -> Change:
-    """Say which custom fields and roles to send. Without ``before`` nobody knows what a person has changed."""
+    """Return the custom fields and roles to send; none without ``before``, which reveals a person's changes."""
     if before is None:
         return Change()
     wanted_fields, last_fields = _fields(wanted), _fields(before)
     cleared = {one: {"custom_field_id": one, "values": []} for one in last_fields if one not in wanted_fields}
     followed = {**wanted_fields, **cleared}
     fields = _changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _said)
-    # A role that nobody is to take any longer stays with its person.
+    # If the rule no longer assigns a role, its person keeps it.
     roles = _changed(_roles(wanted), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
     return Change(fields or None, roles or None)
 
@@ -81,7 +81,7 @@ def shown_roles(incident: wire.Incident | wire.Created) -> Shown:
 def left(
     incident: wire.Incident | wire.Created, operation: operations.Operation, sent: Change
 ) -> dict[str, dict[str, list[str]]]:
-    """Return what our changes have left of each field and role that was ever sent, by kind."""
+    """Return the base of each field and role that was ever sent, by kind."""
     fields = {one["custom_field_id"] for one in sent.fields or ()}
     roles = {one["incident_role_id"] for one in sent.roles or ()}
     shown_of_fields, shown_of_roles = shown_fields(incident), shown_roles(incident)
@@ -94,7 +94,7 @@ def left(
 def unchangeable(
     wanted: configs.IncidentOpening, before: configs.IncidentOpening | None
 ) -> tuple[operations.Omission, ...]:
-    """Say that the type is to be another one: the vendor's API doesn't change that of an open incident."""
+    """Report a changed incident type: the vendor's API can't change the type of an open incident."""
     if before is None or before.incident_type == wanted.incident_type:
         return ()
     detail = f'left as it was: incident.io changes no type, "{wanted.incident_type or ""}" is for new incidents'
@@ -111,7 +111,7 @@ def _changed(
     found = []
     for one, entry in wanted.items():
         last, now = before.get(one), shown.get(one, [])
-        # What was sent by an earlier version has no base: then what was sent stands for it.
+        # Changes by an earlier version of the router have no base. Then the sent value is the base.
         known = base.get(one, said(last) if last is not None else [])
         if entry != last and now == known and not (now == [] and said(entry) == []):
             found.append(entry)

@@ -1,4 +1,4 @@
-"""The kind ``incident-io``: the last stage of an alert that has to wake somebody, an incident at incident.io."""
+"""The kind ``incident-io``: the last stage of an alert that pages a responder, an incident at incident.io."""
 
 import contextlib
 import datetime as dt
@@ -22,9 +22,9 @@ from router.destinations.incident_io import config as configs
 from router.domain import operations, publications, severities, texts
 from router.outbound import client, errors
 
-# In these categories people are done with it; "learning" is what the application calls post-incident.
+# The categories of finished incidents. "learning" is called post-incident in the application.
 _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
-# How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
+# How long before the episode's opening to search for its incident: the vendor's clock may differ.
 _SKEW = dt.timedelta(hours=3)
 _PAUSED = "paused"
 _TIMESTAMPS = "incident_timestamps"
@@ -37,7 +37,7 @@ _NO_EDIT = wire.Edit()
 class Incidents:
     """Incidents of one account."""
 
-    # The same idempotency key brings the original answer.
+    # A repeated idempotency key gets the original response.
     repeatable_open = True
 
     def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
@@ -48,14 +48,14 @@ class Incidents:
         self._versions = api_versions.ApiVersion(name, config, http)
 
     async def adopt(self, operation: operations.Operation) -> None:
-        """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
+        """Do nothing: the vendor doesn't open incidents that the router could adopt."""
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Search for the incident whose summary has our reference, among those created since it was opened."""
+        """Search for the incident whose summary has the operation's reference, among those since the opening."""
         query: dict[str, str | int] = {
             "page_size": names.PAGE_SIZE,
             "created_at[gte]": (_moment(operation.opened_at) - _SKEW).date().isoformat(),
-            # Without this the vendor leaves tests out.
+            # Without it, the vendor omits tests.
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
@@ -65,11 +65,11 @@ class Incidents:
         return None
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
-        """Read the incidents whose summary has a reference, among those that people aren't done with."""
+        """Read the unfinished incidents whose summary has a reference."""
         query: dict[str, str | int | list[str]] = {
             "page_size": names.PAGE_SIZE,
             "status_category[not_in]": sorted(_OVER),
-            # Without this the vendor leaves tests out.
+            # Without it, the vendor omits tests.
             "mode[one_of]": ["standard", "test"],
         }
         found = []
@@ -133,13 +133,13 @@ class Incidents:
     async def _timestamps(
         self, operation: operations.Operation, wanted: configs.IncidentOpening, omitted: list[operations.Omission]
     ) -> list[wire.TimestampValue]:
-        """The times to set, by the IDs of the account's incident timestamps; what can't be looked up is left out."""
+        """Return the times by the IDs of the account's incident timestamps. Those whose lookup fails are left out."""
         found = []
         for called, value in wanted.incident_timestamps.items():
             try:
                 timestamp_id = await self._names.timestamps.id_of(called, field=_TIMESTAMPS)
             except errors.Failure as problem:
-                # A repeated open has to be the same request, so it waits for the list, unless the answer is final.
+                # A repeated open must send the same request, so it waits for the list, unless the failure is final.
                 if operation.is_repeated and not isinstance(problem, errors.Permanent | errors.Denied):
                     raise
                 omitted.append(operations.Omission(_TIMESTAMPS, "left_out", f"left out: {problem}"))
@@ -150,9 +150,9 @@ class Incidents:
     async def _dated(
         self, created: wire.Created, moments: list[wire.TimestampValue], omitted: list[operations.Omission]
     ) -> wire.Created:
-        """Set the times of an incident that version 1 has created: it takes them only by an edit.
+        """Set the times of an incident that version 1 has created: version 1 accepts them only in an edit.
 
-        The incident is open, so no failure of the edit is one of the opening. A repeated open sets the same times.
+        The incident is open already, so a failed edit doesn't fail the opening. A repeated open sets the same times.
         """
         body = wire.EditIncident(wire.Edit(incident_timestamp_values=moments), notify_incident_channel=False)
         path = f"/v2/incidents/{client.segment(created.id)}/actions/edit"
@@ -165,7 +165,10 @@ class Incidents:
         return msgspec.structs.replace(created, updated_at=edited.updated_at)
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
-        """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
+        """Edit the name, summary, and severity if they differ.
+
+        A severity that a person has set is raised, never lowered.
+        """
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
@@ -186,16 +189,16 @@ class Incidents:
         return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view, edit), omitted=tuple(omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as an update."""
+        """Update the incident: the vendor has no drafts."""
         return await self.update(operation)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Move the incident to the closing status, unless people are done with it already."""
+        """Move the incident to the closing status, unless it is finished already."""
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
             return _seen(incident, operation)
         if incident.incident_status.category == _PAUSED:
-            # Closing it is not allowed. It is tried again now and then, for the person may resume or close it.
+            # The vendor doesn't allow closing it. The router retries, because the person may resume or close it.
             raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
@@ -204,15 +207,15 @@ class Incidents:
         return operations.VendorState(edited.id, "resolved", edited.permalink)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as a resolution."""
+        """Resolve the incident: the vendor has no drafts."""
         return await self.resolve(operation)
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Customers see nothing of it: this is the same as a resolution."""
+        """Resolve the incident: customers don't see incidents."""
         return await self.resolve(operation)
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
-        """Nothing that is posted here can be changed."""
+        """Raise ``Permanent``: the vendor can't change posted updates."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
@@ -224,19 +227,19 @@ class Incidents:
         return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view))
 
     async def probe(self) -> None:
-        """Read the account's severities, which every key needs anyway."""
+        """Read the account's severities, a permission that every key needs anyway."""
         await self._http.call("GET", "/v1/severities")
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
-        """There is no page."""
+        """Return nothing: incidents have no page."""
         return {}
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
-        """Look up every severity of the mapping, the closing status, and what the defaults name."""
+        """Look up every severity of the mapping, the closing status, and the names in the defaults."""
         defaults = {**self._config.defaults, **fields}
         problems: list[str] = []
         if not fields:
-            with contextlib.suppress(errors.Failure):  # What is wrong with the account, the other questions tell.
+            with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
                 await self._versions.detect()
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
@@ -251,11 +254,11 @@ class Incidents:
         problems += await online_checks.check_roles(self._names, defaults.get("incident_role_assignments"))
         lookups = [self._names.timestamps.find(called, field=_TIMESTAMPS) for called in defaults.get(_TIMESTAMPS) or ()]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
-        # A key that is not good is one problem, however often it was met.
+        # Report an invalid key once, although several requests fail.
         return list(dict.fromkeys(problems))
 
     async def channels(self) -> list[base.Channel]:
-        """Nothing is passed on from here."""
+        """Return nothing: incidents aren't forwarded from here."""
         return []
 
     async def aclose(self) -> None:
@@ -315,7 +318,7 @@ class Incidents:
     async def _severity_id(
         self, wanted: configs.IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
     ) -> str | None:
-        """The rule's severity, or the account's for the step of the ladder, or the nearest that the vendor has."""
+        """Return the ID of the rule's severity, of the mapped severity, or of the nearest one that the account has."""
         for called in dict.fromkeys(
             filter(None, (wanted.severity, severity_mapping.map_severity(self._config.severities, severity)))
         ):
@@ -338,7 +341,7 @@ class Incidents:
         wanted: configs.IncidentOpening,
         before: configs.IncidentOpening | None,
     ) -> str | None:
-        """The id of the severity to set; None where it is set already, or a person says that it is worse."""
+        """Return the ID of the severity to set; None if it is set already, or a person has set a worse one."""
         severity_id = await self._severity_id(wanted, operation.content.severity, [])
         if severity_id is None:
             return None
@@ -346,7 +349,7 @@ class Incidents:
             return severity_id
         if incident.severity.id == severity_id:
             return None
-        # Where it is as we have left it, it may fall, too.
+        # A severity that no person has changed may also be lowered.
         if incident.severity.id == operation.view.fields.get("severity"):
             return severity_id
         last = operation.before
@@ -432,9 +435,9 @@ def _base(
     shown: publications.View | None,
     edit: wire.Edit = _NO_EDIT,
 ) -> publications.View | None:
-    """What later reads are compared with: what we have left there, and never what a person has made of it.
+    """Return the base for comparing later reads: what the router has left there, without people's changes.
 
-    The first read after a call may still show our words in another form.
+    The first read after a call may still show the router's texts in another form.
     """
     before = operation.view
     if shown is None or not before.fields:
@@ -465,7 +468,7 @@ def _changed_name(
     wanted: configs.IncidentOpening,
     before: configs.IncidentOpening | None,
 ) -> str | None:
-    """The name to set; None if it is set already, or a person has changed it: then it stays theirs."""
+    """Return the name to set; None if it is set already, or a person has changed it."""
     if texts.alike(incident.name, wanted.name):
         return None
     if before is None:
@@ -481,7 +484,7 @@ def _changed_summary(
     wanted: configs.IncidentOpening,
     before: configs.IncidentOpening | None,
 ) -> str | None:
-    """The summary to set, in the same way: it is as we left it if it is what the vendor returned or what we sent."""
+    """Return the summary to set; None if it is set, or is neither the one that was sent nor the one returned."""
     summary = references.add_footer(wanted.summary, operation.reference)
     if texts.alike(incident.summary, summary):
         return None

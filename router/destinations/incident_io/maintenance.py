@@ -1,11 +1,13 @@
-"""incident.io's maintenance windows as silences: what they cover there opens nothing here. They are only read.
+"""incident.io's maintenance windows as silences:
 
-A window covers the alerts that fit one of its groups of conditions. A condition is about an attribute of the alert,
-which the configuration maps to a label here:
+alerts that a window covers open no incident. The router only reads them.
+
+A window covers the alerts that match one of its groups of conditions. A condition is about an attribute of the alert,
+which the configuration maps to a label:
 
     Service is one of [Checkout API], Environment is set       service=~"Checkout API|01CAT…", environment!=""
 
-A window that can't be read as a whole mutes nothing: to leave out one of its conditions would mute more than it covers.
+A window that can't be read completely mutes nothing: without one of its conditions, it would mute too much.
 """
 
 import datetime as dt
@@ -22,30 +24,30 @@ from router.outbound import client
 PATH = "/v1/maintenance_windows"
 PAGE_SIZE = 100
 _AUTHOR = "incident.io's maintenance"
-_SPARING = 0.4  # Of the account's quota, left for what is more urgent.
+_SPARING = 0.4  # The part of the account's quota that is left for more urgent calls.
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Unreadable(ValueError):
-    """A window that can't be a silence; the text says why."""
+    """A window can't be converted to a silence. The text says why."""
 
 
 class Value(msgspec.Struct, frozen=True):
-    """One value of a condition: as it is compared, and as people read it."""
+    """One value of a condition: the value to compare, and its display name."""
 
     literal: str | None = None
     label: str | None = None
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """What a condition compares with."""
+    """The values that a condition compares with."""
 
     array_value: list[Value] | None = None
     value: Value | None = None
 
 
 class Named(msgspec.Struct, frozen=True):
-    """An operation (``value``), or the subject of a condition (``reference``), with the name that people read."""
+    """An operation (``value``), or the subject of a condition (``reference``), with its display name."""
 
     label: str = ""
     value: str = ""
@@ -53,7 +55,7 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One of ``ConditionV2``."""
+    """The vendor's ``ConditionV2``."""
 
     operation: Named
     subject: Named
@@ -61,13 +63,13 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Conditions that have to hold together."""
+    """Conditions that must all hold."""
 
     conditions: list[Condition]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """One of ``MaintenanceWindowV1``."""
+    """The vendor's ``MaintenanceWindowV1``."""
 
     id: str
     name: str
@@ -79,13 +81,13 @@ class Window(msgspec.Struct, frozen=True):
 
 
 async def silences(http: client.Client, name: str, labels: Mapping[str, str]) -> silence.Imported:
-    """The windows that hold now or are still to come; ``errors.Failure`` if the vendor can't be asked.
+    """Return the active and upcoming windows as silences. Raises ``errors.Failure`` if the call fails.
 
-    ``labels`` are the labels here by the names of attributes there. What can't be read is skipped, with the reason.
+    ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.
     """
     client.floor.set(_SPARING)
     found: dict[str, Window] = {}
-    # A window that begins between the two questions is in both answers, and not in neither.
+    # In this order, a window that starts between the two requests is in both responses instead of neither.
     for status in ("upcoming", "active"):
         query: dict[str, str | int | list[str]] = {"status": status, "page_size": PAGE_SIZE}
         async for answer in account.list_pages(http, PATH, wire.Windows, query):
@@ -102,7 +104,7 @@ async def silences(http: client.Client, name: str, labels: Mapping[str, str]) ->
 
 
 def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[silence.Silence]:
-    """A silence for each group of conditions."""
+    """Return a silence for each group of conditions."""
     if one.escalation_targets:
         raise Unreadable("its alerts are escalated to somebody else")
     groups = [group for group in one.alert_condition_groups if group.conditions]
@@ -137,7 +139,7 @@ def _one_of(label: str, condition: Condition) -> list[silence.Matcher]:
 
 
 def _not_one_of(label: str, condition: Condition) -> list[silence.Matcher]:
-    # An alert without the label is not covered: whether incident.io covers it, it doesn't say.
+    # Alerts without the label aren't covered: incident.io doesn't document whether they are.
     return [silence.Matcher(label, "!=", ""), silence.Matcher(label, "!~", _any_of(condition))]
 
 
@@ -158,7 +160,7 @@ def _any_of(condition: Condition) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text as a pattern that fits it and nothing else."""
+    """Return a pattern that matches only this text."""
     return "".join(f"\\{one}" if one.isascii() and not one.isalnum() else one for one in text)
 
 

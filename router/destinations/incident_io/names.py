@@ -1,4 +1,4 @@
-"""From the names in rules and configuration to incident.io's ids: severities, types, statuses, pages, components."""
+"""Lookup of incident.io's IDs by name, for severities, types, statuses, pages, components, and others."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from router.destinations import list_rows, name_lookup
 from router.destinations.incident_io import account, wire
 from router.outbound import client, errors
 
-PAGE_SIZE = 250  # The most that the vendor lists at once.
+PAGE_SIZE = 250  # The vendor's maximum.
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A component with the name of the group or sub-page it stands in, for where its own name occurs twice."""
+    """A component and the name of its group or sub-page, which distinguishes components with the same name."""
 
     id: str
     name: str
@@ -21,7 +21,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class Names:
-    """What one account calls things; everything is fetched when first asked for, and kept."""
+    """The names of one account. Each list is fetched on first use and cached."""
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
@@ -35,17 +35,17 @@ class Names:
         self._components: dict[str, name_lookup.NameLookup[Placed]] = {}
 
     async def page(self, wanted: str) -> wire.Page:
-        """The page of that name or id."""
+        """Return the page with this name or ID."""
         try:
             return await self.pages.find(wanted, field="page")
         except (errors.Permanent, errors.Denied):
-            # A key may be allowed to post on a page that it can't list.
+            # A key may have permission to post on a page that it can't list.
             if wire.IDS.fullmatch(wanted):
                 return wire.Page(id=wanted, name=wanted)
             raise
 
     async def component_id(self, page_id: str, wanted: str) -> str:
-        """The id of a page's component, called by its name, by ``group / name``, or by its id."""
+        """Return the ID of a page's component by its name, by ``group / name``, or by its ID."""
         known = self._components.get(page_id)
         if known is None:
             known = self._components[page_id] = self._directory_of(page_id)
@@ -61,7 +61,7 @@ class Names:
         return name_lookup.NameLookup("component", fetch, ids=wire.IDS, also_called=_qualified)
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:
-        """The options of a custom field, asked for each time."""
+        """Fetch the options of a custom field, without caching."""
         query: dict[str, str | int] = {"custom_field_id": custom_field_id, "page_size": PAGE_SIZE}
         answers = account.list_pages(self._http, "/v1/custom_field_options", wire.Options, query)
         return [option async for answer in answers for option in answer.custom_field_options]

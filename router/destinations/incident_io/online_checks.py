@@ -1,4 +1,4 @@
-"""What ``check --online`` asks incident.io about custom fields and roles: do the IDs exist, do the values fit."""
+"""The checks of custom fields and roles for ``check --online``: whether the IDs exist, and whether the values fit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from router.destinations import name_lookup
 from router.destinations.incident_io import names, wire
 from router.outbound import errors
 
-# The kinds of value that each type of custom field takes.
+# The kinds of values that each type of custom field accepts.
 _TAKES = {
     "link": {"value_link"},
     "numeric": {"value_numeric"},
@@ -18,7 +18,7 @@ _TAKES = {
 
 
 async def check_custom_fields(known: names.Names, entries: Any) -> list[str]:
-    """Every problem with custom field entries as a rule sets them; what a template will say is passed over."""
+    """Return every problem with a rule's custom field entries. The results of templates aren't checked."""
     problems: list[str] = []
     for entry in entries if isinstance(entries, list | tuple) else ():
         called = entry.get("custom_field_id") if isinstance(entry, Mapping) else None
@@ -34,7 +34,7 @@ async def check_custom_fields(known: names.Names, entries: Any) -> list[str]:
 
 
 async def check_roles(known: names.Names, assignments: Any) -> list[str]:
-    """Every problem with role assignments as a rule sets them."""
+    """Return every problem with a rule's role assignments."""
     named = [one.get("incident_role_id") for one in assignments or () if isinstance(one, Mapping)]
     lookups = [known.roles.find(called, field="incident_role_assignments") for called in named if called]
     return [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]

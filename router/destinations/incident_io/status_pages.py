@@ -13,20 +13,20 @@ from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 
-# The ladder's words are incident.io's, but for the worst.
+# The ladder's words are the same as incident.io's, except for the worst.
 STATUS_WORDS = {"major_outage": "full_outage"}
 """The vendor's words for our statuses, where they differ."""
-# How long before the episode's opening its post is looked for: the vendor's clock is not ours.
+# How long before the episode's opening to search for its post: the vendor's clock may differ.
 _SKEW = dt.timedelta(hours=1)
 
 
 _RETROSPECTIVE = "/v2/status_page_retrospective_incidents"
 _WELL = "operational"
-_STATUS = ("incident_status",)  # An update without it would leave a resolved or monitored post as it was.
+_STATUS = ("incident_status",)  # Without it, an update would leave a resolved or monitored post unchanged.
 
 
 class _Sent(NamedTuple):
-    """What an operation has sent: statuses of components by ID, and title and update as the vendor has stored them."""
+    """The changes that an operation has sent: component statuses by ID, and the stored title and update."""
 
     asked: Mapping[str, str]
     title: str
@@ -34,9 +34,9 @@ class _Sent(NamedTuple):
 
 
 class StatusPages:
-    """Posts on the status pages of one account. The vendor knows no drafts: what is created is public."""
+    """Posts on the status pages of one account. The vendor has no drafts: new posts are public."""
 
-    # The same idempotency key brings the original answer.
+    # A repeated idempotency key gets the original response.
     repeatable_open = True
 
     def __init__(self, name: str, config: configs.PostConfig, http: client.Client) -> None:
@@ -46,13 +46,13 @@ class StatusPages:
         self._names = names.Names(http)
 
     async def adopt(self, operation: operations.Operation) -> None:
-        """Nothing to adopt: the vendor drafts no posts."""
+        """Do nothing: the vendor doesn't draft posts."""
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search the page for the post that an open may have created.
 
-        A post carries no reference, since customers read it: it is known by its title, its first text, and the time.
-        Posts of other incidents of ours may look the same; ``operation.taken`` names them.
+        A post has no reference, since customers read it. It is identified by its title, its first text, and its time.
+        Posts of the router's other incidents may look the same; ``operation.taken`` has their IDs.
         """
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         page = await self._page(wanted)
@@ -63,7 +63,7 @@ class StatusPages:
             listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
             found += [post for post in listed if _is_opened_by(post, wanted, since)]
         ours = [post for post in found if post.id not in operation.taken]
-        # The oldest one, as the vendor would have answered with the first that the key created.
+        # The oldest one: for a repeated key, the vendor also returns the first post.
         first = min(ours, key=lambda post: post.published_at or since, default=None)
         if first is None:
             return None
@@ -72,7 +72,7 @@ class StatusPages:
         return operations.VendorState(first.id, _state(first), page.public_url, told=told, view=view)
 
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
-        """Read the posts that aren't resolved, on every page that may be this destination's: none says whose it is."""
+        """Read the unresolved posts on every page that may be this destination's. Posts don't name it."""
         found = []
         pages = await self._listed_pages()
         for page in name_lookup.own_pages(pages, self._names.pages, base.page_of(self._config), others):
@@ -83,7 +83,7 @@ class StatusPages:
         return found
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
-        """Return whether a post has the title and the first text that the operation would open it with."""
+        """Return whether a post has the title and the first text with which the operation would open it."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return texts.alike(item.title, wanted.title) and texts.alike(item.text, wanted.message)
 
@@ -92,7 +92,7 @@ class StatusPages:
         return ()
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Create the post; it is public at once."""
+        """Create the post, which is public immediately."""
         wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(wanted)
@@ -109,7 +109,7 @@ class StatusPages:
         )
         answer = await calls.call("POST", "/v2/status_page_incidents", body)
         post = answer.read(wire.PostAnswer).status_page_incident
-        # An answer given again under the same key may be of a post that has been resolved since.
+        # The response to a repeated key may be about a post that has been resolved since.
         if _state(post) == "resolved":
             return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
         seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
@@ -122,7 +122,7 @@ class StatusPages:
         page: wire.Page,
         omitted: list[operations.Omission],
     ) -> operations.VendorState:
-        """Create a post of what is over already, with the first text and the resolution as its updates."""
+        """Create a post of a resolved incident, with the first text and the resolution as its updates."""
         affected = await self._components(page.id, operation, omitted)
         text = wanted.resolve_message or self._config.resolve_message
         updates = [
@@ -169,16 +169,16 @@ class StatusPages:
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as an update."""
+        """Update the post: the vendor has no drafts."""
         return await self.update(operation)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
+        """Post the resolution, unless the post is resolved already. The vendor resets the components to operational."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, wanted.resolve_message or self._config.resolve_message)
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Resolve the post and say that it was false: the vendor takes no post off a page."""
+        """Resolve the post with the text of a retraction: the vendor doesn't remove posts from a page."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return await self._end(operation, wanted, operation.message or self._config.retract_message)
 
@@ -208,7 +208,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, view=view, omitted=tuple(calls.omitted))
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """There are no drafts: this is the same as a resolution."""
+        """Resolve the post: the vendor has no drafts."""
         return await self.resolve(operation)
 
     async def probe(self) -> None:
@@ -216,11 +216,11 @@ class StatusPages:
         await self._http.call("GET", "/v2/status_pages", query={"page_size": 1})
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
-        """Nothing that is posted here can be changed."""
+        """Raise ``Permanent``: the vendor can't change posted updates."""
         raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
-        """Read the post's state, and what a person has changed."""
+        """Read the post's state and people's changes."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "open" and observations.is_stale(operation, _timeline(post)):
@@ -235,7 +235,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, told=observations.marks(operation, _timeline(post)))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
-        """How the rule's words affect components, by the names that it gives them."""
+        """Return the statuses that the rule sets, by the component names in the rule."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
 
@@ -253,7 +253,7 @@ class StatusPages:
         return problems
 
     async def channels(self) -> list[base.Channel]:
-        """Nothing is passed on from here."""
+        """Return nothing: posts aren't forwarded from here."""
         return []
 
     async def aclose(self) -> None:
@@ -267,7 +267,7 @@ class StatusPages:
         return await self._names.page(called)
 
     async def _listed_pages(self) -> Sequence[wire.Page]:
-        """All pages of the account; the configured one where the key may not list them."""
+        """Return all pages of the account, or only the configured one if the key can't list pages."""
         try:
             return await self._names.pages.entries()
         except (errors.Permanent, errors.Denied):
@@ -289,7 +289,7 @@ class StatusPages:
         return found
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
-        """What a person has changed of an open post: it is neither as we have left it nor as we want it now."""
+        """Return what a person has changed in an open post: it is neither as the router left it nor as desired."""
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         if before is None or _state(post) == "resolved":
             return None
@@ -302,7 +302,7 @@ class StatusPages:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
     async def _renamed(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
-        """Rename the post if its title is to be another one; returns the title that the vendor has stored."""
+        """Rename the post if its desired title differs. Return the title that the vendor has stored."""
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         is_as_left = before is not None and before.title == wanted.title and post.name in operation.view.titles[-1:]
         if is_as_left or texts.alike(post.name, wanted.title):
@@ -318,16 +318,16 @@ class StatusPages:
         wanted: configs.PostOpening,
         asked: list[wire.ComponentStatus],
     ) -> wire.CreateUpdate | None:
-        """The update to post; None if there is nothing to say, or an earlier attempt has said it."""
+        """Return the update to post; None if there is nothing to report, or an earlier attempt has posted it."""
         message = self._update_text(wanted)
         shown, last = _affected(post), operation.view.asked
         is_shown = all(shown.get(one.component_id, _WELL) == one.component_status for one in asked)
-        # What the read shows may be old: what was last sent has to be the same, too.
+        # The read may be stale, so the statuses that were last sent must be the same, too.
         changes = not is_shown or any(
             last.get(one.component_id, one.component_status) != one.component_status for one in asked
         )
         text, status = message or wanted.message, wanted.update_status or ""
-        # What was monitored and fires again says so, whether there is a text for it or not.
+        # A monitored post that fires again changes its status, even without a text for it.
         changes = changes or status not in {"", post.incident_status}
         if not message and not changes:
             return None
@@ -340,7 +340,7 @@ class StatusPages:
             return None
         return wire.CreateUpdate(
             status_page_incident_id=post.id,
-            # The vendor takes no update without words; the first message still holds.
+            # The vendor requires a text; the first message is still valid.
             message=text,
             notify_subscribers=wanted.notify and operation.worsens,
             incident_status=wanted.update_status,
@@ -350,7 +350,7 @@ class StatusPages:
     async def _read_back(
         self, operation: operations.Operation, post: wire.Post, sent: "_Sent"
     ) -> operations.VendorState:
-        """Read the post once more: what customers see by now is what counts, and what later reads are compared with."""
+        """Read the post again, for what customers see now. The result is the base for comparing later reads."""
         known = _timeline(post) + ([sent.entry] if sent.entry is not None else [])
         told = observations.marks(operation, known)
         after = _view(post, operation, asked=sent.asked, entries=known, title=sent.title)
@@ -358,7 +358,7 @@ class StatusPages:
         operation = msgspec.structs.replace(operation, view=unconfirmed, told=told, lags=True)
         try:
             fresh = await self._show(post.id)
-        except errors.Failure:  # The operation is done; a later look reads it.
+        except errors.Failure:  # The operation is done. A later observation reads the post.
             return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
         if is_old_title or observations.is_stale(operation, _timeline(fresh)):
@@ -377,7 +377,7 @@ class StatusPages:
 
 
 def _of_room(number: int) -> str:
-    """What is to be told of the update with this number: how many there may be is the vendor's limit."""
+    """Return the note for the update with this number, near the vendor's limit on updates."""
     if number < wire.LAST_UPDATE:
         return ""
     last = "no update is posted any more" if number > wire.LAST_UPDATE else "it is the last update"
@@ -389,10 +389,10 @@ def _state(post: wire.Post) -> publications.State:
 
 
 def _affected(post: wire.Post) -> dict[str, str]:
-    """The components that the post affects now, by ID; those that are not listed are operational."""
+    """Return the statuses of the components that the post affects now, by ID. All others are operational."""
     if post.component_impacts is not None:
         return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
-    # Without impacts, the updates say how they have changed.
+    # Without impacts, the updates contain the changes.
     found: dict[str, str] = {}
     for update in sorted(post.updates or (), key=lambda update: observations.moment(update.published_at)):
         found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
@@ -404,7 +404,7 @@ def _differs(post: wire.Post, asked: Mapping[str, str]) -> str:
 
 
 def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
-    """Whether a post reads as the one that the opening asks for, and is young enough."""
+    """Return whether a post has the title and the text of the opening, and isn't too old."""
     if post.published_at is not None and post.published_at < since:
         return False
     says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
@@ -426,26 +426,26 @@ def _moment(micros: int) -> dt.datetime:
 
 
 def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
-    """What is resolved already, by an earlier attempt or a person: later changes are compared with this."""
+    """Return the state of a post that an earlier attempt or a person has resolved. Later reads are compared with it."""
     told = observations.marks(operation, _timeline(post))
     return operations.VendorState(post.id, "resolved", told=told, view=_view(post, operation), note=note)
 
 
 def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
-    """What a person has made of the post: nothing is sent, and later changes are compared with this."""
+    """Return the state of a post that a person has changed. Nothing is sent, and later reads are compared with it."""
     told = observations.marks(operation, _timeline(post))
     return operations.VendorState(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
 
 
 async def _posted(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:
-    """Post an update; returns it as the vendor has stored it, None if the vendor doesn't say."""
+    """Post an update. Return it as the vendor has stored it, None if the response doesn't contain it."""
     answer = await calls.call("POST", "/v2/status_page_incident_updates", update)
     stored = answer.read(wire.UpdateAnswer).status_page_incident_update
     return _entry(stored) if stored is not None else None
 
 
 def _asked(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.ReducibleCall) -> dict[str, str]:
-    """The statuses that were sent, by component; none if the vendor refused them."""
+    """Return the statuses that were sent, by component; none if the vendor refused them."""
     if any(one.field == "component_statuses" for one in calls.omitted):
         return {}
     return {one.component_id: one.component_status for one in statuses or ()}

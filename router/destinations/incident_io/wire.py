@@ -1,6 +1,6 @@
-"""What goes over the wire to incident.io and back, after the vendor's OpenAPI description.
+"""The requests and responses of incident.io's API, according to the vendor's OpenAPI description.
 
-Requests leave out what is None. Readers name only what is used, and ignore the rest.
+Requests leave out members that are None. Responses declare only the members that the router reads.
 """
 
 import datetime as dt
@@ -12,8 +12,8 @@ import msgspec
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 IDS = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")  # ULIDs
-MOST_UPDATES = 100  # The vendor takes no more for one incident of a page.
-LAST_UPDATE = 95  # Ours; the rest is for the resolution, and for people.
+MOST_UPDATES = 100  # The vendor's limit for one incident of a page.
+LAST_UPDATE = 95  # The router's limit; the rest is for the resolution, and for people.
 
 
 class CreateV1(msgspec.Struct, omit_defaults=True):
@@ -35,7 +35,7 @@ class CreateV1(msgspec.Struct, omit_defaults=True):
 
 
 class TimestampValue(msgspec.Struct, frozen=True):
-    """When something in the life of an incident happened; ``value`` in RFC 3339."""
+    """The time of an event in an incident. ``value`` is in RFC 3339."""
 
     incident_timestamp_id: str
     value: str
@@ -59,7 +59,7 @@ class CreateV2(msgspec.Struct, omit_defaults=True):
 
 
 class Edit(msgspec.Struct, omit_defaults=True):
-    """The fields of an incident to be changed."""
+    """The fields of an incident to change."""
 
     name: str | None = None
     summary: str | None = None
@@ -78,7 +78,7 @@ class EditIncident(msgspec.Struct):
 
 
 class ComponentStatus(msgspec.Struct, frozen=True):
-    """The status of one component of a page, in requests and in answers."""
+    """The status of one component of a page, in requests and responses."""
 
     component_id: str
     component_status: str
@@ -107,7 +107,7 @@ class CreateUpdate(msgspec.Struct, omit_defaults=True):
 
 
 class RetrospectiveUpdate(msgspec.Struct, omit_defaults=True):
-    """One update of what is over already; ``published_at`` in RFC 3339."""
+    """One update of a resolved post. ``published_at`` is in RFC 3339."""
 
     incident_status: str
     message: str
@@ -116,7 +116,7 @@ class RetrospectiveUpdate(msgspec.Struct, omit_defaults=True):
 
 
 class CreateRetrospective(msgspec.Struct):
-    """``POST /v2/status_page_retrospective_incidents``: nobody is notified. The last update is the resolution."""
+    """``POST /v2/status_page_retrospective_incidents``: without notifications. The last update is the resolution."""
 
     idempotency_key: str
     status_page_id: str
@@ -177,7 +177,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One entry of a page's or a sub-page's structure: one of these."""
+    """One entry in the structure of a page or a sub-page. Exactly one member is set."""
 
     component: Component | None = None
     group: Group | None = None
@@ -185,20 +185,20 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class SubPage(msgspec.Struct, frozen=True):
-    """A page below a page."""
+    """A sub-page of a page."""
 
     name: str
     items: list[Any] = []
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """What a page shows, item by item as they came."""
+    """The structure of a page. The items aren't parsed yet."""
 
     items: list[Any] = []
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A new incident, as both versions of the API answer."""
+    """A new incident, in the response of both API versions."""
 
     id: str
     permalink: str = ""
@@ -211,7 +211,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True):
-    """An incident, as version 2 of the API shows it."""
+    """An incident, in the responses of API version 2."""
 
     id: str
     incident_status: Status
@@ -236,7 +236,7 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Impact(msgspec.Struct, frozen=True):
-    """A time in which a component was affected; without ``end_at`` it still is."""
+    """A period in which a component was affected. Without ``end_at`` the component still is."""
 
     component_id: str
     component_status: str
@@ -264,14 +264,14 @@ class CustomField(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """An option of a custom field that is chosen from a list."""
+    """An option of a custom field of a select type."""
 
     id: str
     value: str
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Return the display name."""
         return self.value
 
 
@@ -290,107 +290,107 @@ class Timestamp(msgspec.Struct, frozen=True):
 
 
 class Timestamps(msgspec.Struct):
-    """Answer of ``GET /v2/incident_timestamps``."""
+    """Response of ``GET /v2/incident_timestamps``."""
 
     incident_timestamps: list[Any]
 
 
 class CustomFields(msgspec.Struct):
-    """Answer of ``GET /v2/custom_fields``."""
+    """Response of ``GET /v2/custom_fields``."""
 
     custom_fields: list[CustomField]
 
 
 class Roles(msgspec.Struct):
-    """Answer of ``GET /v2/incident_roles``."""
+    """Response of ``GET /v2/incident_roles``."""
 
     incident_roles: list[Role]
 
 
 class Options(msgspec.Struct):
-    """Answer of ``GET /v1/custom_field_options``."""
+    """Response of ``GET /v1/custom_field_options``."""
 
     custom_field_options: list[Option]
     pagination_meta: "Pagination | None" = None
 
 
 class Severities(msgspec.Struct):
-    """Answer of ``GET /v1/severities``."""
+    """Response of ``GET /v1/severities``."""
 
     severities: list[Any]
 
 
 class Types(msgspec.Struct):
-    """Answer of ``GET /v1/incident_types``."""
+    """Response of ``GET /v1/incident_types``."""
 
     incident_types: list[Any]
 
 
 class Statuses(msgspec.Struct):
-    """Answer of ``GET /v1/incident_statuses``."""
+    """Response of ``GET /v1/incident_statuses``."""
 
     incident_statuses: list[Any]
 
 
 class Pagination(msgspec.Struct):
-    """Where a list goes on; nothing follows where ``after`` is missing."""
+    """The cursor of a list. Without ``after``, the page is the last."""
 
     after: str | None = None
 
 
 class Incidents(msgspec.Struct):
-    """Answer of ``GET /v2/incidents``."""
+    """Response of ``GET /v2/incidents``."""
 
     incidents: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class Posts(msgspec.Struct):
-    """Answer of ``GET /v2/status_page_incidents``."""
+    """Response of ``GET /v2/status_page_incidents``."""
 
     status_page_incidents: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class Windows(msgspec.Struct):
-    """Answer of ``GET /v1/maintenance_windows``."""
+    """Response of ``GET /v1/maintenance_windows``."""
 
     maintenance_windows: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class Pages(msgspec.Struct):
-    """Answer of ``GET /v2/status_pages``."""
+    """Response of ``GET /v2/status_pages``."""
 
     status_pages: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class StructureAnswer(msgspec.Struct):
-    """Answer of ``GET /v2/status_page_structures/{id}``."""
+    """Response of ``GET /v2/status_page_structures/{id}``."""
 
     current_structure: Structure
 
 
 class CreatedAnswer(msgspec.Struct):
-    """Answer of creating an incident."""
+    """Response to creating an incident."""
 
     incident: Created
 
 
 class IncidentAnswer(msgspec.Struct):
-    """Answer of showing or editing an incident."""
+    """Response to showing or editing an incident."""
 
     incident: Incident
 
 
 class UpdateAnswer(msgspec.Struct):
-    """Answer of adding an update."""
+    """Response to adding an update."""
 
     status_page_incident_update: Update | None = None
 
 
 class PostAnswer(msgspec.Struct):
-    """Answer of creating, showing or renaming a post."""
+    """Response to creating, showing, or renaming a post."""
 
     status_page_incident: Post
