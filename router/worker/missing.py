@@ -1,8 +1,8 @@
-"""Whether what a vendor says it doesn't have is gone.
+"""Decides when to believe a vendor's "not found".
 
-A gateway, a read that lags behind a write, a wrong base URL and a key that lost a permission all answer 404, too. So
-"not found" is believed only after ``ANSWERS`` of them over at least ``PROOF`` microseconds, each in the vendor's own
-error format (``outbound.errors.NotFound``), given twice in a row, and while another read of the account succeeds.
+A gateway, a read that lags behind a write, a wrong base URL, and a key that lost a permission return 404, too. So "not
+found" is believed only after ``ANSWERS`` of them over at least ``PROOF`` microseconds, each in the vendor's own error
+format (``outbound.errors.NotFound``), returned twice in a row, and while another read of the account succeeds.
 
     0 s   GET 404, GET 404, probe 200   noted, 1
     20 s  GET 404, GET 404, probe 503   not noted: the account can't be read
@@ -25,7 +25,7 @@ _MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts althoug
 
 
 class Missing(errors.Failure):
-    """The vendor has said twice that the object isn't there, and another read of the account succeeded."""
+    """The vendor returned "not found" twice for the object, and another read of the account succeeded."""
 
 
 async def asked_again(
@@ -34,15 +34,15 @@ async def asked_again(
     operation: operations.Operation,
     attempts: int,
 ) -> operations.VendorState | None:
-    """Make a call about a known object; on 404, read the object again and probe the account.
+    """Make a call about a known object. On 404, read the object again and probe the account.
 
-    ``Missing`` if the object isn't there, ``Temporary`` if it is there after all or the account can't be read.
+    Raises ``Missing`` if the object isn't there, ``Temporary`` if it is there after all or the account can't be read.
     """
     try:
         return await call
     except errors.NotFound as problem:
         if not operation.vendor_id or operation.kind == "open":
-            # It is about a list of names, a page, or something else that the operation needs.
+            # The 404 is about a list of names, a page, or something else that the operation needs.
             if problem.field or attempts >= _MOST_CONTRADICTIONS:
                 raise
             raise errors.Temporary(str(problem)) from problem
@@ -66,7 +66,7 @@ async def _probe(place: configured_destinations.ConfiguredDestination) -> None:
 def noted(
     publication: publications.Publication, problem: Missing, now: int, *, keeps_intent: bool = False
 ) -> publications.Publication:
-    """Count one more answer; after enough of them, nothing is done there any more.
+    """Count one more "not found". After enough of them, the publication is gone.
 
     ``keeps_intent`` is for an operation that was begun before: it may have happened.
     """
@@ -84,7 +84,7 @@ def noted(
             problem=PROBLEM,
             retracted=publication.intent is not None and publication.intent.kind == "retract",
         )
-    if publication.intent is None:  # A look: the plan says when the next one is.
+    if publication.intent is None:  # After a read, the plan says when the next one is.
         return counted
     return msgspec.structs.replace(
         counted,

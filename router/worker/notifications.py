@@ -1,4 +1,4 @@
-"""Delivers events to notifiers: claim a subject, send what each notifier has not had yet, record, release.
+"""Delivers events to notifiers: claims a subject, sends each notifier its new events, records the result, and releases.
 
 Delivery has its own leases and its own loop, so a notifier that fails delays no incident. Events of one subject reach a
 notifier in order. A failed delivery is retried with a growing delay; after ``GIVE_UP`` its events are dropped, and the
@@ -29,7 +29,7 @@ MOST_CALLS = 100
 _POLL_SECONDS = 0.5
 _FROM_EACH_SHARD = 4
 _BASE_SECONDS, _CAP_SECONDS = 1.0, 300.0
-_OVERHEAD_SECONDS = 5.0  # Beyond the timeout of a request: the wait for its turn.
+_OVERHEAD_SECONDS = 5.0  # In addition to the timeout of a request: the wait for its turn.
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Deliveries:
         self._woken.set()
 
     async def turn(self) -> None:
-        """Wait for a wake, for half a second at most, and begin to deliver what is due."""
+        """Wait for a wake, for half a second at most, and begin the deliveries that are due."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
         self._woken.clear()
@@ -117,13 +117,13 @@ class Deliveries:
         began = self._ticks()
         known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
         recorded = await self._store.events(lease.subject, min((one.sequence for one in known.values()), default=-1))
-        # What a notifier has had that isn't configured any longer is kept: another worker may still have it.
+        # Keep the progress of notifiers that are no longer configured here: another worker may still have them.
         work = _Work(lease, {**lease.progress, **known}, lambda: lease.claimed_at + self._ticks() - began)
         moments = await asyncio.gather(*(self._deliver_to(name, work, recorded) for name in known))
         await self._store.release(lease, work.progress, min(filter(None, moments), default=0))
 
     async def _deliver_to(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> int:
-        """Deliver to one notifier; return when to go on (microseconds; 0 for when there are new events)."""
+        """Deliver to one notifier. Return when to continue (microseconds; 0 for when there are new events)."""
         progress = work.progress[name]
         is_new = progress.sequence < 0
         oldest = work.now() - (RECENT if is_new else GIVE_UP)
@@ -136,7 +136,7 @@ class Deliveries:
             self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
         pending = [one for one in pending if one.at >= oldest]
         if is_new and pending:
-            # Its first events are recent: from now on they are retried as those of every other notifier.
+            # A new notifier gets recent events first. From now on they are retried as for every other notifier.
             work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
         calls = 0
         while pending:
@@ -164,7 +164,7 @@ class Deliveries:
         return self.breakers.open_until(name, now)
 
     async def _send(self, name: str, work: "_Work", pending: Sequence[events.Recorded]) -> bool:
-        """Send once, and record what came of it; False if it failed."""
+        """Send once, and record the result. Return False if it failed."""
         before = work.progress[name]
         try:
             async with asyncio.timeout(self._channels.timeout_seconds + _OVERHEAD_SECONDS):
@@ -192,7 +192,7 @@ class Deliveries:
         return True
 
     def _failed(self, name: str, work: "_Work", failure: errors.Failure, first: events.Recorded) -> None:
-        """Note a failure: when to retry, and what it says of the receiver."""
+        """Record a failure: when to retry, and what it shows about the receiver."""
         now, before = work.now(), work.progress[name]
         self.breakers.record(name, failure, now, "notify")
         if self.breakers.is_half_open(name):
@@ -220,7 +220,7 @@ class Deliveries:
         )
 
     async def _record(self, work: "_Work") -> None:
-        # Notifiers of one subject are served at the same time: the newest progress is written last.
+        # Notifiers of one subject are served at the same time, so the newest progress must be written last.
         async with work.writing:
             if not await self._store.record(work.lease, work.progress):
                 raise _LeaseLostError

@@ -1,4 +1,4 @@
-"""One operation: write the intent down, call the vendor, record what came of it, and say so in one wide line."""
+"""Executes one operation: records the intent, calls the vendor, records the result, and logs one wide line."""
 
 import asyncio
 import functools
@@ -26,7 +26,8 @@ from router.worker import (
 Passed = Callable[[str], None]
 _Answer = TypeVar("_Answer")
 
-# What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
+# The share of the account's quota that each kind of operation leaves to others: resolving comes before opening, and
+# opening before updates.
 _FLOORS: dict[publications.Kind, float] = {
     "retract": 0.0,
     "resolve": 0.0,
@@ -44,11 +45,14 @@ MOST_STRAY = 8
 OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is not under way any more."""
 _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
-_TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
+_TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # Operations that continue during a retraction.
 
 
 class OperationExecutor:
-    """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
+    """Executes steps of the plan.
+
+    ``passed`` receives the name of each point that was passed, for tests that crash there.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class OperationExecutor:
         desired: publications.Desired,
         intent: publications.Intent,
     ) -> publications.Publication:
-        """Bring an operation of unknown outcome to its end without doing it twice."""
+        """Complete an operation of unknown outcome without executing it twice."""
         publication = operation_outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
         operation = await session.with_component_context(
             place, calls.operation_of(publication, intent, desired, session.now())
@@ -137,7 +141,7 @@ class OperationExecutor:
         operation: operations.Operation,
         intent: publications.Intent,
     ) -> operations.VendorState | None:
-        """Search for what an open has created that isn't wanted any more: repeating the open would create it."""
+        """Search for the incident of an open that is no longer needed. Repeating the open would create it."""
         taken = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
         lasts = OPEN_SETTLED if place.destination.repeatable_open else int(2 * place.timeout_seconds * 1_000_000)
         return await self._found(session, place, taken, intent.begun_at + lasts)
@@ -149,20 +153,20 @@ class OperationExecutor:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication:
-        """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
+        """Read the publication from the vendor: a person may have changed or ended it. Nothing is sent."""
         self._hurry(_UPDATES, "look")
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
         operation = calls.operation_of(publication, intent, desired, session.now())
-        # A change that the vendor tells of while it answers may not be in the answer.
+        # A change that the vendor reports during the read may not be in its response.
         began = session.now()
         try:
             async with asyncio.timeout(self._most_seconds):
                 call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
                 seen = await call
         except missing.Missing as problem:
-            if publication.settled:  # Nothing of it is shown.
+            if publication.settled:  # It is no longer shown.
                 after = msgspec.structs.replace(publication, looked_at=began)
                 await session.record(after)
                 return after
@@ -177,7 +181,7 @@ class OperationExecutor:
             return await self._verified(session, publication, seen, began)
         after = operation_outcome.after_observation(publication, seen, began)
         if operation_outcome.is_carried_out_late(publication, seen):
-            # What is shown may be older than what was sent last, so that is sent again.
+            # The vendor may show older content than was last sent, so that content is sent again.
             after = msgspec.structs.replace(after, differs=after.differs or operation_outcome.LATE)
         await session.record(
             after, *timeline_messages.noticed(publication, after, session.now(), present=desired.present)
@@ -193,7 +197,7 @@ class OperationExecutor:
         seen: operations.VendorState,
         began: int,
     ) -> publications.Publication:
-        """Record a look at what is over: if a late change has opened it again, it is resolved again."""
+        """Record a read of a resolved publication. If a late change has reopened it, it is resolved again."""
         if seen.is_stale:
             after = operation_outcome.look_failed(
                 publication, errors.Stale("the vendor shows an old state"), session.now()
@@ -212,7 +216,7 @@ class OperationExecutor:
         publication: publications.Publication,
         problem: missing.Missing,
     ) -> publications.Publication:
-        """Record that a look has found nothing."""
+        """Record that a read has found nothing."""
         after = missing.noted(publication, problem, session.now())
         self._log.warning(
             "not_found",
@@ -236,7 +240,7 @@ class OperationExecutor:
     ) -> publications.Publication:
         """Search the vendor for what an unanswered open created late.
 
-        What is wanted and isn't known to be there is taken for the publication's own; everything else is ended.
+        If the publication needs an incident and has no known one, it adopts the found one. Every other one is ended.
         """
         intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
         operation = calls.operation_of(publication, intent, desired, session.now())
@@ -252,9 +256,9 @@ class OperationExecutor:
         desired: publications.Desired,
         item: operations.OpenItem,
     ) -> publications.Publication | errors.Failure | None:
-        """Make something that is open at the vendor the publication's own, as it stands there; nothing is sent.
+        """Adopt an incident that is open at the vendor, as it is there. Nothing is sent.
 
-        None if it is over, or gone. What it says is taken for what was sent, so that a person's edits stay.
+        Return None if it is over, or gone. Its content counts as sent, so that a person's edits stay.
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
         named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
@@ -283,7 +287,7 @@ class OperationExecutor:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> operations.VendorState | errors.Failure | None:
-        """What the vendor shows of a publication; nothing is sent or recorded."""
+        """Return the vendor's view of a publication. Nothing is sent or recorded."""
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
         operation = calls.operation_of(publication, intent, desired, session.now())
@@ -305,7 +309,7 @@ class OperationExecutor:
         elif seen is None:
             after = msgspec.structs.replace(publication, searched_at=now)
         else:
-            # What it says is what an earlier attempt said: the next step brings it up to date.
+            # It has the content of an earlier attempt. The next step updates it.
             after = msgspec.structs.replace(
                 operation_outcome.after_call(publication, operation, seen, now), digest="", searched_at=now
             )
@@ -319,7 +323,7 @@ class OperationExecutor:
         publication: publications.Publication,
         operation: operations.Operation,
     ) -> publications.Publication:
-        """End whatever carries the publication's reference at the vendor besides the publication itself."""
+        """End everything at the vendor with the publication's reference, except the publication itself."""
         mine = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
         ended = await self._ask(session, place, place.destination.end_duplicates(mine))
         now = session.now()
@@ -340,7 +344,7 @@ class OperationExecutor:
         place: configured_destinations.ConfiguredDestination,
         call: Awaitable[_Answer],
     ) -> _Answer | errors.Failure:
-        """Make a call that belongs to no operation, within the time of one."""
+        """Make a call that belongs to no operation, within the time limit of one."""
         self._hurry(_UPDATES, "search")
         try:
             async with asyncio.timeout(self._most_seconds):
@@ -359,7 +363,7 @@ class OperationExecutor:
         operation: operations.Operation,
         settled_at: int,
     ) -> operations.VendorState | None:
-        """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
+        """Find out whether the open happened. "No" counts only once the call can no longer be under way."""
         seen = await place.destination.find(operation)
         if seen is None and session.now() < settled_at:
             wait = min((settled_at - session.now()) / 1_000_000, _SEARCHED_EVERY)
@@ -394,7 +398,8 @@ class OperationExecutor:
             problem = cut_off
         except errors.Failure as failure:
             problem = failure
-        if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
+        # Each of its calls got a response, or waited for its turn, so the vendor isn't at fault.
+        if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, missing.Missing):
             after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
@@ -424,7 +429,7 @@ class OperationExecutor:
         return (*filter(None, (seen.note,)), *(f"{one.field}: {one.detail}" for one in seen.omitted))
 
     def _hurry(self, floor: float, operation: str) -> None:
-        """Tell the calls that follow what they leave of the quota, when they are cut off, and what they are part of."""
+        """Set the quota share, the deadline, and the operation name of the calls that follow."""
         client.operation.set(operation)
         client.floor.set(floor)
         client.ends_at.set(asyncio.get_running_loop().time() + self._most_seconds)
@@ -436,7 +441,7 @@ class OperationExecutor:
         place: configured_destinations.ConfiguredDestination,
         now: int,
     ) -> tuple[publications.Publication, str]:
-        """What stands after a failure: each kind of failure says what happens next."""
+        """Return the publication after a failure. Each kind of failure says what happens next."""
         if isinstance(problem, errors.NotFound) and _may_be_stray(publication):
             problem = errors.Temporary(str(problem))
         if isinstance(problem, errors.Permanent) and publication.intent is not None:
@@ -491,5 +496,5 @@ class OperationExecutor:
 
 
 def _may_be_stray(publication: publications.Publication) -> bool:
-    """Whether "not found" to an open may be of the moment, as while the vendor deploys."""
+    """Return whether "not found" for an open may be temporary, as during a deployment of the vendor."""
     return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY

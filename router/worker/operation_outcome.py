@@ -1,11 +1,11 @@
-"""What is known of a publication after an answer, or after a look at the vendor: pure."""
+"""Computes the observed state of a publication after a vendor's response or a read. Pure functions."""
 
 import msgspec
 
 from router.domain import corrections, operations, plan, publications
 from router.outbound import errors
 
-# The first that fits says what the failure is about.
+# The first matching class names the condition.
 _CONDITIONS: tuple[tuple[type[errors.Failure], publications.Condition], ...] = (
     (errors.Denied, "denied"),
     (errors.Conflict, "conflict"),
@@ -23,7 +23,7 @@ def after_call(
     seen: operations.VendorState | None,
     now: int,
 ) -> publications.Publication:
-    """What stands after an answer. 'Nothing there' means different things to different operations."""
+    """Return the publication after a response. "Nothing there" has a different meaning for each operation."""
     if operation.kind == "correct" and seen is not None:
         return _corrected(publication, operation, seen, now)
     settled = msgspec.structs.replace(
@@ -65,7 +65,7 @@ def after_call(
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
     if operation.kind == "open":
-        # It never happened: the next attempt has the same number and key, and knows that it is not the first.
+        # It never happened. The next attempt has the same number and key, and knows that it is not the first.
         return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
     raise AssertionError(f"a destination answers nothing to {operation.kind}")
 
@@ -73,7 +73,7 @@ def after_call(
 def _corrected(
     publication: publications.Publication, operation: operations.Operation, seen: operations.VendorState, now: int
 ) -> publications.Publication:
-    """What stands after a correction: one update says something else, and nothing else is known."""
+    """Return the publication after a correction: one update has another text, and nothing else is known."""
     return msgspec.structs.replace(
         _there(publication),
         intent=None,
@@ -90,7 +90,7 @@ def _corrected(
 
 
 def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
-    """What stands after a correction was refused for good: the update stays as it is, and the operator is told."""
+    """Return the publication after a correction was refused for good: the update stays, and the timeline says so."""
     assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
     asked_at = corrections.from_content(publication.intent.content).at
     return msgspec.structs.replace(
@@ -105,14 +105,14 @@ def not_corrected(publication: publications.Publication, problem: errors.Permane
 
 
 def _there(publication: publications.Publication) -> publications.Publication:
-    """Forget earlier answers of "not found": the vendor shows it."""
+    """Forget earlier "not found" responses, because the vendor shows the publication."""
     return msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
 
 
 def after_observation(
     publication: publications.Publication, seen: operations.VendorState, now: int
 ) -> publications.Publication:
-    """What stands after a look at the vendor, where nothing was sent."""
+    """Return the publication after a read of the vendor without a call that changes it."""
     if seen.is_stale:
         return msgspec.structs.replace(_there(publication), looked_at=now)
     view = seen.view if seen.view is not None else publication.view
@@ -136,7 +136,7 @@ def taken_over(
     item: operations.OpenItem,
     now: int,
 ) -> publications.Publication:
-    """What stands once something that was open already is the publication's own."""
+    """Return the publication after it has adopted an open incident."""
     return msgspec.structs.replace(
         publication,
         state=seen.state,
@@ -160,7 +160,7 @@ def taken_over(
 
 
 def condition_of(problem: errors.Failure) -> publications.Condition:
-    """What a failure that is repeated is about. An unknown outcome is named by the last call that left it unknown."""
+    """Return the condition of a failure that is retried. For an unknown outcome, it is that of the last call."""
     cause = problem.__cause__
     named = cause if isinstance(problem, errors.Unanswered) and isinstance(cause, errors.Temporary) else problem
     return next((code for kind, code in _CONDITIONS if isinstance(named, kind)), "")
@@ -169,10 +169,10 @@ def condition_of(problem: errors.Failure) -> publications.Condition:
 def after_refusal(
     publication: publications.Publication, problem: errors.Permanent, now: int
 ) -> publications.Publication:
-    """What stands after a refusal for good: a dead letter.
+    """Return the publication after a permanent refusal: a dead letter.
 
-    Nothing was created by an open that was refused at once, so a redriven one has the same number, and the same
-    idempotency key: should the vendor have acted after all, it answers with what it created.
+    An open that was refused at once created nothing, so a redriven one has the same number, and the same idempotency
+    key: if the vendor did create something, it responds with that.
     """
     assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
     kind = publication.intent.kind
@@ -191,14 +191,14 @@ def after_refusal(
 
 
 def superseded(publication: publications.Publication) -> publications.Publication:
-    """Return the publication once the operation that failed last isn't wanted any longer: nothing is retried."""
+    """Return the publication once the operation that failed last is no longer needed: it isn't retried."""
     return msgspec.structs.replace(publication, attempts=0, retry_at=0, problem="", condition="", failed_at=0)
 
 
 def frozen(publication: publications.Publication, now: int, *, is_held: bool) -> publications.Publication:
-    """Return the publication while a publishing freeze holds an operation back, or once none is held back any longer.
+    """Return the publication while a publishing freeze holds an operation back, or once it no longer holds one back.
 
-    The same object if that is known already.
+    Return the same object if that is already recorded.
     """
     if is_held == bool(publication.frozen_since):
         return publication
@@ -206,16 +206,16 @@ def frozen(publication: publications.Publication, now: int, *, is_held: bool) ->
 
 
 def lost_correction(publication: publications.Publication, asked_at: int) -> publications.Publication:
-    """Return the publication once a correction, asked for at ``asked_at``, can't be made any longer."""
+    """Return the publication once a correction, requested at ``asked_at``, can no longer be made."""
     return msgspec.structs.replace(publication, corrected_at=asked_at)
 
 
 def after_failure(
     publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
 ) -> publications.Publication:
-    """What stands after a failure that is repeated at ``retry_at``.
+    """Return the publication after a failure that is retried at ``retry_at``.
 
-    ``repeatable`` says that the vendor keeps idempotency keys, so that an open is never carried out twice.
+    ``repeatable`` says that the vendor stores idempotency keys, so that an open never happens twice.
     """
     after = msgspec.structs.replace(
         publication,
@@ -234,17 +234,17 @@ def after_failure(
     # attempt, the status has to be set back.
     if publication.intent is not None and publication.intent.kind == "monitor":
         after = msgspec.structs.replace(after, monitored=True, says_monitored=True)
-    # The operation was not completed, so it is not under way any more: the next attempt has the same number and key.
+    # The operation was not completed, so it is no longer under way. The next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
 
 
 def taken_up(
     publication: publications.Publication, intent: publications.Intent, *, repeatable: bool
 ) -> publications.Publication:
-    """What stands when an operation of unknown outcome is taken up: it has got no answer.
+    """Return the publication when an operation of unknown outcome is resumed: it has got no response.
 
-    The worker that began it may have been killed before it recorded that. The vendor may carry the request out after
-    the router has searched for it, or has repeated it.
+    The worker that began it may have been killed before it recorded that. The vendor may process the request after the
+    router has searched for it, or has repeated it.
     """
     if intent.kind != "open":
         begun_at = max(publication.unanswered_change_at, intent.begun_at)
@@ -258,10 +258,10 @@ LATE = "an earlier change was carried out late"
 
 
 def is_carried_out_late(publication: publications.Publication, seen: operations.VendorState) -> bool:
-    """Whether a read shows a change of ours that it did not show after our last operation.
+    """Return whether a read shows a change by the router that it did not show after the router's last operation.
 
     A text that the router has not posted before is a person's. A change of the status alone adds no text: it counts as
-    ours if it opens a resolved post again, or says that a post is monitored which is not any longer.
+    the router's if it reopens a resolved post, or says that a post is monitored which no longer is.
     """
     if not publication.unanswered_change_at or seen.edited or seen.view is None or not seen.told:
         return False
@@ -277,9 +277,9 @@ def is_carried_out_late(publication: publications.Publication, seen: operations.
 def verified(
     publication: publications.Publication, seen: operations.VendorState, now: int, *, is_reopened: bool
 ) -> publications.Publication:
-    """What stands after a look at what is over: it is open again only if a change of ours was carried out late.
+    """Return the publication after a read of a resolved one: it is open again only if a change by the router came late.
 
-    ``is_reopened`` says that a later episode has opened it again. Otherwise, a person has.
+    ``is_reopened`` says that a later episode has reopened it. Otherwise, a person has.
     """
     if seen.state != "open" or is_reopened or not is_carried_out_late(publication, seen):
         return msgspec.structs.replace(publication, looked_at=now)
@@ -287,7 +287,10 @@ def verified(
 
 
 def look_failed(publication: publications.Publication, problem: Exception, now: int) -> publications.Publication:
-    """What stands after a look that failed: the next regular look follows. A look at what is over is repeated soon."""
+    """Return the publication after a failed read:
+
+    the next regular read follows. That of a resolved one is repeated soon.
+    """
     if publication.state != "resolved":
         return msgspec.structs.replace(publication, looked_at=now)
     condition = condition_of(problem) if isinstance(problem, errors.Failure) else "unreachable"
@@ -300,7 +303,7 @@ SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
 
 
 def search_failed(publication: publications.Publication, problem: errors.Failure, now: int) -> publications.Publication:
-    """What stands after a search for duplicates that failed: it is due again, soon."""
+    """Return the publication after a failed search for duplicates: the search is due again soon."""
     return msgspec.structs.replace(
         publication,
         searched_at=0,
@@ -312,9 +315,9 @@ def search_failed(publication: publications.Publication, problem: errors.Failure
 
 
 def number_step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:
-    """How far the number of operations goes on, which the idempotency key is made of.
+    """Return by how much the operation number increases. The idempotency key contains it.
 
-    An open that was refused and is redriven has the key that it had. With other words it is another request: vendors
+    An open that was refused and is redriven has its previous key. With other content it is another request: vendors
     refuse a known key with an unknown body, and some repeat their refusal of the first one.
     """
     refused = publication.dead_of.partition(":")[0] == kind == "open"

@@ -1,7 +1,7 @@
-"""Which incident holds an alert, and what mutes it: what the decision alone doesn't say.
+"""Finds the incident that holds an alert, and what mutes it. The decision alone doesn't say either.
 
-An alert stays with the incident in which it fires, although the rules may name another one now: its severity has
-changed, or the rules have. A rule may open an incident that a silence, an inhibition, or a time window holds back.
+An alert stays with the incident in which it fires, although the rules may name another one now, because its severity or
+the rules have changed. A silence, an inhibition, or a time window may hold an incident back that a rule opens.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ Lookup = asyncio.Future[Mapping[str, str]]
 
 
 class Placement(NamedTuple):
-    """Where one alert is: the key of its incident (empty: none), and what mutes it now."""
+    """The placement of one alert: the key of its incident (empty: none), and what mutes it now."""
 
     incident_key: str
     mute: silences.Mute | None = None
 
 
 class Placements:
-    """Finds the placements of alerts; it only reads."""
+    """Finds the placements of alerts. It only reads."""
 
     def __init__(self, store: incident_store.Incidents, muting: silencing.SilenceService) -> None:
         self._store = store
@@ -33,11 +33,14 @@ class Placements:
         self._lookups = _Lookups(store)
 
     def look_up(self, routed: Sequence[decisions.Routed]) -> Lookup:
-        """Begin to look up which incidents hold these alerts, to be given to ``find``: other work goes on meanwhile."""
+        """Start to look up the incidents of these alerts.
+
+        Pass the result to ``find``; other work continues meanwhile.
+        """
         return self._lookups.begin([one.alert.identity for one in routed])
 
     async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Lookup | None = None) -> list[Placement]:
-        """Return the placement of each alert, as far as it's known at ``now``; ``store.errors.StoreError``."""
+        """Return the placement of each alert, as far as it's known at ``now``. Raises ``store.errors.StoreError``."""
         homes = await (lookup or self.look_up(routed))
         elsewhere = {
             home for one in routed if (home := homes.get(one.alert.identity)) and home != one.decision.incident_key
@@ -60,7 +63,7 @@ class Placements:
         return self._muting.while_open(await aggregator.firing_now(self._store, named))
 
     async def _without_open(self, found: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
-        """What has opened already goes on, whatever mutes it later."""
+        """Return what mutes the alert. An alert whose incident is open continues, whatever mutes it later."""
         asked = {one.incident_key for one in found if one.mute is not None}
         if not asked:
             return found
@@ -74,7 +77,7 @@ class Placements:
 
 
 class _Lookups:
-    """Looks alerts up in batches: all that wait while one look-up is under way share the next one."""
+    """Looks alerts up in batches. All requests that wait during one look-up share the next one."""
 
     def __init__(self, store: incident_store.Incidents) -> None:
         self._store = store
@@ -103,11 +106,11 @@ class _Lookups:
         except errors.StoreError as error:
             found = error
         for _, lookup in batch:
-            if lookup.done():  # Its caller has gone.
+            if lookup.done():  # The caller has gone.
                 continue
             if isinstance(found, Exception):
                 lookup.set_exception(found)
-                lookup.exception()  # A caller that has no use for it any more doesn't need to look.
+                lookup.exception()  # A caller that no longer needs the result doesn't have to await it.
             else:
                 lookup.set_result(found)
 

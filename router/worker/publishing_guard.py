@@ -1,4 +1,4 @@
-"""What stands between the worker and all public pages: the gate, the leak guard, the breaker, and what is counted."""
+"""The checks between the worker and all public pages: freeze, publishing guard, leak check, and limits."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _AN_HOUR = publishing_state.Limit(30, 3_600_000_000)
 
 @dataclass(frozen=True)
 class Limits:
-    """What holds for all pages; times in microseconds. ``updates`` is how many one page gets."""
+    """The limits for all pages; times in microseconds. ``updates`` is the limit of updates for one page."""
 
     posts: publishing_state.Limit
     components: publishing_state.Limit
@@ -25,7 +25,7 @@ class Limits:
 
 
 class PublishingGuard:
-    """Asked before anything is shown to customers."""
+    """Checks each step that would show something to customers."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class PublishingGuard:
         limits: Limits,
         desires: desired_state.DesiredStateBuilder,
     ) -> None:
-        """Take the gate, the counts, what incidents share, the limits, and how texts are rendered."""
+        """Set up with the publishing controls, counts, shared components, limits, and the builder of desired states."""
         self._components = shared
         self._publishing = publishing
         self._tally = tally
@@ -44,7 +44,7 @@ class PublishingGuard:
         self._log = log.get("worker")
 
     async def desires(self, *, public: bool) -> desired_state.DesiredStateBuilder:
-        """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
+        """Return a builder of desired states with the current publishing controls, read only if ``public``."""
         state = await self._publishing.read() if public else publishing_state.ACTIVE
         policy = desired_state.Policy(
             frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
@@ -56,7 +56,7 @@ class PublishingGuard:
         return dataclasses.replace(self._desires, policy=policy)
 
     async def reserve_auto_post(self, publication: publications.Publication, desired: publications.Desired) -> bool:
-        """Count a post that no person has approved, before it is made; False where it is one too many."""
+        """Count a post that no reviewer has approved before it is made. Return False if it exceeds the limit."""
         named = desired.content.fields.get("components") or ()
         touched = [f"{publication.destination}/{name}" for name in named]
         post = f"{publication.destination}/{publication.episode}"
@@ -68,10 +68,10 @@ class PublishingGuard:
     async def update_allowed_at(
         self, publication: publications.Publication, desired: publications.Desired, step: plan.Step
     ) -> int:
-        """Count an update that customers would see; 0, or until when their page takes no more of them.
+        """Count an update that customers would see. Return 0, or until when its page permits no further update.
 
-        Not kept back are what a person has approved, resolutions (they are the end of it), and an update that takes the
-        monitoring back: a post must not say that nothing fires when something does.
+        Approved content and resolutions are never delayed, and neither is an update that takes the monitoring back: a
+        post must not say that no alert fires when one does.
         """
         if not isinstance(step, plan.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
             return 0
@@ -92,7 +92,7 @@ class PublishingGuard:
         metrics.publishing_frozen.set(state.freeze == "frozen")
 
     async def sync_components(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Say how an episode affects a page's components, and learn what all others say of them."""
+        """Record how an episode affects a page's components, and return the statuses of all other episodes."""
         return await self._components.set_statuses(page, episode, statuses)
 
     async def record_outcome(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:

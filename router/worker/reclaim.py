@@ -1,4 +1,4 @@
-"""After the data set was lost: what is open at a vendor for an incident is adopted, and nothing is opened beside it.
+"""Adopts what is open at a vendor for an incident after the data set was lost, so that nothing is opened beside it.
 
 An item is an incident's own if its reference names the incident's key and this installation. A kind whose posts carry
 no reference recognizes its own by their texts: two incidents that would post exactly the same words are the same to
@@ -15,14 +15,14 @@ from router.outbound import errors
 from router.store import accounts, dataset
 from router.worker import calls, configured_destinations, lease_session, operation_executor, recovery
 
-_WAIT = 60_000_000  # Microseconds; who waits is woken as soon as the destination has been read.
+_WAIT = 60_000_000  # Microseconds. Waiting incidents are woken as soon as the destination has been read.
 _AGAIN = 15_000_000
 _TITLES = ("title", "name")
 _TEXTS = ("message", "summary", "body")
 
 
 class Reclaimer:
-    """Asked before anything is opened, and when an incident is over that this data set knows nothing open of."""
+    """Looks for orphans before anything is opened, and when an incident has ended for which nothing open is known."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication | plan.Wait:
-        """Return the publication, with what is open already adopted; or a rest until that is known."""
+        """Return the publication after it has adopted what is open already; or a rest until that is known."""
         state = await session.data_set(self.data)
         if state.is_unread(place.name):
             await self._accounts.add_waiting(place.name, session.incident.key)
-            # A reading that has ended before the incident was among those that wait didn't wake it.
+            # A reading that ended before the incident was added to the waiting ones didn't wake it.
             state = await self.data.check()
         if state.is_unread(place.name):
             return plan.Wait(Cause(Reason.READING_AFTER_DATA_LOSS), session.now() + _WAIT, plan.WaitingOn.TIME)
@@ -65,9 +65,9 @@ class Reclaimer:
     async def after_end(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
-        """Adopt what is open of an incident that has ended since the loss; the plan resolves it.
+        """Adopt what is open of an incident that has ended since the loss. The plan resolves it.
 
-        Returns when this is to be asked again (microseconds), 0 if it isn't.
+        Return when to call this again (microseconds), 0 for never.
         """
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
@@ -104,7 +104,10 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> AsyncIterator[dataset.Orphan]:
-        """The orphans at a destination that belong to the incident, the oldest first; each one is claimed for it."""
+        """Return the orphans at a destination that belong to the incident, the oldest first.
+
+        Each one is claimed for it.
+        """
         key = session.incident.key
         owner = identity.owner(self.installation, key)
         found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
@@ -126,9 +129,9 @@ class Reclaimer:
         owner: str,
         found: Sequence[dataset.Orphan],
     ) -> set[str]:
-        """The IDs at the vendor that a publication of the router holds, at this destination or another of its kind.
+        """Return the IDs at the vendor that the router's publications hold, at this destination or another of its kind.
 
-        What carries the incident's own reference, no other incident can hold.
+        An item with the incident's own reference can't belong to another incident.
         """
         known = {one.vendor_id for one in session.publications if one.vendor_id}
         if all(identity.owner_of(orphan.item.reference) == owner for orphan in found):
@@ -143,7 +146,10 @@ class Reclaimer:
         desired: publications.Desired,
         orphan: dataset.Orphan,
     ) -> publications.Publication | plan.Wait | None:
-        """Adopt an orphan as the vendor shows it now; None if it is over, a rest if the vendor doesn't say."""
+        """Adopt an orphan as the vendor shows it now.
+
+        Return None if it is over, a rest if the vendor's state is unknown.
+        """
         if not desired.content.fields:
             desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))
         after = await self._performer.take_over(session, place, publication, desired, orphan.item)
@@ -159,7 +165,7 @@ def _recognizes(
 ) -> bool:
     try:
         return place.destination.recognizes(orphan.item, operation)
-    except errors.Permanent:  # Nothing can be posted with these fields, so nothing was.
+    except errors.Permanent:  # These fields can't be posted, so no post has them.
         return False
 
 
@@ -170,7 +176,7 @@ def _intent(publication: publications.Publication, desired: publications.Desired
 def _content(
     place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, wanted: publications.Content
 ) -> publications.Content:
-    """What an item says, for an incident of which no rule says what it should be."""
+    """Return the content of an item, for an incident without a rule's content."""
     known = place.kind.opening.model_fields
     fields = {name: orphan.item.title for name in _TITLES if name in known}
     fields |= {name: orphan.item.text or orphan.item.title for name in _TEXTS if name in known}

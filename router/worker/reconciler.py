@@ -1,4 +1,4 @@
-"""From what an incident should look like to what it does look like at every vendor: lease, plan, perform, release."""
+"""Reconciles each incident's desired state with the observed state at every vendor: lease, plan, execute, release."""
 
 import asyncio
 import contextlib
@@ -31,12 +31,12 @@ from router.worker import (
 from router.worker import announcer as announcing
 from router.worker import publishing_guard as showing
 
-MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
+MOST_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
 class Reconciler:
-    """Brings incidents' publications to what they should be, many incidents at a time."""
+    """Reconciles incidents' publications with their desired states, many incidents at a time."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class Reconciler:
         reclaimer: reclaim.Reclaimer | None = None,
         announcer: announcing.Announcer | None = None,
     ) -> None:
-        """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
+        """Set up. ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
 
-        ``vendor_ids`` lists what vendors' webhooks may tell of; without it, no destination has webhooks.
+        ``vendor_ids`` lists the IDs that vendors' webhooks may report; without it, no destination has webhooks.
         ``announcer`` is None if no notifier is configured.
         """
         self._announcer = announcer
@@ -96,18 +96,18 @@ class Reconciler:
     async def sweep(self) -> int:
         """Rebuild missing timers and list members, one page at a time, and store the accounts of the destinations.
 
-        Returns the number of rebuilt timers.
+        Return the number of rebuilt timers.
         """
         rebuilt = await self._upkeep.turn()
         await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
         return rebuilt
 
     async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
-        """Take incidents of the shard that want attention now."""
+        """Lease incidents of the shard that are due now."""
         return await self._store.claim(shard, most)
 
     async def give_back(self) -> None:
-        """Give back the leases that could not be given back when the store was away: their incidents are due now."""
+        """Release leases that could not be released while the store was unavailable. Their incidents are due now."""
         while self._interrupted:
             lease = self._interrupted.pop()
             try:
@@ -119,14 +119,14 @@ class Reconciler:
                 raise
 
     async def reconcile(self, lease: publication_store.Lease) -> bool:
-        """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
+        """Take the steps of one incident that are due now. Return True if it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = lease_session.LeaseSession(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             again = await self._after_loss(session)
             lease = session.lease
-            # Before the vendors are called: one that doesn't answer delays no notification.
+            # Announce before the vendors are called, so that an unresponsive vendor delays no notification.
             await self._announce(session)
             if self._storms is not None:
                 await self._storms.apply(session, self._places)
@@ -141,7 +141,7 @@ class Reconciler:
         except publication_store.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
-            # What can't be read, or is damaged, will not be otherwise by trying again at once.
+            # An immediate retry can't help with unreadable or damaged data.
             if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DamagedKey):
                 self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
@@ -151,9 +151,9 @@ class Reconciler:
         return await self._announcer.announce(session) if self._announcer is not None else 0
 
     async def _after_loss(self, session: lease_session.LeaseSession) -> int:
-        """Bring the incident in line with what the vendors have open of it, if the data set was lost.
+        """Reconcile the incident with what is open at the vendors if the data set was lost.
 
-        Returns when this is to be done again (microseconds), 0 if it isn't.
+        Return when to do this again (microseconds), 0 for never.
         """
         if self._reclaimer is None or self._restored is None:
             return 0
@@ -165,7 +165,7 @@ class Reconciler:
         return min(filter(None, moments), default=0)
 
     async def _settled(self, session: lease_session.LeaseSession) -> lease_session.LeaseSession:
-        """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
+        """Write the changes of the incident by time alone. If another process changed it first, that change is used."""
         lease = session.lease
         now = session.now()
         episode = identity.new_episode(self._installation, lease.key, self._randomness)
@@ -188,7 +188,7 @@ class Reconciler:
         return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
 
     async def _muted(self, incident: incidents.Incident, now: int) -> silences.Muting | None:
-        """Return what tells which of the incident's alerts are muted: those muted until now, and those still held."""
+        """Return a function that finds the incident's muted alerts: those muted until now, and those still held."""
         asked = [one.routed for one in incident.muted.values() if one.until <= now]
         if incident.held_alerts and timing.joining(incident, now):
             asked += incident.held_alerts.values()
@@ -198,14 +198,14 @@ class Reconciler:
         return self._muting.while_open(await aggregator.firing_now(self._incidents, named))
 
     def _is_public(self, lease: publication_store.Lease) -> bool:
-        """Whether customers could see anything of the incident."""
+        """Return whether customers could see anything of the incident."""
         response = lease.incident.response
         names = {one.destination for one in lease.publications if not one.settled}
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
     async def _converge(self, session: lease_session.LeaseSession) -> list[plan.Wait]:
-        """Advance all publications, again as long as one that another waits for makes progress."""
+        """Advance all publications. Repeat while one that another waits for makes progress."""
         waits: list[plan.Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
@@ -261,9 +261,9 @@ class Reconciler:
     async def _brought_up_to_date(
         session: lease_session.LeaseSession, publication: publications.Publication, desired: publications.Desired
     ) -> publications.Publication:
-        """Record what has to be known before the next step is planned; the same object if nothing has to be.
+        """Record what the next step of the plan needs. Return the same object if it needs nothing.
 
-        A correction that can't be made any longer is given up, and the timeline says so.
+        A correction that can no longer be made is given up, and the timeline says so.
         """
         if (after := plan.noted(desired, plan.republished(desired, publication))) is not publication:
             await session.record(after)
@@ -283,7 +283,7 @@ class Reconciler:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> tuple[publications.Publication, plan.Step]:
-        """Plan the next step; what is open already, though the data in Redis was lost, is adopted before."""
+        """Plan the next step. If the data in Redis was lost, adopt what is open already before that."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
             found = await self._reclaimer.before_opening(session, place, publication, desired)
             if isinstance(found, plan.Wait):
@@ -306,9 +306,9 @@ class Reconciler:
         return desired
 
     async def _resumed_at(self, session: lease_session.LeaseSession, publication: publications.Publication) -> int:
-        """When the destination last worked again; until it does once more, the incident is woken then.
+        """Return when the destination last worked again. The incident is woken when it does so the next time.
 
-        A limit of the vendor's ends with its time, or when an operator says so: other calls succeed all the while.
+        A vendor's limit ends with its time, or when an operator lifts it, because other calls succeed meanwhile.
         """
         resumed = await self._accounts.add_waiting(publication.destination, session.incident.key)
         limited = publication.condition in {"throttled", "queued"}
@@ -318,7 +318,7 @@ class Reconciler:
     async def _admission(
         self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
     ) -> AsyncIterator[None]:
-        """Surround a step that the circuit breaker admits. If it is half-open, the step is the probe."""
+        """Enclose a step that the circuit breaker admits. If it is half-open, the step is the probe."""
         is_probe = self._performer.breakers.is_half_open(place.name)
         try:
             yield
@@ -330,7 +330,7 @@ class Reconciler:
     async def _must_wait(
         self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination, until: int
     ) -> bool:
-        """Have the incident woken when the destination works again; False if it has worked meanwhile.
+        """Register the incident to be woken when the destination works again. Return False if it works already.
 
         Another worker may have seen it work while this one's circuit breaker is open.
         """
@@ -341,7 +341,7 @@ class Reconciler:
     async def _give_back_probe(
         self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
     ) -> None:
-        """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
+        """If the probe showed nothing about the vendor, let others probe. It may have been a read, or have waited."""
         if not self._performer.breakers.is_half_open(place.name):
             return
         self._performer.breakers.release_probe(place.name, session.now())
@@ -351,7 +351,7 @@ class Reconciler:
     async def _resume_others(
         self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
     ) -> None:
-        """Wake what waits for the destination where it has just worked again."""
+        """Wake the incidents that wait for the destination if it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
         found = await self._accounts.resume(place.name, session.now())
@@ -368,7 +368,7 @@ class Reconciler:
         desired: publications.Desired,
         step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
     ) -> publications.Publication:
-        """Take one step. What customers would see by itself is counted first, and may then have to wait."""
+        """Take one step. An automatic public post is counted first, and may then have to wait."""
         if isinstance(step, plan.Observe):
             return await self._performer.observe(session, place, publication, desired)
         if isinstance(step, plan.Search):
@@ -388,7 +388,7 @@ class Reconciler:
         return after
 
     async def _refresh_if_stale(self, session: lease_session.LeaseSession) -> bool:
-        """Read the incident and the publishing controls again if they are stale; True if they have changed.
+        """Read the incident and the publishing controls again if they are stale. Return True if they have changed.
 
         The list of publications stays the same. The lease is released at the version at which it was taken, so an
         incident that has changed is reconciled once more.
@@ -425,7 +425,7 @@ class Reconciler:
         desired: publications.Desired,
         step: plan.Wait,
     ) -> publications.Publication:
-        """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
+        """Record once that something begins to wait for a reviewer, or that it was over before a reviewer acted."""
         now = session.now()
         if plan.is_superseded(publication, step):
             after = operation_outcome.superseded(publication)
@@ -445,7 +445,7 @@ class Reconciler:
             if shadow:
                 await self._pages.record_outcome(session.lease.incident, "shadow")
             return after
-        # What may still be published afterwards keeps the time at which its review began.
+        # A publication that may be published afterwards keeps the time at which its review began.
         may_follow = plan.is_retrospective(desired, publication) and not plan.is_review_expired(
             desired, publication, now=now
         )
@@ -469,19 +469,19 @@ class Reconciler:
 
 
 def _shows(desired: publications.Desired, step: plan.Step) -> bool:
-    """Whether customers may see something of the step."""
+    """Return whether customers may see the result of the step."""
     return desired.public and not isinstance(step, plan.Observe | plan.Search)
 
 
 def _finished(session: lease_session.LeaseSession, waits: list[plan.Wait]) -> bool:
-    """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
+    """Return whether a closed incident needs no further step, so that its documents may expire."""
     incident = session.lease.incident
     if incident.status != "closed":
         return False
     # A correction of a resolved post waits until publishing is unfrozen.
     if any(wait.waiting_on is plan.WaitingOn.UNFREEZE for wait in waits):
         return False
-    # What is published afterwards waits for a reviewer, or for the vendor.
+    # A retrospective incident waits for a reviewer, or for the vendor.
     follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)
     if follows and any(wait.waiting_on is not plan.WaitingOn.NOTHING for wait in waits):
         return False

@@ -1,7 +1,7 @@
 """Reads what is open at every destination after the data set was lost, once for all workers.
 
-Each destination is read twice: at once, and again after ``SETTLED``, for a call that was under way when the data set
-was lost may be carried out after the first reading. Until the first one nothing is opened there (see ``reclaim``).
+Each destination is read twice: at once, and again after ``SETTLED``, because a call that was under way when the data
+set was lost may be processed after the first reading. Before that, nothing is opened there (see ``reclaim``).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ SETTLED = 120_000_000
 JUST_BEFORE = 5_000_000
 """Microseconds before a loss was noticed in which it may have happened."""
 _MOST_SECONDS = 50.0  # Less than a worker's turn lasts.
-_FLOOR = 0.2  # Of the account's quota: as for opening.
+_FLOOR = 0.2  # The share of the account's quota that is left to others, as for opening.
 _CHUNK = 500
 
 
@@ -48,7 +48,7 @@ class Recovery:
         self._log = log.get("worker")
 
     async def turn(self) -> None:
-        """Compare the data set, and begin to read where that is due; ``Unavailable``."""
+        """Check the data set, and begin to read the destinations that are due. Raises ``Unavailable``."""
         state = await self._data.check()
         metrics.orphans.set(state.orphans)
         metrics.data_set_unread_destinations.set(sum(map(state.is_unread, self._places)))
@@ -64,14 +64,14 @@ class Recovery:
                 self._reading[name] = asyncio.create_task(self._read(self._places[name], state.now))
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """Cancel the readings under way."""
         tasks = list(self._reading.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def leave(self) -> None:
-        """Note that this worker no longer uses the data set; ``Unavailable``."""
+        """Record that this worker no longer uses the data set. Raises ``Unavailable``."""
         await self._data.leave()
 
     async def _read(self, place: configured_destinations.ConfiguredDestination, at: int) -> None:
@@ -80,13 +80,16 @@ class Recovery:
             if problem:
                 self._log.warning("open_items_unread", destination=place.name, reason=problem)
                 await self._data.reading_failed(place.name, problem)
-        except store_errors.StoreError as error:  # The next turn begins again.
+        except store_errors.StoreError as error:  # The next turn starts it again.
             self._log.warning("store_unavailable", reason=str(error))
         finally:
             self._reading.pop(place.name, None)
 
     async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: int) -> str:
-        """Read what is open at a destination and keep what belongs to no known incident; why that failed, if so."""
+        """Read what is open at a destination and store what belongs to no known incident.
+
+        Return why that failed, if it did.
+        """
         client.floor.set(_FLOOR)
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
         try:
@@ -96,7 +99,8 @@ class Recovery:
             return f"no answer within {_MOST_SECONDS:g} s"
         except errors.Failure as failure:
             return str(failure)
-        # After the list: what was adopted meanwhile is among them. What any destination holds is no orphan of another.
+        # Read these after the list, so that they include what was adopted meanwhile. An ID that any destination holds
+        # is no orphan of another.
         known, opened = await self._held(place)
         found = []
         for item in items:
@@ -105,12 +109,12 @@ class Recovery:
                 found.append(dataset.Orphan(place.name, item, owner))
         await self._data.end_reading(place.name, at, found, {orphan.item.vendor_id for orphan in found})
         self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
-        await self._publications.wake(opened)  # They are compared, if the data are those of an earlier time.
+        await self._publications.wake(opened)  # They are compared if the data are those of an earlier time.
         await self._wake(place, at, found)
         return ""
 
     async def _held(self, place: configured_destinations.ConfiguredDestination) -> tuple[set[str], list[str]]:
-        """The vendor's IDs that destinations of its kind hold, and the incidents with something open at this one."""
+        """Return the vendor's IDs that destinations of its kind hold, and the incidents with one open here."""
         destinations = configured_destinations.of_kind(self._places, place)
         known: set[str] = set()
         opened: list[str] = []
@@ -123,7 +127,7 @@ class Recovery:
     async def _wake(
         self, place: configured_destinations.ConfiguredDestination, at: int, found: Sequence[dataset.Orphan]
     ) -> None:
-        """Have the incidents looked at that have waited for this, and those that have ended since the loss."""
+        """Wake the incidents that have waited for this, and those that have ended since the loss."""
         woken = await self._accounts.resume(place.name, at)
         lost_at = (await self._data.check()).lost_at - JUST_BEFORE
         for names in _chunks(await self._incidents.names()) if found else ():

@@ -1,4 +1,4 @@
-"""After the data were restored to an earlier state: what they say is open may have been resolved since.
+"""After a restore to an earlier state, checks whether the open publications were resolved since.
 
 Each publication that is open in the restored data and was last seen before the loss is compared with what its vendor
 shows, before anything is planned for it. If it is over there, its episode is over: nothing is written at that vendor.
@@ -25,12 +25,12 @@ from router.worker import (
     timeline_messages,
 )
 
-_AGAIN = 15_000_000  # Microseconds until a vendor that gave no answer is asked again.
+_AGAIN = 15_000_000  # Microseconds until a vendor that gave no response is read again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
 class _Compared(NamedTuple):
-    """A publication as it is after it was compared; not ``known`` if the vendor has not said how it stands."""
+    """A publication after its comparison. It is not ``known`` if the vendor's state is unknown."""
 
     before: publications.Publication
     after: publications.Publication
@@ -42,7 +42,7 @@ class _Compared(NamedTuple):
 
 
 class Restored:
-    """Compares incidents with their vendors after a restore, and ends what has ended."""
+    """Compares incidents with their vendors after a restore, and ends those that are over."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Restored:
     async def compare(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
-        """Compare what is open with the vendors, once after each loss.
+        """Compare the open publications with the vendors, once after each loss.
 
-        Returns when this is to be done again (microseconds), 0 if it isn't.
+        Return when to do this again (microseconds), 0 for never.
         """
         opened = [one for one in session.publications if one.state == "open" and one.destination in places]
         if not opened:
@@ -89,16 +89,16 @@ class Restored:
     async def end_rest(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
-        """Begin and end one more episode for what is open of an incident whose own publications are known.
+        """Begin and end one more episode for what is open of an incident in addition to its own publications.
 
-        It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Returns when this is
-        to be asked again (microseconds), 0 if it isn't.
+        It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Return when to call
+        this again (microseconds), 0 for never.
         """
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
             return 0
         state = await session.data_set(self._data)
-        # Only a message or a time limit ends it: what ``compare`` has ended may have fired again since.
+        # Only a message or a time limit ends it: the incident that ``compare`` has ended may have fired again since.
         is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
         if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
@@ -125,7 +125,7 @@ class Restored:
         seen = await self._performer.observed(session, place, publication, desired)
         if isinstance(seen, missing.Missing):
             noted = missing.noted(publication, seen, session.now())
-            # Until "not found" is proved, it is asked again as if it had not been.
+            # Until "not found" is proved, the vendor is read again as if it had not been read.
             after = noted if noted.gone else msgspec.structs.replace(noted, looked_at=publication.looked_at)
             return _Compared(publication, after, known=noted.gone)
         if seen is None or isinstance(seen, errors.Failure):
@@ -146,7 +146,7 @@ class Restored:
     async def _end(
         self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: int
     ) -> bool:
-        """End the episode if it is the current one; False if somebody else has changed the incident meanwhile.
+        """End the episode if it is the current one. Return False if another process has changed the incident meanwhile.
 
         The incident is written first: after a crash, its publications are compared again.
         """

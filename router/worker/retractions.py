@@ -1,7 +1,7 @@
-"""Retracts posts that turned out to be false: an operator's word, which the worker then carries out.
+"""Operators' retractions of posts that turned out to be false. A worker executes them.
 
-What an operator writes down holds for one episode at one page, whatever state the post is in by the time a worker
-looks: a draft is thrown away, an open that got no answer is searched for, what is shown is taken down.
+A retraction holds for one episode at one page, whatever state the post is in when a worker reads it: a draft is
+discarded, an unanswered open is searched for, and a public post is taken down.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,11 +28,11 @@ was retracted before, and nothing of it is shown.
 """
 DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})
 """The outcomes of a retraction that does something."""
-_MOST_KEPT = 50  # Retractions of one incident key; the oldest are long carried out.
+_MOST_KEPT = 50  # Retractions of one incident key. The oldest ones were completed long ago.
 
 
 class Retracted(NamedTuple):
-    """What becomes of the publication of an episode at a destination."""
+    """What the retraction does to the publication of an episode at a destination."""
 
     destination: str
     episode: str
@@ -40,13 +40,13 @@ class Retracted(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the publication is called among those of its incident."""
+        """Return the name of the publication among those of its incident."""
         return f"{self.episode}/{self.destination}"
 
 
 @dataclass(frozen=True)
 class Word:
-    """What an operator says: ``message`` is the text of the resolution at a page that takes no post down."""
+    """An operator's request. ``message`` is the text of the resolution at a page that can't take a post down."""
 
     who: str
     reason: str
@@ -54,7 +54,7 @@ class Word:
 
 
 class Retractions:
-    """Writes retractions down."""
+    """Records retractions."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Retractions:
     async def retract(self, key: str, destination: str, word: Word) -> list[Retracted]:
         """Retract an incident's posts at one public page, or at all of them if ``destination`` is empty.
 
-        Returns what becomes of each; nothing if the incident has no post there.
+        Return the outcome for each post; nothing if the incident has no post there.
         """
         known = await self._documents.look(key)
         now = self._clock()
@@ -103,7 +103,7 @@ def outcomes(
     places: Mapping[str, desired_state.Place],
     destination: str = "",
 ) -> list[Retracted]:
-    """What a retraction would do: to the newest episode, and to posts of earlier ones that are still there."""
+    """Return what a retraction would do to the newest episode, and to posts of earlier ones that are still there."""
     found = []
     for one in desired_state.ensure_publications(incident, known):
         place = places.get(one.destination)
@@ -115,7 +115,7 @@ def outcomes(
 
 
 def _is_there(one: publications.Publication) -> bool:
-    """Whether a post of an earlier episode is at the vendor, or may be."""
+    """Return whether a post of an earlier episode is at the vendor, or may be."""
     return one.state in {"open", "draft"} or one.intent is not None
 
 
@@ -124,10 +124,10 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
     if one.settled:
         if not one.retracted:
             return "resolved"
-        # Without its retraction it is published again by the worker: a reviewer has approved that.
+        # If the retraction has ended, the worker publishes the post again, because a reviewer has approved that.
         return "retracted" if retraction is not None else "withdrawn"
     if one.state == "open":
-        # What somebody has changed at the vendor since is taken down by whoever retracts it again.
+        # If another person has changed the post since, a second retraction takes the changed post down.
         is_repeated = retraction is not None and retraction.digest == _digest(one)
         return "repeated" if is_repeated else "retracting"
     if one.intent is not None or one.search_at or (one.unanswered_at and retraction is None):
@@ -138,7 +138,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
 
 
 def _digest(one: publications.Publication) -> str:
-    """What the operator has seen: a person's change at the vendor that is known by now, or none."""
+    """Return the digest of what the operator has seen: a known change by a person at the vendor, or none."""
     return reviews.digest_of(reviews.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
 
 
@@ -149,7 +149,7 @@ def retracted(
     word: Word,
     now: int,
 ) -> incidents.Incident:
-    """The incident with its retractions; the same object if there is nothing to retract."""
+    """Return the incident with its retractions; the same object if there is nothing to retract."""
     named = {one.name: one for one in known}
     message = visible.visible(word.message)
     added = {}
@@ -157,7 +157,7 @@ def retracted(
         if one.outcome not in DONE:
             continue
         seen = named.get(one.name, publications.Publication(one.episode, one.destination))
-        # What the vendor refused before is tried again, even if its refusal is in the future by this clock.
+        # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
         at = max(now, seen.dead_at + 1)
         added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
@@ -177,7 +177,7 @@ _TOLD: Mapping[Outcome, str] = {
 
 
 def told(found: list[Retracted], word: Word, now: int) -> list[timeline.Event]:
-    """What the timeline is told of a retraction."""
+    """Return the event for a retraction."""
     events = []
     for one in found:
         if one.outcome in DONE:

@@ -1,4 +1,4 @@
-"""What waits for a person: what customers would see and nobody has approved yet, and what people decide of it."""
+"""Reviews: content that customers would see and no reviewer has approved yet, and the reviewers' decisions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,16 +33,15 @@ class Review(NamedTuple):
 
     ``reason`` is the code of why it waits, and ``explanation`` its text.
 
-    ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
-    microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
-    ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
-    person has changed, is at the vendor, and ``view_digest`` stands for it. ``shown`` is what customers would see:
-    fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
-    the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires. A retrospective
-    incident began at ``began_at`` and ended at ``ended_at``, and its resolution is in ``later``.
-    ``publication`` names the publication among those of the incident: it may be of an earlier episode.
-    ``retraction`` is what an approval ends: the post is published again. ``digest`` includes it then, and ``asked`` is
-    the digest of what would be sent.
+    ``digest`` identifies this version: a decision names it. ``since`` and ``deadline_at`` (0: there is none) are
+    microseconds. ``because`` gives the conditions of each rule that decided, and the alert's values. ``before`` is what
+    is shown there now, empty if nothing is. ``at_vendor`` is the vendor's state of a draft, or of a post that a person
+    has changed, and ``view_digest`` identifies it. ``shown`` is what customers would see: fields over the page's
+    defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline. ``later``
+    are the texts of a monitored post once no alert fires. A retrospective incident began at ``began_at`` and ended at
+    ``ended_at``, and its resolution is in ``later``. ``publication`` names the publication among those of the incident:
+    it may be of an earlier episode. ``retraction`` is what an approval ends: the post is published again. ``digest``
+    includes it then, and ``asked`` is the digest of what would be sent.
     """
 
     incident: str
@@ -75,17 +74,17 @@ class Review(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The title as customers would see it."""
+        """Return the title as customers would see it."""
         return str(self.shown.get("title", ""))
 
     @property
     def message(self) -> str:
-        """The text as customers would see it."""
+        """Return the text as customers would see it."""
         return str(self.shown.get("message", ""))
 
 
 class Shown(NamedTuple):
-    """What customers see of a post: its fields, and the statuses of its components in the vendor's words."""
+    """A post as customers see it: its fields, and the statuses of its components in the vendor's words."""
 
     fields: Mapping[str, Any]
     components: Mapping[str, str]
@@ -96,12 +95,12 @@ Preview = Callable[[str, publications.Content, str], Shown]
 
 
 def plain(_: str, content: publications.Content, __: str) -> Shown:
-    """Show a content as it is, where nothing is known of the page."""
+    """Show content as it is, for a page about which nothing is known."""
     return Shown(content.fields, {})
 
 
 class ChangedError(Exception):
-    """What waits is not any more what the person has seen: ``now`` is what waits instead, if anything does."""
+    """The waiting content has changed since the reviewer saw it. ``now`` is what waits instead, if anything does."""
 
     def __init__(self, now: Review | None) -> None:
         self.now = now
@@ -110,7 +109,7 @@ class ChangedError(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """What a person says of a review: ``fields`` are their own words over those of the rule."""
+    """A reviewer's decision. ``fields`` are the reviewer's own texts, which override the rule's."""
 
     kind: Literal["approved", "dismissed"]
     who: str
@@ -119,7 +118,7 @@ class Word:
 
 
 class Reviews:
-    """All that waits."""
+    """The queue of all waiting reviews."""
 
     def __init__(
         self,
@@ -131,9 +130,9 @@ class Reviews:
         *,
         preview: Preview = plain,
     ) -> None:
-        """Take where incidents and publications are kept, what holds for pages, and the destinations there are.
+        """Set up with the stores, the publishing controls, and the destinations.
 
-        ``preview`` says how each destination shows a content.
+        ``preview`` returns how each destination shows content.
         """
         self._preview = preview
         self._documents = documents
@@ -143,7 +142,7 @@ class Reviews:
         self._clock = clock
 
     async def waiting(self) -> list[Review]:
-        """Everything that waits, the oldest first."""
+        """Return all waiting reviews, the oldest first."""
         names = await self._documents.names()
         held = await self._store.read(names, {})
         known = await self._documents.look_at_all(names)
@@ -151,18 +150,18 @@ class Reviews:
         return await self.among((held[name].incident, documents) for name, documents in both if name in held)
 
     async def among(self, known: Iterable[tuple[incidents.Incident, list[publications.Publication]]]) -> list[Review]:
-        """What waits of these incidents with their publications, the oldest first."""
+        """Return the waiting reviews of these incidents with their publications, the oldest first."""
         desires = await self._pages.desires(public=True)
         now = self._clock()
         found: list[Review] = []
         for incident, documents in known:
-            # The worker writes down what begins to wait; to render all that is open would take long.
+            # The worker records what begins to wait. Rendering every open incident would take long.
             if any(one.waits_of for one in documents):
                 found += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
-        """What waits of one incident, and what a reviewer may publish again after it was retracted."""
+        """Return the reviews of one incident, and the retracted posts that a reviewer may publish again."""
         return await self._of((await self._store.read([incident]))[incident].incident)
 
     async def _of(self, incident: incidents.Incident) -> list[Review]:
@@ -172,7 +171,7 @@ class Reviews:
         return found + republishable(incident, known, self._places, saying)
 
     async def decide(self, seen: Review, word: Word) -> reviews.Verdict:
-        """Record a reviewer's verdict on what was seen; ``ChangedError`` if that has changed, or was decided already.
+        """Record a verdict. Raises ``ChangedError`` if the content has changed, or was decided on already.
 
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
         when the review was checked is compared again in the write.
@@ -227,7 +226,7 @@ def decided(
         return None
     verdicts = {**incident.verdicts, seen.destination: given}
     retractions = incident.retractions
-    if given.kind == "approved":  # What was retracted is to be published again.
+    if given.kind == "approved":  # A retracted post is to be published again.
         retractions = _without(retractions, seen)
     return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions)
 
@@ -235,9 +234,9 @@ def decided(
 def _retraction_decided(
     incident: incidents.Incident, seen: Review, given: reviews.Verdict
 ) -> incidents.Incident | None:
-    """Return the incident after a verdict on the retraction of a post that somebody has changed since.
+    """Return the incident after a verdict on the retraction of a post that another person has changed since.
 
-    Approving has the changed post taken down. Dismissing ends the retraction, and leaves the post to that person.
+    Approving takes the changed post down. Dismissing ends the retraction, and leaves the post to that person.
     """
     retraction = incident.retractions.get(seen.publication)
     if retraction is None or retraction.digest == seen.digest:
@@ -255,10 +254,10 @@ def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dic
 
 
 def verdict(seen: Review, word: Word, now: int, earlier: reviews.Verdict | None = None) -> reviews.Verdict:
-    """The verdict that a reviewer's word amounts to, after an ``earlier`` one of the same episode and destination.
+    """Return the verdict for a reviewer's decision, after an ``earlier`` one of the same episode and destination.
 
-    Dismissing an opening dismisses the whole episode, so that it isn't asked again. What a reviewer says once nothing
-    fires leaves alone what the post says should alerts fire again.
+    Dismissing an opening dismisses the whole episode, so that it isn't reviewed again. A decision after all alerts have
+    resolved doesn't affect what the post says if alerts fire again.
     """
     digest = seen.asked or seen.digest
     fields = visible.everywhere(dict(word.fields))
@@ -274,13 +273,13 @@ def verdict(seen: Review, word: Word, now: int, earlier: reviews.Verdict | None 
     if seen.what in {"monitoring", "resolution"}:
         return reviews.Verdict(word.kind, word.who, now, digest, word.reason, before, fields)
     if seen.what == "update":
-        # What was decided upon has the words of the review before, so they hold on.
+        # The content has the texts of the previous review, so they still apply.
         fields = {**before, **fields}
     return reviews.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
 def verdict_event(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
-    """What the timeline is told of a verdict."""
+    """Return the event for a verdict."""
     text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
     text += f": {verdict.reason}" if verdict.reason else ""
     own = verdict.ending if seen.what in {"monitoring", "resolution"} else verdict.fields
@@ -295,17 +294,17 @@ def waiting(
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
     now: int,
 ) -> list[Review]:
-    """The reviews of one incident; ``saying`` is what each post should say, and how the page shows it."""
+    """Return the reviews of one incident. ``saying`` builds each post's desired state, and previews it."""
     found = []
     desires, _preview = saying
     for one in known:
         place = places.get(one.destination)
         if place is None or not place.kind.public or incident.response is None:
             continue
-        # Of an earlier episode, only a retraction waits: nothing else is published of it.
+        # Of an earlier episode, only a retraction waits. Nothing else of it is published.
         if not desired_state.is_current(incident, one, known) and one.name not in incident.retractions:
             continue
-        # That the vendor is to be looked at next doesn't end a review.
+        # A read that is due doesn't end a review.
         desired = msgspec.structs.replace(desires.build(incident, one, known, place), observe_interval=0)
         step = plan.plan(desired, one, now=now)
         digest = plan.pending_review_digest(desired, one, step)
@@ -322,7 +321,7 @@ def _previewed(
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
     among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Review:
-    """A review of a publication with what customers would see of its desired state."""
+    """Return a review of a publication with what customers would see of its desired state."""
     one, desired = of
     desires, preview = saying
     shown = preview(one.destination, desired.content, made.what)
@@ -345,7 +344,10 @@ def republishable(
     places: Mapping[str, desired_state.Place],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
 ) -> list[Review]:
-    """What was retracted and could be published again, as it would be now: nobody is asked to decide on it."""
+    """Return the retracted posts that could be published again, as they would be now.
+
+    No reviewer has to decide on them.
+    """
     found = []
     for one in known:
         place, retraction = places.get(one.destination), incident.retractions.get(one.name)
@@ -411,7 +413,7 @@ def _later(
     publication: publications.Publication,
     among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Mapping[str, str]:
-    """The texts that a post gets once nothing fires; nothing if it is resolved without being monitored."""
+    """Return the texts of a post once no alert fires; nothing if it is resolved without being monitored."""
     known, place = among
     quiet = msgspec.structs.replace(incident, monitored_since=max(incident.changed_at, 1))
     desired = desires.build(quiet, msgspec.structs.replace(publication, state="open"), known, place)
@@ -437,7 +439,7 @@ def _what(publication: publications.Publication, desired: publications.Desired) 
 
 
 def _ends(publication: publications.Publication, desired: publications.Desired, what: What) -> bool:
-    """Whether the review has a deadline. What is shown is resolved at a deadline that publishes, and at no other."""
+    """Return whether the review has a deadline. A public post is resolved only at a deadline that publishes."""
     if what == "retraction" or (what == "resolution" and (publication.taken_over or desired.at_deadline != "publish")):
         return False
     return bool(desired.deadline)
@@ -449,7 +451,7 @@ def _shown(publication: publications.Publication) -> Mapping[str, Any]:
 
 
 def _at_vendor(publication: publications.Publication) -> Mapping[str, Any]:
-    """What a draft, or a post that a person has changed, is at the vendor, as last read there."""
+    """Return the vendor's state of a draft, or of a post that a person has changed, as last read."""
     if publication.state != "draft" and not publication.taken_over:
         return {}
     kept = ("title", "message", "impact", "status")

@@ -1,20 +1,20 @@
-"""Which incident each alert of a batch is folded into: an alert fires in one incident, whatever several rule sets name.
+"""Routes each alert of a batch to its incident. An alert fires in only one incident, whatever several rule sets name.
 
-Two webs may have different rules for a moment, at every roll-out. The same alert then comes with two incident keys, at
-two workers, in one millisecond. The incidents' documents are in different shards, so no script can look at both. This
-is what holds in every interleaving, also if a worker is killed between any two steps:
+During a rollout, two webhook servers may have different rules for a moment. The same alert then comes with two incident
+keys, at two workers, in one millisecond. The incidents' documents are in different shards, so no script can read both.
+These rules hold in every interleaving, also if a worker is killed between any two steps:
 
 - An alert has one *home*, an incident key in the shard of the alert. The first message sets it.
 - An alert is *live* in an incident if it fires there or is muted there. A message goes to the incident in which its
   alert is live. If there is none, it goes to the home, and nowhere else.
-- A worker reads an incident first, then looks at the home, and then commits over the version that it has read.
-- An alert *moves* to another home in three steps: the move is written down beside the home (1), the document of the
-  old home is committed once more as it is (2), and the new home is set (3). While a move is written down, nobody places
-  the alert; everybody who sees it takes the remaining steps.
+- A worker reads an incident first, then reads the home, and then commits over the version that it has read.
+- An alert *moves* to another home in three steps: the move is recorded with the home (1), the document of the
+  old home is committed once more as it is (2), and the new home is set (3). While a move is recorded, no worker places
+  the alert; every worker that reads the move takes the remaining steps.
 
-Why this is enough: say that a worker places the alert in the old home. If it looked at the home after step 1, it saw
-the move and placed nothing. If it looked before, it had read the document before that. So either its commit came before
-step 2, which then finds the alert and aborts the move, or step 2 came first, and its commit is refused.
+Why this is enough: say that a worker places the alert in the old home. If it read the home after step 1, it saw the
+move and placed nothing. If it read the home before, it had read the document before that. So either its commit came
+before step 2, which then finds the alert and aborts the move, or step 2 came first, and its commit is refused.
 
 | worker 1, rules name "a" | worker 2, rules name "b" | home | "a" | "b" |
 | --- | --- | --- | --- | --- |
@@ -25,7 +25,7 @@ step 2, which then finds the alert and aborts the move, or step 2 came first, an
 | | sets the home; reads "b", looks, commits | b | | live |
 | reads again: live in "b", folds there | | b | | live |
 
-Twins don't move each other to and fro: an alert whose home was set within the last hour, and that has not resolved
+Twins don't move each other back and forth: an alert whose home was set within the last hour, and that has not resolved
 there since, joins that home.
 """
 
@@ -40,7 +40,8 @@ from router.domain import notices as noticing
 from router.store import alert_owners as home_store
 from router.store import incidents as incident_store
 
-IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
+# The incident key of an alert that no rule matches: only the incident that holds it may receive its messages.
+IGNORED = ""
 _MOST_LOOKS = 4
 _ABSENT = "-"
 
@@ -59,17 +60,17 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """The incident key that the rules have named."""
+        """Return the incident key that the rules have named."""
         return self.routed.decision.incident_key
 
     @property
     def fires(self) -> bool:
-        """Whether the message says that the alert fires."""
+        """Return whether the message says that the alert fires."""
         return self.routed.alert.status == "firing"
 
 
 class Routing(NamedTuple):
-    """The alerts by incident, and the incidents as they were read before their alerts' homes were looked at.
+    """The alerts by incident, and the incidents as they were read before their alerts' homes were read.
 
     ``moves`` are under way, or to be begun if they are in ``begun``; their alerts are in no group. ``unsure`` are
     further alerts to be routed again. ``ignored`` gets the sources of late deliveries, by incident. ``unreadable`` are
@@ -87,12 +88,12 @@ class Routing(NamedTuple):
 
     @property
     def again(self) -> set[str]:
-        """The identities of the alerts that are to be routed again."""
+        """Return the identities of the alerts to route again."""
         return self.unsure | self.moves.keys()
 
 
 class Router:
-    """Routes batches. ``new_token`` makes texts without blanks that never come twice."""
+    """Routes batches. ``new_token`` returns a unique text without spaces."""
 
     def __init__(self, store: incident_store.Incidents, new_token: Callable[[], str]) -> None:
         self._store = store
@@ -103,7 +104,7 @@ class Router:
         decided = {arrival.key for arrival in arrivals}
         unreadable: dict[str, str] = {}
         held = await self._store.read(decided - {IGNORED}, unreadable)
-        # Documents are read before homes are looked at: see the protocol.
+        # The protocol needs documents to be read before homes.
         claims = _claims(arrivals, held)
         homes = await self._store.owners.claim(claims)
         unsure: set[str] = set()
@@ -132,7 +133,7 @@ class Router:
         return routing
 
     def _place(self, arrival: Arrival, home: home_store.Owner | None, routing: Routing) -> None:
-        """Put an alert that isn't live in the incident decided for it into its home, or have it move."""
+        """Place an alert that isn't live in the incident decided for it: put it into its home, or move it."""
         key = home.key if home is not None else arrival.key
         if key in routing.unreadable:
             routing.stuck.append((arrival, key))
@@ -151,7 +152,7 @@ class Router:
         return home_store.Move(arrival.identity, origin.key, arrival.key, state, self._new_token())
 
     async def move(self, routing: Routing) -> None:
-        """Take the remaining steps of the moves. Whatever comes of it, their alerts are routed again after this."""
+        """Take the remaining steps of the moves. Whatever the result, their alerts are routed again after this."""
         await self._store.owners.begin_moves(routing.begun)
         moves = routing.moves.values()
         held = await self._store.read({move.origin for move in moves}, {})
@@ -165,14 +166,14 @@ class Router:
 
 
 def _is_like(move: home_store.Move, held: incident_store.StoredIncident | None) -> bool:
-    """Whether an incident knows of an alert what it knew when the move was decided."""
+    """Return whether an incident still has the state of an alert that it had when the move was decided."""
     return held is not None and state_of(held.incident, move.alert) == move.state
 
 
 def _claims(
     arrivals: Iterable[Arrival], held: Mapping[str, incident_store.StoredIncident]
 ) -> dict[str, home_store.Claim]:
-    """The alerts whose homes are to be looked at, each with the home that it gets if it has none.
+    """Return the alerts whose homes have to be read, each with the home that it gets if it has none.
 
     A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
     """
@@ -188,7 +189,7 @@ def _claims(
 
 
 def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.StoredIncident]) -> bool:
-    """Whether an alert goes to the incident decided for it, wherever its home is."""
+    """Return whether an alert goes to the incident decided for it, whatever its home is."""
     if inhibition.is_key(arrival.key):
         return True
     return _is_live_in(held.get(arrival.key), arrival.identity)
@@ -205,7 +206,7 @@ def is_live(incident: incidents.Incident, alert: str) -> bool:
 
 
 def state_of(incident: incidents.Incident, alert: str) -> str:
-    """Return a text without blanks that stands for what an incident knows of an alert."""
+    """Return a text without spaces that identifies an incident's state of an alert."""
     state, muted = incident.alerts.get(alert), incident.muted.get(alert)
     if state is None and muted is None:
         return _ABSENT
@@ -215,8 +216,8 @@ def state_of(incident: incidents.Incident, alert: str) -> str:
 def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: int = 0) -> bool:
     """Return whether a message goes to its alert's home, though the rules name another incident now.
 
-    It does while the alert is live there, if it is a resolution or a late delivery, and if the alert has just come:
-    the home was set at ``claimed_at`` (0: more than an hour ago), and the alert has not resolved there since. Else the
+    It does while the alert is live there, if it is a resolution or a late delivery, and if the alert is recent: the
+    home was set at ``claimed_at`` (0: more than an hour ago), and the alert has not resolved there since. Otherwise the
     alert fires anew, and follows the rules.
     """
     alert = routed.alert

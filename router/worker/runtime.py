@@ -1,4 +1,4 @@
-"""The worker's loops: triage, reconcile, take over from the dead, tell that we live, tidy up; and their ordered end."""
+"""The worker's loops and their shutdown: fold, reconcile, claim dead workers' entries, send heartbeats, clean up."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,13 @@ from router.worker import (
 from router.worker import reconciler as reconcile
 
 _AWAY_SECONDS = 1.0
-_LAST_SECONDS = 1.0  # How long cancelled tasks have to end, and the store to be told.
-MOST_HALVINGS = 10  # Of the archive, and of the quarantine, in one turn.
+_LAST_SECONDS = 1.0  # Time for cancelled tasks to end, and for the store to record that.
+MOST_HALVINGS = 10  # Removed from the archive, and from the quarantine, in one turn.
 
 
 @dataclass(frozen=True)
 class LoopIntervals:
-    """How the loops run. Times in seconds."""
+    """The intervals and limits of the loops. Times in seconds."""
 
     batch: int = 512
     most_at_once: int = 4096
@@ -50,7 +50,7 @@ class LoopIntervals:
 
 @dataclass(frozen=True)
 class Notifying:
-    """What a worker does for notifiers: announce the router's own state, and deliver the events of all subjects."""
+    """The worker's tasks for notifiers: announce the router's own state, and deliver the events of all subjects."""
 
     router: announcer.RouterAnnouncer
     deliveries: notifications.Deliveries
@@ -106,17 +106,17 @@ class Worker:
         self._log = log.get("worker")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``; then take nothing new, finish what is under way, and leave.
+        """Work until ``stop``. Then take nothing new, finish what is under way, and leave.
 
         What is not finished after ``Pace.drain_seconds`` is cancelled: the next worker continues it, as after a crash.
-        Where a later version of the router has taken over the data, this one ends likewise, with ``Newer``.
+        If a later version of the router has taken over the data, end likewise, with ``Newer``.
         """
         loops = asyncio.create_task(self._loop(stop))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if loops.done():
-                loops.result()  # Raises what no loop foresaw.
+                loops.result()  # Raises exceptions that no loop handles.
             await self._drain(loops)
         finally:
             stopping.cancel()
@@ -171,19 +171,19 @@ class Worker:
             group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
 
     async def _deliver_events(self, stop: asyncio.Event, deliveries: notifications.Deliveries) -> None:
-        """Deliver events to notifiers until ``stop``, and end what is under way."""
+        """Deliver events to notifiers until ``stop``, then end the deliveries under way."""
         await self._repeat(stop, deliveries.turn, 0.0)
         await deliveries.finish()
 
     async def _live(self, stop: asyncio.Event) -> None:
-        """Tell that this worker lives; before the first time, nothing is read of data that may be another version's."""
+        """Send heartbeats. Before the first one, no data is read, because it may be that of another version."""
         try:
             await self._repeat(stop, self._heartbeat_turn, self._pace.heartbeat_seconds)
         finally:
             self._known.set()
 
     async def _read_silences(self, stop: asyncio.Event) -> None:
-        """Keep the silences made here current. No delivery is folded before they were read once."""
+        """Keep the router's own silences current. No delivery is folded before they were read once."""
 
         async def refresh() -> None:
             await self._mutes.refresh()
@@ -206,7 +206,7 @@ class Worker:
         _heed_cancellation()
 
     async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
-        """Turn after turn until ``stop``. Where the store is away, wait and go on: nothing is lost by waiting."""
+        """Run turns until ``stop``. If the store is unavailable, wait and continue: waiting loses nothing."""
         while not stop.is_set():
             pause = pause_seconds
             try:
@@ -219,7 +219,7 @@ class Worker:
                         await self._reconciler.sweep()
             except (
                 errors.UnreadableDocument
-            ) as error:  # What can't be read has been told of; the next turn may not meet it.
+            ) as error:  # Unreadable data was reported already, and the next turn may not read it.
                 self._log.error("turn_failed", reason=str(error))
                 pause = max(pause, _AWAY_SECONDS)
             except errors.SchemaTooNew as newer:
@@ -232,7 +232,7 @@ class Worker:
                     await asyncio.wait_for(stop.wait(), pause)
 
     async def _take_in(self, stop: asyncio.Event) -> None:
-        """Read and fold until ``stop``, and then what was read ahead: else nobody would look at it for a while."""
+        """Read and fold until ``stop``, then fold what was read ahead, which would otherwise wait to be claimed."""
         await self._repeat(stop, self._triage_turn, 0.0)
         try:
             await self._intake.finish()
@@ -240,7 +240,7 @@ class Worker:
             self._log.warning("store_unavailable", reason=error.reason)
 
     async def _triage_turn(self) -> None:
-        """Read and fold. What this worker's last life read and never acknowledged comes first."""
+        """Read and fold. Entries that this worker read before a restart and never acknowledged come first."""
         if self._leftovers:
             await self._reader.prepare()
             entries = await self._reader.own_pending(inbox.FEW)
@@ -250,9 +250,9 @@ class Worker:
         await self._intake.turn()
 
     async def _take_over_turn(self) -> None:
-        """Claim what a dead worker read and never acknowledged."""
+        """Claim entries that a dead worker read and never acknowledged."""
         if self._leftovers:
-            return  # Before the first reading there may be no group of readers yet.
+            return  # Before the first read, the consumer group may not exist.
         idle = int(self._pace.take_over_idle_seconds * 1000)
         for _ in range(self._pace.batch // inbox.FEW):
             entries = await self._reader.take_over(inbox.FEW, idle)
@@ -271,7 +271,7 @@ class Worker:
         await self._health.expire_workers(self._clock() - idle * 1000)
 
     async def _reconcile_turn(self) -> None:
-        """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
+        """Reconcile the shards of a wake signal at once, and all shards periodically for timers."""
         await self._reconciler.give_back()
         for shard in await self._bell.wait(self._pace.poll_seconds):
             await self._claim(shard)
@@ -294,7 +294,7 @@ class Worker:
             self._slots.release()
 
     async def _heartbeat_turn(self) -> None:
-        """Tell that this worker lives, and how much waits."""
+        """Send the heartbeat, with the number of waiting deliveries."""
         await self._vintage.ensure()
         self._known.set()
         now = self._clock()
@@ -306,7 +306,7 @@ class Worker:
         metrics.inbox_oldest_entry_age_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
 
     async def _sweep_turn(self) -> None:
-        """Rebuild what is missing of timers and lists."""
+        """Rebuild missing timers and list members."""
         await self._reconciler.sweep()
 
     async def _tidy_turn(self) -> None:
@@ -322,9 +322,9 @@ class Worker:
         metrics.archive_bytes.set(size.bytes)
 
     async def _give_way(self, fullness: float) -> archive.Size:
-        """Keep the archive within its bounds; if memory is short, it gives way first, and then the quarantine.
+        """Keep the archive within its bounds. If memory is short, shrink it first, and then the quarantine.
 
-        Both give way before deliveries are refused, and at once: each turn halves what is left.
+        Both are shrunk before deliveries are refused, and at once: each turn halves what is left.
         """
         size = await self._archive.trim(fullness)
         for _ in range(MOST_HALVINGS):
@@ -352,26 +352,26 @@ async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
 
 
 def _heed_cancellation() -> None:
-    """Before Python 3.12 ``asyncio.wait_for`` may swallow a cancellation; here it is noticed all the same."""
+    """Raise a pending cancellation, because ``asyncio.wait_for`` may swallow one before Python 3.12."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 class WakeSignal:
-    """Rung with the shards that want attention; whoever waits gets all of them at once."""
+    """A signal with the shards that need attention. A waiting task gets all of them at once."""
 
     def __init__(self) -> None:
         self._rung: set[int] = set()
         self._event = asyncio.Event()
 
     def ring(self, shards: set[int]) -> None:
-        """Say that these shards want attention."""
+        """Signal that these shards need attention."""
         self._rung |= shards
         self._event.set()
 
     async def wait(self, most_seconds: float) -> set[int]:
-        """Wait for a ring and return its shards; after ``most_seconds`` without one, all shards."""
+        """Wait for a signal and return its shards; after ``most_seconds`` without one, all shards."""
         try:
             await asyncio.wait_for(self._event.wait(), most_seconds)
         except TimeoutError:

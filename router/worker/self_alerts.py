@@ -14,7 +14,7 @@ SOURCE = RULE = "incident-router"
 
 @dataclass(frozen=True)
 class Report:
-    """One thing to report: of what ``kind`` it is, what it is called there, and what people are told of it."""
+    """A kind of report: its ``kind`` and its name there, and the texts for people."""
 
     kind: str
     name: str
@@ -25,11 +25,11 @@ class Report:
 
     @property
     def key(self) -> str:
-        """The key of its incident."""
+        """Return the key of its incident."""
         return f'{RULE}{{{self.kind}="{self.name}"}}'
 
     def alert(self, status: alerts.Status, since: int, now: int, reason: str) -> alerts.Alert:
-        """The alert that says so; times in microseconds."""
+        """Return the alert of the report; times in microseconds."""
         ends_at = 0 if status == "firing" else now
         labels = {"alertname": self.alertname, self.kind: self.name}
         fingerprint = f"{self.kind}/{self.name}"
@@ -48,7 +48,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Finding:
-    """How something stands: whether it is to be reported (None: that is not known), since when (0: now) and why."""
+    """The state of one subject: whether to report it (None: unknown), since when (0: now), and why."""
 
     report: Report
     fires: bool | None
@@ -85,7 +85,7 @@ STORM = Report(
 
 
 def of_account(name: str) -> Report:
-    """What is reported of a destination."""
+    """Return the report about a destination."""
     return Report(
         "destination",
         name,
@@ -96,7 +96,10 @@ def of_account(name: str) -> Report:
 
 
 def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: int) -> Iterator[Finding]:
-    """How the accounts fare: one has to fail for ``after`` before it is reported, and to work before that ends."""
+    """Return the states of accounts.
+
+    One has to fail for ``after`` before it is reported, and to work before that ends.
+    """
     for name, condition in conditions.items():
         lasts = condition.failing_since > 0 and now - condition.failing_since >= after
         fires = True if lasts else False if condition.works else None
@@ -104,7 +107,7 @@ def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int
 
 
 def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterator[Finding]:
-    """Report a guard that has tripped at once, and a freeze once it has lasted for ``frozen_after``."""
+    """Report a tripped guard at once, and a freeze once it has lasted for ``frozen_after``."""
     stop = state.tripped or next(iter(state.tripped_pages.values()), None)
     yield Finding(GUARD, stop is not None, stop.at if stop else 0, stop.why if stop else "")
     yield Finding(EARLIER_GUARD, fires=False)
@@ -114,7 +117,7 @@ def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterato
 
 
 def storm(state: storm_queue.StormState) -> Finding:
-    """Whether there is an alert storm, and what is told of it now: how many wait, roughly, and since when it lasts."""
+    """Return whether there is an alert storm, with roughly how many incidents wait, and since when."""
     begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
     waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"
     told = (
@@ -130,7 +133,7 @@ SOURCE_KIND = "source"
 
 @dataclass(frozen=True)
 class Unreadable:
-    """When unreadable deliveries are reported, and for how long (microseconds); and how severe that is."""
+    """When and for how long unreadable deliveries are reported (microseconds), and with which severity."""
 
     after: int = 0
     resolve_after: int = 1_800_000_000
@@ -155,11 +158,11 @@ def unreadable(counted: Iterable[unreadable_store.UnreadableCount], wanted: Unre
 
 
 def _plain(problem: str) -> str:
-    """What was wrong with a body may quote it: without control characters, and short."""
+    """Return an error text without control characters, and shortened, because it may quote the body."""
     return "".join(letter if letter.isprintable() else "·" for letter in problem[:200]).rstrip(".")
 
 
 def _roughly(count: int) -> int:
-    """1, 2 or 5 with noughts: as a number that is told again only when it has changed a good deal."""
+    """Round a number to 1, 2, or 5 times a power of ten, so that a report changes only if the number changes a lot."""
     power: int = 10 ** (len(str(count)) - 1)
     return max(step for step in (power, 2 * power, 5 * power) if step <= count)

@@ -1,7 +1,8 @@
-"""The router's own failure, seen: an incident where an account at a vendor has stopped working, where the breaker
-of the pages is closed, they are frozen for long or an alert storm holds incidents back, and a ping elsewhere.
+"""Reports the router's own failures as alerts, and pings an external monitor.
 
-What it reports goes the way of every alert, through the inbox, so it is written down, folded and reconciled like one.
+It reports accounts at vendors that have stopped working, a tripped publishing guard, a long freeze of the pages, and
+alert storms that hold incidents back. Its alerts pass through the inbox like any others, so they are stored, folded,
+and reconciled.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,11 +21,11 @@ from router.worker import circuit_breaker, configured_destinations, self_alerts,
 
 @dataclass(frozen=True)
 class Wanted:
-    """How the router reports itself: at which destinations, after how long (microseconds), and where it is pinged.
+    """The settings of self-monitoring: destinations, delays (microseconds), and the ping.
 
     ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
-    is what a report is decided by. ``of_storms`` are the destinations at which alert storms are told, ``of_unreadable``
-    those where unreadable deliveries are reported.
+    takes the place of a rule in decisions. ``of_storms`` are the destinations at which alert storms are reported,
+    ``of_unreadable`` those at which unreadable deliveries are reported.
     """
 
     destinations: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class Wanted:
 
 
 class SelfMonitor:
-    """Reports on this worker's accounts, and on what stands before the pages."""
+    """Reports on this worker's accounts, and on the publishing controls."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class SelfMonitor:
         randomness: identity.Randomness,
         ledger: unreadable_deliveries.UnreadableCounts | None = None,
     ) -> None:
-        """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
+        """Set up with the settings, the destinations and their health, the inbox, and the publishing controls."""
         self._storms = storms
         self._publishing = publishing
         self._wanted = wanted
@@ -66,7 +67,7 @@ class SelfMonitor:
         self._log = log.get("worker")
 
     async def turn(self, now: int) -> None:
-        """Report what has failed for long enough, and what works again; each once. So with an alert storm."""
+        """Report once what has failed for long enough, and what works again, including alert storms."""
         findings = [self_alerts.storm(await self._storms.turn())]
         if self._wanted.destinations:
             known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)
@@ -87,11 +88,11 @@ class SelfMonitor:
                 await self._ledger.clear(finding.report.name)
 
     async def let_in(self) -> None:
-        """Have those looked at for whom an alert storm has room."""
+        """Wake the incidents that an alert storm has room for."""
         await self._storms.turn()
 
     async def ping(self, condition: health.Health) -> None:
-        """Tell whoever waits for it that this worker lives and reaches its store."""
+        """Ping the external monitor: this worker runs and reaches its store."""
         if self._wanted.ping is None:
             return
         await condition.ping()
@@ -105,7 +106,7 @@ class SelfMonitor:
         targets = self._targets(report)
         if not targets and status == "firing":
             return
-        if report.kind != self_alerts.STORM.kind:  # A storm is no failure, and has been logged.
+        if report.kind != self_alerts.STORM.kind:  # A storm is no failure, and was logged already.
             self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
         alert = report.alert(status, finding.since, now, finding.reason)
         response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
@@ -114,7 +115,7 @@ class SelfMonitor:
         await self._inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
 
     async def _tell_anew(self, finding: self_alerts.Finding, held: incident_store.StoredIncident) -> None:
-        """Have a report that is open say what is so now. Where it is told stays as it is."""
+        """Update the text of an open report. Its destinations stay the same."""
         now = {target.destination: target for target in self._targets(finding.report)}
 
         def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
@@ -134,7 +135,7 @@ class SelfMonitor:
             await self._store.update(finding.report.key, make)
 
     def _targets(self, report: self_alerts.Report) -> tuple[decisions.Target, ...]:
-        """Where it is told: at every wanted destination but those of an account that it is about."""
+        """Return the targets of a report: every configured destination except those of the account that it is about."""
         failing = self._places[report.name].account if report.kind == "destination" else None
         found = []
         wanted = {self_alerts.STORM.kind: self._wanted.of_storms, self_alerts.SOURCE_KIND: self._wanted.of_unreadable}
@@ -148,5 +149,5 @@ class SelfMonitor:
 
 
 def _begun(held: incident_store.StoredIncident) -> int:
-    """When what is reported began: its end is told of that beginning, so that a next one is newer by any clock."""
+    """Return when a report began. Its end has that start, so that the next report is newer by any clock."""
     return max((state.starts_at for state in held.incident.alerts.values()), default=0)

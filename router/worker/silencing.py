@@ -1,4 +1,4 @@
-"""Which alerts are not heard of now: the silences of people, and those of an Alertmanager that is asked for its own."""
+"""Finds muted alerts: by the router's own silences, and by those imported from an Alertmanager."""
 
 import asyncio
 import functools
@@ -15,10 +15,10 @@ Imported = Callable[[], Awaitable[silencing.Imported]]
 
 
 class SilenceService:
-    """Asked for every alert that fires; nearly always there is nothing to ask for."""
+    """Checks every firing alert. Usually there is no silence to check."""
 
     def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Imported]] = ()) -> None:
-        """``imports`` are others whose silences count here too, by name."""
+        """Set up. ``imports`` are other systems whose silences apply here, too, by name."""
         self._store = store
         self._imports = imports
         self._imported: dict[str, silencing.Imported] = {}
@@ -34,22 +34,22 @@ class SilenceService:
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to ask for."""
+        """Return whether there is any silence to check."""
         return bool(self._silencer)
 
     def while_open(self, firing: Collection[str]) -> silencing.Muting:
-        """The same, and what is not heard of while incidents of these keys fire."""
+        """Return a function that also finds alerts that are muted while incidents of these keys fire."""
         return functools.partial(_inhibited, self, firing)
 
     async def refresh(self) -> None:
-        """Read the silences that people have made here; ``Unavailable``."""
+        """Read the router's own silences. Raises ``Unavailable``."""
         own = await self._store.read()
         if own != self._own:
             self._own = own
             self._compile()
 
     async def ask(self) -> None:
-        """Import the silences of others, all at once. Where one does not answer, its last answer holds."""
+        """Import the silences of other systems, all at once. If one doesn't respond, its last response applies."""
         await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
 
     async def _ask(self, name: str, imported: Imported) -> None:
@@ -68,7 +68,7 @@ class SilenceService:
         self._compile()
 
     async def tidy(self, now: int) -> None:
-        """Forget silences that have been over for long."""
+        """Delete silences that expired long ago."""
         await self._store.delete_expired(now)
 
     def _compile(self) -> None:

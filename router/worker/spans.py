@@ -1,4 +1,4 @@
-"""The span of a call at a vendor: by it a trace that began with a webhook ends where the incident is to be seen."""
+"""Spans of vendor calls. They connect a webhook's trace with the incident at the destinations."""
 
 from contextlib import AbstractContextManager
 
@@ -11,10 +11,10 @@ _OPENING = frozenset({"adopt", "open", "publish"})
 def operation_span(
     traces: tracing.Traces, incident: incidents.Incident, operation: operations.Operation
 ) -> AbstractContextManager[tracing.Span]:
-    """A span for the length of the call.
+    """Open a span for the duration of the call.
 
-    What shows the episode is part of the trace that opened it. What comes later, perhaps days after, is a trace of its
-    own that follows from it. An episode before the incident's current one is known to no trace any more.
+    Calls that first show the episode are part of the trace that opened it. Later calls, perhaps days after, have a
+    trace of their own that follows from it. The trace of an earlier episode is no longer known.
     """
     trace = incident.trace if incident.episode == operation.episode else ""
     opens = operation.kind in _OPENING

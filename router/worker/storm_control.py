@@ -1,6 +1,6 @@
-"""What holds incidents back in an alert storm: asked once an episode, before its first publication is opened.
+"""Holds incidents back in an alert storm. It checks each episode once, before its first publication is opened.
 
-The further ones wait, the most severe goes first, and who is over before its turn never opens.
+The rest are queued, the most severe one first. An episode that is over before its turn never opens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from router.worker import configured_destinations, lease_session, self_alerts, t
 
 
 class StormControl:
-    """Asked for every incident that is reconciled. Without a ``store`` everything may open at once."""
+    """Checks every incident that is reconciled. Without a ``store`` every incident may open at once."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class StormControl:
         known: incident_store.Incidents,
         documents: publication_store.Publications,
     ) -> None:
-        """Take the count that all workers share, and where incidents are read and woken."""
+        """Set up with the count that all workers share, and the stores to read and wake incidents."""
         self._store = store
         self._incidents = known
         self._documents = documents
@@ -34,13 +34,16 @@ class StormControl:
     async def apply(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> None:
-        """Let the session's episode in, or have it wait; ``LeaseLostError``. What was let in is not asked again."""
+        """Admit the session's episode, or queue it.
+
+        Raises ``LeaseLostError``. An admitted episode isn't checked again.
+        """
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
         current = [one for one in session.publications if one.episode == session.incident.episode]
         held_since = max((one.held_since for one in current), default=0)
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet_since:
-            await self._leave([episode])  # Should it fire again, it is as old as it was.
+            await self._leave([episode])  # If it fires again, it keeps its age in the queue.
         elif self._store is None or not _asks(session, current, places):
             if held_since:
                 await self._leave([episode])
@@ -53,7 +56,7 @@ class StormControl:
             await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._store.limit, now))
 
     async def turn(self) -> storm_queue.StormState:
-        """Say whether there is a storm, and wake those for whom there is room; who is gone is waited for no more."""
+        """Return the state of the storm, wake the next incidents, and remove finished episodes from the queue."""
         if self._store is None:
             return storm_queue.StormState()
         storm = await self._store.state()
@@ -71,7 +74,7 @@ class StormControl:
         return storm
 
     async def _end(self, session: lease_session.LeaseSession, held: list[publishing.Publication]) -> None:
-        """Wait no more for episodes that were over first: nothing of them was opened, and nothing will be."""
+        """Remove episodes from the queue that were over first: nothing of them was opened, and nothing will be."""
         if held:
             await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
             await _mark(session, held, {"held_since": 0}, timeline_messages.over_in_storm(session.now()))
@@ -84,7 +87,7 @@ class StormControl:
 async def _mark(
     session: lease_session.LeaseSession, of: list[publishing.Publication], what: dict[str, int], *events: timeline.Event
 ) -> None:
-    """Write the same down for several publications at once."""
+    """Change several publications in the same way."""
     names = {one.name for one in of}
     session.publications = [
         msgspec.structs.replace(one, **what) if one.name in names else one for one in session.publications
@@ -97,7 +100,7 @@ def _over(session: lease_session.LeaseSession, publication: publishing.Publicati
 
 
 def _waits(incident: incidents.Incident, episode: str) -> bool:
-    """Whether an episode that has a turn still fires."""
+    """Return whether an episode whose turn has come still fires."""
     return incident.status == "open" and incident.episode == episode and not incident.quiet_since
 
 
@@ -106,9 +109,9 @@ def _asks(
     current: list[publishing.Publication],
     places: Mapping[str, configured_destinations.ConfiguredDestination],
 ) -> bool:
-    """Whether anything of the episode would be opened now by itself, and nothing has been yet.
+    """Return whether the episode would open something now without an approval, and nothing was opened before.
 
-    The router's own reports are never held back, and neither is what a person has approved.
+    The router's own reports are never held back, and neither is approved content.
     """
     incident = session.incident
     own = incident.opening_alert is not None and incident.opening_alert.source == self_alerts.SOURCE

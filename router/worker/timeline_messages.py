@@ -1,4 +1,4 @@
-"""What an incident's timeline is told of operations and of what people do at the vendors."""
+"""Timeline events about operations, and about people's changes at the vendors."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _DONE = {
     "retract": "Retracted",
     "correct": "Corrected an update",
 }
-_MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
+_MOST_FAILURES = 3  # Failures in a row in the timeline; the log has all of them.
 
 
 class Ended(NamedTuple):
-    """How an operation ended: its result, why it was begun, and what its vendor said of it."""
+    """The result of an operation, why it was begun, and the vendor's notes."""
 
     result: str
     causes: tuple[Cause, ...]
@@ -33,7 +33,7 @@ class Ended(NamedTuple):
 
 
 def with_explanation(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
-    """Return the step with everything that the timeline says of why it is taken."""
+    """Return the step with every reason that the timeline reports for it."""
     if step.kind == "correct":
         return step
     also: list[Cause] = []
@@ -86,7 +86,7 @@ def performed(
 
 
 def over_between(operation: operations.Operation) -> str:
-    """When what was over already began and ended, for people."""
+    """Return when a retrospective incident began and ended, for people."""
     return f"started {_minute(operation.began_at)}, ended {_minute(operation.ended_at)}"
 
 
@@ -97,7 +97,7 @@ def _minute(micros: int) -> str:
 def noticed(
     before: publications.Publication, after: publications.Publication, now: int, *, present: bool
 ) -> list[timeline.Event]:
-    """Tell what a person has done at the vendor."""
+    """Return the event for a person's change at the vendor."""
     at = after.destination
     if after.taken_over and not before.taken_over:
         text = f"At {at} {messages.describe_edit(after.taken_over)}. Further changes there require approval."
@@ -113,7 +113,7 @@ def noticed(
 def missing(
     before: publications.Publication, after: publications.Publication, now: int, unfinished: str = ""
 ) -> list[timeline.Event]:
-    """Tell, once it is believed, that the vendor has no such thing; ``unfinished`` is what could not be done."""
+    """Return the event for a "not found" that is believed. ``unfinished`` is what could not be done."""
     if before.gone or not after.gone:
         return []
     seconds = (now - after.missing_since) // 1_000_000
@@ -125,7 +125,7 @@ def missing(
 
 
 def found_late(before: publications.Publication, after: publications.Publication, now: int) -> list[timeline.Event]:
-    """Tell that an open which got no answer was carried out late."""
+    """Return the event for an unanswered open that the vendor processed late."""
     if after.state == before.state:
         return []
     text = f"At {after.destination} an open that got no answer was carried out late: it was found and is used."
@@ -135,7 +135,7 @@ def found_late(before: publications.Publication, after: publications.Publication
 def carried_out_late(
     before: publications.Publication, after: publications.Publication, now: int
 ) -> list[timeline.Event]:
-    """Tell that a change which got no answer was carried out after the resolution."""
+    """Return the event for an unanswered change that the vendor processed after the resolution."""
     if after.state == before.state:
         return []
     text = f"At {after.destination} a change that got no answer was carried out after the resolution: it is undone."
@@ -143,14 +143,14 @@ def carried_out_late(
 
 
 def taken_over(after: publications.Publication, item: operations.OpenItem, now: int) -> timeline.Event:
-    """Tell that something was open already, though Redis had lost what it knew of it."""
+    """Return the event for an open incident that was adopted after Redis had lost its data."""
     how = f"its reference {item.reference}" if item.reference else "its title and text"
     text = f"Found open at {after.destination} by {how} after the data in Redis was lost: it is used, none is opened."
     return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
 
 
 def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.Event]:
-    """Tell which duplicates were ended, by their IDs at the vendor."""
+    """Return the event for ended duplicates, with their IDs at the vendor."""
     if not ended:
         return []
     count = "a duplicate was" if len(ended) == 1 else f"{len(ended)} duplicates were"
@@ -182,24 +182,24 @@ def frozen(destination: str, cause: Cause, now: int) -> timeline.Event:
 
 
 def over(publication: publications.Publication, now: int) -> timeline.Event:
-    """Tell that a review came to nothing."""
+    """Return the event for a review that ended without a decision."""
     at = publication.destination
     return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)
 
 
 def held(most: int, within: int, now: int) -> timeline.Event:
-    """Tell that nothing is opened yet: there are more incidents than may open in a while (microseconds)."""
+    """Return the event for a queued episode: at most ``most`` incidents open per ``within`` microseconds."""
     limit = f"{most} incidents have begun to open within {quantities.shown(within)}"
     text = f"It waits: alert storm, {limit}. It opens when there is room, the most severe first."
     return timeline.Event(now, "storm", text)
 
 
 def freed(since: int, now: int) -> timeline.Event:
-    """Tell that it waits no more."""
+    """Return the event for an episode that leaves the queue."""
     waited = round((now - since) / 1_000_000)
     return timeline.Event(now, "storm", f"It is held back no longer, after {waited} s in an alert storm.")
 
 
 def over_in_storm(now: int) -> timeline.Event:
-    """Tell that it never opened."""
+    """Return the event for an episode that was over before its turn."""
     return timeline.Event(now, "storm", "It was over before its turn in an alert storm: nothing was opened.")

@@ -1,10 +1,10 @@
-"""Keeps the lists of each shard true to the documents, a page at a time: missing timers and members are rebuilt.
+"""Keeps the lists of each shard consistent with the documents, a page at a time: rebuilds missing timers and members.
 
 Timers and lists are written together with the documents. They differ only after an operator has deleted or damaged them
-by hand, or after a fail-over. Expired members leave the lists here, too.
+by hand, or after a failover. Expired members are removed from the lists here, too.
 
-An incident that waits for an operator, or is in sync, rests without a timer, and is left alone. Only the first pass of
-a worker wakes resting incidents, because the configuration may have changed before it started.
+An incident that waits for an operator, or is in sync, rests without a timer, and stays so. Only the first pass of a
+worker wakes resting incidents, because the configuration may have changed before it started.
 """
 
 from router.domain import incidents, timing
@@ -14,11 +14,11 @@ from router.store import publications as publication_store
 from router.telemetry import log
 from router.worker import aggregator
 
-PAGE = 200  # Incidents of each list of each shard that one turn looks at.
+PAGE = 200  # Incidents of each list of each shard that one turn checks.
 
 
 class Upkeep:
-    """Walks through all shards' lists, and begins anew at their ends."""
+    """Walks through all shards' lists, and starts again at their ends."""
 
     def __init__(self, store: publication_store.Publications, known: incident_store.Incidents) -> None:
         self._store = store
@@ -28,7 +28,10 @@ class Upkeep:
         self._log = log.get("worker")
 
     async def turn(self) -> int:
-        """Look at the next page of each shard; returns how many incidents got a timer. ``store.errors.Unavailable``."""
+        """Check the next page of each shard.
+
+        Return how many incidents got a timer. Raises ``store.errors.Unavailable``.
+        """
         await self._store.mend()
         woken = 0
         for shard, offset in self._offsets.items():
@@ -43,7 +46,7 @@ class Upkeep:
         return woken
 
     async def _wake(self, page: publication_store.Swept) -> int:
-        """Wake the incidents of the page that lost a timer they need; returns how many."""
+        """Wake the incidents of the page that lost a timer they need. Return how many."""
         held = await self._incidents.read(page.untimed, {})
         names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(held.get(name))]
         await self._store.wake(names)
@@ -51,7 +54,7 @@ class Upkeep:
 
 
 def _wants(held: incident_store.StoredIncident | None) -> bool:
-    """Whether an incident that is nowhere to be seen yet should be, or has to be looked at when time has passed."""
+    """Return whether an incident without publications needs some, or has to be checked when time has passed."""
     if held is None:
         return False
     incident: incidents.Incident = held.incident
