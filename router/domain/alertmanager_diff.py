@@ -43,7 +43,7 @@ class Held(NamedTuple):
 
 
 class Memory(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered from one response to the next, by fingerprint; times in microseconds.
+    """The differences that are remembered between responses, by fingerprint; times in microseconds.
 
     ``unheard`` are alerts that are active there and not received here: the start, and the response since which that is
     so. ``absent`` are alerts that fire here and not there: the start, when that was learned, and since which response.

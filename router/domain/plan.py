@@ -13,7 +13,7 @@ from router.domain.reasons import Cause, Reason
 
 
 class WaitingOn(enum.StrEnum):
-    """What ends a wait."""
+    """The event or actor that ends a wait."""
 
     NOTHING = "nothing"
     TIME = "time"
@@ -25,7 +25,7 @@ class WaitingOn(enum.StrEnum):
 
 
 class Subject(enum.StrEnum):
-    """What a reviewer decides on."""
+    """The subject of a reviewer's decision."""
 
     POST = "post"
     RESOLUTION = "resolution"
@@ -93,7 +93,7 @@ HELD_RECHECK_INTERVAL = 600_000_000  # Microseconds after which a wait is checke
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Return the next step."""
     # The last attempt failed a moment ago. No other call is tried either: it would reach the same vendor. If no call is
-    # wanted any longer, there is nothing to wait for.
+    # needed, there is nothing to wait for.
     if _is_backing_off(desired, observed, now):
         backoff = Wait(Cause(Reason.BACKOFF, detail=observed.condition), observed.retry_at, WaitingOn.TIME)
         return _superseding_wait(desired, observed, now) or backoff
@@ -110,7 +110,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
 
 
 def _superseding_wait(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
-    """Return the wait of a publication whose failed operation is no longer wanted; None if a call is still wanted."""
+    """Return the wait of a publication whose failed operation is no longer needed; None if a call is still needed."""
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return None
     step = _next_step(desired, observed, now)
@@ -118,7 +118,7 @@ def _superseding_wait(desired: publications.Desired, observed: publications.Publ
 
 
 def is_superseded(observed: publications.Publication, step: Step) -> bool:
-    """Return whether the last failure is of an operation that is no longer wanted, so that it is not repeated."""
+    """Return whether the last failure is of an operation that is no longer needed, so that it is not repeated."""
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return False
     return bool(observed.condition) and isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING

@@ -9,7 +9,7 @@ import msgspec
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
     """A person's decision on the content for one destination, or on an operation that a vendor has refused.
 
-    ``digest`` is that of the content decided on: later content needs another verdict. An empty digest covers the whole
+    ``digest`` identifies the content: later content needs another verdict. An empty digest covers the whole
     episode. ``fields`` are the person's own texts, which override the rule's, and ``ending`` those that apply only once
     no alert fires. ``who`` and ``reason`` are stored for the timeline; ``at`` is microseconds since the epoch.
     """

@@ -136,7 +136,7 @@ class Deliveries:
             self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
         pending = [one for one in pending if one.at >= oldest]
         if is_new and pending:
-            # A new notifier gets recent events first. From now on they are retried as for every other notifier.
+            # A new notifier starts with recent events. From now on they are retried as for any other notifier.
             work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
         calls = 0
         while pending:

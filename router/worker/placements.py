@@ -63,7 +63,7 @@ class Placements:
         return self._muting.while_open(await aggregator.firing_now(self._store, named))
 
     async def _without_open(self, found: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
-        """Return what mutes the alert. An alert whose incident is open continues, whatever mutes it later."""
+        """Remove the mutes of alerts in open incidents, which continue whatever mutes their alerts later."""
         asked = {one.incident_key for one in found if one.mute is not None}
         if not asked:
             return found

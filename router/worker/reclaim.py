@@ -104,10 +104,7 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> AsyncIterator[dataset.Orphan]:
-        """Return the orphans at a destination that belong to the incident, the oldest first.
-
-        Each one is claimed for it.
-        """
+        """Claim the orphans at a destination that belong to the incident, and yield them, the oldest first."""
         key = session.incident.key
         owner = identity.owner(self.installation, key)
         found = [one async for one in self.data.orphans(owner) if one.destination == place.name]

@@ -1,7 +1,7 @@
 """Reads what is open at every destination after the data set was lost, once for all workers.
 
 Each destination is read twice: at once, and again after ``SETTLED``, because a call that was under way when the data
-set was lost may be processed after the first reading. Before that, nothing is opened there (see ``reclaim``).
+set was lost may be processed after the first reading. Nothing is opened there before the first reading (see ``reclaim``).
 """
 
 import asyncio
@@ -86,10 +86,7 @@ class Recovery:
             self._reading.pop(place.name, None)
 
     async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: int) -> str:
-        """Read what is open at a destination and store what belongs to no known incident.
-
-        Return why that failed, if it did.
-        """
+        """Read the open items at a destination and store those of no known incident. Return the failure, if any."""
         client.floor.set(_FLOOR)
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
         try:

@@ -98,7 +98,7 @@ class Restored:
         if incident.status != "closed" or not incident.episode:
             return 0
         state = await session.data_set(self._data)
-        # Only a message or a time limit ends it: the incident that ``compare`` has ended may have fired again since.
+        # Only ends by a message or a time limit count: an alert that ``compare`` has ended may have fired again since.
         is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
         if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0

@@ -426,7 +426,7 @@ def _later(
 
 
 def _what(publication: publications.Publication, desired: publications.Desired) -> What:
-    """What waits."""
+    """Return the subject of the review."""
     if desired.retracted is not None:
         return "retraction"
     if plan.is_retrospective(desired, publication):

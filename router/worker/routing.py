@@ -218,7 +218,7 @@ def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: in
 
     It does while the alert is live there, if it is a resolution or a late delivery, and if the alert is recent: the
     home was set at ``claimed_at`` (0: more than an hour ago), and the alert has not resolved there since. Otherwise the
-    alert fires anew, and follows the rules.
+    alert fires again, and follows the rules.
     """
     alert = routed.alert
     if is_live(incident, alert.identity) or alert.status == "resolved":

@@ -197,7 +197,7 @@ class Worker:
     async def _import_silences(self) -> None:
         """Import others' silences before the first delivery is folded, so that a restart pages for no muted alert.
 
-        A vendor or Alertmanager that does not answer delays this by at most ``first_ask_seconds``.
+        A vendor or Alertmanager that does not respond delays this by at most ``first_ask_seconds``.
         """
         try:
             await asyncio.wait_for(self._mutes.ask(), self._pace.first_ask_seconds)

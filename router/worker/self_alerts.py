@@ -96,9 +96,9 @@ def of_account(name: str) -> Report:
 
 
 def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: int) -> Iterator[Finding]:
-    """Return the states of accounts.
+    """Yield the states of accounts.
 
-    One has to fail for ``after`` before it is reported, and to work before that ends.
+    An account has to fail for ``after`` microseconds before it is reported, and to work before the report ends.
     """
     for name, condition in conditions.items():
         lasts = condition.failing_since > 0 and now - condition.failing_since >= after
