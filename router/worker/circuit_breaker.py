@@ -82,8 +82,8 @@ class CircuitBreaker:
     def is_outdated(self, now: int, recovered_at: int) -> bool:
         """Return whether it is open for no current reason, so that it can be closed without a probe.
 
-        Another worker has seen the destination work since it opened, or no operation here was ready to be the probe: the
-        incidents that waited for the destination have closed, or other workers have handled them.
+        Another worker has seen the destination work since it opened, or no operation here was ready to be the probe:
+        the incidents that waited for the destination have closed, or other workers have handled them.
         """
         if not self.opened or self.probed or self.open_until(now):
             return False

@@ -1,7 +1,8 @@
 """Reads what is open at every destination after the data set was lost, once for all workers.
 
 Each destination is read twice: at once, and again after ``SETTLED``, because a call that was under way when the data
-set was lost may be processed after the first reading. Nothing is opened there before the first reading (see ``reclaim``).
+set was lost may be processed after the first reading. Until the first reading, nothing is opened there (see
+``reclaim``).
 """
 
 import asyncio
