@@ -9,7 +9,7 @@ import msgspec
 
 _PREFIX = "irt"
 RandomText = Callable[[int], str]
-"""Makes text for URLs from so many random bytes."""
+"""Returns URL-safe text that is made from the given number of random bytes."""
 
 
 class Role(enum.IntEnum):

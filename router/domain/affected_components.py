@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from router.domain import alerts, decisions, incidents, severities
 
 WELL = "operational"
-"""What a component is said to be once none of its alerts fires any more."""
+"""The status of a component once none of its alerts fires."""
 
 _PARTS = frozenset({"labels", "annotations"})
 

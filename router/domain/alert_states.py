@@ -38,7 +38,7 @@ DEFAULT_RETRY_WINDOW = 5 * 60 * 1_000_000
 MAX_INSTANCES = 4
 
 Outcome = Literal["changed", "unchanged", "ignored"]
-"""What a message did: ``ignored`` contradicts the state and is older than what is known."""
+"""The effect of a message. An ``ignored`` one contradicts the state and is older than it."""
 
 
 class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):

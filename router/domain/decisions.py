@@ -123,7 +123,7 @@ MuteWindow = tuple[int, int, str]
 """One occurrence of a schedule that mutes: start and end (microseconds, the end is exclusive), and its name."""
 
 INHIBITION = "inhibit:"
-"""What every inhibition key begins with; no incident key of a rule does, since a rule's name has no colon."""
+"""The prefix of every inhibition key. No incident key of a rule has it, because a rule's name has no colon."""
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -10,15 +10,15 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 Topic = Literal["incidents", "reviews", "guard", "dead_letters", "freezes", "heartbeats"]
-"""What a setting under ``notify:`` subscribes a notifier to."""
+"""The topics that a setting under ``notify:`` subscribes a notifier to."""
 
 ReviewOutcome = Literal[
     "approved", "edited", "dismissed", "published_at_deadline", "dismissed_at_deadline", "withdrawn"
 ]
-"""How a review ended; ``withdrawn`` if there was nothing left to decide."""
+"""The outcome of a review. It is ``withdrawn`` if there was nothing left to decide."""
 
 ReviewWork = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
-"""What an approval publishes."""
+"""The content or change that an approval publishes."""
 
 ROUTER = ""
 """The subject of events that belong to no incident."""

@@ -12,7 +12,7 @@ import msgspec
 from router.domain import decisions, silences
 
 SUPPORT_LIFE = 24 * 60 * 60 * 1_000_000
-"""Microseconds after which an alert that isn't repeated supports nothing any more.
+"""Microseconds after which an alert that isn't repeated no longer supports an inhibition key.
 
 Its resolution ends the support, unless the rules have changed since. This bounds how long a key can be stuck.
 """

@@ -78,7 +78,7 @@ def ending_of(asked: str, episode: str, text: str) -> str:
 
 
 RESOLUTION = "resolution"
-"""The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""
+"""The digest of a verdict on the end of a post that a person has taken over, or whose rule requires a review."""
 
 RETRACTION = "retraction"
-"""The digest of the retraction of a post that nobody has changed at the vendor."""
+"""The digest of the retraction of a post that no person has changed at the vendor."""

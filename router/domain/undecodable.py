@@ -3,7 +3,8 @@
 import msgspec
 
 Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""Malformed or of the wrong shape, text that isn't UTF-8, nested too deeply. For ``except`` clauses.
+"""Exceptions for malformed data, text that isn't UTF-8, and data nested too deeply. For ``except`` clauses.
 
-``msgspec.DecodeError`` covers only the first: text that isn't UTF-8 is a ``UnicodeDecodeError``, a ``ValueError``.
+``msgspec.DecodeError`` covers only malformed data and data of the wrong shape. Text that isn't UTF-8 raises
+``UnicodeDecodeError``, a ``ValueError``.
 """

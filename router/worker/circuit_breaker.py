@@ -20,11 +20,13 @@ STATES: tuple[State, ...] = typing.get_args(State)
 
 FAILURES = 5  # In a row.
 OPEN_SECONDS = 30.0
-"""The longest time for which a circuit breaker stays open, and for which a probe may take. A longer outage makes it no
-longer: one operation of each worker in 15 to 30 seconds burdens no vendor, and recovery starts with the next of them.
+"""The longest time for which a circuit breaker stays open, and the longest time of a probe.
+
+It doesn't grow with the outage: one operation per worker every 15 to 30 seconds is little load for a vendor, and
+recovery starts with the next operation.
 """
 IDLE_SECONDS = 300.0
-"""How long a circuit breaker stays open that no operation probes."""
+"""Seconds for which a circuit breaker stays open that no operation probes."""
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,19 @@ from router.domain.reasons import Cause, Reason
 from router.worker import kept_drafts
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
-"""Renders the fields of a destination that only the company sees."""
+"""Renders the fields of a destination that isn't public."""
 
 RenderPublic = Callable[
     [Mapping[str, Any], incidents.Incident, Mapping[str, decisions.Allowed]], tuple[dict[str, Any], str]
 ]
-"""Renders the fields of a public destination, of whose variables the last argument says what they may be.
+"""Renders the fields of a public destination. The last argument holds the permitted values of variables.
 
-Returns the fields as customers would see them, and what in them must not be shown to customers; empty if nothing is.
+Returns the fields as customers would see them, and a description of what must not be shown to customers; empty if the
+fields have nothing of that kind.
 """
 
 Examine = Callable[[Iterable[str]], str]
-"""Says what is in texts that no rule has written and customers must not see; empty if nothing is."""
+"""Describes what customers must not see in texts that no rule has written; empty if there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Policy:
 
 FREE = Policy()
 RETROSPECTIVE_REVIEW = 6 * 24 * 60 * 60 * 1_000_000
-"""Microseconds after which a retrospective incident that nobody has approved is dismissed, if its rule says no time.
+"""Microseconds after which a retrospective incident without an approval is dismissed, if its rule sets no deadline.
 
-It is less than such an incident is kept for.
+The store keeps such an incident for longer.
 """
 _COMPONENTS = "components"
 _TITLES = frozenset({"name", "title"})

@@ -15,7 +15,7 @@ from router.worker import configured_destinations, desired_state
 from router.worker import publishing_guard as showing
 
 FRESH = 100_000
-"""Microseconds for which a session uses what it has read of the gate, the incident, and the data set."""
+"""Microseconds for which a session uses its copy of the publishing controls, the incident, and the data set."""
 
 
 class LeaseSession:

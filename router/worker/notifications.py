@@ -23,7 +23,7 @@ from router.worker import circuit_breaker
 GIVE_UP = 86_400_000_000
 """Microseconds for which the delivery of an event is retried."""
 RECENT = 3_600_000_000
-"""Microseconds: a notifier that is new to a subject receives no events that are older."""
+"""Microseconds. A notifier that is new to a subject receives no events that are older than this."""
 MOST_CALLS = 100
 """Calls that a notifier may make for one event."""
 _POLL_SECONDS = 0.5

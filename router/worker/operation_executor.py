@@ -39,11 +39,11 @@ _FLOORS: dict[publications.Kind, float] = {
 }
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000
-"""Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
+"""Microseconds for which a vendor certainly knows an idempotency key. Most documented times are 30 minutes or more."""
 MOST_STRAY = 8
-"""Attempts of an open that may meet "not found", about a minute, before it is believed."""
+"""Attempts of an open that may get "not found", about a minute, before it is believed."""
 OPEN_SETTLED = 300_000_000
-"""Microseconds after which an open that was sent once is not under way any more."""
+"""Microseconds after which an open that was sent once is no longer under way."""
 _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
 _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # Operations that continue during a retraction.
 

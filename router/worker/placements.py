@@ -14,7 +14,7 @@ from router.store import incidents as incident_store
 from router.worker import aggregator, routing, silencing
 
 Lookup = asyncio.Future[Mapping[str, str]]
-"""The incidents that hold alerts, by the alerts' identities, once they are known."""
+"""A future of the incidents that hold alerts, by the alerts' identities."""
 
 
 class Placement(NamedTuple):

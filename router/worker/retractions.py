@@ -17,22 +17,22 @@ from router.worker import desired_state
 from router.worker import publishing_guard as showing
 
 Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
-"""What becomes of one publication.
+"""The outcome of a retraction for one publication.
 
-``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; what the
-vendor refused is tried again, with the newest message. ``searching``: its publishing is under way with an unknown
-outcome; what comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown,
-and nothing will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published
-again; the approval is withdrawn, and what was begun is taken down. ``resolved``: it is over already. ``retracted``: it
-was retracted before, and nothing of it is shown.
+``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; the refused
+operation is tried again, with the newest message. ``searching``: its publishing is under way with an unknown outcome;
+the resulting post is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and
+nothing will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published again;
+the approval is withdrawn, and a new post is taken down. ``resolved``: it is over already. ``retracted``: it was
+retracted before, and nothing of it is shown.
 """
 DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})
-"""The outcomes of a retraction that does something."""
+"""The outcomes of a retraction that has an effect."""
 _MOST_KEPT = 50  # Retractions of one incident key. The oldest ones were completed long ago.
 
 
 class Retracted(NamedTuple):
-    """What the retraction does to the publication of an episode at a destination."""
+    """The effect of a retraction on the publication of an episode at a destination."""
 
     destination: str
     episode: str

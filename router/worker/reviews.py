@@ -91,7 +91,7 @@ class Shown(NamedTuple):
 
 
 Preview = Callable[[str, publications.Content, str], Shown]
-"""Says how a destination shows a content as an opening, an update, what is monitored, or a resolution."""
+"""Returns how a destination shows content as an opening, an update, a monitored post, or a resolution."""
 
 
 def plain(_: str, content: publications.Content, __: str) -> Shown:

@@ -66,7 +66,7 @@ GUARD = Report(
     "`incident-router reviews list` what waits, and `incident-router publishing reset` lets rules publish again.",
 )
 EARLIER_GUARD = replace(GUARD, name="breaker")
-"""The name under which earlier versions reported the guard: such a report is resolved."""
+"""The report about the guard by earlier versions. It is resolved."""
 FREEZE = Report(
     "pages",
     "freeze",

@@ -11,7 +11,7 @@ from router.store import silences
 from router.telemetry import log, metrics
 
 Imported = Callable[[], Awaitable[silencing.Imported]]
-"""Asks somebody else for their silences; ``outbound.errors.Failure`` where they don't answer."""
+"""Requests the silences of another system. Raises ``outbound.errors.Failure`` if it doesn't respond."""
 
 
 class SilenceService:
