@@ -61,7 +61,7 @@ def test_revoked_token_is_refused_at_once(router, management):
     assert router.command("tokens", "revoke", identity).stdout == f"revoked {identity}\n"
     assert management(token)[0] == 401
     again = router.command("tokens", "revoke", identity)
-    assert (again.returncode, again.stderr) == (1, "incident-router: there is no such token\n")
+    assert (again.returncode, again.stderr) == (1, "incident-router: no token has this ID\n")
     assert identity not in router.command("tokens", "list").stdout
 
 
@@ -76,9 +76,9 @@ def test_terminal_actions_are_in_the_audit_log(router, management):
     [
         (("x", "--role", "root"), '"root" is no role: viewer, responder, admin'),
         (("x", "--for", "soon"), '"soon"'),
-        (("",), "name"),
-        (("x" * 101,), "name"),
-        (("x", "--for", "9999d"), "seconds"),
+        (("",), "NAME"),
+        (("x" * 101,), "NAME"),
+        (("x", "--for", "9999d"), "--for"),
     ],
 )
 def test_impossible_token_is_a_usage_error(router, arguments, said):
