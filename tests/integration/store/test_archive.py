@@ -14,7 +14,7 @@ HOUR = 3_600_000_000
 def packed(name: str, now: int | None = None) -> deliveries.Delivery:
     moment = parts.clock() if now is None else now
     made = identity.new_delivery_id(moment, random.Random(name))
-    return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decision.Decision(ignored="no rule"))])
+    return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decisions.Decision(ignored="no rule"))])
 
 
 async def processed(connection, *wanted: deliveries.Delivery, body: bytes = b"{}") -> stream.InboxReader:

@@ -60,7 +60,7 @@ def test_windows_count_what_is_ahead_from_now_on(with_redis):
         assert await connection.zscore(keys.POSTS, "a") < later
         await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
         assert not await storm_queue.StormQueue(connection, limit).admit(
-            storm_queue.Episode("c", "key"), workers.severity.Severity.MAJOR, 1
+            storm_queue.Episode("c", "key"), workers.severities.Severity.MAJOR, 1
         )
         assert await connection.zscore(keys.ADMITTED, "a") < later
 

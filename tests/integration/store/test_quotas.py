@@ -228,7 +228,7 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(workers.firing("b"), level=workers.severity.Severity.CRITICAL)
+        await on.deliver(workers.firing("b"), level=workers.severities.Severity.CRITICAL)
         await on.turn()
         await on.deliver(workers.resolved(), workers.resolved("b"))
         await on.turn()
@@ -265,6 +265,6 @@ def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
         assert on.performer.breakers.open_until("ill", await on.redis_now())
 
     def both():
-        return workers.rule(workers.decision.Target("ill", {}), workers.decision.Target("on-call", {}))
+        return workers.rule(workers.decisions.Target("ill", {}), workers.decisions.Target("on-call", {}))
 
     workers.run(with_redis, play, vendor.place("ill", ill), vendor.on_call(well))

@@ -261,7 +261,7 @@ def heeded(router) -> bool:
     [
         (["service"], "not a matcher"),
         (['service=~"("'], "not an RE2 pattern"),
-        (['service=~".*"'], "silence everything"),
+        (['service=~".*"'], "match every alert"),
         (['service="a"', "--for", "soon"], "soon"),
         (['service="a"', "--for", "0s"], "the silence can't be read: --for: must be greater than"),
     ],
