@@ -120,7 +120,7 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
 
     async def play(desk):
         one = await desk.until_waiting()
-        assert "the draft has" in one.reason
+        assert "the draft has" in one.explanation
         assert not desk.post.published_at
 
     make = vendor_state.State._post_by_itself
