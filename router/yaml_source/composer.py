@@ -88,6 +88,7 @@ _ADVICE = {
     "mapping values are not allowed": 'a text with a colon and a space in it needs quotes, as "Checkout: down"',
     "unknown directive": "only the directives %YAML and %TAG exist; a text that begins with % needs quotes",
     "incompatible YAML document": "only YAML 1.1 and 1.2 can be read; delete the line that begins with %YAML",
+    "exceeded maximum nesting depth": f"nested deeper than {MAX_DEPTH} levels",
     "unexpected document indicator": "--- and ... at the beginning of a line end the document, even inside quotes",
 }
 """What to do about the most common mistakes, by a part of libyaml's message."""
