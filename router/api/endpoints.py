@@ -9,9 +9,9 @@ from starlette import requests, responses, routing
 
 from router.api import auth, params, request_parsing
 from router.domain import access
-from router.rules import load as rules
+from router.rules import load
 from router.services import actions, incident_names, models, queries, request_bodies, resources
-from router.sources import base as sources
+from router.sources import base
 from router.store import errors
 from router.web import health, problems
 from router.yaml_source import suggestions
@@ -23,10 +23,10 @@ EXPECTED_ERRORS = (
     actions.Conflict,
     actions.Invalid,
     incident_names.Ambiguous,
-    rules.Refused,
+    load.Refused,
     errors.Unavailable,
     errors.UnreadableDocument,
-    sources.Unparsable,
+    base.Unparsable,
 )
 VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
 
@@ -374,7 +374,7 @@ def problem(error: Exception) -> problems.Problem:
         case incident_names.Ambiguous():
             candidates = [one.model_dump(mode="json") for one in error.candidates]
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
-        case rules.Refused():
+        case load.Refused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
         case errors.UnreadableDocument():
             return problems.Problem(500, "damaged", f"{error}; the log says what to do")

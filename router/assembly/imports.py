@@ -4,8 +4,7 @@ import functools
 from collections.abc import Callable
 
 from router import settings as configuration
-from router.destinations import base
-from router.destinations import registry as destinations
+from router.destinations import base, registry
 from router.destinations.devhelm import maintenance
 from router.destinations.incident_io import maintenance as incident_io
 from router.domain import silences as silence
@@ -47,7 +46,7 @@ def _of_devhelm(
     made: list[tuple[str, silencing.Imported]] = []
     for name in settings.silences.devhelm:
         config = settings.destinations[name]
-        asked = destinations.KINDS[config.kind].connect(name, config, clock)
+        asked = registry.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
         # The prefix is needed because an Alertmanager may have the same name.
         made.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
@@ -60,7 +59,7 @@ def _of_incident_io(
     made: list[tuple[str, silencing.Imported]] = []
     for name, labels in settings.silences.incident_io.items():
         config = settings.destinations[name]
-        asked = destinations.KINDS[config.kind].connect(name, config, clock)
+        asked = registry.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
         made.append((f"maintenance at {name}", functools.partial(incident_io.silences, asked, name, labels)))
     return made

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from router import settings as configuration
-from router.simulator import server as simulator_server
+from router.simulator import server
 from router.web import serve
 
 _CONSOLE_PORT = 8082
@@ -76,7 +76,7 @@ def listening(host: str, port: int, purpose: Purpose) -> Iterator[socket.socket]
 
 def simulator(host: str, port: int, purpose: Purpose) -> socket.socket:
     """Listen for calls to the simulated vendors, which close the socket when they end. Raises ``ListenError``."""
-    return _listen(simulator_server.listen, host, port, purpose)
+    return _listen(server.listen, host, port, purpose)
 
 
 def console_port(settings: configuration.Settings) -> int:

@@ -9,8 +9,7 @@ import pydantic
 import redis.asyncio
 
 from router import settings as configuration
-from router.destinations import base, preview, rule_fields
-from router.destinations import registry as destinations
+from router.destinations import base, preview, registry, rule_fields
 from router.domain import decisions, identity, incidents, timeline
 from router.domain import publications as publishing
 from router.rules import leak_guard, public_texts, templates
@@ -18,8 +17,7 @@ from router.store import components, publishing_state, review_outcomes
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import corrections as correcting
-from router.worker import desired_state
-from router.worker import publishing_guard as showing
+from router.worker import desired_state, publishing_guard
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 
@@ -45,7 +43,7 @@ class Place:
 def kinds(settings: configuration.Settings) -> dict[str, Place]:
     """Return the configured destinations, without their vendors."""
     return {
-        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""), config)
+        name: Place(registry.KINDS[config.kind], getattr(config, "follows", ""), config)
         for name, config in settings.destinations.items()
     }
 
@@ -99,10 +97,10 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
     )
 
 
-def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> showing.PublishingGuard:
+def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publishing_guard.PublishingGuard:
     """Return the publishing guard of all public pages."""
     wanted = settings.pages
-    limits = showing.Limits(
+    limits = publishing_guard.Limits(
         publishing_state.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
         publishing_state.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
         wanted.updates_apart,
@@ -111,7 +109,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     )
     hosts = wanted.allowed_hosts
     desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
-    return showing.PublishingGuard(
+    return publishing_guard.PublishingGuard(
         publishing_state.PublishingControls(connection),
         review_outcomes.ReviewOutcomes(connection),
         components.Components(connection),
@@ -164,7 +162,7 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
     """Return the errors in the fields that a reviewer wrote for a destination; empty if they are valid."""
     config = settings.destinations[destination]
     try:
-        rule_fields.parse(destinations.KINDS[config.kind].opening, config, fields)
+        rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
     except pydantic.ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
     return ""

@@ -17,8 +17,7 @@ from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import identity, rule_files
 from router.outbound import errors, fetch
-from router.rules import destination_info, reload, ruleset
-from router.rules import load as rules
+from router.rules import destination_info, load, reload, ruleset
 from router.sources import registry as sources
 from router.sources import signatures, verifications
 from router.store import (
@@ -26,6 +25,8 @@ from router.store import (
     dataset,
     delivery_dedup,
     health,
+    incidents,
+    publications,
     publishing_state,
     quarantine,
     quotas,
@@ -35,8 +36,6 @@ from router.store import (
 )
 from router.store import archive as archives
 from router.store import inbox as stream
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
 from router.telemetry import log, tracing
 from router.web import client_addresses, request_limits, webhooks
 from router.web import health as web_health
@@ -112,14 +111,14 @@ def rules_in_force(
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
     """Load the rule folder, or another one. Raises ``rules.Refused`` with every problem."""
-    return rules.load(folder or settings.rules, known_destinations(settings))
+    return load.load(folder or settings.rules, known_destinations(settings))
 
 
 def labels_named(settings: configuration.Settings) -> frozenset[str]:
     """Return the labels that the rules of the settings name; none if the rules can't be loaded."""
     try:
         return load_rules(settings).labels_named()
-    except rules.Refused:
+    except load.Refused:
         return frozenset()
 
 
@@ -200,10 +199,10 @@ def worker(
     lease_seconds = _lease_seconds(settings, at)
     bell, inbox = runtime.WakeSignal(), stream.Inbox(connection)
     reader = stream.InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
-    store = incident_store.Incidents(connection, remembered=_REMEMBERED)
+    store = incidents.Incidents(connection, remembered=_REMEMBERED)
     silenced, shared = muting(settings, connection), accounts.Accounts(connection)
     data = data_set(settings, connection)
-    published = publication_store.Publications(connection, lease_seconds=lease_seconds)
+    published = publications.Publications(connection, lease_seconds=lease_seconds)
     performer = operation_executor.OperationExecutor(
         randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces
     )
@@ -248,7 +247,7 @@ def _stage(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     at: Mapping[str, configured_destinations.ConfiguredDestination],
-    shared: tuple[stream.InboxReader, incident_store.Incidents, silencing.SilenceService, dataset.DataSet],
+    shared: tuple[stream.InboxReader, incidents.Incidents, silencing.SilenceService, dataset.DataSet],
     wake: Callable[[set[int]], None],
     *,
     traces: tracing.Traces,
@@ -367,7 +366,7 @@ def door(
 
     With ``silenced``, responses name the incident that holds each alert, or what mutes it.
     """
-    store = incident_store.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
+    store = incidents.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
     made = webhooks.WebhookHandler(
         endpoints(settings),
         rule_set.decide,

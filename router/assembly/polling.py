@@ -13,11 +13,9 @@ from router.domain import alerts, decisions
 from router.outbound import alertmanager as alertmanager_api
 from router.outbound import client, errors
 from router.rules import reload
-from router.sources import alertmanager, base, polled
-from router.sources import registry as sources
+from router.sources import alertmanager, base, polled, registry
 from router.store import inbox as stream
-from router.store import incidents as incident_store
-from router.store import sync_state as polls_store
+from router.store import incidents, sync_state
 from router.web import request_limits
 from router.worker import alertmanager_sync
 
@@ -37,8 +35,8 @@ def polling(
         list(_asked(settings, in_force)),
         decide,
         inbox=inbox,
-        store=incident_store.Incidents(connection),
-        turns=polls_store.SyncState(connection),
+        store=incidents.Incidents(connection),
+        turns=sync_state.SyncState(connection),
         clock=parts.clock,
         randomness=random.SystemRandom(),
     )
@@ -91,7 +89,7 @@ def _client(name: str, config: polled.Config) -> client.Client:
 def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.Asked]:
     limits = parts.limits(settings)
     for name, config in _polled(settings):
-        source = sources.build(name, settings.sources[name]).source
+        source = registry.build(name, settings.sources[name]).source
         read = functools.partial(_read, source, limits, in_force)
         yield alertmanager_sync.Asked(name, config, _client(name, config), read, polled.concerns(config))
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from router import settings as configuration
 from router.assembly import pages, parts
 from router.dry_run import rule_test_runner, simulation
-from router.rules import load as rules
-from router.rules import rule_tests, ruleset
+from router.rules import load, rule_tests, ruleset
 from router.yaml_source import problems
 
 
@@ -46,7 +45,7 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     found: list[problems.Problem] = []
     read = list(_read(settings, chosen, found))
     if found:
-        raise rules.Refused(found)
+        raise load.Refused(found)
     return Suite(chosen, read, loaded, pages.kinds(settings), settings.pages.allowed_hosts)
 
 
@@ -54,5 +53,5 @@ def _read(
     settings: configuration.Settings, folder: Path, found: list[problems.Problem]
 ) -> Iterator[rule_tests.RuleTest]:
     known = parts.known_destinations(settings)
-    for document in rules.files(folder, found):
+    for document in load.files(folder, found):
         yield from rule_tests.read(document, known, found)

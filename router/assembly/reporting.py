@@ -10,9 +10,7 @@ from router.assembly import pages
 from router.domain import identity, severities
 from router.outbound import fetch
 from router.store import inbox as stream
-from router.store import incidents as incident_store
-from router.store import publishing_state, unreadable_deliveries
-from router.store import storm_queue as storm_store
+from router.store import incidents, publishing_state, storm_queue, unreadable_deliveries
 from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor, storm_control
 
 _MOST_OF_PING = 1024 * 1024
@@ -32,7 +30,7 @@ def itself(
         _wanted(settings),
         at,
         breakers,
-        store=incident_store.Incidents(connection),
+        store=incidents.Incidents(connection),
         inbox=inbox,
         publishing=publishing_state.PublishingControls(connection),
         storms=storms(settings, connection),
@@ -45,10 +43,8 @@ def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") 
     """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
     wanted = settings.storm
     limit = publishing_state.Limit(wanted.incidents, wanted.within)
-    count = storm_store.StormQueue(connection, limit) if wanted.destinations else None
-    return storm_control.StormControl(
-        count, incident_store.Incidents(connection), pages.publications(settings, connection)
-    )
+    count = storm_queue.StormQueue(connection, limit) if wanted.destinations else None
+    return storm_control.StormControl(count, incidents.Incidents(connection), pages.publications(settings, connection))
 
 
 def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:

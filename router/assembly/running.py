@@ -25,10 +25,9 @@ from router import settings as configuration
 from router.assembly import fallback, listeners, parts, polling, traces
 from router.rules import reload, ruleset
 from router.settings import sections
-from router.simulator import options as simulator_options
+from router.simulator import options
 from router.simulator import server as simulator_server
-from router.store import client, connection_settings, dataset, embedded, health, private_folder, schema
-from router.store import errors as store_errors
+from router.store import client, connection_settings, dataset, embedded, errors, health, private_folder, schema
 from router.store import inbox as stream
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
@@ -78,7 +77,7 @@ def _configured(settings: configuration.Settings) -> connection_settings.Server 
     """Return the server that the settings name; None if they name none."""
     said = settings.redis
     if said.url is None and said.cluster:
-        raise store_errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
+        raise errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
     if said.url is None and said.sentinel is None:
         return None
     url = said.url.get_secret_value() if said.url is not None else "redis://"
@@ -201,7 +200,7 @@ async def door(
         for task in watching:
             task.cancel()
         await asyncio.wait(watching)
-        with contextlib.suppress(store_errors.Unavailable, TimeoutError):
+        with contextlib.suppress(errors.Unavailable, TimeoutError):
             await asyncio.wait_for(data.leave(), _LEAVE_SECONDS)
         await asyncio.to_thread(spans.close)
 
@@ -298,9 +297,9 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, d
             full = await condition.fullness()
             metrics.redis_memory_used_ratio.set(full)
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
-        except store_errors.Unavailable:
+        except errors.Unavailable:
             inbox.refusing = ""  # Each accept detects the failure.
-        with contextlib.suppress(store_errors.Unavailable):
+        with contextlib.suppress(errors.Unavailable):
             await data.check()
         await asyncio.sleep(_WATCH_SECONDS)
 
@@ -308,7 +307,7 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, d
 async def _follow(turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
     """Call ``turn`` repeatedly. While Redis is unavailable, the last result stays in use."""
     while True:
-        with contextlib.suppress(store_errors.StoreError):
+        with contextlib.suppress(errors.StoreError):
             await turn()
         await asyncio.sleep(pause_seconds)
 
@@ -333,7 +332,7 @@ async def connected(
     """
     connection = client.connect(server)
     try:
-        with contextlib.suppress(store_errors.Unavailable) if patient else contextlib.nullcontext():
+        with contextlib.suppress(errors.Unavailable) if patient else contextlib.nullcontext():
             await schema.Schema(connection).ensure()
         yield connection
     finally:
@@ -346,7 +345,7 @@ def outside_redis(settings: configuration.Settings) -> connection_settings.Serve
         return server
     if address := embedded.running_address(settings.data):
         return connection_settings.Server(address, durability=_durability(settings))
-    raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
+    raise errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 
 @contextlib.contextmanager
@@ -357,7 +356,7 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
     """
     try:
         server = outside_redis(settings)
-    except store_errors.Unavailable:
+    except errors.Unavailable:
         if not serves_empty and not (settings.data / "appendonlydir").exists():
             raise
     else:
@@ -396,5 +395,5 @@ async def simulating(listener: socket.socket | None = None, memory: Path | None 
     without a folder, they start empty.
     """
     file = memory / "simulator.state" if memory else None
-    async with simulator_server.running(simulator_options.Options(), listener, file) as url:
+    async with simulator_server.running(options.Options(), listener, file) as url:
         yield url

@@ -7,7 +7,7 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import parts
 from router.domain import deliveries
-from router.store import incidents as incident_store
+from router.store import incidents
 from router.worker import placements
 
 
@@ -27,7 +27,7 @@ async def find(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", delivery: deliveries.Delivery
 ) -> list[Whereabouts]:
     """Return the current state of each alert of a delivery, in order. Raises ``store.errors.Unavailable``."""
-    store = incident_store.Incidents(connection)
+    store = incidents.Incidents(connection)
     muting = parts.muting(settings, connection)
     await muting.refresh()
     found = await placements.Placements(store, muting).find(deliveries.routed(delivery), parts.clock())
@@ -48,7 +48,7 @@ async def find(
     ]
 
 
-def _muted_by(one: placements.Placement, held: dict[str, incident_store.StoredIncident], identity: str) -> str:
+def _muted_by(one: placements.Placement, held: dict[str, incidents.StoredIncident], identity: str) -> str:
     if one.incident_key in held and identity in (muted := held[one.incident_key].incident.muted):
         return muted[identity].by
     return one.mute.by if one.mute is not None else ""

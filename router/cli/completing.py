@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.api import api_client, app
 from router.assembly import parts, running
 from router.cli import reaching
@@ -96,9 +96,9 @@ def _asked(context: typer.Context, ask: Callable[[queries.Queries | api_client.Q
         return []
 
 
-def _settings(context: typer.Context) -> configuration.Settings | None:
-    file = context.params.get("config") or os.environ.get("INCIDENT_ROUTER_CONFIG") or configuration.DEFAULT_FILE
+def _settings(context: typer.Context) -> settings.Settings | None:
+    file = context.params.get("config") or os.environ.get("INCIDENT_ROUTER_CONFIG") or settings.DEFAULT_FILE
     try:
-        return configuration.load(Path(file), os.environ, configuration.StandIn("not-used", {}), ())
-    except configuration.Refused:
+        return settings.load(Path(file), os.environ, settings.StandIn("not-used", {}), ())
+    except settings.Refused:
         return None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import completing, reaching, starting, tables, terminal
 from router.services import models, request_bodies, resources
 
@@ -22,7 +22,7 @@ def show_all(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the dead letters, and what is wrong with each."""
 
@@ -44,7 +44,7 @@ def show(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show one dead letter in full: an operation's content, or a delivery's body as it was received."""
 
@@ -74,7 +74,7 @@ def redrive(
     problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
     by: starting.By = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Try one of them again, or all of them, after whatever was wrong has been put right."""
     meant = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
@@ -103,7 +103,7 @@ def discard(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Discard a dead letter. It can't be restored."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich import progress
 
-from router import settings as configuration
+from router import settings
 from router.assembly import parts
 from router.cli import files, reaching, replay, starting, tables, terminal
 from router.services import models
@@ -39,7 +39,7 @@ def show_all(
     limit: starting.Limit = 20,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the newest deliveries."""
 
@@ -62,7 +62,7 @@ def show(
     ] = False,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show the alerts of one delivery, and what was decided of each."""
     if payload and as_json:
@@ -103,7 +103,7 @@ def export(
     *,
     since: Since = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
     begin = parts.clock() - starting.duration(since) if since else 0

@@ -12,8 +12,7 @@ from router import settings as configuration
 from router.assembly import listeners, pages, parts, running
 from router.cli import starting, story, terminal
 from router.outbound import client
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store import incidents, publications
 from router.telemetry import log
 
 _TOKEN = "demo"  # noqa: S105 - good for one minute, on a port of this machine
@@ -46,8 +45,8 @@ async def _demo(wait: bool) -> None:
                     teller = story.Story(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
                         vendors=_caller("simulator", simulator, {}),
-                        store=incident_store.Incidents(connection),
-                        documents=publication_store.Publications(connection, lease_seconds=30.0),
+                        store=incidents.Incidents(connection),
+                        documents=publications.Publications(connection, lease_seconds=30.0),
                         reviews=pages.reviews(settings, connection, parts.clock),
                         clock=parts.clock,
                         pace=1.0 if wait else 0.0,

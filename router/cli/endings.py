@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.telemetry import log
 from router.yaml_source import problems
 
@@ -74,7 +74,7 @@ def of_process(config: Path) -> Ending:
 
     On a terminal, or in the format ``console``, errors are printed as readable text.
     """
-    format_ = configuration.log_format(config, os.environ)
+    format_ = settings.log_format(config, os.environ)
     log.configure(format_)
     log.catch_uncaught()
     return TEXT if format_ == "console" or sys.stderr.isatty() else InLog()

@@ -2,7 +2,7 @@
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import incidents, reaching, starting, tables
 from router.services import actions, resources
 from router.yaml_source import quantities
@@ -15,7 +15,7 @@ def show_all(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the expected heartbeats, those received longest ago first."""
 
@@ -40,7 +40,7 @@ def forget(
     incident: incidents.Name,
     *,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Stop expecting a heartbeat until it is received again."""
 

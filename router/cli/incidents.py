@@ -9,7 +9,7 @@ import typer
 from rich import console as consoles
 from rich import text
 
-from router import settings as configuration
+from router import settings
 from router.api import request_parsing
 from router.cli import completing, reaching, starting, tables, terminal
 from router.domain import messages
@@ -65,7 +65,7 @@ def show_all(
     muted: Annotated[bool, typer.Option("--muted", help="List the muted alerts, and what mutes each.")] = False,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List open and pending incidents, the worst and newest first."""
 
@@ -94,7 +94,7 @@ def show(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show one incident: where it appears, what comes next, and its timeline."""
 
@@ -138,7 +138,7 @@ def retract(
     ] = "",
     by: starting.By = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Take down public posts that are false. Nothing of this episode is published again, unless a reviewer approves it.
 
@@ -209,7 +209,7 @@ def correct(
     ] = "",
     by: starting.By = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Correct an update that the router has posted at a page of DevHelm.
 

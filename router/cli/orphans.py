@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import reaching, starting, tables
 from router.services import actions
 
@@ -18,7 +18,7 @@ def show_all(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List orphans, oldest first. An alert of its incident adopts or resolves an orphan."""
 
@@ -45,7 +45,7 @@ def resolve(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Have a worker resolve an item at its vendor. A draft is dismissed."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import reaching, starting, tables
 
 app = typer.Typer(help="Pauses of calls to vendors: rate limits, circuit breakers, and quotas.", no_args_is_help=True)
@@ -15,7 +15,7 @@ def show_all(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the pauses that hold now."""
 
@@ -46,7 +46,7 @@ def lift(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """End all pauses of a destination's account, and try what waits there again."""
 

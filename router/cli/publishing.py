@@ -2,7 +2,7 @@
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import reaching, starting
 
 app = typer.Typer(help="Stop and resume posts on public pages.", no_args_is_help=True)
@@ -13,7 +13,7 @@ def status(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show whether the publishing guard has tripped, and whether publishing is frozen."""
 
@@ -36,7 +36,7 @@ def freeze(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Stop all posts on public pages, including resolutions, until `publishing unfreeze`. Calls in progress end."""
 
@@ -54,7 +54,7 @@ def freeze(
 
 
 @app.command("unfreeze")
-def unfreeze(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def unfreeze(*, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
     """Resume posts on public pages. Pending updates are posted immediately."""
 
     async def body(router: reaching.Reached) -> None:
@@ -68,7 +68,7 @@ def unfreeze(*, server: starting.Server = "", config: starting.Config = configur
 
 
 @app.command("reset")
-def reset(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def reset(*, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
     """Reset the publishing guard. Automatic posts that wait for an approval are then published."""
 
     async def body(router: reaching.Reached) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import reaching, starting, tables, terminal
 from router.services import models, resources
 
@@ -22,7 +22,7 @@ def show_all(
     limit: starting.Limit = 20,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the newest bodies with what is wrong with them."""
 
@@ -45,7 +45,7 @@ def show(
     payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show one body, its headers without secrets, and what is wrong with it."""
     if payload and as_json:
@@ -69,9 +69,7 @@ def show(
 
 
 @app.command("retry")
-def retry(
-    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
-) -> None:
+def retry(identity: Identity, *, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
     """Process a body again, with the current configuration and rules."""
 
     async def body(router: reaching.Reached) -> None:
@@ -84,7 +82,7 @@ def retry(
 
 @app.command("discard")
 def discard(
-    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
+    identity: Identity, *, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE
 ) -> None:
     """Discard a body. It can't be restored."""
 

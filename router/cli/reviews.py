@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import completing, incidents, reaching, starting, tables, terminal
 from router.domain import visible
 from router.services import actions, models, request_bodies
@@ -48,7 +48,7 @@ def show_all(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List the posts that wait for a reviewer, with their texts as customers would see them."""
 
@@ -72,7 +72,7 @@ def show(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show one review in full."""
 
@@ -98,7 +98,7 @@ def approve(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Let what waits be shown at one page."""
     reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
@@ -116,7 +116,7 @@ def edit(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Approve what waits in your own words; the rest stays as the rule says it."""
     fields: dict[str, Any] = {name: text for name, text in (("title", title), ("message", message)) if text}
@@ -139,7 +139,7 @@ def dismiss(
     by: starting.By = "",
     reason: starting.Reason = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
     reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))

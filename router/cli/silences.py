@@ -6,7 +6,7 @@ from typing import Annotated
 import pydantic
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.api import request_parsing
 from router.cli import reaching, starting, tables, terminal
 from router.services import actions, request_bodies, resources
@@ -35,7 +35,7 @@ def show_all(
     over: Annotated[bool, typer.Option("--all", help="Include expired silences.")] = False,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """List active and pending silences, and how many firing alerts match each now."""
 
@@ -57,7 +57,7 @@ def show(
     *,
     as_json: starting.AsJson = False,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Show one silence, also an expired one, and how many firing alerts match it now."""
 
@@ -147,7 +147,7 @@ def add(
     after: Annotated[str, typer.Option("--in", help="In how long it begins.")] = "0s",
     by: starting.By = "",
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
     begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
@@ -173,7 +173,7 @@ def expire(
     identity: Identity,
     *,
     server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """End a silence now. What still fires opens its incidents within 15 seconds."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.cli import completing, sources_parse, sources_send, starting, tables
 from router.services import resources, source_views
 from router.sources import registry, samples
@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 @app.command("list")
-def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, as_json: starting.AsJson = False, config: starting.Config = settings.DEFAULT_FILE) -> None:
     """List the configured sources, and how each is told who sends. No secret has to be set, and none is shown."""
     found = [source_views.row(name, one) for name, one in starting.settings(config, needs=()).sources.items()]
     if as_json:
@@ -66,7 +66,7 @@ def snippet(
     name = name or kind
     if not samples.can_be_named(name):
         raise starting.usage(f'"{name}": a name begins with a letter; letters, digits and . _ - may follow')
-    print(f"# Into {configuration.DEFAULT_FILE}:\n")
+    print(f"# Into {settings.DEFAULT_FILE}:\n")
     print(samples.settings(kind, name))
     print("# Into the monitoring system:\n")
     print(samples.sender(kind, name, f"{url.rstrip('/')}{webhooks.PREFIX}{name}"), end="")

@@ -12,7 +12,7 @@ import msgspec
 import pydantic
 import typer
 
-from router import settings as configuration
+from router import settings
 from router.assembly import parts
 from router.cli import completing, starting, terminal
 from router.domain import alerts
@@ -71,11 +71,11 @@ def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
 def _as_pasted(kind: str, secret_env: str) -> base.Config:
     """Return the source as its snippet configures it, with this secret."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / configuration.DEFAULT_FILE
+        file = Path(folder) / settings.DEFAULT_FILE
         file.write_text(samples.settings(kind, kind), encoding="utf-8")
         try:
-            return configuration.load(file, {samples.variable(kind): _secret(secret_env)}).sources[kind]
-        except configuration.Refused as refused:
+            return settings.load(file, {samples.variable(kind): _secret(secret_env)}).sources[kind]
+        except settings.Refused as refused:
             raise starting.usage(f"{secret_env}: {refused.problems[0].message}") from None
 
 

@@ -8,8 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from router.domain import alert_states, decisions, heartbeat, incidents, severities
-from router.domain import asks as asking
+from router.domain import alert_states, asks, decisions, heartbeat, incidents, severities
 from router.domain.reasons import Cause, Reason
 
 _NONE = decisions.Timing()
@@ -20,13 +19,13 @@ def timing_of(incident: incidents.Incident) -> decisions.Timing:
     return incident.response.timing if incident.response is not None else _NONE
 
 
-def asks_of(incident: incidents.Incident) -> tuple[asking.Ask, ...]:
+def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
     """Return the incident's asks. A document of an earlier version has one ask, which has its only response."""
     response, alert = incident.response, incident.opening_alert
     if incident.asks or incident.status == "closed" or response is None or alert is None or response.timing.heartbeat:
         return incident.asks
     since = incident.pending_since or incident.opened_at
-    ask = asking.Ask(0, response, alert, since, since, incident.still_fires, incident.severity)
+    ask = asks.Ask(0, response, alert, since, since, incident.still_fires, incident.severity)
     return (msgspec.structs.replace(ask, is_joined=incident.status == "open"),)
 
 
@@ -47,7 +46,7 @@ def _due(incident: incidents.Incident) -> int:
     else:
         if incident.quiet_since:
             moments.append(_next_of_quiet(incident))
-        if joins_at := asking.next_join(incident.asks):
+        if joins_at := asks.next_join(incident.asks):
             moments.append(joins_at)
     stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.heard_since:
@@ -133,7 +132,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
         monitored_since=0,
         held_since=0,
         verdicts={},
-        asks=asking.joined(asks_of(incident), ids),
+        asks=asks.joined(asks_of(incident), ids),
     )
     return led(_without_joined(incident))
 
@@ -143,7 +142,7 @@ def joining(incident: incidents.Incident, now: int) -> set[int]:
     return {ask.id for ask in asks_of(incident) if 0 < _joins_at(incident, ask) <= now}
 
 
-def _joins_at(incident: incidents.Incident, ask: asking.Ask) -> int:
+def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> int:
     """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``hold_at_most``."""
     joins_at = ask.joins_at
     at_most = ask.response.timing.hold_at_most
@@ -156,7 +155,7 @@ def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Let the asks join whose hold is over. Return the same object if nothing changes."""
     ids = joining(incident, now)
     if ids:
-        incident = msgspec.structs.replace(incident, asks=asking.joined(asks_of(incident), ids), changed_at=now)
+        incident = msgspec.structs.replace(incident, asks=asks.joined(asks_of(incident), ids), changed_at=now)
         incident = _without_joined(incident)
     return led(incident)
 
@@ -180,7 +179,7 @@ def led(incident: incidents.Incident) -> incidents.Incident:
     first = _lead(incident, candidates)
     if first is None:
         return incident
-    response = asking.combined(first, candidates)
+    response = asks.combined(first, candidates)
     if response is incident.response and first.alert is incident.opening_alert:  # The usual case.
         return incident
     if response == incident.response and first.alert == incident.opening_alert:
@@ -188,24 +187,24 @@ def led(incident: incidents.Incident) -> incidents.Incident:
     return msgspec.structs.replace(incident, response=response, opening_alert=first.alert)
 
 
-def _candidates(incident: incidents.Incident) -> list[asking.Ask]:
+def _candidates(incident: incidents.Incident) -> list[asks.Ask]:
     return [ask for ask in incident.asks if ask.is_joined or (incident.status != "open" and ask.fires)]
 
 
-def _lead(incident: incidents.Incident, candidates: list[asking.Ask]) -> asking.Ask | None:
-    first = asking.lead(candidates)
+def _lead(incident: incidents.Incident, candidates: list[asks.Ask]) -> asks.Ask | None:
+    first = asks.lead(candidates)
     if len(candidates) > 1 and first is not None and first.response.follows_severity:
-        return asking.lead(candidates, worst_by_ask(incident))
+        return asks.lead(candidates, worst_by_ask(incident))
     return first
 
 
-def ask_for(incident: incidents.Incident, destination: str) -> asking.Ask | None:
+def ask_for(incident: incidents.Incident, destination: str) -> asks.Ask | None:
     """Return the ask that gives the texts at a destination; None if no ask includes it."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
     if first is None:
         return None
-    wanting = (ask for ask in asking.by_precedence(first, candidates) if ask.wants(destination))
+    wanting = (ask for ask in asks.by_precedence(first, candidates) if ask.wants(destination))
     return next(wanting, None)
 
 
@@ -366,7 +365,7 @@ def recounted(
         heard_since=min((state.learned_at for state in watched if not state.resolved), default=0),
         expires_at=min((instance.ends_at for instance in instances if instance.ends_at), default=0),
         tombstones_since=buried,
-        asks=asking.recount(asks_of(incident), alerts),
+        asks=asks.recount(asks_of(incident), alerts),
     )
 
 

@@ -12,10 +12,9 @@ from router.assembly import again, dead_letters, orphans, pages, parts, pauses
 from router.domain import access, heartbeat, identity, weekly
 from router.domain import silences as silencing
 from router.services import models, presenters, queries, request_bodies, resources
-from router.sources import base as sources
+from router.sources import base
 from router.store import access as access_store
-from router.store import incidents as incident_store
-from router.store import publishing_state, quarantine, silences
+from router.store import incidents, publishing_state, quarantine, silences
 from router.worker import corrections
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
@@ -154,7 +153,7 @@ class Actions:
 
         If a review is still pending, only a decision on the version that the caller has seen counts.
         """
-        held = await incident_store.Incidents(self._connection).read([body.incident])
+        held = await incidents.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
@@ -169,7 +168,7 @@ class Actions:
             retractions = pages.retractions(self._settings, self._connection, self._clock)
             found = await retractions.retract(body.incident, body.destination, word)
             if not found:
-                held = await incident_store.Incidents(self._connection).read([body.incident])
+                held = await incidents.Incidents(self._connection).read([body.incident])
                 if not held[body.incident].version:
                     raise NotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
@@ -255,12 +254,12 @@ class Actions:
         act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
-            def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+            def make(held: incidents.StoredIncident) -> incidents.Change | None:
                 if not held.incident.beat_at:
                     return None
-                return incident_store.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
+                return incidents.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
 
-            if not await incident_store.Incidents(self._connection).update(act.subject, make):
+            if not await incidents.Incidents(self._connection).update(act.subject, make):
                 raise NotFound("no heartbeat has this name")
 
     async def freeze(self, act: ActionContext) -> None:
@@ -341,7 +340,7 @@ class Actions:
                 return resources.Reingested(delivery=made.id, alerts=len(made.rows))
             except KeyError:
                 raise Invalid(f"source {one.source} is not configured any more") from None
-            except sources.Unparsable as error:
+            except base.Unparsable as error:
                 raise Invalid(f"it still can't be read: {error}") from error
 
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:

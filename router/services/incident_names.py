@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from router.domain import identity
 from router.services import models
-from router.store import incidents as incident_store
+from router.store import incidents
 
 MOST_CANDIDATES = 10
 
@@ -30,7 +30,7 @@ def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool
     return Ambiguous(message, candidates, more=more)
 
 
-async def find_keys(store: incident_store.Incidents, text: str, *, earlier: bool = False) -> list[str]:
+async def find_keys(store: incidents.Incidents, text: str, *, earlier: bool = False) -> list[str]:
     """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
 
     A whole key or a whole reference names one incident, even if it is a prefix of other names. An incident has the

@@ -9,11 +9,10 @@ import msgspec
 
 from router.assembly import dead_letters, whereabouts
 from router.domain import access, deliveries, identity, incidents, publications, recordings
-from router.rules import explain as explaining
+from router.rules import explain
 from router.services import models, resources
 from router.store import dataset, quarantine
-from router.worker import desired_state
-from router.worker import reviews as reviewing
+from router.worker import desired_state, reviews
 from router.yaml_source import quantities
 
 Order = tuple[bool, int, int, str]
@@ -80,7 +79,7 @@ def muted_alert(key: str, one: incidents.Muted) -> resources.Muted:
     )
 
 
-def review(one: reviewing.Review) -> models.Review:
+def review(one: reviews.Review) -> models.Review:
     """Return the model of a review."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
     told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
@@ -93,7 +92,7 @@ def review(one: reviewing.Review) -> models.Review:
     return models.Review(**told)
 
 
-def explanation(one: explaining.Explanation) -> dict[str, Any]:
+def explanation(one: explain.Explanation) -> dict[str, Any]:
     """Return an explanation as JSON data."""
     alert = msgspec.structs.asdict(one.alert)
     timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}

@@ -8,8 +8,7 @@ from router.domain import corrections as correction
 from router.domain import incidents, messages, plan, publications, reasons, timing
 from router.domain.reasons import Cause, Reason
 from router.services import models
-from router.worker import corrections, desired_state, retractions
-from router.worker import reviews as reviewing
+from router.worker import corrections, desired_state, retractions, reviews
 
 
 def publication(
@@ -111,5 +110,5 @@ def rule_matches(incident: incidents.Incident) -> list[models.RuleMatch]:
             place=one.place,
             conditions=[models.Condition(asks=words, value=value) for words, value in one.asked],
         )
-        for one in reviewing.rule_matches(incident)
+        for one in reviews.rule_matches(incident)
     ]

@@ -8,8 +8,7 @@ import msgspec
 
 from router import settings as configuration
 from router.assembly import parts
-from router.rules import explain as explaining
-from router.rules import load as rules
+from router.rules import explain, load
 from router.services import presenters, sandbox
 
 _MOST_PROBLEMS = 100
@@ -28,14 +27,14 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
         made = parts.load_rules(settings, Path(task.folder))
-    except rules.Refused as refused:
+    except load.Refused as refused:
         listed = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
         more = [f"and {len(listed) - _MOST_PROBLEMS} more"] if len(listed) > _MOST_PROBLEMS else []
         return sandbox.Outcome(problems=listed[:_MOST_PROBLEMS] + more)
     known = parts.known_destinations(settings)
     public = {name for name, one in known.items() if one.public}
     return sandbox.Outcome(
-        [presenters.explanation(explaining.explain(made, alert, task.at, public)) for alert in task.alerts]
+        [presenters.explanation(explain.explain(made, alert, task.at, public)) for alert in task.alerts]
     )
 
 

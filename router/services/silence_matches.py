@@ -7,8 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from router.domain import alerts
-from router.domain import silences as silencing
+from router.domain import alerts, silences
 from router.services import resources
 from router.store import archive, incident_snapshot
 from router.yaml_source import suggestions
@@ -53,11 +52,11 @@ class SilenceMatches:
         """Clear the cache after an operator's action, so that the next query shows the result."""
         self._found_at = 0
 
-    async def count(self, silence: silencing.Silence, firing: FiringAlerts) -> int:
+    async def count(self, silence: silences.Silence, firing: FiringAlerts) -> int:
         """Return how many of the alerts match a silence; 0 if one of its matchers can't be parsed."""
         try:
-            tests = [silencing.test(matcher) for matcher in silence.matchers]
-        except silencing.Unreadable:
+            tests = [silences.test(matcher) for matcher in silence.matchers]
+        except silences.Unreadable:
             return 0
         # Ten thousand alerts take a few milliseconds for each silence, so other tasks get their turn in between.
         return await asyncio.to_thread(lambda: sum(all(test(alert) for test in tests) for alert in firing.known))
@@ -85,7 +84,7 @@ class SilenceMatches:
         return FiringAlerts(found, len(fires) - len(found), frozenset(labels))
 
 
-def unknown_labels(silence: silencing.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
+def unknown_labels(silence: silences.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
     """Return the labels of a silence that no rule names and no known alert has, each with the nearest valid name."""
     return [
         resources.UnknownLabel(name=one.name, nearest=_nearest(one.name, labels))

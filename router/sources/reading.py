@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.domain import notices as noticing
+from router.domain import notices
 from router.sources import base, paths, times
 
 _MOST = 1_000  # The most notices that are collected; further ones are only counted. Fewer are stored.
@@ -28,13 +28,13 @@ class Reading:
         self.source = source
         self.now = now
         self.max_alerts = max_alerts
-        self._notices: list[noticing.Notice] = []
-        self._more: dict[noticing.Code, int] = {}
+        self._notices: list[notices.Notice] = []
+        self._more: dict[notices.Code, int] = {}
 
-    def note(self, code: noticing.Code, where: str, detail: str, count: int = 1) -> None:
+    def note(self, code: notices.Code, where: str, detail: str, count: int = 1) -> None:
         """Report a change to the delivery. ``where`` is the place in the body, or the setting that refers to it."""
         if len(self._notices) < _MOST:
-            self._notices.append(noticing.Notice(code, where, detail, count=count))
+            self._notices.append(notices.Notice(code, where, detail, count=count))
         else:
             self._more[code] = self._more.get(code, 0) + count
 
@@ -88,5 +88,5 @@ class Reading:
             return parsed
         if len(parsed.alerts) == 1:
             self.settle(0, parsed.alerts[0].fingerprint)
-        more = [noticing.Notice(code, "alerts", "more changes of this kind", "", n) for code, n in self._more.items()]
-        return msgspec.structs.replace(parsed, notices=noticing.bounded((*parsed.notices, *self._notices, *more)))
+        more = [notices.Notice(code, "alerts", "more changes of this kind", "", n) for code, n in self._more.items()]
+        return msgspec.structs.replace(parsed, notices=notices.bounded((*parsed.notices, *self._notices, *more)))

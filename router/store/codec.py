@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router.domain import asks as asking
-from router.domain import deliveries, incidents, publications, timeline
+from router.domain import asks, deliveries, incidents, publications, timeline
 from router.domain.undecodable import Undecodable
 from router.store import errors
 
@@ -70,7 +69,7 @@ def pack_incident(incident: incidents.Incident) -> bytes:
     (ask,) = incident.asks
     if ask.response is not incident.response or ask.alert is not incident.opening_alert:
         return _encode(incident)
-    stored = asking.StoredAsk(ask.id, ask.began_at, ask.since, ask.fires, ask.severity, ask.is_joined)
+    stored = asks.StoredAsk(ask.id, ask.began_at, ask.since, ask.fires, ask.severity, ask.is_joined)
     return _encode(msgspec.structs.replace(incident, asks=(), sole_ask=stored))
 
 
@@ -85,7 +84,7 @@ def unpack_incident(data: bytes) -> incidents.Incident:
         return incident
     if response is None or alert is None:
         raise errors.UnreadableDocument("the document is not an incident: it has an ask without a response or an alert")
-    ask = asking.Ask(
+    ask = asks.Ask(
         stored.id, response, alert, stored.began_at, stored.since, stored.fires, stored.severity, stored.is_joined
     )
     return msgspec.structs.replace(incident, asks=(ask,), sole_ask=None)

@@ -12,8 +12,7 @@ from urllib import parse
 
 import msgspec
 
-from router.domain import alerts, decisions, deliveries, identity
-from router.domain import notices as noticing
+from router.domain import alerts, decisions, deliveries, identity, notices
 from router.rules import grouping_notices
 from router.sources import base, calls, prometheus, registry, verifications
 from router.store import errors
@@ -411,7 +410,7 @@ class WebhookHandler:
         routed = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
         found = grouping_notices.notices(routed)
         if found:
-            parsed = msgspec.structs.replace(parsed, notices=noticing.bounded([*parsed.notices, *found]))
+            parsed = msgspec.structs.replace(parsed, notices=notices.bounded([*parsed.notices, *found]))
         return parsed, routed
 
     async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from router.domain import announcements, events, identity, router_state
-from router.store import dead_deliveries, publishing_state
-from router.store import notifications as notification_store
+from router.store import dead_deliveries, notifications, publishing_state
 from router.worker import desired_state, lease_session, reviews
 
 
@@ -13,7 +12,7 @@ class Announcer:
 
     def __init__(
         self,
-        store: notification_store.Notifications,
+        store: notifications.Notifications,
         places: Mapping[str, desired_state.Place],
         preview: reviews.Preview,
         wake: Callable[[], None],
@@ -38,7 +37,7 @@ class Announcer:
         incident, now = session.incident, session.now()
         public = [name for name, place in self._places.items() if place.kind.public]
         observed = announcements.Observed(incident, session.publications, self._reviews(session, now), public)
-        before = notification_store.unpack_announced(session.announced)
+        before = notifications.unpack_announced(session.announced)
         made = announcements.announce(before, observed, now)
         if made.after is None:
             return made.due
@@ -69,7 +68,7 @@ class RouterAnnouncer:
 
     def __init__(
         self,
-        store: notification_store.Notifications,
+        store: notifications.Notifications,
         controls: publishing_state.PublishingControls,
         dead: dead_deliveries.DeadDeliveries,
         clock: Callable[[], int],
@@ -85,7 +84,7 @@ class RouterAnnouncer:
     async def turn(self) -> None:
         """Append the events since the last turn of any worker."""
         packed = await self._store.announced(events.ROUTER)
-        before = notification_store.unpack_router_state(packed)
+        before = notifications.unpack_router_state(packed)
         observed, now = await self._observe(), self._clock()
         if before == observed.state:
             return

@@ -6,8 +6,7 @@ The alerts of such a delivery are folded like others, but public posts based on 
 from collections.abc import Collection
 
 from router.domain import alerts, deliveries
-from router.store import incidents as incident_store
-from router.store import publishing_state
+from router.store import incidents, publishing_state
 from router.telemetry import log, metrics
 
 _MOST_OF_TITLE = 100  # Characters. Titles are untrusted text.
@@ -33,7 +32,7 @@ class ConflictGuard:
     """Trips the publishing guard of the pages that a self-contradicting delivery affects, and of no others."""
 
     def __init__(
-        self, publishing: publishing_state.PublishingControls, store: incident_store.Incidents, public: Collection[str]
+        self, publishing: publishing_state.PublishingControls, store: incidents.Incidents, public: Collection[str]
     ) -> None:
         """Set up. ``public`` are the destinations that are public pages."""
         self._publishing = publishing

@@ -7,8 +7,17 @@ from typing import Any, Protocol
 import msgspec
 
 from router.destinations import base
-from router.domain import affected_components, corrections, decisions, incidents, publications, reviews, timing, visible
-from router.domain import asks as asking
+from router.domain import (
+    affected_components,
+    asks,
+    corrections,
+    decisions,
+    incidents,
+    publications,
+    reviews,
+    timing,
+    visible,
+)
 from router.domain.reasons import Cause, Reason
 from router.worker import kept_drafts
 
@@ -245,7 +254,7 @@ def _ended(
     return publications.Content(known.severity, {**known.fields, **visible.everywhere(verdict.ending)})
 
 
-def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.Incident:
+def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.Incident:
     """Return the incident as the texts of an ask need it: with that ask's own alert and labels."""
     response = incident.response
     if ask is None or response is None or ask.alert == incident.opening_alert:

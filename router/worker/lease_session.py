@@ -8,11 +8,10 @@ import msgspec
 
 from router.destinations import components
 from router.domain import incidents, operations, publications, retention, timeline
-from router.outbound import errors as outbound_errors
+from router.outbound import errors
 from router.store import dataset
 from router.store import publications as publication_store
-from router.worker import configured_destinations, desired_state
-from router.worker import publishing_guard as showing
+from router.worker import configured_destinations, desired_state, publishing_guard
 
 FRESH = 100_000
 """Microseconds for which a session uses its copy of the publishing controls, the incident, and the data set."""
@@ -27,7 +26,7 @@ class LeaseSession:
         store: publication_store.Publications,
         ticks: Callable[[], int],
         desires: desired_state.DesiredStateBuilder,
-        pages: showing.PublishingGuard,
+        pages: publishing_guard.PublishingGuard,
     ) -> None:
         self._pages = pages
         self.lease = lease
@@ -95,7 +94,7 @@ class LeaseSession:
             return operation
         touched: Mapping[str, str] = {}
         if operation.kind not in {"retract", "resolve", "dismiss"}:
-            with contextlib.suppress(outbound_errors.Permanent):  # The call itself reports invalid fields.
+            with contextlib.suppress(errors.Permanent):  # The call itself reports invalid fields.
                 touched = place.destination.touches(operation)
         said = await self._pages.sync_components(place.name, operation.episode, touched)
         return msgspec.structs.replace(operation, others=dict(components.worst_status(said)))

@@ -16,7 +16,7 @@ from router.domain import events, identity, notification
 from router.notifiers import base
 from router.outbound import backoff, errors
 from router.store import errors as store_errors
-from router.store import notifications as notification_store
+from router.store import notifications
 from router.telemetry import log, metrics
 from router.worker import circuit_breaker
 
@@ -51,7 +51,7 @@ class Deliveries:
 
     def __init__(
         self,
-        store: notification_store.Notifications,
+        store: notifications.Notifications,
         channels: Channels,
         *,
         randomness: identity.Randomness,
@@ -102,7 +102,7 @@ class Deliveries:
         for notifier in self._channels.notifiers.values():
             await notifier.aclose()
 
-    async def _deliver(self, lease: notification_store.Lease) -> None:
+    async def _deliver(self, lease: notifications.Lease) -> None:
         """Deliver the events of one subject to every notifier, as far as that is possible now."""
         try:
             async with self._slots:
@@ -113,7 +113,7 @@ class Deliveries:
             # The subject is claimed again at the end of the lease.
             self._log.warning("delivery_interrupted", subject=lease.subject, reason=str(error))
 
-    async def _deliver_all(self, lease: notification_store.Lease) -> None:
+    async def _deliver_all(self, lease: notifications.Lease) -> None:
         began = self._ticks()
         known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
         recorded = await self._store.events(lease.subject, min((one.sequence for one in known.values()), default=-1))
@@ -234,7 +234,7 @@ class _LeaseLostError(Exception):
 class _Work:
     """The delivery of one subject's events under a lease."""
 
-    lease: notification_store.Lease
+    lease: notifications.Lease
     progress: dict[str, notification.Progress]
     now: Callable[[], int]
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)

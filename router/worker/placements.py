@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router.domain import decisions, silences
-from router.store import errors
-from router.store import incidents as incident_store
+from router.store import errors, incidents
 from router.worker import aggregator, routing, silencing
 
 Lookup = asyncio.Future[Mapping[str, str]]
@@ -27,7 +26,7 @@ class Placement(NamedTuple):
 class Placements:
     """Finds the placements of alerts. It only reads."""
 
-    def __init__(self, store: incident_store.Incidents, muting: silencing.SilenceService) -> None:
+    def __init__(self, store: incidents.Incidents, muting: silencing.SilenceService) -> None:
         self._store = store
         self._muting = muting
         self._lookups = _Lookups(store)
@@ -79,7 +78,7 @@ class Placements:
 class _Lookups:
     """Looks alerts up in batches. All requests that wait during one look-up share the next one."""
 
-    def __init__(self, store: incident_store.Incidents) -> None:
+    def __init__(self, store: incidents.Incidents) -> None:
         self._store = store
         self._waiting: list[tuple[list[str], Lookup]] = []
         self._drain: asyncio.Task[None] | None = None
@@ -115,7 +114,7 @@ class _Lookups:
                 lookup.set_result(found)
 
 
-def _is_open(held: incident_store.StoredIncident | None, identity: str) -> bool:
+def _is_open(held: incidents.StoredIncident | None, identity: str) -> bool:
     if held is None:
         return False
     state = held.incident.alerts.get(identity)

@@ -21,6 +21,7 @@ from router.worker import (
     lease_session,
     operation_executor,
     operation_outcome,
+    publishing_guard,
     reclaim,
     restored,
     silencing,
@@ -29,7 +30,6 @@ from router.worker import (
     upkeep,
 )
 from router.worker import announcer as announcing
-from router.worker import publishing_guard as showing
 
 MOST_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
@@ -44,7 +44,7 @@ class Reconciler:
         incidents: incident_store.Incidents,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         performer: operation_executor.OperationExecutor,
-        pages: showing.PublishingGuard,
+        pages: publishing_guard.PublishingGuard,
         *,
         ticks: Callable[[], int],
         randomness: identity.Randomness,

@@ -13,8 +13,7 @@ import msgspec
 from router.domain import incidents, publications, reviews, timeline, visible
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desired_state
-from router.worker import publishing_guard as showing
+from router.worker import desired_state, publishing_guard
 
 Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
 """The outcome of a retraction for one publication.
@@ -60,7 +59,7 @@ class Retractions:
         self,
         documents: publication_store.Publications,
         store: incident_store.Incidents,
-        pages: showing.PublishingGuard,
+        pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
     ) -> None:

@@ -22,8 +22,7 @@ from router.domain import (
 from router.domain.reasons import Cause, Reason
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desired_state
-from router.worker import publishing_guard as showing
+from router.worker import desired_state, publishing_guard
 
 What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
 
@@ -124,7 +123,7 @@ class Reviews:
         self,
         documents: publication_store.Publications,
         store: incident_store.Incidents,
-        pages: showing.PublishingGuard,
+        pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
         *,

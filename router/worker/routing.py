@@ -37,7 +37,7 @@ import msgspec
 
 from router.domain import decisions, fold, incidents, inhibition
 from router.domain import notices as noticing
-from router.store import alert_owners as home_store
+from router.store import alert_owners
 from router.store import incidents as incident_store
 
 # The incident key of an alert that no rule matches: only the incident that holds it may receive its messages.
@@ -79,8 +79,8 @@ class Routing(NamedTuple):
 
     groups: dict[str, list[Arrival]]
     held: dict[str, incident_store.StoredIncident]
-    moves: dict[str, home_store.Move]
-    begun: list[home_store.Move]
+    moves: dict[str, alert_owners.Move]
+    begun: list[alert_owners.Move]
     unsure: set[str]
     ignored: dict[str, list[str]]
     unreadable: dict[str, str]
@@ -117,11 +117,11 @@ class Router:
             unsure = {alert for alert in unread if not _is_live_in(held.get(homes[alert].key), alert)}
             if not unsure:
                 break
-            homes |= await self._store.owners.claim({alert: home_store.Claim("") for alert in unsure})
+            homes |= await self._store.owners.claim({alert: alert_owners.Claim("") for alert in unsure})
         unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
         return self._placed(arrivals, homes, Routing({}, held, {}, [], unsure, {}, unreadable, []))
 
-    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, home_store.Owner], routing: Routing) -> Routing:
+    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, alert_owners.Owner], routing: Routing) -> Routing:
         held = routing.held
         for arrival in arrivals:
             if _is_placed(arrival, held):
@@ -132,7 +132,7 @@ class Router:
         routing.groups.pop(IGNORED, None)
         return routing
 
-    def _place(self, arrival: Arrival, home: home_store.Owner | None, routing: Routing) -> None:
+    def _place(self, arrival: Arrival, home: alert_owners.Owner | None, routing: Routing) -> None:
         """Place an alert that isn't live in the incident decided for it: put it into its home, or move it."""
         key = home.key if home is not None else arrival.key
         if key in routing.unreadable:
@@ -147,9 +147,9 @@ class Router:
             routing.moves[arrival.identity] = move = self._move(routing.held[key].incident, arrival)
             routing.begun.append(move)
 
-    def _move(self, origin: incidents.Incident, arrival: Arrival) -> home_store.Move:
+    def _move(self, origin: incidents.Incident, arrival: Arrival) -> alert_owners.Move:
         state = state_of(origin, arrival.identity)
-        return home_store.Move(arrival.identity, origin.key, arrival.key, state, self._new_token())
+        return alert_owners.Move(arrival.identity, origin.key, arrival.key, state, self._new_token())
 
     async def move(self, routing: Routing) -> None:
         """Take the remaining steps of the moves. Whatever the result, their alerts are routed again after this."""
@@ -165,26 +165,26 @@ class Router:
         await self._store.owners.finish_moves([move for move in like if move.origin not in refused])
 
 
-def _is_like(move: home_store.Move, held: incident_store.StoredIncident | None) -> bool:
+def _is_like(move: alert_owners.Move, held: incident_store.StoredIncident | None) -> bool:
     """Return whether an incident still has the state of an alert that it had when the move was decided."""
     return held is not None and state_of(held.incident, move.alert) == move.state
 
 
 def _claims(
     arrivals: Iterable[Arrival], held: Mapping[str, incident_store.StoredIncident]
-) -> dict[str, home_store.Claim]:
+) -> dict[str, alert_owners.Claim]:
     """Return the alerts whose homes have to be read, each with the home that it gets if it has none.
 
     A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
     """
-    claims: dict[str, home_store.Claim] = {}
+    claims: dict[str, alert_owners.Claim] = {}
     for arrival in arrivals:
         key, alert = arrival.key, arrival.identity
         if inhibition.is_key(key) or _is_placed(arrival, held):
             continue
         claim = claims.get(alert)
         if claim is None or not claim.key or (arrival.fires and not claim.fires):
-            claims[alert] = home_store.Claim(key, arrival.fires)
+            claims[alert] = alert_owners.Claim(key, arrival.fires)
     return claims
 
 

@@ -5,8 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from router.store import archive, errors, health, inbox, keys, quarantine, schema
-from router.store import publications as publication_store
+from router.store import archive, errors, health, inbox, keys, publications, quarantine, schema
 from router.telemetry import log, metrics
 from router.worker import (
     aggregator,
@@ -286,7 +285,7 @@ class Worker:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
-    async def _reconcile(self, shard: int, lease: publication_store.Lease) -> None:
+    async def _reconcile(self, shard: int, lease: publications.Lease) -> None:
         try:
             if await self._reconciler.reconcile(lease):
                 self._bell.ring({shard})

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from router.domain import alerts, severities
-from router.store import publishing_state, storm_queue
-from router.store import unreadable_deliveries as unreadable_store
+from router.store import publishing_state, storm_queue, unreadable_deliveries
 from router.worker import circuit_breaker
 
 SOURCE = RULE = "incident-router"
@@ -140,7 +139,9 @@ class Unreadable:
     severity: severities.Severity = severities.Severity.MAJOR
 
 
-def unreadable(counted: Iterable[unreadable_store.UnreadableCount], wanted: Unreadable, now: int) -> Iterator[Finding]:
+def unreadable(
+    counted: Iterable[unreadable_deliveries.UnreadableCount], wanted: Unreadable, now: int
+) -> Iterator[Finding]:
     """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
     for one in counted:
         begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")

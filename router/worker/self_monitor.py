@@ -12,9 +12,8 @@ import msgspec
 
 from router.domain import alerts, decisions, deliveries, identity
 from router.outbound import errors
-from router.store import health, publishing_state, unreadable_deliveries
+from router.store import health, incidents, publishing_state, unreadable_deliveries
 from router.store import inbox as stream
-from router.store import incidents as incident_store
 from router.telemetry import log
 from router.worker import circuit_breaker, configured_destinations, self_alerts, storm_control
 
@@ -47,7 +46,7 @@ class SelfMonitor:
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         breakers: circuit_breaker.CircuitBreakers,
         *,
-        store: incident_store.Incidents,
+        store: incidents.Incidents,
         inbox: stream.Inbox,
         publishing: publishing_state.PublishingControls,
         storms: storm_control.StormControl,
@@ -114,11 +113,11 @@ class SelfMonitor:
         identity_of = identity.new_delivery_id(now, self._randomness)
         await self._inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
 
-    async def _tell_anew(self, finding: self_alerts.Finding, held: incident_store.StoredIncident) -> None:
+    async def _tell_anew(self, finding: self_alerts.Finding, held: incidents.StoredIncident) -> None:
         """Update the text of an open report. Its destinations stay the same."""
         now = {target.destination: target for target in self._targets(finding.report)}
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: incidents.StoredIncident) -> incidents.Change | None:
             response = held.incident.response
             if response is None or held.incident.status == "closed":
                 return None
@@ -127,7 +126,7 @@ class SelfMonitor:
                 return None
             response = msgspec.structs.replace(response, targets=targets)
             asks = tuple(msgspec.structs.replace(ask, response=response) for ask in held.incident.asks)
-            return incident_store.Change(
+            return incidents.Change(
                 msgspec.structs.replace(held.incident, response=response, asks=asks), held.version, wake=True
             )
 
@@ -148,6 +147,6 @@ class SelfMonitor:
         return tuple(found)
 
 
-def _begun(held: incident_store.StoredIncident) -> int:
+def _begun(held: incidents.StoredIncident) -> int:
     """Return when a report began. Its end has that start, so that the next report is newer by any clock."""
     return max((state.starts_at for state in held.incident.alerts.values()), default=0)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from router.domain import decisions, inhibition
 from router.domain import silences as silencing
-from router.outbound import errors as outbound_errors
+from router.outbound import errors
 from router.store import silences
 from router.telemetry import log, metrics
 
@@ -55,7 +55,7 @@ class SilenceService:
     async def _ask(self, name: str, imported: Imported) -> None:
         try:
             found = await imported()
-        except outbound_errors.Failure as failure:
+        except errors.Failure as failure:
             self._log.warning("silences_not_imported", source=name, reason=str(failure))
             return
         metrics.skipped_silences.labels(name).set(len(found.skipped))

@@ -9,8 +9,7 @@ worker wakes resting incidents, because the configuration may have changed befor
 
 from router.domain import incidents, timing
 from router.store import incidents as incident_store
-from router.store import keys
-from router.store import publications as publication_store
+from router.store import keys, publications
 from router.telemetry import log
 from router.worker import aggregator
 
@@ -20,7 +19,7 @@ PAGE = 200  # Incidents of each list of each shard that one turn checks.
 class Upkeep:
     """Walks through all shards' lists, and starts again at their ends."""
 
-    def __init__(self, store: publication_store.Publications, known: incident_store.Incidents) -> None:
+    def __init__(self, store: publications.Publications, known: incident_store.Incidents) -> None:
         self._store = store
         self._incidents = known
         self._offsets = dict.fromkeys(range(keys.SHARDS), 0)
@@ -45,7 +44,7 @@ class Upkeep:
             self._log.info("timers_rebuilt", incidents=woken)
         return woken
 
-    async def _wake(self, page: publication_store.Swept) -> int:
+    async def _wake(self, page: publications.Swept) -> int:
         """Wake the incidents of the page that lost a timer they need. Return how many."""
         held = await self._incidents.read(page.untimed, {})
         names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(held.get(name))]

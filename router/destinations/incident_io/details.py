@@ -13,8 +13,7 @@ response to the router's last change of a field is the base for comparing later 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from router.destinations.incident_io import config as configs
-from router.destinations.incident_io import wire
+from router.destinations.incident_io import config, wire
 from router.domain import operations
 
 Shown = dict[str, list[str]]
@@ -42,8 +41,8 @@ class Change(NamedTuple):
 def change(
     incident: wire.Incident,
     operation: operations.Operation,
-    wanted: configs.IncidentOpening,
-    before: configs.IncidentOpening | None,
+    wanted: config.IncidentOpening,
+    before: config.IncidentOpening | None,
 ) -> Change:
     """Return the custom fields and roles to send; none without ``before``, which reveals a person's changes."""
     if before is None:
@@ -92,7 +91,7 @@ def left(
 
 
 def unchangeable(
-    wanted: configs.IncidentOpening, before: configs.IncidentOpening | None
+    wanted: config.IncidentOpening, before: config.IncidentOpening | None
 ) -> tuple[operations.Omission, ...]:
     """Report a changed incident type: the vendor's API can't change the type of an open incident."""
     if before is None or before.incident_type == wanted.incident_type:
@@ -118,12 +117,12 @@ def _changed(
     return found
 
 
-def _fields(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["custom_field_id"]: one for one in configs.to_builtins(opening.custom_field_entries)}
+def _fields(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
+    return {one["custom_field_id"]: one for one in config.to_builtins(opening.custom_field_entries)}
 
 
-def _roles(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["incident_role_id"]: one for one in configs.to_builtins(opening.incident_role_assignments)}
+def _roles(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
+    return {one["incident_role_id"]: one for one in config.to_builtins(opening.incident_role_assignments)}
 
 
 def _base(operation: operations.Operation, kind: str) -> dict[str, list[str]]:
