@@ -15,9 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from router import cli
+
 PROGRAM = str(Path(sys.executable).parent / "incident-router")
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["router.cli"])
+# Preload the modules of the commands, which the program imports lazily: importing takes longer than most commands.
+_MODULES = sorted({f"router.cli.{entry.module}" for entry in cli.COMMANDS.values()})
+_FORKS.set_forkserver_preload(["router.cli", *_MODULES])
 
 
 def ran(
