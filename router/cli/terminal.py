@@ -49,11 +49,6 @@ def markup(text: str) -> str:
     return rich_markup.escape(plain(text))
 
 
-def markup_lines(text: str) -> str:
-    """Return foreign text as ``lines`` does, escaped for use in Rich's markup."""
-    return rich_markup.escape(lines(text))
-
-
 def hanging(head: str, words: str) -> str:
     """Return foreign prose after a heading, wrapped between words in a terminal; otherwise on one line."""
     whole = f"{head}{plain(words)}"

@@ -28,11 +28,6 @@ class Folder:
     heading: documents.Document | None
     files: tuple[documents.Document, ...]
 
-    @property
-    def isolated(self) -> bool:
-        """Return whether this folder itself is isolated."""
-        return bool(self.unit) and self.unit == self.name
-
 
 def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
     """Read every folder. Append problems of names and folders to ``found``.

@@ -19,7 +19,8 @@ import uvloop
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import client, delivery_dedup, inbox, keys, quarantine
-from router.web import app, connections, request_limits, serve, webhooks
+from router.web import app, connections, request_limits, webhooks
+from tests.integration import servers
 
 NOW = 1_772_450_000_000_000
 RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
@@ -49,15 +50,10 @@ async def served(
         seen=delivery_dedup.DeliveryIds(connection),
         limits=limits,
     )
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result, patience)
-    )
     try:
-        yield await started, connection
+        async with servers.serving(app.create(door, checks={}), patience) as (port, _):
+            yield port, connection
     finally:
-        serving.cancel()
-        await asyncio.wait([serving])
         await connection.aclose()
 
 

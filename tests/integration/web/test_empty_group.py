@@ -1,14 +1,12 @@
 """A delivery whose alerts lack all fields by which their rule groups gets a notice."""
 
-import asyncio
-
 import httpx
 
 from router.rules import load
 from router.sources import registry
 from router.store import inbox, quarantine
-from router.web import app, serve, webhooks
-from tests.integration import workers
+from router.web import app, webhooks
+from tests.integration import servers, workers
 from tests.integration.web import test_large_deliveries as large
 from tests.unit.rules import conftest
 
@@ -27,15 +25,12 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             clock=lambda: large.NOW,
             randomness=workers.NoJitter(),
         )
-        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))
-        try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=60) as http:
-                body = large.body(large.alert(1), large.alert(2, team="shop"))
-                answer = await http.post("/v1/webhooks/am", content=body)
-        finally:
-            serving.cancel()
-            await asyncio.wait([serving])
+        async with (
+            servers.serving(app.create(door, checks={})) as (port, _),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
+        ):
+            body = large.body(large.alert(1), large.alert(2, team="shop"))
+            answer = await http.post("/v1/webhooks/am", content=body)
         assert answer.status_code == 202
         (notice,) = answer.json()["notices"]
         assert (notice["code"], notice["fingerprint"]) == ("group_empty", f"{1:016x}")

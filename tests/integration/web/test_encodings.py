@@ -15,7 +15,8 @@ from cloudevents.core.v1 import event as v1
 from router.domain import alerts, decisions, severities
 from router.sources import json, registry
 from router.store import client, codec, inbox, keys, quarantine
-from router.web import app, serve, webhooks
+from router.web import app, webhooks
+from tests.integration import servers
 
 NOW = 1_772_450_000_000_000
 RESPONSE = decisions.Response("down", "a.yaml:1", "v1", (decisions.Target("on-call"),))
@@ -47,15 +48,13 @@ async def served(url: str) -> AsyncIterator[Service]:
         clock=lambda: NOW,
         randomness=random.Random(3),
     )
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
-    await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{started.result()}/v1/webhooks") as http_client:
+        async with (
+            servers.serving(app.create(door, checks={})) as (port, _),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/webhooks") as http_client,
+        ):
             yield Service(http_client, connection)
     finally:
-        serving.cancel()
-        await asyncio.wait([serving])
         await connection.aclose()
 
 

@@ -1,6 +1,5 @@
 """Deliveries of the size of large outages open their incidents, and report what was cut."""
 
-import asyncio
 import gzip
 import json
 
@@ -10,8 +9,8 @@ import pytest
 from router.domain import decisions, severities
 from router.sources import registry
 from router.store import inbox, quarantine
-from router.web import app, request_limits, serve, webhooks
-from tests.integration import workers
+from router.web import app, request_limits, webhooks
+from tests.integration import servers, workers
 
 NOW = 1_772_450_000_000_000
 
@@ -48,14 +47,11 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
             limits=limits,
         )
         door.labels_named = lambda: frozenset({"zz_team"})
-        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))
-        try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=60) as http:
-                await story(http, workers.WorkerHarness(connection))
-        finally:
-            serving.cancel()
-            await asyncio.wait([serving])
+        async with (
+            servers.serving(app.create(door, checks={})) as (port, _),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
+        ):
+            await story(http, workers.WorkerHarness(connection))
 
     with_redis(main)
 

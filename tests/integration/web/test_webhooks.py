@@ -20,6 +20,7 @@ from router.store import client, codec, embedded, health, inbox, keys, quarantin
 from router.telemetry import registries
 from router.web import app, request_limits, serve, webhooks
 from router.web import health as web_health
+from tests.integration import servers
 
 NOW = 1_772_450_000_000_000
 LIMIT = 200_000
@@ -60,18 +61,15 @@ def application(connection: Any) -> app.App:
 @contextlib.asynccontextmanager
 async def served(url: str) -> AsyncIterator[Service]:
     connection = client.connect(url)
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(application(connection), "127.0.0.1", 0, started.set_result))
-    await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
-    port = started.result()
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=TOKEN) as http:
-            yield Service(port, http, connection, serving)
+        async with (
+            servers.serving(application(connection)) as (port, server),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=TOKEN) as http,
+        ):
+            yield Service(port, http, connection, server)
     finally:
-        serving.cancel()
-        await asyncio.wait([serving])
         await connection.aclose()
-    assert serving.cancelled()
+    assert server.cancelled()
 
 
 @pytest.fixture

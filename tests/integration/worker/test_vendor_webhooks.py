@@ -14,8 +14,8 @@ from router.sources import signatures
 from router.store import client, keys, vendor_ids
 from router.store import delivery_dedup as seen
 from router.telemetry import metrics
-from router.web import app, serve, vendor_webhooks
-from tests.integration import vendor, workers
+from router.web import app, vendor_webhooks
+from tests.integration import servers, vendor, workers
 
 STANDARD = {"scheme": "standard-webhooks", "secrets": ["whsec_c2VjcmV0LW9mLWEtdGVzdA=="]}
 SVIX = {**STANDARD, "scheme": "svix"}
@@ -82,14 +82,8 @@ def playing(with_redis, play):
 
 @contextlib.asynccontextmanager
 async def served(handler):
-    started = asyncio.get_running_loop().create_future()
-    door = app.create(None, checks={}, vendors=handler)
-    task = asyncio.create_task(serve.serve(door, "127.0.0.1", 0, started.set_result))
-    try:
-        yield f"http://127.0.0.1:{await started}"
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+    async with servers.serving(app.create(None, checks={}, vendors=handler)) as (port, _):
+        yield f"http://127.0.0.1:{port}"
 
 
 def counted(outcome, destination="on-call"):
