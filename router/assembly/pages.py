@@ -101,11 +101,11 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     """Return the publishing guard of all public pages."""
     wanted = settings.pages
     limits = publishing_guard.Limits(
-        publishing_state.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
-        publishing_state.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
-        wanted.updates_apart,
-        wanted.look_every,
-        publishing_state.Limit(wanted.updates_per_hour, _HOUR),
+        publishing_state.Limit(wanted.automatic_posts.max, wanted.automatic_posts.window),
+        publishing_state.Limit(wanted.automatic_components.max, wanted.automatic_components.window),
+        wanted.min_update_interval,
+        wanted.observe_interval,
+        publishing_state.Limit(wanted.max_updates_per_hour, _HOUR),
     )
     hosts = wanted.allowed_hosts
     desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))

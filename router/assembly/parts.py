@@ -294,16 +294,16 @@ def _lease_seconds(
 
 def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
     return runtime.LoopIntervals(
-        incidents_at_once=settings.worker.incidents_at_once,
-        take_over_idle_seconds=settings.worker.take_over_idle_seconds,
-        ask_seconds=settings.silences.ask_every / 1_000_000,
-        ping_seconds=settings.self_report.ping_every / 1_000_000,
+        concurrency=settings.worker.concurrency,
+        reclaim_idle_seconds=settings.worker.reclaim_idle_seconds,
+        silence_poll_seconds=settings.silences.poll_interval / 1_000_000,
+        ping_seconds=settings.self_report.ping_interval / 1_000_000,
     )
 
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
     """Return the archive of recently processed deliveries."""
-    return archives.Archive(connection, retention=settings.archive.keep, max_bytes=settings.archive.most)
+    return archives.Archive(connection, retention=settings.archive.retention, max_bytes=settings.archive.max_bytes)
 
 
 def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:

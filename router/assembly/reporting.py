@@ -42,7 +42,7 @@ def itself(
 def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.StormControl:
     """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
     wanted = settings.storm
-    limit = publishing_state.Limit(wanted.incidents, wanted.within)
+    limit = publishing_state.Limit(wanted.max_incidents, wanted.window)
     count = storm_queue.StormQueue(connection, limit) if wanted.destinations else None
     return storm_control.StormControl(count, incidents.Incidents(connection), pages.publications(settings, connection))
 

@@ -87,7 +87,7 @@ def _configured(settings: configuration.Settings) -> connection_settings.Server 
 
 
 def _durability(settings: configuration.Settings) -> connection_settings.Durability:
-    return connection_settings.Durability(settings.redis.replicas, settings.redis.wait_seconds)
+    return connection_settings.Durability(settings.redis.replicas, settings.redis.replica_ack_timeout_seconds)
 
 
 def _sentinel(said: sections.Sentinel | None) -> connection_settings.Sentinel | None:
@@ -174,7 +174,7 @@ async def door(
         group.create_task(web_health.await_start(checks)),
         group.create_task(_watch_store(connection, inbox, data)),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
-        group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
+        group.create_task(_follow(silenced.ask, settings.silences.poll_interval / 1_000_000)),
         group.create_task(polls.run()),
         group.create_task(_follow(fallback.keeper(in_force, connection), fallback.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
@@ -186,7 +186,9 @@ async def door(
     )
     _freeze()
     try:
-        limits = connections.ConnectionLimits(settings.web.receive_seconds, _connections(settings.web.max_connections))
+        limits = connections.ConnectionLimits(
+            settings.web.request_timeout_seconds, _connections(settings.web.max_connections)
+        )
         at, listener = settings.web, sockets.webhooks
         asking = functools.partial(web_health.states, checks)
         async with (

@@ -14,7 +14,7 @@ def start(wanted: sections.Tracing) -> tracing.Traces:
         raise tracing.Missing(message)
     from router.telemetry import otel
 
-    return otel.exporting(wanted.endpoint, wanted.service, wanted.share)
+    return otel.exporting(wanted.endpoint, wanted.service_name, wanted.sample_ratio)
 
 
 def problem(wanted: sections.Tracing) -> str:

@@ -92,7 +92,7 @@ class Signing:
         session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
         provider, lasts = self._made.queries.settings.management.oidc, access_store.SESSION_SECONDS
         if provider is not None and not token:
-            secret, lasts = auth.OF_PROVIDER + secret, provider.session // 1_000_000
+            secret, lasts = auth.OF_PROVIDER + secret, provider.session_lifetime // 1_000_000
         await self._made.sessions.save(secret, session, lasts)
         await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         actor = actions.Caller(person, self._made.authenticator.address(request))

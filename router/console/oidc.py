@@ -136,7 +136,7 @@ class Provider:
         keys = await client.request("GET", metadata.jwks_uri, withhold_token=True)
         keys.raise_for_status()
         claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, begun.nonce)
-        if self._config.claim in claims or not metadata.userinfo_endpoint:
+        if self._config.groups_claim in claims or not metadata.userinfo_endpoint:
             return claims
         # Some providers keep the ID token small and return groups only from the userinfo endpoint.
         more = await client.get(metadata.userinfo_endpoint)
@@ -163,7 +163,7 @@ class Provider:
         return dict(found.claims)
 
     def _person(self, claims: Mapping[str, Any]) -> access.Person:
-        groups = claims.get(self._config.claim, [])
+        groups = claims.get(self._config.groups_claim, [])
         held = {groups} if isinstance(groups, str) else set(map(str, groups)) if isinstance(groups, list) else set()
         name, config = _name(claims), self._config
         for role, wanted in (

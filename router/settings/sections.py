@@ -14,22 +14,24 @@ SENTINEL_PORT = 26379
 
 
 class Section(pydantic.BaseModel):
-    """What every part of the configuration has in common: unknown keys are errors, nothing changes later."""
+    """The base of all sections: unknown keys are errors, and values can't be changed after validation."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Tls(Section):
-    """Files in PEM for a Redis that is reached over TLS; relative paths are relative to the configuration file."""
+    """PEM files for a TLS connection to Redis. Relative paths are relative to the configuration file."""
 
-    ca: Path | None = pydantic.Field(default=None, description="Authorities to trust in the place of the system's.")
-    cert: Path | None = pydantic.Field(default=None, description="The router's own certificate.")
-    key: Path | None = pydantic.Field(default=None, description="The key of its certificate.")
+    ca: Path | None = pydantic.Field(
+        default=None, description="Trusted certificate authorities, instead of the system's."
+    )
+    cert: Path | None = pydantic.Field(default=None, description="The router's client certificate.")
+    key: Path | None = pydantic.Field(default=None, description="The private key of the client certificate.")
 
     @pydantic.model_validator(mode="after")
     def _go_together(self) -> "Tls":
         if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key go together")
+            raise ValueError("set both cert and key, or neither")
         return self
 
 
@@ -43,7 +45,7 @@ def _host_and_port(value: Any) -> Any:
     except ValueError:
         host, port = None, 0
     if not host or "/" in value or "@" in value:
-        raise ValueError("a place of the form host:port is needed here")
+        raise ValueError("must have the form host:port")
     return host, port
 
 
@@ -55,20 +57,20 @@ HostAndPort = Annotated[
 
 
 class Sentinel(Section):
-    """The sentinels that say which server is the primary; the servers' own user and password stand in the URL."""
+    """The sentinels that name the primary. The user and password of the Redis servers are in the URL."""
 
-    service: str = pydantic.Field(min_length=1, description="The name by which the sentinels know the primary.")
+    service: str = pydantic.Field(min_length=1, description="The name of the primary at the sentinels.")
     nodes: tuple[HostAndPort, ...] = pydantic.Field(description="The sentinels, each as host:port.")
-    username: str = pydantic.Field(default="", description="The user that the sentinels ask for.")
+    username: str = pydantic.Field(default="", description="The user name for the sentinels.")
     password: pydantic.SecretStr = pydantic.Field(
-        default=pydantic.SecretStr(""), description="The password that the sentinels ask for."
+        default=pydantic.SecretStr(""), description="The password for the sentinels."
     )
 
     @pydantic.field_validator("nodes", mode="after")
     @classmethod
     def _not_none(cls, nodes: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
         if not nodes:  # Not a minimum length, because pydantic would report that error again for an invalid node.
-            raise ValueError("at least one sentinel is needed here")
+            raise ValueError("must name at least one sentinel")
         return nodes
 
 
@@ -78,76 +80,98 @@ _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class Redis(Section):
-    """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
+    """The Redis that stores the state. Without a URL, ``run`` starts an embedded Valkey in the folder ``data``."""
 
     url: pydantic.SecretStr | None = None
     tls: Tls = Tls()
-    sentinel: Sentinel | None = pydantic.Field(default=None, description="For servers that Sentinel watches over.")
-    cluster: bool = pydantic.Field(default=False, description="Whether the URL is that of a Redis Cluster.")
-    replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
-    wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+    sentinel: Sentinel | None = pydantic.Field(
+        default=None, description="The sentinels, if Sentinel manages the servers."
+    )
+    cluster: bool = pydantic.Field(
+        default=False, description="Whether the URL is the URL of one server of a Redis Cluster."
+    )
+    replicas: int = pydantic.Field(
+        default=0, ge=0, description="Replicas that must acknowledge a delivery before the router returns 202."
+    )
+    replica_ack_timeout_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
 
     @pydantic.field_validator("url")
     @classmethod
     def _with_scheme(cls, url: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
         text = url.get_secret_value() if url is not None else ""
         if text and text != MISSING and not text.startswith(_REDIS_SCHEMES):
-            raise ValueError("a Redis URL begins with redis://, rediss:// (TLS), or unix://, as redis://localhost:6379")
+            raise ValueError("must begin with redis://, rediss:// (TLS), or unix://, such as redis://localhost:6379")
         return url
 
     @pydantic.model_validator(mode="after")
     def _one_or_the_other(self) -> "Redis":
         if self.cluster and self.sentinel is not None:
-            raise ValueError("a cluster sees to its primaries itself: leave sentinel or cluster out")
+            raise ValueError("a Redis Cluster doesn't use Sentinel: remove sentinel or cluster")
         return self
 
 
 class Web(Section):
-    """The door for webhooks."""
+    """The webhook server: its addresses and limits."""
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
     health_host: str = "127.0.0.1"
     health_port: int | None = pydantic.Field(
-        default=None, ge=0, le=65535, description="Of probes and metrics; 8083, or a free one if web.port is 0."
+        default=None,
+        ge=0,
+        le=65535,
+        description="The port of health checks and metrics: 8083, or a free port if web.port is 0.",
     )
     max_body_bytes: int = pydantic.Field(
-        default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="Bytes of one body, also once inflated."
+        default=16 * 1024 * 1024,
+        ge=1024,
+        le=256 * 1024 * 1024,
+        description="The maximum size of a body, received and decompressed.",
     )
-    max_depth: int = pydantic.Field(default=32, ge=4, le=200, description="How deeply JSON may be nested.")
-    max_alerts: int = pydantic.Field(default=20_000, ge=1, description="Alerts read from one delivery.")
-    max_labels: int = pydantic.Field(default=64, ge=1, description="Labels, and annotations, kept of one alert.")
-    max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes kept of one text of an alert.")
-    receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
-    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests in flight at once.")
+    max_depth: int = pydantic.Field(default=32, ge=4, le=200, description="The maximum nesting of JSON.")
+    max_alerts: int = pydantic.Field(
+        default=20_000, ge=1, description="The maximum number of alerts that are read from a delivery."
+    )
+    max_labels: int = pydantic.Field(
+        default=64, ge=1, description="The maximum number of labels, and of annotations, of an alert."
+    )
+    max_value_bytes: int = pydantic.Field(
+        default=4096, ge=64, description="The maximum size of a label, annotation, or other text of an alert."
+    )
+    request_timeout_seconds: float = pydantic.Field(
+        default=10.0, gt=0, le=300, description="The time limit for receiving a complete request."
+    )
+    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="The maximum number of concurrent requests.")
     max_bytes_in_flight: quantities.Size | None = pydantic.Field(
         default=None,
-        description="Bytes of all bodies in flight; by default a quarter of the memory limit, at most 256 MiB.",
+        description="The maximum size of all bodies in flight; by default a quarter of the memory limit up to 256 MiB.",
     )
     max_connections: int = pydantic.Field(
-        default=10_000, ge=1, description="Connections at once. A new one replaces the one that has been idle longest."
+        default=10_000,
+        ge=1,
+        description="The maximum number of connections. A new one replaces the one that has been idle longest.",
     )
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = pydantic.Field(
-        default=(), description="Networks of proxies whose X-Forwarded-For is believed."
+        default=(), description="Networks of proxies whose X-Forwarded-For is trusted."
     )
 
 
 class Worker(Section):
-    """The worker's own settings. ``name`` should stay the same over a restart; the host's name where it is left out."""
+    """The worker's settings. ``name`` should stay the same across restarts; the default is the host name."""
 
     name: str = ""
     lease_seconds: float = pydantic.Field(default=30.0, ge=5, le=600)
-    incidents_at_once: int = pydantic.Field(default=64, ge=1, le=4096)
-    take_over_idle_seconds: float = pydantic.Field(default=15.0, ge=1)
+    concurrency: int = pydantic.Field(default=64, ge=1, le=4096)
+    reclaim_idle_seconds: float = pydantic.Field(default=15.0, ge=1)
     health_host: str = "127.0.0.1"
     health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
 
 
 class Limit(Section):
-    """So many in so long."""
+    """A rate limit: at most ``max`` within each ``window``."""
 
-    most: int = pydantic.Field(ge=1, description="How many.")
-    within: quantities.Duration = pydantic.Field(description="In how long.")
+    max: int = pydantic.Field(ge=1, description="The maximum number per window.")
+    window: quantities.Duration = pydantic.Field(description="The length of the window.")
 
 
 def _domain(text: str) -> str:
@@ -155,66 +179,72 @@ def _domain(text: str) -> str:
     host = text.partition("://")[2] or text
     host = host.partition("/")[0].partition(":")[0].removeprefix("*.")
     if host != text or not host:
-        raise ValueError(f"a domain alone is needed here{f', as {host}' if host else ', as example.com'}")
+        raise ValueError(f"must be a domain without scheme, port, or path, such as {host or 'example.com'}")
     return text
 
 
 class Pages(Section):
-    """What holds for all public pages, whatever rules say."""
+    """Limits for all public pages. Rules can't override them."""
 
     allowed_hosts: tuple[Annotated[str, pydantic.AfterValidator(_domain)], ...] = pydantic.Field(
-        default=(), description="Domains that public texts may name."
+        default=(), description="Domains that public texts may link to."
     )
-    automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
-    automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
-    updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
-    updates_per_hour: int = pydantic.Field(default=30, ge=1, description="Updates that one page gets in an hour.")
-    look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    automatic_posts: Limit = Limit.model_validate({"max": 5, "window": "15m"})
+    automatic_components: Limit = Limit.model_validate({"max": 10, "window": "15m"})
+    min_update_interval: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    max_updates_per_hour: int = pydantic.Field(default=30, ge=1, description="The maximum number of updates of a page.")
+    observe_interval: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
 
 
 class Alertmanager(Section):
-    """An Alertmanager whose silences hold here too; it is only read."""
+    """An Alertmanager whose silences also apply in the router. The router never changes them."""
 
-    url: str = pydantic.Field(pattern="^https?://", description="Its address, with its path prefix if it has one.")
-    bearer: pydantic.SecretStr | None = pydantic.Field(default=None, description="A token it asks for.")
+    url: str = pydantic.Field(pattern="^https?://", description="The Alertmanager's URL, with its path prefix.")
+    bearer: pydantic.SecretStr | None = pydantic.Field(default=None, description="A bearer token for the Alertmanager.")
 
 
 class Silences(Section):
-    """Where silences come from, beside those that people make here."""
+    """The systems from which silences and maintenance windows are read."""
 
     alertmanagers: dict[str, Alertmanager] = {}
-    devhelm: tuple[str, ...] = pydantic.Field(default=(), description="Accounts at DevHelm, by a destination's name.")
+    devhelm: tuple[str, ...] = pydantic.Field(
+        default=(), description="Destinations at DevHelm; the maintenance windows of their accounts are silences."
+    )
     incident_io: dict[str, dict[str, str]] = pydantic.Field(
         default={},
-        description="Accounts at incident.io, by a destination's name: the label for each attribute of its alerts.",
+        description="Maps a destination at incident.io to the label for each attribute of its alerts.",
     )
-    ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
+    poll_interval: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
 class Oidc(Section):
-    """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
+    """The OpenID Connect provider that authenticates people, and the groups that get each role."""
 
-    issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
+    issuer: str = pydantic.Field(pattern="^https?://", description="The provider's issuer URL.")
     client_id: str = pydantic.Field(min_length=1)
     client_secret: pydantic.SecretStr = pydantic.Field(min_length=1)
-    scopes: tuple[str, ...] = pydantic.Field(default=("openid", "email", "profile"), description="What is asked for.")
-    claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
+    scopes: tuple[str, ...] = pydantic.Field(
+        default=("openid", "email", "profile"), description="The requested scopes."
+    )
+    groups_claim: str = pydantic.Field(default="groups", description="The claim that holds a person's groups.")
     viewers: tuple[str, ...] = ()
     responders: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
-    session: quantities.Duration = pydantic.Field(default=quantities.duration("1h"), description="Until asked again.")
+    session_lifetime: quantities.Duration = pydantic.Field(
+        default=quantities.duration("1h"), description="The time after which a person must sign in again."
+    )
 
-    @pydantic.field_validator("session")
+    @pydantic.field_validator("session_lifetime")
     @classmethod
-    def _short(cls, session: int) -> int:
+    def _bounded(cls, lifetime: int) -> int:
         """Require 5 minutes to 12 hours. A session that begins with a token lasts 12 hours, too."""
-        if not quantities.duration("5m") <= session <= quantities.duration("12h"):
+        if not quantities.duration("5m") <= lifetime <= quantities.duration("12h"):
             raise ValueError("must be from 5m to 12h")
-        return session
+        return lifetime
 
     @pydantic.field_validator("issuer")
     @classmethod
-    def _private(cls, issuer: str) -> str:
+    def _encrypted(cls, issuer: str) -> str:
         """Require TLS, so that codes and keys can't be read or changed in transit."""
         if not issuer.startswith("https://") and not loopback.is_loopback(issuer):
             raise ValueError("must start with https://")
@@ -222,72 +252,83 @@ class Oidc(Section):
 
     @pydantic.field_validator("scopes")
     @classmethod
-    def _says_who(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    def _with_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
         if "openid" not in scopes:
-            raise ValueError('must hold "openid"')
+            raise ValueError('must contain "openid"')
         return scopes
 
     @pydantic.model_validator(mode="after")
-    def _lets_somebody_in(self) -> "Oidc":
+    def _has_groups(self) -> "Oidc":
         if not self.viewers and not self.responders and not self.admins:
-            raise ValueError("name at least one group in viewers, responders or admins")
+            raise ValueError("name at least one group in viewers, responders, or admins")
         return self
 
 
 class Management(Section):
-    """The console and its API, on a port of their own."""
+    """The server of the console and the management API, on its own port."""
 
     host: str = "127.0.0.1"
-    port: int | None = pydantic.Field(default=None, ge=0, le=65535, description="8082, or free where web.port is 0.")
-    public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
+    port: int | None = pydantic.Field(
+        default=None, ge=0, le=65535, description="8082, or a free port if web.port is 0."
+    )
+    public_url: str = pydantic.Field(
+        default="", pattern="^(https?://[^/]+)?$", description="The URL of the console in browsers."
+    )
     oidc: Oidc | None = None
 
     @pydantic.model_validator(mode="after")
-    def _says_where_it_is(self) -> "Management":
+    def _has_public_url(self) -> "Management":
         """Require a fixed public URL: the redirect address must not come from the request."""
         if self.oidc is not None and not self.public_url:
-            raise ValueError("public_url is needed with oidc: the provider sends people back there")
+            raise ValueError("oidc requires public_url: the provider redirects browsers to it")
         return self
 
 
 class Unreadable(Section):
-    """How the router reports that a source sends deliveries that can't be read."""
+    """The incident that reports a source whose deliveries can't be read."""
 
     destinations: tuple[str, ...] = pydantic.Field(
-        default=(), description="Where it is reported; at `self_report.destinations` if left out."
+        default=(), description="The destinations of the incident; by default `self_report.destinations`."
     )
     severity: Literal["critical", "major", "minor", "info"] = pydantic.Field(
         default="major", description="The severity of the incident."
     )
     after: quantities.Duration = pydantic.Field(
-        default=0, description="For how long deliveries have to be unreadable before it is reported."
+        default=0, description="How long deliveries have to be unreadable before the incident opens."
     )
     resolve_after: quantities.Duration = pydantic.Field(
-        default=quantities.duration("30m"), description="The incident ends if no delivery is unreadable for so long."
+        default=quantities.duration("30m"),
+        description="The incident resolves if all deliveries were readable for this long.",
     )
 
 
 class SelfReport(Section):
-    """How the router tells of its own failure."""
+    """How the router reports its own failures."""
 
-    destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
+    destinations: tuple[str, ...] = pydantic.Field(
+        default=(), description="The destinations that report failures of the router."
+    )
     after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
     frozen_after: quantities.Duration = pydantic.Field(default=quantities.duration("4h"))
     unreadable: Unreadable = Unreadable()
-    ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
-    ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    ping_url: pydantic.SecretStr | None = pydantic.Field(
+        default=None, description="A URL that a worker requests periodically while it is healthy."
+    )
+    ping_interval: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 
 
 class Storm(Section):
-    """Limit how many incidents open at once, and name where a storm is reported. Off without ``destinations``."""
+    """Limits how many incidents open per window, and names where a storm is reported. Off without ``destinations``."""
 
-    incidents: int = pydantic.Field(default=100, ge=1, description="So many are opened within `within`.")
-    within: quantities.Duration = pydantic.Field(default=quantities.duration("1m"), gt=0)
-    destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an incident tells of the storm.")
+    max_incidents: int = pydantic.Field(default=100, ge=1, description="The maximum number that opens per window.")
+    window: quantities.Duration = pydantic.Field(default=quantities.duration("1m"), gt=0)
+    destinations: tuple[str, ...] = pydantic.Field(
+        default=(), description="The destinations where one incident reports the storm."
+    )
 
 
 class Notify(Section):
-    """Which notifiers receive which events. Each entry is the name of a notifier."""
+    """The notifiers that receive the events of each topic, by name."""
 
     incidents: tuple[str, ...] = pydantic.Field(
         default=(), description="Incidents that open, escalate, are published or updated, and resolve."
@@ -302,45 +343,49 @@ class Notify(Section):
 
 
 class Archive(Section):
-    """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
+    """How long, and up to which size, processed deliveries are kept for ``explain`` and ``replay``; 0 keeps none."""
 
-    keep: quantities.Duration = pydantic.Field(default=quantities.duration("24h"))
-    most: quantities.Size = pydantic.Field(default=quantities.size("256MiB"))
+    retention: quantities.Duration = pydantic.Field(default=quantities.duration("24h"))
+    max_bytes: quantities.Size = pydantic.Field(default=quantities.size("256MiB"))
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is archived."""
-        return bool(self.keep and self.most)
+        """Return whether deliveries are archived."""
+        return bool(self.retention and self.max_bytes)
 
 
 class Quarantine(Section):
-    """How much is kept of what could not be read."""
+    """The size of the quarantine, which keeps authentic bodies that could not be read."""
 
     max_bytes: quantities.Size = pydantic.Field(
-        default=quantities.size("64MiB"), description="Beyond it the oldest bodies are removed."
+        default=quantities.size("64MiB"), description="Beyond this size, the oldest bodies are removed."
     )
 
 
 class Log(Section):
-    """How the log is written."""
+    """The format and level of the log."""
 
     format: Literal["json", "console"] = "json"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Tracing(Section):
-    """Where traces are sent; none are made without an endpoint."""
+    """Where traces are sent. Without an endpoint, no traces are recorded."""
 
-    endpoint: str = pydantic.Field(default="", pattern="^(https?://[^/]+.*)?$", description="A collector's address.")
-    service: str = pydantic.Field(default="incident-router", min_length=1, description="What we are called there.")
-    share: float = pydantic.Field(default=1.0, ge=0, le=1, description="Of the traces that begin here, how many.")
+    endpoint: str = pydantic.Field(
+        default="", pattern="^(https?://[^/]+.*)?$", description="The URL of an OpenTelemetry collector."
+    )
+    service_name: str = pydantic.Field(
+        default="incident-router", min_length=1, description="The service.name of the spans."
+    )
+    sample_ratio: float = pydantic.Field(default=1.0, ge=0, le=1, description="The sampling ratio of root traces.")
 
 
 class File(Section):
     """The whole file. Each source, destination, and notifier is read by the model of its kind."""
 
     installation: str = pydantic.Field(
-        default="", max_length=100, description="Tells installations that share an account at a vendor apart."
+        default="", max_length=100, description="Distinguishes installations that share an account at a vendor."
     )
     redis: Redis = Redis()
     web: Web = Web()

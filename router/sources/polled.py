@@ -24,7 +24,7 @@ class Config(pydantic.BaseModel):
 
     What it asks for is a ``bearer`` token or ``basic`` (``user:password``). ``receiver`` is a pattern of the whole name
     of a receiver, ``filter`` are matchers of labels: what does not match both is never opened from an answer. Absence
-    is judged by all that it has. An Alertmanager that is not ``up_for`` so long (microseconds) may not know of
+    is judged by all that it has. An Alertmanager that is not ``min_uptime`` so long (microseconds) may not know of
     everything yet, so nothing ends by its answers.
     """
 
@@ -36,7 +36,7 @@ class Config(pydantic.BaseModel):
     basic: pydantic.SecretStr | None = None
     receiver: str = ""
     filter: tuple[str, ...] = ()
-    up_for: quantities.Duration = pydantic.Field(default=quantities.duration("10m"))
+    min_uptime: quantities.Duration = pydantic.Field(default=quantities.duration("10m"))
 
     @pydantic.field_validator("url")
     @classmethod

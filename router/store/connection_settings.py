@@ -38,7 +38,7 @@ class Durability:
     """Number of replicas that must acknowledge a write, and the time limit for that."""
 
     replicas: int = 0
-    wait_seconds: float = 1.0
+    timeout_seconds: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,10 @@ class State(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """At most ``most`` within ``within`` microseconds."""
+    """At most ``max`` within each window of ``window`` microseconds."""
 
-    most: int
-    within: int
+    max: int
+    window: int
 
 
 ACTIVE = State()
@@ -136,7 +136,7 @@ class PublishingControls:
 
         Counting the same post twice is counting it once.
         """
-        why = f"more than {posts.most} posts or {touched.most} components at once"
+        why = f"more than {posts.max} posts or {touched.max} components at once"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
         arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", 0, why)), post, _GUARD, *components]
         async with client.translate_errors():

@@ -59,7 +59,7 @@ class DurableWriter:
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         at = await cluster.primary_of(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
-        for command in (*commands, ("WAIT", self._durability.replicas, int(self._durability.wait_seconds * 1000))):
+        for command in (*commands, ("WAIT", self._durability.replicas, int(self._durability.timeout_seconds * 1000))):
             pipeline.execute_command(*command, **at)
         # A redirected command would run on another connection than WAIT, which would then say nothing about it.
         options = {"allow_redirections": False} if at else {}

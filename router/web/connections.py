@@ -21,11 +21,11 @@ LAST_SECONDS = 1.0  # For the request of a connection that was opened just befor
 class ConnectionLimits(NamedTuple):
     """Limits of a server.
 
-    ``receive_seconds`` is the time from the first to the last byte of a request. ``max_head_bytes`` is the memory of
-    all requests with incomplete headers.
+    ``request_timeout_seconds`` is the time from the first to the last byte of a request. ``max_head_bytes`` is the
+    memory of all requests with incomplete headers.
     """
 
-    receive_seconds: float = 10.0
+    request_timeout_seconds: float = 10.0
     max_connections: int = 10_000
     max_head_bytes: int = 16 * 1024 * 1024
 
@@ -127,7 +127,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def _await_more(self, data: bytes) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(self._limits.receive_seconds, self._time_out)
+            self._timer = self.loop.call_later(self._limits.request_timeout_seconds, self._time_out)
         scope: Any = self.scope
         if "path" not in scope:  # uvicorn sets the path when the headers are complete.
             self._head_bytes += len(data)
@@ -162,7 +162,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def _time_out(self) -> None:
         self._timer = None
-        seconds = self._limits.receive_seconds
+        seconds = self._limits.request_timeout_seconds
         self._end(problems.Problem(408, "too-slow", f"the request was not complete after {seconds:g} s"))
 
     def _end(self, problem: problems.Problem) -> None:

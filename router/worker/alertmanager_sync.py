@@ -146,7 +146,7 @@ class AlertmanagerSync:
         asked_at = self._clock()
         condition = await alertmanager.condition(one.http)
         listed = {alert.fingerprint: alert for alert in await alertmanager.alerts(one.http)}
-        whole = condition.settled and asked_at - condition.up_since >= one.config.up_for
+        whole = condition.settled and asked_at - condition.up_since >= one.config.min_uptime
         there = {
             name: alertmanager_diff.Held(alert.starts_at, alert.active and one.concerns(alert))
             for name, alert in listed.items()

@@ -34,14 +34,14 @@ class LoopIntervals:
     poll_seconds: float = 0.5
     heartbeat_seconds: float = 1.0
     take_over_seconds: float = 5.0
-    take_over_idle_seconds: float = 15.0
+    reclaim_idle_seconds: float = 15.0
     tidy_seconds: float = 5.0
     sweep_seconds: float = 30.0
-    incidents_at_once: int = 64
+    concurrency: int = 64
     drain_seconds: float = 8.0
     retire_seconds: float = 3600.0
     refresh_seconds: float = 1.0
-    ask_seconds: float = 30.0
+    silence_poll_seconds: float = 30.0
     first_ask_seconds: float = 5.0
     own_seconds: float = 5.0
     ping_seconds: float = 60.0
@@ -99,7 +99,7 @@ class Worker:
         self._pace = pace
         hunger = batch_size.BatchSizer(pace.batch, pace.most_at_once)
         self._intake = inbox_consumer.InboxConsumer(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
-        self._slots = asyncio.Semaphore(pace.incidents_at_once)
+        self._slots = asyncio.Semaphore(pace.concurrency)
         self._running: set[asyncio.Task[None]] = set()
         self._leftovers = True
         self._log = log.get("worker")
@@ -164,7 +164,7 @@ class Worker:
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
             group.create_task(self._repeat(stop, self._sweep_turn, pace.sweep_seconds))
-            group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
+            group.create_task(self._repeat(stop, self._mutes.ask, pace.silence_poll_seconds))
             group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
@@ -252,7 +252,7 @@ class Worker:
         """Claim entries that a dead worker read and never acknowledged."""
         if self._leftovers:
             return  # Before the first read, the consumer group may not exist.
-        idle = int(self._pace.take_over_idle_seconds * 1000)
+        idle = int(self._pace.reclaim_idle_seconds * 1000)
         for _ in range(self._pace.batch // inbox.FEW):
             entries = await self._reader.take_over(inbox.FEW, idle)
             if entries:
@@ -277,7 +277,7 @@ class Worker:
 
     async def _claim(self, shard: int) -> None:
         """Start on every incident of the shard that is due, as far as there are slots."""
-        most = max(1, self._pace.incidents_at_once // 4)
+        most = max(1, self._pace.concurrency // 4)
         while leases := await self._reconciler.claim(shard, most):
             for lease in leases:
                 await self._slots.acquire()

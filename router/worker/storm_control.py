@@ -63,7 +63,7 @@ class StormControl:
         metrics.storm_queued_incidents.set(storm.waiting)
         if storm.began:
             metrics.storms.inc()
-            self._log.error("alert_storm", waiting=storm.waiting, most=self._store.limit.most)
+            self._log.error("alert_storm", waiting=storm.waiting, most=self._store.limit.max)
         if storm.ended:
             self._log.warning("alert_storm_over")
         if storm.next:

@@ -34,9 +34,11 @@ rules:
 def configured(stage: scene.Scene, at: harness.Vendors) -> Path:
     """The configuration of the end-to-end tests, with rules for a storm and room for its posts."""
     file = harness.configure(stage.folder, at, rules=RULES)
-    limits = "pages: {automatic_posts: {most: 1000, within: 1h}, automatic_components: {most: 1000, within: 1h}}"
+    limits = "pages: {automatic_posts: {max: 1000, window: 1h}, automatic_components: {max: 1000, window: 1h}}"
     file.write_text(
-        file.read_text().replace("pages: {updates_apart: 0s}", f"{limits}\nlog: {{level: error, format: console}}")
+        file.read_text().replace(
+            "pages: {min_update_interval: 0s}", f"{limits}\nlog: {{level: error, format: console}}"
+        )
     )
     return file
 

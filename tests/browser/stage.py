@@ -27,7 +27,7 @@ CONFIGURATION = """
 sources:
   json: {kind: json, bearer: [{env: WEBHOOK_TOKEN}]}
   alertmanager: {kind: alertmanager, bearer: [{env: WEBHOOK_TOKEN}]}
-pages: {updates_apart: 0s}
+pages: {min_update_interval: 0s}
 destinations:
   on-call: {kind: incident-io, api_key: {env: INCIDENT_IO_API_KEY}}
   public-page: {kind: incident-io-status-page, api_key: {env: INCIDENT_IO_API_KEY}, page: Acme Status}

@@ -29,7 +29,7 @@ sources:
   alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}
   prometheus: {{kind: prometheus, bearer: [{{env: WEBHOOK_TOKEN}}]}}
   json: {{kind: json, bearer: [{{env: WEBHOOK_TOKEN}}]}}
-pages: {{updates_apart: 0s}}
+pages: {{min_update_interval: 0s}}
 destinations:
   on-call:
     {{kind: incident-io, api_key: {{env: KEY}}, base_url: {url}/incident-io, timeout_seconds: {timeout},
@@ -42,7 +42,7 @@ destinations:
   devhelm-page:
     {{kind: devhelm-status-page, api_key: {{env: KEY}}, base_url: {url}/devhelm, page: {page}, follows: devhelm,
      timeout_seconds: {timeout}, per_minute: 1000000}}
-worker: {{lease_seconds: 5, take_over_idle_seconds: 1}}
+worker: {{lease_seconds: 5, reclaim_idle_seconds: 1}}
 rules: rules
 data: data
 """

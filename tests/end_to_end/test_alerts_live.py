@@ -25,10 +25,10 @@ FOR = re.compile(r"for: \w+")
 RANGE = re.compile(r"(?<=\[)\w+(?=\])|(?<=offset )\w+")
 LIVES = "<= 60", "<= 5"  # Seconds since the worker's last round.
 SETTINGS = """
-storm: {incidents: 4, within: 10s, destinations: [devhelm]}
+storm: {max_incidents: 4, window: 10s, destinations: [devhelm]}
 quarantine: {max_bytes: 1KiB}
 """
-PAGES = "pages: {updates_apart: 0s}", "pages: {updates_apart: 0s, automatic_posts: {most: 2, within: 1h}}"
+PAGES = "pages: {min_update_interval: 0s}", "pages: {min_update_interval: 0s, automatic_posts: {max: 2, window: 1h}}"
 POLLED = "alertmanager: {kind: alertmanager, "
 RULES = """
 rules:

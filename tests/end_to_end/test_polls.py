@@ -20,7 +20,7 @@ def asking(file: Path, url: str) -> Path:
     """Let the source ask this Alertmanager every second, and believe it although it was started a moment ago."""
     said = file.read_text()
     assert SOURCE in said
-    poll = f'poll: {{url: "{url}", every: 1s, up_for: 0s, receiver: router}}, '
+    poll = f'poll: {{url: "{url}", every: 1s, min_uptime: 0s, receiver: router}}, '
     file.write_text(said.replace(SOURCE, SOURCE + poll))
     return file
 

@@ -16,7 +16,7 @@ SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
 
 def configured(folder, at: harness.Vendors, endpoint: str):
     file = harness.configure(folder, at)
-    file.write_text(f"tracing: {{endpoint: '{endpoint}', service: acme-router}}\n{file.read_text()}")
+    file.write_text(f"tracing: {{endpoint: '{endpoint}', service_name: acme-router}}\n{file.read_text()}")
     return file
 
 

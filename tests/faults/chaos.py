@@ -32,7 +32,7 @@ rules:
       - {at: public-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
       - {at: devhelm-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
 """
-LIMITS = "pages: {automatic_posts: {most: 100000, within: 1h}, automatic_components: {most: 100000, within: 1h}}"
+LIMITS = "pages: {automatic_posts: {max: 100000, window: 1h}, automatic_components: {max: 100000, window: 1h}}"
 PATIENCE_SECONDS = 60.0
 # After the last kill and message. How fast it settles is measured at full length only, where nothing else runs.
 SETTLED_SECONDS = 15.0 if os.environ.get("CHAOS") == "full" else float("inf")
@@ -59,7 +59,7 @@ class Deployment:
         self.kills: Counter[str] = Counter()
         self.unanswered: list[str] = []
         self.topology = stack.enter_context(topologies.running(make(folder)))
-        written = self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS)
+        written = self.file.read_text().replace("pages: {min_update_interval: 0s}", LIMITS)
         self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{written}")
         stack.callback(self._stop)
         for name in names:

@@ -20,7 +20,7 @@ class Setup:
         self.vendors = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.vendors, timeout=1, rules=rules)
         if limits:
-            self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", limits))
+            self.file.write_text(self.file.read_text().replace("pages: {min_update_interval: 0s}", limits))
         self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
         self.web = self.another_web("web")

@@ -28,7 +28,7 @@ rules:
       - {at: on-call, name: "Key {{ alert.labels.key }}"}
       - {at: devhelm, title: "Key {{ alert.labels.key }}"}
 """
-STORM = f"storm: {{incidents: {MOST}, within: {WITHIN_SECONDS}s, destinations: [on-call]}}\n"
+STORM = f"storm: {{max_incidents: {MOST}, window: {WITHIN_SECONDS}s, destinations: [on-call]}}\n"
 
 
 class Place:

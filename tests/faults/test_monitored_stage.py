@@ -17,7 +17,7 @@ FULL = os.environ.get("CHAOS") == "full"
 MONITORED = 'message: We are investigating., resolve: {monitor_for: 3s, message: "It works again."}'
 RULES = chaos.RULES.replace("message: We are investigating.", MONITORED)
 # A post is set to monitoring at once, however often posts change.
-LIMITS = chaos.LIMITS.replace("pages: {", "pages: {updates_apart: 0s, updates_per_hour: 100000, ")
+LIMITS = chaos.LIMITS.replace("pages: {", "pages: {min_update_interval: 0s, max_updates_per_hour: 100000, ")
 PLACES = ["devhelm-page", "public-page"]
 POINTS = vendors_stage.POINTS if FULL else ["after-call"]
 KINDS = ["monitor", "update", "resolve"] if FULL else ["monitor"]

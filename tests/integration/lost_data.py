@@ -15,7 +15,7 @@ from router.store import publications as publication_store
 from router.worker import recovery
 from tests.end_to_end import harness
 
-LIMITS = "{most: 1000, within: 1h}"
+LIMITS = "{max: 1000, window: 1h}"
 NO_REVIEW = decisions.Ending()
 PLACES = ("on-call", "public-page", "devhelm", "devhelm-page")
 
@@ -158,8 +158,8 @@ def run(
     """Run ``play`` with a harness without a running worker; ``more`` are further settings."""
     with harness.vendors() as at:
         file = harness.configure(folder, at)
-        limits = f"pages: {{updates_apart: 0s, automatic_posts: {LIMITS}, automatic_components: {LIMITS}}}"
-        file.write_text(file.read_text().replace("pages: {updates_apart: 0s}", limits) + more)
+        limits = f"pages: {{min_update_interval: 0s, automatic_posts: {LIMITS}, automatic_components: {LIMITS}}}"
+        file.write_text(file.read_text().replace("pages: {min_update_interval: 0s}", limits) + more)
         settings = configuration.load(file, harness.SECRETS)
 
         async def body(connection: Any) -> None:

@@ -178,7 +178,7 @@ def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
 
 
 def test_a_certificate_for_redis_needs_its_key(tmp_path):
-    assert refused(tmp_path, "redis: {tls: {cert: cert.pem}}\n") == ['1:14: "tls": cert and key go together']
+    assert refused(tmp_path, "redis: {tls: {cert: cert.pem}}\n") == ['1:14: "tls": set both cert and key, or neither']
 
 
 def test_sentinels_are_named_by_host_and_port(tmp_path):
@@ -193,7 +193,7 @@ def test_sentinels_are_named_by_host_and_port(tmp_path):
 @pytest.mark.parametrize("node", ["redis://a:1", "a:b", "me@a:1", ":26379", "[::1", "a/b"])
 def test_what_is_no_host_and_port_is_refused(tmp_path, node):
     (problem,) = refused(tmp_path, f"redis: {{sentinel: {{service: acme, nodes: ['{node}']}}}}\n")
-    assert "of the form host:port" in problem
+    assert "must have the form host:port" in problem
     assert node not in problem
 
 
@@ -204,7 +204,7 @@ def test_sentinels_without_any_are_refused(tmp_path):
 
 def test_a_cluster_has_no_sentinels(tmp_path):
     (problem,) = refused(tmp_path, "redis: {cluster: true, sentinel: {service: acme, nodes: [a]}}\n")
-    assert "leave sentinel or cluster out" in problem
+    assert "remove sentinel or cluster" in problem
 
 
 @pytest.mark.parametrize("secret", ["{env: ABSENT}", "{file: /absent/secret}"])

@@ -39,8 +39,8 @@ rules:
 _SETTINGS = """
 sources:
   %(source)s: {kind: json, bearer: [{env: SOAK_TOKEN}]}
-pages: {automatic_posts: {most: 1000000, within: 1h}, automatic_components: {most: 1000000, within: 1h}}
-archive: {keep: %(keep)s}
+pages: {automatic_posts: {max: 1000000, window: 1h}, automatic_components: {max: 1000000, window: 1h}}
+archive: {retention: %(keep)s}
 destinations:
   on-call: {kind: incident-io, api_key: {env: SOAK_TOKEN}, base_url: %(url)s/incident-io, per_minute: 1000000}
   public-page:

@@ -184,7 +184,7 @@ def test_another_claim_and_further_scopes_can_be_asked_for(with_liar):
         session = await found.parts.sessions.find(found.browser.cookies[auth.COOKIE])
         assert session.role.word == "viewer"
 
-    with_liar(body, more="    claim: roles\n    scopes: [openid, groups]\n")
+    with_liar(body, more="    groups_claim: roles\n    scopes: [openid, groups]\n")
 
 
 def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):

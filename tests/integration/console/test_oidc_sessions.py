@@ -32,7 +32,7 @@ def session_of(found) -> str:
     return keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
 
 
-@pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session: 20m\n", 1200)])
+@pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session_lifetime: 20m\n", 1200)])
 def test_a_session_lasts_as_long_as_is_configured_and_an_hour_otherwise(playing, more, seconds):
     async def body(provider, found, connection):
         await signed_in(provider, found)

@@ -94,7 +94,7 @@ def test_incomplete_request_is_answered_408(redis_url):
             assert 0.2 <= seconds < 5
         assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
 
-    run(redis_url, body, receive_seconds=0.3)
+    run(redis_url, body, request_timeout_seconds=0.3)
 
 
 def test_each_request_restarts_the_connection_timeout(redis_url):
@@ -107,7 +107,7 @@ def test_each_request_restarts_the_connection_timeout(redis_url):
         assert (await reader.read()).startswith(b"HTTP/1.1 408")
         writer.close()
 
-    run(redis_url, body, receive_seconds=0.3)
+    run(redis_url, body, request_timeout_seconds=0.3)
 
 
 class Dawdler(asyncio.Protocol):
@@ -151,7 +151,7 @@ def test_slow_senders_do_not_delay_other_senders(redis_url):
         assert slowest < 5.0
         assert await connection.xlen(keys.INBOX) == 100
 
-    run(redis_url, body, receive_seconds=2.5)
+    run(redis_url, body, request_timeout_seconds=2.5)
 
 
 Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -120,14 +120,14 @@ def test_storm_incident_ends_when_disabled(with_redis):
 def test_storm_destination_must_exist_and_be_internal(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text(
-        "storm: {destinations: [on-cal, page], incidents: 0, within: 0}\n"
+        "storm: {destinations: [on-cal, page], max_incidents: 0, window: 0}\n"
         "destinations:\n  page: {kind: incident-io-status-page, api_key: {env: KEY}, page: Acme}\n"
     )
     with pytest.raises(settings.Refused) as refused:
         settings.load(file, {"KEY": "k"})
-    assert '"incidents": must be greater than or equal to 1' in str(refused.value)
-    assert '"within": must be greater than 0' in str(refused.value)
-    file.write_text(file.read_text().replace(", incidents: 0, within: 0", ""))
+    assert '"max_incidents": must be greater than or equal to 1' in str(refused.value)
+    assert '"window": must be greater than 0' in str(refused.value)
+    file.write_text(file.read_text().replace(", max_incidents: 0, window: 0", ""))
     with pytest.raises(settings.Refused) as refused:
         settings.load(file, {"KEY": "k"})
     assert 'unknown destination "on-cal"' in str(refused.value)

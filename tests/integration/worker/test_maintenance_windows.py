@@ -35,7 +35,7 @@ def of(monitor: str = MONITOR) -> alerts.Alert:
 
 def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Imported]]:
     file = harness.configure(tmp_path, at)
-    file.write_text(file.read_text() + "silences: {devhelm: [devhelm], ask_every: 1s}\n")
+    file.write_text(file.read_text() + "silences: {devhelm: [devhelm], poll_interval: 1s}\n")
     loaded = settings.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
     return imports.silences(loaded, parts.clock, lambda _: Unlimited())
 
@@ -132,7 +132,7 @@ def test_alert_under_maintenance_opens_nothing(tmp_path):
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
         file = harness.configure(tmp_path, at, rules=RULES)
-        file.write_text(file.read_text() + "silences: {devhelm: [devhelm-page], ask_every: 1s}\n")
+        file.write_text(file.read_text() + "silences: {devhelm: [devhelm-page], poll_interval: 1s}\n")
         with harness.router(tmp_path, file) as router:
             harness.eventually("the alert is muted", is_muted)
             before = opened()

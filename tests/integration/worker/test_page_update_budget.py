@@ -162,4 +162,4 @@ def test_vendor_update_limit_is_in_the_timeline(with_redis):
 
 
 def test_default_budget_is_thirty_updates_an_hour():
-    assert sections.Pages().updates_per_hour == 30
+    assert sections.Pages().max_updates_per_hour == 30

@@ -18,7 +18,7 @@ QUICK = runtime.LoopIntervals(
     poll_seconds=0.05,
     heartbeat_seconds=0.02,
     take_over_seconds=0.05,
-    take_over_idle_seconds=0.05,
+    reclaim_idle_seconds=0.05,
     drain_seconds=5.0,
 )
 
