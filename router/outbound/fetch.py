@@ -35,6 +35,15 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float) -> int:
     """Post a JSON document once and return the status. Raises ``errors.Temporary`` if there is no response."""
+    status, _ = await exchange(url, body, headers, timeout_seconds=timeout_seconds)
+    return status
+
+
+async def exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float) -> tuple[int, bytes]:
+    """Post a document once and return the status and the body. It is JSON unless the headers say otherwise.
+
+    Raises ``errors.Temporary`` if there is no response.
+    """
     outside = not loopback.is_loopback(url)
     sent = {"content-type": "application/json", **headers}
     try:
@@ -44,6 +53,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
             trust_env=outside,
             verify=client.ssl_context(of_environment=outside),
         ) as http:
-            return (await http.post(url, content=body, headers=sent)).status_code
+            answer = await http.post(url, content=body, headers=sent)
+            return answer.status_code, answer.content
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise errors.Temporary(f"there was no answer: {type(error).__name__}") from error

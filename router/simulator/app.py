@@ -11,6 +11,7 @@ from router.simulator import options as settings
 from router.simulator.devhelm import vendor as devhelm
 from router.simulator.incident_io import vendor as incident_io
 from router.simulator.slack import vendor as slack
+from router.simulator.slack import workspace
 
 
 def create(
@@ -29,7 +30,9 @@ def create(
     hooks = webhooks.Webhooks(chosen)
     gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
     desk = Desk(vendors, log, wanted, hooks, gates)
-    app = Simulator(desk.routes(), gates, vendors, hooks)
+    used = vendors["slack"]
+    assert isinstance(used, slack.Slack)  # noqa: S101 - a snapshot has each vendor under its own name
+    app = Simulator([*desk.routes(), *workspace.Workspace(used).routes()], gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log
     app.state.faults = wanted
@@ -55,6 +58,9 @@ class Simulator(applications.Starlette):
         """Respond to one request."""
         name = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
         gate = self._gates.get(name)
+        if scope["type"] == "websocket":
+            # Faults of connections need the transport, which only the server's own ``send`` knows.
+            scope = {**scope, "transport": getattr(getattr(send, "__self__", None), "transport", None)}
         if gate is None:
             await super().__call__(scope, receive, send)
         else:

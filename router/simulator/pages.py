@@ -30,7 +30,8 @@ def index(pages: Mapping[str, Sequence[vendor.Page]]) -> str:
         for name, of_vendor in pages.items()
         for page in of_vendor
     ]
-    return _document("Simulated status pages", f"<h1>Simulated status pages</h1><ul>{''.join(items)}</ul>")
+    items.append('<li><a href="/workspace">Simulated Slack</a><span>slack</span></li>')
+    return document("Simulated status pages", f"<h1>Simulated status pages</h1><ul>{''.join(items)}</ul>")
 
 
 def page(one: vendor.Page, vendor_name: str) -> str:
@@ -47,7 +48,7 @@ def page(one: vendor.Page, vendor_name: str) -> str:
     parts.append(f"<h2>Components</h2><ul>{''.join(_component(*component) for component in one.components)}</ul>")
     if past_posts:
         parts.append("<h2>Past incidents</h2>" + "".join(_post(post) for post in past_posts))
-    return _document(one.name, "".join(parts))
+    return document(one.name, "".join(parts))
 
 
 def _open(one: vendor.Page) -> str:
@@ -81,9 +82,11 @@ def _time(at: int) -> str:
     return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str, *, refreshes: bool = True) -> str:
+    """Return a whole HTML document. It reloads every five seconds if it ``refreshes``."""
+    refresh = '<meta http-equiv="refresh" content="5">' if refreshes else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
+        f'<meta name="viewport" content="width=device-width">{refresh}'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>"
     )

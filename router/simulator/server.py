@@ -118,6 +118,11 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 def _make(application: applications.Starlette) -> _Uvicorn:
     # The server writes no log, so that only the router's log is shown. Calls that hang don't delay the end.
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
     )
     return _Uvicorn(config)

@@ -1,1 +1,1 @@
-"""The simulated Slack: the methods of its Web API that the router calls."""
+"""The simulated Slack: the methods of its Web API that the router calls, Socket Mode, and users who click."""

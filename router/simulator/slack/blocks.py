@@ -1,39 +1,149 @@
-"""The limits of Block Kit that Slack enforces, for the block types that messages use."""
+"""The limits of Block Kit that Slack enforces, for the block types and elements that messages and modals use."""
 
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_MOST_BLOCKS = 50
+_MOST_BLOCKS, _MOST_BLOCKS_OF_A_MODAL = 50, 100
 _HEADER, _SECTION, _FIELD, _FIELDS, _ELEMENTS = 150, 3000, 2000, 10, 10
+_ACTIONS, _BUTTON, _VALUE, _ID, _URL = 25, 75, 2000, 255, 3000
+_LABEL, _HINT, _INPUT, _OPTION, _OPTIONS = 2000, 2000, 3000, 75, 100
+_TITLE, _METADATA, _MOST_BYTES = 24, 3000, 250_000
+_BOTH: frozenset[str] = frozenset({"plain_text", "mrkdwn"})
+_PLAIN: frozenset[str] = frozenset({"plain_text"})
 
 
 def problem(blocks: Any) -> str:
     """Return Slack's errors about the blocks of a message; empty if Slack accepts them."""
     if not isinstance(blocks, list) or len(blocks) > _MOST_BLOCKS:
         return f"at most {_MOST_BLOCKS} blocks"
-    return next(filter(None, (_problem(one) for one in blocks)), "")
+    return _first(_problems(blocks))
 
 
-def _problem(block: Any) -> str:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "header":
-        return _text(block.get("text"), _HEADER, {"plain_text"})
-    if kind == "section":
-        if "text" not in block and not block.get("fields"):
-            return "a section needs a text or fields"
-        fields = block.get("fields", [])
-        found = [_text(one, _FIELD) for one in fields]
-        found += [_text(block["text"], _SECTION)] if "text" in block else []
-        found += ["too many fields"] if len(fields) > _FIELDS else []
-        return next(filter(None, found), "")
-    if kind == "context":
-        elements = block.get("elements", [])
-        if not 1 <= len(elements) <= _ELEMENTS:
-            return f"1 to {_ELEMENTS} elements"
-        return next(filter(None, (_text(one, _FIELD) for one in elements)), "")
-    return "" if kind == "divider" else f"unknown type {kind}"
+def view_problem(view: Any) -> str:
+    """Return Slack's error about a modal; empty if Slack accepts it."""
+    if not isinstance(view, dict) or view.get("type") != "modal":
+        return "not a modal"
+    blocks = view.get("blocks")
+    if not isinstance(blocks, list) or not 1 <= len(blocks) <= _MOST_BLOCKS_OF_A_MODAL:
+        return f"1 to {_MOST_BLOCKS_OF_A_MODAL} blocks"
+    has_input = any(isinstance(one, dict) and one.get("type") == "input" for one in blocks)
+    return _first(
+        iter(
+            (
+                _text(view.get("title"), _TITLE, _PLAIN),
+                "a modal with an input needs submit" if has_input and "submit" not in view else "",
+                _text(view["submit"], _TITLE, _PLAIN) if "submit" in view else "",
+                _text(view["close"], _TITLE, _PLAIN) if "close" in view else "",
+                _length(view, "private_metadata", _METADATA),
+                _length(view, "callback_id", _ID),
+                _length(view, "external_id", _ID),
+                _first(_problems(blocks)),
+            )
+        )
+    )
 
 
-def _text(text: Any, most: int, kinds: frozenset[str] | set[str] = frozenset({"plain_text", "mrkdwn"})) -> str:
+def is_too_large(view: Any) -> bool:
+    """Return whether a view exceeds 250 kB."""
+    return len(json.dumps(view).encode()) > _MOST_BYTES
+
+
+def _first(found: Iterator[str]) -> str:
+    return next(filter(None, found), "")
+
+
+def _problems(blocks: list[Any]) -> Iterator[str]:
+    ids = [one["block_id"] for one in blocks if isinstance(one, dict) and one.get("block_id")]
+    if len(ids) != len(set(ids)):
+        yield "block_id is repeated"
+    for one in blocks:
+        kind = one.get("type") if isinstance(one, dict) else None
+        check = _CHECKS.get(str(kind))
+        if check is None:
+            yield f"unknown type {kind}"
+            continue
+        yield _length(one, "block_id", _ID)
+        yield check(one)
+
+
+def _header(block: Mapping[str, Any]) -> str:
+    return _text(block.get("text"), _HEADER, _PLAIN)
+
+
+def _section(block: Mapping[str, Any]) -> str:
+    if "text" not in block and not block.get("fields"):
+        return "a section needs a text or fields"
+    fields = block.get("fields", [])
+    found = [_text(one, _FIELD) for one in fields]
+    found += [_text(block["text"], _SECTION)] if "text" in block else []
+    found += ["too many fields"] if len(fields) > _FIELDS else []
+    found += [_element(block["accessory"])] if "accessory" in block else []
+    return _first(iter(found))
+
+
+def _context(block: Mapping[str, Any]) -> str:
+    elements = block.get("elements", [])
+    if not 1 <= len(elements) <= _ELEMENTS:
+        return f"1 to {_ELEMENTS} elements"
+    return _first(_text(one, _FIELD) for one in elements)
+
+
+def _actions(block: Mapping[str, Any]) -> str:
+    elements = block.get("elements", [])
+    if not 1 <= len(elements) <= _ACTIONS:
+        return f"1 to {_ACTIONS} elements"
+    ids = [one.get("action_id") for one in elements if isinstance(one, dict) and one.get("action_id")]
+    if len(ids) != len(set(ids)):
+        return "action_id is repeated"
+    return _first(_element(one) for one in elements)
+
+
+def _input(block: Mapping[str, Any]) -> str:
+    found = [_text(block.get("label"), _LABEL, _PLAIN), _element(block.get("element"))]
+    found += [_text(block["hint"], _HINT, _PLAIN)] if "hint" in block else []
+    return _first(iter(found))
+
+
+def _divider(_block: Mapping[str, Any]) -> str:
+    return ""
+
+
+_CHECKS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "header": _header,
+    "section": _section,
+    "context": _context,
+    "actions": _actions,
+    "input": _input,
+    "divider": _divider,
+}
+
+
+def _element(element: Any) -> str:
+    kind = element.get("type") if isinstance(element, dict) else None
+    if kind == "button":
+        found = [_text(element.get("text"), _BUTTON, _PLAIN), _length(element, "value", _VALUE)]
+        found += [_length(element, "url", _URL), _length(element, "action_id", _ID)]
+        found += [] if element.get("style", "primary") in {"primary", "danger"} else ["unknown style"]
+        return _first(iter(found))
+    if kind == "plain_text_input":
+        most = element.get("max_length", _INPUT)
+        is_whole = isinstance(most, int) and 1 <= most <= _INPUT
+        found = [_length(element, "action_id", _ID), _length(element, "initial_value", most if is_whole else _INPUT)]
+        return _first(iter([*found, "" if is_whole else f"max_length is between 1 and {_INPUT}"]))
+    if kind in {"static_select", "radio_buttons", "checkboxes"}:
+        options = element.get("options", [])
+        if not 1 <= len(options) <= (_OPTIONS if kind == "static_select" else _ELEMENTS):
+            return "too few or too many options"
+        return _first(_text(one.get("text"), _OPTION) or _length(one, "value", _OPTION) for one in options)
+    return f"unknown element {kind}"
+
+
+def _length(of: Mapping[str, Any], name: str, most: int) -> str:
+    return "" if len(str(of.get(name, ""))) <= most else f"{name} has more than {most} characters"
+
+
+def _text(text: Any, most: int, kinds: frozenset[str] = _BOTH) -> str:
     if not isinstance(text, dict) or text.get("type") not in kinds:
         return "not a text object"
     length = len(str(text.get("text", "")))

@@ -1,12 +1,11 @@
-"""The simulated Slack's Web API: posting and updating messages, its error envelope, and its limits of blocks.
+"""The simulated Slack's Web API: messages, users, modals, and response URLs, with Slack's errors and rate limits.
 
 For most errors, Slack responds with a status of 200 and ``ok`` false.
 """
 
 import contextlib
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from starlette import requests, responses, routing
@@ -14,51 +13,57 @@ from starlette import requests, responses, routing
 from router.simulator import options as settings
 from router.simulator import vendor
 from router.simulator.slack import blocks as limits
+from router.simulator.slack import connections, modals, records
 
-_CHANNELS = {"C0INCIDENTS": "incidents", "C0APPROVALS": "status-approvals"}
 _MOST_TEXT = 40_000
+_MINUTE = 60_000_000
+_APP_METHODS = frozenset({"apps.connections.open"})
+# These methods read no JSON.
+_FORM_METHODS = frozenset({"users.info", "usergroups.users.list"})
+# Calls a minute of Slack's tiers. Other methods aren't limited here.
+_CALLS_A_MINUTE = {
+    "usergroups.users.list": 20,
+    "users.info": 100,
+    "chat.postEphemeral": 100,
+    "views.open": 100,
+    "views.update": 100,
+    "apps.connections.open": 50,
+}
 
-
-@dataclass
-class Message:
-    """One message of a channel. ``edits`` counts its updates."""
-
-    channel: str
-    ts: str
-    text: str
-    blocks: list[Any]
-    thread_ts: str = ""
-    edits: int = 0
-
-
-@dataclass
-class State:
-    """The state of the workspace."""
-
-    messages: list[Message] = field(default_factory=list)
-    last: int = 0
-
-
-class RefusedError(Exception):
-    """Slack refuses a call with this error code."""
+Body = Mapping[str, Any]
 
 
 class Slack:
-    """One simulated workspace with two channels."""
+    """One simulated workspace with two channels, five users, and one app."""
 
     name = "slack"
     refuses_with = 200
 
     def __init__(self, options: settings.Options) -> None:
         self._options = options
-        self._state = State()
+        self._state = records.State()
+        self._recent: dict[str, list[int]] = {}
+        self.sockets = connections.Sockets()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept between runs, without open connections."""
+        return {"_options": self._options, "_state": self._state}
+
+    @property
+    def workspace(self) -> records.State:
+        """The current state."""
+        return self._state
+
+    @property
+    def options(self) -> settings.Options:
+        """The settings of the simulator."""
+        return self._options
 
     def routes(self) -> list[routing.BaseRoute]:
-        """Return the routes of the Web API."""
+        """Return the routes of the Web API and of the response URLs."""
         return [
-            routing.Route("/api/chat.postMessage", self._answer(self._post), methods=["POST"]),
-            routing.Route("/api/chat.update", self._answer(self._update), methods=["POST"]),
-            routing.Route("/api/{method}", self._answer(self._unknown), methods=["POST", "GET"]),
+            routing.Route("/api/{method}", self._api, methods=["POST", "GET"]),
+            routing.Route("/respond/{token}", self._respond, methods=["POST"]),
         ]
 
     def pages(self) -> list[vendor.Page]:
@@ -66,22 +71,27 @@ class Slack:
         return []
 
     def state(self) -> dict[str, Any]:
-        """Return every message as plain data, by channel."""
-        return {
+        """Return the messages by channel, and what else users see, as plain data."""
+        shown: dict[str, Any] = {
             name: [vars(one) for one in self._state.messages if one.channel == identity]
-            for identity, name in _CHANNELS.items()
+            for identity, name in records.CHANNELS.items()
         }
+        shown["ephemerals"] = [vars(one) for one in self._state.ephemerals]
+        shown["modals"] = [vars(one) for one in self._state.modals]
+        return {**shown, "failures": self._state.failures, "connections": self.sockets.count}
 
     def reset(self) -> None:
-        """Delete every message."""
-        self._state = State()
+        """Delete everything that calls and clicks created. Connections stay open."""
+        self._state = records.State()
+        self._recent.clear()
+        self.sockets.heal()
 
-    def remembered(self) -> State:
+    def remembered(self) -> records.State:
         """Return a copy of the workspace's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
-    def as_of(self, remembered: State) -> Iterator[None]:
+    def as_of(self, remembered: records.State) -> Iterator[None]:
         """Respond from an earlier state during the block."""
         now, self._state = self._state, remembered
         try:
@@ -91,68 +101,192 @@ class Slack:
 
     def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """Return an error in Slack's envelope."""
-        word = "ratelimited" if failure.status == 429 else "internal_error"
-        return {"ok": False, "error": word}, {}
-
-    def _answer(self, method: Any) -> Any:
-        async def answer(request: requests.Request) -> responses.Response:
-            try:
-                self._authenticate(request.headers.get("authorization", ""))
-                is_json = request.headers.get("content-type", "").startswith("application/json")
-                body = await request.json() if is_json else dict(await request.form())
-                return responses.JSONResponse({"ok": True, **method(body)})
-            except RefusedError as refused:
-                return responses.JSONResponse({"ok": False, "error": str(refused)})
-
-        return answer
-
-    def _authenticate(self, authorization: str) -> None:
-        if not authorization:
-            raise RefusedError("not_authed")
-        if not self._options.allows(authorization):
-            raise RefusedError("invalid_auth")
-
-    def _unknown(self, _body: Any) -> dict[str, Any]:
-        raise RefusedError("unknown_method")
-
-    def _post(self, body: Any) -> dict[str, Any]:
-        named = str(body.get("channel", ""))
-        found = [one for one, name in _CHANNELS.items() if named in {one, name, f"#{name}"}]
-        if not found:
-            raise RefusedError("channel_not_found")
-        thread = str(body.get("thread_ts", ""))
-        if thread and all(one.ts != thread for one in self._state.messages):
-            raise RefusedError("thread_not_found")
-        text, shown = _content(body)
-        # Timestamps identify the messages of a channel, so they must be unique.
-        self._state.last = max(self._state.last + 1, self._options.clock())
-        ts = f"{self._state.last // 1_000_000}.{self._state.last % 1_000_000:06d}"
-        self._state.messages.append(Message(found[0], ts, text, shown, thread))
-        return {"channel": found[0], "ts": ts, "message": {"text": text, "ts": ts}}
-
-    def _update(self, body: Any) -> dict[str, Any]:
-        # Unlike posting, updating needs the ID of the channel.
-        channel, ts = str(body.get("channel", "")), str(body.get("ts", ""))
-        if channel not in _CHANNELS:
-            raise RefusedError("channel_not_found")
-        for one in self._state.messages:
-            if (one.channel, one.ts) == (channel, ts):
-                one.text, one.blocks = _content(body)
-                one.edits += 1
-                return {"channel": channel, "ts": ts, "text": one.text}
-        raise RefusedError("message_not_found")
+        if failure.status != 429:
+            return {"ok": False, "error": "internal_error"}, {}
+        return {"ok": False, "error": "ratelimited"}, {"retry-after": str(int(failure.retry_after_seconds or 0))}
 
     def delete(self, ts: str) -> None:
         """Delete a message, as a user does."""
         self._state.messages = [one for one in self._state.messages if one.ts != ts]
 
+    def message(self, channel: str, ts: str) -> records.Message | None:
+        """Return a message of a channel, or an ephemeral message."""
+        held = [*self._state.messages, *self._state.ephemerals]
+        return next((one for one in held if (one.channel, one.ts) == (channel, ts)), None)
 
-def _content(body: Any) -> tuple[str, list[Any]]:
+    def add(self, channel: str, content: tuple[str, list[Any]], *, thread: str = "", user: str = "") -> records.Message:
+        """Add a message; with ``user``, an ephemeral one."""
+        # Timestamps identify the messages of a channel, so they must be unique.
+        self._state.last = max(self._state.last + 1, self._options.clock())
+        ts = f"{self._state.last // 1_000_000}.{self._state.last % 1_000_000:06d}"
+        made = records.Message(channel, ts, *content, thread_ts=thread, user=user)
+        (self._state.ephemerals if user else self._state.messages).append(made)
+        return made
+
+    async def _api(self, request: requests.Request) -> responses.Response:
+        method = request.path_params["method"]
+        try:
+            self._authenticate(method, request.headers.get("authorization", ""))
+            if wait := self._limited(method):
+                headers = {"retry-after": str(wait)}
+                return responses.JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
+            return responses.JSONResponse({"ok": True, **self._method(method)(await _read(method, request), request)})
+        except modals.RefusedError as refused:
+            return responses.JSONResponse({"ok": False, "error": str(refused), **refused.details})
+
+    def _authenticate(self, method: str, authorization: str) -> None:
+        if not authorization:
+            raise modals.RefusedError("not_authed")
+        if not self._options.allows(authorization):
+            raise modals.RefusedError("invalid_auth")
+        if authorization.partition(" ")[2].startswith("xapp-") != (method in _APP_METHODS):
+            raise modals.RefusedError("not_allowed_token_type")
+
+    def _limited(self, method: str) -> int:
+        """Return the seconds to wait, 0 if the call is within the limit of its method."""
+        most = _CALLS_A_MINUTE.get(method)
+        if most is None:
+            return 0
+        now = self._options.clock()
+        recent = [at for at in self._recent.get(method, []) if at > now - _MINUTE]
+        if len(recent) < most:
+            self._recent[method] = [*recent, now]
+            return 0
+        return (recent[0] + _MINUTE - now) // 1_000_000 + 1
+
+    def _method(self, method: str) -> Callable[[Body, requests.Request], dict[str, Any]]:
+        return {
+            "apps.connections.open": self._open_connection,
+            "auth.test": _identity,
+            "chat.postEphemeral": self._post_ephemeral,
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "usergroups.users.list": _members,
+            "users.info": _person,
+            "views.open": self._open_view,
+            "views.update": self._update_view,
+        }.get(method, _unknown)
+
+    def _open_connection(self, _body: Body, request: requests.Request) -> dict[str, Any]:
+        scheme = "wss" if request.url.scheme == "https" else "ws"
+        return {"url": f"{scheme}://{request.url.netloc}/link/?ticket={self.sockets.ticket()}&app_id={records.APP}"}
+
+    def _post(self, body: Body, _request: requests.Request) -> dict[str, Any]:
+        channel = _channel(body)
+        thread = str(body.get("thread_ts", ""))
+        if thread and all(one.ts != thread for one in self._state.messages):
+            raise modals.RefusedError("thread_not_found")
+        made = self.add(channel, _content(body), thread=thread)
+        return {"channel": channel, "ts": made.ts, "message": {"text": made.text, "ts": made.ts}}
+
+    def _post_ephemeral(self, body: Body, _request: requests.Request) -> dict[str, Any]:
+        channel = _channel(body)
+        person = records.PEOPLE.get(str(body.get("user", "")))
+        if person is None or not person.is_member:
+            raise modals.RefusedError("user_not_in_channel")
+        made = self.add(channel, _content(body), thread=str(body.get("thread_ts", "")), user=person.id)
+        return {"message_ts": made.ts}
+
+    def _update(self, body: Body, _request: requests.Request) -> dict[str, Any]:
+        # Unlike posting, updating needs the ID of the channel.
+        channel, ts = str(body.get("channel", "")), str(body.get("ts", ""))
+        if channel not in records.CHANNELS:
+            raise modals.RefusedError("channel_not_found")
+        held = self.message(channel, ts)
+        if held is None or held.user:
+            raise modals.RefusedError("message_not_found")
+        held.replace(*_content(body))
+        return {"channel": channel, "ts": ts, "text": held.text}
+
+    def _open_view(self, body: Body, _request: requests.Request) -> dict[str, Any]:
+        return {"view": modals.open_view(self._state, body, self._options)}
+
+    def _update_view(self, body: Body, _request: requests.Request) -> dict[str, Any]:
+        return {"view": modals.update_view(self._state, body, self._options)}
+
+    async def _respond(self, request: requests.Request) -> responses.Response:
+        """Carry out one use of a response URL, which needs no token."""
+        held = self._state.response_urls.get(request.path_params["token"])
+        now = self._options.clock()
+        if held is None or not held.left or now > held.expires_at:
+            error = "used_url" if held is not None and not held.left else "expired_url"
+            return responses.JSONResponse({"ok": False, "error": error}, 404)
+        held.left -= 1
+        try:
+            self.respond(held, await request.json())
+        except (modals.RefusedError, ValueError) as refused:
+            return responses.JSONResponse({"ok": False, "error": str(refused)}, 400)
+        return responses.PlainTextResponse("ok")
+
+    def respond(self, to: records.ResponseUrl, body: Body) -> None:
+        """Post, replace, or delete a message in response to an interaction. Raises ``modals.RefusedError``."""
+        original = self.message(to.channel, to.ts) if to.ts else None
+        if body.get("delete_original") is True:
+            self._state.ephemerals = [one for one in self._state.ephemerals if one is not original]
+            self._state.messages = [one for one in self._state.messages if one is not original]
+        elif body.get("replace_original") is True and original is not None:
+            original.replace(*_content(body))
+        else:
+            is_public = body.get("response_type") == "in_channel"
+            thread = str(body.get("thread_ts", ""))
+            self.add(to.channel, _content(body), thread=thread, user="" if is_public else to.user)
+
+
+async def _read(method: str, request: requests.Request) -> Body:
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    if request.method == "GET":
+        return dict(request.query_params)
+    if not is_json:
+        return {**request.query_params, **dict(await request.form())}
+    if method in _FORM_METHODS:
+        return dict(request.query_params)
+    body = await request.json()
+    return body if isinstance(body, dict) else {}
+
+
+def _identity(_body: Body, _request: requests.Request) -> dict[str, Any]:
+    return {"url": f"https://{records.DOMAIN}.slack.com/", "team": records.DOMAIN, "user": "incident-router"} | {
+        "team_id": records.TEAM,
+        "user_id": records.BOT_USER,
+        "bot_id": records.BOT,
+    }
+
+
+def _members(body: Body, _request: requests.Request) -> dict[str, Any]:
+    group = str(body.get("usergroup", ""))
+    if not group:
+        raise modals.RefusedError("missing_argument")
+    if group not in records.GROUPS:
+        raise modals.RefusedError("no_such_subteam")
+    return {"users": list(records.GROUPS[group])}
+
+
+def _person(body: Body, _request: requests.Request) -> dict[str, Any]:
+    person = records.PEOPLE.get(str(body.get("user", "")))
+    if person is None:
+        raise modals.RefusedError("user_not_found")
+    profile = {"real_name": person.real_name, "display_name": person.name, "email": f"{person.name}@example.com"}
+    said = {"id": person.id, "team_id": records.TEAM, "name": person.name, "deleted": person.is_deleted}
+    return {"user": {**said, "real_name": person.real_name, "tz": "Europe/Berlin", "is_bot": False, "profile": profile}}
+
+
+def _unknown(_body: Body, _request: requests.Request) -> dict[str, Any]:
+    raise modals.RefusedError("unknown_method")
+
+
+def _channel(body: Body) -> str:
+    found = records.channel_of(str(body.get("channel", "")))
+    if not found:
+        raise modals.RefusedError("channel_not_found")
+    return found
+
+
+def _content(body: Body) -> tuple[str, list[Any]]:
     text, shown = str(body.get("text", "")), body.get("blocks") or []
     if not text and not shown:
-        raise RefusedError("no_text")
+        raise modals.RefusedError("no_text")
     if len(text) > _MOST_TEXT:
-        raise RefusedError("msg_too_long")
+        raise modals.RefusedError("msg_too_long")
     if limits.problem(shown):
-        raise RefusedError("invalid_blocks")
+        raise modals.RefusedError("invalid_blocks")
     return text, shown

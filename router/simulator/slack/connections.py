@@ -1,0 +1,210 @@
+"""Socket Mode: WebSocket connections to the app, over which Slack sends envelopes and waits for their acknowledgement.
+
+Slack sends an envelope to one connection. If it isn't acknowledged within 3 seconds, or the connection closes, Slack
+sends the envelope to another connection.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pydantic
+from starlette import websockets
+
+from router.simulator.slack import records
+
+Kind = Literal["interactive", "slash_commands", "events_api"]
+ACK_SECONDS = 3.0
+_MOST_CONNECTIONS = 10
+_TICKETS = 100
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a delivery to the app. ``error`` is empty if the app acknowledged it."""
+
+    attempts: int
+    response: Any = None
+    error: str = ""
+
+
+class Fault(pydantic.BaseModel):
+    """What happens to the connections, once or to the next ``count`` of something.
+
+    ``disconnect``: every open connection gets a disconnect message with ``reason``; with ``closes``, it is closed, too.
+    ``drop``: every open connection is aborted. ``silence``: every open connection stays open, but Slack neither sends
+    nor reads. ``refuse``: the next ``count`` connections get a disconnect message instead of a hello.
+    ``lose-acks``: the next ``count`` acknowledgements are lost. ``twice``: the next ``count`` envelopes are sent again
+    after they were acknowledged. ``garble``: every open connection gets a message that is no JSON object.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    action: Literal["disconnect", "drop", "silence", "refuse", "lose-acks", "twice", "garble"]
+    reason: str = "refresh_requested"
+    closes: bool = False
+    count: int = pydantic.Field(default=1, ge=1)
+
+
+@dataclass(eq=False)
+class _Connection:
+    websocket: websockets.WebSocket
+    waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+    is_leaving: bool = False
+    is_silent: bool = False
+
+    async def send(self, message: Mapping[str, Any] | str) -> None:
+        if self.is_silent:
+            return
+        with contextlib.suppress(RuntimeError, websockets.WebSocketDisconnect):  # It is closing.
+            await self.websocket.send_text(message if isinstance(message, str) else json.dumps(message))
+
+    def closed(self) -> None:
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError())
+
+
+class Sockets:
+    """The connections of the app, in the order in which they were opened."""
+
+    def __init__(self) -> None:
+        self.ack_seconds = ACK_SECONDS
+        self._tickets: list[str] = []
+        self._open: list[_Connection] = []
+        self._refusals: list[str] = []
+        self._lost = 0
+        self._twice = 0
+
+    @property
+    def count(self) -> int:
+        """The number of open connections."""
+        return len(self._open)
+
+    def ticket(self) -> str:
+        """Return a ticket for one connection."""
+        self._tickets = [*self._tickets[1 - _TICKETS :], secrets.token_hex(8)]
+        return self._tickets[-1]
+
+    def heal(self) -> None:
+        """Forget ordered faults."""
+        self._refusals, self._lost, self._twice = [], 0, 0
+        self.ack_seconds = ACK_SECONDS
+
+    async def serve(self, websocket: websockets.WebSocket) -> None:
+        """Serve one connection, from its ticket until it is closed."""
+        ticket = websocket.query_params.get("ticket", "")
+        if ticket not in self._tickets:
+            await websocket.close(1008)
+            return
+        self._tickets.remove(ticket)  # A URL is good for one connection.
+        await websocket.accept()
+        made = _Connection(websocket)
+        reason = self._refusals.pop(0) if self._refusals else ""
+        reason = reason or ("too_many_websockets" if len(self._open) >= _MOST_CONNECTIONS else "")
+        if reason:
+            await made.send(_disconnect(reason))
+            await websocket.close()
+            return
+        self._open.append(made)
+        about = {"host": "simulated", "build_number": 1, "approximate_connection_time": 18_060}
+        hello = {"type": "hello", "num_connections": len(self._open), "connection_info": {"app_id": records.APP}}
+        await made.send({**hello, "debug_info": about})
+        try:
+            while True:
+                self._receive(made, await websocket.receive_text())
+        except websockets.WebSocketDisconnect:
+            pass
+        finally:
+            self._open.remove(made)
+            made.closed()
+
+    def _receive(self, one: _Connection, text: str) -> None:
+        try:
+            said = json.loads(text)
+        except ValueError:
+            return
+        future = one.waiting.get(str(said.get("envelope_id", "")))
+        if future is None or future.done():
+            return
+        if self._lost:
+            self._lost -= 1
+            return
+        future.set_result(said.get("payload"))
+
+    async def deliver(self, kind: Kind, payload: Mapping[str, Any], *, accepts: bool, retries: int) -> Outcome:
+        """Send an envelope until a connection acknowledges it. ``accepts``: the acknowledgement may have a payload."""
+        identity = str(uuid.uuid4())
+        tried: list[_Connection] = []
+        for attempt in range(retries + 1):
+            one = self._next(tried)
+            if one is None:
+                return Outcome(attempt, error="no_connection")
+            tried.append(one)
+            envelope: dict[str, Any] = {"envelope_id": identity, "type": kind, "payload": payload}
+            envelope["accepts_response_payload"] = accepts
+            envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
+            future = one.waiting[identity] = asyncio.get_running_loop().create_future()
+            await one.send(envelope)
+            try:
+                response = await asyncio.wait_for(future, self.ack_seconds)
+            except (TimeoutError, ConnectionError):
+                continue
+            finally:
+                one.waiting.pop(identity, None)
+            if self._twice:
+                self._twice -= 1
+                for again in [other for other in self._open if other is not one] or [one]:
+                    await again.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
+            return Outcome(attempt + 1, response if accepts else None)
+        return Outcome(retries + 1, error="timeout")
+
+    def _next(self, tried: list[_Connection]) -> _Connection | None:
+        """Return the connection for the next attempt: preferably another one, and one that isn't about to close."""
+        order = sorted(self._open, key=lambda one: (one in tried, one.is_leaving))
+        if not order:
+            return None
+        # Slack distributes envelopes. The next one goes to another connection.
+        self._open.remove(order[0])
+        self._open.append(order[0])
+        return order[0]
+
+    async def inject(self, fault: Fault) -> None:
+        """Carry out a fault, or note it for later."""
+        match fault.action:
+            case "refuse":
+                self._refusals += [fault.reason] * fault.count
+            case "lose-acks":
+                self._lost = fault.count
+            case "twice":
+                self._twice = fault.count
+            case _:
+                for one in list(self._open):
+                    await _strike(one, fault)
+
+
+async def _strike(one: _Connection, fault: Fault) -> None:
+    match fault.action:
+        case "disconnect":
+            one.is_leaving = True
+            await one.send(_disconnect(fault.reason))
+            if fault.closes:
+                with contextlib.suppress(RuntimeError):
+                    await one.websocket.close()
+        case "garble":
+            await one.send("[nonsense")
+            await one.send("7")
+        case "silence":
+            one.is_silent = True
+            one.websocket.scope["transport"].pause_reading()
+        case _:
+            one.websocket.scope["transport"].abort()
+
+
+def _disconnect(reason: str) -> dict[str, Any]:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "simulated"}}

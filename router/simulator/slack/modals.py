@@ -1,0 +1,160 @@
+"""Modals: opening one with a trigger, filling it in, and applying the app's response to a submission."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from router.simulator import options as settings
+from router.simulator.slack import blocks as limits
+from router.simulator.slack import records
+
+_GIVEN = ("blocks", "private_metadata", "callback_id", "title", "submit", "close", "external_id")
+
+
+class RefusedError(Exception):
+    """Slack refuses a call with this error code, and perhaps with ``details`` in the response."""
+
+    def __init__(self, error: str, message: str = "") -> None:
+        super().__init__(error)
+        self.details = {"response_metadata": {"messages": [f"[ERROR] {message}"]}} if message else {}
+
+
+def open_view(workspace: records.State, body: Mapping[str, Any], options: settings.Options) -> dict[str, Any]:
+    """Open a modal for the user of the trigger. Raises ``RefusedError``."""
+    view = _view(body)
+    trigger = workspace.triggers.get(str(body.get("trigger_id", "")))
+    if trigger is None:
+        raise RefusedError("invalid_trigger_id" if body.get("trigger_id") else "invalid_arguments")
+    if trigger.is_exchanged:
+        raise RefusedError("exchanged_trigger_id")
+    if options.clock() > trigger.expires_at:
+        raise RefusedError("expired_trigger_id")
+    trigger.is_exchanged = True
+    identity = f"V{options.randomness.getrandbits(40):010X}"
+    modal = records.Modal(identity, trigger.user, completed(view), new_hash(options))
+    workspace.modals.append(modal)
+    return shown(modal)
+
+
+def update_view(workspace: records.State, body: Mapping[str, Any], options: settings.Options) -> dict[str, Any]:
+    """Replace an open modal. Raises ``RefusedError``."""
+    view = _view(body)
+    named = {str(body.get("view_id", "")), str(body.get("external_id", ""))} - {""}
+    modal = next((one for one in workspace.modals if {one.id, one.view.get("external_id")} & named), None)
+    if modal is None:
+        raise RefusedError("not_found")
+    if body.get("hash") and body["hash"] != modal.hash:
+        raise RefusedError("hash_conflict")
+    modal.view, modal.hash, modal.errors = completed(view), new_hash(options), {}
+    return shown(modal)
+
+
+def _view(body: Mapping[str, Any]) -> dict[str, Any]:
+    view = body.get("view")
+    try:
+        view = json.loads(view) if isinstance(view, str) else view
+    except ValueError:
+        raise RefusedError("invalid_arguments", "view is not JSON") from None
+    if limits.is_too_large(view):
+        raise RefusedError("view_too_large")
+    if problem := limits.view_problem(view):
+        raise RefusedError("invalid_arguments", problem)
+    made: dict[str, Any] = dict(view) if isinstance(view, dict) else {}
+    return made
+
+
+def completed(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a view in which every block and input element has an ID, as Slack adds them."""
+    blocks = []
+    for position, block in enumerate(view.get("blocks", [])):
+        made = {"block_id": f"b{position}", **block}
+        if isinstance(made.get("element"), dict):
+            made["element"] = {"action_id": f"a{position}", **made["element"]}
+        blocks.append(made)
+    return {**view, "blocks": blocks}
+
+
+def new_hash(options: settings.Options) -> str:
+    """Return the hash of a changed view."""
+    return f"{options.clock() // 1_000_000}.{options.randomness.getrandbits(32):08x}"
+
+
+def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a modal as payloads and responses have it."""
+    given: dict[str, Any] = {name: modal.view.get(name, "" if "_id" in name else None) for name in _GIVEN}
+    given["private_metadata"] = modal.view.get("private_metadata", "")
+    return {
+        "id": modal.id,
+        "team_id": records.TEAM,
+        "type": "modal",
+        **given,
+        "state": {"values": dict(values or {})},
+        "hash": modal.hash,
+        "clear_on_close": bool(modal.view.get("clear_on_close")),
+        "notify_on_close": bool(modal.view.get("notify_on_close")),
+        "root_view_id": modal.id,
+        "previous_view_id": None,
+        "app_id": records.APP,
+        "app_installed_team_id": records.TEAM,
+        "bot_id": records.BOT,
+    }
+
+
+def filled_in(modal: records.Modal, said: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the inputs. ``said`` maps block or action IDs to texts.
+
+    Raises ``ValueError`` if Slack's client would not submit them.
+    """
+    values: dict[str, Any] = {}
+    for block in modal.view["blocks"]:
+        if block["type"] != "input":
+            continue
+        element = block["element"]
+        text = said.get(block["block_id"], said.get(element["action_id"]))
+        value = _value(element, text)
+        is_empty = not next((one for name, one in value.items() if name != "type"), None)
+        if is_empty and not block.get("optional"):
+            raise ValueError(f"{block['block_id']} is required")
+        values[block["block_id"]] = {element["action_id"]: value}
+    return values
+
+
+def _value(element: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+    kind = element["type"]
+    if kind == "plain_text_input":
+        said = element.get("initial_value") if text is None else text
+        if said and not element.get("min_length", 0) <= len(said) <= element.get("max_length", 3000):
+            raise ValueError(f"{element['action_id']} is too short or too long")
+        return {"type": kind, "value": said or None}
+    chosen = [one for one in element["options"] if text is not None and one["value"] in text.split(",")]
+    if kind == "checkboxes":
+        return {"type": kind, "selected_options": element.get("initial_options", []) if text is None else chosen}
+    first = element.get("initial_option") if text is None else next(iter(chosen), None)
+    return {"type": kind, "selected_option": first}
+
+
+def initial(element: Mapping[str, Any]) -> set[str]:
+    """Return the values of the options that are chosen at first."""
+    chosen = [*element.get("initial_options", [])]
+    chosen += [element["initial_option"]] if "initial_option" in element else []
+    return {one["value"] for one in chosen}
+
+
+def apply(workspace: records.State, modal: records.Modal, response: Any, options: settings.Options) -> str:
+    """Apply the app's response to a submission. Return the error that the user sees; empty if nothing failed."""
+    said = response if isinstance(response, dict) else {}
+    action = said.get("response_action")
+    if not said or action == "clear":
+        workspace.modals.remove(modal)
+        return ""
+    if action == "errors":
+        inputs = {block["block_id"] for block in modal.view["blocks"] if block["type"] == "input"}
+        errors = said.get("errors")
+        if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
+            return "We had some trouble connecting. Try again?"
+        modal.errors = {name: str(text) for name, text in errors.items()}
+        return ""
+    if action in {"update", "push"} and not limits.view_problem(said.get("view")):
+        modal.view, modal.hash, modal.errors = completed(said["view"]), new_hash(options), {}
+        return ""
+    return "We had some trouble connecting. Try again?"

@@ -1,0 +1,117 @@
+"""The simulated workspace as a page: channels with their messages, buttons to click, and open modals."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from router.simulator import pages
+from router.simulator.slack import interactions, modals, records, vendor
+
+_STYLE = """<style>
+article form { display: inline } button { font: inherit; padding: .2rem .8rem; margin: .2rem .4rem .2rem 0 }
+pre { white-space: pre-wrap; font: inherit; margin: .3rem 0 } .reply { margin-left: 2rem }
+textarea, input, select { font: inherit; width: 100%; box-sizing: border-box } dialog { position: static }
+</style>"""
+
+
+def workspace(slack: vendor.Slack, person: records.Person) -> str:
+    """Return the page of the workspace as one user sees it."""
+    held = slack.workspace
+    people = " · ".join(
+        f"<b>{escape(one.real_name)}</b>" if one is person else f'<a href="?as={one.id}">{escape(one.real_name)}</a>'
+        for one in records.PEOPLE.values()
+        if not one.is_deleted
+    )
+    parts = [_STYLE, "<h1>Simulated Slack</h1>", f"<small>You are {people}. {_connected(slack)}</small>"]
+    failures = [one["text"] for one in held.failures if one["user"] == person.id]
+    parts += [f'<div class="banner bad">{escape(failures[-1])}</div>'] if failures else []
+    opened = [one for one in held.modals if one.user == person.id]
+    parts += [_modal(one) for one in opened]
+    for channel, name in records.CHANNELS.items():
+        parts.append(f"<h2>#{escape(name)}</h2>")
+        shown = [*held.messages, *(one for one in held.ephemerals if one.user == person.id)]
+        shown = [one for one in shown if one.channel == channel]
+        parts += [_message(one, person) for one in sorted(shown, key=lambda one: (one.thread_ts or one.ts, one.ts))]
+        parts.append(_command(name, person))
+    # A page that reloads would empty the inputs of an open modal.
+    return pages.document("Simulated Slack", "".join(parts), refreshes=not opened)
+
+
+def _connected(slack: vendor.Slack) -> str:
+    return f"Socket Mode connections: {slack.sockets.count}."
+
+
+def _message(message: records.Message, person: records.Person) -> str:
+    blocks = "".join(_block(block, message, person) for block in message.blocks)
+    notes = ["only visible to you"] if message.user else []
+    notes += ["edited"] if message.edits else []
+    kind = "reply" if message.thread_ts else "message"
+    shown = blocks or f"<pre>{escape(message.text)}</pre>"
+    return f'<article class="{kind}">{shown}<small>{" · ".join([message.ts, *notes])}</small></article>'
+
+
+def _block(block: Mapping[str, Any], message: records.Message | None, person: records.Person | None) -> str:
+    match block["type"]:
+        case "header":
+            return f"<h3>{_words(block['text'])}</h3>"
+        case "divider":
+            return "<hr>"
+        case "context":
+            return f"<small><pre>{' · '.join(_words(one) for one in block['elements'])}</pre></small>"
+        case "actions":
+            return "".join(_button(one, message, person) for one in block["elements"])
+    fields = [block["text"]] if "text" in block else []
+    text = "\n".join(_words(one) for one in [*fields, *block.get("fields", [])])
+    return f"<pre>{text}</pre>"
+
+
+def _button(button: Mapping[str, Any], message: records.Message | None, person: records.Person | None) -> str:
+    name = escape(interactions.label(button))
+    if button.get("url"):
+        return f'<a href="{escape(button["url"])}">{name}</a> '
+    if message is None or person is None:
+        return ""
+    hidden = {"channel": message.channel, "ts": message.ts, "user": person.id}
+    hidden["action"] = button.get("action_id", interactions.label(button))
+    return _form("clicks", hidden, f"<button>{name}</button>")
+
+
+def _modal(modal: records.Modal) -> str:
+    blocks = modal.view["blocks"]
+    inputs = [_input(one, modal) if one["type"] == "input" else _block(one, None, None) for one in blocks]
+    submit = _words(modal.view["submit"]) if "submit" in modal.view else "Submit"
+    form = _form("submissions", {"view": modal.id}, f"{''.join(inputs)}<button>{submit}</button>")
+    return f"<dialog open><h2>{_words(modal.view['title'])}</h2>{form}</dialog>"
+
+
+def _input(block: Mapping[str, Any], modal: records.Modal) -> str:
+    element, name = block["element"], f"values.{escape(block['block_id'])}"
+    error = modal.errors.get(block["block_id"], "")
+    if element["type"] == "plain_text_input":
+        value = escape(element.get("initial_value", ""))
+        field = f'<input name="{name}" value="{value}">'
+        field = f'<textarea name="{name}" rows="6">{value}</textarea>' if element.get("multiline") else field
+    else:
+        initial = modals.initial(element)
+        options = "".join(
+            f'<option value="{escape(one["value"])}"{" selected" if one["value"] in initial else ""}>'
+            f"{_words(one['text'])}</option>"
+            for one in element["options"]
+        )
+        field = f'<select name="{name}">{options}</select>'
+    return f'<p><label>{_words(block["label"])}{field}</label><span class="bad">{escape(error)}</span></p>'
+
+
+def _command(channel: str, person: records.Person) -> str:
+    hidden = {"channel": channel, "user": person.id}
+    fields = '<input name="command" value="/incidents" size="12"> <input name="text" size="20">'
+    return _form("commands", hidden, f"{fields} <button>Send</button>")
+
+
+def _form(action: str, hidden: Mapping[str, str], content: str) -> str:
+    fields = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in hidden.items())
+    return f'<form method="post" action="/workspace/{action}">{fields}{content}</form>'
+
+
+def _words(text: Mapping[str, Any]) -> str:
+    return escape(str(text.get("text", "")))

@@ -1,0 +1,60 @@
+"""An app's HTTP endpoint for what the simulated Slack sends, with chosen responses."""
+
+import contextlib
+import http.server
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+from slack_sdk import signature
+
+
+class Receiver:
+    """``forms`` are the received forms. ``statuses`` and ``bodies`` are the next responses; then 200 without a body."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.forms: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.raw: list[bytes] = []
+        self.statuses: list[int] = []
+        self.bodies: list[Any] = []
+
+    def is_signed(self, secret: str) -> bool:
+        """Whether Slack's own SDK accepts the signature of the newest request."""
+        at = float(self.headers[-1]["x-slack-request-timestamp"])
+        clock = type("Clock", (), {"now": lambda _: at})()
+        return signature.SignatureVerifier(secret, clock).is_valid_request(self.raw[-1], self.headers[-1])
+
+
+@contextlib.contextmanager
+def receiving() -> Iterator[Receiver]:
+    made = Receiver()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers["content-length"]))
+            made.raw.append(raw)
+            made.headers.append({name.lower(): value for name, value in self.headers.items()})
+            made.forms.append(dict(urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True)))
+            body = json.dumps(made.bodies.pop(0)).encode() if made.bodies else b""
+            self.send_response(made.statuses.pop(0) if made.statuses else 200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    made.url = f"http://127.0.0.1:{listening.server_port}/slack"
+    try:
+        yield made
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
