@@ -89,7 +89,7 @@ format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format
 
 lock: $(VENV)/.installed-dev ## Update the locks from pyproject.toml (UPGRADE=--upgrade for the newest versions)
-	@$(PIP_COMPILE) $(UPGRADE) --extra otel -o requirements/runtime.txt pyproject.toml
+	@$(PIP_COMPILE) $(UPGRADE) --extra otel --extra apprise -o requirements/runtime.txt pyproject.toml
 	@$(PIP_COMPILE) $(UPGRADE) --extra embedded -c requirements/runtime.txt -o requirements/embedded.txt pyproject.toml
 	@$(PIP_COMPILE) $(UPGRADE) --extra embedded --extra dev -c requirements/runtime.txt --allow-unsafe \
 		-o requirements/dev.txt pyproject.toml

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from importlib import metadata
 
-from router.notifiers import base, slack, webhook
+from router.notifiers import apprise, base, slack, webhook
 
 ENTRY_POINTS = "incident_router.notifiers"
 """The group of entry points by which other packages add kinds: each leads to a ``base.Kind``."""
 
-_OWN = (webhook.KIND, slack.KIND)
+_OWN = (webhook.KIND, slack.KIND, apprise.KIND)
 
 
 def found() -> Mapping[str, base.Kind]:

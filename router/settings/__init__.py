@@ -414,6 +414,8 @@ def _names(data: Mapping[str, Any], part: str) -> set[str]:
 def _unneeded(at: tuple[str | int, ...]) -> str:
     """Return a placeholder for a secret that this process doesn't need, in the format of the credential."""
     if at[0] == "notifiers":
+        if "urls" in at:
+            return "jsons://not-needed.invalid/"
         return "https://not-needed.invalid/" if at[-1] == "url" else _UNUSED_KEY
     return _UNSIGNED if "signature" in at or _of_a_webhook(at) else "not-needed:by-this-process"
 

@@ -67,7 +67,7 @@ def test_every_pin_has_a_hash(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("runtime", ["otel"]), ("embedded", ["embedded"]), ("dev", ["dev", "embedded"])]
+    ("name", "extras"), [("runtime", ["otel", "apprise"]), ("embedded", ["embedded"]), ("dev", ["dev", "embedded"])]
 )
 def test_a_lock_holds_all_that_pyproject_asks_for(name, extras):
     """Fails where a dependency was added and `make lock` forgotten."""

@@ -1,0 +1,324 @@
+"""Apprise: email, chats, push and SMS services, each by a URL.
+
+Apprise blocks, so each call runs in a thread of its own, and only a few at a time. A thread that doesn't end in time is
+abandoned, and counts until it ends. What was delivered is recorded for each URL, so that a retry repeats no other one.
+"""
+
+import asyncio
+import functools
+import hashlib
+import importlib.util
+import logging
+import re
+import threading
+import urllib.parse
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import pydantic
+
+from router.domain import events
+from router.notifiers import base, plain_text
+from router.outbound import call_policy, client, errors
+from router.yaml_source import suggestions
+
+T = TypeVar("T")
+
+AT_ONCE = 4
+"""Calls of one notifier at a time, including abandoned ones."""
+_SLOT_SECONDS = 2.0  # Longest wait for a call to end, as long as the longest wait for the quota.
+_PACKAGE = "apprise"
+_SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
+_STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
+_BETWEEN = re.compile(r"[/:@?&=,;+#]")
+_LEAST_MASKED = 4  # Shorter parts of a URL are no secrets, and would make messages unreadable.
+_MOST_CHARACTERS = 200
+
+# Left out are services that act on the router's own machine (desktops, the system log, files), social networks, whose
+# readers are the public, and services that open incidents of their own.
+EMAIL = "mailto mailtos azure o365 brevo mailersend mailgun postmark resend sendgrid sendpulse ses smtp2go sparkpost"
+CHATS = (
+    "workflow workflows discord slack gchat wxteams webex mmost mmosts rocket rockets zulip matrix matrixs tgram "
+    "signal signals threema nctalk nctalks synology synologys cliq zohocliq lark feishu dingtalk wecombot line twist "
+    "revolt flock guilded ryver ringc zoom"
+)
+PUSH = (
+    "ntfy ntfys pover gotify gotifys bark barks join pbul prowl pushy pushme pushed psafer psafers simplepush spush "
+    "onesignal notica noticas hassio hassios"
+)
+SMS = (
+    "twilio vonage nexmo clicksend clickatell msgbird plivo sinch sns seven voipms bulksms d7sms telnyx httpsms 46elks "
+    "atalk freemobile kavenegar burstsms sfr smsmanager msg91 bulkvs"
+)
+GENERIC = "json jsons form forms xml xmls apprise apprises"
+SCHEMES = frozenset(" ".join((EMAIL, CHATS, PUSH, SMS, GENERIC)).split())
+"""The schemes of URLs that are accepted."""
+# They read files, follow redirects to other hosts, or repeat calls that the router repeats itself.
+_REFUSED_PARAMETERS = frozenset({"redirect", "retry", "wait", "template", "store", "attach"})
+
+
+class Config(base.Config):
+    """Services, each by its URL. A URL holds secrets, so it is named by where it is found."""
+
+    kind: Literal["apprise"] = "apprise"
+    urls: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1, max_length=20)
+    timeout_seconds: float = pydantic.Field(default=15.0, gt=0, le=30)
+    per_minute: int = pydantic.Field(default=60, ge=10)
+
+    @pydantic.field_validator("kind")
+    @classmethod
+    def _is_installed(cls, kind: str) -> str:
+        if importlib.util.find_spec(_PACKAGE) is None:
+            raise ValueError('notifiers of this kind need the package apprise: pip install "incident-router[apprise]"')
+        return kind
+
+    @pydantic.field_validator("urls")
+    @classmethod
+    def _are_urls(cls, urls: tuple[pydantic.SecretStr, ...]) -> tuple[pydantic.SecretStr, ...]:
+        for url in urls:
+            _check(url.get_secret_value())
+        return urls
+
+
+def _check(url: str) -> None:
+    """Raise ``ValueError`` for a URL that isn't accepted. The message repeats nothing but the scheme."""
+    found = _SCHEME.match(url)
+    if found is None:
+        raise ValueError("a URL of Apprise is needed here, such as mailtos://user:password@smtp.example.com")
+    scheme = found.group(1).lower()
+    if scheme not in SCHEMES:
+        raise ValueError(f'the scheme "{scheme}" is not accepted{suggestions.hint(scheme, SCHEMES)}')
+    try:
+        parameters = {name.lower() for name, _ in urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)}
+    except ValueError:
+        raise ValueError("the URL can't be read") from None
+    if refused := sorted(parameters & _REFUSED_PARAMETERS):
+        raise ValueError(f'the parameter "{refused[0]}" is not accepted in a URL')
+
+
+class _Service(NamedTuple):
+    """One URL. ``key`` identifies it in the state, ``label`` in messages. ``masked`` may be secret."""
+
+    url: str
+    key: str
+    label: str
+    masked: tuple[str, ...]
+
+
+class Apprise:
+    """Sends one message about all pending events of an episode to every URL."""
+
+    def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
+        """Import nothing yet: loading Apprise takes about a second."""
+        self._name = name
+        self._services = [_service(name, url.get_secret_value(), place) for place, url in enumerate(config.urls, 1)]
+        self._console = connection.console
+        self._quota = connection.quota
+        self._timeout_seconds = config.timeout_seconds
+        self._threads = _Threads(AT_ONCE, name)
+        self._is_loaded = False
+
+    async def deliver(self, batch: base.Batch) -> base.Delivered:
+        """Send the events to the URLs that haven't received them.
+
+        If only some URLs accept the message, return the state that says so: the others get it with the next call.
+        """
+        recorded = _of_one_episode(batch.events)
+        newest = recorded[-1].sequence
+        state = {one.key: batch.state[one.key] for one in self._services if one.key in batch.state}
+        pending = [one for one in self._services if _received(state, one) < newest]
+        outcomes = await asyncio.gather(*(self._send(one, _after(recorded, _received(state, one))) for one in pending))
+        failures = [failure for failure in outcomes if failure is not None]
+        for one, failure in zip(pending, outcomes, strict=True):
+            if failure is None:
+                state[one.key] = str(newest)
+        if not failures:
+            return base.Delivered(newest, {})
+        if len(failures) == len(pending):
+            raise failures[0]
+        return base.Delivered(recorded[0].sequence - 1, state)
+
+    async def aclose(self) -> None:
+        """Do nothing: no connection outlives a call."""
+
+    async def _send(self, service: _Service, recorded: Sequence[events.Recorded]) -> errors.Failure | None:
+        """Send one message to one URL. Return why it failed; None if it was delivered."""
+        message = plain_text.render(recorded, self._console)
+        try:
+            if self._quota is not None:
+                ends_at = client.ends_at.get()
+                await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label, ends_at)
+            if not self._is_loaded:
+                await self._threads.run(load, service.label)
+                self._is_loaded = True
+            call = functools.partial(_notify, service, message)
+            failure = await self._threads.run(call, service.label, self._timeout_seconds)
+        except errors.Failure as problem:
+            return problem
+        return failure
+
+
+def _service(name: str, url: str, place: int) -> _Service:
+    found = _SCHEME.match(url)
+    scheme = found.group(1).lower() if found is not None else ""
+    key = hashlib.blake2b(url.encode(), digest_size=4).hexdigest()
+    return _Service(url, key, f"{name}: URL {place} ({scheme}://)", tuple(_secrets(url)))
+
+
+def _secrets(url: str) -> list[str]:
+    """Return the parts of a URL that may be secret, as they are written and decoded; the longest first."""
+    parts = _BETWEEN.split(url.partition("://")[2])
+    found = {form for part in parts for form in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
+    return sorted((one for one in found if len(one) >= _LEAST_MASKED), key=len, reverse=True)
+
+
+def _received(state: Mapping[str, str], service: _Service) -> int:
+    """Return the sequence number of the last event that a URL has received while others failed; 0 for none."""
+    text = state.get(service.key, "")
+    return int(text) if text.isdigit() else 0
+
+
+def _after(recorded: Sequence[events.Recorded], sequence: int) -> Sequence[events.Recorded]:
+    return [one for one in recorded if one.sequence > sequence]
+
+
+def _of_one_episode(recorded: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+    """Return the events before the next opening: a message is about one episode."""
+    openings = (at for at, one in enumerate(recorded) if at and isinstance(one.event, events.IncidentOpened))
+    return recorded[: next(openings, len(recorded))]
+
+
+def load() -> None:
+    """Import Apprise with its services. Disable its own log lines, which may hold parts of a URL."""
+    logger = logging.getLogger(_PACKAGE)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=_PACKAGE)
+    import apprise
+
+    apprise.Apprise.instantiate("json://localhost", asset=_asset())
+
+
+def _asset() -> Any:
+    """Return settings without storage, plugins from files, redirects, and anything that changes a text."""
+    import apprise
+
+    return apprise.AppriseAsset(
+        storage_mode="memory",
+        service_timeout=0,
+        async_mode=False,
+        http_redirects=False,
+        interpret_escapes=False,
+        interpret_emojis=False,
+        pgp_autogen=False,
+        pem_autogen=False,
+        app_id="incident-router",
+        app_desc="incident-router",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+    )
+
+
+def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | None:
+    """Send one message, in a thread. Return why it failed.
+
+    Each message has a service object of its own, since these objects are not safe for use by several threads.
+    """
+    import apprise
+
+    asset = _asset()
+    made = apprise.Apprise.instantiate(service.url, asset=asset)
+    if made is None:
+        return errors.Permanent(f"{service.label}: Apprise does not accept the URL, or lacks a package for it")
+    made.overflow_mode = apprise.OverflowMode.TRUNCATE
+    sender = apprise.Apprise(asset=asset)
+    sender.add(made)
+    result = sender.notify(
+        message.body,
+        message.title,
+        apprise.NotifyType(message.tone),
+        body_format=apprise.NotifyFormat.TEXT,
+        log_level=logging.WARNING,
+    )
+    return None if result else _failure(service, [entry.message for entry in result.logs()])
+
+
+def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
+    """Return what a failure means, judged by the HTTP status that Apprise's warnings name."""
+    text = " ".join(" ".join(lines).split()) or "not delivered"
+    found = _STATUS.search(text)
+    for secret in service.masked:
+        text = text.replace(secret, "***")
+    message = f"{service.label}: {text[:_MOST_CHARACTERS]}"
+    status = int(found.group(1)) if found is not None else 0
+    if status in {425, 429}:
+        return errors.Throttled(message)
+    if status in {401, 403}:
+        return errors.Denied(message, status=status)
+    if status in {404, 410}:
+        return errors.NotFound(message, status=status)
+    if 400 <= status < 500 and status != 408:
+        return errors.Permanent(message, status=status)
+    return errors.Unanswered(message)
+
+
+class _Threads:
+    """Runs blocking calls, each in a thread of its own that doesn't keep the process from ending.
+
+    A thread can't be stopped. One that doesn't end in time keeps its slot until it ends, so that a service that hangs
+    can't use up the threads of the process.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        self._slots = asyncio.Semaphore(most)
+        self._name = name
+
+    async def run(self, function: Callable[[], T], about: str, seconds: float | None = None) -> T:
+        """Return the result of a call. Raises ``Unanswered`` after ``seconds``, and ``Queued`` if no slot is free."""
+        try:
+            async with asyncio.timeout(_SLOT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise errors.Queued(f"{about}: {AT_ONCE} calls have not ended yet", _SLOT_SECONDS) from None
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def end(outcome: Callable[[], None]) -> None:
+            self._slots.release()
+            if not result.done():
+                outcome()
+
+        def work() -> None:
+            try:
+                value = function()
+                outcome = functools.partial(result.set_result, value)
+            except Exception as problem:  # noqa: BLE001 - a service may raise anything, and the caller gets it
+                outcome = functools.partial(result.set_exception, _foreign(about, problem))
+            try:
+                loop.call_soon_threadsafe(end, outcome)
+            except RuntimeError:
+                return  # The process ends: the loop is closed.
+
+        threading.Thread(target=work, name=f"notifier-{self._name}", daemon=True).start()
+        try:
+            async with asyncio.timeout(seconds):
+                return await result
+        except TimeoutError:
+            raise errors.Unanswered(f"{about}: no answer within {seconds:g} s") from None
+
+
+def _foreign(about: str, problem: Exception) -> errors.Failure:
+    """Return the failure for an exception of a service. Its text may hold secrets, so only its type is named."""
+    return errors.Unanswered(f"{about}: {type(problem).__name__}")
+
+
+KIND = base.Kind(
+    name="apprise",
+    config=Config,
+    make=Apprise,
+    summary="email, Teams, Discord, Telegram, Matrix, ntfy, Pushover, SMS, and other services by URL",
+)

@@ -1,0 +1,204 @@
+"""Renders events as a title and a plain text, for email, chats, and push services that can't update a message.
+
+Texts of alerts and posts come from outside. Control characters are removed, and what chats read as markup (a mention of
+everyone, a link that hides its target) is broken up by a space of no width. Lengths are bounded.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from router.domain import events
+
+TITLE, LINE, POST, BODY = 120, 300, 1000, 3000
+"""Characters at most of a title, a line, the text of a post, and a whole message."""
+_LINES = 20  # Lines about events in one message.
+_BREAK = "\N{ZERO WIDTH SPACE}"
+# Mentions in Slack, Discord, Mattermost, Teams, Matrix, and Telegram, and links of Markdown.
+_MARKUP = re.compile(r"@(?=everyone|here|channel|all|room|team)|<(?=[@!#])|\](?=\()", re.IGNORECASE)
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_OUTCOMES = {
+    "approved": "Approved",
+    "edited": "Approved with changes",
+    "dismissed": "Dismissed",
+    "published_at_deadline": "Published at the deadline, without a decision",
+    "dismissed_at_deadline": "Dismissed at the deadline, without a decision",
+    "withdrawn": "Withdrawn: there is nothing left to decide",
+}
+_WAITING = (events.ReviewWaiting, events.ReviewChanged, events.ReviewReminded, events.ReviewEscalated)
+
+Tone = Literal["info", "success", "warning", "failure"]
+"""How a service may color a message."""
+
+
+class Message(NamedTuple):
+    """A message about one or more events of a subject."""
+
+    title: str
+    body: str
+    tone: Tone
+
+
+def render(recorded: Sequence[events.Recorded], console: str) -> Message:
+    """Return one message about all events, of which there is at least one. ``console`` is a URL, empty if unknown."""
+    newest = recorded[-1].event
+    incident = getattr(newest, "incident", None)
+    lines = [line(one.event) for one in recorded]
+    left_out = len(lines) - _LINES
+    if left_out > 0:
+        # The newest events say what to do now.
+        lines = [f"({left_out} earlier events)", *lines[left_out:]]
+    parts = ["\n".join(lines), *_posts(recorded)]
+    if incident is None:
+        return Message(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
+    return Message(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
+
+
+def line(event: events.Event) -> str:
+    """Return one line about an event."""
+    return _cut(_line(event), LINE)
+
+
+def plain(text: str) -> str:
+    """Return a text from outside in one line, without control characters, mentions, and hidden links."""
+    seen = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text)
+    return _MARKUP.sub(lambda found: found.group() + _BREAK, " ".join(seen.split()))
+
+
+def _title(event: events.Event, incident: events.Incident) -> str:
+    if isinstance(event, _WAITING):
+        word = "Escalated review" if isinstance(event, events.ReviewEscalated) else "Review"
+        return _cut(f"{word}: {plain(event.review.title or incident.title)}", TITLE)
+    state = "Resolved" if incident.status == "closed" else incident.severity.capitalize()
+    return _cut(f"{state}: {plain(incident.title)}", TITLE)
+
+
+def _tone(event: events.Event) -> Tone:
+    if isinstance(event, events.IncidentResolved | events.GuardReset | events.FreezeEnded | events.ReviewDecided):
+        return "success"
+    if isinstance(event, events.TestSent):
+        return "info"
+    incident = getattr(event, "incident", None)
+    return "failure" if incident is not None and incident.severity in {"critical", "major"} else "warning"
+
+
+def _line(event: events.Event) -> str:
+    incident = getattr(event, "incident", None)
+    title = plain(incident.title) if incident is not None else ""
+    match event:
+        case events.IncidentOpened():
+            return f"Opened, {event.incident.severity}: {title}"
+        case events.HeartbeatMissed():
+            return f"Heartbeat missed for {event.interval_seconds} seconds: {title}"
+        case events.IncidentEscalated():
+            return f"Escalated from {event.previous_severity} to {event.incident.severity}"
+        case events.IncidentPublished() | events.IncidentUpdated():
+            word = "Published" if isinstance(event, events.IncidentPublished) else "Updated"
+            places = ", ".join(f"{plain(one.destination)} ({one.state})" for one in event.publications)
+            return f"{word} at {places}" if places else f"The severity is {event.incident.severity}"
+        case events.IncidentResolved():
+            return f"Resolved: {title}"
+        case events.OperationFailed():
+            return f"Rejected at {plain(event.destination)}: {plain(event.problem)}"
+    return _review_line(event)
+
+
+def _review_line(event: events.Event) -> str:
+    match event:
+        case events.ReviewWaiting():
+            return f"A post waits for a reviewer at {plain(event.review.destination)}"
+        case events.ReviewChanged():
+            return f"The waiting post changed at {plain(event.review.destination)}"
+        case events.ReviewReminded() | events.ReviewEscalated():
+            word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated: it still waits"
+            minutes = event.waiting_seconds // 60
+            return f"{word} for a reviewer at {plain(event.review.destination)}, after {minutes} minutes"
+        case events.ReviewDecided():
+            reason = f": {plain(event.reason)}" if event.reason else ""
+            return f"{_OUTCOMES[event.outcome]}{_by(event.by)} at {plain(event.destination)}{reason}"
+    return _router_line(event)
+
+
+def _router_line(event: events.Event) -> str:
+    match event:
+        case events.DeliveriesFailed():
+            return f"Deliveries could not be processed: {event.dead_letters} dead letters"
+        case events.GuardTripped():
+            return f"The publishing guard tripped{_at(event.destination)}: {plain(event.reason)}"
+        case events.GuardReset():
+            return f"The publishing guard was reset{_at(event.destination)}{_by(event.by)}"
+        case events.FreezeStarted():
+            reason = f": {plain(event.reason)}" if event.reason else ""
+            return f"Public pages were frozen{_by(event.by)}{reason}"
+        case events.FreezeEnded():
+            return f"Public pages were unfrozen{_by(event.by)}"
+        case events.TestSent():
+            return f"{event.message} ({plain(event.by)})"
+    # A type that was added later is named, so that no event is left out.
+    incident = getattr(event, "incident", None)
+    return events.type_of(event) + (f": {plain(incident.title)}" if incident is not None else "")
+
+
+def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
+    """Yield what customers will see of each review that waits after these events."""
+    reviews: dict[str, events.Review] = {}
+    for one in recorded:
+        if isinstance(one.event, _WAITING):
+            reviews[one.event.review.destination] = one.event.review
+        elif isinstance(one.event, events.ReviewDecided):
+            reviews.pop(one.event.destination, None)
+    for review in reviews.values():
+        texts = [plain(text) for text in (review.title, *review.message.splitlines())]
+        shown = _cut("\n".join(f"> {text}" for text in texts if text), POST)
+        components = [f"{plain(name)}: {plain(status)}" for name, status in review.components.items()]
+        yield "\n".join(
+            [
+                f"Customers will see at {plain(review.destination)}:",
+                *([shown] if shown else []),
+                *([_cut(", ".join(components), LINE)] if components else []),
+                *_deadline(review),
+            ]
+        )
+
+
+def _deadline(review: events.Review) -> Iterator[str]:
+    if review.deadline is not None:
+        outcome = "published" if review.at_deadline == "publish" else "dismissed"
+        yield f"Without a decision it is {outcome} at {_moment(review.deadline)}."
+
+
+def _facts(incident: events.Incident, console: str) -> Iterator[str]:
+    yield f"Severity: {incident.severity}"
+    yield f"Started: {_moment(incident.opened_at)}"
+    for name, value in (("Rule", incident.rule), ("Owner", incident.owner), ("Runbook", incident.runbook)):
+        if value:
+            yield f"{name}: {_cut(plain(value), LINE)}"
+    yield f"Reference: {incident.reference}"
+    if console:
+        yield f"{console.rstrip('/')}/incident?{urllib.parse.urlencode({'key': incident.key})}"
+
+
+def _bounded(parts: Sequence[str], facts: Sequence[str]) -> str:
+    """Return the message. The facts always fit: they have the reference and the link."""
+    ending = "\n".join(facts)
+    shown = _cut("\n\n".join(parts), BODY - len(ending) - 2)
+    return f"{shown}\n\n{ending}" if ending else shown
+
+
+def _at(destination: str) -> str:
+    return f" at {plain(destination)}" if destination else ""
+
+
+def _by(name: str) -> str:
+    return f" by {plain(name)}" if name else ""
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

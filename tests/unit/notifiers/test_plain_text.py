@@ -1,0 +1,99 @@
+"""Messages as plain text: bounded, in one voice, and without markup from alerts."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import events
+from router.notifiers import plain_text
+from tests.contract import test_notifiers as samples
+
+CONSOLE = "https://console.example"
+
+
+def rendered(*found: events.Event) -> plain_text.Message:
+    return plain_text.render(samples.recorded(*found), CONSOLE)
+
+
+def named(title: str, **more) -> events.Incident:
+    return events.Incident("down", "IR-1", title, "major", "open", events.moment(samples.NOW), **more)
+
+
+@pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
+def test_every_event_is_a_title_and_a_text(event):
+    message = rendered(event)
+    assert message.title
+    assert "\n" not in message.title
+    assert plain_text.line(event) in message.body
+    # A fallback names types that were added later; every present type has words of its own.
+    assert not plain_text.line(event).startswith(events.type_of(event))
+
+
+def test_message_about_an_incident_links_to_the_console():
+    message = rendered(samples.ALL[0])
+    assert message.title == "Major: Checkout is down"
+    assert message.body.endswith("Reference: IR-1\nhttps://console.example/incident?key=down")
+    assert message.tone == "failure"
+
+
+def test_review_shows_what_customers_would_see():
+    review = events.Review(
+        "page",
+        "opening",
+        "d1",
+        "why",
+        "Checkout fails",
+        "We are on it.\n\nMore soon.",
+        {"API": "partial outage"},
+        deadline=events.moment(samples.NOW),
+        at_deadline="publish",
+    )
+    message = rendered(events.IncidentOpened(samples.INCIDENT), events.ReviewWaiting(samples.INCIDENT, review))
+    assert message.title == "Review: Checkout fails"
+    assert "> Checkout fails\n> We are on it.\n> More soon.\nAPI: partial outage\n" in message.body
+    assert "Without a decision it is published at 2027-01-15 08:00 UTC." in message.body
+
+
+def test_decided_review_shows_no_post():
+    waiting = events.ReviewWaiting(samples.INCIDENT, samples.REVIEW)
+    decided = events.ReviewDecided(samples.INCIDENT, "page", "dismissed", "d1", "ann")
+    message = rendered(waiting, decided)
+    assert "Customers will see" not in message.body
+    assert "Dismissed by ann at page" in message.body
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@everyone", "@\u200beveryone"),
+        ("@Channel and @HERE", "@\u200bChannel and @\u200bHERE"),
+        ("<@U123> <!here>", "<\u200b@U123> <\u200b!here>"),
+        ("[free money](https://evil.example)", "[free money]\u200b(https://evil.example)"),
+        ("ann@example.com", "ann@example.com"),
+        ("a\r\nBcc: b\x00\x1b[31m\u202e", "a Bcc: b [31m"),
+        ("<b>&amp;</b>", "<b>&amp;</b>"),
+    ],
+)
+def test_markup_of_an_alert_is_broken_up(text, shown):
+    assert plain_text.plain(text) == shown
+    assert rendered(events.IncidentOpened(named(text))).title == f"Major: {shown}"
+
+
+@given(st.text(max_size=6000), st.text(max_size=6000), st.integers(1, 60))
+def test_lengths_are_bounded_and_control_characters_removed(title, text, count):
+    incident = named(title, owner=text, runbook=text)
+    review = events.Review("page", "opening", "d", "why", title, text, {text: text})
+    message = rendered(*[events.ReviewWaiting(incident, review)] * count)
+    assert len(message.title) <= plain_text.TITLE
+    assert len(message.body) <= plain_text.BODY
+    assert message.body.endswith("https://console.example/incident?key=down")
+    unseen = {one for one in message.body if unicodedata.category(one) in {"Cc", "Cs"}}
+    assert unseen <= {"\n"}
+
+
+def test_many_events_show_the_newest():
+    message = rendered(*[events.IncidentEscalated(samples.INCIDENT, "minor")] * 30, samples.ALL[4])
+    assert message.body.startswith("(11 earlier events)\n")
+    assert "Resolved: Checkout is down\n" in message.body
