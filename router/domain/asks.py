@@ -13,7 +13,7 @@ all of its asks:
 
 None of this depends on the order in which alerts arrive.
 
-Example: rule "tickets" opens a ticket for warnings, rule "pages" pages for critical alerts with ``hold: 2m``.
+Example: rule "tickets" opens a ticket for warnings, rule "pages" pages for critical alerts with ``open_after: 2m``.
 
 | time | alert | asks | incident |
 | --- | --- | --- | --- |
@@ -50,7 +50,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def joins_at(self) -> int:
         """Return when its destinations join the incident if an alert fires until then; 0 if they won't join."""
-        return self.since + self.response.timing.hold if self.since and not self.is_joined else 0
+        return self.since + self.response.timing.open_after if self.since and not self.is_joined else 0
 
     def wants(self, destination: str) -> bool:
         """Return whether the ask includes a destination."""

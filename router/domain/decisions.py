@@ -65,24 +65,24 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When an incident opens, ends, and reopens: durations in microseconds, 0 if there is none.
 
-    ``hold``: the incident opens only after alerts have fired for this time. ``resolve_after``: it ends only after no
-    alert has fired for this time. ``reopen_within``: alerts that fire again within this time reopen it.
-    ``stale_after``: an alert that was not received for this time has ended. ``hold_at_most``: an incident that keeps
+    ``open_after``: the incident opens only after alerts have fired for this time. ``resolve_after``: it ends only
+    after no alert has fired for this time. ``reopen_within``: alerts that fire again within this time reopen it.
+    ``stale_after``: an alert that was not received for this time has ended. ``max_hold``: an incident that keeps
     firing and resolving while it is held opens after this time.
 
-    An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is
+    An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_window`` is
     flapping: it ends only after no alert has fired for ``flap_quiet``.
 
     ``heartbeat`` is the interval in which a matching alert is expected. The incident opens if it is not received.
     """
 
-    hold: int = 0
+    open_after: int = 0
     resolve_after: int = 0
     reopen_within: int = 0
     stale_after: int = 0
-    hold_at_most: int = 0
+    max_hold: int = 0
     flap_changes: int = 0
-    flap_within: int = 0
+    flap_window: int = 0
     flap_quiet: int = 0
     heartbeat: int = 0
 

@@ -302,7 +302,7 @@ def _with_asks(
     changed: dict[str, alert_states.AlertState],
 ) -> incidents.Incident:
     """Return the incident with its current asks, and with the alerts that may still be muted before their ask joins."""
-    waiting = {ask.id for ask in asks if not ask.is_joined and ask.response.timing.hold}
+    waiting = {ask.id for ask in asks if not ask.is_joined and ask.response.timing.open_after}
     held_alerts = incident.held_alerts
     if waiting or held_alerts:
         arrived_by_name = {routed.alert.identity: routed for routed in arrived if routed.alert.status == "firing"}

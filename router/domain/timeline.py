@@ -92,7 +92,7 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> It
             before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
         )
     if after.status == "pending" and before.status != "pending":
-        hold = timing.timing_of(after).hold // 1_000_000
+        hold = timing.timing_of(after).open_after // 1_000_000
         yield Event(now, "held", f"An alert fires; the incident opens if something still does after {hold} s.")
     if after.severity != before.severity and after.status == before.status == "open":
         way = "raised" if after.severity > before.severity else "lowered"

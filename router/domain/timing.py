@@ -143,9 +143,9 @@ def joining(incident: incidents.Incident, now: int) -> set[int]:
 
 
 def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> int:
-    """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``hold_at_most``."""
+    """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``max_hold``."""
     joins_at = ask.joins_at
-    at_most = ask.response.timing.hold_at_most
+    at_most = ask.response.timing.max_hold
     if joins_at and at_most and incident.status == "pending" and incident.held_since:
         return min(joins_at, incident.held_since + at_most)
     return joins_at
@@ -230,11 +230,11 @@ def worst(incident: incidents.Incident) -> severities.Severity:
 def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
     """Return since when an incident that begins to fire is pending, and since when it is held.
 
-    If the rule has ``hold_at_most``, a hold that ended within the last ``hold`` continues: a flapping outage is an
-    outage, and its interruptions must not hold it for longer than ``hold_at_most``.
+    If the rule has ``max_hold``, a hold that ended within the last ``open_after`` continues: a flapping outage is an
+    outage, and its interruptions must not hold it for longer than ``max_hold``.
     """
     timing = timing_of(incident)
-    goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
+    goes_on = incident.held_since and timing.max_hold and now - incident.unheld_at <= timing.open_after
     since = min([ask.since for ask in incident.asks if ask.since], default=now)
     return since, incident.held_since if goes_on else since
 
@@ -273,13 +273,13 @@ def _next_of_quiet(incident: incidents.Incident) -> int:
 def flaps(incident: incidents.Incident) -> bool:
     """Return whether an incident flaps:
 
-    it changed ``flap_changes`` times between firing and quiet within ``flap_within``.
+    it changed ``flap_changes`` times between firing and quiet within ``flap_window``.
     """
     timing = timing_of(incident)
     changes = incident.changes
     if not timing.flap_changes or len(changes) < timing.flap_changes:
         return False
-    return changes[-1] - changes[-timing.flap_changes] <= timing.flap_within
+    return changes[-1] - changes[-timing.flap_changes] <= timing.flap_window
 
 
 def changed(incident: incidents.Incident, now: int) -> incidents.Incident:

@@ -27,7 +27,7 @@ def read(
         public,
         shape.owner,
         shape.runbook,
-        shape.follow,
+        shape.follow_severity,
         tuple(shape.allow_text),
         None if shape.notify is None else tuple(shape.notify),
     )

@@ -113,7 +113,7 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
         owner=shared.owner,
         runbook=shared.runbook,
         because=(decisions.Because(rule.name, rule.place, describe.describe_rule(rule)),),
-        follows_severity=bool(shared.follow),
+        follows_severity=bool(shared.follow_severity),
         notify=shared.notify or (),
     )
 

@@ -87,8 +87,8 @@ def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 
 
 def _without_hold(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
-    if rule.common.timing.get("hold_at_most") and not rule.common.timing.get("hold"):
-        yield lint_warnings.LintWarning(rule, '"hold_at_most" has no effect without "hold"', ("timing", "hold_at_most"))
+    if rule.common.timing.get("max_hold") and not rule.common.timing.get("open_after"):
+        yield lint_warnings.LintWarning(rule, '"max_hold" has no effect without "open_after"', ("timing", "max_hold"))
 
 
 def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:

@@ -146,7 +146,7 @@ class FlappingShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     changes: int = pydantic.Field(ge=2, le=100, description="how often its state changed")
-    within: quantities.Duration = pydantic.Field(description="within this period")
+    window: quantities.Duration = pydantic.Field(description="the period in which the changes are counted")
     quiet: quantities.Duration = pydantic.Field(description="how long all alerts have to be resolved before it ends")
 
 
@@ -155,7 +155,7 @@ class TimingShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    hold: quantities.Duration = pydantic.Field(
+    open_after: quantities.Duration = pydantic.Field(
         default=0, description="how long an alert has to fire before the incident opens"
     )
     resolve_after: quantities.Duration = pydantic.Field(
@@ -167,7 +167,7 @@ class TimingShape(pydantic.BaseModel):
     stale_after: quantities.Duration = pydantic.Field(
         default=0, description="an alert that isn't repeated for this long has ended"
     )
-    hold_at_most: quantities.Duration = pydantic.Field(
+    max_hold: quantities.Duration = pydantic.Field(
         default=0, description="an alert that fires and resolves repeatedly opens its incident after this time"
     )
     heartbeat: quantities.Duration = pydantic.Field(
@@ -285,7 +285,7 @@ class SharedShape(pydantic.BaseModel):
     group_by: list[FieldName] | None = pydantic.Field(
         default=None, description="the fields that distinguish the incidents of a rule"
     )
-    follow: bool | None = pydantic.Field(
+    follow_severity: bool | None = pydantic.Field(
         default=None, description="true: the severity falls again as the worst alerts resolve"
     )
     timing: TimingShape | None = pydantic.Field(default=None, description="when the incident opens, ends, and reopens")
@@ -412,7 +412,7 @@ class CommonFields:
     public: Mapping[templates.Variable, decisions.Allowed] = field(default_factory=dict)
     owner: str = ""
     runbook: str = ""
-    follow: bool | None = None
+    follow_severity: bool | None = None
     allow_text: tuple[str, ...] = ()
     notify: tuple[str, ...] | None = None
 
@@ -428,7 +428,7 @@ class CommonFields:
             {**other.public, **self.public},
             self.owner or other.owner,
             self.runbook or other.runbook,
-            other.follow if self.follow is None else self.follow,
+            other.follow_severity if self.follow_severity is None else self.follow_severity,
             (*other.allow_text, *self.allow_text),
             other.notify if self.notify is None else self.notify,
         )

@@ -195,14 +195,14 @@ class _RuleParser:
 
     def _check_hold(self, timing: Mapping[str, int]) -> None:
         """Report a hold that never takes effect, since an incident opens at the earlier of both times."""
-        hold, most = timing.get("hold", 0), timing.get("hold_at_most", 0)
+        hold, most = timing.get("open_after", 0), timing.get("max_hold", 0)
         if most and most < hold:
             shown = quantities.shown(most), quantities.shown(hold)
             self._at.report(
-                f'"hold_at_most" ({shown[0]}) is shorter than "hold" ({shown[1]}), so that incidents would open '
+                f'"max_hold" ({shown[0]}) is shorter than "open_after" ({shown[1]}), so that incidents would open '
                 f"after {shown[0]}; make it longer, or leave it out",
                 "timing",
-                "hold_at_most",
+                "max_hold",
             )
 
     def _check_ignore(self, data: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pydantic
 from router.yaml_source import documents, phrases, problems, suggestions
 
 # Prometheus' names for keys of the router's rules.
-_FAMILIAR = {"for": "hold", "keep_firing_for": "resolve_after"}
+_FAMILIAR = {"for": "open_after", "keep_firing_for": "resolve_after"}
 
 
 def problems_of(

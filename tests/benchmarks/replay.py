@@ -76,7 +76,7 @@ def replaying(file, folder):
     other = folder / "rules"
     other.mkdir()
     for path in (ROOT / "rules").glob("*.yaml"):
-        (other / path.name).write_text(path.read_text().replace("hold: 2m", "hold: 5m"))
+        (other / path.name).write_text(path.read_text().replace("open_after: 2m", "open_after: 5m"))
     command = [harness.COMMAND, "deliveries", "replay", "rules", str(other), "--file", str(file), "--format", "json"]
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ RULES = """rules:
     owner: team-checkout
     when: {labels.service: checkout, labels.rate: {gt: 0.5}}
     severity: critical
-    timing: {hold: 90s}
+    timing: {open_after: 90s}
     open:
       - {at: on-call, name: "{{ alert.title }} [here]"}
       - {at: public-page, publish: auto, title: Down, message: We look.}
@@ -52,7 +52,7 @@ def test_tree_shows_rules_conditions_values_and_posts(file):
     assert done.returncode == 0, done.stderr
     for said in (
         "✓ rule checkout decides", "r.yaml:3, team-checkout", '✓ labels.rate gt 0.5  it is "0.9"', "critical incident",
-        "hold 1m30s", "opens at on-call", "[here]", "is posted at public-page", "1 more did not match",
+        "open_after 1m30s", "opens at on-call", "[here]", "is posted at public-page", "1 more did not match",
         "1 more were not reached",
     ):  # fmt: skip
         assert said in done.stdout
@@ -74,7 +74,7 @@ def test_json_has_everything(file):
     done = explained(file, payload(service="checkout", rate="0.9"), "--format", "json")
     (one,) = json.loads(done.stdout)
     assert one["rule"] == "checkout"
-    assert one["timing"] == {"hold": "1m30s"}
+    assert one["timing"] == {"open_after": "1m30s"}
     assert [looked["result"] for looked in one["looked_at"]] == ["does not match", "decides"]
     assert one["looked_at"][1]["conditions"][1] == {
         "asks": "gt 0.5",

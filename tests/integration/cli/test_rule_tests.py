@@ -8,7 +8,7 @@ from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
 RULES = """rules:
-  - {name: r, when: {labels.a: x}, timing: {hold: 1m}, open: [{at: on-call, name: Down}]}
+  - {name: r, when: {labels.a: x}, timing: {open_after: 1m}, open: [{at: on-call, name: Down}]}
 tests:
   - name: opens after a minute
     alerts: [{labels: {a: x}}]

@@ -213,7 +213,7 @@ def test_silenced_alert_still_inhibits(with_redis):
 def test_cause_that_begins_within_the_hold_mutes(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
-        held = msgspec.structs.replace(workers.rule(), timing=decisions.Timing(hold=300_000))
+        held = msgspec.structs.replace(workers.rule(), timing=decisions.Timing(open_after=300_000))
         decided = decisions.Decision("shop", severities.Severity.MAJOR, held, while_open=(EU,))
         await on.deliver_decided(down, decided)
         await on.deliver_decided(lost, supports(lost, EU))

@@ -134,12 +134,12 @@ def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
 
     async def play(scene):
         async with scene.working():
-            await scene.say("firing", ["a"], hold=0, resolve_after=3_600_000_000)
+            await scene.say("firing", ["a"], open_after=0, resolve_after=3_600_000_000)
             await scene.until_shown("open")
             for path in ("/api/v1/incidents", "/api/v1/status-pages"):
                 scene.at.fault(vendor="devhelm", action="drop", method="GET", path=path, count=1_000_000)
             await scene.connection.flushall()
-            await scene.say("resolved", ["a"], hold=3_600_000_000, resolve_after=3_600_000_000)
+            await scene.say("resolved", ["a"], open_after=3_600_000_000, resolve_after=3_600_000_000)
             await scene.until_shown("resolved", at=("on-call", "public-page"))
             harness.ask(f"{scene.at.url}/faults", method="DELETE")
             await scene.until_shown("resolved")

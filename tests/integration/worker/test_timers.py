@@ -24,7 +24,7 @@ def test_held_alert_opens_after_its_hold(with_redis):
 
     async def play(on):
         began = parts.clock()
-        await on.deliver(workers.firing(), response=timed(hold=SHORT))
+        await on.deliver(workers.firing(), response=timed(open_after=SHORT))
         await on.turn()
         assert at.states() == []
         assert (await on.incident()).status == "pending"
@@ -39,9 +39,9 @@ def test_alert_resolved_during_hold_opens_nothing(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(workers.firing(), response=timed(hold=SHORT))
+        await on.deliver(workers.firing(), response=timed(open_after=SHORT))
         await on.turn()
-        await on.deliver(workers.resolved(), response=timed(hold=SHORT))
+        await on.deliver(workers.resolved(), response=timed(open_after=SHORT))
         await on.turn()
         assert (await on.incident()).status == "closed"
         assert await on.due() == []

@@ -111,7 +111,7 @@ def test_incident_without_targets_is_not_reconciled(with_redis):
         await on.deliver(workers.firing(), response=quiet)
         await on.fold()
         assert ((await on.incident()).status, on.rung, await on.due()) == ("open", set(), [])
-        patient = decisions.Response("down", "rules/a.yaml:3", "v1", timing=decisions.Timing(hold=1))
+        patient = decisions.Response("down", "rules/a.yaml:3", "v1", timing=decisions.Timing(open_after=1))
         await on.deliver(workers.firing("f2"), key="held", response=patient)
         await on.turn()
         assert on.rung == {keys.shard("held")}

@@ -99,7 +99,7 @@ def test_next_episode_begins_without_the_destinations_of_the_last():
 
 
 def test_pending_incident_opens_at_the_earliest_time_asked_for():
-    slow, fast = response("slow", "tickets", hold=600), response("fast", "pager", hold=60)
+    slow, fast = response("slow", "tickets", open_after=600), response("fast", "pager", open_after=60)
     life = Life().fires("a", asks=slow).after(300).fires("b", CRITICAL, fast).after(59)
     assert life.incident.status == "pending"
     life.after(1)
@@ -108,19 +108,19 @@ def test_pending_incident_opens_at_the_earliest_time_asked_for():
 
 
 def test_alert_without_hold_opens_a_pending_incident_at_once():
-    life = Life().fires("a", asks=response("slow", "tickets", hold=600)).after(10).fires("b", asks=PAGES)
+    life = Life().fires("a", asks=response("slow", "tickets", open_after=600)).after(10).fires("b", asks=PAGES)
     assert life.at == ["pager"]
 
 
 def test_hold_of_an_escalation_counts_from_the_escalation():
-    held = response("pages", "pager", hold=120)
+    held = response("pages", "pager", open_after=120)
     life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(119)
     assert life.at == ["tickets"]
     assert life.after(1).at == ["pager", "tickets"]
 
 
 def test_escalation_that_goes_back_within_its_hold_adds_nothing():
-    held = response("pages", "pager", hold=120)
+    held = response("pages", "pager", open_after=120)
     life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(60).fires()
     assert life.after(600).at == ["tickets"]
 
@@ -173,13 +173,13 @@ def test_incident_of_an_earlier_version_is_followed():
     life = Life()
     life.incident = msgspec.structs.replace(opened, asks=())
     assert life.fires("b", CRITICAL, PAGES).at == ["pager", "tickets"]
-    life = Life().fires(asks=response("slow", "tickets", hold=60))
+    life = Life().fires(asks=response("slow", "tickets", open_after=60))
     life.incident = msgspec.structs.replace(life.incident, asks=())
     assert life.after(60).at == ["tickets"]
 
 
 def test_stale_alert_asks_for_nothing():
-    stale = response("pages", "pager", hold=120, stale_after=60)
+    stale = response("pages", "pager", open_after=120, stale_after=60)
     life = Life().fires("a").fires("b", CRITICAL, stale).after(600)
     assert (life.at, life.incident.firing) == (["tickets"], ["am/a"])
     assert timing.due(life.incident) == 0
@@ -196,8 +196,8 @@ class Firing(NamedTuple):
 ASKS = [
     TICKETS,
     PAGES,
-    response("held", "page", hold=60),
-    response("slow", "tickets", "chat", hold=120),
+    response("held", "page", open_after=60),
+    response("slow", "tickets", "chat", open_after=120),
     response("both", "tickets", "pager"),
 ]
 firings = st.lists(
@@ -221,5 +221,5 @@ def test_order_of_arrival_does_not_change_who_is_notified(later, alerts):
         outcomes.add((tuple(life.at), life.incident.severity if life.at else None, texts))
     assert len(outcomes) == 1
     ((at, _, _),) = outcomes
-    due = [one.asks for one in alerts if one.asks.timing.hold <= later * SECOND]
+    due = [one.asks for one in alerts if one.asks.timing.open_after <= later * SECOND]
     assert set(at) == {target.destination for asks in due for target in asks.targets}

@@ -115,7 +115,7 @@ def test_an_end_said_by_the_sender_counts_before_its_time():
 
 
 def test_what_is_held_and_ends_opens_nothing():
-    life = Life(hold=90).fires(until=60).after(1000)
+    life = Life(open_after=90).fires(until=60).after(1000)
     assert (life.status, life.incident.generation) == ("closed", 0)
 
 

@@ -212,7 +212,7 @@ def test_alerts_beyond_the_bound_are_told():
 def test_end_of_a_lost_incident_is_an_episode_that_is_over():
     """Data was lost, and only the resolution comes: it is resolved at the vendors, and never published afterwards."""
     later = decisions.Response(
-        "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(hold=60)
+        "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(open_after=60)
     )
     message = routed(status="resolved", ends_at=200, response=later)
     ended = fold.ended(folded(message), message, now=NOW, episode="e9")

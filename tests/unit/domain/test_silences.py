@@ -203,15 +203,15 @@ def test_repeats_of_what_is_silenced_change_nothing():
 
 def test_hold_counts_from_receipt_while_muted():
     """What has fired for longer than the hold opens as soon as its silence ends."""
-    life = silenced(hold=90 * SECOND).after(3600)
+    life = silenced(open_after=90 * SECOND).after(3600)
     assert (life.status, life.incident.opened_at) == ("open", NOW + 3600 * SECOND)
-    life = silenced(hold=7200 * SECOND).after(3600)
+    life = silenced(open_after=7200 * SECOND).after(3600)
     assert life.status == "pending"
     assert life.after(3600).status == "open"
 
 
 def test_silence_that_begins_within_the_hold_mutes():
-    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    life = Life(open_after=90 * SECOND).hears(CHECKOUT).after(30)
     assert life.status == "pending"
     life.silences = [quiet(start=30)]
     life.after(3569)
@@ -220,14 +220,14 @@ def test_silence_that_begins_within_the_hold_mutes():
 
 
 def test_repeat_within_the_hold_is_muted():
-    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    life = Life(open_after=90 * SECOND).hears(CHECKOUT).after(30)
     life.silences = [quiet(start=30)]
     life.hears(CHECKOUT)
     assert (life.status, life.incident.firing, list(life.incident.muted)) == ("closed", [], ["am/a"])
 
 
 def test_one_of_two_held_alerts_is_muted():
-    life = Life(hold=90 * SECOND).hears(CHECKOUT, of({"service": "search"}, fingerprint="b")).after(30)
+    life = Life(open_after=90 * SECOND).hears(CHECKOUT, of({"service": "search"}, fingerprint="b")).after(30)
     life.silences = [quiet(start=30)]
     life.after(60)
     assert (life.status, life.incident.firing, list(life.incident.muted)) == ("open", ["am/b"], ["am/a"])

@@ -84,7 +84,7 @@ def test_a_severity_that_rises_is_told():
 
 
 def test_what_is_held_and_over_before_its_time_is_told_without_an_opening():
-    told = Told(hold=90 * SECOND).fires("a")
+    told = Told(open_after=90 * SECOND).fires("a")
     assert told.last == "An alert fires; the incident opens if something still does after 90 s."
     told.resolves("a")
     assert told.what == ["held", "closed"]
@@ -137,7 +137,7 @@ moves = st.lists(
 
 @given(moves, st.sampled_from([0, 50 * SECOND]), st.sampled_from([0, 50 * SECOND]), st.sampled_from([0, 500 * SECOND]))
 def test_every_opening_and_every_end_is_told_once(happens, hold, resolve_after, reopen_within):
-    told = Told(hold=hold, resolve_after=resolve_after, reopen_within=reopen_within)
+    told = Told(open_after=hold, resolve_after=resolve_after, reopen_within=reopen_within)
     for what, argument in happens:
         getattr(told, what)(argument)
     assert told.what.count("opened") == told.incident.generation

@@ -58,7 +58,7 @@ def test_without_timing_an_incident_opens_and_closes_at_once():
 
 
 def test_an_alert_that_resolves_within_hold_opens_nothing():
-    life = Life(hold=90).fires()
+    life = Life(open_after=90).fires()
     assert (life.status, life.incident.episode) == ("pending", "")
     life.after(89).resolves()
     assert (life.status, life.incident.episode, life.incident.generation) == ("closed", "", 0)
@@ -66,7 +66,7 @@ def test_an_alert_that_resolves_within_hold_opens_nothing():
 
 
 def test_what_still_fires_after_hold_opens_with_the_decision_of_the_first_alert():
-    life = Life(hold=90).fires("a").after(60).fires("b", severities.Severity.CRITICAL).after(29)
+    life = Life(open_after=90).fires("a").after(60).fires("b", severities.Severity.CRITICAL).after(29)
     assert life.status == "pending"
     life.after(1)
     assert (life.status, life.incident.generation) == ("open", 1)
@@ -76,12 +76,12 @@ def test_what_still_fires_after_hold_opens_with_the_decision_of_the_first_alert(
 
 
 def test_hold_counts_on_while_anything_fires():
-    life = Life(hold=90).fires("a").after(60).fires("b").resolves("a").after(30)
+    life = Life(open_after=90).fires("a").after(60).fires("b").resolves("a").after(30)
     assert life.status == "open"
 
 
 def test_hold_begins_anew_after_everything_was_quiet():
-    life = Life(hold=90).fires().after(60).resolves().after(10).fires().after(60)
+    life = Life(open_after=90).fires().after(60).resolves().after(10).fires().after(60)
     assert life.status == "pending"
     assert life.after(30).status == "open"
 
@@ -107,7 +107,7 @@ def test_a_repeated_resolution_does_not_prolong_the_quiet():
 
 
 def test_firing_again_soon_after_the_end_follows_the_first_and_is_not_held():
-    life = Life(hold=60, reopen_within=600).fires().after(60).resolves()
+    life = Life(open_after=60, reopen_within=600).fires().after(60).resolves()
     first = life.incident.episode
     life.after(599).fires()
     assert (life.status, life.incident.follows, life.incident.generation) == ("open", first, 2)
@@ -115,7 +115,7 @@ def test_firing_again_soon_after_the_end_follows_the_first_and_is_not_held():
 
 
 def test_firing_again_later_is_an_incident_of_its_own():
-    life = Life(hold=60, reopen_within=600).fires().after(60).resolves().after(600).fires()
+    life = Life(open_after=60, reopen_within=600).fires().after(60).resolves().after(600).fires()
     assert (life.status, life.incident.follows) == ("pending", "")
 
 
@@ -143,12 +143,12 @@ def test_a_stale_alert_that_is_heard_of_after_all_fires_anew():
 
 
 def test_stale_alerts_end_what_is_pending_too():
-    assert Life(hold=7200, stale_after=3600).fires().after(3600).status == "closed"
+    assert Life(open_after=7200, stale_after=3600).fires().after(3600).status == "closed"
 
 
 @pytest.mark.parametrize("status", ["closed", "open"])
 def test_nothing_due_leaves_the_very_same_incident(status):
-    life = Life(hold=0, resolve_after=10).fires()
+    life = Life(open_after=0, resolve_after=10).fires()
     if status == "closed":
         life.resolves().after(10)
     assert life.status == status
@@ -156,7 +156,7 @@ def test_nothing_due_leaves_the_very_same_incident(status):
 
 
 def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same():
-    life = Life(hold=90, hold_at_most=300)
+    life = Life(open_after=90, max_hold=300)
     for _ in range(4):
         life.fires().after(60)
         assert life.status == "pending"
@@ -169,14 +169,14 @@ def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same()
 
 
 def test_without_a_most_what_comes_and_goes_is_never_held_long_enough():
-    life = Life(hold=90)
+    life = Life(open_after=90)
     for _ in range(100):
         life.fires().after(60).resolves().after(10)
     assert life.incident.generation == 0
 
 
 def test_what_was_well_for_longer_than_hold_is_held_from_the_beginning():
-    life = Life(hold=90, hold_at_most=300)
+    life = Life(open_after=90, max_hold=300)
     for _ in range(10):
         life.fires().after(60).resolves().after(91)
     assert life.incident.generation == 0
@@ -184,7 +184,7 @@ def test_what_was_well_for_longer_than_hold_is_held_from_the_beginning():
 
 
 def flapping(**more) -> Life:
-    return Life(flap_changes=4, flap_within=600, flap_quiet=300, **more)
+    return Life(flap_changes=4, flap_window=600, flap_quiet=300, **more)
 
 
 def test_an_incident_that_flaps_stays_open_until_there_is_quiet():
@@ -255,13 +255,13 @@ moves = st.one_of(
 @given(
     st.fixed_dictionaries(
         {
-            "hold": durations,
+            "open_after": durations,
             "resolve_after": durations,
             "reopen_within": durations,
             "stale_after": durations,
-            "hold_at_most": durations,
+            "max_hold": durations,
             "flap_changes": st.sampled_from([0, 2, 3]),
-            "flap_within": durations,
+            "flap_window": durations,
             "flap_quiet": durations,
         }
     ),

@@ -38,10 +38,10 @@ def upcoming(one: incidents.Incident) -> list[tuple[int, Reason]]:
     ("one", "expected"),
     [
         (held(firing()), []),
-        (held(firing(), hold=90), [(90, Reason.HOLD_ENDS)]),
+        (held(firing(), open_after=90), [(90, Reason.HOLD_ENDS)]),
         (held(firing(), resolved(), resolve_after=300), [(301, Reason.QUIET_PERIOD_ENDS)]),
         (held(firing(), stale_after=3600), [(3600, Reason.ALERTS_STALE)]),
-        (held(firing(), hold=90, stale_after=60), [(60, Reason.ALERTS_STALE), (90, Reason.HOLD_ENDS)]),
+        (held(firing(), open_after=90, stale_after=60), [(60, Reason.ALERTS_STALE), (90, Reason.HOLD_ENDS)]),
         (held(firing(ends_at=START + 20 * SECOND)), [(20, Reason.ALERT_EXPIRES)]),
         (held(firing(), resolved()), []),
     ],

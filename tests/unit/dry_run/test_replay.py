@@ -83,7 +83,7 @@ def test_a_changed_text_is_a_change_and_is_told():
 
 
 def test_a_held_incident_opens_later_and_a_shadowed_post_vanishes():
-    difference = compared(("{resolve_after: 1m}", "{hold: 2m}"), ("publish: review", "publish: shadow"))
+    difference = compared(("{resolve_after: 1m}", "{open_after: 2m}"), ("publish: review", "publish: shadow"))
     eu = difference.change[0]
     assert list(replay.differences(eu)) == [
         ("opened", "after 0 s", "after 120 s"),

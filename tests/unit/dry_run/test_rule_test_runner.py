@@ -9,7 +9,7 @@ from tests.unit.dry_run import playing
 RULES = """rules:
   - name: held
     when: {labels.a: held}
-    timing: {hold: 1m, resolve_after: 2m}
+    timing: {open_after: 1m, resolve_after: 2m}
     open: [{at: on-call, name: "{{ alert.title }}"}]
   - name: public
     when: {labels.a: public}

@@ -11,7 +11,10 @@ from router.worker import reviews
 from tests.unit.dry_run import playing
 
 RULES = """rules:
-  - {name: a, when: {labels.k: a}, timing: {hold: 10s, resolve_after: 20s, reopen_within: 1m}, open: [{at: on-call}]}
+  - name: a
+    when: {labels.k: a}
+    timing: {open_after: 10s, resolve_after: 20s, reopen_within: 1m}
+    open: [{at: on-call}]
   - name: b
     when: {labels.k: b}
     group_by: [labels.g]

@@ -69,7 +69,7 @@ def test_what_would_be_sent_is_rendered(build, make_alert):
         {
             "severity": "critical",
             "labels": {"team": "shop"},
-            "timing": {"hold": "1m"},
+            "timing": {"open_after": "1m"},
             "open": [
                 {"at": "on-call", "name": "{{ alert.labels.team }}: {{ alert.title }}"},
                 {"at": "page", "title": "t"},
@@ -77,7 +77,7 @@ def test_what_would_be_sent_is_rendered(build, make_alert):
         }
     )
     said = explain.explain(ruleset, make_alert(title="5xx"), 0, {"page"})
-    assert (said.severity, said.incident_key, said.timing.hold) == ("critical", "r0", 60_000_000)
+    assert (said.severity, said.incident_key, said.timing.open_after) == ("critical", "r0", 60_000_000)
     on_call, page = said.posts
     assert (on_call.fields, on_call.publish) == ({"name": "shop: 5xx"}, "")
     assert (page.fields, page.publish) == ({"title": "t"}, "review")

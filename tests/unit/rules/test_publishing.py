@@ -124,7 +124,7 @@ def test_a_variable_may_be_one_of_a_thousand_texts_and_not_more(build):
 
 @pytest.mark.parametrize("follow", [True, False, None])
 def test_following_is_what_a_rule_says_and_else_not(build, make_alert, follow):
-    rule = {} if follow is None else {"follow": follow}
+    rule = {} if follow is None else {"follow_severity": follow}
     assert build(rule).decide(make_alert(), 0).response.follows_severity is bool(follow)
 
 

@@ -95,7 +95,7 @@ def test_bad_cases_that_are_wrong_in_shape_do_not_validate(name):
         {"rules": [{"name": "x", "when": {}, "group_by": ["service"], "open": []}]},
         {"rules": [{"name": "x", "when": {}, "severity": {"from": "x", "map": {"a": "minor"}}, "open": []}]},
         {"rules": [{"name": "x", "when": {}, "labels": {"a": {"from": "label.b"}}, "open": []}]},
-        {"rules": [{"name": "x", "when": {}, "timing": {"hold": 90}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "timing": {"open_after": 90}, "open": []}]},
         {"tests": [{"name": "t", "alerts": [{"at": "soon"}]}]},
     ],
 )
@@ -110,7 +110,7 @@ time_intervals:
 rules:
   - name: x
     when: {labels.build: 7, labels.canary: true, labels.version: {matches: 5}}
-    timing: {hold: 0, resolve_after: 1h30m}
+    timing: {open_after: 0, resolve_after: 1h30m}
     group_by: [title, labels.service]
     during:
     open: []

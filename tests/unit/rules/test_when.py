@@ -152,14 +152,14 @@ def test_a_response_carries_what_the_rule_says_over_what_its_file_says(folder, d
 defaults:
   severity: major
   owner: team-shop
-  timing: {hold: 1m, resolve_after: 5m}
+  timing: {open_after: 1m, resolve_after: 5m}
   labels: {team: shop, tier: "2"}
   publish: auto
   open: {page: {components: {API: outage}}}
 rules:
   - name: r
     when: {}
-    timing: {hold: 2m}
+    timing: {open_after: 2m}
     labels: {tier: "1", zone: {from: labels.region}}
     open: [{at: page, title: Down}]
 """
@@ -167,7 +167,7 @@ rules:
     decision = load.load(made, destinations).decide(make_alert({}), 0)
     response = decision.response
     assert decision.severity is severities.Severity.MAJOR
-    assert (response.timing.hold, response.timing.resolve_after) == (120_000_000, 300_000_000)
+    assert (response.timing.open_after, response.timing.resolve_after) == (120_000_000, 300_000_000)
     assert (response.labels, response.copied) == ({"team": "shop", "tier": "1"}, {"zone": "labels.region"})
     assert response.owner == "team-shop"
     assert response.targets[0].fields == {"title": "Down", "components": {"API": "outage"}}
