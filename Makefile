@@ -102,7 +102,7 @@ audit: ## Check the locked packages for known vulnerabilities; needs the network
 	@$(PYTHON) -m venv build/audit
 	@build/audit/bin/python -m pip --disable-pip-version-check -q install $(LOCKED) -r requirements/pip.txt
 	@build/audit/bin/python -m pip --disable-pip-version-check -q install $(LOCKED) -r requirements/audit.txt
-	@build/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.txt -r requirements/embedded.txt
+	@scripts/audit build/audit/bin/pip-audit requirements/runtime.txt requirements/embedded.txt
 
 clean: ## Remove the files that other targets created; keep the router's data/
 	@rm -rf $(VENV) build dist benchmark-results .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

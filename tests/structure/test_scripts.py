@@ -86,6 +86,33 @@ class TestInstallDebianPrograms:
         assert (answer.returncode, answer.stdout, installed) == (0, "", "")
 
 
+class TestAudit:
+    """With stand-ins for ``pip-audit``: no advisory is fetched by these tests."""
+
+    @pytest.mark.parametrize(
+        ("ends", "status", "stdout", "stderr"),
+        [
+            ("echo 'No known vulnerabilities found' >&2", 0, "", "No known vulnerabilities found\n"),
+            ("echo 'idna 1.0 CVE-1'; echo 'Found 1' >&2; exit 1", 1, "idna 1.0 CVE-1\n", "Found 1\n"),
+        ],
+    )
+    def test_result_of_the_audit_is_passed_on(self, program, ends, status, stdout, stderr):
+        answer = run("audit", str(program("pip-audit", ends)), "a.txt")
+        assert (answer.returncode, answer.stdout, answer.stderr) == (status, stdout, stderr)
+
+    @pytest.mark.parametrize("reason", ["ProxyError: unreachable", "ERROR: a: Dependency not found on PyPI"])
+    def test_audit_without_network_names_the_reason_and_the_address(self, program, reason):
+        fails = program("pip-audit", f"echo Traceback >&2; echo '  File' >&2; echo '{reason}' >&2; exit 1")
+        answer = run("audit", str(fails), "a.txt")
+        assert (answer.returncode, answer.stdout, "Traceback" in answer.stderr) == (2, "", False)
+        assert answer.stderr.startswith(f"The packages were not checked: {reason}\n")
+        assert "where the index can be reached" in answer.stderr
+
+    def test_every_lock_is_checked(self, program):
+        answer = run("audit", str(program("pip-audit", 'echo "$@"')), "a.txt", "b.txt")
+        assert answer.stdout == "--strict --disable-pip --require-hashes -r a.txt -r b.txt\n"
+
+
 def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     folder = tmp_path / "tests/benchmarks"
     folder.mkdir(parents=True)
