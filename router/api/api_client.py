@@ -64,10 +64,16 @@ class ApiClient:
         """Return the items of a list without pages."""
         return (await self.get(path, models.Page[of], query)).items  # type: ignore[valid-type]
 
-    async def post(self, path: str, shape: type[_Shape], body: pydantic.BaseModel | None = None) -> _Shape:
+    async def post(
+        self,
+        path: str,
+        shape: type[_Shape],
+        body: pydantic.BaseModel | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> _Shape:
         """Send a POST request, and return the parsed response."""
         said = None if body is None else body.model_dump(mode="json")
-        return self._read(shape, await self._call("POST", path, json=said))
+        return self._read(shape, await self._call("POST", path, json=said, query=query))
 
     async def delete(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape:
         """Send a DELETE request, and return the parsed response."""
@@ -244,48 +250,59 @@ class Actions:
 
     async def expire_silence(self, act: actions.ActionContext) -> None:
         """Expire a silence."""
-        await self._line.send("DELETE", f"/silences/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/silences/{client.segment(act.subject)}", _reason(act))
 
     async def forget_heartbeat(self, act: actions.ActionContext) -> None:
         """Stop expecting a heartbeat until it is received again."""
-        await self._line.send("DELETE", f"/heartbeats/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/heartbeats/{client.segment(act.subject)}", _reason(act))
 
     async def freeze(self, act: actions.ActionContext) -> None:
         """Freeze publishing. The router posts nothing on any public page."""
         await self._line.post("/publishing/freeze", models.Publishing, request_bodies.ReasonBody(reason=act.reason))
 
-    async def unfreeze(self, _: actions.ActionContext) -> resources.Requeued:
+    async def unfreeze(self, act: actions.ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
-        return await self._line.delete("/publishing/freeze", resources.Requeued)
+        return await self._line.delete("/publishing/freeze", resources.Requeued, _reason(act))
 
-    async def reset_guard(self, _: actions.ActionContext) -> resources.Requeued:
+    async def reset_guard(self, act: actions.ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
-        return await self._line.delete("/publishing/guard", resources.Requeued)
+        return await self._line.delete("/publishing/guard", resources.Requeued, _reason(act))
 
     async def redrive(self, act: actions.ActionContext) -> None:
         """Retry a dead letter."""
-        await self._line.send("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
+        await self._line.send("POST", f"/dead-letters/{client.segment(act.subject)}/redrive", _reason(act))
 
-    async def redrive_all(self, _: actions.ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
+    async def redrive_all(self, act: actions.ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Retry all dead letters that match."""
-        return await self._line.post("/dead-letters/redrive", resources.Redriven, body)
+        return await self._line.post(
+            "/dead-letters/redrive", resources.Redriven, body.model_copy(update={"reason": act.reason})
+        )
 
     async def lift_pauses(self, act: actions.ActionContext) -> resources.Lifted:
         """End the pauses that a destination's vendor asked for."""
-        return await self._line.delete(f"/pauses/{client.segment(act.subject)}", resources.Lifted)
+        return await self._line.delete(f"/pauses/{client.segment(act.subject)}", resources.Lifted, _reason(act))
 
     async def resolve_orphan(self, act: actions.ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
-        return await self._line.post(f"/orphans/{client.segment(act.subject)}/resolve", resources.Orphan)
+        return await self._line.post(
+            f"/orphans/{client.segment(act.subject)}/resolve", resources.Orphan, query=_reason(act)
+        )
 
     async def discard_dead_letter(self, act: actions.ActionContext) -> None:
         """Discard a dead letter."""
-        await self._line.send("DELETE", f"/dead-letters/{client.segment(act.subject)}", {"reason": act.reason})
+        await self._line.send("DELETE", f"/dead-letters/{client.segment(act.subject)}", _reason(act))
 
     async def retry_quarantined(self, act: actions.ActionContext) -> resources.Reingested:
         """Process a quarantined body again."""
-        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", resources.Reingested)
+        return await self._line.post(
+            f"/quarantine/{client.segment(act.subject)}/run", resources.Reingested, query=_reason(act)
+        )
 
     async def discard_quarantined(self, act: actions.ActionContext) -> None:
         """Discard a quarantined body."""
-        await self._line.send("DELETE", f"/quarantine/{client.segment(act.subject)}")
+        await self._line.send("DELETE", f"/quarantine/{client.segment(act.subject)}", _reason(act))
+
+
+def _reason(act: actions.ActionContext) -> dict[str, str]:
+    """Return the query of a request that has no body."""
+    return {"reason": act.reason} if act.reason else {}

@@ -46,7 +46,8 @@ class Call:
     body: Any
 
     def act(self, subject: str, reason: str = "") -> ActionContext:
-        """Return the context of an action on ``subject``."""
+        """Return the context of an action on ``subject``. The request's query or body has the reason."""
+        reason = reason or getattr(self.query, "reason", "") or getattr(self.body, "reason", "")
         return actions.ActionContext(actions.Caller(self.principal.person, self.principal.address), subject, reason)
 
 
@@ -104,18 +105,18 @@ async def _review(call: Call) -> Any:
 
 async def _decide(call: Call) -> Any:
     body: request_bodies.Decide = call.body
-    return await call.actions.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+    return await call.actions.decide(call.act(f"{body.incident} at {body.destination}"), body)
 
 
 async def _retract(call: Call) -> Any:
     body: request_bodies.Retract = call.body
     at = f" at {body.destination}" if body.destination else ""
-    return await call.actions.retract(call.act(f"{body.incident}{at}", body.reason), body)
+    return await call.actions.retract(call.act(f"{body.incident}{at}"), body)
 
 
 async def _correct(call: Call) -> Any:
     body: request_bodies.Correct = call.body
-    return await call.actions.correct(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+    return await call.actions.correct(call.act(f"{body.incident} at {body.destination}"), body)
 
 
 async def _deliveries(call: Call) -> Any:
@@ -146,7 +147,7 @@ async def _add_silence(call: Call) -> Any:
 
 
 async def _freeze(call: Call) -> Any:
-    await call.actions.freeze(call.act("public pages", call.body.reason))
+    await call.actions.freeze(call.act("public pages"))
     return await call.queries.records.publishing()
 
 
@@ -163,8 +164,7 @@ async def _redrive(call: Call) -> None:
 
 
 async def _redrive_all(call: Call) -> Any:
-    said = " ".join(f"{name}={value}" for name, value in call.body.model_dump().items() if value)
-    return await call.actions.redrive_all(call.act(said or "all dead letters"), call.body)
+    return await call.actions.redrive_all(call.act(call.body.subject), call.body)
 
 
 async def _pauses(call: Call) -> list[Any]:
@@ -184,7 +184,7 @@ async def _lift(call: Call) -> Any:
 
 
 async def _discard(call: Call) -> None:
-    await call.actions.discard_dead_letter(call.act(call.path["id"], call.query.reason))
+    await call.actions.discard_dead_letter(call.act(call.path["id"]))
 
 
 async def _make_token(call: Call) -> Any:
@@ -235,11 +235,14 @@ def _get(path: str, summary: str, handle: Handle, answer: Any, **more: Any) -> E
 
 def _post(path: str, summary: str, handle: Handle, answer: Any = None, **more: Any) -> Endpoint:
     role = more.pop("role", RESPONDER)
+    if "body" not in more:  # The reason is in the body otherwise.
+        more["query"] = params.Why
     return Endpoint("POST", path, role, summary, handle, answer, **more)
 
 
 def _delete(path: str, summary: str, do: Handle, role: access.Role = RESPONDER, **more: Any) -> Endpoint:
-    return Endpoint("DELETE", path, role, summary, do, status=200 if "answer" in more else 204, **more)
+    status = 200 if "answer" in more else 204
+    return Endpoint("DELETE", path, role, summary, do, status=status, query=params.Why, **more)
 
 
 def _page(of: Any) -> Any:
@@ -307,7 +310,7 @@ ENDPOINTS = (
     _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(resources.Orphan)),
     _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
     _post("/dead-letters/{id}/redrive", "Redrive one", _redrive, status=204),
-    _delete("/dead-letters/{id}", "Let it go", _discard, query=params.Why),
+    _delete("/dead-letters/{id}", "Let it go", _discard),
     _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.StreamPage),
     _get("/quarantine/{id}", "One body", _quarantined, resources.Quarantined),
     _post("/quarantine/{id}/run", "Process it again", _run_again, resources.Reingested),

@@ -14,9 +14,7 @@ import typer
 from router import __version__
 from router import settings as configuration
 from router.assembly import parts, running
-from router.cli import files, starting, tables, terminal
-from router.domain import access
-from router.store import access as access_store
+from router.cli import auditing, files, starting, tables, terminal
 from router.store import backup, backup_file, client, dataset, schema
 
 _PAUSE_SECONDS = 0.2  # Between two checks for a running process.
@@ -32,6 +30,7 @@ def back_up(
     file: Annotated[str, typer.Argument(help="Where to write the backup, or - for stdout.", metavar="FILE")],
     *,
     by: starting.By = "",
+    reason: starting.Reason = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Copy all data of the router in Redis to a file. The router may be running."""
@@ -49,7 +48,7 @@ def back_up(
                     f"{schema.VERSION}: use the version that works with the data"
                 )
             trailer = await _write(connection, file)
-            await _note(connection, by, "back up", file)
+            await auditing.record(connection, auditing.Operator(by, reason), "back up", file)
         print(
             f"{trailer.keys} keys written to {'stdout' if file == files.STDIO else file}, sha256 {trailer.sha256}",
             file=sys.stderr if file == files.STDIO else sys.stdout,
@@ -65,6 +64,7 @@ def restore(
     replace: Replace = False,
     force: Force = False,
     by: starting.By = "",
+    reason: starting.Reason = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Restore a backup into an empty Redis. Stop every `web` and `worker` first."""
@@ -86,7 +86,7 @@ def restore(
                 await _must_be_idle(connection)
             with _opened(file) as stream:
                 restored = await backup.restore(connection, backup_file.Reader(stream), replace=replace)
-            await _note(connection, by, "restore", file)
+            await auditing.record(connection, auditing.Operator(by, reason), "restore", file)
         expired = f"; {restored.expired} had expired" if restored.expired else ""
         print(f"{restored.keys} keys restored{expired}. Start a worker, then web")
 
@@ -177,10 +177,3 @@ async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
         seconds, microseconds = await connection.time()
     oldest = seconds * 1_000_000 + microseconds - int(parts.BEAT_LATE_SECONDS * 1_000_000)
     return {name: mark for name, mark in marks.items() if mark > oldest}
-
-
-async def _note(connection: "redis.asyncio.Redis", by: str, what: str, subject: str) -> None:
-    """Write a line to the audit log."""
-    name = by or starting.login_name()
-    action = access.Action(parts.clock(), name, "command line", "", what, subject)
-    await access_store.Audit(connection).append(action)

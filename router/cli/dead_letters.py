@@ -28,6 +28,7 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         found = [one async for one in _all(router)]
+        await reaching.warn_of_unreadable(router)
         if as_json:
             starting.print_items(found)
             return
@@ -73,6 +74,7 @@ def redrive(
     operation: Annotated[str, typer.Option(help="With --all: only this operation, as `open` or `resolve`.")] = "",
     problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
     by: starting.By = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
@@ -84,11 +86,11 @@ def redrive(
         raise starting.usage("--destination, --operation and --problem go with --all")
 
     async def all_of_them(router: reaching.Reached) -> None:
-        done = await router.actions.redrive_all(router.act("all dead letters", by), meant)
+        done = await router.actions.redrive_all(router.act(meant.subject, by, reason), meant)
         print(f"{done.redriven} {'is' if done.redriven == 1 else 'are'} tried again")
 
     async def body(router: reaching.Reached) -> None:
-        act = router.act(identity, by)
+        act = router.act(identity, by, reason)
         one = await _found(router, identity)
         await router.actions.redrive(act)
         print(f"{one.id} is tried again")

@@ -106,7 +106,7 @@ def export(
     config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
-    begin = parts.clock() - starting.duration(since) if since else 0
+    begin = parts.clock() - starting.duration("--since", since) if since else 0
 
     async def body(router: reaching.Reached) -> None:
         count = 0

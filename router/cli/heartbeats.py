@@ -21,6 +21,7 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         found = await router.queries.records.heartbeats()
+        await reaching.warn_of_unreadable(router)
         if as_json:
             starting.print_items(found)
             return
@@ -39,6 +40,8 @@ def _row(one: resources.Heartbeat) -> tuple[str, ...]:
 def forget(
     incident: incidents.Name,
     *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
@@ -46,7 +49,7 @@ def forget(
 
     async def body(router: reaching.Reached) -> None:
         try:
-            await router.actions.forget_heartbeat(router.act(incident))
+            await router.actions.forget_heartbeat(router.act(incident, by, reason))
         except actions.NotFound:
             raise starting.not_there(f'there is no heartbeat "{incident}"') from None
         print(f"{incident} is no longer expected")

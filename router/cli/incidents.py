@@ -72,6 +72,7 @@ def show_all(
     async def body(router: reaching.Reached) -> None:
         if muted:
             await _list_muted(router, as_json=as_json)
+            await reaching.warn_of_unreadable(router)
             return
         ask = functools.partial(
             router.queries.incidents, status="all" if closed else status, severity=severity or "", text=search
@@ -82,8 +83,7 @@ def show_all(
         else:
             none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
             tables.write(_COLUMNS, map(_row, found), none)
-        for line in (await ask(limit=1)).unreadable:
-            print(f"warning: can't be read: {terminal.plain(line)}; the log says what to do", file=sys.stderr)
+        await reaching.warn_of_unreadable(router)
 
     reaching.reach(config, server, body)
 

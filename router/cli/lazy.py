@@ -54,6 +54,17 @@ def _load(name: str, entry: Entry) -> Any:
     return typer_main.get_group(app).commands[name]
 
 
+def _in_plain_words(error: typer.BadParameter) -> str:
+    """Return the problem of an option's value. Typer uses pydantic, whose messages refer to Python."""
+    import pydantic
+
+    from router.yaml_source import phrases
+
+    if not isinstance(error.__cause__, pydantic.ValidationError):
+        return error.message
+    return phrases.phrase(error.__cause__.errors(include_url=False)[0])
+
+
 def group(entries: Mapping[str, Entry]) -> type[core.TyperGroup]:
     """Return the class of a group with these commands."""
 
@@ -66,6 +77,13 @@ def group(entries: Mapping[str, Entry]) -> type[core.TyperGroup]:
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
             return list(entries)
+
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except typer.BadParameter as error:
+                error.message = _in_plain_words(error)
+                raise
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             if self._is_listing:

@@ -8,7 +8,7 @@ import typer
 
 from router import settings as configuration
 from router.assembly import notifying, parts
-from router.cli import completing, starting, tables
+from router.cli import auditing, completing, starting, tables
 from router.outbound import errors
 from router.services import resources
 
@@ -55,7 +55,12 @@ def redeliver(
     name: Name,
     *,
     incident: Annotated[str, typer.Option(help="The incident key; the router's own events if left out.")] = "",
-    after: Annotated[int, typer.Option(min=0, help="Deliver events with higher sequence numbers only.")] = 0,
+    after: Annotated[
+        int,
+        typer.Option(parser=starting.integer(0, 2**63 - 1), help="Deliver events with higher sequence numbers only."),
+    ] = 0,
+    by: starting.By = "",
+    reason: starting.Reason = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Deliver the events of an incident to a notifier again, with the same IDs."""
@@ -65,6 +70,8 @@ def redeliver(
         count = await notifying.redeliver(connection, name, incident, after)
         if not count:
             raise starting.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
+        subject = f"{incident or 'the router'} to {name}, after {after}"
+        await auditing.record(connection, auditing.Operator(by, reason), "redeliver", subject)
         print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, as far as {name} receives them")
 
     starting.with_store(config, body)

@@ -54,28 +54,42 @@ def freeze(
 
 
 @app.command("unfreeze")
-def unfreeze(*, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
+def unfreeze(
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
     """Resume posts on public pages. Pending updates are posted immediately."""
 
     async def body(router: reaching.Reached) -> None:
+        act = router.act("public pages", by, reason)
         if (await router.queries.records.publishing()).freeze == "active":
             print("publishing is active already")
             return
-        woken = await router.actions.unfreeze(router.act("public pages"))
+        woken = await router.actions.unfreeze(act)
         print(f"publishing is active: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)
 
 
 @app.command("reset")
-def reset(*, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
+def reset(
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
     """Reset the publishing guard. Automatic posts that wait for an approval are then published."""
 
     async def body(router: reaching.Reached) -> None:
+        act = router.act("guard", by, reason)
         if (await router.queries.records.publishing()).guard == "ok":
             print("the publishing guard has not tripped")
             return
-        woken = await router.actions.reset_guard(router.act("guard"))
+        woken = await router.actions.reset_guard(act)
         print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)

@@ -69,12 +69,20 @@ def show(
 
 
 @app.command("retry")
-def retry(identity: Identity, *, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE) -> None:
+def retry(
+    identity: Identity,
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
     """Process a body again, with the current configuration and rules."""
 
     async def body(router: reaching.Reached) -> None:
-        one = await _found(router, identity)
-        made = await router.actions.retry_quarantined(router.act(one.id))
+        act = router.act(identity, by, reason)
+        await _found(router, identity)
+        made = await router.actions.retry_quarantined(act)
         print(f"handed in as delivery {made.delivery} with {made.alerts} alerts")
 
     reaching.reach(config, server, body)
@@ -82,13 +90,19 @@ def retry(identity: Identity, *, server: starting.Server = "", config: starting.
 
 @app.command("discard")
 def discard(
-    identity: Identity, *, server: starting.Server = "", config: starting.Config = settings.DEFAULT_FILE
+    identity: Identity,
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Discard a body. It can't be restored."""
 
     async def body(router: reaching.Reached) -> None:
+        act = router.act(identity, by, reason)
         one = await _found(router, identity)
-        await router.actions.discard_quarantined(router.act(one.id))
+        await router.actions.discard_quarantined(act)
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)

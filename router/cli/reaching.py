@@ -70,6 +70,12 @@ def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
     return typer.Exit(2)
 
 
+async def warn_of_unreadable(router: Reached) -> None:
+    """Print a warning for each incident that a list leaves out, or shows in part, because it can't be read."""
+    for line in (await router.queries.incidents(limit=1)).unreadable:
+        print(f"warning: can't be read: {terminal.plain(line)}; the log says what to do", file=sys.stderr)
+
+
 class Reads(Protocol[Row]):
     """Reads a page of a list: at most ``limit`` rows after ``cursor``, or the first rows if it is empty."""
 

@@ -45,8 +45,11 @@ def replay(
     for folder in (before, after):
         starting.rules(settings, folder)
     with tempfile.TemporaryDirectory() as scratch:
-        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", starting.duration(since))
-        works = [replaying.Work(settings, folder, recordings, starting.duration(tail)) for folder in (before, after)]
+        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", starting.duration("--since", since))
+        works = [
+            replaying.Work(settings, folder, recordings, starting.duration("--tail", tail))
+            for folder in (before, after)
+        ]
         with progress.Progress(console=terminal.console(stderr=True), transient=True) as bar:
             task = bar.add_task("replaying", total=1.0)
             try:

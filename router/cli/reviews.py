@@ -54,6 +54,7 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         found = await router.queries.reviews()
+        await reaching.warn_of_unreadable(router)
         if as_json:
             starting.print_items(found)
             return

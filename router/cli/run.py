@@ -18,15 +18,26 @@ Simulate = Annotated[
     typer.Option("--simulate", help="Simulate the vendors whose keys are not set, and make up a webhook token."),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Listen on this address instead of the configured one.")]
-Port = Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one.")]
-SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Where simulated vendors listen.")]
-ConsolePort = Annotated[int | None, typer.Option("--console-port", help="Where the console is; 0 takes a free one.")]
+Port = Annotated[
+    int | None, typer.Option("--port", parser=starting.PORT, help="Listen on this port; 0 takes a free one.")
+]
+SimulatorPort = Annotated[
+    int, typer.Option("--simulator-port", parser=starting.PORT, help="Where simulated vendors listen.")
+]
+ConsolePort = Annotated[
+    int | None,
+    typer.Option("--console-port", parser=starting.PORT, help="Where the console is; 0 takes a free one."),
+]
 At = tuple[str | None, int | None, int | None, int | None]
 """Another host, port, console port, and health port than the configured ones."""
 HealthHost = Annotated[str | None, typer.Option("--health-host", help="Serve /healthz, /readyz, and /metrics here.")]
 HealthPort = Annotated[
     int | None,
-    typer.Option("--health-port", help="Serve /healthz, /readyz, and /metrics on this port; 0 for a free one."),
+    typer.Option(
+        "--health-port",
+        parser=starting.PORT,
+        help="Serve /healthz, /readyz, and /metrics on this port; 0 for a free one.",
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ def schema(
     context: typer.Context,
     config: starting.Config = configuration.DEFAULT_FILE,
     *,
-    indent: Annotated[int, typer.Option("--indent", min=0, help="Spaces to indent by.")] = 2,
+    indent: Annotated[int, typer.Option("--indent", parser=starting.integer(0, 16), help="Spaces to indent by.")] = 2,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations.
 

@@ -150,7 +150,8 @@ def add(
     config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
-    begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
+    begins = starting.duration("--in", after, most="366d")
+    lasts = starting.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
     said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
         wanted = request_bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
@@ -172,6 +173,8 @@ def add(
 def expire(
     identity: Identity,
     *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
     server: starting.Server = "",
     config: starting.Config = settings.DEFAULT_FILE,
 ) -> None:
@@ -182,7 +185,7 @@ def expire(
             found = await _named(router, identity)
             # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
             one = found.id if found is not None else identity
-            await router.actions.expire_silence(router.act(one))
+            await router.actions.expire_silence(router.act(one, by, reason))
         except actions.NotFound:
             raise starting.not_there(f'there is no silence "{identity}" that is still to end') from None
         print(f"ended {one}")

@@ -11,7 +11,9 @@ from router.cli import starting, terminal
 def simulate(
     *,
     host: Annotated[str, typer.Option("--host", help="Listen on this address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Listen on this port; 0 takes a free one.")] = 8090,
+    port: Annotated[
+        int, typer.Option("--port", parser=starting.PORT, help="Listen on this port; 0 takes a free one.")
+    ] = 8090,
 ) -> None:
     """Run the simulated vendors alone, to try settings against them."""
     starting.until_stopped(_simulate(host, port))

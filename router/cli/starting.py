@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import re
 import signal
 import socket
 import sys
@@ -41,7 +42,26 @@ Server = Annotated[
     ),
 ]
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most N entries, newest first.")]
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """Return the parser of an option that takes an integer of this range. Any other value is a usage error."""
+
+    def parse(text: str) -> int:
+        value = int(text) if _INTEGER.fullmatch(str(text)) else None
+        if value is None or not least <= value <= most:
+            # Typer adds the names of the option.
+            raise typer.BadParameter(f"must be an integer from {least} to {most}, not {str(text)[:_SHOWN]!r}")
+        return value
+
+    return parse
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_SHOWN = 40  # Characters of an invalid value.
+PORT = integer(0, 65535)
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", parser=integer(1, 1_000_000), help="Show at most N entries, newest first.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the management API.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 
@@ -57,9 +77,7 @@ By = Annotated[
     str,
     typer.Option("--by", callback=not_blank, help="Who acts (default: your login name, or the user ID and host)."),
 ]
-Reason = Annotated[
-    str, typer.Option("--reason", callback=not_blank, help="The reason. The timeline and the audit log keep it.")
-]
+Reason = Annotated[str, typer.Option("--reason", callback=not_blank, help="The reason, for the audit log.")]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
 Loaded = TypeVar("Loaded")
@@ -104,12 +122,15 @@ def login_name() -> str:
         return f"uid {os.getuid()} on {socket.gethostname()}"
 
 
-def duration(text: str) -> int:
-    """Parse an option's duration. An invalid duration is a usage error."""
+def duration(option: str, text: str, least: str = "0s", most: str = "3660d") -> int:
+    """Parse an option's duration in microseconds. One that is invalid or outside the range is a usage error."""
     try:
-        return quantities.duration(text)
-    except ValueError as error:
-        raise usage(f'"{text}": {error}') from error
+        found = quantities.duration(text)
+    except ValueError:
+        found = -1
+    if not quantities.duration(least) <= found <= quantities.duration(most):
+        raise usage(f"{option} must be a duration from {least} to {most}, as 90s, 5m or 1h30m, not {text[:_SHOWN]!r}")
+    return found
 
 
 def payload(named: str) -> bytes:
@@ -171,6 +192,7 @@ _FORESEEN = (
     listeners.ListenError,
     errors.Unavailable,
     errors.SchemaTooNew,
+    errors.UnreadableDocument,
     tracing.Missing,
 )
 

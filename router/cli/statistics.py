@@ -67,7 +67,7 @@ def declare(
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     made = starting.unless_refused(lambda: declaring.load(settings, rules or settings.rules))
     try:
-        recorded = _kept(settings, starting.duration(since)) if recordings is None else _read(recordings)
+        recorded = _kept(settings, starting.duration("--since", since)) if recordings is None else _read(recordings)
     except replaying.Broken as error:
         raise starting.usage(str(error)) from error
     drafts = declaring.drafts(settings, made, recorded)

@@ -24,12 +24,13 @@ def create(
     role: Annotated[str, typer.Option("--role", help="viewer, responder or admin.")] = "viewer",
     for_: Annotated[str, typer.Option("--for", help="How long it holds, as 12h or 90d; 0s is for ever.")] = "90d",
     by: starting.By = "",
+    reason: starting.Reason = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Make a token and print it, this once: only a hash of it is kept."""
     if role not in access.ROLES:
         raise starting.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
-    seconds = starting.duration(for_) // 1_000_000
+    seconds = starting.duration("--for", for_) // 1_000_000
     try:
         wanted = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
@@ -39,7 +40,7 @@ def create(
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
-        token = await made.actions.make_token(actions.ActionContext(_actor(by), name), wanted)
+        token = await made.actions.make_token(actions.ActionContext(_actor(by), name, reason), wanted)
         print(token.token)
 
     starting.with_store(config, body)
@@ -71,6 +72,7 @@ def revoke(
     identity: Annotated[str, typer.Argument(help="Its id, as `tokens list` shows it.")],
     *,
     by: starting.By = "",
+    reason: starting.Reason = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Take a token back; it holds for nothing from now on."""
@@ -78,7 +80,7 @@ def revoke(
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
         try:
-            await made.actions.revoke_token(actions.ActionContext(_actor(by), identity))
+            await made.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
         except actions.NotFound as error:
             raise starting.not_there(str(error)) from None
         print(f"revoked {identity}")

@@ -239,8 +239,7 @@ async def _redrive_all(do: actions.Actions, act: actions.ActionContext, form: Ma
     body = request_bodies.Redrive.model_validate(
         {name: form.get(name, "").strip() for name in request_bodies.Redrive.model_fields}
     )
-    said = " ".join(f"{name}={value}" for name, value in body.model_dump().items() if value)
-    await do.redrive_all(act._replace(subject=said or "all dead letters"), body)
+    await do.redrive_all(act._replace(subject=body.subject), body)
     return "/dead-letters?done=redriven-all"
 
 

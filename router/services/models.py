@@ -56,9 +56,13 @@ class Page(Model, Generic[_T]):
     )
 
 
-Problem = Literal["dead_letter", "not_found", "awaiting_review", "retrying", "frozen", "queued", "taken_over"]
+Problem = Literal[
+    "unreadable", "dead_letter", "not_found", "awaiting_review", "retrying", "frozen", "queued", "taken_over"
+]
 """What keeps an incident from being at a destination as its rule wants it, the worst first.
 
+``unreadable``: its publications can't be read, so the router calls no vendor for it. ``Page.unreadable`` has the
+reason.
 ``dead_letter``: the vendor has refused an operation. ``not_found``: the vendor no longer has it. ``awaiting_review``: a
 post waits for a reviewer. ``retrying``: the last call failed and will be repeated. ``frozen``: a publishing freeze
 holds a change of a public post back, also of a closed incident. ``queued``: an alert storm holds it back.

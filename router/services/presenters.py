@@ -25,9 +25,17 @@ _MOST_ALERTS = 500  # Alerts of one incident that are listed. The incident's cou
 
 
 def incident_row(
-    one: incidents.Incident, known: Iterable[publications.Publication] = (), *, is_awaited: bool = False
+    one: incidents.Incident,
+    known: Iterable[publications.Publication] = (),
+    *,
+    is_awaited: bool = False,
+    is_unreadable: bool = False,
 ) -> models.IncidentRow:
-    """Return an incident as a list row, with its publications. ``is_awaited`` if a publication waits for a reviewer."""
+    """Return an incident as a list row, with its publications.
+
+    ``is_awaited`` if a publication waits for a reviewer, ``is_unreadable`` if the publications can't be read.
+    """
+    unreadable: list[models.Problem] = ["unreadable"] if is_unreadable else []
     return models.IncidentRow(
         key=one.key,
         reference=identity.reference(one.episode) if one.episode else "",
@@ -41,7 +49,7 @@ def incident_row(
         changed_at=models.at(one.changed_at),
         destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
         muted=len(one.muted),
-        problems=problems(one, known, is_awaited=is_awaited),
+        problems=unreadable + problems(one, known, is_awaited=is_awaited),
         test=one.opening_alert is not None and one.opening_alert.is_test,
     )
 

@@ -85,7 +85,12 @@ class Queries:
         chosen = found[start : start + limit]
         more = presenters.cursor(chosen[-1]) if start + limit < len(found) else ""
         rows = [
-            presenters.incident_row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited)
+            presenters.incident_row(
+                one,
+                seen.publications.get(one.key, ()),
+                is_awaited=one.key in awaited,
+                is_unreadable=one.key in seen.unreadable,
+            )
             for one in chosen
         ]
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))

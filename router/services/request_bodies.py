@@ -106,6 +106,13 @@ class Redrive(models.Model):
     destination: _Short = pydantic.Field(default="", description="Those of one destination.")
     operation: _Short = pydantic.Field(default="", description="Those of one operation: open, update, resolve, …")
     problem: _Long = pydantic.Field(default="", description="Those whose problem holds this text.")
+    reason: Reason = ""
+
+    @property
+    def subject(self) -> str:
+        """The filters in one line, for the audit log."""
+        filters = self.model_dump(exclude={"reason"})
+        return " ".join(f"{name}={value}" for name, value in filters.items() if value) or "all dead letters"
 
 
 class NewToken(models.Model):
@@ -114,3 +121,4 @@ class NewToken(models.Model):
     name: Annotated[str, pydantic.Field(min_length=1, max_length=100), pydantic.AfterValidator(_refuse_blank)]
     role: Literal["viewer", "responder", "admin"]
     seconds: int = pydantic.Field(default=90 * 86400, ge=0, le=3660 * 86400, description="How long; 0 for ever.")
+    reason: Reason = ""

@@ -138,11 +138,19 @@ class Publications:
             _log.warning("redis_clock_set_back", shard=shard, seconds=back / 1_000_000)
 
     async def look(self, name: str) -> list[publications.Publication]:
-        """Return the publications of an incident without its lease, for display only."""
-        async with client.translate_errors():
-            answer: Any = self._connection.hget(keys.publications(name), "d")
-            packed = await answer
-        return codec.unpack_publications(packed or b"")
+        """Return the publications of an incident without its lease, for display only.
+
+        Raises ``UnreadableDocument``, which names the key.
+        """
+        try:
+            async with client.translate_errors():
+                answer: Any = self._connection.hget(keys.publications(name), "d")
+                packed = await answer
+            return codec.unpack_publications(packed or b"")
+        except errors.WrongType as error:
+            raise errors.UnreadableDocument("it is not a hash", keys.publications(name)) from error
+        except errors.UnreadableDocument as error:
+            raise errors.UnreadableDocument(error.problem, keys.publications(name)) from error
 
     async def look_at_all(self, names: Sequence[str]) -> list[list[publications.Publication]]:
         """Return the publications of many incidents without their leases.

@@ -42,7 +42,7 @@ def soak(
         seconds=hours * 3600,
         rate=rate,
         incident_keys=keys,
-        fault_seconds=starting.duration(fault_every) / trial.MICROS,
+        fault_seconds=starting.duration("--fault-every", fault_every) / trial.MICROS,
         spares=() if kill_redis else ("valkey",),
     )
     starting.until_stopped(_soak(plan, seed, as_json))

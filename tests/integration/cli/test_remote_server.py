@@ -264,7 +264,7 @@ def test_unreachable_server_is_one_sentence(scene):
         ("explain --delivery x --rules folder", "that router's rules"),
         ("explain", "say --delivery"),
         ("silences add =~ --reason c", "is not a matcher"),
-        ("silences add a=b --reason c --for 0s", "greater than or equal to 1"),
+        ("silences add a=b --reason c --for 0s", "--for must be a duration from 1s to 366d"),
         ("silences add a=b --reason c --during nightly", "neither a day, a time, nor a time zone"),
         ("silences add a=~.* --reason c", "the matchers match every alert"),
     ],

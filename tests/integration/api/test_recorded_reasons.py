@@ -1,0 +1,86 @@
+"""The reason of every action reaches the audit log, also if the action is refused, through the API and beside it."""
+
+import contextlib
+import inspect
+
+import pytest
+
+from router.api import api_client, endpoints
+from router.assembly import parts
+from router.domain import access
+from router.services import actions, request_bodies
+from router.store import access as access_store
+
+ON_PAGE = {"incident": "none", "destination": "page"}
+BODIES = {
+    "decide": request_bodies.Decide(**ON_PAGE, decision="dismiss", seen="s"),
+    "retract": request_bodies.Retract(**ON_PAGE, reason="not used"),
+    "correct": request_bodies.Correct(**ON_PAGE, update="u", seen="s", body="b"),
+    "add_silence": request_bodies.AddSilence(matchers=['a="b"'], comment="upgrade of Redis"),
+    "redrive_all": request_bodies.Redrive(problem="none"),
+}
+ACTIONS = [name for name, _ in inspect.getmembers(api_client.Actions, inspect.iscoroutinefunction)]
+REASON = "upgrade of Redis"
+
+
+async def last(at) -> access.Action:
+    lines, _ = await access_store.Audit(at.connection).page("", 1)
+    return lines[0]
+
+
+async def act(do, name):
+    """Perform an action on something that may not exist."""
+    me = actions.Caller(access.Person("ann", access.Role.ADMIN, "test"))
+    context = actions.ActionContext(me, "none", REASON)
+    body = [BODIES[name]] if name in BODIES else []
+    with contextlib.suppress(actions.NotFound, actions.Invalid, actions.Conflict):
+        await getattr(do, name)(context, *body)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_reason_of_every_action_is_recorded(play, name):
+    async def body(at):
+        client = api_client.ApiClient(at.url, await at.token("admin", name="bob"), parts.clock)
+        try:
+            await act(api_client.Actions(client), name)
+        finally:
+            await client.aclose()
+        beyond = await last(at)
+        assert (beyond.who, beyond.reason) == ("bob", REASON)
+        await act(at.parts.actions, name)
+        beside = await last(at)
+        assert (beside.who, beside.reason, beside.what) == ("ann", REASON, beyond.what)
+
+    play(body)
+
+
+def test_every_changing_endpoint_takes_a_reason():
+    for one in endpoints.ENDPOINTS:
+        if one.method == "GET" or one.path == "/explain":
+            continue
+        fields = set((one.body or one.query).model_fields)
+        assert fields & {"reason", "comment"}, one.path
+
+
+def test_token_is_made_and_revoked_with_a_reason(play):
+    async def body(at):
+        client = await at.as_("admin", name="bob")
+        made = await client.post("/api/v1/tokens", json={"name": "ci", "role": "viewer", "reason": REASON})
+        assert made.status_code == 201
+        assert ((await last(at)).what, (await last(at)).reason) == ("make token", REASON)
+        gone = await client.delete(f"/api/v1/tokens/{made.json()['id']}", params={"reason": REASON})
+        assert gone.status_code == 204
+        assert ((await last(at)).what, (await last(at)).reason) == ("revoke token", REASON)
+
+    play(body)
+
+
+def test_redriving_many_records_the_filters_without_the_reason(play):
+    async def body(at):
+        browser, csrf = await at.browser("responder", name="ann")
+        form = {"csrf": csrf, "problem": "422", "reason": REASON}
+        assert (await browser.post("/dead-letters/redrive-all", data=form)).status_code == 303
+        line = await last(at)
+        assert (line.subject, line.reason) == ("problem=422", REASON)
+
+    play(body)

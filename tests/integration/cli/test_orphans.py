@@ -1,0 +1,65 @@
+"""``orphans resolve`` says what happens next, also if a publishing freeze holds the resolution back."""
+
+import asyncio
+
+import pytest
+
+from router.domain import operations
+from router.store import access, client, dataset, embedded
+from tests.end_to_end import commands, harness
+
+HINT = "publishing is frozen: an item on a public page is resolved after `publishing unfreeze`\n"
+
+
+class Scene:
+    """A store with an orphan at each of two destinations. No worker runs."""
+
+    def __init__(self, file, url):
+        self.file, self.url = file, url
+        self.orphans = {name: dataset.Orphan(name, operations.OpenItem("v1")) for name in ("on-call", "public-page")}
+
+    def with_store(self, use):
+        """The result of a coroutine function that uses a connection."""
+
+        async def main():
+            connection = client.connect(self.url)
+            try:
+                return await use(connection)
+            finally:
+                await connection.aclose()
+
+        return asyncio.run(main())
+
+    async def fill(self, connection):
+        for orphan in self.orphans.values():
+            await dataset.give(connection, orphan, "")
+
+    def __call__(self, *words):
+        surroundings = {**harness.SECRETS, "REDIS_URL": self.url}
+        done = commands.ran(*words, "--config", str(self.file), environment=surroundings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def scene(tmp_path):
+    with harness.vendors() as at, embedded.running(tmp_path / "valkey") as server:
+        made = Scene(harness.configure(tmp_path, at), server.url)
+        made.with_store(made.fill)
+        yield made
+
+
+def test_resolving_an_orphan_says_what_will_happen(scene):
+    one = scene.orphans["on-call"]
+    assert scene("orphans", "resolve", one.id, "--by", "ann", "--reason", "lost") == (
+        f"{one.id} at on-call will be resolved\n"
+    )
+    [line], _ = scene.with_store(lambda connection: access.Audit(connection).page("", 1))
+    assert (line.who, line.what, line.subject, line.reason) == ("ann", "resolve orphan", one.id, "lost")
+
+
+def test_freeze_is_named_when_an_orphan_is_resolved(scene):
+    scene("publishing", "freeze", "--reason", "all hands")
+    one = scene.orphans["public-page"]
+    assert scene("orphans", "resolve", one.id) == f"{one.id} at public-page will be resolved\n{HINT}"
+    assert "publishing is active" in scene("publishing", "unfreeze")

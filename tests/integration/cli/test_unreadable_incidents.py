@@ -1,0 +1,94 @@
+"""Commands report incidents that can't be read: lists name them and the reason, other commands fail in one sentence."""
+
+import json
+
+import pytest
+import redis
+
+from router.store import embedded, keys
+from tests.end_to_end import commands, harness
+
+KEY = 'checkout-down{labels.service="checkout"}'
+LISTS = ["incidents list", "incidents list --muted", "reviews list", "dead-letters list", "heartbeats list"]
+NEED_IT = [
+    "incidents show KEY",
+    "incidents show KEY --json",
+    "reviews show KEY public-page",
+    "reviews approve KEY public-page --if-match 00000000",
+    "incidents retract KEY --reason false",
+]
+JUNK = b"\xc1\xff junk"
+
+
+class Scene:
+    """A router with one incident, and its store."""
+
+    def __init__(self, router, server, store):
+        self.router, self.store = router, store
+        self.environment = {**harness.SECRETS, "REDIS_URL": server.url}
+
+    def __call__(self, command):
+        words = [KEY if word == "KEY" else word for word in command.split()]
+        return commands.ran(*words, "--config", str(self.router.file), environment=self.environment)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("router")
+    with harness.vendors() as at, embedded.running(tmp_path_factory.mktemp("valkey")) as server:
+        file = harness.configure(folder, at, publish="review")
+        with (
+            harness.router(folder, file, REDIS_URL=server.url) as router,
+            redis.Redis(unix_socket_path=server.socket) as store,
+        ):
+            router.receives(severity="major")
+            made = Scene(router, server, store)
+            harness.eventually("it waits", lambda: made("reviews list").stdout.count("would be shown") == 2)
+            yield made
+
+
+@pytest.fixture(params=["junk", "wrong type"])
+def damage(scene, request):
+    """Damages a key for the length of a test."""
+    kept = {}
+
+    def do(key):
+        kept[key] = scene.store.dump(key)
+        if request.param == "junk":
+            scene.store.hset(key, mapping=dict.fromkeys(scene.store.hkeys(key), JUNK))
+        else:
+            scene.store.delete(key)
+            scene.store.lpush(key, "x")
+
+    yield do
+    for key, value in kept.items():
+        scene.store.restore(key, 0, value, replace=True)
+
+
+@pytest.fixture(params=[keys.incident, keys.publications], ids=["incident", "publications"])
+def damaged(damage, request):
+    """The key of a document that can't be read."""
+    damage(request.param(KEY))
+    return request.param(KEY)
+
+
+def test_lists_name_what_they_leave_out_and_why(scene, damaged):
+    for command in LISTS:
+        done = scene(command)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), command
+        assert f"warning: can't be read: {damaged}: " in done.stderr, command
+
+
+def test_commands_that_need_it_fail_in_one_sentence(scene, damaged):
+    for command in NEED_IT:
+        done = scene(command)
+        last = done.stderr.splitlines()[-1]
+        assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (1, "", False), (command, done.stderr)
+        assert last.startswith(f"incident-router: {damaged}: "), (command, last)
+
+
+def test_problem_of_an_incident_without_readable_publications_is_listed(scene, damage):
+    damage(keys.publications(KEY))
+    assert " unreadable " in scene("incidents list").stdout
+    [row] = json.loads(scene("incidents list --json").stdout)["items"]
+    assert row["problems"] == ["unreadable"]
