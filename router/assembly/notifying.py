@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import msgspec
 import redis.asyncio
 
 from router import settings as configuration
@@ -81,6 +82,17 @@ async def send_test(settings: configuration.Settings, name: str, by: str, clock:
         await notifier.aclose()
 
 
+async def hasten(settings: configuration.Settings, connection: "redis.asyncio.Redis", incident: str) -> None:
+    """Have changes of an incident announced now that would wait for the spacing of announcements."""
+    store = notification_store.Notifications(connection)
+    packed = await store.announced(incident)
+    before = notification_store.unpack_announced(packed)
+    if before is not None and before.at:
+        # If a worker has announced meanwhile, this writes nothing, and nothing is left to hasten.
+        await store.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
+    await pages.publications(settings, connection).wake([incident])
+
+
 async def redeliver(connection: "redis.asyncio.Redis", name: str, subject: str, after: int) -> int:
     """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
     store = notification_store.Notifications(connection)
@@ -99,7 +111,8 @@ def _channels(
             log.get("worker").warning("notifier_without_secret", notifier=name)
             continue
         quota = quotas.Quota(connection, f"notifier/{name}", config.per_minute)
-        connected = base.Connection(clock, settings.installation, settings.management.public_url, quota)
+        has_slack_app = settings.slack_app is not None
+        connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
         made[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
     return notifications.Channels(made, topics(settings), longest)

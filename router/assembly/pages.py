@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pydantic
@@ -158,14 +158,24 @@ def corrections(
     return correcting.Corrections(publications(settings, connection), incident_store.Incidents(connection), clock)
 
 
-def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> str:
-    """Return the errors in the fields that a reviewer wrote for a destination; empty if they are valid."""
+class WrongField(NamedTuple):
+    """An invalid field that a reviewer wrote: its path, and the error."""
+
+    path: tuple[str | int, ...]
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path))}: {self.detail}"
+
+
+def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> list[WrongField]:
+    """Return the errors in the fields that a reviewer wrote for a destination; none if they are valid."""
     config = settings.destinations[destination]
     try:
         rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
     except pydantic.ValidationError as error:
-        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
-    return ""
+        return [WrongField(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
+    return []
 
 
 def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ Process = Literal["run", "web", "worker"]
 # The parts whose secrets each process needs: a webhook server calls no vendor, and a worker receives no deliveries.
 _NEEDS: Mapping[str, frozenset[str]] = {
     "run": configuration.SECRET_PARTS,
-    "web": frozenset({"sources"}),
+    "web": frozenset({"sources", "slack_app"}),
     "worker": frozenset({"destinations", "notifiers"}),
 }
 _NEWEST = 10_000  # Deliveries that are searched for labels.

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import redis.asyncio
 
-from router.api import app
+from router.api import app, slack_endpoints
 from router.assembly import listeners, parts, running
 from router.console import views
 from router.domain import access
 from router.services import actions, request_bodies
+from router.slack.app import SlackApp
 from router.store import private_folder
 
 
@@ -32,12 +33,16 @@ async def serving(
     settings = router.settings
     made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = views.routes(made, secrets.token_urlsafe)
+    slack = SlackApp.of(made.queries, made.actions)
+    pages += slack_endpoints.routes(made.queries, slack)
     host, port = settings.management.host, listeners.console_port(settings)
     async with running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop) as address:
         try:
             yield address.url
         finally:
             feed.close()
+            if slack is not None:
+                await slack.aclose()
 
 
 async def first_token(router: running.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:

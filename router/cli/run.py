@@ -109,7 +109,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: endings
 
 
 async def _web(config: Path, at: At, ending: endings.Ending) -> None:
-    settings = running.listening(starting.settings(config, needs={"sources"}, ending=ending), *at)
+    settings = running.listening(starting.settings(config, needs={"sources", "slack_app"}, ending=ending), *at)
     with listeners.opened(settings) as sockets:
         await _serve(settings, sockets)
 

@@ -56,7 +56,9 @@ class Review(msgspec.Struct, frozen=True, omit_defaults=True):
     """What waits for a reviewer, as customers would see it.
 
     ``digest`` identifies the version: an approval names it, and fails if the post has changed since. ``components`` are
-    the statuses in the vendor's words. ``at_deadline`` is what happens at ``deadline`` if nobody decides.
+    the statuses in the vendor's words. ``at_deadline`` is what happens at ``deadline`` if nobody decides. ``later`` are
+    the texts that an approval publishes once no alert fires, by ``monitoring`` and ``resolution``. ``began_at`` and
+    ``ended_at`` are the times of an incident that is published afterwards.
     """
 
     destination: str
@@ -69,6 +71,9 @@ class Review(msgspec.Struct, frozen=True, omit_defaults=True):
     waiting_since: dt.datetime | None = None
     deadline: dt.datetime | None = None
     at_deadline: Literal["publish", "dismiss", ""] = ""
+    later: dict[str, str] = {}
+    began_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
 
 
 class IncidentOpened(msgspec.Struct, frozen=True, tag_field="type", tag="incident.opened"):

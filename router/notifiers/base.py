@@ -70,13 +70,14 @@ class Connection(NamedTuple):
     """What a notifier is built with.
 
     ``installation`` tells installations of the router apart. ``console`` is the console's URL, empty if it isn't known.
-    ``quota`` limits how often the receiver is called.
+    ``quota`` limits how often the receiver is called. ``has_slack_app``: the router answers clicks in Slack.
     """
 
     clock: Clock
     installation: str = ""
     console: str = ""
     quota: call_policy.Quota | None = None
+    has_slack_app: bool = False
 
 
 @dataclass(frozen=True)

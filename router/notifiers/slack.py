@@ -12,29 +12,9 @@ import pydantic
 
 from router.domain import events
 from router.domain.undecodable import Undecodable
-from router.notifiers import base, slack_messages
-from router.outbound import client, errors
+from router.notifiers import base, slack_api, slack_messages
 
-_POST, _UPDATE = "/chat.postMessage", "/chat.update"
-# What an operator has to change at Slack or in the configuration, and what may work a moment later.
-_DENIED = frozenset(
-    {
-        "not_authed",
-        "invalid_auth",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "missing_scope",
-        "not_in_channel",
-        "channel_not_found",
-        "is_archived",
-        "restricted_action",
-    }
-)
-_NO_ERROR = "no_error_code"  # The response isn't Slack's: something between answered, so the outcome is unknown.
-_MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", _NO_ERROR})
-_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-_RETRY_SECONDS = 5.0
+_POST, _UPDATE = "chat.postMessage", "chat.update"
 
 
 class Config(base.Config):
@@ -44,6 +24,9 @@ class Config(base.Config):
     token: pydantic.SecretStr
     channel: str = pydantic.Field(min_length=1, description="The channel's ID, or its name with #.")
     base_url: str = "https://slack.com/api"
+    buttons: bool = pydantic.Field(
+        default=True, description="Whether reviews have buttons, if slack_app is configured."
+    )
     # Slack allows about one message per second and channel.
     per_minute: int = pydantic.Field(default=60, ge=10)
 
@@ -58,19 +41,17 @@ class Slack:
 
     def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
         """Open no connection yet."""
-        token = config.token.get_secret_value()
-        self._name = name
         self._channel = config.channel
-        self._renderer = slack_messages.Renderer(connection.console)
-        self._client = client.Client(
-            name=name,
-            base_url=config.base_url,
-            headers={"authorization": f"Bearer {token}"},
+        buttons = config.buttons and connection.has_slack_app
+        self._renderer = slack_messages.Renderer(connection.console, buttons=buttons)
+        self._api = slack_api.WebApi(
+            name,
+            config.base_url,
+            config.token.get_secret_value(),
+            connection.clock,
             timeout_seconds=config.timeout_seconds,
-            now=connection.clock,
-            secrets=[token],
+            quota=connection.quota,
         )
-        self._client.quota = connection.quota
 
     async def deliver(self, batch: base.Batch) -> base.Delivered:
         """Make the next call that brings the channel up to date with all events of the batch.
@@ -90,7 +71,7 @@ class Slack:
 
     async def aclose(self) -> None:
         """Close the connections to Slack."""
-        await self._client.aclose()
+        await self._api.aclose()
 
     async def _send(self, message: slack_messages.Message, state: dict[str, str]) -> None:
         """Post or update a message, and note its timestamp and digest in the state."""
@@ -98,39 +79,16 @@ class Slack:
         body: dict[str, Any] = {"text": message.text, "blocks": message.blocks, "unfurl_links": False}
         if ts_of in state:
             try:
-                await self._call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})
-            except _MessageGoneError:
+                await self._api.call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})
+            except slack_api.MessageGoneError:
                 del state[ts_of]  # Somebody deleted it: it is posted again.
         if ts_of not in state:
             thread: dict[str, Any] = {}
             if f"ts:{message.thread}" in state:
                 thread = {"thread_ts": state[f"ts:{message.thread}"], "reply_broadcast": message.is_broadcast}
-            answer = await self._call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
+            answer = await self._api.call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
             state[ts_of], state["channel"] = str(answer.get("ts", "")), str(answer.get("channel", self._channel))
         state[message.key] = message.digest
-
-    async def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer = await self._client.call("POST", path, json=body)
-        said = answer.body if isinstance(answer.body, dict) else {}
-        if said.get("ok") is True:
-            return said
-        raise self._failure(path, str(said.get("error", _NO_ERROR)))
-
-    def _failure(self, path: str, error: str) -> errors.Failure:
-        message = f"{self._name}: POST {path}: {error}"
-        if error == "message_not_found":
-            return _MessageGoneError(message)
-        if error in _LIMITED:
-            return errors.Throttled(message, _RETRY_SECONDS)
-        if error in _DENIED:
-            return errors.Denied(message)
-        if error in _MOMENTARY:
-            return errors.Unanswered(message)
-        return errors.Permanent(message)
-
-
-class _MessageGoneError(errors.Permanent):
-    """The message to update does not exist any longer."""
 
 
 def _view(state: Mapping[str, str]) -> slack_messages.View:

@@ -7,14 +7,13 @@ import datetime as dt
 import hashlib
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from router.domain import events
+from router.notifiers import slack_blocks, slack_reviews
 
-Block = dict[str, Any]
-_HEADER, _TEXT, _FIELD, _FIELDS = 150, 3000, 2000, 10
 _COLORS = {"critical": ":red_circle:", "major": ":large_orange_circle:", "minor": ":large_yellow_circle:"}
 _REMINDERS = (events.ReviewReminded, events.ReviewEscalated)
 _OUTCOMES = {
@@ -30,14 +29,15 @@ _OUTCOMES = {
 class View(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the channel shows of a subject: the newest state from the events so far.
 
-    ``decisions`` say how a review ended, by destination; one that waits has none. ``is_incident_shown`` is false if the
-    notifier receives reviews only.
+    ``decisions`` say how a review ended, and ``decided_at`` when, by destination; one that waits has none.
+    ``is_incident_shown`` is false if the notifier receives reviews only.
     """
 
     incident: events.Incident | None = None
     publications: dict[str, events.Publication] = {}
     reviews: dict[str, events.Review] = {}
     decisions: dict[str, str] = {}
+    decided_at: dict[str, dt.datetime] = {}
     is_incident_shown: bool = False
 
 
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
     key: str
     text: str
-    blocks: list[Block]
+    blocks: list[slack_blocks.Block]
     thread: str = ""
     is_broadcast: bool = False
 
@@ -63,11 +63,11 @@ class Message(NamedTuple):
 def apply(view: View, recorded: Sequence[events.Recorded]) -> View:
     """Return the view after further events."""
     for one in recorded:
-        view = _applied(view, one.event)
+        view = _applied(view, one.event, one.time)
     return view
 
 
-def _applied(view: View, event: events.Event) -> View:
+def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
     incident = getattr(event, "incident", None)
     if isinstance(event, events.IncidentOpened):
         view = View()  # Another episode: its messages are new ones.
@@ -84,15 +84,17 @@ def _applied(view: View, event: events.Event) -> View:
             return msgspec.structs.replace(view, reviews=reviews, decisions=decisions)
         case events.ReviewDecided():
             said = {**view.decisions, event.destination: _decision(event)}
-            return msgspec.structs.replace(view, decisions=said)
+            times = {**view.decided_at, event.destination: at}
+            return msgspec.structs.replace(view, decisions=said, decided_at=times)
     return view
 
 
 class Renderer:
-    """Renders messages; ``console`` is the URL of the console, empty if it isn't known."""
+    """Renders messages; ``console`` is the console's URL, empty if it isn't known. ``buttons``: reviews have some."""
 
-    def __init__(self, console: str) -> None:
+    def __init__(self, console: str, *, buttons: bool = False) -> None:
         self._console = console.rstrip("/")
+        self._reviews = slack_reviews.Renderer(console, buttons=buttons)
 
     def messages(self, view: View, recorded: Sequence[events.Recorded]) -> Iterator[Message]:
         """Return what the channel has to show: the incident, its reviews, and a reply about the newest events."""
@@ -103,8 +105,8 @@ class Renderer:
         name = incident.reference
         if view.is_incident_shown:
             yield self._incident(incident, view, name)
-        for destination, review in view.reviews.items():
-            yield self._review(incident, review, view.decisions.get(destination, ""), f"{name}/{destination}")
+        for destination in view.reviews:
+            yield self._review(incident, view, destination)
         yield from _reminders(recorded, name)
         if view.is_incident_shown and not any(isinstance(one.event, events.IncidentOpened) for one in recorded):
             told = [
@@ -112,56 +114,42 @@ class Renderer:
             ]
             lines = "\n".join(f"• {line(one.event)}" for one in told)
             if lines:
-                yield Message(f"thread:{told[-1].sequence}", lines, [_section(lines)], name)
+                yield Message(f"thread:{told[-1].sequence}", lines, [slack_blocks.section(lines)], name)
 
     def _plain(self, recorded: Sequence[events.Recorded]) -> Message:
         lines = "\n".join(line(one.event) for one in recorded)
-        return Message(f"thread:{recorded[-1].sequence}", lines, [_section(lines)])
+        return Message(f"thread:{recorded[-1].sequence}", lines, [slack_blocks.section(lines)])
 
     def _incident(self, incident: events.Incident, view: View, key: str) -> Message:
         over = incident.status == "closed"
         mark = ":white_check_mark:" if over else _COLORS.get(incident.severity, ":large_blue_circle:")
         state = "Resolved" if over else f"Open, {incident.severity}"
-        text = f"{state}: {escaped(incident.title)} ({incident.reference})"
-        facts = [f"*Severity:* {incident.severity}", f"*Started:* {moment(incident.opened_at)}"]
-        facts += [f"*Rule:* {escaped(incident.rule)}"] if incident.rule else []
-        facts += [f"*Owner:* {escaped(incident.owner)}"] if incident.owner else []
-        facts += [f"*Runbook:* {escaped(incident.runbook)}"] if incident.runbook else []
+        text = f"{state}: {slack_blocks.escaped(incident.title)} ({incident.reference})"
+        facts = [f"*Severity:* {incident.severity}", f"*Started:* {slack_blocks.moment(incident.opened_at)}"]
+        facts += [f"*Rule:* {slack_blocks.escaped(incident.rule)}"] if incident.rule else []
+        facts += [f"*Owner:* {slack_blocks.escaped(incident.owner)}"] if incident.owner else []
+        facts += [f"*Runbook:* {slack_blocks.escaped(incident.runbook)}"] if incident.runbook else []
         facts += [self._publication(one) for one in view.publications.values()]
         blocks = [
-            _section(f"{mark} *{state}:* {escaped(incident.title)}"),
-            {"type": "section", "fields": [_markdown(fact[:_FIELD]) for fact in facts[:_FIELDS]]},
-            _context(f"{incident.reference} · {self._link('/incident', {'key': incident.key})}"),
+            slack_blocks.section(f"{mark} *{state}:* {slack_blocks.escaped(incident.title)}"),
+            *slack_blocks.fields(facts[: slack_blocks.FIELDS]),
+            slack_blocks.context(f"{incident.reference} · {self._link('/incident', {'key': incident.key})}"),
         ]
         return Message(key, text, blocks)
 
     def _publication(self, one: events.Publication) -> str:
-        shown = f"<{escaped(one.url)}|{one.state}>" if one.url else one.state
-        return f"*{escaped(one.destination)}:* {shown}{' (edited by a person)' if one.edited else ''}"
+        shown = f"<{slack_blocks.escaped(one.url)}|{one.state}>" if one.url else one.state
+        return f"*{slack_blocks.escaped(one.destination)}:* {shown}{' (edited by a person)' if one.edited else ''}"
 
-    def _review(self, incident: events.Incident, review: events.Review, decision: str, key: str) -> Message:
-        head = decision or f"A post waits for a reviewer ({review.work})"
-        text = f"{head}: {escaped(review.title or incident.title)} at {escaped(review.destination)}"
-        blocks = [
-            _section(
-                f"{':ballot_box_with_check:' if decision else ':eyes:'} *{head}* at *{escaped(review.destination)}*"
-            ),
-            _context("Customers will see:" if not decision else "This was shown for review:"),
-            *([_header(review.title)] if review.title else []),
-            *_verbatim(review.message),
-        ]
-        components = [f"*{escaped(name)}:* {escaped(status)}" for name, status in review.components.items()]
-        if components:
-            fields = [_markdown(one[:_FIELD]) for one in components[:_FIELDS]]
-            blocks.append({"type": "section", "fields": fields})
-        if not decision and review.deadline is not None:
-            outcome = "published" if review.at_deadline == "publish" else "dismissed"
-            blocks.append(_context(f"Without a decision it is {outcome} at {moment(review.deadline)}."))
-        link = self._link("/reviews", {})
-        blocks.append(
-            _context(f"{incident.reference} · severity {incident.severity} · version {review.digest} · {link}")
-        )
-        return Message(key, text, blocks)
+    def _review(self, incident: events.Incident, view: View, destination: str) -> Message:
+        review, decision = view.reviews[destination], view.decisions.get(destination, "")
+        shown = slack_reviews.Shown(incident, review, decision)
+        title = slack_blocks.escaped(review.title or incident.title)
+        text = f"{slack_reviews.head(shown)}: {title} at {slack_blocks.escaped(destination)}"
+        blocks = self._reviews.blocks(shown)
+        if decision and destination in view.decided_at:
+            blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
+        return Message(f"{incident.reference}/{destination}", text, blocks)
 
     def _link(self, path: str, query: dict[str, str]) -> str:
         if not self._console:
@@ -175,13 +163,13 @@ def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Messa
     for one in recorded:
         if isinstance(one.event, _REMINDERS):
             text, thread = line(one.event), f"{name}/{one.event.review.destination}"
-            yield Message(f"thread:{one.sequence}", text, [_section(text)], thread, is_broadcast=True)
+            yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
 
 
 def line(event: events.Event) -> str:
     """Return one line about an event."""
     incident = getattr(event, "incident", None)
-    name = escaped(incident.title) if incident is not None else ""
+    name = slack_blocks.escaped(incident.title) if incident is not None else ""
     match event:
         case events.IncidentOpened() | events.HeartbeatMissed():
             return f"{'Opened' if isinstance(event, events.IncidentOpened) else 'Heartbeat missed'}: {name}"
@@ -189,20 +177,22 @@ def line(event: events.Event) -> str:
             return f"Escalated from {event.previous_severity} to {event.incident.severity}"
         case events.IncidentPublished() | events.IncidentUpdated():
             word = "Published" if isinstance(event, events.IncidentPublished) else "Updated"
-            places = ", ".join(f"{escaped(one.destination)} ({one.state})" for one in event.publications)
+            places = ", ".join(f"{slack_blocks.escaped(one.destination)} ({one.state})" for one in event.publications)
             return f"{word} at {places}" if places else f"The severity is {event.incident.severity}"
         case events.IncidentResolved():
             return f"Resolved: {name}"
         case events.ReviewWaiting() | events.ReviewChanged():
             word = "Waits for review" if isinstance(event, events.ReviewWaiting) else "The waiting post changed"
-            return f"{word} at {escaped(event.review.destination)}"
+            return f"{word} at {slack_blocks.escaped(event.review.destination)}"
         case events.ReviewReminded() | events.ReviewEscalated():
             word = ":bell: Still waits" if isinstance(event, events.ReviewReminded) else ":rotating_light: Escalated"
-            return f"{word} at {escaped(event.review.destination)}, for {event.waiting_seconds // 60} minutes by now"
+            minutes = event.waiting_seconds // 60
+            return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes by now"
         case events.ReviewDecided():
-            return f"{_decision(event)} at {escaped(event.destination)}"
+            return f"{_decision(event)} at {slack_blocks.escaped(event.destination)}"
         case events.OperationFailed():
-            return f":warning: Rejected at {escaped(event.destination)}: {escaped(event.problem)}"
+            where, problem = slack_blocks.escaped(event.destination), slack_blocks.escaped(event.problem)
+            return f":warning: Rejected at {where}: {problem}"
     return _router_line(event)
 
 
@@ -211,61 +201,25 @@ def _router_line(event: events.Event) -> str:
         case events.DeliveriesFailed():
             return f":warning: Deliveries could not be processed: {event.dead_letters} dead letters"
         case events.GuardTripped():
-            where = f" at {escaped(event.destination)}" if event.destination else ""
-            return f":octagonal_sign: The publishing guard tripped{where}: {escaped(event.reason)}"
+            where = f" at {slack_blocks.escaped(event.destination)}" if event.destination else ""
+            return f":octagonal_sign: The publishing guard tripped{where}: {slack_blocks.escaped(event.reason)}"
         case events.GuardReset():
-            where = f" at {escaped(event.destination)}" if event.destination else ""
+            where = f" at {slack_blocks.escaped(event.destination)}" if event.destination else ""
             return f":white_check_mark: The publishing guard was reset{where}{_by(event.by)}"
         case events.FreezeStarted():
-            reason = f": {escaped(event.reason)}" if event.reason else ""
+            reason = f": {slack_blocks.escaped(event.reason)}" if event.reason else ""
             return f":snowflake: Public pages were frozen{_by(event.by)}{reason}"
         case events.FreezeEnded():
             return f":white_check_mark: Public pages were unfrozen{_by(event.by)}"
         case events.TestSent():
-            return f"{event.message} ({escaped(event.by)})"
+            return f"{event.message} ({slack_blocks.escaped(event.by)})"
     return events.type_of(event)
 
 
 def _by(name: str) -> str:
-    return f" by {escaped(name)}" if name else ""
+    return f" by {slack_blocks.escaped(name)}" if name else ""
 
 
 def _decision(event: events.ReviewDecided) -> str:
-    reason = f": {escaped(event.reason)}" if event.reason else ""
+    reason = f": {slack_blocks.escaped(event.reason)}" if event.reason else ""
     return f"{_OUTCOMES[event.outcome]}{_by(event.by)}{reason}"
-
-
-def escaped(text: str) -> str:
-    """Escape the characters that Slack reads as markup, mentions, and links."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def moment(at: dt.datetime) -> str:
-    """Return a time that Slack shows in the reader's time zone."""
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
-
-
-def _markdown(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _markdown(_cut(text, _TEXT))}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_markdown(_cut(text, _FIELD))]}
-
-
-def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": _cut(text, _HEADER), "emoji": False}}
-
-
-def _verbatim(text: str) -> list[Block]:
-    """Return a text as it is, in as many blocks as it needs."""
-    parts = [text[first : first + _TEXT] for first in range(0, len(text), _TEXT)]
-    return [{"type": "section", "text": {"type": "plain_text", "text": part, "emoji": False}} for part in parts]
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -98,6 +98,12 @@ class Actions:
         )
         await self._audit.append(line)
 
+    async def record_refusal(self, act: ActionContext, what: str, why: str) -> None:
+        """Write to the audit log that a person may not do something, unless the person was refused very often."""
+        person, address = act.actor
+        line = access.Action(self._clock(), person.name, person.by, address, what, act.subject, f"refused: {why}")
+        await self._audit.append_refusal(line)
+
     @contextlib.asynccontextmanager
     async def _logged(self, act: ActionContext, what: str) -> AsyncIterator[dict[str, str]]:
         """Write the action to the audit log, even if it fails. The block may add to the ``detail`` of the line."""
@@ -132,7 +138,8 @@ class Actions:
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := pages.wrong_fields(self._settings, body.destination, fields):
-                    raise Invalid(wrong)
+                    errors = [FieldError(("fields", *one.path), one.detail) for one in wrong]
+                    raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = reviewing.Word(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:

@@ -180,14 +180,15 @@ class Queries:
             self._waiting = (seen, [presenters.review(one) for one in await self.pending_reviews().among(known)])
         return self._waiting[1]
 
-    async def review(self, incident: str, destination: str) -> models.Review | None:
+    async def review(self, incident: str, destination: str, seen: str = "") -> models.Review | None:
         """Return the pending review of an incident at a destination; None if there is none.
 
-        The review is current, not cached. Raises ``incident_names.Ambiguous``.
+        The review is current, not cached. Posts of two episodes may be pending: the one with the digest ``seen`` comes
+        first. Raises ``incident_names.Ambiguous``.
         """
         key = await self.find_key(incident)
         of = await self.pending_reviews().of(key) if key is not None else []
-        found = [one for one in of if one.destination == destination]
+        found = sorted((one for one in of if one.destination == destination), key=lambda one: one.digest != seen)
         return presenters.review(found[0]) if found else None
 
     def invalidate(self) -> None:

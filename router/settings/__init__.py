@@ -25,7 +25,7 @@ from router.sources import signatures
 from router.yaml_source import documents, phrases, problems, suggestions, validation
 
 DEFAULT_FILE = Path("incident-router.yaml")
-SECRET_PARTS = frozenset({"sources", "destinations", "notifiers"})
+SECRET_PARTS = frozenset({"sources", "destinations", "notifiers", "slack_app"})
 
 
 class Refused(Exception):
@@ -86,6 +86,7 @@ class Settings:
     made_up: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notifiers: Mapping[str, notifier_base.Config] = dataclasses.field(default_factory=dict)
     notify: sections.Notify = dataclasses.field(default_factory=sections.Notify)
+    slack_app: sections.SlackApp | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def load(
     """Read the file. Raises ``Refused`` with every problem at once. Relative paths in it are relative to the file.
 
     ``needs`` are the parts whose secrets must be set: a webhook server calls no vendor, and a worker authenticates no
-    sender.
+    sender. The console answers clicks in Slack, and a worker only shows the buttons.
     """
     document = documents.read(path, holds_secrets=True)
     reading = _Reading(document, environment, stand_in, needs)
@@ -173,6 +174,7 @@ class _Reading:
         self._stand_in = stand_in
         self._simulated: set[str] = set()
         self._made_up: dict[str, str] = {}
+        self._has_no_slack_app = False  # A first try without its secrets.
         self.problems = list(document.problems)
 
     def settings(self, path: Path) -> Settings | None:
@@ -224,6 +226,7 @@ class _Reading:
                 dict(self._made_up),
                 found_notifiers,
                 file.notify,
+                None if self._has_no_slack_app else file.slack_app,
             )
         )
 
@@ -381,8 +384,8 @@ class _Reading:
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
                 return _SIMULATED
-            if self._stand_in is not None and at[0] == "notifiers":
-                self._simulated.add(str(at[1]))
+            if self._stand_in is not None and at[0] in {"notifiers", "slack_app"}:
+                self._leave_out(at)
                 return _unneeded(at)
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
@@ -394,6 +397,13 @@ class _Reading:
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
+
+    def _leave_out(self, at: tuple[str | int, ...]) -> None:
+        """Note what a first try goes without, because its secret is not set."""
+        if at[0] == "notifiers":
+            self._simulated.add(str(at[1]))
+        else:
+            self._has_no_slack_app = True
 
     def _simulate(self, entry: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
         """Point a destination whose key is not set at the simulator."""

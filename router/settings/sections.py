@@ -342,6 +342,42 @@ class Notify(Section):
     heartbeats: tuple[str, ...] = pydantic.Field(default=(), description="An expected signal was not received.")
 
 
+_SlackUsers = tuple[Annotated[str, pydantic.Field(pattern="^[UWS][A-Z0-9]{2,20}$")], ...]
+
+
+class SlackApp(Section):
+    """The Slack app whose buttons, forms, and slash commands the router answers, and which of its users may do what.
+
+    Users are IDs (U…, W…), user groups are IDs (S…).
+    """
+
+    token: pydantic.SecretStr = pydantic.Field(min_length=1, description="The bot's token, xoxb-….")
+    signing_secret: pydantic.SecretStr | None = pydantic.Field(
+        default=None, min_length=1, description="Verifies the requests that Slack sends."
+    )
+    app_token: pydantic.SecretStr | None = pydantic.Field(
+        default=None, min_length=1, description="The app-level token for Socket Mode, xapp-…."
+    )
+    base_url: str = pydantic.Field(default="https://slack.com/api", pattern="^https?://", description="The Web API.")
+    team: str = pydantic.Field(
+        default="", pattern="^(T[A-Z0-9]{2,20})?$", description="The only workspace whose users may act; any if empty."
+    )
+    viewers: _SlackUsers = ()
+    responders: _SlackUsers = ()
+    admins: _SlackUsers = ()
+    groups_for: quantities.Duration = pydantic.Field(
+        default=quantities.duration("1m"), description="How long the members of a user group are remembered."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _can_be_reached(self) -> "SlackApp":
+        if self.signing_secret is None and self.app_token is None:
+            raise ValueError("set signing_secret, if Slack sends requests here, or app_token, for Socket Mode")
+        if not self.viewers and not self.responders and not self.admins:
+            raise ValueError("name at least one user or user group in viewers, responders or admins")
+        return self
+
+
 class Archive(Section):
     """How long, and up to which size, processed deliveries are kept for ``explain`` and ``replay``; 0 keeps none."""
 
@@ -400,6 +436,7 @@ class File(Section):
     storm: Storm = Storm()
     tracing: Tracing = Tracing()
     notify: Notify = Notify()
+    slack_app: SlackApp | None = None
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

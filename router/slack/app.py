@@ -3,23 +3,195 @@
 Slack sends them by HTTP or through Socket Mode. Both ways authenticate and decode a payload, and pass it on to here.
 """
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
+
+from router.assembly import notifying
+from router.domain import access
+from router.notifiers import slack_api, slack_reviews
+from router.services import actions, incident_names, queries
+from router.settings import sections
+from router.slack import commands, forms, payloads, replies, response_urls, reviews, roles
+from router.store import errors as store_errors
+from router.store import slack_requests
+from router.telemetry import log
 
 Kind = Literal["interactive", "slash_commands", "events"]
 """The kinds of payloads, by their names in Socket Mode."""
+ACK_SECONDS = 2.5
+"""Slack waits 3 seconds for a response, including the time on the network."""
+_CALL_SECONDS = 2.0
+_SLOW = replies.Reply(":hourglass: The router is still at it. The message in the channel shows the result.")
+_log = log.get("management")
 
 
 class SlackApp:
-    """Answers the payloads of one Slack app."""
+    """Answers the payloads of one Slack app. ``ack_seconds`` limits how long Slack waits for a response."""
+
+    def __init__(
+        self,
+        config: sections.SlackApp,
+        asked: queries.Queries,
+        acting: actions.Actions,
+        *,
+        ack_seconds: float = ACK_SECONDS,
+    ) -> None:
+        """Open no connection yet."""
+        self._actions = acting
+        self._ack_seconds = ack_seconds
+        token = config.token.get_secret_value()
+        self._api = slack_api.WebApi("slack-app", config.base_url, token, asked.clock, timeout_seconds=_CALL_SECONDS)
+        self._requests = slack_requests.SlackRequests(asked.connection)
+        self._roles = roles.Roles(config, self._api, asked.clock)
+        self._urls = response_urls.ResponseUrls(config.base_url, asked.clock, timeout_seconds=_CALL_SECONDS)
+        self._commands = commands.Commands(asked, acting)
+        self._running: set[asyncio.Task[Any]] = set()
+
+        async def hasten(incident: str) -> None:
+            await notifying.hasten(asked.settings, asked.connection, incident)
+
+        self._reviews = reviews.Reviews(asked, acting, self._api, hasten)
+
+    @classmethod
+    def of(cls, asked: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
+        """Return the Slack app of the settings; None if they have none."""
+        config = asked.settings.slack_app
+        return cls(config, asked, acting) if config is not None else None
 
     async def handle(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Answer a payload that is authentic and decoded. Return the body of the acknowledgement; None if it is empty.
 
-        Slack waits 3 seconds for the acknowledgement. What takes longer continues after this method returns.
+        Slack waits 3 seconds for the acknowledgement. What takes longer continues after this method returns. A payload
+        that is sent again has no second effect.
         """
-        del kind, payload
-        return None
+        if kind == "events":
+            return None
+        task: asyncio.Task[Mapping[str, Any] | None] = self._start(self._once(kind, payload))
+        done, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
+        if done:
+            return task.result()
+        if kind == "slash_commands":
+            task.add_done_callback(lambda done: self._send_late(done, str(payload.get("response_url", ""))))
+            return _SLOW.message()
+        return replies.update(_SLOW.view()) if payload.get("type") == "view_submission" else None
+
+    async def finish(self) -> None:
+        """Wait for what is under way."""
+        while self._running:
+            await asyncio.wait(set(self._running))
 
     async def aclose(self) -> None:
         """Finish what is under way, and close the connections to Slack."""
+        await self.finish()
+        await self._api.aclose()
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _once(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Answer a payload, or return the answer again if the payload was sent before."""
+        try:
+            is_new, before = await self._requests.begin(kind, payload)
+            if not is_new:
+                _log.info("slack_request_repeated", kind=kind)
+                return before if isinstance(before, dict) else None
+            answer = await self._answer(kind, payload)
+            await self._requests.finish(kind, payload, answer)
+        except (store_errors.Unavailable, store_errors.UnreadableDocument) as error:
+            reason = f"It may not have been done: {error}. Look at the console, or try again."
+        except payloads.MalformedError as error:
+            _log.warning("slack_request_refused", kind=kind, reason=str(error))
+            return None
+        except Exception:  # noqa: BLE001 - the user has to be told, whatever it is
+            _log.exception("slack_request_failed", kind=kind)
+            reason = "The router failed. Its log says why."
+        else:
+            return answer
+        # If that fails, too, a repetition is refused for some minutes. A new click isn't.
+        with contextlib.suppress(store_errors.Unavailable):
+            await self._requests.forget(kind, payload)
+        return self._told(kind, payload, replies.failed(reason))
+
+    def _told(self, kind: Kind, payload: Mapping[str, Any], reply: replies.Reply) -> Mapping[str, Any] | None:
+        """Return the response that shows a reply, or send the reply where the response can't show it."""
+        if kind == "slash_commands":
+            return reply.message()
+        if payload.get("type") == "view_submission":
+            return replies.update(reply.view())
+        self._reply(str(payload.get("response_url", "")), reply, is_ephemeral=False)
+        return None
+
+    async def _answer(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if kind == "slash_commands":
+            return (await self._command(payloads.read_command(payload))).message()
+        interaction = payloads.read_interaction(payload)
+        match interaction:
+            case payloads.Click():
+                if (reply := await self._click(interaction)) is not None:
+                    self._reply(interaction.response_url, reply, is_ephemeral=interaction.is_ephemeral)
+            case payloads.Submission() if interaction.callback == forms.CALLBACK:
+                return await self._submit(interaction)
+        return None
+
+    async def _command(self, command: payloads.Command) -> replies.Reply:
+        name = commands.name_of(command)
+        if name not in commands.ROLES:
+            return replies.failed(f"The router has no command {command.name}.")
+        try:
+            person = await self._authorize(command.user, commands.ROLES[name], f"command {name}")
+            return await self._commands.run(name, command.text, actions.Caller(person, reviews.ADDRESS))
+        except replies.RepliedError as error:
+            return error.reply
+        except actions.Invalid as error:
+            return replies.failed(f"{str(error).capitalize()}.")
+
+    async def _click(self, click: payloads.Click) -> replies.Reply | None:
+        subject = slack_reviews.read_subject(click.value)
+        try:
+            if click.action not in reviews.ROLES or subject is None:
+                _log.warning("slack_request_refused", kind="interactive", reason=f"unknown button {click.action!r}")
+                return None
+            what = f"{click.action.removeprefix('review_')} {subject.incident} at {subject.destination}"
+            person = await self._authorize(click.user, reviews.ROLES[click.action], what)
+            return await self._reviews.click(reviews.Asked(person, subject), click)
+        except replies.RepliedError as error:
+            return error.reply
+        except (actions.Invalid, actions.NotFound, incident_names.Ambiguous) as error:
+            return replies.failed(f"{error}. Nothing was changed.")
+
+    async def _submit(self, submission: payloads.Submission) -> Mapping[str, Any]:
+        subject = slack_reviews.read_subject(submission.metadata)
+        if subject is None:
+            raise payloads.MalformedError("the form has no subject")
+        try:
+            what = f"approve {subject.incident} at {subject.destination}"
+            person = await self._authorize(submission.user, access.Role.RESPONDER, what)
+            return await self._reviews.submit(reviews.Asked(person, subject), submission)
+        except replies.RepliedError as error:
+            return replies.update(error.reply.view())
+        except (actions.Invalid, actions.NotFound, incident_names.Ambiguous) as error:
+            return replies.update(replies.failed(f"{error}. Nothing was changed.").view())
+
+    async def _authorize(self, user: payloads.User, needed: access.Role, what: str) -> access.Person:
+        """Return the user with the role. A refusal is written to the audit log; raises ``replies.RepliedError``."""
+        try:
+            return await self._roles.authorize(user, needed)
+        except roles.RefusedError as refused:
+            caller = actions.Caller(self._roles.person(user, access.Role.VIEWER), reviews.ADDRESS)
+            await self._actions.record_refusal(actions.ActionContext(caller, what), "slack", str(refused))
+            text = f"You may not do this: {refused}. An operator grants roles under `slack_app` in the configuration."
+            raise replies.RepliedError(replies.failed(text)) from refused
+
+    def _send_late(self, task: asyncio.Task[Any], url: str) -> None:
+        answer = task.result() if not task.cancelled() else None
+        if answer is not None:
+            self._start(self._urls.send(url, answer))
+
+    def _reply(self, url: str, reply: replies.Reply, *, is_ephemeral: bool) -> None:
+        """Send a reply that only the user sees. It takes the place of an earlier one, whose buttons would be stale."""
+        self._start(self._urls.send(url, {**reply.message(), "replace_original": is_ephemeral}))

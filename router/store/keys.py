@@ -42,6 +42,7 @@
 | ``ir:{access}:sign-in:DIGEST``   | string | a pending sign-in at a provider, by its state     | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | number of sign-in attempts from the address       | a minute        |
 | ``ir:{access}:refusals:DIGEST``  | string | number of refused requests of one person          | an hour         |
+| ``ir:{access}:slack:DIGEST``     | string | the response to an interaction in Slack           | 15 minutes      |
 | ``ir:{access}:audit``            | stream | ``a``: an encoded action                          | 100,000 entries |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: encoded events of one change               | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the encoded incident         | a day if closed |
@@ -173,6 +174,11 @@ def refusals(digest: str) -> str:
 def session(digest: str) -> str:
     """Return the key of a session, by the hash of its cookie."""
     return f"ir:{{access}}:session:{digest}"
+
+
+def slack_request(digest: str) -> str:
+    """Return the key of the response to an interaction in Slack, by the hash of its payload."""
+    return f"ir:{{access}}:slack:{digest}"
 
 
 def sign_ins(address: str) -> str:

@@ -125,4 +125,7 @@ def _event_review(review: reviews.Review) -> events.Review:
         events.moment(review.since) if review.since else None,
         events.moment(review.deadline_at) if review.deadline_at else None,
         review.at_deadline if review.deadline_at else "",
+        dict(review.later),
+        events.moment(review.began_at) if review.began_at else None,
+        events.moment(review.ended_at) if review.ended_at else None,
     )

@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 
 from router import settings as configuration
-from router.api import app
+from router.api import app, slack_endpoints
 from router.assembly import pages, parts
 from router.console import views
 from router.destinations import registry as destinations
 from router.domain import access, deliveries, identity
 from router.domain import alerts as alert
 from router.services import actions, request_bodies
+from router.slack.app import SlackApp
 from router.store import access as access_store
 from router.store import accounts, inbox
 from router.web import serve
@@ -88,6 +89,8 @@ class Clock:
 
 class ManagementHarness:
     """The management application, a worker, and their clients."""
+
+    slack: SlackApp | None = None
 
     def __init__(
         self, settings: configuration.Settings, connection: Any, url: str, made: app.Dependencies, clock: Clock
@@ -179,15 +182,20 @@ async def serving(loaded: configuration.Settings, connection: Any) -> AsyncItera
     clock = Clock()
     made = app.dependencies(loaded, connection, clock, secrets.token_urlsafe)
     routes, feed = views.routes(made, secrets.token_urlsafe)
+    slack = SlackApp.of(made.queries, made.actions)
+    routes += slack_endpoints.routes(made.queries, slack)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
     management = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
+    management.slack = slack
     try:
         yield management
     finally:
         await management.aclose()
         feed.close()
+        if slack is not None:
+            await slack.aclose()
         task.cancel()
         await asyncio.wait([task])
 

@@ -1,0 +1,87 @@
+"""Calls Slack's Web API, and maps its errors: for most errors, Slack responds with a status of 200 and ``ok`` false."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from router.outbound import call_policy, client, errors
+
+# What an operator has to change at Slack or in the configuration, and what may work a moment later.
+_DENIED = frozenset(
+    {
+        "not_authed",
+        "invalid_auth",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "missing_scope",
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "restricted_action",
+    }
+)
+_NO_ERROR = "no_error_code"  # The response isn't Slack's: something between answered, so the outcome is unknown.
+_MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", _NO_ERROR})
+_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+_RETRY_SECONDS = 5.0
+
+
+class MessageGoneError(errors.Permanent):
+    """The message to update does not exist any longer."""
+
+
+class WebApi:
+    """The Web API of one workspace, as one bot."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        token: str,
+        clock: Callable[[], int],
+        *,
+        timeout_seconds: float,
+        quota: call_policy.Quota | None = None,
+    ) -> None:
+        """Open no connection yet. ``name`` is for messages and metrics."""
+        self._name = name
+        self._client = client.Client(
+            name=name,
+            base_url=base_url,
+            headers={"authorization": f"Bearer {token}"},
+            timeout_seconds=timeout_seconds,
+            now=clock,
+            secrets=[token],
+        )
+        self._client.quota = quota
+
+    async def call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a method, such as ``chat.update``, with a JSON body. Raises one of ``outbound.errors``."""
+        return self._read("POST", method, await self._client.call("POST", f"/{method}", json=body))
+
+    async def read(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Call a method that only reads, and accepts no JSON. Raises one of ``outbound.errors``."""
+        return self._read("GET", method, await self._client.call("GET", f"/{method}", query=query))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _read(self, verb: str, method: str, answer: client.Answer) -> dict[str, Any]:
+        said = answer.body if isinstance(answer.body, dict) else {}
+        if said.get("ok") is True:
+            return said
+        error = str(said.get("error", _NO_ERROR))
+        raise _failure(f"{self._name}: {verb} /{method}: {error}", error)
+
+
+def _failure(message: str, error: str) -> errors.Failure:
+    if error == "message_not_found":
+        return MessageGoneError(message)
+    if error in _LIMITED:
+        return errors.Throttled(message, _RETRY_SECONDS)
+    if error in _DENIED:
+        return errors.Denied(message)
+    if error in _MOMENTARY:
+        return errors.Unanswered(message)
+    return errors.Permanent(message)

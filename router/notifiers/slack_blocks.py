@@ -1,0 +1,82 @@
+"""Builds blocks of Slack's Block Kit, within Slack's limits.
+
+Texts of alerts and posts are escaped, or plain text that Slack shows as it is.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+Block = dict[str, Any]
+TEXT, FIELD, HEADER, VALUE = 3000, 2000, 150, 2000
+"""The most characters of a section, of a field or a context, of a header, and of a button's value."""
+FIELDS = 10
+"""The most fields of a section."""
+BLOCKS = 50
+"""The most blocks of a message."""
+_URL = 3000
+
+
+def escaped(text: str) -> str:
+    """Escape the characters that Slack reads as markup, mentions, and links."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def moment(at: dt.datetime) -> str:
+    """Return a time that Slack shows in the reader's time zone."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def markdown(text: str) -> Block:
+    """Return a text object in Slack's markup."""
+    return {"type": "mrkdwn", "text": text}
+
+
+def plain(text: str) -> Block:
+    """Return a text object that Slack shows as it is."""
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def section(text: str) -> Block:
+    """Return a paragraph in Slack's markup."""
+    return {"type": "section", "text": markdown(cut(text, TEXT))}
+
+
+def context(text: str) -> Block:
+    """Return a small line in Slack's markup."""
+    return {"type": "context", "elements": [markdown(cut(text, FIELD))]}
+
+
+def title(text: str) -> Block:
+    """Return a title: a header, or a paragraph if the text is too long for a header."""
+    if len(text) <= HEADER:
+        return {"type": "header", "text": plain(text)}
+    return {"type": "section", "text": plain(cut(text, TEXT))}
+
+
+def verbatim(text: str) -> list[Block]:
+    """Return a text as it is, in as many blocks as it needs."""
+    parts = [text[first : first + TEXT] for first in range(0, len(text), TEXT)]
+    return [{"type": "section", "text": plain(part)} for part in parts]
+
+
+def fields(texts: Iterable[str]) -> list[Block]:
+    """Return short texts in two columns, in as many blocks as they need."""
+    cells = [markdown(cut(text, FIELD)) for text in texts]
+    return [{"type": "section", "fields": cells[first : first + FIELDS]} for first in range(0, len(cells), FIELDS)]
+
+
+def button(label: str, action: str, value: str, style: str = "", confirm: Block | None = None) -> Block:
+    """Return a button. A click sends ``action`` and ``value``, after the user confirmed the dialog ``confirm``."""
+    made: Block = {"type": "button", "text": plain(label), "action_id": action, "value": value}
+    return made | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
+
+
+def link_button(label: str, action: str, value: str, url: str) -> list[Block]:
+    """Return a button that also opens a URL; none if there is no URL that Slack accepts."""
+    return [{**button(label, action, value), "url": url}] if url and len(url) <= _URL else []
+
+
+def cut(text: str, most: int) -> str:
+    """Return the text, shortened to ``most`` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,151 @@
+"""Renders a review for Slack: what customers will see, and buttons that carry the version that is shown.
+
+An approval covers only what its reviewer saw. So a review that doesn't fit into a message has no button to approve it.
+"""
+
+import urllib.parse
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import events
+from router.domain.undecodable import Undecodable
+from router.notifiers import slack_blocks
+
+APPROVE, EDIT, DISMISS, OPEN = "review_approve", "review_edit", "review_dismiss", "review_open"
+"""The IDs of the buttons."""
+_PARTS, _COMPONENTS, _LATER_PARTS = 10, 50, 2
+_LATER = {"monitoring": "Once no alert fires:", "resolution": "When it is resolved:"}
+_DISMISSED = {
+    "opening": "Customers will see nothing of this incident there.",
+    "update": "The post stays as it is now.",
+    "monitoring": "The post stays as it is now.",
+    "resolution": "The post stays open.",
+    "retraction": "The post stays on the page.",
+    "retrospective": "Customers will see nothing of this incident there.",
+}
+
+
+class Subject(msgspec.Struct, frozen=True, array_like=True):
+    """What a button decides on: an incident's review at a destination, in the version that the message shows.
+
+    ``incident`` is the reference: an incident key may be longer than the value of a button.
+    """
+
+    incident: str
+    destination: str
+    digest: str
+
+    @property
+    def value(self) -> str:
+        """Return the value of a button."""
+        return msgspec.json.encode(self).decode()
+
+
+def read_subject(value: str) -> Subject | None:
+    """Return the subject of a button's value; None if it isn't one."""
+    try:
+        return msgspec.json.decode(value, type=Subject)
+    except Undecodable:
+        return None
+
+
+class Shown(NamedTuple):
+    """A review to render. ``decision`` says how it ended; empty if it waits."""
+
+    incident: events.Incident
+    review: events.Review
+    decision: str = ""
+
+
+class Renderer:
+    """Renders reviews, with ``buttons`` or without. ``console`` is the console's URL, empty if it isn't known."""
+
+    def __init__(self, console: str, *, buttons: bool) -> None:
+        self._console = console.rstrip("/")
+        self._buttons = buttons
+
+    def blocks(self, shown: Shown) -> list[slack_blocks.Block]:
+        """Return the blocks of a review."""
+        incident, review, decision = shown
+        icon = ":ballot_box_with_check:" if decision else ":eyes:"
+        made = [
+            slack_blocks.section(f"{icon} *{head(shown)}* at *{slack_blocks.escaped(review.destination)}*"),
+            slack_blocks.context("This was shown for review:" if decision else "Customers will see:"),
+            *content(review),
+        ]
+        if not decision and review.deadline is not None:
+            outcome = "published" if review.at_deadline == "publish" else "dismissed"
+            at = slack_blocks.moment(review.deadline)
+            made.append(slack_blocks.context(f"Without a decision it is {outcome} at {at}."))
+        if not decision and self._buttons:
+            made += self._actions(incident, review)
+        facts = [incident.reference, f"severity {incident.severity}", f"version {review.digest}"]
+        made.append(slack_blocks.context(" · ".join((*facts, self._link()))))
+        return made
+
+    def _actions(self, incident: events.Incident, review: events.Review) -> Iterator[slack_blocks.Block]:
+        if not is_complete(review):
+            yield slack_blocks.context("It is too long to be shown here in full: decide in the console.")
+        value = Subject(incident.reference, review.destination, review.digest).value
+        buttons = []
+        if is_complete(review):
+            buttons.append(slack_blocks.button("Approve", APPROVE, value, "primary"))
+        if is_complete(review) and review.work != "retraction":
+            buttons.append(slack_blocks.button("Edit", EDIT, value))
+        buttons.append(slack_blocks.button("Dismiss", DISMISS, value, "danger", _confirmation(review)))
+        buttons += slack_blocks.link_button("Open in console", OPEN, value, self._url(incident, review))
+        yield {"type": "actions", "elements": buttons}
+
+    def _url(self, incident: events.Incident, review: events.Review) -> str:
+        query = urllib.parse.urlencode({"incident": incident.reference, "destination": review.destination})
+        return f"{self._console}/review?{query}" if self._console else ""
+
+    def _link(self) -> str:
+        return f"<{self._console}/reviews|Open in the console>" if self._console else "see the console"
+
+
+def head(shown: Shown) -> str:
+    """Return what a review is about, or how it ended."""
+    return shown.decision or f"A post waits for a reviewer ({shown.review.work})"
+
+
+def content(review: events.Review) -> list[slack_blocks.Block]:
+    """Return what customers will see, now and later."""
+    made = [slack_blocks.title(review.title)] if review.title else []
+    made += slack_blocks.verbatim(review.message)[:_PARTS]
+    pairs = list(review.components.items())[:_COMPONENTS]
+    made += slack_blocks.fields(
+        f"*{slack_blocks.escaped(name)}:* {slack_blocks.escaped(status)}" for name, status in pairs
+    )
+    if review.began_at is not None and review.ended_at is not None:
+        began, ended = slack_blocks.moment(review.began_at), slack_blocks.moment(review.ended_at)
+        made.append(slack_blocks.context(f"It is over: it began at {began} and ended at {ended}."))
+    for name, text in review.later.items():
+        made.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escaped(name)}):")))
+        made += slack_blocks.verbatim(text)[:_LATER_PARTS]
+    return made
+
+
+def is_complete(review: events.Review) -> bool:
+    """Return whether ``content`` shows everything that an approval publishes."""
+    most = slack_blocks.TEXT
+    cells = (f"*{slack_blocks.escaped(name)}:* {status}" for name, status in review.components.items())
+    return (
+        len(review.title) <= most
+        and len(review.message) <= _PARTS * most
+        and len(review.components) <= _COMPONENTS
+        and all(len(cell) <= slack_blocks.FIELD for cell in cells)
+        and all(len(text) <= _LATER_PARTS * most for text in review.later.values())
+    )
+
+
+def _confirmation(review: events.Review) -> slack_blocks.Block:
+    return {
+        "title": slack_blocks.plain("Dismiss it?"),
+        "text": slack_blocks.plain(_DISMISSED[review.work]),
+        "confirm": slack_blocks.plain("Dismiss"),
+        "deny": slack_blocks.plain("Cancel"),
+        "style": "danger",
+    }

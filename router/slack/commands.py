@@ -1,0 +1,82 @@
+"""Slash commands: what is open and what waits, and the publishing freeze.
+
+``/incidents-staging`` is the command ``incidents`` of an installation beside others in one workspace.
+"""
+
+from collections.abc import Iterable
+
+from router.domain import access, visible
+from router.notifiers import slack_blocks
+from router.services import actions, models, queries
+from router.slack import payloads, replies
+
+ROLES = {"incidents": access.Role.VIEWER, "freeze": access.Role.RESPONDER, "unfreeze": access.Role.RESPONDER}
+"""The commands, and the role that each takes."""
+_INCIDENTS, _REVIEWS = 20, 10
+_LONGEST_TITLE = 100
+_LONGEST_REASON = 4000
+_PAGES = "public pages"
+
+
+def name_of(command: payloads.Command) -> str:
+    """Return the name of a command without the slash and the name of the installation."""
+    return command.name.removeprefix("/").partition("-")[0]
+
+
+class Commands:
+    """The slash commands of the app."""
+
+    def __init__(self, asked: queries.Queries, acting: actions.Actions) -> None:
+        self._queries = asked
+        self._actions = acting
+        self._console = asked.settings.management.public_url
+
+    async def run(self, name: str, text: str, caller: actions.Caller) -> replies.Reply:
+        """Run a command of ``ROLES``. Raises ``actions.Invalid`` if it can't be done."""
+        if name == "incidents":
+            return await self._list()
+        reason = text[:_LONGEST_REASON]
+        act = actions.ActionContext(caller, _PAGES, reason)
+        if name == "unfreeze":
+            await self._actions.unfreeze(act)
+            return replies.Reply(":white_check_mark: Publishing is active. Pending updates are posted.")
+        if not visible.visible(reason).strip():
+            return replies.failed("Say why: /freeze followed by the reason. Nothing was frozen.")
+        await self._actions.freeze(act)
+        return replies.Reply(":snowflake: Publishing is frozen. Nothing is posted at public pages.")
+
+    async def _list(self) -> replies.Reply:
+        page = await self._queries.incidents(limit=_INCIDENTS)
+        waiting = await self._queries.reviews()
+        link = f" <{self._console}/incidents|All in the console>" if self._console else ""
+        blocks = _list("Open", map(_incident, page.items), f"There are more.{link}" if page.next else "")
+        more = len(waiting) - _REVIEWS
+        blocks += _list(
+            "Waiting for a reviewer", map(_review, waiting[:_REVIEWS]), f"{more} more wait." if more > 0 else ""
+        )
+        count = f"{len(page.items)} or more" if page.next else str(len(page.items))
+        return replies.Reply(f"Incidents: {count} open, {len(waiting)} waiting for a reviewer.", blocks)
+
+
+def _list(title: str, lines: Iterable[str], more: str) -> list[slack_blocks.Block]:
+    """Return a title with lines below it, in sections of at most 10 lines; nothing if there are no lines."""
+    shown = list(lines)
+    if not shown:
+        return []
+    parts = ["\n".join(shown[first : first + 10]) for first in range(0, len(shown), 10)]
+    blocks = [slack_blocks.section(f"*{title}*"), *map(slack_blocks.section, parts)]
+    return [*blocks, slack_blocks.context(more)] if more else blocks
+
+
+def _incident(one: models.IncidentRow) -> str:
+    title = slack_blocks.escaped(slack_blocks.cut(one.title or one.key, _LONGEST_TITLE))
+    since = f", since {slack_blocks.moment(one.opened_at)}" if one.opened_at is not None else ""
+    problems = f" ({', '.join(problem.replace('_', ' ') for problem in one.problems)})" if one.problems else ""
+    state = one.severity if one.status == "open" else f"{one.severity}, {one.status}"
+    return f"• {title} · {state}{since} · {one.reference}{problems}"
+
+
+def _review(one: models.Review) -> str:
+    title = slack_blocks.escaped(slack_blocks.cut(one.title, _LONGEST_TITLE))
+    since = f", since {slack_blocks.moment(one.since)}" if one.since is not None else ""
+    return f"• {title} at {slack_blocks.escaped(one.destination)} ({one.what}){since} · {one.reference}"

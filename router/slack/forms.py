@@ -1,0 +1,118 @@
+"""The form for editing a post before it is approved: it carries the version that it shows.
+
+A field's block ID contains the version. Slack keeps what a user typed in a block with the same ID, so a new version
+would otherwise show the earlier text.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.domain import visible
+from router.notifiers import slack_blocks, slack_reviews
+from router.services import models
+from router.slack import payloads, replies
+
+CALLBACK = "review_edit_form"
+_LONGEST = 3000  # Of a text that a field of a form holds.
+_LABELS = {"title": "Title", "message": "Message", "update_message": "Message", "resolve_message": "Message"}
+_REASON = "reason"
+
+
+def fields_of(review: models.Review) -> dict[str, str]:
+    """Return the texts that a reviewer may change, by field, as they are now."""
+    match review.what:
+        case "retraction":
+            return {}
+        case "resolution":
+            return {"resolve_message": review.message}
+        case "monitoring":
+            return {"update_message": review.message}
+    return {name: str(review.fields[name]) for name in ("title", "message") if name in review.fields}
+
+
+def is_editable(review: models.Review) -> bool:
+    """Return whether a form can hold the texts, and a message can show the whole review."""
+    texts = fields_of(review)
+    fits = all(len(text) <= _LONGEST for text in texts.values())
+    return bool(texts) and fits and slack_reviews.is_complete(replies.shown(review).review)
+
+
+def edit(review: models.Review, own: Mapping[str, str] | None = None, reason: str = "") -> dict[str, Any]:
+    """Return the form for a review. ``own`` are texts that the reviewer wrote for an earlier version."""
+    where = slack_blocks.escaped(review.destination)
+    blocks: list[slack_blocks.Block] = []
+    if own is not None:
+        notice = "The post has changed since the form was opened. Nothing was recorded. This waits now:"
+        blocks += [slack_blocks.section(f":warning: {notice}"), *slack_reviews.content(replies.shown(review).review)]
+        blocks.append(slack_blocks.context("Your text is below. Approve it only if it still fits."))
+    blocks.append(slack_blocks.context(f"Customers will see this at *{where}*, as it is written here."))
+    for name, text in fields_of(review).items():
+        element = {"multiline": name != "title", **_initial((own or {}).get(name, text))}
+        blocks.append(_input(f"{name}:{review.digest}", _LABELS[name], element))
+    blocks.append(
+        _input(f"{_REASON}:{review.digest}", "Reason, for the timeline", _initial(reason)) | {"optional": True}
+    )
+    subject = slack_reviews.Subject(review.reference, review.destination, review.digest)
+    return {
+        "type": "modal",
+        "callback_id": CALLBACK,
+        "private_metadata": subject.value,
+        "title": slack_blocks.plain("Edit and approve"),
+        "submit": slack_blocks.plain("Approve"),
+        "close": slack_blocks.plain("Cancel"),
+        "blocks": blocks,
+    }
+
+
+def texts(submission: payloads.Submission) -> dict[str, str]:
+    """Return the texts of a submitted form for the post, by field."""
+    return {name: text for name, text in _values(submission).items() if name in _LABELS}
+
+
+def reason(submission: payloads.Submission) -> str:
+    """Return the reason of a submitted form."""
+    return _values(submission).get(_REASON, "").strip()
+
+
+def changes(submission: payloads.Submission, review: models.Review) -> dict[str, str]:
+    """Return the fields that differ from the review, without regard to white space around a text."""
+    said = texts(submission)
+    found = {}
+    for name, text in fields_of(review).items():
+        if name in said and said[name].strip() != _line_breaks(text).strip():
+            found[name] = said[name]
+    return found
+
+
+def blank(fields: Mapping[str, str]) -> list[str]:
+    """Return the fields in which a reader sees nothing."""
+    return [name for name, text in fields.items() if not visible.visible(text).strip()]
+
+
+def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict[str, str]:
+    """Return errors by block. An error of a field that the form doesn't have is shown at its first field."""
+    blocks = {block.partition(":")[0]: block for block in submission.values}
+    first = next(iter(blocks.values()), "")
+    found: dict[str, str] = {}
+    for name, text in wrong.items():
+        block = blocks.get(name, first)
+        said = text if name in blocks else f"{name}: {text}"
+        found[block] = f"{found[block]}; {said}" if block in found else said
+    return found
+
+
+def _input(block: str, label: str, element: Mapping[str, Any]) -> slack_blocks.Block:
+    shape = {"type": "plain_text_input", "action_id": "text", "max_length": _LONGEST}
+    return {"type": "input", "block_id": block, "label": slack_blocks.plain(label), "element": {**shape, **element}}
+
+
+def _initial(text: str) -> dict[str, str]:
+    return {"initial_value": text} if text else {}
+
+
+def _values(submission: payloads.Submission) -> dict[str, str]:
+    return {block.partition(":")[0]: _line_breaks(text) for block, text in submission.values.items()}
+
+
+def _line_breaks(text: str) -> str:
+    return text.replace("\r\n", "\n")

@@ -1,0 +1,163 @@
+"""Reads the payloads of interactions: a click on a button, a submitted form, a slash command.
+
+Slack adds members at any time, so unknown members are ignored.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.domain import visible
+
+_LONGEST_NAME = 80
+
+
+class MalformedError(Exception):
+    """The payload isn't one that Slack documents."""
+
+
+class User(NamedTuple):
+    """A user of a workspace. ``id`` is stable; ``name`` can be changed by the user, and is only for people."""
+
+    id: str
+    name: str
+    team: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the name for the timeline and the audit log."""
+        return f"slack:{self.id} ({self.name})" if self.name else f"slack:{self.id}"
+
+
+class Click(NamedTuple):
+    """A click on a button. ``trigger`` lets the app open a form within 3 seconds.
+
+    ``response_url`` takes up to 5 messages within 30 minutes. ``is_ephemeral``: only the user sees the message.
+    """
+
+    user: User
+    action: str
+    value: str
+    trigger: str
+    response_url: str
+    is_ephemeral: bool
+
+
+class Submission(NamedTuple):
+    """A submitted form: its kind, what the app stored in it, and the text of each field by its block."""
+
+    user: User
+    callback: str
+    metadata: str
+    values: Mapping[str, str]
+
+
+class Command(NamedTuple):
+    """A slash command with its text."""
+
+    user: User
+    name: str
+    text: str
+    response_url: str
+
+
+class _Team(msgspec.Struct):
+    id: str = ""
+
+
+class _User(msgspec.Struct):
+    id: str
+    username: str = ""
+    name: str = ""
+
+
+class _Action(msgspec.Struct):
+    action_id: str
+    value: str | None = None  # A button that only opens a URL has none.
+
+
+class _Container(msgspec.Struct):
+    is_ephemeral: bool = False
+
+
+class _Value(msgspec.Struct):
+    value: str | None = None
+
+
+class _State(msgspec.Struct):
+    values: dict[str, dict[str, _Value]] = {}
+
+
+class _View(msgspec.Struct):
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: _State = msgspec.field(default_factory=_State)
+
+
+class _BlockActions(msgspec.Struct):
+    user: _User
+    actions: list[_Action]
+    team: _Team | None = None
+    trigger_id: str = ""
+    response_url: str = ""
+    container: _Container = msgspec.field(default_factory=_Container)
+
+
+class _ViewSubmission(msgspec.Struct):
+    user: _User
+    view: _View
+    team: _Team | None = None
+
+
+class _SlashCommand(msgspec.Struct):
+    command: str
+    user_id: str
+    user_name: str = ""
+    team_id: str = ""
+    text: str = ""
+    response_url: str = ""
+
+
+def read_interaction(payload: Mapping[str, Any]) -> Click | Submission | None:
+    """Return a click or a submission; None for any other interaction. Raises ``MalformedError``."""
+    kind = payload.get("type")
+    if kind == "block_actions":
+        read = _read(payload, _BlockActions)
+        if not read.actions:
+            raise MalformedError("block_actions without actions")
+        action = read.actions[0]  # A click on a button is always one action.
+        user = _user(read.user, read.team)
+        is_ephemeral = read.container.is_ephemeral
+        return Click(user, action.action_id, action.value or "", read.trigger_id, read.response_url, is_ephemeral)
+    if kind == "view_submission":
+        submitted = _read(payload, _ViewSubmission)
+        view = submitted.view
+        values = {
+            block: next((one.value or "" for one in inputs.values()), "") for block, inputs in view.state.values.items()
+        }
+        return Submission(_user(submitted.user, submitted.team), view.callback_id, view.private_metadata, values)
+    return None
+
+
+def read_command(payload: Mapping[str, Any]) -> Command:
+    """Return a slash command. Raises ``MalformedError``."""
+    read = _read(payload, _SlashCommand)
+    user = User(read.user_id, _name(read.user_name), read.team_id)
+    return Command(user, read.command, read.text.strip(), read.response_url)
+
+
+def _read(payload: Mapping[str, Any], shape: Any) -> Any:
+    try:
+        return msgspec.convert(payload, shape)
+    except msgspec.ValidationError as error:
+        raise MalformedError(str(error)) from error
+
+
+def _user(user: _User, team: _Team | None) -> User:
+    return User(user.id, _name(user.username or user.name), team.id if team is not None else "")
+
+
+def _name(text: str) -> str:
+    # Users choose their names, so a name must not look like the end of the label, or like another line.
+    return " ".join(visible.visible(text).replace("(", " ").replace(")", " ").split())[:_LONGEST_NAME]

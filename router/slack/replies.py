@@ -1,0 +1,100 @@
+"""What the app tells a user: a text with blocks, as messages, responses to commands, and forms have them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from router.domain import events
+from router.notifiers import slack_blocks, slack_reviews
+from router.services import actions, models
+
+_WARNINGS = 10
+
+
+class Reply(NamedTuple):
+    """A text in Slack's markup, and further blocks."""
+
+    text: str
+    blocks: Sequence[slack_blocks.Block] = ()
+
+    def message(self) -> dict[str, Any]:
+        """Return the reply as a message that only the user sees."""
+        shown = [slack_blocks.section(self.text), *self.blocks][: slack_blocks.BLOCKS]
+        return {"response_type": "ephemeral", "text": slack_blocks.cut(self.text, slack_blocks.TEXT), "blocks": shown}
+
+    def view(self) -> dict[str, Any]:
+        """Return the reply as a form without fields."""
+        blocks = [slack_blocks.section(self.text), *self.blocks][: slack_blocks.BLOCKS]
+        title, close = slack_blocks.plain("Review"), slack_blocks.plain("Close")
+        return {"type": "modal", "title": title, "close": close, "blocks": blocks}
+
+
+class RepliedError(Exception):
+    """The action was not done, and ``reply`` says why. ``now`` is the review that waits instead, if any."""
+
+    def __init__(self, reply: Reply, now: models.Review | None = None) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
+        self.now = now
+
+
+def shown(review: models.Review) -> slack_reviews.Shown:
+    """Return a review in the form in which notifiers get it."""
+    at = review.since or events.moment(0)
+    incident = events.Incident(review.incident, review.reference, review.title, review.severity, "open", at)
+    return slack_reviews.Shown(
+        incident,
+        events.Review(
+            review.destination,
+            review.what,
+            review.digest,
+            review.explanation,
+            review.title,
+            review.message,
+            dict(review.components),
+            review.since,
+            review.deadline_at,
+            review.at_deadline if review.deadline_at is not None else "",
+            dict(review.later),
+            review.began_at,
+            review.ended_at,
+        ),
+    )
+
+
+def conflict(error: actions.Conflict, renderer: slack_reviews.Renderer) -> RepliedError:
+    """Return why a decision was not recorded, with the version that waits now."""
+    if error.by:
+        by = slack_blocks.escaped(error.by)
+        text = f"{by} decided first. Your decision was not recorded."
+    elif error.now is None:
+        text = "Nothing waits there any longer. Your decision was not recorded."
+    else:
+        text = "The post has changed since it was shown to you. Your decision was not recorded. This waits now:"
+    blocks = renderer.blocks(shown(error.now)) if error.now is not None else []
+    return RepliedError(Reply(f":warning: {text}", blocks), error.now)
+
+
+def warned(text: str, warnings: Sequence[str]) -> Reply:
+    """Return a reply with what customers should perhaps not read in a reviewer's own words."""
+    if not warnings:
+        return Reply(text)
+    lines = "\n".join(f"• {slack_blocks.escaped(one)}" for one in warnings[:_WARNINGS])
+    return Reply(f"{text} Look at your text again:\n{lines}")
+
+
+def failed(reason: str) -> Reply:
+    """Return why nothing was done."""
+    return Reply(f":warning: {slack_blocks.escaped(reason)}")
+
+
+def errors(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return the response to a form that shows an error at each of these blocks."""
+    return {
+        "response_action": "errors",
+        "errors": {block: text[: slack_blocks.HEADER] for block, text in fields.items()},
+    }
+
+
+def update(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response to a form that shows another form in its place."""
+    return {"response_action": "update", "view": dict(view)}

@@ -1,0 +1,138 @@
+"""Buttons and forms of reviews: they decide through the same actions as the API and the console."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+
+from router.domain import access
+from router.notifiers import slack_api, slack_reviews
+from router.outbound import errors
+from router.services import actions, models, queries, request_bodies
+from router.slack import forms, payloads, replies
+from router.telemetry import log
+
+ADDRESS = "slack"
+"""The address in the audit log: requests come from Slack, not from the user."""
+ROLES = {
+    slack_reviews.APPROVE: access.Role.RESPONDER,
+    slack_reviews.EDIT: access.Role.RESPONDER,
+    slack_reviews.DISMISS: access.Role.RESPONDER,
+    slack_reviews.OPEN: access.Role.VIEWER,
+}
+"""The buttons, and the role that each takes."""
+_log = log.get("management")
+_DONE = {
+    "approve": ":white_check_mark: Approved: it is published now.",
+    "dismiss": "Dismissed: nothing of it is shown.",
+}
+
+
+class Asked(NamedTuple):
+    """An authorized user, and the review that the click or the form names."""
+
+    person: access.Person
+    subject: slack_reviews.Subject
+
+    def act(self, reason: str = "") -> actions.ActionContext:
+        """Return the context of an action."""
+        caller = actions.Caller(self.person, ADDRESS)
+        return actions.ActionContext(caller, f"{self.subject.incident} at {self.subject.destination}", reason)
+
+
+class Reviews:
+    """Reviews that users decide on in Slack. ``hasten`` announces changes of an incident now."""
+
+    def __init__(
+        self,
+        asked: queries.Queries,
+        acting: actions.Actions,
+        api: slack_api.WebApi,
+        hasten: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._queries = asked
+        self._actions = acting
+        self._api = api
+        self._hasten = hasten
+        self._renderer = slack_reviews.Renderer(asked.settings.management.public_url, buttons=True)
+
+    async def click(self, asked: Asked, click: payloads.Click) -> replies.Reply | None:
+        """Do what a button says; return the reply. Raises ``replies.RepliedError`` if nothing was done."""
+        match click.action:
+            case slack_reviews.APPROVE:
+                return await self._decide(asked, "approve")
+            case slack_reviews.DISMISS:
+                return await self._decide(asked, "dismiss")
+            case slack_reviews.EDIT:
+                await self._open(asked, click.trigger)
+            case _:
+                await self._actions.record(asked.act(), "open review")
+        return None
+
+    async def submit(self, asked: Asked, submission: payloads.Submission) -> Mapping[str, Any]:
+        """Approve with the texts of a form; return the response. Raises ``replies.RepliedError``."""
+        review = await self._review(asked)
+        is_same = review is not None and review.digest == asked.subject.digest
+        changed = forms.changes(submission, review) if review is not None and is_same else forms.texts(submission)
+        if is_same and (blank := forms.blank(changed)):
+            return replies.errors(forms.at_fields(submission, dict.fromkeys(blank, "must not be blank")))
+        try:
+            # The digest of the form decides, not the review that was read here.
+            reply = await self._decide(asked, "approve", changed, forms.reason(submission))
+        except replies.RepliedError as error:
+            if error.now is not None and forms.is_editable(error.now):
+                return replies.update(forms.edit(error.now, forms.texts(submission), forms.reason(submission)))
+            raise
+        except actions.Invalid as invalid:
+            wrong = {str(one.loc[1]): one.detail for one in invalid.errors if len(one.loc) > 1}
+            return replies.errors(forms.at_fields(submission, wrong or {"": str(invalid)}))
+        return replies.update(reply.view())
+
+    async def _decide(
+        self,
+        asked: Asked,
+        decision: Literal["approve", "dismiss"],
+        fields: Mapping[str, str] | None = None,
+        reason: str = "",
+    ) -> replies.Reply:
+        subject = asked.subject
+        try:
+            body = request_bodies.Decide(
+                incident=subject.incident,
+                destination=subject.destination,
+                seen=subject.digest,
+                decision=decision,
+                reason=reason,
+                fields=dict(fields or {}),
+            )
+            done = await self._actions.decide(asked.act(reason), body)
+        except pydantic.ValidationError as error:
+            raise replies.RepliedError(replies.failed("This button or form can't be read.")) from error
+        except actions.Conflict as error:
+            if error.now is not None:
+                await self._hasten(error.now.incident)
+            raise replies.conflict(error, self._renderer) from error
+        return replies.warned(_DONE[decision], done.warnings)
+
+    async def _open(self, asked: Asked, trigger: str) -> None:
+        """Open the form for the version that the message shows. Slack accepts the trigger for 3 seconds, and once."""
+        review = await self._review(asked)
+        if review is None or review.digest != asked.subject.digest:
+            await self._actions.record(asked.act(), "edit review", "refused: it has changed")
+            if review is not None:
+                await self._hasten(review.incident)
+            raise replies.conflict(actions.Conflict(review, ""), self._renderer)
+        if not forms.is_editable(review):
+            raise replies.RepliedError(
+                replies.failed("The text is too long for a form in Slack: edit it in the console.")
+            )
+        await self._actions.record(asked.act(), "edit review", "form opened")
+        try:
+            await self._api.call("views.open", {"trigger_id": trigger, "view": forms.edit(review)})
+        except errors.Failure as failure:
+            _log.warning("slack_form_not_opened", reason=failure.message)
+            raise replies.RepliedError(replies.failed("Slack did not open the form in time: click again.")) from failure
+
+    async def _review(self, asked: Asked) -> models.Review | None:
+        subject = asked.subject
+        return await self._queries.review(subject.incident, subject.destination, subject.digest)

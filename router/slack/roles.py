@@ -1,0 +1,87 @@
+"""Roles of Slack's users, from lists of users and user groups in the settings.
+
+A group that can't be read gives no user a role: an approval must not rest on a membership that may have ended.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from router.domain import access
+from router.notifiers import slack_api
+from router.outbound import errors
+from router.settings import sections
+from router.slack import payloads
+from router.telemetry import log
+
+_log = log.get("management")
+_GROUP = "S"
+
+
+class _Members(NamedTuple):
+    """The members of a user group, and when they were read (microseconds)."""
+
+    users: frozenset[str]
+    read_at: int
+
+
+class RefusedError(Exception):
+    """A user may not do this. The text is for the user and for the audit log."""
+
+
+class Roles:
+    """The roles of one workspace's users."""
+
+    def __init__(self, config: sections.SlackApp, api: slack_api.WebApi, clock: Callable[[], int]) -> None:
+        self._config = config
+        self._api = api
+        self._clock = clock
+        self._groups: dict[str, _Members] = {}
+        self._listed = {
+            access.Role.VIEWER: config.viewers,
+            access.Role.RESPONDER: config.responders,
+            access.Role.ADMIN: config.admins,
+        }
+
+    async def authorize(self, user: payloads.User, needed: access.Role) -> access.Person:
+        """Return the user as a person with at least this role. Raises ``RefusedError``."""
+        if self._config.team and user.team != self._config.team:
+            raise RefusedError(f"only users of the workspace {self._config.team} may do this")
+        direct = max((role for role, names in self._listed.items() if user.id in names), default=None)
+        if direct is not None and direct >= needed:
+            return self.person(user, direct)
+        groups = [(role, name) for role, names in self._listed.items() if role >= needed for name in _groups(names)]
+        members = await asyncio.gather(*(self._members(name) for _, name in groups))
+        both = list(zip(groups, members, strict=True))
+        role = max((role for (role, _), users in both if users and user.id in users), default=None)
+        if role is not None:
+            return self.person(user, role)
+        if None in members:
+            unread = ", ".join(sorted(name for (_, name), users in both if users is None))
+            raise RefusedError(f"this takes the role {needed.word}, and the user group {unread} can't be read now")
+        yours = f"yours is {direct.word}" if direct is not None else "you have none"
+        raise RefusedError(f"this takes the role {needed.word}, and {yours}")
+
+    @staticmethod
+    def person(user: payloads.User, role: access.Role) -> access.Person:
+        """Return the user as the caller of an action."""
+        return access.Person(user.label, role, f"slack {user.team}/{user.id}" if user.team else f"slack {user.id}")
+
+    async def _members(self, group: str) -> frozenset[str] | None:
+        """Return the members of a user group; None if they can't be read."""
+        known, now = self._groups.get(group), self._clock()
+        if known is not None and 0 <= now - known.read_at < self._config.groups_for:
+            return known.users
+        try:
+            answer = await self._api.read("usergroups.users.list", {"usergroup": group})
+        except errors.Failure as failure:
+            _log.warning("slack_group_unreadable", group=group, reason=failure.message)
+            return None
+        users = answer.get("users")
+        members = frozenset(str(one) for one in users) if isinstance(users, list) else frozenset()
+        self._groups[group] = _Members(members, now)
+        return members
+
+
+def _groups(names: tuple[str, ...]) -> Iterator[str]:
+    return (name for name in names if name.startswith(_GROUP))

@@ -1,0 +1,53 @@
+"""The interactions in Slack of the last minutes, so that one that is sent again has no second effect.
+
+Slack sends an interaction again if it gets no response in time, and an attacker may repeat a signed request.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import redis.asyncio
+
+from router.domain.undecodable import Undecodable
+from router.store import client, keys
+
+LIFE_SECONDS = 15 * 60
+"""How long an interaction is remembered: longer than its signature is accepted."""
+_PENDING = b"null"
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class SlackRequests:
+    """The responses to interactions, by their payloads."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection: Any = connection
+
+    async def begin(self, kind: str, payload: Mapping[str, Any]) -> tuple[bool, Any]:
+        """Return whether an interaction is new, and else the response to it; None if there is none yet."""
+        name = _key(kind, payload)
+        async with client.translate_errors():
+            if await self._connection.set(name, _PENDING, nx=True, ex=LIFE_SECONDS):
+                return True, None
+            stored = await self._connection.get(name)
+        try:
+            return False, msgspec.json.decode(stored or _PENDING)
+        except Undecodable:
+            return False, None
+
+    async def finish(self, kind: str, payload: Mapping[str, Any], response: Any) -> None:
+        """Store the response to an interaction."""
+        async with client.translate_errors():
+            await self._connection.set(_key(kind, payload), _encode(response), ex=LIFE_SECONDS)
+
+    async def forget(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Forget an interaction that failed, so that it may be sent again."""
+        async with client.translate_errors():
+            await self._connection.delete(_key(kind, payload))
+
+
+def _key(kind: str, payload: Mapping[str, Any]) -> str:
+    # The whole payload: it has the time of the click, and the ID by which Slack can be asked to open a form.
+    return keys.slack_request(hashlib.blake2b(_encode((kind, payload)), digest_size=16).hexdigest())
