@@ -22,7 +22,7 @@ def _address(text: str) -> str:
 
 
 Url = Annotated[str, pydantic.AfterValidator(_address)]
-"""Where a vendor's API is: an http or https address, kept as it was written."""
+"""The URL of a vendor's API: http or https, stored as written."""
 
 
 def _line(value: Any) -> Any:
@@ -30,7 +30,7 @@ def _line(value: Any) -> Any:
 
 
 Line = Annotated[str, pydantic.BeforeValidator(_line)]
-"""A title: one line without blanks at its ends, as vendors keep it whatever a label has brought into it."""
+"""A title: one line without surrounding white space, which is how vendors store titles."""
 
 
 def is_blank(value: object) -> bool:
@@ -45,7 +45,7 @@ class Opening(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
-    """The optional texts that mean something if they are empty."""
+    """The names of optional texts for which an empty text has a meaning."""
 
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
@@ -56,7 +56,7 @@ class Opening(pydantic.BaseModel):
             if not field.is_required() and name not in cls.MAY_BE_EMPTY and is_blank(fields.get(name))
         ]
         kept = {name: value for name, value in fields.items() if name not in empty}
-        detail = "left out: empty, since a label is missing"
+        detail = "omitted: empty, because a label is missing"
         return kept, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
@@ -221,7 +221,7 @@ class Kind:
     ``public`` kinds are visible to customers. ``adopts``: the vendor may create drafts automatically. ``connect``
     creates the client of the account from the destination's name, its configuration, and a clock; ``make`` creates the
     destination from its name, its configuration, and that client. ``reopens``: what the router has resolved can be
-    opened again. ``status_words`` are the vendor's words for component statuses that differ from ours.
+    opened again. ``status_words`` maps component statuses to the vendor's terms where they differ.
     ``webhook_schemes`` name the signature schemes of the vendor's webhooks. ``retracts``: a post can be taken off the
     page; otherwise a retraction resolves it. ``monitoring`` is the value of ``update_status`` for a post that is
     monitored before it is resolved; empty if the kind has no such status. ``retrospective``: an incident that is over

@@ -1,4 +1,4 @@
-"""Maps an incident to components of a status page and their statuses. Destinations map these to the vendor's words."""
+"""Maps an incident to components of a status page and their statuses. Destinations map these to the vendor's terms."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,11 +10,11 @@ from router.destinations import severity_mapping
 from router.domain import severities
 
 Outage = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
-"""The statuses that every page knows."""
+"""The statuses that every page supports."""
 Status = Literal["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"]
 
 TAGS = ("with their statuses", "names alone")
-"""How pydantic tells the two ways apart; they are no part of a field's path."""
+"""Pydantic's tags of the two forms. They aren't part of a field's path."""
 
 
 def _tag(value: Any) -> str:
@@ -31,25 +31,25 @@ Components = Annotated[
     Annotated[dict[str, Said], pydantic.Tag(TAGS[0])] | Annotated[tuple[Name, ...], pydantic.Tag(TAGS[1])],
     pydantic.Discriminator(_tag),
 ]
-"""What a rule says: a status for each component by name or id, or only names, whose status follows the severity."""
+"""A rule's components: a status for each by name or ID, or only names, whose status follows the severity."""
 Outages = Annotated[
     Annotated[dict[str, _OutageSaid], pydantic.Tag(TAGS[0])] | Annotated[tuple[Name, ...], pydantic.Tag(TAGS[1])],
     pydantic.Discriminator(_tag),
 ]
-"""What a rule says of a page whose posts know no maintenance."""
+"""A rule's components on a page whose posts have no maintenance status."""
 
 _FIELD = re.compile(r'(title|source|severity|(labels|annotations)\.[^\s"={},]+)')
 
 
 def _field(name: str) -> str:
     if _FIELD.fullmatch(name) is None:
-        raise ValueError("what components are read from is a field: labels.<name>, annotations.<name>, title or source")
+        raise ValueError("must be a field: labels.<name>, annotations.<name>, title, source, or severity")
     return name
 
 
 Field = Annotated[str, pydantic.AfterValidator(_field)]
 From = dict[Field, dict[str, Name]]
-"""Which component each alert affects: its name or id by the text of a field, by the field's name."""
+"""The component that each alert affects: maps a field's name to a mapping of its texts to names or IDs."""
 
 DEFAULT_STATUSES: Mapping[severity_mapping.Word, Outage] = {
     "critical": "major_outage",

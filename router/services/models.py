@@ -27,7 +27,7 @@ class Text(NamedTuple):
 
 
 def text(body: bytes) -> Text:
-    """Return a body as text, or in base64 if it isn't text."""
+    """Return a body as text, and also in base64 if it isn't UTF-8."""
     said = body.decode("utf-8", "replace")
     return Text(said, "" if said.encode() == body else base64.b64encode(body).decode())
 
@@ -37,44 +37,44 @@ def raw(body: str, body_base64: str) -> bytes:
     return base64.b64decode(body_base64) if body_base64 else body.encode()
 
 
-NOT_TEXT: Any = pydantic.Field(default="", description="The body as it is, where it is not UTF-8; empty where it is.")
+NOT_TEXT: Any = pydantic.Field(default="", description="The body in base64 if it isn't UTF-8, else empty.")
 
 
 class Model(pydantic.BaseModel):
-    """What all have in common: unknown members are errors, nothing changes later."""
+    """The base of all models: unknown members are errors, and values can't be changed after validation."""
 
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Page(Model, Generic[_T]):
-    """Some of many: ``next`` is the cursor to ask with for more, empty at the end."""
+    """One page of a list. ``next`` is the cursor of the next page, empty at the end."""
 
     items: list[_T]
     next: str = ""
     unreadable: list[str] = pydantic.Field(
-        default=[], description="What is left out since it can't be read: its key in Redis, and what is wrong with it."
+        default=[],
+        description="Documents that are omitted because they can't be read: the key in Redis, and the error.",
     )
 
 
 Problem = Literal[
     "unreadable", "dead_letter", "not_found", "awaiting_review", "retrying", "frozen", "queued", "taken_over"
 ]
-"""What keeps an incident from being at a destination as its rule wants it, the worst first.
+"""Why a destination isn't in sync with the rule, the worst reason first.
 
-``unreadable``: its publications can't be read, so the router calls no vendor for it. ``Page.unreadable`` has the
-reason.
-``dead_letter``: the vendor has refused an operation. ``not_found``: the vendor no longer has it. ``awaiting_review``: a
-post waits for a reviewer. ``retrying``: the last call failed and will be repeated. ``frozen``: a publishing freeze
-holds a change of a public post back, also of a closed incident. ``queued``: an alert storm holds it back.
-``taken_over``: a person has changed it at the vendor, and the router leaves it alone.
+``unreadable``: the publications can't be read, so the router calls no vendor; ``Page.unreadable`` has the error.
+``dead_letter``: the vendor rejected an operation. ``not_found``: the vendor no longer has the item.
+``awaiting_review``: a post waits for a reviewer. ``retrying``: the last call failed and is retried. ``frozen``: a
+publishing freeze delays a change of a public post, also of a closed incident. ``queued``: an alert storm delays the
+opening. ``taken_over``: a person has changed the item at the vendor, and the router no longer updates it.
 """
 
 
 class IncidentRow(Model):
     """An incident in a list.
 
-    ``muted`` counts its muted alerts, ``problems`` are those of all its destinations. A ``test`` was opened by an alert
-    that says so; customers never see it.
+    ``muted`` counts its muted alerts. ``problems`` are the problems of all its destinations. ``test`` is true if a test
+    alert opened the incident; customers never see it.
     """
 
     key: str
@@ -94,7 +94,7 @@ class IncidentRow(Model):
 
 
 class AlertRow(Model):
-    """The newest that is known of one alert of an incident."""
+    """The latest state of one alert of an incident."""
 
     identity: str
     firing: bool
@@ -105,7 +105,7 @@ class AlertRow(Model):
 
 
 class PostedUpdate(Model):
-    """An update that the router has posted, as the vendor last showed it; ``seen`` stands for its text."""
+    """An update that the router posted, as the vendor last returned it. ``seen`` is a digest of its text."""
 
     id: str
     status: str
@@ -116,8 +116,8 @@ class PostedUpdate(Model):
 class Publication(Model):
     """An incident at one destination: the desired ``fields``, the ``shown`` ones, and the next step.
 
-    ``next_reason`` is the code of why the next step is due, or of what it waits for; ``next`` is its text.
-    ``taken_over`` is the code of what a person has changed at the vendor.
+    ``next_reason`` is the reason code of the next step, or of what it waits for; ``next`` is its text. ``taken_over``
+    is the code of what a person has changed at the vendor.
     """
 
     destination: str
@@ -131,13 +131,15 @@ class Publication(Model):
     problem: str
     refused: str
     taken_over: str
-    retracted_by: str = pydantic.Field(default="", description="The operator whose retraction holds; empty for none.")
-    can_retract: bool = pydantic.Field(default=False, description="Whether a retraction would do something.")
+    retracted_by: str = pydantic.Field(
+        default="", description="The operator who retracted the post; empty if it isn't retracted."
+    )
+    can_retract: bool = pydantic.Field(default=False, description="Whether the post can be retracted.")
     can_publish_again: bool = pydantic.Field(
         default=False, description="Whether `POST /review` would publish the retracted post again."
     )
     takes_message: bool = pydantic.Field(
-        default=False, description="Whether a retraction posts a text, since the page takes no post down."
+        default=False, description="Whether a retraction posts a text, because posts of the page can't be removed."
     )
     operations: int
     retry_at: datetime | None
@@ -146,13 +148,13 @@ class Publication(Model):
     next_reason: str
     next_at: datetime | None
     posted: list[PostedUpdate] = pydantic.Field(
-        default=[], description="The newest updates that the router has posted, if the vendor lets them be corrected."
+        default=[], description="The latest updates that the router posted, if the vendor allows corrections."
     )
-    correcting: bool = pydantic.Field(default=False, description="Whether a correction is still to be made.")
+    correcting: bool = pydantic.Field(default=False, description="Whether a correction is pending.")
 
 
 class Event(Model):
-    """One thing that happened to an incident."""
+    """One entry of an incident's timeline."""
 
     at: datetime | None
     what: str
@@ -163,14 +165,14 @@ class Event(Model):
 
 
 class Condition(Model):
-    """A condition of a rule in words, and the value that the alert had; empty where the words say it already."""
+    """A condition of a rule, and the alert's value; ``value`` is empty if the condition already states it."""
 
     asks: str
     value: str
 
 
 class RuleMatch(Model):
-    """A rule that decided, and its conditions: all of them held."""
+    """A rule that matched, and its conditions."""
 
     rule: str
     place: str
@@ -178,9 +180,9 @@ class RuleMatch(Model):
 
 
 class Coming(Model):
-    """What happens next unless something changes: when (null: as soon as possible), why, and at which destination.
+    """An upcoming step, unless something changes before. ``at`` is null if the step is due now.
 
-    ``reason`` is a code, ``what`` its text.
+    ``reason`` is a code, and ``what`` its text.
     """
 
     at: datetime | None
@@ -190,7 +192,7 @@ class Coming(Model):
 
 
 class Incident(IncidentRow):
-    """All that is known of an incident; ``due_at`` is when time alone changes it next."""
+    """An incident in full. ``due_at`` is when its next timer expires."""
 
     labels: dict[str, str]
     owner: str
@@ -209,7 +211,7 @@ class Incident(IncidentRow):
 
 
 class Story(Model):
-    """An incident, its publications and its timeline as they are kept; times are microseconds since the epoch."""
+    """An incident, its publications, and its timeline as stored. Times are microseconds since the epoch."""
 
     incident: dict[str, Any]
     publications: list[dict[str, Any]]
@@ -217,15 +219,15 @@ class Story(Model):
 
 
 class Review(Model):
-    """A post that waits for a reviewer. ``digest`` identifies its content: a decision names what the reviewer has seen.
+    """A post that waits for a reviewer. ``digest`` identifies the version; a decision names the reviewed version.
 
-    ``reason`` is the code of why it waits, ``explanation`` its text.
+    ``reason`` is the code of why the post waits, and ``explanation`` its text.
 
-    ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
-    person has changed, is at the vendor: an approval replaces just that. ``shown`` is what customers would see:
-    fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
-    the deadline. ``later`` are the texts that the post gets once nothing fires, if it is monitored before it is
-    resolved: by ``monitoring`` and ``resolution``.
+    ``before`` is what the page shows now, empty if nothing. ``at_vendor`` is a draft, or a post that a person has
+    changed, as it is at the vendor: an approval replaces exactly that version. ``shown`` is what customers would see:
+    the fields merged over the page's defaults. ``components`` are the statuses in the vendor's terms. ``at_deadline``
+    is the outcome at the deadline. ``later`` are the texts of later stages, if the post is monitored before it is
+    resolved: ``monitoring`` and ``resolution``.
     """
 
     incident: str
@@ -246,9 +248,9 @@ class Review(Model):
     components: dict[str, str] = {}
     later: dict[str, str] = {}
     began_at: datetime | None = pydantic.Field(
-        default=None, description="When a retrospective incident began; null for every other review."
+        default=None, description="When the incident of a retrospective post began; null for other reviews."
     )
-    ended_at: datetime | None = pydantic.Field(default=None, description="When it ended.")
+    ended_at: datetime | None = pydantic.Field(default=None, description="When that incident ended.")
     since: datetime | None
     deadline_at: datetime | None
     at_deadline: Literal["publish", "dismiss"] = "dismiss"
@@ -258,33 +260,33 @@ class Review(Model):
 
 
 class Corrected(Model):
-    """A correction that a worker makes next; the timeline tells what came of it."""
+    """A correction that a worker makes next. The timeline shows its outcome."""
 
     warnings: list[str] = pydantic.Field(
-        default=[], description="What customers should perhaps not read in the operator's own words."
+        default=[], description="Parts of the operator's text that may not be fit for customers."
     )
 
 
 class Decided(Model):
-    """What was decided."""
+    """The decision on a review."""
 
     kind: Literal["approved", "dismissed"]
     who: str
     at: datetime | None
     digest: str
     warnings: list[str] = pydantic.Field(
-        default=[], description="What customers should perhaps not read in the reviewer's own words."
+        default=[], description="Parts of the reviewer's text that may not be fit for customers."
     )
 
 
 class Retraction(Model):
-    """What becomes of one post. ``reference`` is its episode's.
+    """The outcome of a retraction for one post. ``reference`` is the reference of its episode.
 
-    ``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; what the
-    vendor refused is tried again. ``searching``: its publishing is under way with an unknown outcome, and what comes of
-    it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and nothing will
-    be. ``withdrawn``: it was retracted before, and the approval to publish it again is withdrawn. ``resolved``: it is
-    over already. ``retracted``: it was retracted before, and nothing of it is shown.
+    ``retracting``: the post is visible, and is taken down. ``repeated``: it was retracted before and is still visible;
+    the rejected operation is retried. ``searching``: the outcome of its publishing is unknown; if the post appears, it
+    is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: it was never visible, and won't be.
+    ``withdrawn``: it was retracted before, and the approval to publish it again is withdrawn. ``resolved``: it is
+    already resolved. ``retracted``: it was retracted before, and isn't visible.
     """
 
     destination: str
@@ -295,11 +297,11 @@ class Retraction(Model):
 
 
 class Retracted(Model):
-    """What becomes of each of an incident's posts."""
+    """The outcome of a retraction for each post of an incident."""
 
     items: list[Retraction]
     warnings: list[str] = pydantic.Field(
-        default=[], description="What customers should perhaps not read in the operator's own words."
+        default=[], description="Parts of the operator's text that may not be fit for customers."
     )
 
 
@@ -315,10 +317,10 @@ class DeliveryRow(Model):
 
 
 class Decision(Model):
-    """One alert of a delivery, and what was decided of it.
+    """The decision on one alert of a delivery.
 
-    ``held_by`` is the incident that holds the alert now, ``muted_by`` what mutes it now. ``is_late``: the worker
-    ignored the message as a late delivery.
+    ``held_by`` is the incident that has the alert now, and ``muted_by`` what mutes it now. ``is_late`` is true if the
+    worker ignored the message as a late delivery.
     """
 
     fingerprint: str
@@ -339,7 +341,10 @@ class Decision(Model):
 
 
 class Notice(Model):
-    """What was cut, replaced, or ignored in an accepted delivery; ``fingerprint`` is empty if it is about all of it."""
+    """A part of an accepted delivery that was cut, replaced, or ignored.
+
+    ``fingerprint`` is empty if the notice concerns the whole delivery.
+    """
 
     code: str
     where: str
@@ -349,7 +354,7 @@ class Notice(Model):
 
 
 class Delivery(DeliveryRow):
-    """A delivery whole, with its body as it was received."""
+    """A delivery in full, with its body as received."""
 
     decisions: list[Decision]
     notices: list[Notice] = []
@@ -358,16 +363,16 @@ class Delivery(DeliveryRow):
 
 
 class Explained(Model):
-    """What the rules say of each alert, as the command ``explain`` prints it as JSON."""
+    """The decision of the rules on each alert, in the JSON format of the command ``explain``."""
 
     alerts: list[dict[str, Any]]
 
 
 class Publishing(Model):
-    """The states of the publishing freeze and the publishing guard of all public pages, with their reasons.
+    """The states of the publishing freeze and the publishing guard, with their reasons.
 
-    While ``freeze`` is ``frozen``, nothing is posted. While ``guard`` is ``tripped``, automatic posts need an approval:
-    at every page if ``guard_reason`` is set, else at ``tripped_pages`` alone (pages with reasons).
+    While ``freeze`` is ``frozen``, nothing is posted. While ``guard`` is ``tripped``, automatic posts need approval: on
+    every page if ``guard_reason`` is set, otherwise only on ``tripped_pages``, which maps pages to reasons.
     """
 
     freeze: Literal["active", "frozen"]
@@ -378,14 +383,14 @@ class Publishing(Model):
 
 
 class Storm(Model):
-    """An alert storm: since when there is one, and how many incidents wait for their turn."""
+    """An alert storm: its start, and the number of queued incidents."""
 
     since: datetime | None
     waiting: int
 
 
 class Destination(Model):
-    """A configured destination, and how it fares."""
+    """A configured destination and its state."""
 
     name: str
     kind: str
@@ -398,7 +403,7 @@ class Destination(Model):
 
 
 class Post(Model):
-    """What customers see of an incident at one page."""
+    """A post of an incident on a public page, as customers see it."""
 
     title: str
     message: str
@@ -412,13 +417,13 @@ class Overview(Model):
 
     now: datetime | None
     incidents: dict[str, int] = pydantic.Field(description="Open incidents by severity.")
-    held: int = pydantic.Field(description="Incidents that fire and are held back.")
+    held: int = pydantic.Field(description="Firing incidents that haven't opened yet.")
     reviews: int
     dead_letters: int
     quarantined: int
     received_at: datetime | None
     received_a_minute: float | None = pydantic.Field(
-        description="Over the last minute; null where it is not known yet."
+        description="Deliveries received in the last minute; null if not known yet."
     )
     waiting_deliveries: int
     lag_seconds: float
@@ -427,15 +432,17 @@ class Overview(Model):
     rules_version: str
     rules_kept_at: datetime | None = pydantic.Field(
         default=None,
-        description="When the rules in force were kept in Redis, if the process started with rules that can't be used.",
+        description="When the active rules were saved to Redis, if the process started with invalid rule files.",
     )
     rules_problem: str = pydantic.Field(
         default="",
-        description="The first problem of the rules on the disk, if they are refused; else empty.",
+        description="The first error of the rule files on disk; empty if they are valid.",
     )
     publishing: Publishing
-    storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")
-    data_set: str = pydantic.Field(default="", description="How far lost data is reconciled; empty if none was lost.")
+    storm: Storm | None = pydantic.Field(default=None, description="The current alert storm, or null.")
+    data_set: str = pydantic.Field(
+        default="", description="The progress of reconciliation after data loss; empty if no data was lost."
+    )
     unreadable: list[str] = pydantic.Field(
-        default=[], description="Documents that can't be read: the key in Redis, and what is wrong with it."
+        default=[], description="Documents that can't be read: the key in Redis, and the error."
     )

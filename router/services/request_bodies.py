@@ -13,7 +13,7 @@ _Long = Annotated[str, pydantic.Field(max_length=4000)]
 
 
 def _refuse_blank(text: str) -> str:
-    """Return the text. Raises an error if the text is invisible to a reader."""
+    """Return the text. Raise an error if it has no visible character."""
     if not visible.visible(text).strip():
         raise pydantic_core.PydanticCustomError("blank", "must not be blank")
     return text
@@ -24,24 +24,24 @@ def _refuse_blank_unless_empty(text: str) -> str:
 
 
 Required = Annotated[str, pydantic.Field(min_length=1, max_length=4000), pydantic.AfterValidator(_refuse_blank)]
-"""A text that must be given and must not be blank."""
+"""A required text that must not be blank."""
 Reason = Annotated[str, pydantic.Field(max_length=4000), pydantic.AfterValidator(_refuse_blank_unless_empty)]
-"""A text that may be left out or empty, but must not be blank."""
+"""An optional text, which may be empty but not blank."""
 
 
 class Decide(models.Model):
-    """A person's word on a review; ``fields`` are their own words over the rule's."""
+    """A decision on a review. ``fields`` override the fields of the rule."""
 
     incident: _Long
     destination: _Short
-    seen: _Short = pydantic.Field(description="The digest of what was seen; If-Match may say it instead.", default="")
+    seen: _Short = pydantic.Field(description="The digest of the reviewed version, unless If-Match has it.", default="")
     decision: Literal["approve", "dismiss"]
     reason: Reason = ""
     fields: dict[str, Any] = pydantic.Field(default={})
 
 
 class Correct(models.Model):
-    """The text, and optionally the status, that replace those of an update that the router has posted."""
+    """The text, and optionally the status, that replace those of an update that the router posted."""
 
     incident: _Long
     destination: _Short
@@ -56,7 +56,7 @@ class Correct(models.Model):
 
 
 class Explain(models.Model):
-    """A payload to be explained: of a source, or a delivery that is kept."""
+    """A payload to explain: a payload of a source, or an archived delivery."""
 
     source: _Short = ""
     payload: Annotated[str, pydantic.Field(max_length=1024 * 1024)] = ""
@@ -64,14 +64,14 @@ class Explain(models.Model):
 
 
 class Retract(models.Model):
-    """A post that turned out to be false, and is to be taken down."""
+    """The retraction of a false post."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
-    destination: _Short = pydantic.Field(default="", description="A public page; all of the incident's pages if empty.")
+    destination: _Short = pydantic.Field(default="", description="A public page; all pages of the incident if empty.")
     reason: Required
     message: Reason = pydantic.Field(
         default="",
-        description="What the resolution says at a page that takes no post down; the destination's own text if empty.",
+        description="The text of the resolution if the page's posts can't be removed; the destination's text if empty.",
     )
 
 
@@ -83,13 +83,14 @@ _Window = Annotated[str, pydantic.Field(max_length=200), pydantic.AfterValidator
 
 
 class AddSilence(models.Model):
-    """A silence to be made: matchers as ``service="checkout"``, all of which have to match."""
+    """A new silence. All ``matchers``, such as ``service="checkout"``, must match."""
 
     matchers: Annotated[list[_Long], pydantic.Field(min_length=1, max_length=32)]
     comment: Required
     seconds: int = pydantic.Field(default=3600, ge=1, le=366 * 86400)
     during: Annotated[list[_Window], pydantic.Field(max_length=16)] = pydantic.Field(
-        default=[], description="Weekly windows in which it mutes: mon-fri 22:00-06:00 Europe/Zurich; always if absent."
+        default=[],
+        description="Weekly windows of the silence, such as mon-fri 22:00-06:00 Europe/Zurich; always if absent.",
     )
     begins_in_seconds: int = pydantic.Field(default=0, ge=0, le=366 * 86400)
 
@@ -101,11 +102,11 @@ class ReasonBody(models.Model):
 
 
 class Redrive(models.Model):
-    """Which dead letters are tried again; what is empty fits all of them."""
+    """A filter of the dead letters to retry. An empty field matches all."""
 
-    destination: _Short = pydantic.Field(default="", description="Those of one destination.")
-    operation: _Short = pydantic.Field(default="", description="Those of one operation: open, update, resolve, …")
-    problem: _Long = pydantic.Field(default="", description="Those whose problem holds this text.")
+    destination: _Short = pydantic.Field(default="", description="The destination.")
+    operation: _Short = pydantic.Field(default="", description="The operation, such as open, update, or resolve.")
+    problem: _Long = pydantic.Field(default="", description="A text that the problem contains.")
     reason: Reason = ""
 
     @property
@@ -116,9 +117,11 @@ class Redrive(models.Model):
 
 
 class NewToken(models.Model):
-    """A token to be made."""
+    """A new token."""
 
     name: Annotated[str, pydantic.Field(min_length=1, max_length=100), pydantic.AfterValidator(_refuse_blank)]
     role: Literal["viewer", "responder", "admin"]
-    seconds: int = pydantic.Field(default=90 * 86400, ge=0, le=3660 * 86400, description="How long; 0 for ever.")
+    seconds: int = pydantic.Field(
+        default=90 * 86400, ge=0, le=3660 * 86400, description="Seconds until the token expires; 0 for never."
+    )
     reason: Reason = ""

@@ -9,7 +9,7 @@ from router.services import models
 
 
 class UnknownLabel(models.Model):
-    """A label of a matcher that no rule names and no kept alert has. ``nearest`` is a name that may have been meant."""
+    """A matcher's label that no rule uses and no stored alert has. ``nearest`` is a similar valid name."""
 
     name: str
     nearest: str
@@ -56,7 +56,7 @@ class Muted(models.Model):
 
 
 class Heartbeat(models.Model):
-    """A heartbeat that is expected every ``every_seconds`` seconds."""
+    """An expected heartbeat, due every ``every_seconds`` seconds."""
 
     incident: str
     every_seconds: float
@@ -77,13 +77,13 @@ class DeadLetter(models.Model):
 
 
 class Redriven(models.Model):
-    """How many dead letters are tried again."""
+    """The number of dead letters that are retried."""
 
     redriven: int
 
 
 class Pause(models.Model):
-    """Why no calls, or not all calls, are made at a destination; ``endpoint`` is empty if it is about the account.
+    """Why calls to a destination are paused or limited. ``endpoint`` is empty if the pause concerns the account.
 
     ``rate_limit``: the vendor answered 429 and asked for a pause. ``circuit_breaker``: calls failed, and the next one
     is made at ``ends_at``. ``quota``: the router has made as many calls as ``per_minute`` allows; it can't be lifted.
@@ -110,7 +110,7 @@ class Orphan(models.Model):
 
 
 class Lifted(models.Model):
-    """How many pauses were lifted, and how many incidents waited for the destination."""
+    """The number of lifted pauses, and of incidents that waited for the destination."""
 
     lifted: int
     looked_at: int
@@ -193,7 +193,7 @@ class MadeToken(TokenRow):
 
 
 class Reingested(models.Model):
-    """What was handed in again: as which delivery, and how many alerts it holds."""
+    """The delivery that was submitted again, and its number of alerts."""
 
     delivery: str
     alerts: int

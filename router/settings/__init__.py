@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 class _Environment(pydantic_settings.BaseSettings):
-    """What the environment may say over the file."""
+    """The environment variables that override the file."""
 
     model_config = pydantic_settings.SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -91,7 +91,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class StandIn:
-    """The replacements for unset secrets in a first try: a webhook token, and simulated vendors.
+    """The replacements for unset secrets with ``--simulate``: a webhook token, and simulated vendors.
 
     ``vendors`` maps the prefix of a kind's name (``incident-io``, ``devhelm``) to the simulator's base URL.
     """
@@ -106,10 +106,10 @@ def load(
     stand_in: StandIn | None = None,
     needs: Collection[str] = SECRET_PARTS,
 ) -> Settings:
-    """Read the file. Raises ``Refused`` with every problem at once. Relative paths in it are relative to the file.
+    """Read the file. Raise ``Refused`` with all problems. Relative paths are relative to the file.
 
-    ``needs`` are the parts whose secrets must be set: a webhook server calls no vendor, and a worker authenticates no
-    sender. The console answers clicks in Slack, and a worker only shows the buttons.
+    ``needs`` are the parts whose secrets must be set: a webhook server doesn't call vendors, and a worker doesn't
+    authenticate senders. The console answers clicks in Slack, and a worker only shows the buttons.
     """
     document = documents.read(path, holds_secrets=True)
     reading = _Reading(document, environment, stand_in, needs)
@@ -136,7 +136,7 @@ _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
 def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.Problem]:
-    """Warn of vendors' API keys in the file itself, and of an installation without a name that calls real vendors."""
+    """Return warnings: vendors' API keys in the file, and no installation name although real vendors are called."""
     document = documents.read(Path(settings.file))
     data = document.data if isinstance(document.data, dict) else {}
     entries = data.get("destinations")
@@ -150,9 +150,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
         found.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if isinstance(entry, dict) and isinstance(entry.get("api_key"), str):
-            message = (
-                "the key stands in the file, where everyone who reads the file can use it; name it: {env: API_KEY}"
-            )
+            message = "everyone who can read the file can use the key in it; refer to the key instead: {env: API_KEY}"
             problem = document.problem(f'"api_key": {message}', ("destinations", name, "api_key"))
             found.append(dataclasses.replace(problem, level="warning"))
     return found
@@ -299,7 +297,7 @@ class _Reading:
                 return
 
     def _reports_at(self, at: tuple[str | int, ...], name: str, found: Mapping[str, destination_base.Config]) -> None:
-        """Check that self-reports go to a configured destination that customers don't see."""
+        """Check that self-reports go to a configured internal destination."""
         if name not in found:
             self.problems.append(
                 self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)

@@ -27,16 +27,16 @@ _WORDS: dict[str, alerts.Status] = {
     **dict.fromkeys(_RESOLVED.split(), "resolved"),
 }
 _ANNOTATIONS = {mapping.ALL: "annotations", "description": "description || message || annotations.description"}
-_NO_TITLE = "there is none: send one, or set title to the path that leads to it"
+_NO_TITLE = "there is none: send one, or set title to its path"
 _SHORTEST = 60_000_000  # Microseconds. A firing alert's end that is nearer to its start or to now doesn't count.
 
 _decode = msgspec.json.Decoder().decode
 
 
 class StatusConfig(mapping.Fact):
-    """Where the status is, and which words mean what; the words given here come on top of those that are known.
+    """The place of the status and the meaning of its words, in addition to the known words.
 
-    ``otherwise`` is what a missing or unknown word means; without it such a body cannot be parsed.
+    ``otherwise`` applies to a missing or unknown word; without it, the body can't be parsed.
     """
 
     # A word may be a number in the sender's body, and in YAML.
@@ -54,9 +54,9 @@ class StatusConfig(mapping.Fact):
 
 
 class SeverityConfig(mapping.Fact):
-    """Where the severity is, and what the sender's words for it become; a word that ``map`` does not have stays.
+    """The place of the severity and the mapping of its words; words that ``map`` doesn't have are kept.
 
-    ``otherwise`` stands in where the sender says none.
+    ``otherwise`` applies if there is no severity.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -67,9 +67,9 @@ class SeverityConfig(mapping.Fact):
 
 
 class Condition(mapping.Fact):
-    """When a delivery, or an alert of it, is about nothing: what is found is one of ``values``, or, without them, true.
+    """A condition under which a delivery or alert is ignored: the value is one of ``values`` or, without them, true.
 
-    True is what JMESPath takes for it: neither null, nor false, nor empty.
+    As in JMESPath, a value is true unless it is null, false, or empty.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -93,11 +93,11 @@ def _at(path: str) -> mapping.Fact:
 
 
 class Config(base.Config):
-    """A sender of any JSON, and where things are in it.
+    """A source of any JSON, and the places of its values.
 
-    ``alerts`` leads to the list of alerts in the body; without it the body is the alert, or the list. All other
-    paths begin at one alert, but those that are written as ``{body: PATH}``, and those of ``body_labels``.
-    Of a sender with the ``encoding`` ``query`` it is not the body that is read, but the query of the address.
+    ``alerts`` is the path of the list of alerts in the body; without it, the body is an alert or a list of alerts.
+    All other paths begin at an alert, except ``{body: PATH}`` and those of ``body_labels``. With the ``encoding``
+    ``query``, the source reads the query of the URL instead of the body.
     """
 
     kind: Literal["json"] = "json"
@@ -129,7 +129,7 @@ class Config(base.Config):
     @pydantic.model_validator(mode="after")
     def _signed_is_what_is_read(self) -> Self:
         if self.in_query and self.signature is not None:
-            raise ValueError("a signature is of the body and says nothing of the query: use a token, bearer or basic")
+            raise ValueError("a signature covers the body, not the query: use token, bearer, or basic")
         return self
 
     @property
@@ -261,7 +261,7 @@ class Json:
         if isinstance(found, dict):
             found = [found]
         if not isinstance(found, list):
-            expected = "an object or a list of objects is expected here"
+            expected = "must be an object or a list of objects"
             raise base.Unparsable("alerts", f"{expected}, not {paths.kind_of(found)}")
         alone = self._alerts is None
         return [
@@ -344,7 +344,7 @@ class Json:
         if expires_at > now:
             return expires_at
         if expires_at:
-            delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is said to fire")
+            delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is firing")
         # An unreadable end isn't reported here.
         ends_at = self._ends_at(scope, "", None)
         return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else 0
@@ -353,7 +353,7 @@ class Json:
         word = mapping.text(self._status, scope, f"{place}status").strip()
         status = self._words.get(word.casefold(), self._otherwise)
         if status is None:
-            problem = f"{word[:40]!r} is no known status" if word else "there is none"
+            problem = f"{word[:40]!r} isn't a known status" if word else "there is none"
             remedy = "list it under status.firing or status.resolved, or set status.otherwise"
             raise base.Unparsable(f"{place}status", f"{problem}: {remedy}")
         return status

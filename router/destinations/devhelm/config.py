@@ -59,19 +59,17 @@ class IncidentOpening(base.Opening):
     )
     body: str | None = pydantic.Field(default=None, description="its description")
     severity: Severity | None = pydantic.Field(
-        default=None, description="the vendor's severity, whatever the router's is"
+        default=None, description="the vendor's severity, instead of the mapped severity"
     )
-    monitor_id: Uuid | None = pydantic.Field(
-        default=None, description="the id of a monitor that the incident belongs to"
-    )
-    update_message: str | None = pydantic.Field(default=None, description="what updates say before the severity")
+    monitor_id: Uuid | None = pydantic.Field(default=None, description="the ID of the incident's monitor")
+    update_message: str | None = pydantic.Field(default=None, description="the text of updates, before the severity")
     update_status: Literal["WATCHING", "TRIGGERED", "CONFIRMED"] | None = pydantic.Field(
         default=None, description="the status that updates set; unchanged if absent"
     )
     resolve_message: str | None = pydantic.Field(
-        default=None, description="what the resolution says; the account's if absent"
+        default=None, description="the text of the resolution; the account's if absent"
     )
-    notify: bool = pydantic.Field(default=False, description="whether subscribers are told of updates")
+    notify: bool = pydantic.Field(default=False, description="whether subscribers are notified of updates")
 
 
 class IncidentConfig(_Account):
@@ -79,7 +77,7 @@ class IncidentConfig(_Account):
 
     kind: Literal["devhelm"] = "devhelm"
     severities: dict[severity_mapping.Word, Severity] = pydantic.Field(default_factory=dict, validate_default=True)
-    resolve_message: str = "Resolved: nothing fires any more."
+    resolve_message: str = "Resolved: no alert is firing."
 
     _fill_severities = pydantic.field_validator("severities")(severity_mapping.fill_defaults(DEFAULT_SEVERITIES))
 
@@ -102,18 +100,18 @@ class PostOpening(base.Opening):
 
     title: base.Line = pydantic.Field(min_length=1, max_length=500, description="the post's title")
     message: Text = pydantic.Field(
-        description="its first text, Markdown; the router's reference is its last line, or the first of a long text"
+        description="the first text, in Markdown; the router's reference is the last line, or the first of a long text"
     )
     status: ActiveStatus = pydantic.Field(default="INVESTIGATING", description="the first status")
     impact: Impact | None = pydantic.Field(
-        default=None, description="the vendor's impact, whatever the router's severity is"
+        default=None, description="the vendor's impact, instead of the mapped severity"
     )
     components: Components = pydantic.Field(
         default=(), description="a status for each component, or a list of components whose status follows the severity"
     )
     components_from: ComponentsFrom = pydantic.Field(
         default={},
-        description="which component each alert affects while it fires: its name or id by the text of a field",
+        description="the component that each firing alert affects: maps the text of a field to a name or ID",
     )
     update_message: str | None = pydantic.Field(
         default=None, description="the text of updates; the account's if absent"
@@ -125,15 +123,17 @@ class PostOpening(base.Opening):
         default=None, description="the text of the resolution; the account's if absent"
     )
     postmortem_body: str | None = pydantic.Field(
-        default=None, description="set once the post is resolved; empty clears what is there"
+        default=None, description="set after the post is resolved; an empty text clears the current value"
     )
     postmortem_url: Address | None = pydantic.Field(
-        default=None, description="set once the post is resolved; empty clears what is there"
+        default=None, description="set after the post is resolved; an empty text clears the current value"
     )
-    notify: bool = pydantic.Field(default=True, description="whether subscribers are told")
-    page: str | None = pydantic.Field(default=None, description="name, slug or id of the page; the account's if absent")
+    notify: bool = pydantic.Field(default=True, description="whether subscribers are notified")
+    page: str | None = pydantic.Field(
+        default=None, description="the name, slug, or ID of the page; the account's if absent"
+    )
     keep_draft: tuple[Kept, ...] = pydantic.Field(
-        default=(), description="the fields of a draft that the page has made which take the place of the rule's"
+        default=(), description="the fields to take from a draft that the page created, instead of the rule's"
     )
 
 

@@ -1,4 +1,4 @@
-"""Settings for incident.io: for an account (``…Config``), and for one incident, by a rule (``…Opening``)."""
+"""incident.io settings of an account (``…Config``), and fields that a rule sets for an incident (``…Opening``)."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -83,15 +83,15 @@ _KINDS = ("value_catalog_entry_id", "value_link", "value_numeric", "value_option
 class CustomFieldValue(_Part):
     """One value of a custom field; which key holds it depends on the field's type."""
 
-    id: str | None = pydantic.Field(default=None, description="the id of the value itself")
-    value_catalog_entry_id: str | None = pydantic.Field(default=None, description="the id of an entry of the catalog")
+    id: str | None = pydantic.Field(default=None, description="the ID of the value")
+    value_catalog_entry_id: str | None = pydantic.Field(default=None, description="the ID of a catalog entry")
     value_link: Annotated[str, pydantic.AfterValidator(_link)] | None = pydantic.Field(
         default=None, description="a link"
     )
     value_numeric: Annotated[str, pydantic.AfterValidator(_number)] | None = pydantic.Field(
-        default=None, description="a number, written as a text"
+        default=None, description="a number, as text"
     )
-    value_option_id: str | None = pydantic.Field(default=None, description="the id of one of the field's options")
+    value_option_id: str | None = pydantic.Field(default=None, description="the ID of an option of the field")
     value_text: str | None = pydantic.Field(default=None, description="a text")
     value_timestamp: Annotated[str, pydantic.AfterValidator(_time)] | None = pydantic.Field(
         default=None, description="a time"
@@ -109,39 +109,39 @@ class CustomFieldValue(_Part):
 class CustomFieldEntry(_Part):
     """The values of one custom field."""
 
-    custom_field_id: Id = pydantic.Field(description="the id of the custom field")
+    custom_field_id: Id = pydantic.Field(description="the ID of the custom field")
     values: tuple[CustomFieldValue, ...] = pydantic.Field(description="its values")
 
 
 class Assignee(_Part):
-    """A person, by any one of these."""
+    """A person, identified by exactly one of the fields."""
 
-    id: str | None = pydantic.Field(default=None, description="the person's id at incident.io")
+    id: str | None = pydantic.Field(default=None, description="the person's ID at incident.io")
     email: Annotated[str, pydantic.AfterValidator(_email)] | None = pydantic.Field(
         default=None, description="the person's address"
     )
-    slack_user_id: str | None = pydantic.Field(default=None, description="the person's id in Slack")
+    slack_user_id: str | None = pydantic.Field(default=None, description="the person's ID in Slack")
 
     @pydantic.model_validator(mode="after")
     def _somebody(self) -> Self:
         # If a label is missing, the text is empty, and the assignment is left out.
         if self.id is None and self.email is None and self.slack_user_id is None:
-            raise ValueError("one of id, email and slack_user_id is needed")
+            raise ValueError("set one of id, email, and slack_user_id")
         return self
 
 
 class RoleAssignment(_Part):
-    """Who takes an incident role."""
+    """The assignment of an incident role."""
 
-    incident_role_id: Id = pydantic.Field(description="the id of the role")
-    assignee: Assignee = pydantic.Field(description="who takes it")
+    incident_role_id: Id = pydantic.Field(description="the ID of the role")
+    assignee: Assignee = pydantic.Field(description="the assigned person")
 
 
 class IncidentOpening(base.Opening):
-    """What a rule may set for one incident of kind ``incident-io``.
+    """Fields that a rule can set for an incident of kind ``incident-io``.
 
-    ``severity`` overrules the account's mapping from the ladder. ``status`` is one of V1's words, under ``api: v2``
-    the name or id of any incident status. ``source_message_…`` exist in V1 alone and are left out under V2.
+    ``severity`` overrides the account's mapping. ``status`` is a status of API V1 or, with ``api: v2``, the name or ID
+    of any incident status. V2 has no ``source_message_…``, so they are omitted there.
     """
 
     MAY_BE_EMPTY = frozenset({"summary"})
@@ -151,7 +151,7 @@ class IncidentOpening(base.Opening):
         default="", description="its summary; the router's reference is added as the last line"
     )
     severity: str | None = pydantic.Field(
-        default=None, description="name or id of a severity, whatever the router's severity is"
+        default=None, description="name or ID of a severity, instead of the mapped severity"
     )
     visibility: Literal["public", "private"] = pydantic.Field(
         default="public", description="within the organisation, public or private"
@@ -159,25 +159,25 @@ class IncidentOpening(base.Opening):
     mode: Literal["real", "test"] = pydantic.Field(
         default="real", description="whether it is a real incident or a test"
     )
-    incident_type: str | None = pydantic.Field(default=None, description="name or id of an incident type")
+    incident_type: str | None = pydantic.Field(default=None, description="name or ID of an incident type")
     status: str | None = pydantic.Field(
-        default=None, description="its first status; with api: v2 the name or id of any incident status"
+        default=None, description="its first status; with api: v2 the name or ID of any incident status"
     )
     custom_field_entries: tuple[CustomFieldEntry, ...] = pydantic.Field(
-        default=(), description="custom fields, as in the vendor's API"
+        default=(), description="custom fields, in the format of the vendor's API"
     )
     incident_role_assignments: tuple[RoleAssignment, ...] = pydantic.Field(
-        default=(), description="who takes which role, as in the vendor's API"
+        default=(), description="role assignments, in the format of the vendor's API"
     )
     incident_timestamps: dict[str, Instant] = pydantic.Field(
-        default={}, description="a time for each incident timestamp, by its name or id"
+        default={}, description="a time for each incident timestamp, by its name or ID"
     )
     slack_team_id: str | None = pydantic.Field(default=None, description="the Slack workspace, in an Enterprise Grid")
     source_message_channel_id: str | None = pydantic.Field(
-        default=None, description="the channel of the Slack message that it came from; for api: v1"
+        default=None, description="the channel of the Slack message from which the incident was declared; for api: v1"
     )
     source_message_timestamp: str | None = pydantic.Field(
-        default=None, description="the Slack message that it came from; for api: v1"
+        default=None, description="the Slack message from which the incident was declared; for api: v1"
     )
 
     @classmethod
@@ -190,12 +190,12 @@ class IncidentOpening(base.Opening):
                 continue
             kept = [stripped for entry in entries if (stripped := _stripped(entry, inner)) is not None]
             if len(kept) < len(entries):
-                detail = f"{len(entries) - len(kept)} left out: empty, since a label is missing"
+                detail = f"{len(entries) - len(kept)} omitted: empty, because a label is missing"
                 omitted.append(operations.Omission(name, "left_out", detail))
             found[name] = kept
         moments = found.get("incident_timestamps")
         if isinstance(moments, Mapping) and len(filled := _filled(moments)) < len(moments):
-            detail = f"{len(moments) - len(filled)} left out: empty, since a label is missing"
+            detail = f"{len(moments) - len(filled)} omitted: empty, because a label is missing"
             omitted.append(operations.Omission("incident_timestamps", "left_out", detail))
             found["incident_timestamps"] = filled
         return found, omitted
@@ -210,12 +210,12 @@ class IncidentOpening(base.Opening):
 
 
 class IncidentConfig(base.Config):
-    """One account for incidents.
+    """An account for incidents.
 
-    ``severities`` maps the ladder to names or ids of the account's severities. ``closed_status`` is the name or id of
-    the status that a resolved incident gets; without it, the account's first status of category ``closed``.
-    ``notify_incident_channel`` says whether Slack is told of edits. ``api`` is the version that creates incidents;
-    ``auto`` is v1 for as long as the vendor serves it, and v2 once it is gone.
+    ``severities`` maps severities to names or IDs of the account's severities. ``closed_status`` is the name or ID of
+    the status of resolved incidents; the default is the account's first status of category ``closed``. If
+    ``notify_incident_channel`` is true, edits are posted to the incident's Slack channel. ``api`` is the API version
+    that creates incidents; ``auto`` is v1 while the vendor serves it, and v2 after its removal.
     """
 
     kind: Literal["incident-io"] = "incident-io"
@@ -234,24 +234,24 @@ class IncidentConfig(base.Config):
 
 
 class PostOpening(base.Opening):
-    """What a rule may set for one post of kind ``incident-io-status-page``; all of it is public.
+    """Fields that a rule can set for a post of kind ``incident-io-status-page``. All of them are public.
 
-    ``status`` is the post's first status and ``update_status`` that of later updates; without it they leave the
-    status alone. Without ``update_message`` and ``resolve_message`` the account's are used. ``notify`` tells the
-    page's subscribers.
+    ``status`` is the post's first status and ``update_status`` the status of later updates; without it they keep the
+    status. ``update_message`` and ``resolve_message`` default to the account's. ``notify`` notifies the page's
+    subscribers.
     """
 
     MAY_BE_EMPTY = frozenset({"update_message"})
 
     title: base.Line = pydantic.Field(min_length=1, max_length=200, description="the post's title")
-    message: str = pydantic.Field(min_length=1, max_length=4096, description="its first text, Markdown")
+    message: str = pydantic.Field(min_length=1, max_length=4096, description="the first text, in Markdown")
     status: PostStatus = pydantic.Field(default="investigating", description="the first status")
     components: Components = pydantic.Field(
         default=(), description="a status for each component, or a list of components whose status follows the severity"
     )
     components_from: ComponentsFrom = pydantic.Field(
         default={},
-        description="which component each alert affects while it fires: its name or id by the text of a field",
+        description="the component that each firing alert affects: maps the text of a field to a name or ID",
     )
     update_message: Message | None = pydantic.Field(
         default=None, description="the text of updates; the account's if absent"
@@ -262,15 +262,15 @@ class PostOpening(base.Opening):
     resolve_message: Message | None = pydantic.Field(
         default=None, description="the text of the resolution; the account's if absent"
     )
-    notify: bool = pydantic.Field(default=True, description="whether subscribers are told")
-    page: str | None = pydantic.Field(default=None, description="name or id of the page; the account's if absent")
+    notify: bool = pydantic.Field(default=True, description="whether subscribers are notified")
+    page: str | None = pydantic.Field(default=None, description="name or ID of the page; the account's if absent")
 
 
 class PostConfig(base.Config):
-    """One account for posts on status pages.
+    """An account for posts on status pages.
 
-    ``page`` is the name or id of the page for rules that name none. ``component_statuses`` maps the ladder to the
-    status of components that a rule only lists. An empty ``update_message`` posts no update but for components.
+    ``page`` is the name or ID of the page for rules that name none. ``component_statuses`` maps severities to the
+    statuses of components that a rule only lists. If ``update_message`` is empty, only component changes are posted.
     ``retract_message`` is the resolution of a post that an operator retracts.
     """
 

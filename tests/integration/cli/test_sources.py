@@ -178,7 +178,7 @@ def test_trying_a_payload_from_stdin(mapped):
 @pytest.mark.parametrize(
     ("source", "body", "said"),
     [
-        ("shop", {"status": "down"}, "title: there is none: send one, or set title to the path that leads to it"),
+        ("shop", {"status": "down"}, "title: there is none: send one, or set title to its path"),
         ("shop", {"status": "down"}, "(it looks at `headline`)"),
         ("shop", {"headline": "Down"}, "(it looks at `status`)"),
         ("shop", b"{", "the body has to be JSON"),

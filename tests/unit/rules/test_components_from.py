@@ -39,8 +39,8 @@ def test_a_decision_carries_them_to_the_worker(make_alert):
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [
-        ({"service": {"pay": "A"}}, "what components are read from is a field"),
-        ({"labels.a b": {"pay": "A"}}, "what components are read from is a field"),
+        ({"service": {"pay": "A"}}, "must be a field: labels"),
+        ({"labels.a b": {"pay": "A"}}, "must be a field: labels"),
         ({"labels.service": {"pay": ""}}, "must not be empty"),
         ({"labels.service": "A"}, "mapping"),
     ],

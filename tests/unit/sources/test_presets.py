@@ -95,7 +95,7 @@ def test_words_of_a_status_come_on_top():
         delivering.one("pingdom", delivering.body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status
         == "firing"
     )
-    with pytest.raises(base.Unparsable, match="'PAUSED' is no known status"):
+    with pytest.raises(base.Unparsable, match="'PAUSED' isn't a known status"):
         delivering.parse("pingdom", found)
 
 
@@ -134,7 +134,7 @@ def test_what_the_sender_left_unfilled_is_absent_and_its_html_is_read():
 def test_a_word_that_is_ignored_fires_where_the_source_says_so():
     (alert,) = short({"s": "note", "t": "x"}, mapping={"status": {"firing": ["note"]}}).alerts
     assert alert.status == "firing"
-    with pytest.raises(base.Unparsable, match="'news' is no known status"):
+    with pytest.raises(base.Unparsable, match="'news' isn't a known status"):
         short({"s": "news", "t": "x"})
 
 

@@ -53,7 +53,7 @@ def test_an_unparsable_body_is_kept_and_a_sender_of_json_is_told_422_with_place_
     assert answer.status == 422
     assert answer.headers[b"content-type"] == b"application/problem+json"
     assert (answer.json["where"], answer.json["quarantined"]) == ("status", "kept-1")
-    assert "'purple' is no known status" in answer.json["problem"]
+    assert "'purple' isn't a known status" in answer.json["problem"]
     assert counted("any") == before + 1
 
 
