@@ -46,6 +46,13 @@ notices = prometheus_client.Counter(
     registry=registries.WEB,
 )
 
+slack_connected = instruments.LateGauge(
+    "incident_router_slack_connected",
+    "Whether this process receives clicks and commands from Slack over Socket Mode (1), or can't (0). Absent if Socket "
+    "Mode is not configured.",
+    registry=registries.WEB,
+)
+
 skipped_silences = prometheus_client.Gauge(
     "incident_router_skipped_silences",
     "Silences that an Alertmanager listed and that can't be read, by its name: they mute nothing here.",

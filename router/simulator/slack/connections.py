@@ -92,7 +92,10 @@ class Sockets:
         return self._tickets[-1]
 
     def heal(self) -> None:
-        """Forget ordered faults."""
+        """Forget ordered faults, and abort silent connections."""
+        for one in self._open:
+            if one.is_silent:
+                one.websocket.scope["transport"].abort()
         self._refusals, self._lost, self._twice = [], 0, 0
         self.ack_seconds = ACK_SECONDS
 
