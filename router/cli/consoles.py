@@ -9,13 +9,18 @@ from pathlib import Path
 
 import redis.asyncio
 
+from router import settings as configuration
 from router.api import app, slack_endpoints
 from router.assembly import listeners, parts, running
 from router.console import views
 from router.domain import access
+from router.notifiers import slack_api
 from router.services import actions, request_bodies
+from router.slack import socket_mode
 from router.slack.app import SlackApp
 from router.store import private_folder
+
+_OPEN_SECONDS = 10.0
 
 
 @contextlib.asynccontextmanager
@@ -36,13 +41,36 @@ async def serving(
     slack = SlackApp.of(made.queries, made.actions)
     pages += slack_endpoints.routes(made.queries, slack)
     host, port = settings.management.host, listeners.console_port(settings)
-    async with running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop) as address:
+    async with contextlib.AsyncExitStack() as stack:
+        if slack is not None:
+            stack.push_async_callback(slack.aclose)
+            await stack.enter_async_context(_receiving(settings, slack))
+        served = running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop)
+        address = await stack.enter_async_context(served)
         try:
             yield address.url
         finally:
             feed.close()
-            if slack is not None:
-                await slack.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _receiving(settings: configuration.Settings, slack: SlackApp) -> AsyncIterator[None]:
+    """Receive from Slack over Socket Mode for the length of the block, if it is configured."""
+    config = settings.slack_app
+    if config is None or config.app_token is None:
+        yield
+        return
+    token = config.app_token.get_secret_value()
+    api = slack_api.WebApi("slack-app", config.base_url, token, parts.clock, timeout_seconds=_OPEN_SECONDS)
+
+    async def open_url() -> str:
+        return str((await api.call("apps.connections.open", {})).get("url", ""))
+
+    try:
+        async with socket_mode.SocketMode(open_url, slack.handle, secrets.SystemRandom()).running():
+            yield
+    finally:
+        await api.aclose()
 
 
 async def first_token(router: running.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:

@@ -131,7 +131,7 @@ def test_envelope_goes_to_another_connection_when_one_closes(simulator, slack):
         assert outcome.get(timeout=10)["attempts"] == 2
 
 
-def test_user_is_told_that_no_connection_is_open(simulator, slack):
+def test_user_sees_that_no_connection_is_open(simulator, slack):
     assert click(simulator, slack).get(timeout=10)["error"] == "no_connection"
 
 

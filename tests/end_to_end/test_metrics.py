@@ -11,13 +11,14 @@ from tests.chart import promql
 from tests.end_to_end import harness
 
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)", re.MULTILINE)
-# They have no value before something happens, or because the configuration has no `storm` and no `poll`.
+# They have no value before something happens, or because the configuration has no `storm`, `poll`, and `slack_app`.
 EMPTY = {
     "incident_router_notification_delay_seconds",
     "incident_router_notifications",
     "incident_router_omitted_fields",
     "incident_router_unreadable_rows",
     "incident_router_skipped_silences",
+    "incident_router_slack_connected",
     "incident_router_damaged_data",
     "incident_router_data_set_losses",
     "incident_router_polls",
