@@ -14,7 +14,7 @@ MOST_BYTES = 100_000
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [stage.WIDE, stage.PHONE], ids=["wide", "phone"])
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(full, visit, viewport, scheme):
+def test_axe_finds_no_violation_and_pages_fit(full, visit, viewport, scheme):
     visitor = visit(viewport=viewport, color_scheme=scheme)
     found = []
     for path in ["/sign-in", *full]:
@@ -27,7 +27,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(full, visit, vie
     assert found == [], "\n".join(found)
 
 
-def test_a_page_weighs_less_than_100_kb_with_all_that_it_loads(full, visit):
+def test_page_with_its_files_is_below_100_kb(full, visit):
     visitor = visit()
     weights = {}
     for path in full:
@@ -39,7 +39,7 @@ def test_a_page_weighs_less_than_100_kb_with_all_that_it_loads(full, visit):
     assert min(weights.values()) > 20_000  # Scripts and styles are counted.
 
 
-def test_times_are_those_of_the_viewer_with_utc_to_hover(full, visit):
+def test_times_are_local_with_utc_as_title(full, visit):
     page = visit(timezone_id="Asia/Kolkata", locale="en-GB").go("/deliveries")
     time = page.locator("main time").first
     expect(time).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"))

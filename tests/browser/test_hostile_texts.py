@@ -11,7 +11,7 @@ def links(page):
     return page.evaluate("[...document.querySelectorAll('a[href], form')].map((one) => one.href ?? one.action)")
 
 
-def test_nothing_that_a_sender_wrote_runs_on_any_page(full, visit):
+def test_sender_s_text_never_runs(full, visit):
     visitor = visit()
     shown = 0
     for path in full:
@@ -33,12 +33,12 @@ def test_a_click_on_a_hostile_link_leads_nowhere(full, visit):
     assert hostile.LINK not in "".join(links(page))
 
 
-def test_what_is_typed_into_the_search_comes_back_as_text(full, visit):
+def test_search_input_is_returned_as_text(full, visit):
     page = visit().go("/incidents", text=hostile.EVIL)
     assert page.get_by_label("Text in key").input_value() == hostile.EVIL
 
 
-def test_the_playground_explains_a_hostile_payload_and_shows_it_again(console, visit):
+def test_playground_explains_a_hostile_payload(console, visit):
     visitor = visit()
     page = visitor.go("/playground")
     page.get_by_label("Source").select_option("json")

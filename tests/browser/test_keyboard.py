@@ -22,7 +22,7 @@ def tab_to(page, tag, name):
     raise AssertionError(f"no {tag} {name!r} is reached by Tab")
 
 
-def test_a_person_signs_in_and_approves_without_a_pointer(console, stranger):
+def test_person_signs_in_and_approves_by_keyboard(console, stranger):
     console.receives("keyboard")
     console.waiting("keyboard")
     visitor = stranger()
@@ -47,7 +47,7 @@ def test_the_first_stop_leads_past_the_sections(console, visit):
     assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
-def test_a_wrong_token_is_told_and_the_right_one_still_works(console, stranger):
+def test_wrong_token_is_reported_and_can_be_corrected(console, stranger):
     visitor = stranger()
     page = visitor.go("/sign-in")
     page.get_by_label("Token").fill("irt_nobody_knows")

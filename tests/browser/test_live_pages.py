@@ -21,7 +21,7 @@ def test_every_browser_that_looks_on_is_told(console, visit):
         expect(page.get_by_role("link", name="Seen by two")).to_be_visible(timeout=20_000)
 
 
-def test_whoever_is_typing_is_not_interrupted_and_hears_that_there_is_news(console, visit):
+def test_typing_is_not_interrupted_by_news(console, visit):
     console.receives("typing")
     console.waiting("typing")
     page = visit().go("/reviews")
@@ -46,7 +46,7 @@ def test_a_deadline_counts_down(console, visit):
     expect(left).to_have_text("1 h 59 min")
 
 
-def test_whose_session_is_over_is_told_that_the_page_is_not_live_any_more(console, visit):
+def test_expired_session_stops_the_live_page_visibly(console, visit):
     visitor = visit()
     page = visitor.go("/incidents")
     visitor.context.clear_cookies()

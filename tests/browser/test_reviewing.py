@@ -34,7 +34,7 @@ def events(console, case):
     return [one["text"] for one in console.ask(f"/incidents/{stage.quoted(key)}")[1]["timeline"]]
 
 
-def test_a_tap_lets_the_post_out_and_customers_read_it_byte_for_byte(console, visit):
+def test_approval_publishes_the_exact_text(console, visit):
     visitor, review = on_a_phone(visit, console, "tap")
     seen = review.get_by_role("group", name="As customers will see it").locator(".message").text_content()
     assert seen == stage.MESSAGE
@@ -56,7 +56,7 @@ def test_ones_own_words_go_out_instead(console, visit):
     assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
 
 
-def test_what_is_dismissed_is_not_shown_and_the_reason_is_kept(console, visit):
+def test_dismissed_post_stays_hidden_with_its_reason(console, visit):
     visitor, review = on_a_phone(visit, console, "dismiss")
     review.get_by_label("Why").fill("only our own office")
     review.get_by_role("button", name="Dismiss").tap()
@@ -66,7 +66,7 @@ def test_what_is_dismissed_is_not_shown_and_the_reason_is_kept(console, visit):
     harness.eventually("it is told", lambda: words in events(console, "dismiss"))
 
 
-def test_whoever_is_too_late_is_told_who_was_first(console, visit):
+def test_late_reviewer_is_told_who_was_first(console, visit):
     visitor, review = on_a_phone(visit, console, "race")
     expect(review).to_be_visible()
     waits = console.waiting("race")

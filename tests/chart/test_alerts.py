@@ -54,12 +54,12 @@ def test_fires_when_it_should_and_only_then(case, tmp_path):
 
 
 @pytest.mark.parametrize("name", promql.alerts())
-def test_every_alert_is_seen_to_fire_and_seen_not_to(name):
+def test_every_alert_has_firing_and_silent_cases(name):
     seen = {bool(case.fires) for case in alert_cases.CASES if case.alert == name}
     assert seen == {True, False}
 
 
-def test_no_case_is_about_an_alert_that_is_not_there():
+def test_every_case_is_about_an_existing_alert():
     assert {case.alert for case in alert_cases.CASES} <= promql.alerts().keys()
 
 
@@ -88,7 +88,7 @@ def test_an_alert_s_texts_are_filled_in(tmp_path):
     )
 
 
-def test_prometheus_accepts_the_alerts_as_a_plain_file_and_as_rendered(tmp_path):
+def test_prometheus_accepts_the_alerts(tmp_path):
     number = len(promql.alerts())
     assert f"{number} rules found" in promtool("check", "rules", "--lint-fatal", str(promql.ALERTS), within=tmp_path)
     spec = helm.render({"monitoring": {"prometheusRule": {"enabled": True}}})["PrometheusRule", "shop-incident-router"]

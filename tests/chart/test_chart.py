@@ -33,7 +33,7 @@ def container(deployment: helm.Object) -> helm.Object:
     return only
 
 
-def test_each_process_is_a_deployment_of_its_own_or_all_are_one():
+def test_processes_are_separate_deployments_or_one():
     assert [name for kind, name in helm.case("separate") if kind == "Deployment"] == [
         "shop-incident-router-web",
         "shop-incident-router-worker",
@@ -51,7 +51,7 @@ def test_the_user_is_the_image_s_own(rendered):
         assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
 
 
-def test_the_service_leads_to_the_pods_that_take_webhooks(rendered):
+def test_service_selects_the_webhook_pods(rendered):
     service = rendered["Service", "shop-incident-router"]
     chosen = [
         deployment
@@ -98,13 +98,13 @@ def references(spec: helm.Object) -> list[tuple[str, str]]:
     return found + [("Secret", key["name"]) for key in keys]
 
 
-def test_whatever_a_pod_reads_is_rendered_or_named_by_the_user(rendered):
+def test_mounted_objects_are_rendered_or_user_supplied(rendered):
     for spec in helm.pods(rendered).values():
         missing = {name for kind, name in references(spec) if (kind, name) not in rendered}
         assert missing <= NAMED
 
 
-def test_a_pod_s_service_account_is_rendered_or_the_namespace_s_own(rendered):
+def test_service_account_is_rendered_or_the_default(rendered):
     for spec in helm.pods(rendered).values():
         account = spec.get("serviceAccountName", "default")
         assert account == "default" or ("ServiceAccount", account) in rendered
@@ -134,13 +134,13 @@ def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_p
     assert (loaded.web.host, loaded.worker.health_host, loaded.management.host) == ("::", "::", "::")
 
 
-def test_the_sources_are_those_of_the_values_and_no_others():
+def test_sources_are_those_of_the_values():
     """Helm merges maps: a source among the defaults would stay open beside the user's own."""
     for case in ["separate", "all"]:
         assert configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
 
 
-def test_what_is_configured_beside_the_chart_s_own_addresses_stays():
+def test_other_configuration_is_kept():
     rendered = helm.case("separate")
     assert configuration(rendered)["worker"] == {
         "lease_seconds": 45,
@@ -154,7 +154,7 @@ def test_rule_files_are_the_same_bytes():
     assert data == helm.values_of("separate")["rules"]
 
 
-def test_rules_of_the_user_s_own_configmap_are_mounted():
+def test_user_s_configmap_of_rules_is_mounted():
     rendered = helm.render({"existingRulesConfigMap": "our-rules"})
     assert ("ConfigMap", "shop-incident-router-rules") not in rendered
     for deployment in deployments(rendered):
@@ -176,7 +176,7 @@ def test_a_change_of_configuration_restarts_the_pods(change):
         assert notes[0] != notes[1]
 
 
-def test_a_change_of_rules_does_not_because_they_are_followed():
+def test_changed_rules_restart_nothing():
     before, after = helm.render({}), helm.render({"rules": {"10.yaml": "rules: []\n"}})
     assert deployments(before) == deployments(after)
     for deployment in deployments(after):
@@ -184,13 +184,13 @@ def test_a_change_of_rules_does_not_because_they_are_followed():
         assert "subPath" not in mounted, "a file that is mounted by itself never changes"
 
 
-def test_a_change_of_one_part_s_secrets_restarts_only_who_reads_them():
+def test_changed_secret_restarts_only_its_readers():
     before, after = helm.render({}), helm.render({"secrets": {"worker": {"values": {"INCIDENT_IO_API_KEY": "other"}}}})
     same = [one == other for one, other in zip(deployments(before), deployments(after), strict=True)]
     assert same == [True, False]
 
 
-def test_redis_comes_from_the_values_or_from_the_secret():
+def test_redis_url_comes_from_values_or_secret():
     def environment(values: helm.Object) -> dict[str, str]:
         [first, *_] = deployments(helm.render(values))
         return {entry["name"]: entry["value"] for entry in container(first)["env"] if "value" in entry}
@@ -228,7 +228,7 @@ class TestNotes:
         assert "There are no rules" in shown
         assert "helm test" not in shown
 
-    def test_secrets_that_have_to_be_there_are_named_with_their_part(self, tmp_path):
+    def test_required_secrets_are_named_with_their_part(self, tmp_path):
         shown = helm.notes(helm.values_of("separate"), tmp_path)
         for name, part in [("webhooks", "web"), ("vendors", "worker"), ("redis", "shared")]:
             assert f"once the Secret incident-router-{name} (secrets.{part}) exists" in shown
@@ -311,7 +311,7 @@ class TestNotes:
         ({"extraEnv": [{"name": "INCIDENT_ROUTER_INSTALLATION", "value": "us"}]}, "us"),
     ],
 )
-def test_the_installation_is_named_unless_the_values_name_it(values, installation):
+def test_installation_is_named_by_default(values, installation):
     for deployment in deployments(helm.render(values)):
         named = [one["value"] for one in container(deployment)["env"] if one["name"] == "INCIDENT_ROUTER_INSTALLATION"]
         assert named == ([installation] if installation else [])

@@ -31,21 +31,21 @@ def test_every_object_is_as_kubernetes_describes_it(name, version):
         described.validate(one, version)
 
 
-def test_a_field_that_kubernetes_does_not_know_is_found():
+def test_unknown_kubernetes_field_is_found():
     service = helm.case("all")["Service", "shop-incident-router"]
     service["spec"]["portz"] = []
     with pytest.raises(kubernetes_validate.ValidationError, match="portz"):
         described.validate(service, NEWEST[0])
 
 
-def test_only_kinds_that_somebody_else_brings_are_left_out():
+def test_only_foreign_kinds_are_skipped():
     for kind in described.BROUGHT:
         one = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}}
         with pytest.raises(kubernetes_validate.SchemaNotFoundError):
             kubernetes_validate.validate(one, NEWEST[0], strict=True)
 
 
-def test_the_oldest_version_that_the_chart_allows_takes_it_too():
+def test_oldest_supported_kubernetes_accepts_it():
     allowed = helm.read((helm.CHART / "Chart.yaml").read_text())["kubeVersion"]
     oldest = ".".join(allowed.removeprefix(">=").split(".")[:2])
     for one in helm.case("separate").values():
@@ -79,14 +79,14 @@ def test_no_pod_has_a_token_for_kubernetes(rendered):
     assert {kind for kind, _ in rendered}.isdisjoint({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 
 
-def test_names_stay_within_what_kubernetes_allows_however_long_the_release_is_called():
+def test_names_fit_kubernetes_limits_for_long_releases():
     values = helm.values_of("valkey") | {"check": {"enabled": True}}
     release = "a" * 53
     for kind, name in helm.render(values, release):
         assert len(name) <= (52 if kind in {"StatefulSet", "Job"} else 63), (kind, name)
 
 
-def test_nothing_is_added_to_the_chart_but_what_it_renders():
+def test_chart_contains_only_what_it_renders():
     """A file that no template reads would be sent into every cluster with the release."""
     inside = {path.name for path in helm.CHART.iterdir()}
     assert inside >= {"Chart.yaml", "values.yaml", "values.schema.json", "templates", "ci", "scripts"}

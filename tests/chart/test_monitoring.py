@@ -40,7 +40,7 @@ def dashboard_map(**values: object) -> helm.Object:
 
 class TestExpressions:
     @pytest.mark.parametrize("place", promql.expressions())
-    def test_asks_only_for_metrics_labels_and_values_that_exist(self, place):
+    def test_expressions_use_only_existing_metrics_and_labels(self, place):
         assert promql.problems(promql.expressions()[place]) == []
 
     @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ class TestExpressions:
             ("incident_router_rules * on (folder) incident_router_rules", "nothing here has a label folder"),
         ],
     )
-    def test_what_does_not_exist_is_found_wherever_it_stands(self, expression, problem):
+    def test_unknown_metric_is_found_anywhere(self, expression, problem):
         assert promql.problems(expression) == [problem]
 
     def test_what_is_no_promql_is_refused(self):
@@ -71,13 +71,13 @@ class TestExpressions:
 
 class TestAlerts:
     @pytest.mark.parametrize("name", promql.alerts())
-    def test_says_how_bad_it_is_what_is_wrong_and_where_to_read_on(self, name):
+    def test_alert_has_severity_summary_and_runbook(self, name):
         rule = promql.alerts()[name]
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"].keys() == ANNOTATIONS
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
 
-    def test_each_has_a_runbook_and_the_index_lists_them_in_order(self):
+    def test_each_alert_has_a_listed_runbook(self):
         assert {path.stem for path in RUNBOOKS.glob("*.md")} == {"index", *promql.alerts()}
         index = (RUNBOOKS / "index.md").read_text()
         rows = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| (\w+) \|$", index, re.MULTILINE)
@@ -90,7 +90,7 @@ class TestAlerts:
         assert re.findall(r"^(\d)\. ", text, re.MULTILINE)[:2] == ["1", "2"]
 
     @pytest.mark.parametrize("name", promql.alerts())
-    def test_a_text_names_only_labels_that_the_alert_has(self, name):
+    def test_annotations_use_only_labels_of_the_alert(self, name):
         rule = promql.alerts()[name]
         used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
         grouped = re.search(r"by \(([^)]*)\)", rule["expr"])
@@ -109,7 +109,7 @@ class TestDashboard:
         assert [panel["title"] for panel in promql.dashboard()["panels"] if panel["type"] == "row"] == ROWS
 
     @pytest.mark.parametrize("panel", promql.panels(), ids=lambda panel: panel["title"])
-    def test_a_panel_says_what_it_shows_and_asks_the_chosen_data_source(self, panel):
+    def test_panel_has_description_and_chosen_data_source(self, panel):
         assert panel["type"] in {"stat", "timeseries"}
         assert panel["description"].endswith(".")
         chosen = {"type": "prometheus", "uid": "${datasource}"}
@@ -129,7 +129,7 @@ class TestDashboard:
             assert not cells & taken
             taken |= cells
 
-    def test_the_namespaces_to_choose_from_are_those_of_a_metric_that_every_process_has(self):
+    def test_namespace_choice_uses_a_common_metric(self):
         variable = promql.dashboard()["templating"]["list"][1]
         [metric] = re.findall(r"label_values\((\w+), namespace\)", variable["query"]["query"])
         assert metric in promql.offered()
@@ -142,11 +142,11 @@ class TestRendered:
         assert "PrometheusRule" not in {kind for kind, _ in found}
         assert ("ConfigMap", f"{NAME}-dashboard") not in found
 
-    def test_lint_finds_nothing_where_all_of_it_is_rendered(self):
+    def test_fully_enabled_chart_passes_lint(self):
         values = {"monitoring": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}
         assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=values)
 
-    def test_the_alerts_are_those_of_the_file_with_their_braces(self):
+    def test_rendered_alerts_equal_the_file(self):
         """Only ``absent`` is given the namespace: else any other router would satisfy it."""
         rendered, own = rendered_alerts(), f'{{namespace="{helm.NAMESPACE}"}}'
         absent = rendered["IncidentRouterAbsent"]
@@ -194,6 +194,6 @@ class TestRendered:
             ({"alerts": True}, "alerts"),
         ],
     )
-    def test_a_value_that_would_do_nothing_is_refused_and_named(self, monitoring, names):
+    def test_value_without_effect_is_refused(self, monitoring, names):
         with pytest.raises(helm.Refused, match=names):
             helm.render({"monitoring": monitoring})

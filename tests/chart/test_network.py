@@ -78,7 +78,7 @@ class TestTheClosedNetwork:
     def test_redis_elsewhere_is_called_at_its_own_port(self, case, port):
         assert calls(helm.case(case), "worker")["TCP", port] == {"anyone"}
 
-    def test_whatever_else_is_called_is_named_by_the_user(self):
+    def test_other_egress_is_named_by_the_user(self):
         found = calls(helm.case("network"), "worker")
         assert found.keys() == DNS | {("TCP", 443), ("TCP", 6390), ("TCP", 9093)}
         assert found["TCP", 9093] == {"namespace monitoring"}
@@ -91,7 +91,7 @@ class TestTheClosedNetwork:
         assert calls(helm.case("valkey"), "test") == {**{key: {"anyone"} for key in DNS}, ("TCP", 8080): {"web"}}
         assert reached_by(helm.case("valkey"), "test") == set()
 
-    def test_valkey_calls_nobody_and_takes_the_router_and_whom_the_user_names(self):
+    def test_valkey_accepts_only_the_router_and_named_peers(self):
         rendered = helm.case("valkey")
         assert calls(rendered, "valkey") == {}
         assert reached_by(rendered, "valkey") == {"web", "worker", "namespace keda"}
@@ -105,7 +105,7 @@ class TestTheClosedNetwork:
             "test",
         }
 
-    def test_the_ports_that_are_open_are_those_that_pods_listen_on(self):
+    def test_open_ports_are_those_listened_on(self):
         rendered = helm.case("network")
         [policy] = policies(rendered, "web")
         [rule, console] = policy["ingress"]
@@ -119,7 +119,7 @@ class TestTheClosedNetwork:
         assert {port["port"] for port in rule["ports"]} | {8082} == listening
         assert {port["port"] for port in console["ports"]} == {8082}
 
-    def test_nobody_reaches_the_console_unless_the_user_says_who(self):
+    def test_console_is_unreachable_unless_allowed(self):
         closed = helm.render({"redis": {"url": "redis://redis:6379"}, "networkPolicy": {"enabled": True}})
         [policy] = policies(closed, "web")
         assert 8082 not in {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
@@ -153,7 +153,7 @@ class TestSecrets:
             for called, spec in helm.pods(rendered).items()
         }
 
-    def test_each_goes_to_the_process_that_needs_it_and_to_no_other(self):
+    def test_each_secret_reaches_only_its_process(self):
         assert self.given("separate") == {"web": ["shared", "web"], "worker": ["shared", "worker"]}
 
     def test_one_process_that_does_everything_needs_them_all(self):
@@ -185,7 +185,7 @@ class TestMetrics:
                 scraped += [name for name, pod in labels(rendered).items() if selects(chosen, pod)]
         assert sorted(scraped) == sorted(components)
 
-    def test_a_prometheus_finds_it_by_the_user_s_labels(self):
+    def test_prometheus_finds_it_by_the_user_s_labels(self):
         given = helm.case("monitored")["ServiceMonitor", FULLNAME]
         assert given["metadata"]["labels"]["release"] == "prometheus"
         assert given["spec"]["endpoints"] == [{"port": "health", "path": "/metrics", "interval": "15s"}]

@@ -32,7 +32,7 @@ def optional(schema: dict, data: dict, path: tuple[str, ...] = ()) -> list[tuple
 
 
 @pytest.mark.parametrize("mode", ["separate", "all"])
-def test_every_value_that_is_not_required_may_be_null(mode):
+def test_every_optional_value_may_be_null(mode):
     """Each would be a message about templates, which names no value."""
     defaults = helm.read((helm.CHART / "values.yaml").read_text())
     values = {}

@@ -62,7 +62,7 @@ class TestCheckBeforeARelease:
             assert (status, said[:17]) == (0, "no problems found"), said
             assert at.calls(vendor="incident-io"), "nobody was asked"
 
-    def test_fails_where_a_vendor_does_not_know_a_name(self, tmp_path):
+    def test_check_fails_if_a_vendor_lacks_a_name(self, tmp_path):
         with harness.vendors() as at:
             values = self.asking(at)
             values["config"]["destinations"]["on-call"] |= {"severities": {"critical": "No such severity"}}
@@ -85,7 +85,7 @@ class TestCheckBeforeARelease:
         assert status == 1
         assert "10-disk.yaml:1:" in said
 
-    def test_it_sees_what_is_to_come_before_the_release_s_own_objects_are_there(self):
+    def test_check_runs_before_the_release_s_objects_exist(self):
         rendered = helm.case("checked")
         hooked = {key for key, one in rendered.items() if "helm.sh/hook" in one["metadata"].get("annotations", {})}
         spec = helm.pods(rendered)[f"Job/{FULLNAME}-check"]
@@ -105,7 +105,7 @@ class TestCheckBeforeARelease:
         }
         assert max(weights["ConfigMap"], weights["Secret"]) < weights["Job"]
 
-    def test_offline_asks_nobody_and_reads_the_user_s_own_rules(self):
+    def test_offline_check_calls_nobody(self):
         spec = helm.pods(helm.case("checked-offline"))[f"Job/{FULLNAME}-check"]
         assert mounts.only(spec)["args"] == ["check"]
         assert spec["volumes"][1]["configMap"] == {"name": "our-rules"}
@@ -156,7 +156,7 @@ class TestHelmTest:
         sources = {kind: {"kind": kind, "bearer": [{"env": "WEBHOOK_TOKEN"}]}}
         return {"config": {"sources": sources}, "secrets": {"shared": {"values": {"WEBHOOK_TOKEN": token}}}}
 
-    def test_an_alert_is_accepted_and_opens_nothing_whatever_the_rules(self, running):
+    def test_test_alert_is_accepted_and_opens_nothing(self, running):
         router, at = running
         for kind in ["alertmanager", "json"]:
             done = self.post(self.values(kind), router.url)
@@ -173,7 +173,7 @@ class TestHelmTest:
         assert done.returncode == 1
         assert "answered 401, not 202" in done.stderr
 
-    def test_a_router_that_is_not_there_fails_and_says_so(self):
+    def test_test_of_an_absent_router_fails_clearly(self):
         done = self.post(self.values("json"), f"http://127.0.0.1:{ports.unanswered()}")
         assert done.returncode == 1
         assert "does not answer" in done.stderr
@@ -200,7 +200,7 @@ class TestHelmTest:
         ],
         ids=["another format", "a credential in a file", "a mapping"],
     )
-    def test_there_is_none_where_the_chart_cannot_speak_as_the_sender(self, source):
+    def test_test_is_omitted_for_unsupported_sources(self, source):
         rendered = helm.render({"config": {"sources": {"a": source}}})
         assert ("Pod", f"{FULLNAME}-test") not in rendered
 
@@ -208,7 +208,7 @@ class TestHelmTest:
         assert ("Pod", f"{FULLNAME}-test") not in helm.render(self.values("json") | {"test": {"enabled": False}})
 
 
-def test_rules_are_followed_as_a_node_changes_them_under_a_pod(tmp_path):
+def test_mounted_rules_are_reloaded_after_a_change(tmp_path):
     """The ConfigMap before an upgrade and the one after it: a file changed, one new, one gone, in one swap."""
 
     def data(rules: dict[str, str]) -> dict[str, str]:
@@ -236,12 +236,12 @@ def test_rules_are_followed_as_a_node_changes_them_under_a_pod(tmp_path):
 
 
 class TestWhatKedaFollows:
-    def test_is_the_stream_and_the_group_of_the_workers(self):
+    def test_scaler_uses_the_workers_stream_and_group(self):
         [trigger] = helm.case("valkey")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         assert (trigger["type"], trigger["metadata"]["stream"]) == ("redis-streams", keys.INBOX)
         assert trigger["metadata"]["consumerGroup"] == keys.GROUP
 
-    def test_tells_how_many_wait_though_processed_ones_are_deleted(self, with_redis):
+    def test_scaler_counts_waiting_despite_deletions(self, with_redis):
         async def play(scene: workers.WorkerHarness) -> None:
             async def lag() -> int | None:
                 [group] = await scene.connection.xinfo_groups(keys.INBOX)

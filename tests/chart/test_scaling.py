@@ -29,14 +29,14 @@ class TestBudgets:
 
 
 class TestAutoscaling:
-    def test_webs_follow_the_use_of_cpu_that_they_request(self):
+    def test_webs_scale_by_requested_cpu(self):
         spec = helm.case("autoscaling")["HorizontalPodAutoscaler", f"{FULLNAME}-web"]["spec"]
         assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 20)
         assert spec["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
         [container] = deployment("autoscaling", "web")["template"]["spec"]["containers"]
         assert "cpu" in container["resources"]["requests"], "a share of what is not requested is nothing"
 
-    def test_both_scale_deployments_that_are_there_and_say_no_number_themselves(self):
+    def test_scaled_deployments_set_no_replicas(self):
         rendered = helm.case("autoscaling")
         for kind in ["HorizontalPodAutoscaler", "ScaledObject"]:
             [target] = [one["spec"]["scaleTargetRef"] for (found, _), one in rendered.items() if found == kind]
@@ -59,12 +59,12 @@ class TestAutoscaling:
         given = trigger["metadata"]
         assert (given["address"], given["databaseIndex"], given.get("enableTLS", "false")) == (address, database, tls)
 
-    def test_a_redis_url_without_a_port_means_the_usual_one(self):
+    def test_redis_url_without_port_uses_the_default(self):
         rendered = helm.render({"redis": {"url": "redis://redis"}, "worker": {"keda": {"enabled": True}}})
         [trigger] = rendered["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         assert trigger["metadata"]["address"] == "redis:6379"
 
-    def test_keda_s_password_is_the_user_s_own_or_that_of_the_chart_s_valkey(self):
+    def test_keda_uses_the_user_s_or_chart_s_password(self):
         [given] = helm.case("autoscaling")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         assert given["authenticationRef"] == {"name": "redis-password"}
         [given] = helm.case("valkey")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
@@ -98,7 +98,7 @@ class TestPlaces:
             assert spec["tolerations"][0]["key"] == "pool"
             assert spec["priorityClassName"] == "system-cluster-critical"
 
-    def test_labels_of_the_user_s_are_beside_what_a_deployment_selects(self):
+    def test_user_labels_do_not_change_selectors(self):
         rendered = helm.render({"podLabels": {"app.kubernetes.io/part-of": "monitoring"}})
         spec = rendered["Deployment", f"{FULLNAME}-web"]["spec"]
         assert spec["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == "monitoring"
@@ -107,7 +107,7 @@ class TestPlaces:
 
 class TestTheEndOfAPod:
     @pytest.mark.parametrize(("case", "component"), [("separate", "web"), ("all", "all")])
-    def test_what_takes_webhooks_waits_until_nobody_is_led_to_it_any_more(self, case, component):
+    def test_webhook_pod_waits_before_stopping(self, case, component):
         [container] = deployment(case, component)["template"]["spec"]["containers"]
         assert container["lifecycle"]["preStop"]["exec"]["command"] == ["python", "-c", "import time; time.sleep(5)"]
 
@@ -115,7 +115,7 @@ class TestTheEndOfAPod:
         [container] = deployment("separate", "worker")["template"]["spec"]["containers"]
         assert "lifecycle" not in container
 
-    def test_there_is_time_for_that_and_for_requests_in_flight(self):
+    def test_grace_period_covers_requests_in_flight(self):
         schema = helm.read((helm.CHART / "values.schema.json").read_text())
         least = schema["properties"]["terminationGracePeriodSeconds"]["minimum"]
         assert least > 5 + serve.GRACE_SECONDS

@@ -48,7 +48,7 @@ def test_given_password_replaces_the_generated_one(tmp_path):
         assert "checksum/valkey-password" in pod["metadata"]["annotations"], "a pod reads it at its start"
 
 
-def test_size_of_the_volume_is_not_changed_in_silence(tmp_path):
+def test_volume_size_is_not_changed_silently(tmp_path):
     larger = {"valkey": {"enabled": True, "persistence": {"size": "8Gi"}}}
     with api.serving(stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
         with pytest.raises(helm.Refused) as refused:

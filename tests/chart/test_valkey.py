@@ -63,7 +63,7 @@ def setting(connection: redis.Redis, name: str) -> str:
     return connection.config_get(name)[name]
 
 
-def test_every_confirmed_write_is_on_the_disk_and_nothing_is_given_up(tmp_path):
+def test_confirmed_writes_are_on_disk_and_never_evicted(tmp_path):
     with started(helm.case("try"), tmp_path) as (_, connection):
         assert setting(connection, "appendonly") == "yes"
         assert setting(connection, "appendfsync") == "always"
@@ -72,7 +72,7 @@ def test_every_confirmed_write_is_on_the_disk_and_nothing_is_given_up(tmp_path):
         assert setting(connection, "maxmemory-policy") == "noeviction"
 
 
-def test_what_was_written_is_there_after_the_pod_was_killed(tmp_path):
+def test_data_survives_a_killed_pod(tmp_path):
     with started(helm.case("try"), tmp_path) as (server, connection):
         connection.set("a", "kept")
         server.kill()
@@ -94,7 +94,7 @@ def test_clients_need_the_password(name, tmp_path):
         assert setting(connection, "protected-mode") == "no"
 
 
-def test_password_is_in_no_argument_and_no_environment_of_the_server(tmp_path):
+def test_password_is_in_no_argument_or_environment(tmp_path):
     """Users of the node read arguments; the file is in memory, and readable for its owner alone."""
     with started(helm.case("valkey"), tmp_path) as (server, _):
         process = Path("/proc") / str(server.pid)
@@ -159,7 +159,7 @@ def embedded_address(url: str) -> tuple[str, int, str | None]:
     return found["host"], found["port"], found.get("password")
 
 
-def test_there_is_one_pod_with_one_volume_that_it_writes_to():
+def test_one_pod_writes_to_one_volume():
     stateful = helm.case("valkey")["StatefulSet", NAME]["spec"]
     assert stateful["replicas"] == 1
     [volume] = stateful["volumeClaimTemplates"]
@@ -170,7 +170,7 @@ def test_there_is_one_pod_with_one_volume_that_it_writes_to():
     assert runs["args"][runs["args"].index("--dir") + 1] == "/data"
 
 
-def test_its_memory_limit_is_well_above_what_it_may_hold():
+def test_memory_limit_exceeds_maxmemory_clearly():
     for values in [{}, helm.values_of("valkey")["valkey"]]:
         given = {"enabled": True, **values}
         runs = container(helm.render({"valkey": given}))

@@ -13,7 +13,7 @@ PAGE = helm.tree.ROOT / "docs/how-to/install/helm.md"
 SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
 
-def test_every_value_is_explained_by_itself_or_with_what_holds_it():
+def test_every_value_has_a_description():
     known = {value.path for value in VALUES}
     defaults = helm.read((helm.CHART / "values.yaml").read_text())
     missing = [
@@ -65,13 +65,13 @@ def test_the_schema_knows_nothing_else():
     assert {path for path in known(top) if path not in paths and path.rpartition(".")[2] not in inside} == set()
 
 
-def test_the_table_in_the_documentation_is_what_the_file_says():
+def test_documented_table_equals_the_values_file():
     text = golden.PAGE.read_text()
     assert text == golden.page(text), "`make golden` writes it anew"
 
 
 @pytest.mark.parametrize("name", helm.CASES)
-def test_a_render_is_as_it_was_when_somebody_last_looked(name):
+def test_renders_equal_the_golden_files(name):
     kept = golden.expected(name)
     assert kept.exists(), f"{name} has no golden render: `make golden` writes it"
     assert golden.rendered(name) == kept.read_text(), "`make golden` writes it anew; read what changes"
@@ -80,7 +80,7 @@ def test_a_render_is_as_it_was_when_somebody_last_looked(name):
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def test_the_first_installation_in_the_documentation_renders_and_can_be_tested():
+def test_documented_first_installation_renders_and_is_testable():
     rendered = helm.render(helm.read(EXAMPLES[0]), "incident-router")
     assert {"Deployment", "StatefulSet", "Pod"} <= {kind for kind, _ in rendered}
 
@@ -97,7 +97,7 @@ def test_first_installation_has_rules_that_open_incidents(tmp_path):
 KINDS = {"deploy": "Deployment", "service": "Service", "secret": "Secret", "job": "Job", "statefulset": "StatefulSet"}
 
 
-def test_commands_in_the_documentation_name_objects_of_the_release():
+def test_documented_commands_name_rendered_objects():
     rendered = {"mode": helm.render(helm.read(EXAMPLES[0]), "incident-router")}
     rendered["separate"] = helm.render(
         helm.read(EXAMPLES[0]) | {"mode": "separate", "check": {"enabled": True}}, "incident-router"

@@ -64,7 +64,7 @@ def post(url: str, **more: str) -> None:
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_alertmanager_s_opsgenie_receiver_creates_and_closes_an_alert(redis_url, tmp_path):
+def test_opsgenie_receiver_of_alertmanager_creates_and_closes_alerts(redis_url, tmp_path):
     config = registry.KINDS["opsgenie-api"].config(bearer=["a-long-random-token"])
     endpoints = {"og": registry.build("og", config)}
     with serving.served(redis_url, endpoints) as router, alertmanager(tmp_path, router.url) as url:

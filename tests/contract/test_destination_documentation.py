@@ -39,7 +39,7 @@ def test_the_settings_on_a_page_are_accepted(kind):
 
 
 @each_kind
-def test_the_rules_on_a_page_are_accepted_by_the_settings_above_them(kind):
+def test_documented_rules_fit_the_documented_settings(kind):
     known = configured(kind)
     entries = [entry for block in blocks(kind) for entry in block.get("open", ())]
     assert kind in {known[entry["at"]].kind for entry in entries}
@@ -56,7 +56,7 @@ def test_a_page_speaks_of_every_setting_and_field(kind):
 
 
 @each_kind
-def test_a_page_speaks_of_nothing_that_cannot_be_set(kind):
+def test_page_documents_only_existing_settings(kind):
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page(kind), re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     names = {*registry.KINDS[kind].config.model_fields, *registry.KINDS[kind].opening.model_fields}
@@ -78,7 +78,7 @@ def test_defaults_are_those_of_the_page(kind):
 
 
 @each_kind
-def test_the_registry_knows_what_is_public_and_what_is_drafted(kind):
+def test_registry_knows_public_and_drafting_kinds(kind):
     entry = registry.KINDS[kind]
     assert entry.name == kind
     assert entry.public == kind.endswith("status-page")

@@ -49,7 +49,7 @@ def told(failure):
 
 @pytest.mark.parametrize("status", EXPECTED)
 @pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
-def test_a_change_that_is_refused_says_what_happens_next(kind, operation, status):
+def test_rejected_change_says_what_happens_next(kind, operation, status):
     vendor = accounts.scripted_account(kind, operation)
     vendor.failing = status
     failure = failure_of(vendor, kind, operation)
@@ -75,7 +75,7 @@ def test_a_look_that_fails_first_has_changed_nothing(kind, operation, status):
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_an_open_whose_answer_is_lost_may_have_happened(kind):
+def test_open_with_a_lost_response_may_have_happened(kind):
     vendor = accounts.scripted_account(kind, "open")
     for method, path in list(vendor._answers):
         if method == "POST":
@@ -85,7 +85,7 @@ def test_an_open_whose_answer_is_lost_may_have_happened(kind):
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_an_open_that_is_answered_in_another_shape_has_happened_for_all_that_is_known(kind):
+def test_open_with_a_strange_response_may_have_happened(kind):
     vendor = accounts.scripted_account(kind, "open")
     for method, path in list(vendor._answers):
         if method == "POST":

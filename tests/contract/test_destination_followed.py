@@ -101,13 +101,13 @@ def test_what_a_person_has_changed_stays(life, looks, began):
     assert incident["severity"]["name"] == "Critical"
 
 
-def test_a_field_that_the_vendor_refuses_costs_only_itself(life):
+def test_rejected_field_is_omitted_alone(life):
     life.does("open", team="shop")
     life.fault(KIND, "refuse-field", field="incident.custom_field_entries", count=10)
     check_that_the_rest_is_changed(life)
 
 
-def test_a_refusal_in_other_words_costs_only_custom_fields_and_roles(life):
+def test_unexplained_rejection_omits_custom_fields_and_roles(life):
     life.does("open", team="shop")
     life.fault(KIND, "status", status=422, path=f"/v2/incidents/{life.seen.vendor_id}/actions/edit")
     check_that_the_rest_is_changed(life)
@@ -128,7 +128,7 @@ def test_the_type_stays_and_this_is_told(life):
     assert incident["incident_type"]["name"] == "Default"
 
 
-def test_a_name_that_a_person_has_changed_stays_after_looks(life):
+def test_name_changed_by_a_person_stays_after_observations(life):
     life.does("open", name="Checkout fails")
     life.looks()
     life.person(name="Card payments fail", summary="It is the new provider.")
@@ -141,7 +141,7 @@ def test_a_name_that_a_person_has_changed_stays_after_looks(life):
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2])
-def test_a_severity_that_a_person_has_raised_stays_after_looks(life, looks):
+def test_severity_raised_by_a_person_stays_after_observations(life, looks):
     life.does("open", severity="major")
     severities = {one.name: one.id for one in life.simulator.app.state.vendors[KIND]._state.severities}
     life.person(severity_id=severities["Critical"])

@@ -34,7 +34,7 @@ def test_unanswered_open_is_found_in_an_awkward_list(world, kind, action):
     ("kind", "path", "rows"),
     [("devhelm", "/api/v1/incidents", "data"), ("incident-io", "/v2/incidents", "incidents")],
 )
-def test_unreadable_row_with_our_reference_is_no_proof_that_nothing_is_there(kind, path, rows):
+def test_unreadable_row_with_our_reference_proves_nothing(kind, path, rows):
     vendor = scripted.Vendor()
     reference = scripted.operation("open", {}).reference
     vendor.answer("GET", path, {rows: [{"id": 7, "title": reference, "summary": reference}, {}], "hasNext": False})
@@ -45,7 +45,7 @@ def test_unreadable_row_with_our_reference_is_no_proof_that_nothing_is_there(kin
 
 @pytest.mark.parametrize("kind", ["devhelm", "incident-io"])
 @pytest.mark.parametrize("length", [60, 255])
-def test_reference_is_found_in_a_text_that_the_vendor_has_cut(world, kind, length):
+def test_reference_is_found_in_a_truncated_text(world, kind, length):
     long = {"title": "Down " * 500} if kind == "devhelm" else {"name": "Down", "summary": "Down " * 500}
     world.fault(kind, "normalize", "POST", style="cut", length=length)
     opened = world.do(kind, "open", long)
@@ -53,7 +53,7 @@ def test_reference_is_found_in_a_text_that_the_vendor_has_cut(world, kind, lengt
 
 
 @pytest.mark.parametrize("length", [60, 255])
-def test_reference_is_found_in_a_post_that_the_vendor_has_cut(world, length):
+def test_reference_is_found_in_a_truncated_post(world, length):
     kind, long = "devhelm-status-page", {"message": "We are looking into it. " * 100}
     world.fault(kind, "normalize", "POST", style="cut", length=length)
     opened = world.do(kind, "open", long)
@@ -73,7 +73,7 @@ def test_paused_incident_is_closed_once_it_is_resumed(world):
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
-def test_of_two_that_came_to_be_the_older_stays(world, kind):
+def test_older_of_two_duplicates_stays(world, kind):
     world.do(kind, "open")
     world.do(kind, "open")
     assert len(world.objects(kind)) == 2

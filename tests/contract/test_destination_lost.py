@@ -44,7 +44,7 @@ def test_listing_changes_nothing(world, kind):
 
 
 @pytest.mark.parametrize("kind", life.PAGES)
-def test_post_on_the_page_of_another_destination_is_not_listed(world, kind):
+def test_post_on_another_destination_s_page_is_not_listed(world, kind):
     """Two destinations of one account, each configured for a page of its own; a third page may be either's."""
     opened = world.do(kind, "open")
     mine, other = life.PAGES[kind], "Acme EU"
@@ -71,7 +71,7 @@ def test_listing_that_fails_says_so(world, kind):
 
 
 @life.each_kind
-def test_item_without_reference_is_recognized_by_its_words_alone(world, kind):
+def test_item_without_reference_is_recognized_by_its_text(world, kind):
     """Of a kind whose items carry references, none is ever taken by its words."""
     world.do(kind, "open")
     (item,) = listed(world, kind)

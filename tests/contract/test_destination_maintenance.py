@@ -46,7 +46,7 @@ class Maintained(people.Posted):
         return {names[one["componentId"]]: one["status"] for one in body["affectedComponents"]}
 
 
-def test_maintenance_in_the_router_s_post_survives_the_resolution(world):
+def test_maintenance_in_the_router_s_post_survives_resolution(world):
     world.opens(KIND)
     affected = [{"componentId": identity, "status": MAINTAINED if name == "Payments" else "PARTIAL_OUTAGE"}
                 for name, identity in world.ids().items()]  # fmt: skip
@@ -57,7 +57,7 @@ def test_maintenance_in_the_router_s_post_survives_the_resolution(world):
     assert world.sent() == {"Checkout API": "OPERATIONAL", "Payments": MAINTAINED}
 
 
-def test_maintenance_in_a_person_s_post_survives_the_resolution(world):
+def test_maintenance_in_a_person_s_post_survives_resolution(world):
     world.opens(KIND)
     ids = world.ids()
     planned = {"title": "Planned work", "impact": "NONE", "body": "A new database.", "notifySubscribers": False}
@@ -79,7 +79,7 @@ def test_maintenance_of_the_component_itself_survives_the_resolution(world):
     assert world.components() == {"Payments": MAINTAINED}
 
 
-def test_maintenance_that_the_rule_asked_for_ends_with_the_incident(world):
+def test_maintenance_requested_by_the_rule_ends_with_it(world):
     fields = {"components": {"Payments": "under_maintenance"}}
     opened = world.do(KIND, "open", fields)
     assert world.components() == {"Payments": MAINTAINED}
@@ -93,7 +93,7 @@ def test_maintenance_that_the_rule_asked_for_ends_with_the_incident(world):
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_key_that_may_not_read_components_does_not_delay_the_resolution(world, status):
+def test_unreadable_components_do_not_delay_the_resolution(world, status):
     world.opens(KIND)
     path = world.path().rpartition("/incidents")[0]
     world.fault(KIND, "status", method="GET", status=status, path=f"{path}/components")

@@ -98,7 +98,7 @@ def test_a_title_that_a_person_has_changed_stays(world, kind):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_a_person_has_posted_is_the_last_word(world, kind):
+def test_person_s_post_is_not_changed(world, kind):
     world.opens(kind).writes("We have found the cause.")
     assert observed(world).edited == Edit.UPDATE_POSTED
     texts = len(world.post()["updates"])
@@ -118,21 +118,21 @@ def test_what_nobody_has_touched_is_updated_and_resolved(world, kind):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_a_person_has_approved_takes_the_place_of_another_s_change(world, kind):
+def test_approved_text_replaces_another_person_s_change(world, kind):
     world.opens(kind).renames("Card payments fail")
     seen = world.again("update", {"title": "Approved"}, insists=True)
     assert (seen.edited, world.title()) == (None, "Approved")
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_the_router_s_own_words_before_a_crash_are_no_person_s(world, kind):
+def test_router_s_text_before_a_crash_is_no_edit(world, kind):
     """The update was made and its answer lost: the next attempt knows only what was sent before."""
     world.opens(kind)
     world.again("update", UPDATED, severity="critical")
     assert world.again("update", UPDATED, severity="critical").edited is None
 
 
-def test_an_incident_s_name_stays_a_person_s_and_its_severity_is_raised_all_the_same(world):
+def test_edited_name_stays_and_severity_is_raised(world):
     world.opens("incident-io")
     path = f"/v2/incidents/{world.opened.vendor_id}/actions/edit"
     world.person("POST", path, {"incident": {"name": "Cards"}, "notify_incident_channel": False})
@@ -142,7 +142,7 @@ def test_an_incident_s_name_stays_a_person_s_and_its_severity_is_raised_all_the_
     assert world.post()["severity"]["rank"] > rank
 
 
-def test_a_severity_falls_where_it_is_as_the_router_has_left_it_and_nowhere_else(world):
+def test_severity_falls_only_if_unchanged_at_the_vendor(world):
     world.opens("incident-io")
     rank = world.post()["severity"]["rank"]
     world.again("update", {}, severity="minor")
@@ -155,7 +155,7 @@ def test_a_severity_falls_where_it_is_as_the_router_has_left_it_and_nowhere_else
 
 @pytest.mark.parametrize("kind", PAGES)
 @pytest.mark.parametrize(("severity", "told"), [("critical", True), ("minor", False), ("major", False)])
-def test_subscribers_are_told_of_an_update_only_where_it_is_worse(world, kind, severity, told):
+def test_subscribers_are_notified_only_of_worse_updates(world, kind, severity, told):
     world.opens(kind)
     before = len(world.simulator.app.state.calls.all)
     world.again("update", UPDATED, severity=severity)

@@ -23,7 +23,7 @@ def ended(world) -> str:
     return opened.vendor_id
 
 
-def test_it_is_the_same_incident_again_and_says_so(world):
+def test_reopened_incident_is_the_same_and_says_so(world):
     first = ended(world)
     seen = world.do(KIND, "open", at=first)
     assert (seen.vendor_id, seen.state, seen.note) == (first, "open", "")
@@ -33,7 +33,7 @@ def test_it_is_the_same_incident_again_and_says_so(world):
     assert world.do(KIND, "resolve", at=first).state == "resolved"
 
 
-def test_to_open_it_again_twice_is_to_do_it_once(world):
+def test_reopening_twice_acts_once(world):
     first = ended(world)
     world.fault(KIND, "act-then-drop")
     with pytest.raises(errors.Unanswered):
@@ -53,7 +53,7 @@ def test_what_is_still_over_was_not_opened_again(world):
     assert seen is None or seen.state == "resolved"
 
 
-def test_where_the_vendor_refuses_it_is_an_incident_of_its_own(world):
+def test_refused_reopening_creates_a_new_incident(world):
     first = ended(world)
     world.fault(KIND, "status", status=409)
     seen = world.do(KIND, "open", at=first)
@@ -61,12 +61,12 @@ def test_where_the_vendor_refuses_it_is_an_incident_of_its_own(world):
     assert seen.note == "the vendor did not open the first one again"
 
 
-def test_what_is_gone_at_the_vendor_is_created_anew(world):
+def test_missing_item_is_created_again(world):
     gone = "11111111-1111-4111-8111-111111111111"
     assert world.do(KIND, "open", at=gone).state == "open"
     assert len(world.objects(KIND)) == 1
 
 
-def test_what_a_person_had_resolved_was_not_ended_by_us(world):
+def test_item_resolved_by_person_is_not_ours(world):
     first = ended(world)
     assert not world.do(KIND, "resolve", at=first).ended

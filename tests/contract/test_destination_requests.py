@@ -89,14 +89,14 @@ def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]
 
 
 @pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
-def test_every_body_is_what_the_vendors_sdk_would_send(kind, operation):
+def test_every_body_equals_the_vendor_sdk_s(kind, operation):
     sent = changes(kind, operation)
     assert sent, "the account is scripted so that every operation has something to do"
     for made, body in sent:
         check(made, body)
 
 
-def test_the_second_version_of_incident_ios_api_is_spoken_as_well():
+def test_incident_io_api_version_2_is_supported():
     ((made, body),) = changes("incident-io", "open", api="v2")
     assert made == "POST /v2/incidents"
     check(made, body)
@@ -110,7 +110,7 @@ def test_all_that_a_destination_may_call_was_called():
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_every_kind_sits_this_examination_with_every_field_of_its_opening(kind):
+def test_every_kind_is_examined_with_all_its_fields(kind):
     assert accounts.ACCOUNTS[kind].fields.keys() == registry.KINDS[kind].opening.model_fields.keys()
 
 

@@ -55,7 +55,7 @@ def test_unanswered_publication_is_repeated_under_its_key(world):
     assert len(world.objects(KIND)) == 1
 
 
-def test_live_post_of_the_same_number_has_another_key(world):
+def test_live_post_with_equal_number_has_another_key(world):
     assert asked().key != msgspec.structs.replace(asked(), ended_at=0).key
 
 

@@ -107,7 +107,7 @@ def test_a_whole_life(world, kind):
 
 
 @each_kind
-def test_an_open_that_acted_in_silence_leaves_one_object(world, kind):
+def test_unanswered_executed_open_leaves_one_object(world, kind):
     """The worker repeats it under the same key, or finds it: whichever the destination says."""
     world.fault(kind, "act-then-drop")
     with pytest.raises(errors.Unanswered):
@@ -129,7 +129,7 @@ def test_an_open_that_did_nothing_is_not_found(world, kind):
 
 @each_kind
 @pytest.mark.parametrize("operation", ["update", "resolve"])
-def test_a_change_that_acted_in_silence_is_not_made_twice(world, kind, operation):
+def test_unanswered_executed_change_is_not_repeated(world, kind, operation):
     opened = world.do(kind, "open")
     world.fault(kind, "act-then-drop")
     with pytest.raises(errors.Unanswered):
@@ -173,7 +173,7 @@ def test_each_fault_says_what_happens_next(world, kind, action, expected):
 
 
 @each_kind
-def test_the_vendors_own_words_are_told_of_a_refusal(world, kind):
+def test_rejection_contains_the_vendor_s_message(world, kind):
     with pytest.raises(errors.Denied) as caught:
         world.do(kind, "open", api_key="another")
     assert caught.value.status == 401
@@ -183,17 +183,17 @@ def test_the_vendors_own_words_are_told_of_a_refusal(world, kind):
 
 
 @each_kind
-def test_the_check_of_an_account_in_order_is_silent(world, kind):
+def test_check_of_a_valid_account_reports_nothing(world, kind):
     assert world.run(kind, lambda there: there.check()) == []
 
 
-def test_the_second_version_of_incident_ios_api_does_the_same(world):
+def test_incident_io_api_version_2_behaves_alike(world):
     fields = {"status": "investigating", "mode": "test", "incident_type": "default"}
     opened = world.do("incident-io", "open", fields, api="v2")
     assert world.do("incident-io", "resolve", fields, at=opened.vendor_id, api="v2").state == "resolved"
 
 
-def test_components_at_incident_io_follow_the_severity_and_recover(world):
+def test_incident_io_components_follow_the_severity_and_recover(world):
     kind = "incident-io-status-page"
     opened = world.do(kind, "open")
     assert world.state(kind)["components"]["Payments"] == "partial_outage"
@@ -230,7 +230,7 @@ def test_a_draft_is_adopted_changed_published_and_resolved(world):
     assert (post["title"], post["postmortemBody"], post["incidentId"]) == ("Checkout fails", "Why", linked)
 
 
-def test_a_page_that_publishes_by_itself_is_adopted_and_warned_of(world):
+def test_self_publishing_page_is_adopted_with_a_warning(world):
     kind, page = "devhelm-status-page", {"page": "acme-auto"}
     linked = world.do("devhelm", "open").vendor_id
     assert world.do(kind, "adopt", linked_id=linked, **page).state == "open"
@@ -250,7 +250,7 @@ WRONG = {
 
 
 @each_kind
-def test_a_name_that_does_not_exist_is_told_and_costs_nothing_else(world, kind):
+def test_unknown_name_is_reported_and_omitted_alone(world, kind):
     seen = world.do(kind, "open", WRONG[kind])
     assert (seen.state, len(world.objects(kind))) == ("open", 1)
     [omitted] = seen.omitted
@@ -272,7 +272,7 @@ OPTIONAL = [
 
 
 @pytest.mark.parametrize(("kind", "field", "fields"), OPTIONAL)
-def test_an_optional_field_that_the_vendor_refuses_costs_only_itself(world, kind, field, fields):
+def test_rejected_optional_field_is_omitted_alone(world, kind, field, fields):
     world.fault(kind, "refuse-field", field=field, count=100)
     seen = world.do(kind, "open", fields)
     assert (seen.state, len(world.objects(kind))) == ("open", 1)
@@ -283,7 +283,7 @@ def test_an_optional_field_that_the_vendor_refuses_costs_only_itself(world, kind
 
 
 @each_kind
-def test_a_refusal_that_names_no_field_costs_what_is_not_needed(world, kind):
+def test_rejection_without_field_omits_optional_fields(world, kind):
     world.fault(kind, "status", status=422)
     seen = world.do(kind, "open")
     assert (seen.state, len(world.objects(kind))) == ("open", 1)
@@ -291,7 +291,7 @@ def test_a_refusal_that_names_no_field_costs_what_is_not_needed(world, kind):
 
 
 @each_kind
-def test_a_needed_field_that_the_vendor_refuses_is_a_refusal(world, kind):
+def test_rejected_required_field_is_a_rejection(world, kind):
     needed = "name" if kind.startswith("incident-io") else "title"
     world.fault(kind, "refuse-field", field=needed, count=100)
     with pytest.raises(errors.Permanent) as caught:
@@ -310,7 +310,7 @@ def test_a_repeated_open_stays_the_same_request(world, kind):
     assert len(world.changes()) == 1
 
 
-def test_more_subscribers_than_may_be_told_are_not_told(world):
+def test_too_many_subscribers_are_not_notified(world):
     kind = "incident-io-status-page"
     world.simulator.app.state.vendors["incident-io"].subscribers = 1001
     try:
@@ -322,7 +322,7 @@ def test_more_subscribers_than_may_be_told_are_not_told(world):
         world.simulator.app.state.vendors["incident-io"].subscribers = 12
 
 
-def test_a_postmortem_that_is_refused_does_not_undo_the_resolution(world):
+def test_rejected_postmortem_keeps_the_resolution(world):
     kind = "devhelm-status-page"
     opened = world.do(kind, "open")
     world.fault(kind, "refuse-field", method="PUT", field="postmortemBody", count=10)
@@ -334,7 +334,7 @@ def test_a_postmortem_that_is_refused_does_not_undo_the_resolution(world):
 @pytest.mark.parametrize(
     ("kind", "field", "most"), [("incident-io-status-page", "title", 200), ("devhelm-status-page", "title", 500)]
 )
-def test_a_rendered_title_is_cut_to_what_the_vendor_takes(world, kind, field, most):
+def test_rendered_title_is_cut_to_the_vendor_s_limit(world, kind, field, most):
     seen = world.do(kind, "open", {field: "x" * (most + 1)})
     [omitted] = seen.omitted
     assert (omitted.field, omitted.code) == (field, "cut")
@@ -343,12 +343,12 @@ def test_a_rendered_title_is_cut_to_what_the_vendor_takes(world, kind, field, mo
     assert world.do(kind, "open", {field: "x" * most}, at="").omitted == ()
 
 
-def test_an_address_that_is_too_long_is_left_out(world):
+def test_overlong_url_is_omitted(world):
     seen = world.do("devhelm-status-page", "open", {"postmortem_url": "https://pm.example/" + "x" * 3000})
     assert [(omitted.field, omitted.code) for omitted in seen.omitted] == [("postmortem_url", "left_out")]
 
 
-def test_custom_fields_and_roles_that_a_missing_label_left_empty_are_left_out(world):
+def test_custom_fields_and_roles_without_value_are_omitted(world):
     state = world.simulator.app.state.vendors["incident-io"]._state
     entry = {"custom_field_id": state.custom_field.id}
     fields = {
@@ -361,7 +361,7 @@ def test_custom_fields_and_roles_that_a_missing_label_left_empty_are_left_out(wo
     assert (made["custom_field_entries"], made["incident_role_assignments"]) == ([], [])
 
 
-def test_of_several_custom_fields_only_the_one_at_fault_is_left_out(world):
+def test_only_the_faulty_custom_field_is_omitted(world):
     state = world.simulator.app.state.vendors["incident-io"]._state
     value = [{"value_text": "checkout"}]
     entries = [
@@ -378,7 +378,7 @@ def checked(world, **fields):
     return world.run("incident-io", lambda there: there.check(fields))
 
 
-def test_the_check_looks_up_custom_fields_their_options_and_roles(world):
+def test_check_verifies_custom_fields_options_and_roles(world):
     state = world.simulator.app.state.vendors["incident-io"]._state
     option = {"custom_field_id": state.select_field.id, "values": [{"value_option_id": state.options[0].id}]}
     role = {"incident_role_id": state.role.id, "assignee": {"email": "ada@example.com"}}
@@ -411,7 +411,7 @@ def test_version_one_is_used_while_it_is_served(world):
     assert world.changes() == ["POST /v1/incidents"]
 
 
-def test_version_two_is_used_once_version_one_is_gone(world):
+def test_version_2_replaces_a_removed_version_1(world):
     gone(world)
     assert world.do("incident-io", "open").state == "open"
     assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]
@@ -429,14 +429,14 @@ def test_the_version_is_found_out_at_the_start(world):
     assert world.changes() == ["POST /v2/incidents"]
 
 
-def test_a_stray_not_found_does_not_change_the_version(world):
+def test_stray_404_does_not_change_the_version(world):
     world.fault("incident-io", "status", path="/v1/incidents", status=404)
     with pytest.raises(errors.NotFound):
         world.do("incident-io", "open")
     assert world.changes() == ["POST /v1/incidents"]
 
 
-def test_an_open_of_unknown_outcome_never_changes_the_version(world):
+def test_unknown_open_outcome_never_changes_the_version(world):
     gone(world)
     asked = scripted.operation("open", FIELDS["incident-io"], severity="major", is_repeated=True)
 
@@ -473,7 +473,7 @@ def test_an_update_at_devhelm_changes_severity_and_title(world):
     assert [update["body"] for update in made["updates"]][-1] == "Severity is now critical."
 
 
-def test_a_person_s_severity_and_title_at_devhelm_stay(world):
+def test_severity_and_title_edited_at_devhelm_stay(world):
     opened = world.do("devhelm", "open", severity="minor")
     [incident] = world.simulator.app.state.vendors["devhelm"]._state.incidents.values()
     incident.title, incident.severity = "A person's", "MAINTENANCE"
@@ -481,7 +481,7 @@ def test_a_person_s_severity_and_title_at_devhelm_stay(world):
     assert (incident.title, incident.severity) == ("A person's", "MAINTENANCE")
 
 
-def test_a_severity_that_devhelm_refuses_to_change_is_said_in_words(world):
+def test_severity_devhelm_cannot_change_is_described_in_text(world):
     opened = world.do("devhelm", "open", severity="minor")
     world.fault("devhelm", "status", method="PATCH", status=405)
     seen = update_devhelm(world, opened.vendor_id, "critical", before=("minor", "Checkout fails"))

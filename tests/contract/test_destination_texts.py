@@ -136,7 +136,7 @@ EDITS = {
 @each_action
 @each_style
 @pytest.mark.parametrize("edit", EDITS)
-def test_edit_of_a_person_is_noticed_where_texts_are_rewritten(life, style, action, edit):
+def test_person_s_edit_is_noticed_despite_normalization(life, style, action, edit):
     rewriting(life, action, style)
     life.does("open")
     life.person(**EDITS[edit])
@@ -163,7 +163,7 @@ def test_small_edit_of_a_title_is_noticed(life):
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
-def test_impact_that_a_person_has_changed_is_noticed_where_the_page_derives_it(life):
+def test_changed_impact_is_noticed_despite_derivation(life):
     rewriting(life, "normalize", "impact")
     life.does("open", severity="minor")
     life.person(impact="CRITICAL")
@@ -179,7 +179,7 @@ def test_component_that_a_person_has_changed_is_noticed(life):
 
 
 @each_page
-def test_edit_that_a_reviewer_has_seen_gives_way_and_a_later_one_does_not(life):
+def test_reviewed_edit_is_replaced_and_later_one_kept(life):
     """What was noticed becomes what is compared with: an approval is of that, and of nothing after it."""
     life.does("open")
     life.person(title="Card payments fail")

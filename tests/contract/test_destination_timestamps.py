@@ -13,7 +13,7 @@ def world(simulator):
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_incident_timestamps_are_set_by_both_versions_of_incident_ios_api(world, api):
+def test_both_incident_io_versions_set_timestamps(world, api):
     fields = {"incident_timestamps": {"Impact started": "2031-05-01T09:30:00Z"}}
     assert world.do("incident-io", "open", fields, api=api).omitted == ()
     [incident] = world.objects("incident-io")
@@ -23,7 +23,7 @@ def test_incident_timestamps_are_set_by_both_versions_of_incident_ios_api(world,
 
 
 @pytest.mark.parametrize(("api", "edited"), [("v1", "incident."), ("v2", "")])
-def test_incident_timestamps_that_incident_io_refuses_cost_only_themselves(world, api, edited):
+def test_rejected_timestamps_are_omitted_alone(world, api, edited):
     world.fault("incident-io", "refuse-field", field=f"{edited}incident_timestamp_values", count=100)
     fields = {"incident_timestamps": {"Impact started": "2031-05-01T09:30:00Z"}}
     seen = world.do("incident-io", "open", fields, api=api)

@@ -81,16 +81,16 @@ def test_channels_that_can_t_be_read_are_told(client, simulator):
 PAGE = {"dh": "devhelm", "page": "devhelm-status-page"}
 
 
-def test_automatic_page_that_is_no_destination_gets_a_warning(client, simulator):
+def test_automatic_page_without_destination_gets_a_warning(client, simulator):
     (text,) = found(f"{simulator.url}/devhelm", PAGE, "Acme", pages=set())
     assert text.startswith('dh: page "Acme Auto" publishes the incidents that the router opens at "dh"')
     assert "incidentMode AUTOMATIC" in text
 
 
 @pytest.mark.parametrize(("page", "pages"), [("Acme Auto", set()), ("acme-auto", set()), ("Acme", {"Acme Auto"})])
-def test_automatic_page_of_a_destination_is_left_to_its_check(client, simulator, page, pages):
+def test_automatic_page_of_destination_is_not_warned_twice(client, simulator, page, pages):
     assert found(f"{simulator.url}/devhelm", PAGE, page, pages=pages) == []
 
 
-def test_automatic_page_matters_only_if_incidents_are_opened_at_devhelm(client, simulator):
+def test_automatic_page_matters_only_with_devhelm_incidents(client, simulator):
     assert found(f"{simulator.url}/devhelm", {"page": "devhelm-status-page"}, "Acme", pages=set()) == []

@@ -34,7 +34,7 @@ def test_a_mistake_of_a_parser_is_found(body):
     assert bodies.problem(Broken(), b"fine") == ""
 
 
-def test_bodies_are_the_same_for_a_seed_and_mostly_wrong():
+def test_fuzz_bodies_repeat_with_a_seed():
     (_, body), *_ = bodies.samples()["alertmanager"]
     made = [bodies.mutated(random.Random(seed), body) for seed in range(200)]
     assert made == [bodies.mutated(random.Random(seed), body) for seed in range(200)]
@@ -73,7 +73,7 @@ def test_whatever_goes_wrong_is_a_find(judge, said):
     assert "b'input'" in found.examples[0]
 
 
-def test_the_documented_table_has_every_target_and_no_harm():
+def test_documented_fuzz_table_is_complete_and_harmless():
     rows = table.rows(table.DOCUMENT.read_text())
     assert set(rows) == {target.title for target in targets.TARGETS.values()}
     assert {row["harm"] for row in rows.values()} == {"none"}

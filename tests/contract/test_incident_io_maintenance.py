@@ -48,7 +48,7 @@ def mutes(found, now, **labels):
     return [each.id for each in found.silences if silences.Silencer([each]).mute(one, now) is not None]
 
 
-def test_window_mutes_what_fits_all_conditions_of_a_group(simulator, vendor):
+def test_window_mutes_alerts_matching_a_whole_group(simulator, vendor):
     plan(
         vendor,
         [("Service", "one_of", ["Card payments (EU)", "Search"]), ("Environment", "is_set", [])],
@@ -64,7 +64,7 @@ def test_window_mutes_what_fits_all_conditions_of_a_group(simulator, vendor):
     assert mutes(found, now, service="Other") == []
 
 
-def test_windows_of_the_future_are_known_and_past_ones_are_not(simulator, vendor):
+def test_future_windows_are_known_and_past_ones_not(simulator, vendor):
     covered = [("Service", "one_of", ["Search"])]
     for begins in (-HOUR, HOUR, -5 * HOUR):
         plan(vendor, covered, begins=begins)
@@ -84,7 +84,7 @@ def test_windows_of_the_future_are_known_and_past_ones_are_not(simulator, vendor
         ([[("Service", "one_of", ["Search"])]], {"escalation_targets": [{}]}, "escalated"),
     ],
 )
-def test_window_that_can_t_be_read_as_a_whole_mutes_nothing(simulator, vendor, groups, more, why):
+def test_partly_unreadable_window_mutes_nothing(simulator, vendor, groups, more, why):
     plan(vendor, *groups, **more)
     found = imported(simulator)
     assert found.silences == []

@@ -195,7 +195,7 @@ def test_index_lists_every_kind():
     assert sorted(listed) == sorted(registry.KINDS)
 
 
-def test_kind_of_a_third_party_is_found_by_its_entry_point(monkeypatch):
+def test_third_party_kind_is_found_by_entry_point(monkeypatch):
     class Point:
         def load(self) -> base.Kind:
             return base.Kind("pager", base.Config, registry.KINDS["webhook"].make, "a pager")

@@ -38,7 +38,7 @@ def payload(**more: object):
     return sdks.opsgenie.CreateAlertPayload(**{"message": "Lock 3 does not close", "alias": "lock/3", **more})
 
 
-def test_the_sdk_creates_and_closes_an_alert_by_its_alias(router):
+def test_sdk_creates_and_closes_an_alert_by_alias(router):
     api = sdks.opsgenie.AlertApi(api_client=sdk(router))
     details, tags = {"service": "locks"}, ["site:north"]
     created = api.create_alert(payload(priority="P1", details=details, tags=tags, entity="lock-3", source="gatewatch"))
@@ -57,7 +57,7 @@ def test_the_sdk_creates_and_closes_an_alert_by_its_alias(router):
     assert resolved.annotations == {"note": "closed by hand", "by": "ann"}
 
 
-def test_the_sdk_closes_an_alert_without_alias_by_the_id_that_the_request_status_names(router):
+def test_sdk_closes_an_alert_by_its_request_id(router):
     api = sdks.opsgenie.AlertApi(api_client=sdk(router))
     created = api.create_alert(payload(alias=None))
     status = api.get_request_status(request_id=created.request_id)
@@ -90,20 +90,20 @@ def test_actions_without_effect_succeed_and_store_nothing(router):
     assert router.alerts() == []
 
 
-def test_an_action_without_effect_is_named_in_the_response(router):
+def test_action_without_effect_is_named_in_the_response(router):
     url = f"{router.url}/v1/webhooks/og/v2/alerts/lock%2F3/acknowledge?identifierType=alias"
     answer = httpx.post(url, json={"user": "ann"}, headers={"Authorization": f"GenieKey {KEY}"})
     assert answer.status_code == 202
     assert answer.json()["no_alert"] == "acknowledge does not change whether an alert is open"
 
 
-def test_the_sdk_pings_a_heartbeat_of_a_source_that_accepts_them(router):
+def test_sdk_pings_a_heartbeat_if_the_source_allows(router):
     sdks.opsgenie.HeartbeatApi(api_client=sdk(router, "beats")).ping(name="nightly backup")
     (alert,) = router.alerts()
     assert (alert.status, alert.labels) == ("firing", {"heartbeat": "nightly backup"})
 
 
-def test_a_ping_is_refused_by_a_source_without_heartbeats(router):
+def test_heartbeat_ping_is_refused_without_heartbeats(router):
     with pytest.raises(sdks.opsgenie.ApiException) as caught:
         sdks.opsgenie.HeartbeatApi(api_client=sdk(router)).ping(name="nightly backup")
     assert caught.value.status == 404
@@ -132,7 +132,7 @@ def test_a_wrong_key_is_refused_whatever_is_called(router):
         ("POST", "/"),
     ],
 )
-def test_another_path_of_the_api_is_unknown_and_stores_nothing(router, method, path):
+def test_unknown_api_path_stores_nothing(router, method, path):
     url = f"{router.url}/v1/webhooks/og{path}"
     answer = httpx.request(method, url, headers={"Authorization": f"GenieKey {KEY}"}, content=b'{"message": "m"}')
     assert answer.status_code == 404
@@ -140,7 +140,7 @@ def test_another_path_of_the_api_is_unknown_and_stores_nothing(router, method, p
     assert router.alerts() == []
 
 
-def test_the_request_line_is_stored_with_the_body_and_without_the_token(router):
+def test_request_line_is_stored_without_the_token(router):
     url = f"{router.url}/v1/webhooks/quiet/v2/alerts/lock%2F3/close?identifierType=alias&key={KEY}"
     assert httpx.post(url, json={"note": "done"}).status_code == 202
     ((body, (alert,)),) = router.bodies()
@@ -161,13 +161,13 @@ def test_a_body_cannot_replace_the_request_line(router):
     assert router.alerts() == []
 
 
-def test_a_tiny_id_is_refused_with_what_to_use(router):
+def test_tiny_id_is_refused_with_an_alternative(router):
     url = f"{router.url}/v1/webhooks/og/v2/alerts/7/close?identifierType=tiny"
     answer = httpx.post(url, headers={"Authorization": f"GenieKey {KEY}"})
     assert (answer.status_code, "use the alias" in answer.json()["detail"]) == (422, True)
 
 
-def test_a_request_id_that_the_router_did_not_give_out_is_not_found(router):
+def test_unknown_request_id_is_not_found(router):
     for request_id in ("x", "0.a", "43a29c5d-bcbd-4b9d-9d26-c4a13a2ad8b2", "0195573d90807abc9def0123456789ab.!"):
         url = f"{router.url}/v1/webhooks/og/v2/alerts/requests/{request_id}"
         answer = httpx.get(url, headers={"Authorization": f"GenieKey {KEY}"})

@@ -24,7 +24,7 @@ def shown() -> bytes:
     return text.encode()
 
 
-def test_the_test_of_the_rule_on_the_page_passes():
+def test_documented_rule_test_passes():
     document = documents.parse(shown(), "r")
     made = load.from_document(document, DESTINATIONS)
     places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}

@@ -49,20 +49,20 @@ def delivered(kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
-def test_a_template_is_json_of_members_that_are_read(kind):
+def test_template_is_json_with_only_known_members(kind):
     (template,) = [json.loads(block) for block in blocks(kind) if block.startswith("{")]
     assert template.keys() <= delivered(kind)
 
 
 @pytest.mark.parametrize("kind", ["dynatrace", "uptimerobot"])
-def test_a_template_that_nothing_was_filled_into_is_no_alert(kind):
+def test_unfilled_template_is_no_alert(kind):
     (template,) = [block for block in blocks(kind) if block.startswith("{")]
     source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
     with pytest.raises(base.Unparsable, match="status: there is none"):
         source.parse(template.encode(), {}, NOW)
 
 
-def test_the_parameters_of_zabbix_s_media_type_are_read_and_its_script_knows_them():
+def test_zabbix_script_and_mapping_share_their_parameters():
     named = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|$", page("zabbix"), re.MULTILINE))
     own = {"router_url", "router_token"}
     assert named.keys() - own <= delivered("zabbix")
@@ -119,7 +119,7 @@ def run(server, name: str, macros: dict[str, str]):
 
 
 @pytest.mark.debian("curl")
-def test_the_command_for_services_sends_what_nagios_has_to_say_through_a_shell(receiver):
+def test_nagios_service_command_works_through_a_shell(receiver):
     path, headers, alert = run(receiver, "notify-service-by-incident-router", MACROS)
     assert path == "/v1/webhooks/nagios"
     assert headers[b"authorization"] == b"Bearer a-long-random-token"
@@ -130,7 +130,7 @@ def test_the_command_for_services_sends_what_nagios_has_to_say_through_a_shell(r
 
 
 @pytest.mark.debian("curl")
-def test_the_command_for_hosts_sends_what_nagios_has_to_say_through_a_shell(receiver):
+def test_nagios_host_command_works_through_a_shell(receiver):
     host = {name: value for name, value in MACROS.items() if not name.startswith("SERVICE")}
     told = {**host, "NOTIFICATIONTYPE": "RECOVERY", "HOSTOUTPUT": "PING OK"}
     _, _, alert = run(receiver, "notify-host-by-incident-router", told)
@@ -138,7 +138,7 @@ def test_the_command_for_hosts_sends_what_nagios_has_to_say_through_a_shell(rece
     assert alert.annotations["description"] == "PING OK"
 
 
-def test_the_command_of_icinga_names_fields_that_are_read():
+def test_icinga_command_names_only_known_fields():
     (block,) = [block for block in blocks("nagios") if "NotificationCommand" in block]
     assert set(re.findall(r'"(\w+)=\$', block)) <= delivered("nagios")
 

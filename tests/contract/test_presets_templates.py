@@ -63,7 +63,7 @@ def test_the_body_for_healthchecks():
     assert down.labels == {"prod": "true", "team": "archive", "check": "Backup", "check_id": "c-1"}
 
 
-def test_the_body_for_gatus_with_errors_whose_quotes_it_escapes():
+def test_gatus_template_handles_escaped_quotes():
     values = {"ENDPOINT_NAME": "timetable", "ENDPOINT_GROUP": "ferry", "ALERT_DESCRIPTION": "fails"}
     state, errors = "ALERT_TRIGGERED_OR_RESOLVED", 'Get "https://a.example": EOF'.replace('"', '\\"')
     triggered = read("gatus", filled("gatus", BRACKET, {**values, state: "TRIGGERED", "RESULT_ERRORS": errors}))
@@ -81,7 +81,7 @@ def test_the_body_for_site24x7():
     assert (down.fingerprint, down.labels["team"]) == (up.fingerprint, "harbour")
 
 
-def test_the_body_for_librenms_with_texts_that_blade_escapes():
+def test_librenms_template_handles_blade_escapes():
     values = {"alert_id": "71", "severity": "critical", "name": "Port down", "hostname": "sw1"}
     title = HARD.replace("\\", "/")  # Blade leaves a backslash as it is.
     firing = read("librenms", filled("librenms", BLADE, {**values, "state": "1", "title": title}, as_html))
@@ -90,7 +90,7 @@ def test_the_body_for_librenms_with_texts_that_blade_escapes():
     assert (over.status, over.fingerprint, over.severity) == ("resolved", firing.fingerprint, "")
 
 
-def test_the_body_for_kibana_with_texts_that_it_escapes():
+def test_kibana_template_handles_escaped_texts():
     values = {"rule.id": "r", "rule.name": "Too full", "alert.id": "web-1", "rule.tags": "team:web"}
     moment = {"date": "2026-03-02T09:15:30.544Z"}
     active = {**values, **moment, "alert.actionGroup": "metrics.threshold.fired", "context.reason": HARD}
@@ -113,13 +113,13 @@ def test_the_body_for_coralogix():
 
 
 @pytest.mark.parametrize("kind", ["coralogix", "gatus", "healthchecks", "kibana", "librenms", "site24x7"])
-def test_a_body_into_which_nothing_was_filled_is_no_alert(kind):
+def test_unfilled_body_is_no_alert(kind):
     source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
     with pytest.raises(registry.base.Unparsable, match="status: there is none"):
         source.parse(template(kind).encode(), {}, NOW)
 
 
-def test_the_payload_for_prtg_is_a_form_of_fields_that_are_read():
+def test_prtg_payload_is_a_form_of_known_fields():
     (payload,) = [block for block in documentation.blocks("prtg") if block.startswith("sensorid=")]
     fields = dict(field.split("=", 1) for field in payload.strip().split("&"))
     assert fields.keys() == documentation.delivered("prtg")
@@ -165,7 +165,7 @@ def test_the_body_for_argocd_with_any_message(tmp_path):
     assert alert.link == "https://argocd.example.com/applications/argocd/timetable"
 
 
-def test_the_body_for_argocd_of_an_application_that_was_never_synced(tmp_path):
+def test_argocd_template_handles_a_never_synced_application(tmp_path):
     app = {**APP, "metadata": {"name": "timetable", "namespace": "argocd"}, "status": {"health": {"status": "Healthy"}}}
     assert read("argocd", argocd(tmp_path, app)).status == "resolved"
 
@@ -196,7 +196,7 @@ def checkmk(folder: Path, url: str, **more: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.debian("curl")
-def test_the_script_for_checkmk_sends_what_checkmk_has_to_say(receiver, tmp_path):
+def test_checkmk_script_sends_checkmk_s_variables(receiver, tmp_path):
     done = checkmk(tmp_path, f"http://127.0.0.1:{receiver.server_port}/v1/webhooks/checkmk")
     assert (done.returncode, done.stderr) == (0, "")
     ((path, headers, body),) = receiver.RequestHandlerClass.received
@@ -210,12 +210,12 @@ def test_the_script_for_checkmk_sends_what_checkmk_has_to_say(receiver, tmp_path
 
 
 @pytest.mark.debian("curl")
-def test_the_script_for_checkmk_asks_to_be_run_again_after_an_error(tmp_path):
+def test_checkmk_script_is_retried_after_an_error(tmp_path):
     done = checkmk(tmp_path, "http://127.0.0.1:1/v1/webhooks/checkmk")
     assert done.returncode == 1
     assert done.stderr
 
 
-def test_the_fields_of_the_script_for_checkmk_are_read():
+def test_checkmk_script_sends_only_known_fields():
     (text,) = re.findall(r"^```sh\n(.*?)^```$", documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
     assert set(re.findall(r'--data-urlencode "(\w+)=', text)) == documentation.delivered("checkmk")

@@ -94,13 +94,13 @@ def test_incidents_are_listed_whole_and_by_pages(client):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 200])
-def test_the_client_comes_to_the_end_of_a_list_whatever_its_pages(client, size):
+def test_client_reaches_the_end_of_every_list(client, size):
     ids = [open_incident(client).incident.id for _ in range(5)]
     listed = sdks.devhelm_pagination.fetch_all_pages(client.wire, "/api/v1/incidents", models.IncidentDto, size)
     assert [one.id for one in listed] == ids[::-1]
 
 
-def test_a_reference_is_searched_for_among_open_and_resolved_alike(client):
+def test_reference_is_found_among_open_and_resolved_items(client):
     ours = open_incident(client).incident.id
     client.incidents.create({"title": "Another", "severity": "DOWN"})
     assert [one.id for one in client.search(search="ir-7f3k2q")] == [ours]
@@ -124,7 +124,7 @@ def test_pages_and_their_components_are_read(client, pages):
         assert {(one.type, one.current_status) for one in found.values()} == {("STATIC", "OPERATIONAL")}
 
 
-def test_a_post_lives_from_its_creation_to_its_deletion(client, pages):
+def test_post_lives_from_creation_to_deletion(client, pages):
     page, posts = pages["acme"], client.status_pages.incidents
     linked = open_incident(client).incident.id
     body = {**POST, "monitoringIncidentId": str(linked), "notifySubscribers": False}
@@ -168,7 +168,7 @@ def test_posts_are_listed_by_pages(client, pages):
     assert (first.has_next, second.has_next, second.has_prev) == (True, False, True)
 
 
-def test_a_draft_is_found_and_published_as_it_is(client, pages):
+def test_draft_is_found_and_published_unchanged(client, pages):
     page, posts = pages["acme-eu"], client.status_pages.incidents
     linked = open_incident(client).incident.id
     (draft,) = posts.list(page.id).data
@@ -190,7 +190,7 @@ def test_published_post_is_unpublished_and_then_dismissed(client, pages):
     assert posts.list(page.id).data == []
 
 
-def test_a_draft_is_changed_and_published_in_other_words(client, pages):
+def test_draft_is_changed_and_published(client, pages):
     page, posts = pages["acme-eu"], client.status_pages.incidents
     open_incident(client)
     (draft,) = posts.list(page.id).data
@@ -230,7 +230,7 @@ def test_an_incident_tells_of_its_posts(client, pages):
     }
 
 
-def test_a_refusal_is_read_with_its_fields_and_request_id(client, pages):
+def test_refusal_has_its_fields_and_request_id(client, pages):
     unknown = [{"componentId": str(UNKNOWN), "status": "MAJOR_OUTAGE"}]
     with pytest.raises(errors.DevhelmApiError) as caught:
         client.status_pages.incidents.create(pages["acme"].id, {**POST, "affectedComponents": unknown})
@@ -265,7 +265,7 @@ def test_another_key_is_not_let_in(simulator):
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, "DevhelmRateLimitError"), (503, "DevhelmServerError")])
-def test_a_failure_on_demand_is_read_as_the_vendors(simulator, client, status, error):
+def test_injected_failure_is_read_as_the_vendor_s(simulator, client, status, error):
     simulator.app.state.faults.append(faults.Fault(action=str(status), vendor="devhelm", retry_after=7))
     with pytest.raises(getattr(errors, error)) as caught:
         client.incidents.list()

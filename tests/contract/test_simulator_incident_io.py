@@ -105,7 +105,7 @@ def shown(vendor, post_id: str):
     return done("status_pages_v2", name, vendor, post_id).status_page_incident
 
 
-def test_what_an_account_is_set_up_with_is_listed(vendor):
+def test_account_configuration_is_listed(vendor):
     assert list(severities(vendor)) == ["Minor", "Major", "Critical"]
     assert {one.category.value for one in statuses(vendor).values()} >= {"triage", "live", "learning", "closed"}
     types = done("incident_types_v1", "incident_types_v1_list", vendor).incident_types
@@ -115,7 +115,7 @@ def test_what_an_account_is_set_up_with_is_listed(vendor):
 
 
 @pytest.mark.parametrize("create", [created_v1, created_v2])
-def test_an_incident_is_created_once_under_its_key_and_shown_by_both_versions(vendor, create):
+def test_incident_is_created_once_in_both_versions(vendor, create):
     first = create(vendor, name="Checkout is down", summary="It is.", severity_id=severities(vendor)["Major"])
     again = create(vendor, name="Something else")
     assert again.id == first.id
@@ -133,7 +133,7 @@ def test_an_incident_is_found_by_its_number(vendor):
     assert done("incidents_v2", "incidents_v2_show", vendor, number).incident.id == first.id
 
 
-def test_an_edit_changes_what_it_names_and_nothing_else(vendor):
+def test_edit_changes_only_the_named_fields(vendor):
     first = created_v1(vendor, name="Checkout is down", summary="It is.", severity_id=severities(vendor)["Minor"])
     closed = next(one for one in statuses(vendor).values() if one.category.value == "closed")
     change = {"severity_id": severities(vendor)["Critical"], "incident_status_id": closed.id}
@@ -186,7 +186,7 @@ def test_a_post_is_created_once_under_its_key(vendor):
     assert shown(vendor, first.id).component_impacts[0].component_status.value == "full_outage"
 
 
-def test_a_post_lives_through_its_updates_and_its_components_with_it(vendor, simulator):
+def test_post_lives_through_updates_with_its_components(vendor, simulator):
     component = components(vendor)["Checkout API"]
     first = posted(vendor, component_statuses=[{"component_id": component, "component_status": "full_outage"}])
 

@@ -44,7 +44,7 @@ def created(vendor, *updates):
     return simulated.done("status_pages_v2", NAME, vendor, status=201, body=wanted).status_page_incident
 
 
-def test_what_is_over_is_published_once_and_notifies_nobody(vendor, simulator):
+def test_ended_incident_is_published_once_without_notifications(vendor, simulator):
     affected = [{"component_id": simulated.components(vendor)["Payments"], "component_status": "full_outage"}]
     made = created(vendor, update(component_statuses=affected), update("resolved", LATE))
     assert created(vendor, update(), update("resolved", LATE)).id == made.id
@@ -72,7 +72,7 @@ def test_what_is_over_is_published_once_and_notifies_nobody(vendor, simulator):
         ([update(message="x" * 4097), update("resolved", LATE)], "updates.0.message"),
     ],
 )
-def test_what_is_not_over_or_not_well_formed_is_refused(vendor, simulator, updates, field):
+def test_unended_or_malformed_retrospective_is_refused(vendor, simulator, updates, field):
     answer = httpx.post(
         f"{simulator.url}/incident-io{PATH}",
         json=body(vendor, *updates),

@@ -27,7 +27,7 @@ def refused(call) -> str:
     return raised.value.response["error"]
 
 
-def test_message_is_posted_updated_and_answered_in_its_thread(slack, simulator):
+def test_message_is_posted_updated_and_answered_in_thread(slack, simulator):
     posted = slack.chat_postMessage(channel="#incidents", text="one", blocks=[SECTION])
     slack.chat_postMessage(channel=posted["channel"], text="reply", thread_ts=posted["ts"])
     slack.chat_update(channel=posted["channel"], ts=posted["ts"], text="two")

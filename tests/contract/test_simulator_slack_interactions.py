@@ -236,7 +236,7 @@ def test_action_ids_and_block_ids_are_unique(slack):
     assert refused(lambda: post(slack, {"type": "actions", "elements": []})) == "invalid_blocks"
 
 
-def test_response_url_is_good_for_five_uses_in_thirty_minutes(simulator, slack, app, clock):
+def test_response_url_allows_five_uses_in_30_minutes(simulator, slack, app, clock):
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
     url = payload(app)["response_url"]
@@ -288,7 +288,7 @@ def test_ephemeral_message_reaches_members_only(simulator, slack):
     assert refused(lambda: slack.chat_update(**click, text="x")) == "message_not_found"
 
 
-def test_button_of_an_ephemeral_message_is_clicked_without_a_message(simulator, slack, app):
+def test_ephemeral_button_is_clicked_without_a_message(simulator, slack, app):
     slack.chat_postEphemeral(channel="incidents", user="U0ADA", text="for you", blocks=[ACTIONS])
     [shown] = state(simulator)["ephemerals"]
     assert act(simulator, "clicks", channel="incidents", ts=shown["ts"], action="approve", user="U0BOB")[0] == 422

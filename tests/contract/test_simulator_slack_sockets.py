@@ -189,7 +189,7 @@ def test_eleventh_connection_is_refused(simulator):
             assert received(socket)["reason"] == "too_many_websockets"
 
 
-def test_state_of_a_run_is_kept_without_its_connections(tmp_path, simulator):
+def test_saved_state_omits_open_connections(tmp_path, simulator):
     with connected(simulator):
         snapshot.save(simulator.app.state.vendors, tmp_path / "state")
         loaded = snapshot.load(tmp_path / "state")

@@ -75,7 +75,7 @@ def test_a_body_becomes_the_expected_alerts(path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_shows_that_firing_and_resolved_have_the_same_fingerprint(kind):
+def test_firing_and_resolved_samples_share_a_fingerprint(kind):
     seen = {
         status: {alert["fingerprint"] for case in cases(kind) for alert in case["alerts"] if alert["status"] == status}
         for status in ("firing", "resolved")
@@ -114,7 +114,7 @@ def test_any_json_is_either_alerts_or_unparsable(kind, body):
 @pytest.mark.parametrize("kind", KINDS)
 @hypothesis.settings(max_examples=40)
 @given(data=st.data())
-def test_a_good_body_with_any_value_put_in_anywhere_is_either_alerts_or_unparsable(kind, data):
+def test_mutated_body_gives_alerts_or_unparsable(kind, data):
     case = data.draw(st.sampled_from(cases(kind)))
     body = json.loads(json.dumps(case["body"]))
     node = body
@@ -141,7 +141,7 @@ def times_in(node: object) -> list[tuple[dict | list, str | int]]:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_no_time_that_can_t_be_read_loses_an_alert(path):
+def test_unreadable_time_never_loses_an_alert(path):
     """The time of receipt stands in, and a notice says so."""
     kind, case = path.parent.name, json.loads(path.read_text())
     usual = parsed(kind, case)
@@ -187,7 +187,7 @@ def test_a_hostile_body_is_unparsable(kind, body):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_depth_near_the_interpreter_s_limit_is_a_crash(kind):
+def test_nesting_near_the_recursion_limit_never_crashes(kind):
     # What can just be decoded may be too deep for what is done with it next, which takes more levels than this step.
     for depth in range(50, 1050, 3):
         deep = b"[" * depth + b"]" * depth
@@ -204,13 +204,13 @@ def test_a_kind_is_whole(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_source_without_credentials_is_refused_with_what_to_do(kind):
+def test_source_without_credentials_is_refused_with_advice(kind):
     with pytest.raises(ValueError, match=r"set bearer .*, basic .*, token or signature, or say `auth: none`"):
         registry.KINDS[kind].config()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_secret_is_shown_in_a_configuration_or_in_what_is_wrong_with_it(kind):
+def test_configuration_and_errors_reveal_no_secret(kind):
     config = registry.KINDS[kind].config
     good = config(bearer=["hunter2-token"], basic=["ann:hunter2-word"])
     endpoint = registry.build("here", good)

@@ -32,7 +32,7 @@ def post(
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_every_delivery_is_taken_in_and_each_of_its_alerts_reaches_the_inbox(path):
+def test_every_delivery_s_alerts_reach_the_inbox(path):
     case = json.loads(path.read_text())
     answer, store = post(path.parent.name, json.dumps(case["body"]).encode(), case.get("settings"))
     assert answer.status == 202
@@ -42,7 +42,7 @@ def test_every_delivery_is_taken_in_and_each_of_its_alerts_reaches_the_inbox(pat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_cannot_be_read_is_kept_with_its_bytes_and_answered_as_the_kind_has_it(kind):
+def test_unreadable_body_is_kept_and_answered_by_kind(kind):
     answer, store = post(kind, b'{"cannot": ["be", "read"]}')
     assert answer.status == registry.KINDS[kind].unparsable_status
     assert answer.json["quarantined"] == "kept-1"
@@ -56,7 +56,7 @@ WITHOUT_ALERTS = [path for path in CASES if not json.loads(path.read_text())["al
 
 
 @pytest.mark.parametrize("path", WITHOUT_ALERTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_delivery_that_makes_no_alert_is_answered_with_the_reason(path):
+def test_delivery_without_alerts_gets_the_reason(path):
     case = json.loads(path.read_text())
     answer, store = post(path.parent.name, json.dumps(case["body"]).encode(), case.get("settings"))
     assert answer.json["about"]["no_alert"]
@@ -64,7 +64,7 @@ def test_a_delivery_that_makes_no_alert_is_answered_with_the_reason(path):
 
 
 @pytest.mark.parametrize("action", ["trigger", "acknowledge", "resolve"])
-def test_a_client_of_pagerduty_s_is_answered_as_by_pagerduty(action):
+def test_pagerduty_client_gets_pagerduty_s_response(action):
     event = {"event_action": action, "dedup_key": "k", "payload": {"summary": "s", "source": "h", "severity": "info"}}
     answer, _ = post("pagerduty-events", json.dumps(event).encode(), query=b"")
     assert answer.status == 202
@@ -72,21 +72,21 @@ def test_a_client_of_pagerduty_s_is_answered_as_by_pagerduty(action):
     assert answer.json == {"status": "success", "message": "Event processed", "dedup_key": "k"}
 
 
-def test_a_client_of_pagerduty_s_that_names_no_key_is_answered_with_the_one_that_resolves_it():
+def test_pagerduty_client_without_key_gets_its_derived_key():
     event = {"event_action": "trigger", "payload": {"summary": "s", "source": "h", "severity": "info"}}
     answer, store = post("pagerduty-events", json.dumps(event).encode(), query=b"")
     ((entry, _),) = store.accepted
     assert answer.json["dedup_key"] == entry.rows[0].alert.fingerprint
 
 
-def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
+def test_incident_io_client_gets_incident_io_s_response():
     event = {"title": "t", "status": "firing", "deduplication_key": "k"}
     answer, _ = post("incident-io-alerts", json.dumps(event).encode(), query=b"")
     assert answer.status == 202
     assert answer.json == {"status": "success", "message": "Event accepted for processing", "deduplication_key": "k"}
 
 
-def test_who_asks_for_an_explanation_gets_one_instead_of_the_kind_s_own_answer():
+def test_explain_request_overrides_the_kind_s_response():
     event = {"event_action": "resolve", "dedup_key": "k"}
     answer, _ = post("pagerduty-events", json.dumps(event).encode())
     assert [alert["fingerprint"] for alert in answer.json["alerts"]] == ["k"]
@@ -99,7 +99,7 @@ def mixed(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_good_alerts_are_taken_in_and_the_bad_one_beside_them_is_kept(kind):
+def test_good_alerts_are_accepted_and_bad_ones_kept(kind):
     before = quarantined()
     answer, store = post(kind, mixed(kind), query=b"")
     ((entry, _),) = store.accepted
@@ -115,7 +115,7 @@ def test_good_alerts_are_taken_in_and_the_bad_one_beside_them_is_kept(kind):
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_a_bad_alert_that_is_run_again_by_itself_says_the_same(kind):
+def test_retried_bad_alert_gives_the_same_error(kind):
     _, store = post(kind, mixed(kind), query=b"")
     again, kept = post(kind, store.kept[0][1], query=b"")
     assert (again.status, again.json["where"]) == (202, "alerts[0].status")
@@ -123,7 +123,7 @@ def test_a_bad_alert_that_is_run_again_by_itself_says_the_same(kind):
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_a_bad_alert_that_the_quarantine_does_not_take_is_asked_for_again(kind):
+def test_bad_alert_that_cannot_be_kept_is_retried(kind):
     class Full(asking.Recording):
         async def add(self, *_: object) -> str:
             raise errors.Unavailable("the quarantine is full", 5)

@@ -39,7 +39,7 @@ def test_the_settings_on_a_page_are_accepted(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bodies_on_a_page_are_read_by_the_settings_above_them(kind):
+def test_documented_bodies_fit_the_documented_settings(kind):
     for settings, bodies in configured(kind):
         endpoint = registry.build("documented", registry.KINDS[kind].config(**settings))
         for body in bodies:
@@ -47,12 +47,12 @@ def test_the_bodies_on_a_page_are_read_by_the_settings_above_them(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_speaks_of_every_setting_of_its_own(kind):
+def test_page_documents_all_its_settings(kind):
     own = registry.KINDS[kind].config.model_fields.keys() - base.Config.model_fields.keys()
     assert [name for name in sorted(own) if f"`{name}`" not in page(kind)] == []
 
 
-def test_the_json_page_lists_every_word_of_a_status():
+def test_json_page_lists_every_status_word():
     words = registry.KINDS["json"].config(auth="none").status.words
     prose = " ".join(page("json").split())
     firing, resolved = re.search(r"\*\*firing\*\* are (.*?); \*\*resolved\*\* are (.*?)\.", prose).groups()
@@ -60,7 +60,7 @@ def test_the_json_page_lists_every_word_of_a_status():
     assert listed == words
 
 
-def test_every_field_of_the_webhook_is_on_alertmanager_s_page():
+def test_alertmanager_page_covers_every_webhook_field():
     text = page("alertmanager")
     case = json.loads((PAGES.parent.parent.parent / "tests/data/sources/alertmanager/group-of-both.json").read_text())
     top = case["body"].keys()

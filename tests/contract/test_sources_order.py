@@ -67,7 +67,7 @@ def pairs(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tupl
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_end_that_arrives_after_its_beginning_ends_it(kind):
+def test_resolution_after_its_start_ends_the_alert(kind):
     found = pairs(read(kind, NOW), read(kind, LATER))
     assert found
     for fired, over in found:
@@ -75,7 +75,7 @@ def test_an_end_that_arrives_after_its_beginning_ends_it(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in BY_ARRIVAL])
-def test_an_end_that_arrives_before_its_beginning_ends_it_all_the_same(kind):
+def test_resolution_before_its_start_also_ends_it(kind):
     overtaken = pairs(read(kind, LATER), read(kind, NOW))
     assert overtaken
     for fired, over in overtaken:

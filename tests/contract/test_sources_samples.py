@@ -66,7 +66,7 @@ def order(alert: alerts.Alert) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_has_its_samples_and_what_to_paste(kind):
+def test_kind_has_samples_and_settings_to_paste(kind):
     there = {path.name for path in (FOLDER / kind).glob("*")}
     missing = sorted(FILES - there)
     assert not missing, (
@@ -78,7 +78,7 @@ def test_a_kind_has_its_samples_and_what_to_paste(kind):
 
 
 @whole
-def test_a_sample_fires_and_its_other_end_resolves_it(kind, tmp_path):
+def test_sample_fires_and_its_counterpart_resolves(kind, tmp_path):
     (firing,) = read(kind, tmp_path, "firing").alerts
     (resolved,) = read(kind, tmp_path, "resolved", NOW + SECOND).alerts
     assert (firing.status, resolved.status) == ("firing", "resolved")
@@ -88,14 +88,14 @@ def test_a_sample_fires_and_its_other_end_resolves_it(kind, tmp_path):
 
 
 @whole
-def test_a_sample_counts_as_new_each_time_it_is_sent(kind, tmp_path):
+def test_sample_is_new_each_time_it_is_sent(kind, tmp_path):
     turns = [("firing", 0), ("resolved", 1), ("firing", 2), ("resolved", 3)]
     sent = [read(kind, tmp_path, status, NOW + after * SECOND).alerts[0] for status, after in turns]
     assert [order(alert) for alert in sent] == sorted({order(alert) for alert in sent})
 
 
 @whole
-def test_a_sample_says_that_it_is_a_test_where_the_kind_has_labels(kind, tmp_path):
+def test_sample_is_marked_as_a_test(kind, tmp_path):
     (alert,) = read(kind, tmp_path, "firing").alerts
     assert alert.is_test == (kind not in WITHOUT_LABELS)
 
@@ -109,14 +109,14 @@ def test_everything_in_a_sample_is_filled_in(kind):
 
 
 @whole
-def test_the_settings_are_accepted_and_ask_for_a_proof(kind, tmp_path):
+def test_sample_settings_are_valid_with_authentication(kind, tmp_path):
     config = configured(kind, tmp_path)
     assert (config.kind, config.auth) == (kind, "required")
     assert sample_secrets.SECRET not in samples.settings(kind, "tried-out")
 
 
 @whole
-def test_what_to_set_at_the_sender_names_the_address_and_the_secret(kind):
+def test_sender_instructions_name_url_and_secret(kind):
     url = "https://router.example.com/v1/webhooks/tried-out"
     said = samples.sender(kind, "tried-out", url)
     assert url in said
@@ -125,7 +125,7 @@ def test_what_to_set_at_the_sender_names_the_address_and_the_secret(kind):
 
 
 @whole
-def test_what_to_paste_at_the_sender_is_what_the_page_of_the_kind_says(kind):
+def test_sender_instructions_equal_the_documented_ones(kind):
     page = (FOLDER.parents[2] / "docs" / "how-to" / "sources" / f"{kind}.md").read_text()
     said = samples.sender(kind, "n", "u")
     start, end = said.find("\n{\n"), said.find("\n}\n")
@@ -139,7 +139,7 @@ def test_a_name_that_cannot_be_pasted_is_told(name):
 
 
 @pytest.mark.parametrize("name", ["a", "on-call", "team.a_1", "truest"])
-def test_a_name_that_can_be_pasted_names_its_variable(name, tmp_path):
+def test_pasted_name_names_its_variable(name, tmp_path):
     assert samples.can_be_named(name)
     assert samples.variable(name).isidentifier()
     assert configured("json", tmp_path, name).kind == "json"

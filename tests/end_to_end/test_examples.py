@@ -28,7 +28,7 @@ def run(name, *arguments):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_has_no_problems_and_its_tests_pass(name):
+def test_example_is_valid_and_its_tests_pass(name):
     assert run(name, "check").startswith("no problems found")
     assert " passed" in run(name, "test")
 
@@ -40,7 +40,7 @@ def test_the_payload_is_decided_by_the_expected_rule(name):
     assert [alert["rule"] for alert in explained] == [RULES[name]]
 
 
-def test_the_examples_are_numbered_and_the_readme_lists_them():
+def test_examples_are_numbered_and_listed():
     assert [name[:2] for name in EXAMPLES] == [f"{number:02}" for number in range(1, len(EXAMPLES) + 1)]
     listed = re.findall(r"^\| \[(\S+)\]\(\1\) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
     assert listed == EXAMPLES == list(RULES)

@@ -79,7 +79,7 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
-def test_process_exports_all_metrics_of_its_role_and_none_of_the_other(exported, role):
+def test_process_exports_only_its_role_s_metrics(exported, role):
     documented = collectors.documented()
     own = documented[role] | documented["shared"]
     families = exported[role].families
@@ -89,13 +89,13 @@ def test_process_exports_all_metrics_of_its_role_and_none_of_the_other(exported,
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
-def test_every_process_exports_its_version_start_and_use_of_memory(exported, role):
+def test_every_process_exports_version_start_and_memory(exported, role):
     series = exported[role].series
     assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"} <= series
     assert {"python_info", "incident_router_build_info"} <= series
 
 
-def test_alerts_and_dashboard_ask_only_for_what_is_exported(exported):
+def test_alerts_and_dashboard_use_only_exported_metrics(exported):
     offered = exported["web"].series | exported["worker"].series
     asked = {name for text in promql.expressions().values() for name in promql.selected(text)}
     empty = {f"{name}{suffix}" for name in EMPTY for suffix in ("", "_total")}
@@ -103,7 +103,7 @@ def test_alerts_and_dashboard_ask_only_for_what_is_exported(exported):
     assert asked - offered - empty == set()
 
 
-def test_what_was_not_counted_yet_is_exported_as_zero(exported):
+def test_uncounted_events_are_exported_as_zero(exported):
     refused = 'incident_router_deliveries_total{outcome="unauthorized",source="json"}'
     assert exported["web"].value(refused) == 0
     dead = 'incident_router_operations_total{destination="on-call",operation="open",result="refused"}'

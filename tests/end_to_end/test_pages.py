@@ -35,7 +35,7 @@ def test_nothing_is_shown_before_a_person_approves(tmp_path):
         harness.eventually("nothing waits", lambda: "nothing waits" in waiting(router))
 
 
-def test_a_draft_that_the_page_made_is_adopted_and_published(tmp_path):
+def test_draft_created_by_the_page_is_adopted(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, page="Acme EU", publish="auto")
         with harness.router(tmp_path, file) as router:
@@ -51,7 +51,7 @@ def test_a_draft_that_the_page_made_is_adopted_and_published(tmp_path):
             harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
 
 
-def test_a_draft_under_review_is_dismissed_when_the_incident_is_over(tmp_path):
+def test_reviewed_draft_is_dismissed_after_the_incident(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, page="Acme EU", publish="review")
         with harness.router(tmp_path, file) as router:
@@ -62,7 +62,7 @@ def test_a_draft_under_review_is_dismissed_when_the_incident_is_over(tmp_path):
             harness.eventually("the draft is gone", lambda: at.posts() == [])
 
 
-def test_a_page_that_publishes_by_itself_is_not_posted_to_twice(tmp_path):
+def test_self_publishing_page_gets_one_post(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, page="Acme Auto", publish="auto")
         with harness.router(tmp_path, file) as router:

@@ -68,7 +68,7 @@ def test_what_a_webhook_opened_and_none_ended_ends(tmp_path):
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_what_is_silenced_at_an_alertmanager_stays_and_what_goes_elsewhere_is_not_taken(tmp_path):
+def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
     with harness.vendors() as at, test_sources.alertmanager(tmp_path, NOWHERE) as url:
         test_sources.post_alert(url)
         file = asking(harness.configure(tmp_path, at), url)

@@ -138,7 +138,7 @@ def post_alert(url: str, ends_at: float | None = None) -> None:
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_what_a_real_alertmanager_sends_is_opened_published_and_resolved_at_both_vendors(tmp_path):
+def test_real_alertmanager_s_alert_opens_publishes_and_resolves(tmp_path):
     with (
         harness.vendors() as at,
         harness.router(tmp_path, harness.configure(tmp_path, at)) as router,
@@ -184,7 +184,7 @@ def test_a_real_prometheus_needs_no_alertmanager(tmp_path):
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_two_alertmanagers_that_send_the_same_alert_make_one_incident(tmp_path):
+def test_two_alertmanagers_with_one_alert_make_one_incident(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()

@@ -32,7 +32,7 @@ def send(router: harness.Router) -> None:
         assert answer.status == 202
 
 
-def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tmp_path):
+def test_spans_reach_the_collector_before_the_exit(tmp_path):
     with contextlib.closing(collectors.Collector()) as collector, harness.vendors() as at:
         file = configured(tmp_path, at, collector.url)
         with harness.router(tmp_path, file) as router:
@@ -55,7 +55,7 @@ def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tm
         assert {line["trace"] for line in lines if line["event"] == "operation"} == {TRACE}
 
 
-def test_a_collector_that_is_away_holds_up_neither_deliveries_nor_the_end(tmp_path):
+def test_unreachable_collector_delays_nothing(tmp_path):
     with harness.vendors() as at:
         file = configured(tmp_path, at, f"http://127.0.0.1:{ports.unanswered()}")
         with harness.router(tmp_path, file) as router:
@@ -66,7 +66,7 @@ def test_a_collector_that_is_away_holds_up_neither_deliveries_nor_the_end(tmp_pa
             assert time.monotonic() - began < 15
 
 
-def test_where_traces_are_off_nothing_of_opentelemetry_s_tracing_is_imported():
+def test_disabled_tracing_imports_no_opentelemetry():
     """The Redis library looks for OpenTelemetry's metrics by itself where they are installed."""
     program = (
         "import sys\n"
@@ -94,7 +94,7 @@ def without_the_extra(tmp_path, at, command: str) -> harness.Process:
     return harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
 
 
-def test_traces_without_the_extra_are_refused_with_one_sentence_and_status_1(tmp_path):
+def test_tracing_without_its_extra_is_refused_clearly(tmp_path):
     with harness.vendors() as at:
         process = without_the_extra(tmp_path, at, "run")
         assert process.ended() == 1

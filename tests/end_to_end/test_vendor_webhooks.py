@@ -56,7 +56,7 @@ def looked(at, path):
     return len(at.calls("GET", path))
 
 
-def test_timeline_names_an_incident_that_a_person_resolves_at_devhelm(scene):
+def test_timeline_names_an_incident_resolved_at_devhelm(scene):
     _, at = scene
     (one,) = at.state()["devhelm"]["incidents"]
     identity = one["incident"]["id"]
@@ -65,7 +65,7 @@ def test_timeline_names_an_incident_that_a_person_resolves_at_devhelm(scene):
     harness.eventually("it is counted", lambda: is_counted(scene, "devhelm"))
 
 
-def test_timeline_names_a_title_that_a_person_edits_on_a_page(scene):
+def test_timeline_names_a_title_edited_on_a_page(scene):
     """The page's own destination has no webhook: that of the incidents tells of it."""
     _, at = scene
     (post,) = at.state()["incident-io"]["status_page_incidents"]

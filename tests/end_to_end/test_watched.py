@@ -31,7 +31,7 @@ def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, prometheus.Prome
 pytestmark = pytest.mark.debian("prometheus")
 
 
-def test_no_alert_fires_or_waits_to_fire_while_all_is_well(watched):
+def test_no_alert_is_pending_or_firing_when_healthy(watched):
     _, watching = watched
     harness.eventually("no alert waits", watching.settled)
     assert [rule["name"] for rule in watching.rules()] == list(promql.alerts())
@@ -47,7 +47,7 @@ def test_every_panel_can_be_drawn(watched):
     assert {place for place, text in panels.items() if not watching.query(text)} == EMPTY
 
 
-def test_the_first_delivery_that_is_refused_is_told_of_at_once(watched):
+def test_first_refused_delivery_alerts_immediately(watched):
     router, watching = watched
     status, _ = harness.ask(f"{router.url}/v1/webhooks/json", {"title": "x", "status": "firing"}, "an old token")
     assert status == 401

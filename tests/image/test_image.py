@@ -108,7 +108,7 @@ def test_it_holds_every_file_of_the_package(image):
     assert theirs == ours
 
 
-def test_everything_is_compiled_and_no_source_s_time_is_asked_for(image):
+def test_image_contains_compiled_code(image):
     """Time-stamped bytecode would be compiled anew at each start where whatever moves the files changes their times."""
     for source in installed(image).parent.rglob("*.py"):
         [compiled] = (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")
@@ -123,14 +123,14 @@ def test_what_only_the_build_needs_is_not_there(image):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_as_it_starts_by_itself_an_alert_becomes_an_incident(image, folder, given, at):
+def test_default_start_turns_an_alert_into_an_incident(image, folder, given, at):
     with container(image, folder, *image.default, **given) as process:
         harness.Router(process, folder / "etc/router.yaml").receives()
         harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
 
 
 @pytest.mark.usefixtures("untouched")
-def test_web_and_worker_in_containers_of_their_own_do_it_together(image, folder, given, at):
+def test_separate_web_and_worker_containers_cooperate(image, folder, given, at):
     worker = container(image, folder, "worker", "--health-port", "0", **given)
     with container(image, folder, "web", **given) as web, worker:
         harness.Router(web, folder / "etc/router.yaml").receives()
@@ -138,7 +138,7 @@ def test_web_and_worker_in_containers_of_their_own_do_it_together(image, folder,
 
 
 @pytest.mark.usefixtures("untouched")
-def test_any_user_of_the_root_group_can_run_it(image, folder, given, at):
+def test_any_user_of_root_group_can_run_it(image, folder, given, at):
     """OpenShift gives each namespace a range of users without names, all in group 0."""
     if image.user is None:
         pytest.skip("only root may start it as another user")
@@ -158,7 +158,7 @@ def test_traces_are_sent_without_a_further_package(image, folder, given, at):
         assert {"webhook", "fold", "operation"} <= {span.name for span in collector.spans}
 
 
-def test_what_these_tests_start_has_no_rights_and_may_gain_none(image):
+def test_test_processes_have_no_privileges(image):
     """Without this the tests above would prove nothing: root writes where nobody may."""
     told = subprocess.run([*built.demoted(image.user), "cat", "/proc/self/status"], capture_output=True, check=True)
     fields = dict(line.split(":\t", 1) for line in told.stdout.decode().splitlines() if ":\t" in line)

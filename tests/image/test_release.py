@@ -68,7 +68,7 @@ def archived(path: Path) -> Iterator[str]:
         yield from (member.name.partition("/")[2] for member in archive if member.isfile())
 
 
-def test_it_is_made_whole_and_what_was_left_of_the_last_one_is_gone(released):
+def test_release_is_complete_and_replaces_the_last(released):
     assert {path.name for path in released.iterdir()} == {
         f"incident_router-{VERSION}-py3-none-any.whl",
         f"incident_router-{VERSION}.tar.gz",
@@ -86,7 +86,7 @@ def test_the_checksums_are_those_of_every_file(released):
         assert hashlib.sha256((released / name).read_bytes()).hexdigest() == checksum
 
 
-def test_another_folder_at_another_time_makes_the_same_bytes(released, tmp_path):
+def test_release_is_reproducible(released, tmp_path):
     """Whoever makes it: with other rights on the files, and with what tools and runs leave in a tree."""
     source = tmp_path / "elsewhere"
     for left_behind in [".editor/state", "data/valkey.log", "dist/old.whl", "router/__pycache__/x.pyc"]:
@@ -109,12 +109,12 @@ def test_the_wheel_holds_every_file_of_the_package(released):
     assert any(name.endswith(".lua") for name in held)
 
 
-def test_the_source_archive_holds_the_whole_tree_and_no_more(released):
+def test_source_archive_contains_exactly_the_tree(released):
     held = set(archived(released / f"incident_router-{VERSION}.tar.gz"))
     assert held == {tree.place(path) for path in tree.files("*")} | {"PKG-INFO"}
 
 
-def test_helm_reads_the_chart_and_finds_the_program_s_version(released):
+def test_helm_reads_the_chart_with_the_version(released):
     archive = released / f"incident-router-{VERSION}.tgz"
     chart = helm.read(helm.call("show", "chart", str(archive)))
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
@@ -122,19 +122,19 @@ def test_helm_reads_the_chart_and_finds_the_program_s_version(released):
     assert not any(name.startswith("ci/") for name in archived(archive))
 
 
-def test_the_sbom_lists_every_package_of_the_lock_with_its_version_and_no_other(sbom):
+def test_sbom_lists_exactly_the_locked_packages(sbom):
     assert {part["name"]: part["version"] for part in sbom["components"]} == locked()
     assert all(part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}" for part in sbom["components"])
 
 
-def test_the_sbom_carries_the_hashes_that_an_install_is_held_to(sbom):
+def test_sbom_contains_the_locked_hashes(sbom):
     text = (tree.ROOT / "requirements/runtime.txt").read_text()
     references = [reference for part in sbom["components"] for reference in part["externalReferences"]]
     hashes = {digest["content"] for reference in references for digest in reference["hashes"]}
     assert hashes == set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
 
 
-def test_the_sbom_is_of_this_version_and_of_no_moment(sbom):
+def test_sbom_has_this_version_and_no_timestamp(sbom):
     ours = sbom["metadata"]["component"]
     assert (ours["name"], ours["version"], ours["type"]) == ("incident-router", VERSION, "application")
     assert "timestamp" not in sbom["metadata"]
@@ -142,13 +142,13 @@ def test_the_sbom_is_of_this_version_and_of_no_moment(sbom):
     assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
 
 
-def test_the_sbom_alone_is_the_one_of_the_release(released, tmp_path):
+def test_separate_sbom_equals_the_release_s(released, tmp_path):
     make("sbom", tmp_path)
     [alone] = tmp_path.iterdir()
     assert alone.read_bytes() == (released / alone.name).read_bytes()
 
 
-def test_a_build_that_fails_says_why_and_leaves_no_checksums(tmp_path):
+def test_failed_build_gives_reason_and_no_checksums(tmp_path):
     (tmp_path / "bin").mkdir()
     stand_in = tmp_path / "bin/python"
     stand_in.write_text("#!/bin/sh\necho there is no backend\nexit 3\n")

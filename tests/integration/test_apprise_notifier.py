@@ -67,7 +67,7 @@ class TestMail:
             assert "> We are on it." in server.texts[0]
             assert "https://c.example/incident?key=down" in server.texts[0]
 
-    def test_title_of_an_alert_adds_no_header_and_no_markup(self):
+    def test_alert_title_adds_no_header_or_markup(self):
         incident = msgspec.structs.replace(
             samples.INCIDENT, title="<script>x</script>\r\nBcc: evil@example.com\r\n\r\nbody"
         )
@@ -120,7 +120,7 @@ class TestPartialFailure:
             assert "Opened" in json.loads(bad.requests[-1].body)["message"]
             assert "Opened" not in json.loads(good.requests[-1].body)["message"]
 
-    def test_order_and_number_of_urls_may_change_in_between(self):
+    def test_urls_may_be_reordered_between_attempts(self):
         with receiver.receiving() as good, receiver.receiving() as bad, receiver.receiving() as added:
             bad.answers = [500]
             state = deliver(service(good), service(bad)).state
@@ -152,7 +152,7 @@ class TestPartialFailure:
 
 
 class TestThreads:
-    def test_slow_service_does_not_hold_up_the_event_loop(self):
+    def test_slow_service_does_not_block_the_event_loop(self):
         """A service accepts the connection and never answers: the loop goes on, and the call ends in time."""
 
         async def main(url: str) -> int:
@@ -233,7 +233,7 @@ class TestThreads:
 
 class TestSecrets:
     @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
-    def test_no_part_of_a_url_is_in_errors_or_the_log(self, status, capfd, caplog):
+    def test_urls_are_absent_from_errors_and_log(self, status, capfd, caplog):
         caplog.set_level(logging.WARNING)  # The router writes no lines of libraries below this level.
         with receiver.receiving() as at:
             at.always = status

@@ -99,7 +99,7 @@ def test_freeze_and_guard_are_delivered_with_names(with_redis):
     play(with_redis, body)
 
 
-def test_freeze_that_ended_before_any_look_is_not_lost(with_redis):
+def test_short_freeze_between_looks_is_announced(with_redis):
     async def body(harness, at, _):
         await harness.turn()
         controls = publishing_state.PublishingControls(harness.on.connection)
@@ -131,7 +131,7 @@ def test_notifier_receives_only_the_topics_it_subscribes_to(with_redis):
     play(with_redis, body, topics={"reviews": ("hook",)})
 
 
-def test_notifier_that_a_rule_names_receives_every_event_of_its_incidents(with_redis):
+def test_rule_s_notifier_receives_all_its_incidents_events(with_redis):
     async def body(harness, at, _):
         named = msgspec.structs.replace(reviewed(), notify=("hook",))
         await harness.on.deliver(workers.firing(), response=named)
@@ -143,7 +143,7 @@ def test_notifier_that_a_rule_names_receives_every_event_of_its_incidents(with_r
     play(with_redis, body, topics={})
 
 
-def test_failed_delivery_is_retried_with_the_same_id_and_body(with_redis):
+def test_failed_delivery_is_retried_unchanged(with_redis):
     async def body(harness, at, _):
         at.answers = [500, 404, 301]
         await harness.on.deliver(workers.firing())
@@ -187,7 +187,7 @@ def test_dead_notifier_delays_neither_incidents_nor_other_notifiers(with_redis):
     play(with_redis, body, configs=both, topics={"incidents": ("dead", "hook")})
 
 
-def test_events_are_dropped_aloud_once_they_are_too_old(with_redis, monkeypatch):
+def test_expired_events_are_dropped_and_logged(with_redis, monkeypatch):
     monkeypatch.setattr(delivering, "GIVE_UP", 0)
 
     async def body(harness, at, _):
@@ -235,7 +235,7 @@ class TestCrashes:
 
         play(with_redis, body)
 
-    def test_delivery_without_a_record_is_repeated_with_the_same_id(self, with_redis):
+    def test_unrecorded_delivery_is_repeated_with_the_same_id(self, with_redis):
         """A worker dies after the receiver accepted an event, and before that is recorded: at least once."""
 
         async def body(harness, at, _):
@@ -284,7 +284,7 @@ class TestCrashes:
 
         play(with_redis, body)
 
-    def test_events_that_arrive_during_a_delivery_are_delivered_after_it(self, with_redis):
+    def test_events_during_a_delivery_are_delivered_after_it(self, with_redis):
         async def body(harness, at, _):
             await harness.on.deliver(workers.firing())
             await harness.on.turn()

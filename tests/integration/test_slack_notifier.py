@@ -88,7 +88,7 @@ def test_incident_is_one_message_that_follows_it(play):
     play(body)
 
 
-def test_review_shows_the_exact_text_and_how_it_ended(play):
+def test_review_message_shows_exact_text_and_outcome(play):
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reviewed(deadline=workers.HOUR))
         await worker.turn()
@@ -145,7 +145,7 @@ def test_failed_call_is_made_again(play, simulator, action):
     play(body)
 
 
-def test_calls_that_were_made_are_not_repeated_after_a_later_one_failed(play, simulator):
+def test_completed_calls_are_not_repeated_after_a_failure(play, simulator):
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reviewed())
         await worker.on.turn()

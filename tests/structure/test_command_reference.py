@@ -17,7 +17,7 @@ def options(words: str) -> set[str]:
     return {name for one in COMMANDS[words].params for name in one.opts}
 
 
-def test_every_command_has_a_contract_and_every_contract_a_command():
+def test_commands_and_contracts_match():
     assert set(contracts.CONTRACTS) == set(COMMANDS)
 
 
@@ -32,7 +32,7 @@ def test_the_page_has_the_statuses_of_all_commands():
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))
-def test_what_lists_or_shows_prints_a_model_of_the_api(words):
+def test_list_and_show_commands_print_api_models(words):
     if words.rpartition(" ")[2] in SHOWS:
         assert "--json" in options(words)
         assert contracts.CONTRACTS[words].json is not None

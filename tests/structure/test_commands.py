@@ -27,7 +27,7 @@ def test_every_command_in_a_document_exists(path, known):
     assert [f"{said.place}: {said.text}: {problem}" for said, problem in checked if problem] == []
 
 
-def test_the_readme_begins_with_the_two_commands_that_matter():
+def test_readme_begins_with_the_two_main_commands():
     typed = [said.text for said in commands.said(README)]
     assert typed[:2] == ["make run", "make test"]
 
@@ -39,7 +39,7 @@ def test_every_command_of_the_program_is_explained():
     assert missing == []
 
 
-def test_the_dockerfile_starts_a_command_with_options_that_it_has(known):
+def test_dockerfile_command_uses_existing_options(known):
     start = next(line for line in (tree.ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD "))
     assert known.problem(shlex.join(["incident-router", *json.loads(start.removeprefix("CMD "))])) == ""
 
@@ -58,7 +58,7 @@ def readme_webhook() -> tuple[str, bytes]:
     return address.rpartition("/")[2], words[words.index("-d") + 1].encode()
 
 
-def test_the_readme_s_webhook_opens_an_incident_under_the_example_rules():
+def test_readme_webhook_opens_an_incident():
     stand_in = settings.StandIn("try-it", {"incident-io": "http://127.0.0.1:1", "devhelm": "http://127.0.0.1:1"})
     configured = settings.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
     source, body = readme_webhook()

@@ -36,13 +36,13 @@ def test_what_builds_stays_behind(built):
     assert any(f"--from={built[0].name}" in value for value in built[-1].values("COPY"))
 
 
-def test_every_base_is_pinned_to_a_version_and_a_distribution(built):
+def test_every_base_image_is_pinned(built):
     for stage in built:
         assert re.fullmatch(r"python:3\.\d+(\.\d+)?-slim-[a-z]+(@sha256:[0-9a-f]{64})?", stage.base)
     assert len({stage.base for stage in built}) == 1, "a virtual environment works on the Python that made it"
 
 
-def test_it_does_not_run_as_root_and_says_so_with_a_number(final):
+def test_image_has_a_numeric_non_root_user(final):
     users = [step.value for step in final.steps if step.instruction == "USER"]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
     assert [step.instruction for step in final.steps].index("USER") < [s.instruction for s in final.steps].index("CMD")
@@ -52,7 +52,7 @@ def test_nothing_is_installed_in_the_final_stage(final):
     assert final.values("RUN") == []
 
 
-def test_every_install_is_held_to_hashes_or_is_our_own_wheel(built):
+def test_every_install_is_hashed_or_our_own_wheel(built):
     installs = [found for stage in built for value in stage.values("RUN") for found in INSTALL.findall(value)]
     assert len(installs) == 4
     for install in installs:
@@ -64,7 +64,7 @@ def test_pip_does_not_get_into_what_runs(built):
     assert "-m venv --without-pip /opt/incident-router " in " ".join(built[0].values("RUN"))
 
 
-def test_whatever_is_copied_is_there_and_let_through_by_dockerignore(built):
+def test_copied_files_exist_and_pass_dockerignore(built):
     ignore = (tree.ROOT / ".dockerignore").read_text().splitlines()
     assert ignore[1] == "*", "all is left out but what is named"
     for source in [source for stage in built for source in dockerfile.from_context(stage)]:
@@ -113,7 +113,7 @@ def test_the_reader_joins_lines_and_skips_comments():
     assert dockerfile.from_context(read[1]) == ["d", "e"]
 
 
-def test_the_reader_knows_the_base_that_an_argument_names():
+def test_parser_resolves_a_base_named_by_an_argument():
     [read] = dockerfile.stages("ARG BASE=x:1\nARG OTHER\nFROM ${BASE} AS build\nENV A=1 B='2 3'\nARG C\n")
     assert (read.base, read.name) == ("x:1", "build")
     assert read.environment() == {"A": "1", "B": "2 3"}

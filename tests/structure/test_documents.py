@@ -89,7 +89,7 @@ def test_every_kind_of_notifier_has_a_page(kind):
     assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/notifiers/{kind}.md").read_text()
 
 
-def test_no_page_is_about_a_kind_that_is_not_there():
+def test_no_page_documents_a_missing_kind():
     folders = ("sources", "destinations", "notifiers")
     pages = {path.stem for path in tree.files(*(f"docs/how-to/{folder}/*.md" for folder in folders))}
     assert pages - {"index"} <= sources.KINDS.keys() | destinations.KINDS.keys() | notifiers.KINDS.keys()
@@ -205,7 +205,7 @@ def test_the_changelog_keeps_its_form():
     assert changelog_problems((tree.ROOT / "CHANGELOG.md").read_text()) == []
 
 
-def test_every_decision_is_listed_and_says_what_it_has_to():
+def test_every_decision_is_listed_and_complete():
     folder = tree.ROOT / "docs/adr"
     listed = (folder / "index.md").read_text()
     pages = sorted(folder.glob("[0-9]*.md"))

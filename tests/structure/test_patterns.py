@@ -32,7 +32,7 @@ def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = 
     return found
 
 
-def test_every_pattern_is_made_once_and_kept_under_a_name():
+def test_every_pattern_is_a_named_constant():
     assert list(patterns.misplaced(tree.python("router"))) == []
 
 
@@ -47,7 +47,7 @@ def test_only_two_modules_call_re2_itself():
 
 # The subprocess is bounded by its processor time; on a busy machine that is longer than a test usually may take.
 @pytest.mark.timeout((WALL_FACTOR + 2) * DEADLINE)
-def test_no_pattern_of_pythons_repeats_a_repetition_or_takes_more_than_linear_time():
+def test_no_python_pattern_takes_more_than_linear_time():
     made = patterns.made(tree.python("router"))
     assert len(made) > 20
     assert [one.place for one in made if not one.uses] == []
@@ -72,7 +72,7 @@ def test_a_repetition_within_a_repetition_is_seen(pattern):
 
 
 @pytest.mark.parametrize("pattern", [r"[a-z]+(-[0-9]{4}){3}", r"a+b*c?", r"(?:ab)*[cd]+", r"(x|y)+"])
-def test_what_stands_side_by_side_is_no_repetition_within_one(pattern):
+def test_adjacent_repetitions_are_not_nested(pattern):
     assert not patterns.nested(pattern)
 
 
@@ -87,7 +87,7 @@ def test_what_stands_side_by_side_is_no_repetition_within_one(pattern):
         ("finditer", r"(?:/srv/)[a-z/]*!"),
     ],
 )
-def test_time_that_grows_with_the_square_of_the_length_is_seen(use, pattern):
+def test_quadratic_time_is_detected(use, pattern):
     assert use in measured([("", "tried", (use,), pattern)])[".tried"]
 
 

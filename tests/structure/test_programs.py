@@ -21,7 +21,7 @@ def test_a_test_whose_program_is_there_runs(monkeypatch):
     programs.pytest_runtest_setup(MarkedItem())
 
 
-def test_outside_ci_a_missing_program_skips_and_says_what_to_install(monkeypatch):
+def test_missing_program_skips_with_advice_outside_ci(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="apt-get install no-such-program"):
         programs.pytest_runtest_setup(MarkedItem("sh", "no-such-program"))

@@ -51,13 +51,13 @@ class TestMakeVenv:
         assert answer.returncode == 1
         assert f"Python 3.11 or newer is needed; {old} is 3.9.2." in answer.stderr
 
-    def test_without_ensurepip_it_names_the_package_that_brings_it(self, tmp_path, program):
+    def test_missing_ensurepip_names_its_package(self, tmp_path, program):
         bare = program("python3", 'case "$2" in *ensurepip*) exit 1;; esac')
         answer = run("make-venv", str(bare), str(tmp_path / "venv"))
         assert answer.returncode == 1
         assert "apt install python3-venv" in answer.stderr
 
-    def test_an_environment_that_fails_halfway_is_taken_away_again(self, tmp_path, program):
+    def test_half_made_environment_is_removed(self, tmp_path, program):
         breaks = program("python3", 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; touch "$3/bin/python"; exit 1; fi')
         assert run("make-venv", str(breaks), str(tmp_path / "venv")).returncode == 1
         assert not (tmp_path / "venv").exists()
@@ -101,7 +101,7 @@ class TestAudit:
         assert (answer.returncode, answer.stdout, answer.stderr) == (status, stdout, stderr)
 
     @pytest.mark.parametrize("reason", ["ProxyError: unreachable", "ERROR: a: Dependency not found on PyPI"])
-    def test_audit_without_network_names_the_reason_and_the_address(self, program, reason):
+    def test_offline_audit_names_reason_and_url(self, program, reason):
         fails = program("pip-audit", f"echo Traceback >&2; echo '  File' >&2; echo '{reason}' >&2; exit 1")
         answer = run("audit", str(fails), "a.txt")
         assert (answer.returncode, answer.stdout, "Traceback" in answer.stderr) == (2, "", False)
@@ -126,7 +126,7 @@ def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     assert [path.name for path in (tmp_path / "benchmark-results").iterdir()] == ["measure.json"]
 
 
-def test_the_benchmarks_that_are_run_are_those_that_are_described():
+def test_benchmarks_run_are_those_documented():
     told = set(re.findall(r"`tests/benchmarks/(\w+)\.py`", (tree.ROOT / "docs/reference/benchmarks.md").read_text()))
     assert told == {
         path.stem for path in (tree.ROOT / "tests/benchmarks").glob("*.py") if "--json FILE" in path.read_text()
@@ -134,7 +134,7 @@ def test_the_benchmarks_that_are_run_are_those_that_are_described():
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, tree.ROOT / ".ci/run"], ids=lambda path: path.name)
-def test_every_script_can_be_started_and_stops_at_the_first_error(path):
+def test_every_script_is_executable_and_strict(path):
     assert os.access(path, os.X_OK)
     text = path.read_text()
     assert text.startswith("#!/usr/bin/env bash\n# ")

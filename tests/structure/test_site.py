@@ -26,7 +26,7 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_page_is_on_the_site_and_in_llms_txt(site):
+def test_every_page_is_on_the_site(site):
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     listed = set(re.findall(r"\]\(([^)]+)\)", (site / "llms.txt").read_text()))
     assert listed == pages - {"index.md"}

@@ -65,12 +65,12 @@ def test_a_function_has_at_most_60_lines(everything):
     assert too_long_functions(everything) == []
 
 
-def test_half_of_the_functions_have_at_most_10_lines(source):
+def test_half_of_all_functions_have_ten_lines(source):
     lines = [function.lines for path in source for function in tree.functions(path)]
     assert statistics.median(lines) <= MOST_MEDIAN_LINES_A_FUNCTION
 
 
-def test_a_function_takes_at_most_5_arguments_by_position(source):
+def test_functions_take_at_most_five_positional_arguments(source):
     assert too_many_arguments(source) == []
 
 
@@ -78,7 +78,7 @@ def test_no_module_is_a_bag(source):
     assert bags(source, tree.ROOT) == []
 
 
-def test_the_tests_are_at_least_as_long_as_the_source(source):
+def test_tests_are_at_least_as_long_as_source(source):
     tests = tree.python("tests")
     assert sum(map(tree.line_count, tests)) >= sum(map(tree.line_count, source))
 

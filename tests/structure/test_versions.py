@@ -21,17 +21,17 @@ def test_the_package_takes_it_from_the_code():
     assert pyproject["tool"]["hatch"]["version"]["path"] == "router/__init__.py"
 
 
-def test_the_chart_and_the_program_that_it_starts_have_it():
+def test_chart_and_program_have_equal_versions():
     chart = helm.read((helm.CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (router.__version__, router.__version__)
 
 
-def test_the_readme_builds_the_image_that_the_chart_asks_for():
+def test_readme_builds_the_chart_s_image():
     tags = re.findall(r"docker build --tag incident-router:(\S+)", (tree.ROOT / "README.md").read_text())
     assert tags == [router.__version__]
 
 
-def test_the_changelog_knows_no_version_that_is_yet_to_come():
+def test_changelog_has_no_future_version():
     told = re.findall(r"^## \[(\d\S*)\]", (tree.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     ours = version.Version(router.__version__)
     assert [one for one in told if version.Version(one) > ours] == []

@@ -23,7 +23,7 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace")
 
 
-def test_no_file_speaks_of_where_it_was_written_or_of_a_registry():
+def test_no_file_names_its_workplace_or_a_registry():
     assert found(FORBIDDEN, tree.files("*")) == []
 
 
@@ -38,7 +38,7 @@ def test_such_a_word_is_found(tmp_path, word):
     assert ":2: see" in hit
 
 
-def test_the_walk_sees_hidden_folders_of_ours_and_no_others(tmp_path):
+def test_walk_includes_only_our_hidden_folders(tmp_path):
     for name in [
         ".ci/run",
         ".venv/lib.py",
@@ -54,7 +54,7 @@ def test_the_walk_sees_hidden_folders_of_ours_and_no_others(tmp_path):
     assert seen == [".ci/run", "router/a.py", "tests/data/a"]
 
 
-def test_bytes_that_msgspec_cannot_decode_are_caught_as_a_whole():
+def test_undecodable_msgspec_bytes_are_caught():
     """``msgspec.DecodeError`` alone misses text that isn't UTF-8, and JSON that is nested too deeply."""
     allowed = {"router/domain/undecodable.py", "router/sources/body.py", "router/sources/repairs.py"}
     found = {

@@ -66,7 +66,7 @@ class TestEach:
     def test_ends_by_itself(self, path):
         assert all("timeout-minutes" in job or "uses" in job for job in read(path.name)["jobs"].values())
 
-    def test_puts_nothing_of_a_sender_s_into_a_shell(self, path):
+    def test_no_sender_text_reaches_a_shell(self, path):
         """An expression in a command is replaced before the shell reads it: a branch's name could be a command."""
         assert [step["run"] for step in steps(read(path.name)) if "${{" in step.get("run", "")] == []
 
@@ -76,7 +76,7 @@ def test_a_change_passes_what_contributors_are_asked_for():
     assert {"pull_request", "push"} <= read("ci.yml")["on"].keys()
 
 
-def test_a_change_passes_on_every_python_that_the_package_names(project):
+def test_change_is_tested_on_every_declared_python(project):
     named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
     [job] = read("ci.yml")["jobs"].values()
     assert job["strategy"]["matrix"]["python"] == named

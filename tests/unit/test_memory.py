@@ -53,7 +53,7 @@ def test_the_smallest_limit_of_all_groups_applies(tmp_path, files, expected):
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(256, 64), (64, 32), (8192, 256)])
-def test_the_default_budget_is_a_quarter_and_holds_the_largest_body_twice(tmp_path, limit, expected):
+def test_default_budget_is_a_quarter_of_memory(tmp_path, limit, expected):
     file = tmp_path / "sys/fs/cgroup/memory.max"
     file.parent.mkdir(parents=True)
     file.write_text(str(limit * MIB))

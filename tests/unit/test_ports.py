@@ -9,7 +9,7 @@ import pytest
 from tests import ports
 
 
-def test_no_port_is_given_twice_not_even_to_another_process(monkeypatch):
+def test_no_port_is_given_twice_across_processes(monkeypatch):
     first = ports.free()
     monkeypatch.setattr(ports, "_GIVEN", range(first, first + 200))
     mine = ports.free()
@@ -20,7 +20,7 @@ def test_no_port_is_given_twice_not_even_to_another_process(monkeypatch):
     assert int(done.stdout) in ports._GIVEN
 
 
-def test_a_port_at_which_somebody_listens_is_not_given(monkeypatch):
+def test_occupied_port_is_not_given(monkeypatch):
     port = ports.free()
     ports._claims.pop().close()
     monkeypatch.setattr(ports, "_GIVEN", range(port, port + 1))

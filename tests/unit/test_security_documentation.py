@@ -34,7 +34,7 @@ def test_the_provider_that_is_shown_can_be_configured(tmp_path):
     assert "whatever" not in repr(management)
 
 
-def test_every_algorithm_of_an_id_token_and_the_way_back_are_named():
+def test_id_token_algorithms_and_redirect_are_documented():
     (named,) = re.findall(r"own signature \(([^;]*);", SIGN_IN)
     assert set(re.findall(r"\w+\d+", named)) == set(oidc.ALGORITHMS)
     assert f"`<public_url>{login.BACK}`" in SIGN_IN

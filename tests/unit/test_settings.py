@@ -37,7 +37,7 @@ def refused(tmp_path, text: str, environment=SECRETS, **more) -> list[str]:
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.value.problems]
 
 
-def test_a_good_file_is_read_with_its_secrets_and_everything_else_by_default(tmp_path):
+def test_valid_file_is_read_with_secrets_and_defaults(tmp_path):
     loaded = settings.load(written(tmp_path, GOOD), SECRETS)
     assert loaded.sources["am"].bearer[0].get_secret_value() == "very-secret-token"
     assert loaded.destinations["page"].follows == "devhelm"
@@ -47,7 +47,7 @@ def test_a_good_file_is_read_with_its_secrets_and_everything_else_by_default(tmp
     assert loaded.simulated == frozenset()
 
 
-def test_an_empty_file_is_a_router_without_sources_and_destinations(tmp_path):
+def test_empty_file_is_a_router_without_sources(tmp_path):
     loaded = settings.load(written(tmp_path, "# nothing yet\n"), {})
     assert loaded.sources == loaded.destinations == {}
 
@@ -66,13 +66,13 @@ def test_secrets_may_stand_in_files(tmp_path):
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "from-a-file"
 
 
-def test_a_secret_file_that_cannot_be_read_is_named(tmp_path):
+def test_unreadable_secret_file_is_named(tmp_path):
     text = GOOD.replace("bearer: [{env: TOKEN}]", "bearer: [{file: /no/such/file}]")
     (problem,) = refused(tmp_path, text)
     assert problem == "5:14: the secret file /no/such/file can't be read: No such file or directory"
 
 
-def test_every_secret_that_is_not_set_is_named_with_its_place(tmp_path):
+def test_every_unset_secret_is_named_with_its_position(tmp_path):
     found = refused(tmp_path, GOOD, {})
     assert found[0] == "5:14: the environment variable TOKEN is not set"
     assert found[1:] == [f"{line}:14: the environment variable KEY is not set" for line in (9, 12, 15)]
@@ -107,7 +107,7 @@ def test_quota_too_small_for_one_operation_is_refused(tmp_path):
     assert settings.load(written(tmp_path, text % 10), SECRETS).destinations["c"].per_minute == 10
 
 
-def test_a_page_can_only_follow_a_destination_that_is_there(tmp_path):
+def test_page_can_follow_only_an_existing_destination(tmp_path):
     (problem,) = refused(tmp_path, GOOD.replace("follows: devhelm", "follows: devhlm"))
     assert problem == '16:14: follows an unknown destination "devhlm"; did you mean "devhelm"?'
 
@@ -123,7 +123,7 @@ def test_broken_yaml_is_told_with_its_place(tmp_path):
     assert problem.startswith("1:")
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+def test_missing_file_is_reported_as_missing(tmp_path):
     with pytest.raises(settings.Refused, match="can't be read: No such file"):
         settings.load(tmp_path / "absent.yaml", {})
 
@@ -154,7 +154,7 @@ def test_the_environment_goes_over_the_file(tmp_path):
 STAND_IN = settings.StandIn("made-up", {"incident-io": "http://s/i", "devhelm": "http://s/d"})
 
 
-def test_in_a_first_try_unset_keys_lead_to_simulated_vendors(tmp_path):
+def test_simulate_replaces_unset_keys_by_simulated_vendors(tmp_path):
     loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
     assert loaded.simulated == {"on-call", "devhelm", "page"}
     assert loaded.destinations["on-call"].base_url == "http://s/i"
@@ -162,14 +162,14 @@ def test_in_a_first_try_unset_keys_lead_to_simulated_vendors(tmp_path):
     assert loaded.sources["am"].bearer[0].get_secret_value() == "made-up"
 
 
-def test_in_a_first_try_a_key_that_is_set_leads_to_the_real_vendor(tmp_path):
+def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
     loaded = settings.load(written(tmp_path, GOOD), {"KEY": "real"}, STAND_IN)
     assert loaded.simulated == frozenset()
     assert loaded.destinations["on-call"].base_url == "https://api.incident.io"
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
 
 
-def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
+def test_process_needs_only_its_own_secrets(tmp_path):
     file = written(tmp_path, GOOD)
     assert settings.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer
     assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
@@ -213,7 +213,7 @@ def test_a_cluster_has_no_sentinels(tmp_path):
     ["bearer: [%]", "basic: [%]", "token: {query: key, values: [%]}"]
     + [f"signature: {{scheme: {scheme}, secrets: [%]}}" for scheme in signatures.SCHEMES],
 )
-def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret, proof, tmp_path):
+def test_sender_secrets_are_not_needed_by_workers(secret, proof, tmp_path):
     file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
     assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
     with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
@@ -223,7 +223,7 @@ def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret
 WEBHOOK = GOOD.replace("follows: devhelm", "follows: devhelm\n    webhook: {secrets: [{env: SIGNING}]}")
 
 
-def test_secret_of_a_webhook_is_needed_where_webhooks_are_let_in(tmp_path):
+def test_webhook_secret_is_needed_by_the_web_server(tmp_path):
     for needs in ({"sources"}, settings.SECRET_PARTS):
         (problem,) = refused(tmp_path, WEBHOOK, needs=needs)
         assert problem == "17:25: the environment variable SIGNING is not set"
@@ -238,7 +238,7 @@ def test_first_try_needs_no_secret_of_a_webhook(tmp_path):
     assert settings.load(written(tmp_path, text), {}, STAND_IN).destinations["on-call"].webhook is not None
 
 
-def test_secret_of_a_webhook_has_the_vendor_s_form(tmp_path):
+def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
     text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [plain-text]}\n")
     (problem,) = refused(tmp_path, text)
     assert problem.startswith("9:14: ")
@@ -254,7 +254,7 @@ def test_secret_of_a_webhook_has_the_vendor_s_form(tmp_path):
         ("INCIDENT_ROUTER_LOG_FORMAT", "xml", "must be 'json' or 'console'"),
     ],
 )
-def test_a_wrong_variable_is_a_problem_that_names_it(tmp_path, monkeypatch, variable, value, said):
+def test_wrong_variable_is_a_problem_naming_it(tmp_path, monkeypatch, variable, value, said):
     monkeypatch.setenv(variable, value)
     with pytest.raises(settings.Refused) as caught:
         settings.load(written(tmp_path, ""), {variable: value})

@@ -25,7 +25,7 @@ def refused(tmp_path, **changed) -> str:
     return "\n".join(f"{one.line}: {one.message}" for one in error.value.problems)
 
 
-def test_a_provider_needs_no_more_than_its_client_and_one_group(tmp_path):
+def test_provider_needs_only_client_and_one_group(tmp_path):
     oidc = loaded(tmp_path).management.oidc
     assert (oidc.groups_claim, oidc.scopes, oidc.viewers) == ("groups", ("openid", "email", "profile"), ())
 
@@ -35,7 +35,7 @@ def test_the_secret_is_not_shown(tmp_path):
 
 
 @pytest.mark.parametrize("issuer", ["http://localhost:9400", "http://127.0.0.1:9400/realm", "http://[::1]:9400"])
-def test_a_provider_on_this_machine_may_do_without_tls(tmp_path, issuer):
+def test_local_provider_may_omit_tls(tmp_path, issuer):
     assert loaded(tmp_path, issuer=issuer).management.oidc.issuer == issuer
 
 
@@ -46,7 +46,7 @@ def test_any_other_provider_has_to_be_https(tmp_path, issuer):
     assert "must start with https://" in refused(tmp_path, issuer=issuer)
 
 
-def test_a_provider_that_lets_nobody_in_is_a_mistake(tmp_path):
+def test_provider_without_groups_is_an_error(tmp_path):
     assert "at least one group in viewers, responders, or admins" in refused(tmp_path, admins="")
 
 
@@ -63,7 +63,7 @@ def test_a_client_without_a_name_is_a_mistake(tmp_path):
     assert "client_id" in refused(tmp_path, client_id='""')
 
 
-def test_a_provider_needs_an_address_to_send_people_back_to(tmp_path):
+def test_provider_needs_a_public_url(tmp_path):
     """Else whoever asks would say, by the host they name, where codes are sent."""
     (tmp_path / "router.yaml").write_text(
         "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
@@ -75,17 +75,17 @@ def test_a_provider_needs_an_address_to_send_people_back_to(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["https://console.example.com/", "https://console.example.com/console", "console"])
-def test_the_console_is_found_at_the_root_of_its_address(tmp_path, url):
+def test_console_must_be_at_the_root_path(tmp_path, url):
     (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
     with pytest.raises(settings.Refused):
         settings.load(tmp_path / "router.yaml", {})
 
 
 @pytest.mark.parametrize(("said", "microseconds"), [("", 3600_000_000), ("5m", 300_000_000), ("12h", 43_200_000_000)])
-def test_a_session_lasts_an_hour_unless_another_time_is_said(tmp_path, said, microseconds):
+def test_session_lifetime_is_an_hour_by_default(tmp_path, said, microseconds):
     assert loaded(tmp_path, session_lifetime=said).management.oidc.session_lifetime == microseconds
 
 
 @pytest.mark.parametrize("said", ["0s", "299s", "13h", "5", "soon"])
-def test_a_session_of_no_time_or_of_days_is_a_mistake(tmp_path, said):
+def test_session_lifetime_outside_the_limits_is_an_error(tmp_path, said):
     assert refused(tmp_path, session_lifetime=said).startswith("8: ")

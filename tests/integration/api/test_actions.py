@@ -59,7 +59,7 @@ def test_a_silence_holds_until_it_is_ended(play):
         {"matchers": ['service="x"'], "comment": "c", "author": "somebody else"},
     ],
 )
-def test_a_silence_that_can_not_be_meant_is_refused(play, wanted):
+def test_contradictory_silence_is_refused(play, wanted):
     async def body(at):
         client = await at.as_("responder")
         answer = await client.post(f"{API}/silences", json=wanted)
@@ -69,7 +69,7 @@ def test_a_silence_that_can_not_be_meant_is_refused(play, wanted):
     play(body)
 
 
-def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
+def test_frozen_posts_are_published_after_unfreezing(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         frozen = await client.post(f"{API}/publishing/freeze", json={"reason": "all hands"})
@@ -123,7 +123,7 @@ def test_a_heartbeat_is_listed_and_forgotten(play):
     play(body)
 
 
-def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
+def test_rejected_operation_is_redriven_or_discarded(play):
     async def body(at):
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
         await at.deliver(consoles.firing())
@@ -143,7 +143,7 @@ def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
     play(body)
 
 
-def test_all_dead_letters_that_fit_are_tried_again_at_once(play):
+def test_all_matching_dead_letters_are_redriven_together(play):
     async def body(at):
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
         await at.deliver(consoles.firing("a"))
@@ -168,7 +168,7 @@ def test_all_dead_letters_that_fit_are_tried_again_at_once(play):
     play(body)
 
 
-def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
+def test_pause_is_listed_and_lifted_with_waiting_incidents(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         config = at.settings.destinations["on-call"]
@@ -189,7 +189,7 @@ def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
     play(body)
 
 
-def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
+def test_orphan_is_listed_and_resolved_by_a_worker(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
@@ -209,7 +209,7 @@ def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
     play(body)
 
 
-def test_open_circuit_breaker_is_shown_and_lifted_in_the_console(play):
+def test_console_shows_and_lifts_an_open_circuit(play):
     async def body(at):
         now = await at.on.redis_now()
         breakers = at.on.performer.breakers
@@ -254,7 +254,7 @@ def test_used_up_quota_is_shown_without_a_button(play):
     play(body)
 
 
-def test_cursors_walk_through_all_dead_letters_once_the_oldest_first_while_some_go(play):
+def test_cursors_visit_each_dead_letter_once_despite_removals(play):
     async def body(at):
         for identity in ("1700000000000-1", "1700000000000-2", "1700000000000-10"):
             await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"}, id=identity)
@@ -279,7 +279,7 @@ def test_cursors_walk_through_all_dead_letters_once_the_oldest_first_while_some_
     play(body)
 
 
-def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
+def test_quarantined_body_is_retried_once_readable(play):
     async def body(at):
         store = quarantine.Quarantine(at.connection)
         good = await store.add("json", WELL, {}, "was not to be read", 1)
@@ -314,7 +314,7 @@ async def walked(client, path, name):
             return seen
 
 
-def test_the_quarantine_and_the_audit_log_are_walked_page_by_page(play):
+def test_quarantine_and_audit_log_are_paged(play):
     async def body(at):
         store = quarantine.Quarantine(at.connection)
         kept = [await store.add("json", b"{", {}, "cut off", number) for number in range(5)]
@@ -327,7 +327,7 @@ def test_the_quarantine_and_the_audit_log_are_walked_page_by_page(play):
     play(body)
 
 
-def test_an_admin_makes_lists_and_revokes_tokens_and_sees_each_secret_once(play):
+def test_admin_manages_tokens_and_sees_each_secret_once(play):
     async def body(at):
         admin = await at.as_("admin", name="eve")
         made = await admin.post(f"{API}/tokens", json={"name": "bot", "role": "viewer", "seconds": 60})
@@ -351,7 +351,7 @@ def test_an_admin_makes_lists_and_revokes_tokens_and_sees_each_secret_once(play)
     play(body)
 
 
-def test_the_audit_log_says_who_with_what_from_where_and_what_came_of_it(play):
+def test_audit_log_names_actor_credential_address_and_outcome(play):
     async def body(at):
         admin = await at.as_("admin", name="eve")
         [held] = await access_store.Tokens(at.connection).read()
@@ -365,7 +365,7 @@ def test_the_audit_log_says_who_with_what_from_where_and_what_came_of_it(play):
     play(body)
 
 
-def test_the_audit_log_keeps_so_many_lines_and_lets_the_oldest_go(with_redis, monkeypatch):
+def test_audit_log_keeps_a_limited_number_of_lines(with_redis, monkeypatch):
     monkeypatch.setattr(access_store, "MOST_ACTIONS", 100)
 
     async def body(connection):
@@ -379,7 +379,7 @@ def test_the_audit_log_keeps_so_many_lines_and_lets_the_oldest_go(with_redis, mo
     with_redis(body)
 
 
-def test_what_there_is_to_configure_is_listed_without_secrets(play):
+def test_configuration_is_listed_without_secrets(play):
     async def body(at):
         client = await at.as_("viewer")
         assert await items(client, "/sources") == [

@@ -13,7 +13,7 @@ async def refused(at) -> list[access.Action]:
     return [one for one in lines if one.what == "request"]
 
 
-def test_a_role_that_does_not_suffice_leaves_a_line_of_who_asked_for_what_from_where(play):
+def test_insufficient_role_leaves_an_audit_line(play):
     async def body(at):
         client = await at.as_("viewer", name="ann")
         [held] = await access_store.Tokens(at.connection).read()
@@ -27,7 +27,7 @@ def test_a_role_that_does_not_suffice_leaves_a_line_of_who_asked_for_what_from_w
     play(body)
 
 
-def test_a_form_that_is_not_of_the_session_leaves_a_line_too(play):
+def test_form_of_another_session_leaves_an_audit_line(play):
     async def body(at):
         client, csrf = await at.browser("responder", name="bob")
         assert (await client.post("/silences", data={"csrf": "forged"})).status_code == 403
@@ -39,7 +39,7 @@ def test_a_form_that_is_not_of_the_session_leaves_a_line_too(play):
     play(body)
 
 
-def test_who_may_or_is_nobody_leaves_no_such_line(play):
+def test_allowed_and_anonymous_requests_leave_no_refusal(play):
     async def body(at):
         admin, nobody = await at.as_("admin"), await at.as_("")
         assert (await admin.get(f"{API}/audit")).status_code == 200
@@ -49,7 +49,7 @@ def test_who_may_or_is_nobody_leaves_no_such_line(play):
     play(body)
 
 
-def test_of_one_person_no_more_than_so_many_lines_are_written_within_an_hour(play):
+def test_refusals_of_one_person_are_limited_per_hour(play):
     async def body(at):
         eager, other = await at.as_("viewer", name="ann"), await at.as_("viewer", name="bob")
         for _ in range(access_store.MOST_REFUSALS + 5):
@@ -63,7 +63,7 @@ def test_of_one_person_no_more_than_so_many_lines_are_written_within_an_hour(pla
     play(body)
 
 
-def test_a_path_of_any_length_makes_a_line_of_some(play):
+def test_long_path_makes_a_bounded_audit_line(play):
     async def body(at):
         client = await at.as_("viewer")
         assert (await client.delete(f"{API}/tokens/{'x' * 5000}")).status_code == 403

@@ -43,7 +43,7 @@ async def measured(client, at, path):
     return sorted(taken)[2], sorted(worked)[2], len(answer.content)
 
 
-def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thousand_deliveries(with_redis, tmp_path):
+def test_pages_stay_quick_with_100000_deliveries(with_redis, tmp_path):
     async def play(at):
         await fill(at)
         client, _ = await at.browser("viewer")

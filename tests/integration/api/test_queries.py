@@ -35,7 +35,7 @@ def test_an_incident_is_told_whole(play):
     play(body)
 
 
-def test_cursors_walk_through_all_incidents_once_though_some_change_in_between(play):
+def test_cursors_visit_each_incident_once_despite_changes(play):
     async def body(at):
         services = [f"s{number:02}" for number in range(23)]
         await at.put(*(consoles.firing(one, severity="minor") for one in services))
@@ -98,7 +98,7 @@ def test_filters_choose_by_status_severity_and_text(play):
         ("/silences", "over=perhaps", "over"),
     ],
 )
-def test_what_can_not_be_read_of_a_query_is_told_and_not_passed_over(play, path, query, said):
+def test_invalid_query_is_an_error(play, path, query, said):
     async def body(at):
         answer = await (await at.as_("admin")).get(f"{API}{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -110,7 +110,7 @@ def test_what_can_not_be_read_of_a_query_is_told_and_not_passed_over(play, path,
     play(body)
 
 
-def test_deliveries_are_listed_page_by_page_and_told_whole(play):
+def test_deliveries_are_listed_in_pages_and_shown_whole(play):
     async def body(at):
         sent = [
             await at.deliver(consoles.firing(f"s{number}"), consoles.firing("x", noise="yes")) for number in range(7)
@@ -132,7 +132,7 @@ def test_deliveries_are_listed_page_by_page_and_told_whole(play):
     play(body)
 
 
-def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
+def test_recordings_are_paged_from_the_oldest(play):
     async def body(at):
         sent = [await at.deliver(consoles.firing(name)) for name in "abc"]
         client = await at.as_("viewer")
@@ -150,7 +150,7 @@ def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
     play(body)
 
 
-def test_a_payload_is_explained_and_one_that_can_not_be_read_is_told(play):
+def test_payload_is_explained_or_its_error_reported(play):
     async def body(at):
         client = await at.as_("viewer")
         payload = '{"title": "t", "status": "firing", "labels": {"service": "x"}}'
@@ -178,7 +178,7 @@ def decision(kind="approve", service="checkout", **more):
     return {"incident": consoles.key(service), "destination": "page", "decision": kind, **more}
 
 
-def test_what_is_approved_is_shown_and_the_person_is_named(play):
+def test_approved_post_is_shown_and_names_the_person(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
@@ -197,7 +197,7 @@ def test_what_is_approved_is_shown_and_the_person_is_named(play):
     play(body)
 
 
-def test_a_person_s_own_words_are_shown_and_those_that_do_not_fit_are_refused(play):
+def test_own_text_is_shown_and_invalid_text_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
@@ -214,7 +214,7 @@ def test_a_person_s_own_words_are_shown_and_those_that_do_not_fit_are_refused(pl
     play(body)
 
 
-def test_what_is_dismissed_is_not_shown_and_takes_no_words(play):
+def test_dismissed_post_is_not_shown(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
@@ -229,7 +229,7 @@ def test_what_is_dismissed_is_not_shown_and_takes_no_words(play):
     play(body)
 
 
-def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
+def test_second_decision_is_told_who_was_first(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
@@ -244,7 +244,7 @@ def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
     play(body)
 
 
-def test_where_the_incident_has_changed_the_loser_is_told_what_waits_now(play):
+def test_conflict_shows_the_current_review(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
@@ -260,7 +260,7 @@ def test_where_the_incident_has_changed_the_loser_is_told_what_waits_now(play):
     play(body)
 
 
-def test_whoever_does_not_say_what_they_have_seen_decides_nothing(play):
+def test_decision_without_a_digest_is_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")

@@ -46,7 +46,7 @@ def test_it_is_decided_by_the_rules_of_now(play):
     play(body)
 
 
-def test_what_is_not_kept_is_not_run_and_a_viewer_runs_nothing(play):
+def test_missing_delivery_and_viewer_replay_nothing(play):
     async def body(at):
         delivered = await at.deliver(consoles.firing())
         responder, viewer = await at.as_("responder"), await at.as_("viewer")

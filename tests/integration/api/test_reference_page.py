@@ -24,17 +24,17 @@ def plain(path):
     return path.replace(":path}", "}")
 
 
-def test_the_page_lists_every_endpoint_with_its_role_and_no_other():
+def test_page_lists_every_endpoint_with_its_role():
     there = [(f"{one.method} {plain(one.path)}", one.role.word) for one in endpoints.ENDPOINTS]
     assert ROW.findall(PAGE.read_text()) == there
 
 
-def test_the_page_lists_the_errors_that_the_document_does():
+def test_page_lists_the_documented_errors():
     told = {status for status, _ in PROBLEM.findall(PAGE.read_text())} - {"405"}
     assert told == set(openapi._REFUSALS)
 
 
-def test_the_document_is_one_of_openapi_and_has_every_endpoint():
+def test_document_is_valid_openapi_with_every_endpoint():
     document = openapi.document()
     assert document["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(document).validate()
@@ -122,7 +122,7 @@ async def furnish(at, client):
     }
 
 
-def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
+def test_every_endpoint_behaves_as_documented(play):
     async def body(at):
         client, stranger, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
         checked = Checked((await client.get(f"{endpoints.PREFIX}/openapi.json")).json())
@@ -150,7 +150,7 @@ def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
     play(body)
 
 
-def test_an_answer_that_the_document_does_not_describe_would_be_noticed(play):
+def test_undocumented_response_would_be_noticed(play):
     async def body(at):
         client = await at.as_("viewer")
         document = openapi.document()
@@ -177,7 +177,7 @@ def typed(command, url, **environment):
     return subprocess.run([*words, "-s", "--fail-with-body"], capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_every_curl_of_the_page_does_what_the_page_says(play):
+def test_every_documented_curl_works(play):
     async def body(at):
         token = await at.token("responder")
         await at.deliver(consoles.firing())

@@ -47,7 +47,7 @@ def test_every_route_there_is_is_in_this_walk(play):
 
 
 @pytest.mark.parametrize("role", ["", *consoles.ROLES])
-def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, role):
+def test_endpoint_admits_its_role_and_higher_ones(play, role):
     async def body(at):
         await at.token("viewer")
         client = await at.as_(role)
@@ -70,7 +70,7 @@ def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, r
 
 
 @pytest.mark.parametrize("role", ["", *consoles.ROLES])
-def test_a_page_lets_in_its_role_and_sends_a_stranger_to_sign_in(play, role):
+def test_page_admits_its_role_and_redirects_strangers(play, role):
     async def body(at):
         client = (await at.browser(role))[0] if role else await at.client()
         for path, needed in VIEWED.items():
@@ -89,7 +89,7 @@ def test_a_page_lets_in_its_role_and_sends_a_stranger_to_sign_in(play, role):
 
 
 @pytest.mark.parametrize("role", ["", *consoles.ROLES])
-def test_a_form_lets_in_its_role_and_nobody_else(play, role):
+def test_form_admits_only_its_role(play, role):
     async def body(at):
         client, csrf = await at.browser(role) if role else (await at.client(), "")
         for path, needed in FORMS.items():
@@ -107,7 +107,7 @@ def test_a_form_lets_in_its_role_and_nobody_else(play, role):
     play(body)
 
 
-def test_a_token_that_is_expired_revoked_or_garbage_opens_nothing(play):
+def test_expired_revoked_or_malformed_token_is_refused(play):
     async def body(at):
         short, revoked = await at.token("admin", seconds=60), await at.token("admin")
         admin = await at.as_("admin")
@@ -130,7 +130,7 @@ def test_a_token_that_is_expired_revoked_or_garbage_opens_nothing(play):
     play(body)
 
 
-def test_before_there_is_a_token_everybody_is_told_how_to_make_one(play):
+def test_first_visitor_is_told_how_to_create_token(play):
     async def body(at):
         client = await at.client()
         answer = await client.get(f"{endpoints.PREFIX}/overview")
@@ -141,7 +141,7 @@ def test_before_there_is_a_token_everybody_is_told_how_to_make_one(play):
     play(body)
 
 
-def test_the_secret_of_a_token_and_of_a_session_stands_nowhere_in_the_store(play):
+def test_store_contains_no_secret_of_tokens_and_sessions(play):
     async def body(at):
         text = await at.token("admin")
         client = await at.client()
@@ -161,7 +161,7 @@ def test_the_secret_of_a_token_and_of_a_session_stands_nowhere_in_the_store(play
     play(body)
 
 
-def test_whoever_signed_in_with_a_token_is_signed_out_when_it_is_revoked(play):
+def test_revoking_a_token_ends_its_sessions(play):
     async def body(at):
         client, _ = await at.browser("responder")
         assert (await client.get("/")).status_code == 200
@@ -172,7 +172,7 @@ def test_whoever_signed_in_with_a_token_is_signed_out_when_it_is_revoked(play):
     play(body)
 
 
-def test_whoever_signed_in_with_a_token_is_signed_out_when_it_expires(play):
+def test_expiry_of_a_token_ends_its_sessions(play):
     async def body(at):
         client = await at.client()
         await client.post("/sign-in", data={"token": await at.token("viewer", seconds=60)})
@@ -183,7 +183,7 @@ def test_whoever_signed_in_with_a_token_is_signed_out_when_it_expires(play):
     play(body)
 
 
-def test_every_answer_has_the_headers_that_keep_browsers_in(play):
+def test_every_response_has_the_security_headers(play):
     async def body(at):
         client, csrf = await at.browser("viewer")
         stranger = await at.client()
@@ -211,7 +211,7 @@ def test_every_answer_has_the_headers_that_keep_browsers_in(play):
     play(body)
 
 
-def test_an_answer_to_what_the_router_failed_at_has_the_headers_and_tells_nothing(play, monkeypatch):
+def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
     async def body(at):
         client = await at.as_("viewer")
         await at.connection.set("ir:{silences}:all", "of another type")
@@ -228,7 +228,7 @@ def test_an_answer_to_what_the_router_failed_at_has_the_headers_and_tells_nothin
     play(body)
 
 
-def test_a_body_that_is_too_large_is_refused_while_it_is_sent(play):
+def test_oversize_body_is_refused_while_being_sent(play):
     async def body(at):
         client, stranger = await at.as_("viewer"), await at.client()
 
@@ -244,7 +244,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_is_sent(play):
     play(body)
 
 
-def test_a_path_with_a_slash_at_its_end_is_not_led_elsewhere(play):
+def test_path_with_trailing_slash_is_not_redirected(play):
     async def body(at):
         client = await at.as_("viewer")
         assert (await client.get(f"{endpoints.PREFIX}/overview/")).status_code == 404
@@ -252,7 +252,7 @@ def test_a_path_with_a_slash_at_its_end_is_not_led_elsewhere(play):
     play(body)
 
 
-def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
+def test_nobody_is_admitted_without_the_store(tmp_path, play):
     async def body(at):
         text = await at.token("admin")
         lost = store_client.connect("redis://127.0.0.1:1/0")
@@ -267,7 +267,7 @@ def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
     play(body)
 
 
-def test_only_a_responder_has_rules_evaluated_that_nobody_saved(play):
+def test_only_a_responder_evaluates_unsaved_rules(play):
     async def body(at):
         form = {"source": "json", "payload": "{}", "rules": "rules: []"}
         viewer = await at.as_("viewer")

@@ -87,7 +87,7 @@ def test_commands_that_need_it_fail_in_one_sentence(scene, damaged):
         assert last.startswith(f"incident-router: {damaged}: "), (command, last)
 
 
-def test_problem_of_an_incident_without_readable_publications_is_listed(scene, damage):
+def test_incident_with_unreadable_publications_lists_the_problem(scene, damage):
     damage(keys.publications(KEY))
     assert " unreadable " in scene("incidents list").stdout
     [row] = json.loads(scene("incidents list --json").stdout)["items"]

@@ -68,7 +68,7 @@ def test_a_stream_ends_when_its_token_is_revoked(play, monkeypatch):
     play(body)
 
 
-def test_a_stream_goes_on_for_as_long_as_its_token_holds(play, monkeypatch):
+def test_stream_lasts_as_long_as_its_token(play, monkeypatch):
     monkeypatch.setattr(sse, "COMMENT_SECONDS", 0.02)
 
     async def body(at):

@@ -38,7 +38,7 @@ def place(one: dict, name: str) -> dict:
     return next(each for each in one["publications"] if each["destination"] == name)
 
 
-def test_the_decision_is_explained_condition_by_condition_with_the_values_it_found(play):
+def test_decision_is_explained_with_conditions_and_values(play):
     async def body(at):
         await at.deliver(consoles.firing())
         [reason] = (await told(at, await at.as_("viewer")))["decided"]
@@ -50,7 +50,7 @@ def test_the_decision_is_explained_condition_by_condition_with_the_values_it_fou
     play(body)
 
 
-def test_each_publication_is_told_as_it_is_and_as_it_should_be(play):
+def test_publication_shows_current_and_desired_state(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
@@ -62,7 +62,7 @@ def test_each_publication_is_told_as_it_is_and_as_it_should_be(play):
     play(body)
 
 
-def test_where_the_vendor_refuses_a_change_what_is_there_stands_beside_what_should_be(play):
+def test_rejected_change_is_shown_beside_the_current_state(play):
     async def body(at):
         await at.deliver(consoles.firing())
         at.on_call.before.append(vendor.permanent())
@@ -95,7 +95,7 @@ def test_what_comes_next_is_told_with_its_time(play):
     play(body)
 
 
-def test_what_is_refused_or_not_yet_done_comes_next_as_well(play):
+def test_rejected_and_pending_steps_are_upcoming(play):
     async def body(at):
         at.on_call.before.append(vendor.permanent())
         await at.deliver(consoles.firing())
@@ -126,7 +126,7 @@ def test_the_page_shows_all_of_it(play):
     play(body)
 
 
-def test_a_review_of_an_update_is_told_beside_what_customers_see_now(play):
+def test_review_of_an_update_shows_the_current_post(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client, csrf = await at.browser("responder")
@@ -145,7 +145,7 @@ def test_a_review_of_an_update_is_told_beside_what_customers_see_now(play):
     play(body)
 
 
-def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(play):
+def test_overview_shows_traffic_and_last_vendor_calls(play):
     async def body(at):
         client, _ = await at.browser("viewer")
         before = (await client.get(f"{API}/overview")).json()
@@ -168,7 +168,7 @@ def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(pla
     play(body)
 
 
-def test_each_rule_is_told_with_its_incidents_and_how_often_it_was_right(play):
+def test_each_rule_shows_incidents_and_precision(play):
     async def body(at):
         client, csrf = await at.browser("responder")
         assert (await client.get(f"{API}/rules")).json()["items"][0]["precision"] is None

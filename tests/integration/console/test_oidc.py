@@ -70,7 +70,7 @@ def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, rol
 
 
 @pytest.mark.parametrize("who", ["dora", "eve"])
-def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who):
+def test_person_without_a_matching_group_is_refused(signed_in_by, who):
     async def body(found):
         answer = await agree(found, who)
         assert answer.status_code == 403
@@ -82,7 +82,7 @@ def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who
     signed_in_by(body)
 
 
-def test_who_declines_at_the_provider_is_not_signed_in(signed_in_by):
+def test_person_who_declines_is_not_signed_in(signed_in_by):
     async def body(found):
         answer = await agree(found, "ada", action="deny")
         assert (answer.status_code, await found.may()) == (403, 401)
@@ -90,7 +90,7 @@ def test_who_declines_at_the_provider_is_not_signed_in(signed_in_by):
     signed_in_by(body)
 
 
-def test_one_goes_back_to_the_page_one_asked_for(signed_in_by):
+def test_sign_in_returns_to_the_requested_page(signed_in_by):
     async def body(found):
         refused = await found.browser.get("/incidents")
         assert refused.headers["location"] == "/sign-in?to=%2Fincidents"
@@ -141,7 +141,7 @@ def test_a_way_back_leads_in_once_only(signed_in_by):
     signed_in_by(body)
 
 
-def test_several_tabs_may_be_on_their_way_at_once(signed_in_by):
+def test_several_tabs_may_sign_in_concurrently(signed_in_by):
     async def body(found):
         ways = [await found.leave("/incidents"), await found.leave("/reviews")]
         async with identity.browser() as at_provider:
@@ -152,7 +152,7 @@ def test_several_tabs_may_be_on_their_way_at_once(signed_in_by):
     signed_in_by(body)
 
 
-def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_by):
+def test_callback_of_another_browser_signs_nobody_in(signed_in_by):
     """Else one could have others act, unaware, in one's own name."""
 
     async def body(found):
@@ -170,7 +170,7 @@ def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secure):
+def test_cookies_are_hidden_from_scripts_and_other_sites(signed_in_by, secure):
     public_url = "https://console.example.com" if secure else "http://console.example.com"
 
     async def body(found):
@@ -197,7 +197,7 @@ def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secu
     signed_in_by(body, public_url=public_url)
 
 
-def test_what_is_under_way_is_forgotten_after_ten_minutes(signed_in_by):
+def test_pending_sign_in_expires_after_ten_minutes(signed_in_by):
     async def body(found):
         there = await found.leave()
         redis = found.parts.queries.connection
@@ -242,7 +242,7 @@ def test_signing_out_takes_a_form_of_the_session(signed_in_by):
     signed_in_by(body)
 
 
-def test_one_address_leaves_for_the_provider_sixty_times_a_minute_at_most(signed_in_by):
+def test_sign_ins_of_address_are_limited_per_minute(signed_in_by):
     async def body(found):
         for _ in range(60):
             await found.leave()
@@ -252,7 +252,7 @@ def test_one_address_leaves_for_the_provider_sixty_times_a_minute_at_most(signed
     signed_in_by(body)
 
 
-def test_a_store_that_is_away_is_said_and_lets_nobody_in(signed_in_by):
+def test_unavailable_store_is_reported_and_admits_nobody(signed_in_by):
     async def body(found):
         await agree(found, "ada")
         redis = found.parts.queries.connection

@@ -43,7 +43,7 @@ def with_secret(claims):
     return jwt.encode({"alg": "HS256"}, claims, jwk.OctKey.import_key(identity.SECRET))
 
 
-def test_an_id_token_that_is_right_lets_in_and_its_verifier_was_sent(with_liar):
+def test_valid_id_token_signs_in_with_pkce(with_liar):
     """What is broken in the tests below is whole here."""
 
     async def body(provider, found):
@@ -78,7 +78,7 @@ def test_every_algorithm_that_is_promised_is_accepted(with_liar, algorithm):
     with_liar(body)
 
 
-def test_each_sign_in_has_its_own_state_nonce_and_challenge(with_liar):
+def test_each_sign_in_has_own_state_and_nonce(with_liar):
     async def body(provider, found):
         asked = []
         for _ in range(2):
@@ -112,7 +112,7 @@ def test_each_sign_in_has_its_own_state_nonce_and_challenge(with_liar):
     ],
     ids=lambda claims: "-".join(f"{name}:{type(value).__name__}" for name, value in claims.items()),
 )
-def test_an_id_token_with_a_wrong_claim_lets_nobody_in(with_liar, claims):
+def test_id_token_with_a_wrong_claim_is_refused(with_liar, claims):
     async def body(provider, found):
         provider.claims = at_once(claims)
         await identity.refused(provider, found, 403, identity.NOT_PROVEN)
@@ -123,7 +123,7 @@ def test_an_id_token_with_a_wrong_claim_lets_nobody_in(with_liar, claims):
 @pytest.mark.parametrize(
     "claims", [{"exp": dt.timedelta(seconds=-30)}, {"aud": ["console"]}, {"aud": ["console", "x"], "azp": "console"}]
 )
-def test_clocks_may_differ_by_a_little_and_audiences_be_several(with_liar, claims):
+def test_small_clock_differences_and_several_audiences_are_accepted(with_liar, claims):
     async def body(provider, found):
         provider.claims = at_once(claims)
         assert (await identity.come_back(provider, found)).status_code == 303
@@ -142,7 +142,7 @@ def test_clocks_may_differ_by_a_little_and_audiences_be_several(with_liar, claim
     ],
     ids=["unsigned", "the client's secret", "another key", "no token", "empty"],
 )
-def test_an_id_token_that_the_provider_did_not_sign_lets_nobody_in(with_liar, signed):
+def test_id_token_with_a_foreign_signature_is_refused(with_liar, signed):
     async def body(provider, found):
         provider.signed = signed
         await identity.refused(provider, found, 403, identity.NOT_PROVEN)
@@ -150,7 +150,7 @@ def test_an_id_token_that_the_provider_did_not_sign_lets_nobody_in(with_liar, si
     with_liar(body)
 
 
-def test_an_id_token_is_not_believed_with_the_public_key_for_a_secret(with_liar):
+def test_public_key_is_not_accepted_as_hmac_secret(with_liar):
     async def body(provider, found):
         public = provider.key.as_pem(private=False)
 
@@ -186,7 +186,7 @@ def test_keys_that_are_none_let_nobody_in(with_liar, keys, status, text):
 
 
 @pytest.mark.parametrize("state", ["", "forged", "another"])
-def test_a_state_that_was_not_given_out_leads_nowhere(with_liar, state):
+def test_unknown_state_is_refused(with_liar, state):
     async def body(provider, found):
         await identity.refused(provider, found, 403, "not begun in this browser", state=state, code="a-code")
         assert provider.exchanged == []
@@ -194,7 +194,7 @@ def test_a_state_that_was_not_given_out_leads_nowhere(with_liar, state):
     with_liar(body)
 
 
-def test_a_session_s_cookie_is_no_state_and_a_state_no_session(with_liar):
+def test_session_cookies_and_states_are_not_interchangeable(with_liar):
     async def body(provider, found):
         provider.takes(await found.leave())
         state = provider.asked["state"]

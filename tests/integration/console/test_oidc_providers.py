@@ -23,7 +23,7 @@ from tests.integration import identity
     ],
     ids=str,
 )
-def test_a_provider_that_gives_no_tokens_is_told_of(with_liar, answer, status, text):
+def test_provider_without_tokens_is_reported(with_liar, answer, status, text):
     async def body(provider, found):
         provider.answer = answer
         await identity.refused(provider, found, status, text)
@@ -31,7 +31,7 @@ def test_a_provider_that_gives_no_tokens_is_told_of(with_liar, answer, status, t
     with_liar(body)
 
 
-def test_what_the_provider_says_when_it_refuses_is_shown_as_text(with_liar):
+def test_provider_s_error_is_shown_as_text(with_liar):
     async def body(provider, found):
         said = {"error": "access_denied", "error_description": "<script>alert(1)</script>" + "x" * 300}
         await identity.refused(
@@ -55,7 +55,7 @@ def test_what_the_provider_says_when_it_refuses_is_shown_as_text(with_liar):
     ],
     ids=str,
 )
-def test_a_provider_that_describes_itself_wrongly_is_not_gone_to(with_liar, metadata, status, text):
+def test_provider_with_wrong_metadata_is_not_used(with_liar, metadata, status, text):
     async def body(provider, found):
         provider.metadata = metadata
         answer = await found.browser.get("/sign-in/oidc")
@@ -64,7 +64,7 @@ def test_a_provider_that_describes_itself_wrongly_is_not_gone_to(with_liar, meta
     with_liar(body)
 
 
-def test_a_provider_that_is_down_is_told_of_and_tokens_still_work(with_redis, tmp_path):
+def test_unreachable_provider_is_reported_and_tokens_work(with_redis, tmp_path):
     async def main(connection):
         nobody = f"http://127.0.0.1:{ports.unanswered()}"
         async with identity.console_of(connection, tmp_path, nobody) as found:
@@ -77,7 +77,7 @@ def test_a_provider_that_is_down_is_told_of_and_tokens_still_work(with_redis, tm
     with_redis(main)
 
 
-def test_a_provider_is_asked_what_it_is_every_ten_minutes(with_liar):
+def test_provider_metadata_is_refreshed_every_ten_minutes(with_liar):
     now = identity.microseconds()
 
     def clock():
@@ -95,7 +95,7 @@ def test_a_provider_is_asked_what_it_is_every_ten_minutes(with_liar):
     with_liar(body, clock=clock)
 
 
-def test_a_provider_that_takes_the_secret_in_the_form_only_gets_it_there(with_liar):
+def test_client_secret_post_is_used_if_required(with_liar):
     async def body(provider, found):
         assert (await identity.come_back(provider, found)).status_code == 303
         provider.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
@@ -135,7 +135,7 @@ def test_userinfo_of_somebody_else_gives_nobody_a_role(with_liar):
     with_liar(body)
 
 
-def test_userinfo_cannot_take_groups_from_who_has_some_in_the_token(with_liar):
+def test_userinfo_does_not_override_the_token_s_groups(with_liar):
     async def body(provider, found):
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
         provider.userinfo = {"sub": "248289", "groups": ["platform"]}
@@ -157,7 +157,7 @@ def test_userinfo_cannot_take_groups_from_who_has_some_in_the_token(with_liar):
     ],
     ids=str,
 )
-def test_nobody_is_called_by_an_address_they_have_not_proven(with_liar, claims, name):
+def test_unverified_email_is_not_used_as_name(with_liar, claims, name):
     async def body(provider, found):
         provider.claims = claims
         await identity.come_back(provider, found)
@@ -168,7 +168,7 @@ def test_nobody_is_called_by_an_address_they_have_not_proven(with_liar, claims, 
 
 
 @pytest.mark.parametrize("groups", [None, [], "", 5, {"on-call": True}, ["ON-CALL"], [["on-call"]], "on-call platform"])
-def test_groups_that_are_not_exactly_ours_give_no_role(with_liar, groups):
+def test_similar_group_names_give_no_role(with_liar, groups):
     async def body(provider, found):
         provider.claims = {"groups": groups}
         await identity.refused(provider, found, 403, "is in none of the groups")
@@ -176,7 +176,7 @@ def test_groups_that_are_not_exactly_ours_give_no_role(with_liar, groups):
     with_liar(body)
 
 
-def test_another_claim_and_further_scopes_can_be_asked_for(with_liar):
+def test_other_claim_and_scopes_can_be_configured(with_liar):
     async def body(provider, found):
         provider.claims = {"groups": ["platform"], "roles": ["everybody"]}
         await identity.come_back(provider, found)
@@ -198,7 +198,7 @@ def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):
     with_redis(main)
 
 
-def test_no_other_address_is_ever_called_than_the_providers(with_liar):
+def test_only_the_provider_s_hosts_are_called(with_liar):
     """A redirect of the provider's is not followed: codes and secrets go where the configuration sends them."""
 
     async def body(provider, found):

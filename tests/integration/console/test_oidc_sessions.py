@@ -33,7 +33,7 @@ def session_of(found) -> str:
 
 
 @pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session_lifetime: 20m\n", 1200)])
-def test_a_session_lasts_as_long_as_is_configured_and_an_hour_otherwise(playing, more, seconds):
+def test_session_lifetime_is_configured_or_an_hour(playing, more, seconds):
     async def body(provider, found, connection):
         await signed_in(provider, found)
         assert seconds - 60 < await connection.ttl(session_of(found)) <= seconds
@@ -41,7 +41,7 @@ def test_a_session_lasts_as_long_as_is_configured_and_an_hour_otherwise(playing,
     playing(body, more=more)
 
 
-def test_whose_session_is_over_goes_to_the_provider_and_comes_back_to_the_same_page(playing):
+def test_expired_session_returns_through_the_provider(playing):
     async def body(provider, found, connection):
         await signed_in(provider, found)
         await connection.delete(session_of(found))
@@ -55,7 +55,7 @@ def test_whose_session_is_over_goes_to_the_provider_and_comes_back_to_the_same_p
     playing(body)
 
 
-def test_who_has_left_the_group_meanwhile_has_no_role_any_more(playing):
+def test_person_removed_from_the_group_loses_the_role(playing):
     async def body(provider, found, connection):
         await signed_in(provider, found)
         await connection.delete(session_of(found))
@@ -68,7 +68,7 @@ def test_who_has_left_the_group_meanwhile_has_no_role_any_more(playing):
     playing(body)
 
 
-def test_who_has_signed_out_is_asked_how_they_want_to_sign_in(playing):
+def test_signed_out_person_chooses_how_to_sign_in(playing):
     async def body(provider, found, _connection):
         await signed_in(provider, found)
         await found.browser.post("/sign-out", data={"csrf": await found.csrf()})
@@ -77,7 +77,7 @@ def test_who_has_signed_out_is_asked_how_they_want_to_sign_in(playing):
     playing(body)
 
 
-def test_who_came_with_a_token_is_not_sent_to_the_provider(playing):
+def test_token_user_is_not_sent_to_the_provider(playing):
     async def body(_provider, found, connection):
         found.browser.cookies.set(auth.COOKIE, "of-a-token-that-is-over")
         assert (await found.browser.get("/")).headers["location"] == "/sign-in?to=%2F"
@@ -86,7 +86,7 @@ def test_who_came_with_a_token_is_not_sent_to_the_provider(playing):
     playing(body)
 
 
-def test_a_page_s_own_requests_are_refused_and_never_sent_to_the_provider(playing):
+def test_background_requests_are_refused_without_a_redirect(playing):
     async def body(provider, found, connection):
         await signed_in(provider, found)
         await connection.delete(session_of(found))

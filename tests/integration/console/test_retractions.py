@@ -5,7 +5,7 @@ from tests.integration import consoles, vendor
 API = "/api/v1"
 
 
-def test_console_says_that_a_post_is_still_public_after_its_retraction_was_refused(play):
+def test_console_shows_a_post_that_is_still_public(play):
     async def body(at):
         await at.deliver(consoles.firing())
         browser, csrf = await at.browser("responder", name="ann")

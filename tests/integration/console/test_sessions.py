@@ -72,7 +72,7 @@ def test_a_session_ends_when_its_token_runs_out(with_console):
     with_console(body)
 
 
-def test_the_end_of_one_token_is_nothing_to_others(with_console):
+def test_revoking_one_token_does_not_affect_others(with_console):
     async def body(found, _):
         token, _text = await identity.token_of(found, "ada")
         _, other = await identity.token_of(found, "ben")
@@ -83,7 +83,7 @@ def test_the_end_of_one_token_is_nothing_to_others(with_console):
     with_console(body)
 
 
-def test_a_session_that_nothing_but_a_provider_began_needs_no_token(with_console):
+def test_provider_session_needs_no_token(with_console):
     async def body(found, clock):
         session = access.Session("ada", access.Role.VIEWER, "oidc 1", "csrf", clock())
         await found.parts.sessions.save("secret", session)
@@ -93,7 +93,7 @@ def test_a_session_that_nothing_but_a_provider_began_needs_no_token(with_console
     with_console(body)
 
 
-def test_a_session_lives_for_half_a_day_whatever_is_done_in_it(with_console):
+def test_session_lasts_twelve_hours_despite_activity(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         answer = await sign_in(found, text)
@@ -108,7 +108,7 @@ def test_a_session_lives_for_half_a_day_whatever_is_done_in_it(with_console):
     with_console(body)
 
 
-def test_neither_the_cookie_nor_the_token_stands_in_the_store(with_console):
+def test_store_contains_neither_cookie_nor_token(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
@@ -120,7 +120,7 @@ def test_neither_the_cookie_nor_the_token_stands_in_the_store(with_console):
     with_console(body)
 
 
-def test_signing_in_with_another_token_ends_the_session_before(with_console):
+def test_another_sign_in_ends_the_previous_session(with_console):
     async def body(found, _):
         for name in ("ada", "ben"):
             _, text = await identity.token_of(found, name)
@@ -133,7 +133,7 @@ def test_signing_in_with_another_token_ends_the_session_before(with_console):
     with_console(body)
 
 
-def test_a_cookie_that_somebody_planted_is_not_taken_over(with_console):
+def test_planted_cookie_is_not_adopted(with_console):
     async def body(found, _):
         found.browser.cookies.set(auth.COOKIE, "planted", domain="127.0.0.1")
         _, text = await identity.token_of(found, "ada")
@@ -155,7 +155,7 @@ def test_what_is_no_token_signs_nobody_in(with_console, text):
     with_console(body)
 
 
-def test_the_secret_of_one_token_is_none_of_another(with_console):
+def test_secret_of_another_token_is_refused(with_console):
     async def body(found, _):
         ada, _text = await identity.token_of(found, "ada")
         _, other = await identity.token_of(found, "ben")
@@ -164,7 +164,7 @@ def test_the_secret_of_one_token_is_none_of_another(with_console):
     with_console(body)
 
 
-def test_ten_tries_a_minute_are_enough_for_an_address(with_console):
+def test_sign_in_attempts_are_limited_per_minute(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         assert [(await sign_in(found, "wrong")).status_code for _ in range(10)] == [401] * 10
@@ -176,7 +176,7 @@ def test_ten_tries_a_minute_are_enough_for_an_address(with_console):
 
 
 @pytest.mark.parametrize(("to", "goes"), [("/reviews", "/reviews"), ("//evil.example", "/"), ("http://[", "/")])
-def test_a_token_leads_to_a_page_of_ours_too(with_console, to, goes):
+def test_token_sign_in_returns_to_the_requested_page(with_console, to, goes):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         assert (await sign_in(found, text, to)).headers["location"] == goes
@@ -184,7 +184,7 @@ def test_a_token_leads_to_a_page_of_ours_too(with_console, to, goes):
     with_console(body)
 
 
-def test_who_signs_out_is_out_and_their_token_still_holds(with_console):
+def test_signing_out_keeps_the_token_valid(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
@@ -199,7 +199,7 @@ def test_who_signs_out_is_out_and_their_token_still_holds(with_console):
     with_console(body)
 
 
-def test_a_session_that_was_kept_before_tokens_were_noted_is_still_read(with_redis):
+def test_session_of_an_earlier_version_is_read(with_redis):
     async def body(connection):
         kept = msgspec.msgpack.encode(["ada", 1, "token abc", "csrf", START])
         await connection.set(keys.session(access.digest("secret")), kept)

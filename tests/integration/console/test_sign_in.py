@@ -9,7 +9,7 @@ from router.store import keys
 FORMS = [*(path for path, _, _ in views.FORMS), "/playground"]
 
 
-def test_signing_in_sets_a_cookie_that_no_script_and_no_other_site_gets(play):
+def test_session_cookie_is_http_only_and_same_site(play):
     async def body(at):
         answer = await (await at.client()).post("/sign-in", data={"token": await at.token("viewer")})
         flags = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
@@ -19,7 +19,7 @@ def test_signing_in_sets_a_cookie_that_no_script_and_no_other_site_gets(play):
     play(body)
 
 
-def test_behind_tls_the_cookie_is_sent_over_tls_alone(play):
+def test_cookie_is_secure_behind_tls(play):
     async def body(at):
         answer = await (await at.client()).post("/sign-in", data={"token": await at.token("viewer")})
         assert "; secure" in answer.headers["set-cookie"].lower()
@@ -27,7 +27,7 @@ def test_behind_tls_the_cookie_is_sent_over_tls_alone(play):
     play(body, public_url="https://router.example")
 
 
-def test_while_redis_can_t_be_asked_the_sign_in_page_says_so(play):
+def test_unavailable_redis_is_shown_on_sign_in_page(play):
     async def body(at):
         client = await at.client()
         await at.connection.set(keys.TOKENS, "of another type")
@@ -49,7 +49,7 @@ def test_a_wrong_token_does_not_sign_in(play):
     play(body)
 
 
-def test_after_ten_tries_a_minute_nobody_from_there_may_try_any_more(play):
+def test_eleventh_attempt_within_a_minute_is_refused(play):
     async def body(at):
         client, text = await at.client(), await at.token("viewer")
         for _ in range(10):
@@ -64,7 +64,7 @@ def test_after_ten_tries_a_minute_nobody_from_there_may_try_any_more(play):
 
 
 @pytest.mark.parametrize("kind", ["missing", "wrong", "of another session"])
-def test_a_form_or_call_without_the_csrf_token_of_its_session_changes_nothing(play, kind):
+def test_request_without_its_csrf_token_changes_nothing(play, kind):
     async def body(at):
         client, csrf = await at.browser("admin")
         _, other = await at.browser("admin")
@@ -82,7 +82,7 @@ def test_a_form_or_call_without_the_csrf_token_of_its_session_changes_nothing(pl
     play(body)
 
 
-def test_signing_out_ends_the_session_and_only_its_own_form_does(play):
+def test_only_the_session_s_form_signs_out(play):
     async def body(at):
         client, csrf = await at.browser("viewer")
         cookie = client.cookies["incident-router-session"]
@@ -114,7 +114,7 @@ def test_signing_out_ends_the_session_and_only_its_own_form_does(play):
         ("", "/"),
     ],
 )
-def test_signing_in_leads_to_a_page_of_ours_and_nowhere_else(play, to, goes):
+def test_sign_in_redirects_only_within_the_console(play, to, goes):
     async def body(at):
         client = await at.client()
         assert (await client.get("/sign-in", params={"to": to})).status_code == 200

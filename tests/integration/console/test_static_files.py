@@ -27,7 +27,7 @@ async def addresses(client):
     return found
 
 
-def test_what_a_page_names_may_be_kept_for_ever_and_is_asked_for_by_its_content(play):
+def test_versioned_files_are_cached_forever(play):
     async def body(client):
         for address in await addresses(client):
             answer = await client.get(address)
@@ -80,7 +80,7 @@ def test_it_is_compressed_for_those_who_take_it(play, accepted, packed):
     play(body)
 
 
-def test_who_has_it_is_told_so_and_the_two_forms_are_told_apart(play):
+def test_cached_file_gets_304_per_encoding(play):
     async def body(client):
         address = (await addresses(client))[0]
         packed = await client.get(address, headers={"accept-encoding": "gzip"})
@@ -96,7 +96,7 @@ def test_who_has_it_is_told_so_and_the_two_forms_are_told_apart(play):
     play(body)
 
 
-def test_a_page_of_another_version_gets_what_there_is_but_asks_again_next_time(play):
+def test_file_of_another_version_is_not_cached(play):
     async def body(client):
         for query in ("", "?v=0123456789abcdef"):
             answer = await client.get("/static/console.css" + query)
@@ -105,7 +105,7 @@ def test_a_page_of_another_version_gets_what_there_is_but_asks_again_next_time(p
     play(body)
 
 
-def test_a_page_with_all_that_it_loads_is_light(play):
+def test_page_with_all_its_files_is_small(play):
     async def body(client):
         loaded = [(await client.get(one, headers=PLAIN)).content for one in await addresses(client)]
         page = (await client.get("/sign-in")).content

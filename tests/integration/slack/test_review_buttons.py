@@ -45,7 +45,7 @@ def test_dismissal_publishes_nothing(slack):
     slack(body)
 
 
-def test_click_on_an_earlier_version_changes_nothing_and_shows_the_new_one(slack):
+def test_click_on_an_earlier_version_shows_new_one(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         earlier = await at.subject()
@@ -95,7 +95,7 @@ def test_two_clicks_at_once_are_one_decision(slack):
     slack(body)
 
 
-def test_decision_in_the_console_leaves_nothing_to_a_click(slack):
+def test_click_after_a_console_decision_changes_nothing(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         subject = await at.subject()
@@ -109,7 +109,7 @@ def test_decision_in_the_console_leaves_nothing_to_a_click(slack):
     slack(body)
 
 
-def test_click_on_an_ended_incident_or_a_later_episode_changes_nothing(slack):
+def test_click_on_an_ended_episode_changes_nothing(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         earlier = await at.subject()
@@ -122,7 +122,7 @@ def test_click_on_an_ended_incident_or_a_later_episode_changes_nothing(slack):
 
 
 @pytest.mark.parametrize("action", [APPROVE, EDIT, DISMISS])
-def test_user_without_a_role_is_refused_and_told_why(slack, action):
+def test_user_without_a_role_is_refused_with_reason(slack, action):
     async def body(at):
         await at.management.deliver(consoles.firing())
         await at.act(at.click(action, await at.subject(), EVE))
@@ -160,7 +160,7 @@ def test_user_of_another_workspace_is_refused(slack):
 
 
 @pytest.mark.parametrize("value", ["", "{}", "[]", '["a"]', '["a","b",3]', "\u0000", "x" * 2000])
-def test_value_that_is_no_button_of_the_router_is_ignored(slack, value):
+def test_unknown_button_value_is_ignored(slack, value):
     async def body(at):
         await at.management.deliver(consoles.firing())
         click = at.click(APPROVE, await at.subject())

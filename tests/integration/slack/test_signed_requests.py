@@ -62,7 +62,7 @@ def test_unsigned_late_or_forged_request_is_refused(slack, path, more, status):
     slack(body)
 
 
-def test_body_is_not_parsed_before_its_signature_is_verified(slack):
+def test_body_is_parsed_only_after_its_signature_check(slack):
     async def body(at):
         assert problem(await at.request(ACTIONS, b"\xff\xfe", secret="wrong")) == (401, "unauthorized")
         assert problem(await at.request(ACTIONS, b"\xff\xfe")) == (422, "unfit")
@@ -91,7 +91,7 @@ def test_certificate_check_and_unknown_interactions_are_acknowledged(slack):
     slack(body)
 
 
-def test_session_and_token_give_no_access_without_a_signature(slack):
+def test_session_and_token_do_not_replace_the_signature(slack):
     async def body(at):
         browser, csrf = await at.management.browser("admin")
         answer = await browser.post(ACTIONS, data={"payload": "{}", "csrf": csrf})
@@ -117,7 +117,7 @@ def test_no_endpoint_is_there_without_a_slack_app(play):
     play(body)
 
 
-def test_repeated_request_has_one_effect_and_the_same_answer(slack):
+def test_repeated_request_acts_once_with_the_same_response(slack):
     """A proxy or Slack sends a request again (X-Slack-Retry-Num), or an attacker repeats a signed one."""
 
     async def body(at):
@@ -140,7 +140,7 @@ def test_repeated_request_has_one_effect_and_the_same_answer(slack):
     slack(body)
 
 
-def test_fields_are_read_from_the_form_as_slack_encodes_it(slack):
+def test_fields_are_read_from_slack_s_form_encoding(slack):
     async def body(at):
         form = at.command("/freeze", "it's 100% \u00fcber & out")
         answer = await at.send(COMMANDS, form)

@@ -17,7 +17,7 @@ def at():
 
 
 @test_retractions.each_kind
-def test_review_of_a_retraction_is_decided_in_the_next_episode(with_redis, at, kind):
+def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
     """The post waited for a reviewer to resolve it, and goes on in the next episode."""
 
     async def play(page):
@@ -35,7 +35,7 @@ def test_review_of_a_retraction_is_decided_in_the_next_episode(with_redis, at, k
 
 
 @test_retractions.each_kind
-def test_retraction_of_an_earlier_episodes_post_can_be_decided(with_redis, at, kind):
+def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
     """A person has changed the earlier post, so it stays at the vendor beside that of the new episode."""
 
     async def play(page):

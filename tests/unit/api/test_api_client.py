@@ -58,14 +58,14 @@ def publishing(line):
     return api_client.Queries(line).records.publishing()
 
 
-def test_members_that_a_newer_router_adds_are_passed_over():
+def test_unknown_members_of_a_newer_router_are_ignored():
     found, seen = asked((200, {**PUBLISHING, "weather": "fine"}), publishing)
     assert found == models.Publishing(freeze="active", freeze_reason="", guard="tripped", guard_reason="too many")
     assert seen == [("GET", f"{endpoints.PREFIX}/publishing", {}, b"")]
 
 
 @pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
-def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
+def test_response_in_another_shape_is_an_error(content):
     with pytest.raises(api_client.Refused, match=r"another version|not JSON"):
         asked((200, content), publishing)
 
@@ -84,12 +84,12 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
         ((302, b""), api_client.Refused, "redirects are not followed"),
     ],
 )
-def test_a_problem_is_raised_as_the_same_error_as_beside_the_store(answer, raised, said):
+def test_problem_is_raised_as_same_error_as_locally(answer, raised, said):
     with pytest.raises(raised, match=said):
         asked(answer, publishing)
 
 
-def test_without_a_token_it_is_said_where_one_comes_from():
+def test_missing_token_error_says_where_to_get_one():
     with pytest.raises(api_client.Refused, match="set INCIDENT_ROUTER_TOKEN"):
         asked(problem(401), publishing, token="")
 
@@ -102,20 +102,20 @@ def test_a_lost_race_tells_what_waits_now():
     assert caught.value.now == REVIEW
 
 
-def test_what_is_looked_for_and_not_there_is_none():
+def test_lookup_of_a_missing_resource_returns_none():
     found, seen = asked(problem(404), lambda line: api_client.Queries(line).incident('a{b="c/d"}..'))
     assert found is None
     assert seen[0][1] == f"{endpoints.PREFIX}/incidents/" + 'a{b="c/d"}..'
 
 
-def test_the_reason_for_letting_a_dead_letter_go_is_sent():
+def test_reason_for_discarding_a_dead_letter_is_sent():
     _, seen = asked(
         (204, b""), lambda line: api_client.Actions(line).discard_dead_letter(ACT._replace(reason="old & done"))
     )
     assert seen[0][:3] == ("DELETE", f"{endpoints.PREFIX}/dead-letters/subject", {"reason": "old & done"})
 
 
-def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
+def test_malformed_token_is_refused_before_any_request():
     for wrong in ("schlüssel", "a\r\nb"):
         with pytest.raises(api_client.Refused, match="characters that no token has") as caught:
             api_client.ApiClient("http://127.0.0.1:1", wrong, lambda: 1)
@@ -123,5 +123,5 @@ def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
 
 
 @pytest.mark.parametrize("body", [b"", b"text \xe2\x86\x92", b"\xff\xfe\x00", "\ufffd".encode()])
-def test_a_body_is_the_same_bytes_after_it_was_told(body):
+def test_body_survives_conversion_to_text_byte_for_byte(body):
     assert models.raw(*models.text(body)) == body

@@ -29,7 +29,7 @@ def test_kinds_and_configured_names_are_completed(context):
     assert completing.sources(context, "s") == [("shop", "json"), ("staging", "grafana")]
 
 
-def test_without_a_configuration_nothing_is_completed_and_nothing_is_said(tmp_path, capsys, monkeypatch):
+def test_completion_without_configuration_prints_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INCIDENT_ROUTER_SERVER", raising=False)
     nowhere = SimpleNamespace(params={})

@@ -37,7 +37,7 @@ def taken(shelf: Shelf, at_once: int, *most: int) -> list[int]:
         (7, [("", 3), ("3", 3), ("6", 3)]),
     ],
 )
-def test_every_row_is_read_once_and_in_its_order(size, asked):
+def test_every_row_is_read_once_in_order(size, asked):
     shelf = Shelf(size)
     assert taken(shelf, 3) == list(range(size))
     assert shelf.asked == asked
@@ -58,7 +58,7 @@ def test_no_more_is_asked_for_than_is_wanted(most, asked):
     assert shelf.asked == asked
 
 
-def test_who_has_found_what_is_looked_for_asks_for_no_further_page():
+def test_reading_stops_at_the_row_searched_for():
     shelf = Shelf(100)
 
     async def first_above(number: int) -> int:

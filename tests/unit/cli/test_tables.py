@@ -40,7 +40,7 @@ def told(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str
     return out.getvalue()
 
 
-def test_a_pipe_gets_every_value_in_full_and_no_trailing_blanks(monkeypatch):
+def test_pipe_gets_full_values_without_trailing_blanks(monkeypatch):
     lines = told(monkeypatch, None).splitlines()
     assert lines[0].split() == ["REFERENCE", "SEVERITY", "MUTED", "TITLE", "KEY"]
     assert len(lines) == 3
@@ -52,7 +52,7 @@ def test_a_pipe_gets_every_value_in_full_and_no_trailing_blanks(monkeypatch):
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 100])
-def test_a_terminal_gets_one_line_a_row_that_fits(monkeypatch, columns):
+def test_terminal_rows_fit_on_one_line(monkeypatch, columns):
     lines = told(monkeypatch, columns, NO_COLOR="1", TERM="dumb").splitlines()
     assert len(lines) == 3
     assert all(cells.cell_len(line) <= columns for line in lines)
@@ -68,11 +68,11 @@ def test_a_wide_terminal_gets_all_columns_with_values(monkeypatch):
     assert all(value in lines[1] for value in ROWS[0])
 
 
-def test_a_terminal_that_is_too_narrow_for_every_cut_keeps_the_references(monkeypatch):
+def test_too_narrow_terminal_keeps_the_references(monkeypatch):
     assert "IR-7F3K2QXM" in told(monkeypatch, 20, NO_COLOR="1", TERM="dumb")
 
 
-def test_colors_are_for_terminals_and_for_who_wants_them(monkeypatch):
+def test_colors_depend_on_terminal_and_settings(monkeypatch):
     assert "\x1b[1;31mcritical" in told(monkeypatch, 80)
     for columns, environment in ((None, {}), (80, {"NO_COLOR": "1"})):
         with monkeypatch.context() as own:
@@ -83,7 +83,7 @@ def test_an_empty_list_says_so(monkeypatch):
     assert told(monkeypatch, None, []) == "nothing\n"
 
 
-def test_control_characters_and_line_breaks_stay_in_their_cell(monkeypatch):
+def test_control_characters_stay_in_their_cell(monkeypatch):
     for columns in (None, 80):
         with monkeypatch.context() as own:
             out = told(own, columns, [("IR-1", "minor", "", "a\nb\x1b[2J\u202e", "k")], NO_COLOR="1", TERM="dumb")
@@ -92,7 +92,7 @@ def test_control_characters_and_line_breaks_stay_in_their_cell(monkeypatch):
             assert "\x1b[2J" not in out
 
 
-def test_a_time_is_an_age_in_a_terminal_and_whole_elsewhere(monkeypatch):
+def test_times_are_ages_in_terminals_and_absolute_elsewhere(monkeypatch):
     at = models.at(parts.clock()) - timedelta(hours=50)
     monkeypatch.setattr(sys, "stdout", Terminal())
     assert tables.age(at) == "2d"
@@ -106,7 +106,7 @@ WORDS = "Orders may fail at the last step. We are investigating and will tell yo
 
 
 @pytest.mark.parametrize("columns", [12, 40, 80, 200])
-def test_prose_is_wrapped_in_a_terminal_and_never_cut(monkeypatch, columns):
+def test_prose_is_wrapped_in_terminals_and_never_cut(monkeypatch, columns):
     """A reviewer approves what customers will read: all of it has to be there, however narrow the terminal is."""
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))

@@ -68,7 +68,7 @@ def test_colors_stay_on_a_terminal_only(printed):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_console_escapes_what_it_renders_and_keeps_its_own_colors(printed, stream):
+def test_console_escapes_content_and_keeps_its_colors(printed, stream):
     def act() -> None:
         out = terminal.console(soft_wrap=True, force_terminal=stream is Terminal)
         grid = table.Table("a", box=None)
@@ -82,14 +82,14 @@ def test_a_console_escapes_what_it_renders_and_keeps_its_own_colors(printed, str
     assert ("\x1b[1m" in said) is (stream is Terminal)
 
 
-def test_json_says_the_same_in_escapes_of_its_own(capfdbinary):
+def test_json_is_escaped_but_equal(capfdbinary):
     terminal.write_json(json.dumps({"title": HOSTILE[:-1]}, ensure_ascii=False).encode())
     said = capfdbinary.readouterr().out
     assert json.loads(said) == {"title": HOSTILE[:-1]}
     assert not OBEYED.search(said.decode())
 
 
-def test_a_body_is_written_as_it_is_unless_to_a_terminal(capfdbinary, monkeypatch):
+def test_body_is_written_unchanged_unless_to_a_terminal(capfdbinary, monkeypatch):
     terminal.write_body(b"\x1b[2J\xff")
     assert capfdbinary.readouterr().out == b"\x1b[2J\xff"
     stream = Terminal()

@@ -18,7 +18,7 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html).split())
 
 
-def test_what_an_update_changes_is_told_with_before_and_now(part):
+def test_update_shows_changes_with_before_and_after(part):
     before = {"title": "It is slow", "message": "We look.", "components": {"API": "degraded_performance"}}
     after = {"title": "It is down", "message": "We look.", "components": {"API": "full_outage"}, "page": "EU"}
     assert words(part.changes(before, after)) == (
@@ -27,7 +27,7 @@ def test_what_an_update_changes_is_told_with_before_and_now(part):
     )
 
 
-def test_an_update_that_customers_read_nothing_of_says_so(part):
+def test_update_invisible_to_customers_is_labeled(part):
     assert words(part.changes({"title": "It is slow"}, {"title": "It is slow"})) == (
         "What changes nothing that customers read: it says the same."
     )

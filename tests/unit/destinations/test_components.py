@@ -6,7 +6,7 @@ from router.destinations import components, severity_mapping
 from router.domain import severities
 
 
-def test_statuses_that_the_rule_says_hold_whatever_the_severity():
+def test_statuses_set_by_the_rule_ignore_the_severity():
     said = {"API": "degraded_performance", "Website": "operational"}
     assert components.statuses(said, severities.Severity.CRITICAL, components.DEFAULT_STATUSES) == said
 
@@ -20,7 +20,7 @@ def test_statuses_that_the_rule_says_hold_whatever_the_severity():
         ("info", "operational"),
     ],
 )
-def test_the_status_of_a_named_component_follows_the_severity(severity, status):
+def test_status_of_a_listed_component_follows_the_severity(severity, status):
     found = components.statuses(("API", "Website"), severities.parse(severity), components.DEFAULT_STATUSES)
     assert found == {"API": status, "Website": status}
 
@@ -30,7 +30,7 @@ def test_a_mapping_of_ones_own_is_used():
     assert components.statuses(("API",), severities.Severity.CRITICAL, mapping) == {"API": "partial_outage"}
 
 
-def test_a_severity_s_word_stands_for_the_account_s_status():
+def test_severity_stands_for_the_account_s_component_status():
     said = {"API": "critical", "Website": "operational"}
     found = components.statuses(said, severities.Severity.MINOR, components.DEFAULT_STATUSES)
     assert found == {"API": "major_outage", "Website": "operational"}

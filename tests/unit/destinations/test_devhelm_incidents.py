@@ -33,7 +33,7 @@ def account(vendor):
     return vendor
 
 
-def test_incident_is_created_with_our_reference_in_front_of_its_title(account, operation):
+def test_created_incident_has_the_reference_before_its_title(account, operation):
     wanted = operation("open", FIELDS)
     seen = account.run(KIND, lambda there: there.open(wanted))
     assert (seen.vendor_id, seen.state, seen.url) == (ID, "open", "https://dh.test/1")
@@ -60,7 +60,7 @@ def test_the_ladder_is_mapped_as_configured(account, operation, severity, word):
     assert account.body_of(f"POST {PATH}")["severity"] == word
 
 
-def test_the_organisation_and_workspace_are_named_where_they_are_set(account, operation):
+def test_organisation_and_workspace_headers_are_sent_if_set(account, operation):
     account.run(KIND, lambda there: there.open(operation("open", FIELDS)), org_id="7", workspace_id="42")
     account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
     first, second = [call.headers for call in account.calls]
@@ -68,7 +68,7 @@ def test_the_organisation_and_workspace_are_named_where_they_are_set(account, op
     assert not [name for name in second if name.startswith("x-phelm")]
 
 
-def test_an_update_says_how_bad_it_is_in_words(account, operation):
+def test_update_describes_the_severity_in_words(account, operation):
     """The vendor's description knows no way to change a severity."""
     account.answer(*SHOW, detail(severity="DEGRADED"))
     fields = {**FIELDS, "update_message": "It has spread.", "update_status": "CONFIRMED", "notify": True}
@@ -80,19 +80,19 @@ def test_an_update_says_how_bad_it_is_in_words(account, operation):
     }
 
 
-def test_subscribers_are_not_told_of_updates_unless_the_rule_says_so(account, operation):
+def test_subscribers_are_notified_of_updates_only_on_request(account, operation):
     account.answer(*SHOW, detail())
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.body_of(UPDATE) == {"notifySubscribers": False, "body": "Severity is now critical."}
 
 
-def test_update_of_an_earlier_attempt_is_not_posted_twice(account, operation):
+def test_update_of_an_earlier_attempt_is_not_repeated(account, operation):
     account.answer(*SHOW, detail(updates=["Severity is now critical."]))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.changes == []
 
 
-def test_same_words_before_the_newest_update_say_nothing_of_now(account, operation):
+def test_equal_text_before_latest_update_is_posted_again(account, operation):
     account.answer(*SHOW, detail(updates=["Severity is now critical.", "Severity is now minor."]))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.body_of(UPDATE)["body"] == "Severity is now critical."
@@ -128,7 +128,7 @@ def test_observing_reads_the_state(account, operation, status, state):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER)))
 
 
-def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account, operation):
+def test_unreadable_state_is_not_taken_for_deleted(account, operation):
     account.answer(*SHOW, {"message": "no"}, status=403)
     with pytest.raises(errors.Denied):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID)))
@@ -143,7 +143,7 @@ def found(account, operation, *pages):
     return wanted, account.run(KIND, lambda there: there.find(wanted))
 
 
-def test_an_open_that_happened_is_found_by_its_reference(account, operation):
+def test_completed_open_is_found_by_its_reference(account, operation):
     wanted, seen = found(
         account, operation, [{"id_": OTHER, "title": "Somebody's"}], [{"id_": ID, "title": "Checkout is down TAG"}]
     )
@@ -161,12 +161,12 @@ def test_an_open_that_happened_is_found_by_its_reference(account, operation):
     assert account.changes == []
 
 
-def test_an_open_that_did_not_happen_is_not_found(account, operation):
+def test_open_that_never_happened_is_not_found(account, operation):
     _, seen = found(account, operation, [{"id_": OTHER, "title": "Somebody's, near IR-00000000"}])
     assert seen is None
 
 
-def test_of_several_the_oldest_stays_and_the_rest_is_resolved(account, operation):
+def test_oldest_duplicate_stays_and_others_are_resolved(account, operation):
     later, earlier = "2023-11-14T22:13:30Z", "2023-11-14T22:13:25Z"
     _, seen = found(
         account,
@@ -177,7 +177,7 @@ def test_of_several_the_oldest_stays_and_the_rest_is_resolved(account, operation
     assert account.changes == [f"POST {PATH}/{OTHER}/resolve"]
 
 
-def test_an_open_one_stays_before_an_older_resolved_one(account, operation):
+def test_open_duplicate_is_preferred_to_older_resolved_one(account, operation):
     older, newer = "2023-11-14T22:13:25Z", "2023-11-14T22:13:30Z"
     _, seen = found(
         account,
@@ -191,7 +191,7 @@ def test_an_open_one_stays_before_an_older_resolved_one(account, operation):
     assert account.changes == []
 
 
-def test_one_that_somebody_has_resolved_is_found_as_resolved(account, operation):
+def test_incident_resolved_by_person_is_found_as_resolved(account, operation):
     _, seen = found(account, operation, [{"id_": ID, "title": "x TAG", "status": "RESOLVED"}])
     assert seen.state == "resolved"
 
@@ -218,7 +218,7 @@ def test_the_vendors_error_is_read(vendor, operation):
     assert (caught.value.field, caught.value.request_id) == ("title", "req-7")
 
 
-def test_retry_after_and_the_headers_request_id_are_read(vendor, operation):
+def test_retry_after_and_request_id_are_read(vendor, operation):
     vendor.answer("POST", PATH, {"message": "slow down"}, status=429, Retry_After="12")
     with pytest.raises(errors.Temporary, match="slow down") as caught:
         vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
@@ -232,7 +232,7 @@ def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation)
     assert vendor.made == [f"POST {PATH}"]
 
 
-def test_an_answer_about_another_incident_of_ours_is_not_believed(vendor, operation):
+def test_response_about_another_incident_is_rejected(vendor, operation):
     """A broken proxy swaps answers: the incident is then found by its reference, as if no answer had come."""
     vendor.answer("POST", PATH, detail(title="[IR-7F3K2QXM-ABCDEF] Another is down"), status=201)
     with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):

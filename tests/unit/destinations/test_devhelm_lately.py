@@ -58,7 +58,7 @@ def numbers(posts):
     return [post.number for post in posts]
 
 
-def test_a_hundred_who_ask_at_once_are_served_by_one_list_or_two():
+def test_hundred_concurrent_searches_share_two_lists():
     async def play(page, asked):
         page.posts.append(Post(1))
         waiting = [asyncio.create_task(asked.posts("p", NOON)) for _ in range(100)]
@@ -70,7 +70,7 @@ def test_a_hundred_who_ask_at_once_are_served_by_one_list_or_two():
     playing(play)
 
 
-def test_who_asks_while_a_list_is_under_way_gets_the_next_one():
+def test_search_during_a_listing_gets_the_next_one():
     """It may have been begun before the post that they look for was made."""
 
     async def play(page, asked):
@@ -86,7 +86,7 @@ def test_who_asks_while_a_list_is_under_way_gets_the_next_one():
     playing(play)
 
 
-def test_the_list_goes_back_as_far_as_anybody_needs_and_each_gets_what_they_asked_for():
+def test_listing_reaches_as_far_back_as_needed():
     async def play(page, asked):
         hour = dt.timedelta(hours=1)
         page.posts += [Post(1, NOON - hour), Post(2, NOON)]
@@ -109,7 +109,7 @@ def test_pages_do_not_wait_for_one_another():
     playing(play)
 
 
-def test_a_failure_is_told_to_all_and_the_next_one_asks_anew():
+def test_failure_reaches_all_searches_and_next_one_retries():
     async def play(page, asked):
         page.problem = errors.Temporary("503", 2.0)
         page.may_answer.set()
@@ -136,7 +136,7 @@ def test_who_gives_up_takes_nothing_from_the_others():
     playing(play)
 
 
-def test_what_nobody_waits_for_any_more_ends_without_a_word():
+def test_abandoned_listing_ends_silently():
     async def play(page, asked):
         page.problem = errors.Temporary("503")
         waiting = asyncio.create_task(asked.posts("p", NOON))

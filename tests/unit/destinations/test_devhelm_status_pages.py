@@ -90,7 +90,7 @@ def test_a_post_that_follows_nothing_is_not_linked(account, operation):
 
 
 @pytest.mark.parametrize("called", ["Public", "public", PAGE])
-def test_a_page_is_called_by_name_slug_or_id(account, operation, called):
+def test_page_is_found_by_name_slug_or_id(account, operation, called):
     assert do(account, operation("open", FIELDS), page=called).vendor_id == VENDOR_ID
 
 
@@ -100,7 +100,7 @@ def test_without_a_page_nothing_is_posted(account, operation):
     assert (caught.value.field, account.made) == ("page", [])
 
 
-def test_a_component_that_is_not_there_is_left_out(account, operation):
+def test_missing_component_is_omitted(account, operation):
     seen = do(account, operation("open", {**FIELDS, "components": ["Websit", "Website"]}))
     [omitted] = seen.omitted
     assert (omitted.field, omitted.code) == ("components", "left_out")
@@ -112,7 +112,7 @@ def test_a_component_that_is_not_there_is_left_out(account, operation):
 @pytest.mark.parametrize(
     ("changes", "state"), [({"publishedAt": None}, "draft"), ({}, "open"), ({"status": "RESOLVED"}, "resolved")]
 )
-def test_what_the_page_has_made_of_the_incident_is_found_and_not_changed(account, operation, changes, state):
+def test_post_created_by_the_page_is_found_unchanged(account, operation, changes, state):
     linked = post(incidentId=LINKED, title="HTTP check failed", **{"status": "MONITORING", **changes})
     account.answer("GET", POSTS, listed(post(incidentId=None), linked))
     account.answer("GET", ONE, {"data": linked})
@@ -121,7 +121,7 @@ def test_what_the_page_has_made_of_the_incident_is_found_and_not_changed(account
     assert account.changes == []
 
 
-def test_an_adopted_draft_is_brought_to_the_rules_words(account, operation):
+def test_adopted_draft_gets_the_rule_s_texts(account, operation):
     draft = post(None, incidentId=LINKED, title="HTTP check failed", impact="MINOR", affectedComponents=None)
     account.answer("GET", ONE, {"data": draft})
     put_answers(account, draft)
@@ -137,7 +137,7 @@ def test_an_adopted_draft_is_brought_to_the_rules_words(account, operation):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish"])
-def test_what_the_page_has_published_by_itself_gets_the_rules_message(account, operation, kind):
+def test_post_published_by_page_gets_the_rule_s_message(account, operation, kind):
     automatic = [{"status": "INVESTIGATING", "body": "HTTP check failed"}]
     account.answer("GET", ONE, {"data": post(incidentId=LINKED, title="HTTP check failed", updates=automatic)})
     wanted = operation(kind, FIELDS, vendor_id=VENDOR_ID)
@@ -147,14 +147,14 @@ def test_what_the_page_has_published_by_itself_gets_the_rules_message(account, o
     assert account.body_of(UPDATE)["body"] == message
 
 
-def test_where_nothing_is_linked_there_is_nothing_to_adopt(account, operation):
+def test_nothing_is_adopted_without_a_linked_incident(account, operation):
     account.answer("GET", POSTS, listed(post(incidentId=WEB)))
     assert do(account, operation("adopt", FIELDS, linked_id=LINKED)) is None
     assert do(account, operation("adopt", FIELDS)) is None
     assert account.changes == []
 
 
-def test_a_draft_that_came_late_is_published_instead_of_a_second_post(account, operation):
+def test_late_draft_is_published_instead_of_second_post(account, operation):
     draft = post(None, incidentId=LINKED)
     account.answer("GET", POSTS, listed(draft))
     account.answer("GET", ONE, {"data": draft})
@@ -185,7 +185,7 @@ def test_what_is_published_already_is_not_published_again(account, operation):
     assert account.changes == []
 
 
-def test_a_draft_is_updated_without_a_word_to_anybody(account, operation):
+def test_draft_is_updated_without_notifications(account, operation):
     account.answer("GET", ONE, {"data": post(None, impact="MINOR")})
     put_answers(account, post(None))
     assert do(account, operation("update", FIELDS, vendor_id=VENDOR_ID)).state == "draft"
@@ -212,7 +212,7 @@ def test_components_that_somebody_has_added_stay(account, operation):
     ]
 
 
-def test_an_update_leaves_the_status_to_people_and_is_not_posted_twice(account, operation):
+def test_update_keeps_the_status_and_is_posted_once(account, operation):
     said = {"status": "MONITORING", "body": "We are continuing to investigate this issue."}
     account.answer("GET", ONE, {"data": post(status="MONITORING")})
     do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))

@@ -72,7 +72,7 @@ def test_the_postmortem_is_set_once_it_is_resolved(account, operation):
     assert account.body_of(PUT) == {"postmortemBody": "What happened: …", "postmortemUrl": ""}
 
 
-def test_a_postmortem_that_a_crash_kept_back_is_set_by_the_next_attempt(account, operation):
+def test_postmortem_lost_in_crash_is_set_on_retry(account, operation):
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED])})
     fields = {**FIELDS, "postmortem_url": "https://pm.test/1"}
     do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
@@ -93,7 +93,7 @@ def test_what_somebody_else_has_resolved_is_not_touched(account, operation):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
-def test_missing_post_is_not_found_and_not_made_again(account, operation, kind):
+def test_missing_post_is_not_found_and_not_recreated(account, operation, kind):
     with pytest.raises(errors.NotFound):
         do(account, operation(kind, FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []
@@ -137,7 +137,7 @@ def test_draft_of_unknown_origin_is_left_alone(account, operation, status):
     assert account.changes == []
 
 
-def test_origin_that_can_t_be_read_now_is_read_again(account, operation):
+def test_unreadable_origin_is_read_again(account, operation):
     account.answer("GET", ONE, {"data": drafted("AUTO")[0]})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=503)
     with pytest.raises(errors.Temporary):
@@ -186,7 +186,7 @@ def test_observing_reads_the_state(account, operation, changes, state):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=f"{PAGE}/{SECOND}")))
 
 
-def test_a_post_is_found_by_the_reference_at_its_foot(account, operation):
+def test_post_is_found_by_reference_in_its_footer(account, operation):
     reference = operation("open", FIELDS).reference
     account.answer("GET", POSTS, listed(post(SECOND, signed="IR-00000000"), post(), more=True))
     account.answer("GET", POSTS, listed())
@@ -196,7 +196,7 @@ def test_a_post_is_found_by_the_reference_at_its_foot(account, operation):
     assert account.changes == []
 
 
-def test_a_post_is_found_by_its_link_where_the_reference_is_nowhere(account, operation):
+def test_post_without_reference_is_found_by_its_link(account, operation):
     linked = post(published=None, incidentId=LINKED, updates=[{"status": "INVESTIGATING", "body": "Check failed"}])
     account.answer("GET", POSTS, listed(linked))
     account.answer("GET", ONE, {"data": linked})
@@ -204,7 +204,7 @@ def test_a_post_is_found_by_its_link_where_the_reference_is_nowhere(account, ope
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
 
 
-def test_posts_of_other_incidents_are_not_read_one_by_one(account, operation):
+def test_posts_of_other_incidents_are_not_read_individually(account, operation):
     reference = operation("open", FIELDS).reference
     others = [post(f"00000000-0000-4000-8000-{number:012}", incidentId=f"another-{number}") for number in range(20)]
     account.answer("GET", POSTS, listed(*others, post(incidentId=LINKED)))
@@ -214,7 +214,7 @@ def test_posts_of_other_incidents_are_not_read_one_by_one(account, operation):
     assert len(account.made) <= 3  # The page's name, the list, and the one that may be ours.
 
 
-def test_of_several_the_oldest_stays_and_the_rest_is_resolved_quietly(account, operation):
+def test_oldest_post_stays_and_others_are_resolved_quietly(account, operation):
     reference = operation("open", FIELDS).reference
     later = post(SECOND, signed=reference, createdAt="2023-11-14T22:13:40Z")
     account.answer("GET", POSTS, listed(later, post(signed=reference)))
@@ -224,7 +224,7 @@ def test_of_several_the_oldest_stays_and_the_rest_is_resolved_quietly(account, o
     assert (sent["status"], sent["notifySubscribers"]) == ("RESOLVED", False)
 
 
-def test_a_signed_draft_that_is_too_many_is_thrown_away(account, operation):
+def test_superfluous_draft_with_reference_is_deleted(account, operation):
     reference = operation("open", FIELDS).reference
     draft = post(SECOND, signed=reference, published=None, createdAt="2023-11-14T22:13:40Z")
     account.answer("GET", POSTS, listed(draft, post(signed=reference)))
@@ -232,14 +232,14 @@ def test_a_signed_draft_that_is_too_many_is_thrown_away(account, operation):
     assert account.changes == [f"POST {POSTS}/{SECOND}/dismiss"]
 
 
-def test_a_post_of_an_earlier_episode_is_not_looked_at(account, operation):
+def test_post_of_an_earlier_episode_is_ignored(account, operation):
     long_ago = post(signed=operation("open", FIELDS).reference, createdAt="2023-11-14T20:00:00Z", incidentId=LINKED)
     account.answer("GET", POSTS, listed(long_ago))
     assert find(account, operation, linked_id=LINKED) is None
 
 
 @pytest.mark.parametrize(("times", "pages"), [(("20:01", "20:00"), 1), (("20:00", "20:01"), 2), (("20:00",), 2)])
-def test_a_list_is_left_early_only_where_it_is_surely_sorted(account, operation, times, pages):
+def test_sorted_list_is_left_early(account, operation, times, pages):
     old = [post(SECOND, signed="IR-00000000", createdAt=f"2023-11-14T{time}:00Z") for time in times]
     account.answer("GET", POSTS, listed(*old, more=True))
     account.answer("GET", POSTS, listed())
@@ -248,7 +248,7 @@ def test_a_list_is_left_early_only_where_it_is_surely_sorted(account, operation,
     assert account.calls[0].query == {"sort": "createdAt,desc", "page": "0", "size": "200"}
 
 
-def test_the_check_tells_of_the_page_and_its_mode(vendor):
+def test_check_reports_the_page_and_its_mode(vendor):
     def page(mode):
         return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
 

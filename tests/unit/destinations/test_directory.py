@@ -55,7 +55,7 @@ def test_an_exact_name_is_preferred():
     assert asyncio.run(account.directory().id_of("API", field="x")) == "id-2"
 
 
-def test_an_id_is_taken_as_it_is_without_asking():
+def test_id_is_used_without_a_lookup():
     account = Account(THINGS)
     assert asyncio.run(account.directory().id_of("id-99", field="x")) == "id-99"
     assert account.fetched == 0

@@ -47,7 +47,7 @@ def shown(category="live", **others):
     return {"incident": {**incident, "severity": SEVERITIES["severities"][1], **others}}
 
 
-def test_an_incident_is_created_with_its_key_severity_and_reference(account, operation):
+def test_created_incident_has_key_severity_and_reference(account, operation):
     wanted = operation("open", FIELDS)
     seen = account.run(KIND, lambda there: there.open(wanted))
     assert (seen.vendor_id, seen.state, seen.url) == ("inc-1", "open", "https://app.test/1")
@@ -79,7 +79,7 @@ def test_every_field_of_the_vendor_can_be_set(account, operation):
     assert (sent["severity_id"], sent["incident_type_id"]) == ("sev-minor", "type-1")
 
 
-def test_the_same_rule_works_with_the_second_version_of_the_api(account, operation):
+def test_rule_works_with_api_version_2_unchanged(account, operation):
     fields = {**FIELDS, "status": "investigating", "source_message_channel_id": "C1", "slack_team_id": "T1"}
     account.run(KIND, lambda there: there.open(operation("open", fields)), api="v2")
     sent = account.body_of("POST /v2/incidents")
@@ -99,7 +99,7 @@ def test_second_version_sets_timestamps_when_it_creates(account, operation):
     assert (EDIT in account.made, seen.omitted) == (False, ())
 
 
-def test_first_version_sets_timestamps_by_an_edit_after_creating(account, operation):
+def test_version_1_sets_timestamps_after_creating(account, operation):
     account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
     seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api="v1")
     assert "incident_timestamp_values" not in account.body_of("POST /v1/incidents")
@@ -113,7 +113,7 @@ def test_first_version_sets_timestamps_by_an_edit_after_creating(account, operat
     ("status", "answer"),
     [(200, {"incident_timestamps": []}), (403, {"errors": [{"code": "forbidden", "message": "no"}]}), (500, {})],
 )
-def test_timestamp_that_cannot_be_looked_up_costs_only_itself(account, operation, api, status, answer):
+def test_unknown_timestamp_is_omitted_alone(account, operation, api, status, answer):
     account.answer("GET", "/v2/incident_timestamps", answer, status=status)
     seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api=api)
     [omitted] = seen.omitted
@@ -121,7 +121,7 @@ def test_timestamp_that_cannot_be_looked_up_costs_only_itself(account, operation
     assert "incident_timestamp_values" not in account.body_of(f"POST /{api}/incidents")
 
 
-def test_edit_of_timestamps_that_fails_leaves_the_incident_open(account, operation):
+def test_failed_timestamp_edit_leaves_the_incident_open(account, operation):
     account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
     account.forget("POST", "/v2/incidents/inc-1/actions/edit")
     account.answer("POST", "/v2/incidents/inc-1/actions/edit", {}, status=500)
@@ -166,7 +166,7 @@ def test_an_id_is_sent_without_looking_it_up(account, operation):
     assert account.body_of("POST /v1/incidents")["severity_id"] == severity
 
 
-def test_a_severity_that_does_not_exist_is_told_with_the_nearest(account, operation):
+def test_unknown_severity_is_reported_with_the_nearest_name(account, operation):
     seen = account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": "Majr"})))
     [omitted] = seen.omitted
     assert (omitted.field, omitted.code) == ("severity", "left_out")
@@ -178,7 +178,7 @@ async def _opened(wanted, there):
     return await there.open(wanted)
 
 
-def test_without_any_severity_of_the_mapping_the_one_of_the_same_rank_is_used(account, operation):
+def test_severity_of_equal_rank_replaces_an_unmapped_one(account, operation):
     renamed = {"severities": {"critical": "SEV1", "major": "SEV2", "minor": "SEV3", "info": "SEV4"}}
     for severity, expected in (("critical", "sev-critical"), ("info", "sev-minor")):
         wanted = operation("open", FIELDS, severity=severity)
@@ -205,7 +205,7 @@ def test_an_update_that_changes_nothing_calls_nobody(account, operation):
     assert account.changes == []
 
 
-def test_the_summary_follows_the_rule_while_it_is_ours(account, operation):
+def test_unedited_summary_follows_the_rule(account, operation):
     wanted = operation("update", FIELDS, severity="major", vendor_id="inc-1")
     account.answer(*SHOW, shown(summary=f"Something older\n\nReference: {wanted.reference}"))
     account.run(KIND, lambda there: there.update(wanted), notify_incident_channel=False)
@@ -213,7 +213,7 @@ def test_the_summary_follows_the_rule_while_it_is_ours(account, operation):
     assert account.body_of(EDIT)["notify_incident_channel"] is False
 
 
-def test_a_summary_that_somebody_has_rewritten_is_left_alone(account, operation):
+def test_summary_edited_by_a_person_is_kept(account, operation):
     account.answer(*SHOW, shown(summary="The database fails over. Ada is on it."))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="inc-1")))
     assert "summary" not in account.body_of(EDIT)["incident"]
@@ -232,7 +232,7 @@ def test_an_incident_without_a_severity_gets_one(account, operation):
     assert account.body_of(EDIT)["incident"] == {"severity_id": "sev-minor"}
 
 
-def test_an_answer_about_another_incident_of_ours_is_not_believed(account, operation):
+def test_response_about_another_incident_is_rejected(account, operation):
     account.forget("POST", "/v1/incidents")
     swapped = {**CREATED["incident"], "summary": "5xx\n\nReference: IR-7F3K2QXM-ABCDEF"}
     account.answer("POST", "/v1/incidents", {"incident": swapped})
@@ -245,13 +245,13 @@ def edited_to(account, category):
     account.answer("POST", "/v2/incidents/inc-1/actions/edit", shown(category))
 
 
-def test_resolution_that_is_answered_with_the_old_status_is_not_recorded(account, operation):
+def test_resolution_answered_with_old_status_is_not_recorded(account, operation):
     account.answer(*SHOW, shown())
     with pytest.raises(errors.Unanswered, match="was answered with the status"):
         account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
 
 
-def test_paused_incident_is_left_to_the_person_who_paused_it(account, operation):
+def test_incident_paused_by_a_person_stays_paused(account, operation):
     account.answer(*SHOW, shown("paused"))
     with pytest.raises(errors.Conflict, match="a person has paused it"):
         account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
@@ -296,7 +296,7 @@ def test_unknown_incident_is_not_found(account, operation):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-404")))
 
 
-def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
+def test_unanswered_open_is_repeated_under_the_same_key(account, operation):
     """The vendor gives the original answer."""
     wanted = operation("open", FIELDS)
 
@@ -312,7 +312,7 @@ def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
     assert keys == {wanted.key}
 
 
-def test_a_search_finds_the_incident_that_carries_the_reference(account, operation):
+def test_search_finds_the_incident_with_the_reference(account, operation):
     wanted = operation("open", FIELDS)
     status = {"id": "s", "name": "Fixing", "category": "live"}
     others = [{"id": f"i{number}", "name": "x", "summary": "Reference: IR-OTHER", "incident_status": status}
@@ -370,11 +370,11 @@ def test_the_check_names_all_that_does_not_exist(account):
     assert [problem.split('"')[1] for problem in problems] == ["Shut", "Majr", "None", "Prod", "Investigatin"]
 
 
-def test_the_check_of_an_account_in_order_is_silent(account):
+def test_check_of_a_valid_account_reports_nothing(account):
     assert account.run(KIND, lambda there: there.check()) == []
 
 
-def test_the_check_tells_that_the_key_is_not_good(vendor, secret):
+def test_check_reports_an_invalid_key(vendor, secret):
     for path in ("/v1/severities", "/v1/incident_statuses"):
         vendor.answer("GET", path, {"type": "authentication_error", "errors": []}, status=401)
     problems = vendor.run(KIND, lambda there: there.check())

@@ -49,7 +49,7 @@ def account(vendor):
     return vendor
 
 
-def test_a_post_is_created_with_its_key_and_components(account, operation):
+def test_created_post_has_key_and_components(account, operation):
     wanted = operation("open", FIELDS)
     seen = account.run(KIND, lambda there: there.open(wanted), page="Public")
     assert (seen.vendor_id, seen.state, seen.url) == ("post-1", "open", "https://status.test")
@@ -88,7 +88,7 @@ def test_components_in_groups_and_sub_pages_are_found(account, operation, called
 @pytest.mark.parametrize(
     ("components", "said"), [(["Websit"], '"Website"'), (["API"], "EU / API"), (["x"], "there are")]
 )
-def test_a_component_that_is_not_there_is_left_out(account, operation, components, said):
+def test_missing_component_is_omitted(account, operation, components, said):
     wanted = operation("open", {**FIELDS, "components": components})
     [omitted] = account.run(KIND, lambda there: there.open(wanted), page="Public").omitted
     assert (omitted.field, omitted.code) == ("components", "left_out")
@@ -96,20 +96,20 @@ def test_a_component_that_is_not_there_is_left_out(account, operation, component
     assert "component_statuses" not in account.body_of(CREATE)
 
 
-def test_the_rule_may_choose_the_page_and_must_where_the_account_does_not(account, operation):
+def test_rule_must_name_page_if_account_does_not(account, operation):
     account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "page": "Public"})), page="Elsewhere")
     assert account.body_of(CREATE)["status_page_id"] == "page-1"
     with pytest.raises(errors.Permanent, match="names a page"):
         account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
 
 
-def test_a_page_that_the_key_cannot_list_is_called_by_its_id(account, operation):
+def test_unlisted_page_is_used_by_its_id(account, operation):
     page_id = "01FCNDV6P870EA6S7TK1DSYDG0"
     account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "components": {}})), page=page_id)
     assert account.body_of(CREATE)["status_page_id"] == page_id
 
 
-def test_pages_are_read_to_the_end_of_the_list(vendor, operation):
+def test_all_pages_of_the_list_are_read(vendor, operation):
     vendor.answer("GET", "/v2/status_pages", {"status_pages": [], "pagination_meta": {"after": "page-0"}})
     vendor.answer("GET", "/v2/status_pages", PAGES)
     vendor.answer("POST", "/v2/status_page_incidents", post(), status=201)
@@ -117,7 +117,7 @@ def test_pages_are_read_to_the_end_of_the_list(vendor, operation):
     assert [call.query.get("after") for call in vendor.calls if call.path == "/v2/status_pages"] == [None, "page-0"]
 
 
-def test_an_update_is_posted_with_words_status_and_components(account, operation):
+def test_update_has_text_status_and_components(account, operation):
     account.answer(*SHOW, post(updates=[update_of("Payments may fail.")]))
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "identified", "notify": False}
     seen = account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
@@ -143,7 +143,7 @@ HOLDS = [{**FULL[0], "start_at": "2023-11-14T22:13:20Z"}]
 
 
 @pytest.mark.parametrize(("statuses", "impacts"), [(FULL, None), ([], HOLDS)], ids=["said", "holds"])
-def test_update_of_an_earlier_attempt_is_not_posted_twice(account, operation, statuses, impacts):
+def test_update_of_an_earlier_attempt_is_not_repeated(account, operation, statuses, impacts):
     there_already = update_of("It is worse.", statuses=statuses)
     shown = post(updates=[update_of("Payments may fail."), there_already])
     shown["status_page_incident"]["component_impacts"] = impacts
@@ -194,7 +194,7 @@ def test_an_update_that_says_something_else_is_posted(account, operation, there_
         (99, [], "no update is posted any more before the resolution, for the vendor takes 100"),
     ],
 )
-def test_the_last_of_the_hundred_updates_are_kept_for_the_resolution(account, operation, there, changes, told):
+def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, there, changes, told):
     account.answer(*SHOW, post(updates=[update_of(f"Update {n}") for n in range(there)]))
     seen = account.run(KIND, lambda at: at.update(operation("update", FIELDS, vendor_id="post-1")))
     assert (account.changes, seen.note) == (changes, told)
@@ -218,7 +218,7 @@ def test_another_title_renames_the_post(account, operation):
     assert account.body_of(RENAME) == {"name": "Checkout is down"}
 
 
-def test_resolving_says_so_and_leaves_the_components_to_the_vendor(account, operation):
+def test_resolution_leaves_components_to_the_vendor(account, operation):
     account.answer(*SHOW, post())
     wanted = operation("resolve", {**FIELDS, "resolve_message": "All is well."}, vendor_id="post-1")
     assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
@@ -245,7 +245,7 @@ def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
     assert account.changes == []
 
 
-def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
+def test_unanswered_open_is_repeated_under_the_same_key(account, operation):
     wanted = operation("open", FIELDS)
 
     async def body(there):
@@ -259,7 +259,7 @@ def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
     assert {call.body["idempotency_key"] for call in account.calls if call.method == "POST"} == {wanted.key}
 
 
-def test_a_search_finds_the_oldest_post_that_reads_the_same_and_is_no_other_incidents(account, operation):
+def test_search_finds_the_oldest_equal_unowned_post(account, operation):
     def listed(identity: str, published_at: str, **more):
         made = post(**more)["status_page_incident"]
         update = {"message": FIELDS["message"], "incident_status": "investigating"}
@@ -286,7 +286,7 @@ def test_observing_reads_the_state(account, operation, status, state):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-404")))
 
 
-def test_the_check_names_the_page_and_components_that_do_not_exist(account):
+def test_check_reports_missing_pages_and_components(account):
     assert account.run(KIND, lambda there: there.check()) == []
     assert account.run(KIND, lambda there: there.check(), page="Public", defaults={"components": ["Website"]}) == []
     (problem,) = account.run(KIND, lambda there: there.check(), page="Publik")

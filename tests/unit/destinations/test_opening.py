@@ -28,7 +28,7 @@ def problems_of(shape, config, fields):
 
 
 @each_kind
-def test_what_must_be_there_may_come_from_the_defaults(kind):
+def test_required_field_may_come_from_the_defaults(kind):
     required = REQUIRED[kind.name]
     assert problems_of(kind.opening, config_of(kind), required) == []
     assert problems_of(kind.opening, config_of(kind, defaults=required), {}) == []
@@ -44,7 +44,7 @@ def test_the_rule_wins_over_the_defaults(kind):
 
 
 @each_kind
-def test_a_field_that_does_not_exist_is_a_problem(kind):
+def test_unknown_field_is_a_problem(kind):
     problems = problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], "titel": "x"})
     assert [field for field, _ in problems] == ["titel"]
 
@@ -56,7 +56,7 @@ def test_defaults_are_checked_when_the_configuration_is_loaded(kind):
 
 
 @each_kind
-def test_a_configuration_that_is_wrong_does_not_show_its_key(kind):
+def test_invalid_configuration_does_not_reveal_its_key(kind):
     with pytest.raises(pydantic.ValidationError) as caught:
         kind.config(api_key="sk-very", defaults={"x": 1})
     assert "sk-very" not in str(caught.value)
@@ -71,7 +71,7 @@ def test_an_address_that_cannot_be_called_is_refused(kind, url):
 
 
 @each_kind
-def test_an_operation_that_cannot_be_read_is_permanent_and_names_its_field(kind, operation):
+def test_undecodable_operation_is_permanent_and_names_its_field(kind, operation):
     with pytest.raises(errors.Permanent, match="there: titel") as caught:
         rule_fields.parse_current(
             kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"})
@@ -117,20 +117,20 @@ def test_an_operation_that_cannot_be_read_is_permanent_and_names_its_field(kind,
         ("devhelm-status-page", "components", 3),
     ],
 )
-def test_what_a_vendor_would_refuse_is_a_problem_before_it_is_asked(kind, field, value):
+def test_invalid_value_is_found_before_any_call(kind, field, value):
     kind = registry.KINDS[kind]
     problems = problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], field: value})
     assert [name.partition(".")[0] for name, _ in problems] == [field]
 
 
-def test_the_path_of_a_problem_is_that_of_the_rule_file():
+def test_problem_has_the_path_in_the_rule_file():
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": {"API": "broken"}}
     assert [field for field, _ in problems_of(kind.opening, config_of(kind), fields)] == ["components.API"]
 
 
 @each_kind
-def test_mappings_from_the_ladder_may_be_said_in_part(kind):
+def test_severity_mapping_may_be_partial(kind):
     mappings = {"severities": "X", "impacts": "NONE", "component_statuses": "operational"}
     if kind.name == "devhelm":
         mappings["severities"] = "DEGRADED"
@@ -170,7 +170,7 @@ ENTRY = {"custom_field_id": "f", "values": [{"value_option_id": "o"}]}
         ("incident-io-status-page", {"page": ""}),
     ],
 )
-def test_a_rendered_value_that_does_not_fit_is_left_out_and_told(kind, fields, operation):
+def test_invalid_rendered_value_is_omitted_and_reported(kind, fields, operation):
     kind, (name,) = registry.KINDS[kind], fields
     read, omitted = rule_fields.parse_fitted(
         kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], **fields})
@@ -179,7 +179,7 @@ def test_a_rendered_value_that_does_not_fit_is_left_out_and_told(kind, fields, o
     assert [(one.field, one.code) for one in omitted] == [(name, "left_out")]
 
 
-def test_an_entry_that_does_not_fit_leaves_the_others_there(operation):
+def test_invalid_entry_does_not_affect_the_others(operation):
     kind = registry.KINDS["incident-io"]
     bad = {"custom_field_id": "f", "values": [{"value_numeric": "many"}]}
     entries = [{**ENTRY, "custom_field_id": str(at)} for at in range(12)]
@@ -199,7 +199,7 @@ def test_an_entry_that_does_not_fit_leaves_the_others_there(operation):
         ({"API": "major_outage", "Web": "", "Search": "broken"}, {"API": "major_outage"}),
     ],
 )
-def test_a_component_without_a_name_or_a_status_leaves_the_others_there(components, kept, operation):
+def test_component_without_name_or_status_is_omitted_alone(components, kept, operation):
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": components}
     read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))
@@ -207,7 +207,7 @@ def test_a_component_without_a_name_or_a_status_leaves_the_others_there(componen
     assert {one.field for one in omitted} == {"components"}
 
 
-def test_what_was_sent_before_is_read_as_it_was_made_to_fit(operation):
+def test_previously_sent_fields_are_read_as_sent(operation):
     kind = registry.KINDS["devhelm"]
     sent = operation("open", {**REQUIRED[kind.name], "monitor_id": "checkout-42"}).content
     update = operation("update", REQUIRED[kind.name], before=sent)
@@ -217,7 +217,7 @@ def test_what_was_sent_before_is_read_as_it_was_made_to_fit(operation):
 
 @pytest.mark.parametrize("text", ["{{ alert.labels.team }}", "{% if alert.title %}x{% endif %}"])
 @each_kind
-def test_a_template_in_the_defaults_of_the_configuration_is_refused(kind, text):
+def test_template_in_configuration_defaults_is_refused(kind, text):
     name = next(iter(REQUIRED[kind.name]))
     with pytest.raises(pydantic.ValidationError, match=rf"defaults\.{name}: no template is rendered here"):
         config_of(kind, defaults={name: text})

@@ -42,14 +42,14 @@ def test_statuses_are_told_in_the_vendors_words(name, word):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_defaults_of_the_page_are_part_of_what_is_shown(name):
+def test_preview_includes_the_page_s_defaults(name):
     kind, config = made(name, defaults={"message": "We are looking.", "components": ["API"]})
     shown = preview.preview_fields(kind, config, "page", publications.Content(CRITICAL, {"title": "t"}))
     assert (shown["title"], shown["message"], shown["components"]) == ("t", "We are looking.", {"API": "major_outage"})
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_updates_and_resolutions_show_the_text_that_they_post(name):
+def test_updates_and_resolutions_show_their_texts(name):
     kind, config = made(name)
     texts = content(update_message="Still.", resolve_message="Over.", components=["API"])
     assert preview.preview_fields(kind, config, "page", texts, "update")["message"] == "Still."
@@ -59,7 +59,7 @@ def test_updates_and_resolutions_show_the_text_that_they_post(name):
     assert preview.preview_fields(kind, config, "page", content(), "update")["message"] == config.update_message
 
 
-def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
+def test_fields_the_vendor_would_refuse_are_shown_unchanged():
     kind, config = made("incident-io-status-page")
     broken = publications.Content(CRITICAL, {"message": "m"})
     assert preview.preview_fields(kind, config, "page", broken) == {"message": "m"}

@@ -27,7 +27,7 @@ def shown(one: incidents.Incident, fixed=None, last=None) -> dict[str, str]:
     return affected_components.shown(one, PAGE, fixed, last)
 
 
-def test_an_alert_affects_what_the_text_of_its_field_stands_for_and_nothing_where_it_stands_for_nothing():
+def test_alert_affects_the_component_of_its_field_s_text():
     assert affected_components.by(routed("pay")) == (("page", "Checkout"),)
     assert affected_components.by(routed("mail")) == ()
     assert affected_components.by(decisions.Routed(routed("pay").alert, decisions.Decision(ignored="no"))) == ()
@@ -44,12 +44,12 @@ def test_every_field_that_rules_may_name_is_read(field, text):
     assert affected_components.by(decisions.Routed(one, decisions.Decision("key", MINOR, of))) == (("page", "Website"),)
 
 
-def test_a_label_that_the_rule_sets_stands_over_the_sender_s():
+def test_label_set_by_the_rule_overrides_the_sender_s():
     of = response(labels={"service": "find"})
     assert affected_components.by(routed("pay", of=of)) == (("page", "Search"),)
 
 
-def test_a_component_has_the_worst_severity_of_its_alerts_that_fire():
+def test_component_has_the_worst_severity_of_firing_alerts():
     other = alerts.Alert("am", "pay-2", "firing", 100, 0, labels={"service": "pay"})
     one = folded(
         routed("pay"), decisions.Routed(other, decisions.Decision("key", CRITICAL, response())), routed("find")
@@ -58,7 +58,7 @@ def test_a_component_has_the_worst_severity_of_its_alerts_that_fire():
     assert shown(one) == {"Checkout": "critical", "Search": "minor"}
 
 
-def test_a_component_is_well_again_once_its_last_alert_has_resolved():
+def test_component_recovers_with_its_last_resolved_alert():
     one = folded(routed("pay"), routed("find"))
     told = shown(one)
     after = folded(routed("pay", "resolved"), start=one, now=NOW + 1)
@@ -76,13 +76,13 @@ def test_while_nothing_fires_they_stay_as_they_are():
     assert shown(after, last=shown(one)) == {"Checkout": "minor"}
 
 
-def test_what_the_rule_names_itself_lasts_as_long_as_the_incident():
+def test_component_named_by_rule_lasts_until_the_end():
     one = folded(routed("pay", level=CRITICAL))
     assert shown(one, ["Website"]) == {"Checkout": "critical", "Website": "critical"}
     assert shown(one, {"Checkout": "degraded_performance"}) == {"Checkout": "degraded_performance"}
 
 
-def test_what_somebody_else_was_told_is_not_set_back():
+def test_other_components_are_not_reset():
     one = folded(routed("pay"))
     assert shown(one, last={"Mail": "major_outage"}) == {"Checkout": "minor"}
     assert shown(one, last=["Search"]) == {"Checkout": "minor"}
@@ -95,7 +95,7 @@ def test_other_pages_have_nothing_of_it():
     assert shown(one) == {"Checkout": "minor"}
 
 
-def test_an_incident_that_an_earlier_version_wrote_is_read():
+def test_incident_of_an_earlier_version_is_read():
     state = alert_states.AlertState(1, False, 0, MINOR, 5)
     older = msgspec.msgpack.encode(msgspec.msgpack.decode(msgspec.msgpack.encode(state))[:6])
     assert msgspec.msgpack.decode(older, type=alert_states.AlertState) == state

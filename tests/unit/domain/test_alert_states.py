@@ -68,7 +68,7 @@ def test_known_end_does_not_end_it_again():
     assert not fires(firing(1), resolved(20, ends=19), firing(40), resolved(50, ends=49))
 
 
-def test_resolution_that_waited_longer_than_the_window_is_late():
+def test_resolution_older_than_the_window_is_late():
     """A delivery may wait with a worker that was killed, while later ones pass it."""
     assert fires_in_any_order(firing(1), firing(30), resolved(20, ends=19))
 
@@ -92,7 +92,7 @@ def test_repeat_costs_a_write_once_a_window():
 class TestSeveralSenders:
     """An HA pair of Prometheus servers, or two clusters, that share a fingerprint."""
 
-    def test_newer_start_replaces_an_older_one_of_one_sender(self):
+    def test_newer_start_replaces_older_one_of_one_sender(self):
         """Alertmanager sends no resolution if an alert resolves and fires again between two flushes."""
         assert not fires_in_any_order(firing(1), firing(10, starts=9), resolved(12, starts=9))
 
@@ -107,7 +107,7 @@ class TestSeveralSenders:
         """A peer of an Alertmanager cluster takes over, and tells of the end."""
         assert not fires(firing(1, origin="am-0"), resolved(9, origin="am-1"))
 
-    def test_start_that_is_repeated_beside_a_newer_one_still_fires(self):
+    def test_repeated_older_start_still_fires(self):
         """Two senders that can't be told apart, each repeating its own start."""
         both = [firing(1), firing(3, starts=2), firing(9), resolved(12, starts=2)]
         assert fires(*both)
@@ -125,15 +125,15 @@ class TestSeveralSenders:
 class TestClocks:
     """Senders whose clocks are wrong."""
 
-    def test_start_in_the_future_does_not_outlive_its_resolution(self):
+    def test_future_start_ends_with_its_resolution(self):
         ahead = {"starts": 60}
         assert not fires_in_any_order(firing(1, **ahead), resolved(10, ends=70, **ahead))
 
-    def test_clock_that_is_set_back_does_not_hide_the_next_start(self):
+    def test_clock_set_back_does_not_hide_next_start(self):
         """An hour ahead, then right: the next start is older by the sender's clock, and newer by receipt."""
         assert fires(firing(1, starts=60), resolved(10, starts=60, ends=70), firing(20, starts=19))
 
-    def test_end_in_the_future_is_cut_to_its_receipt(self):
+    def test_future_end_is_limited_to_its_receipt(self):
         assert state_after(firing(1), resolved(10, ends=70)).ends_at == at(10)
 
     @pytest.mark.parametrize("behind", [5, 60, 600])
@@ -149,7 +149,7 @@ class TestClocks:
 class TestExpiry:
     """Alerts that end unless they are repeated."""
 
-    def test_expired_alert_fires_at_once_when_it_goes_on(self):
+    def test_expired_alert_that_continues_fires_at_once(self):
         state = alert_states.expire(state_after(firing(1, ends=5)), at(5))
         assert state.resolved
         assert state.expired

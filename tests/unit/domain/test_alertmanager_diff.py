@@ -109,7 +109,7 @@ steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(NAMES)), ma
 
 
 @given(steps)
-def test_whatever_was_lost_what_fires_here_is_in_the_end_what_is_active_there(history):
+def test_firing_alerts_converge_to_active_ones_after_loss(history):
     world = World()
     for action, name in history:
         world.step(action, name)
@@ -122,7 +122,7 @@ def test_whatever_was_lost_what_fires_here_is_in_the_end_what_is_active_there(hi
     assert world.firing == set(world.there)
 
 
-def test_a_webhook_that_comes_late_brings_nothing_back_that_was_found_and_has_ended():
+def test_late_webhook_does_not_reopen_an_ended_alert():
     world = World()
     world.step("begin", "a")
     for _ in range(3):
@@ -136,7 +136,7 @@ def test_a_webhook_that_comes_late_brings_nothing_back_that_was_found_and_has_en
     assert folded(late, start=world.here, now=world.now).firing == []
 
 
-def test_what_is_absent_from_two_answers_ended_at_the_first_of_them():
+def test_alert_absent_twice_ended_at_the_first_absence():
     here = seen(folded(routed("a", "firing", 100)))
     first = compared(alertmanager_diff.Memory(), here, {}, 1)
     assert (first.found, first.ended) == ({}, {})
@@ -145,7 +145,7 @@ def test_what_is_absent_from_two_answers_ended_at_the_first_of_them():
     assert second.memory == alertmanager_diff.Memory()
 
 
-def test_an_answer_that_is_not_whole_ends_nothing_and_breaks_the_row():
+def test_incomplete_response_ends_nothing_and_resets_the_count():
     here = seen(folded(routed("a", "firing", 100)))
     memory = compared(alertmanager_diff.Memory(), here, {}, 1).memory
     poor = compared(memory, here, {}, 2, whole=False)
@@ -153,14 +153,14 @@ def test_an_answer_that_is_not_whole_ends_nothing_and_breaks_the_row():
     assert compared(poor.memory, here, {}, 3).ended == {}
 
 
-def test_what_was_heard_of_between_two_answers_is_absent_for_the_first_time():
+def test_alert_received_between_responses_counts_as_first_absent():
     before = folded(routed("a", "firing", 100))
     memory = compared(alertmanager_diff.Memory(), seen(before), {}, 1).memory
     again = folded(routed("a", "firing", 200), start=before, now=NOW + MINUTE)
     assert compared(memory, seen(again), {}, 2).ended == {}
 
 
-def test_what_is_held_back_there_is_neither_found_nor_ended():
+def test_suppressed_alert_is_neither_found_nor_ended():
     here = seen(folded(routed("a", "firing", 100)))
     held = {"a": alertmanager_diff.Held(100, False), "b": alertmanager_diff.Held(100, False)}
     memory = alertmanager_diff.Memory()
@@ -169,7 +169,7 @@ def test_what_is_held_back_there_is_neither_found_nor_ended():
         assert (found, ended) == ({}, {})
 
 
-def test_what_is_active_and_unheard_of_is_found_after_two_polls_and_again_only_after_two_more():
+def test_unknown_active_alert_is_found_every_second_poll():
     memory, there = alertmanager_diff.Memory(), {"a": alertmanager_diff.Held(100, True)}
     when = []
     for minute in range(6):
@@ -183,7 +183,7 @@ def test_what_begins_anew_there_is_waited_for_anew():
     assert compared(memory, {}, {"a": alertmanager_diff.Held(9_000, True)}, 2).found == {}
 
 
-def test_what_has_resolved_here_is_over_unless_it_began_anew():
+def test_alert_resolved_here_is_over_unless_it_restarted():
     here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
     assert (
         compared(
@@ -196,13 +196,13 @@ def test_what_has_resolved_here_is_over_unless_it_began_anew():
     ).found == {"a": 6_000}
 
 
-def test_what_is_active_for_long_though_it_has_resolved_here_is_back_since_it_was_first_seen_to_be():
+def test_alert_active_since_its_resolution_returns():
     here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
     memory, there = alertmanager_diff.Memory({"a": (5_000, NOW)}), {"a": alertmanager_diff.Held(5_000, True)}
     assert compared(memory, here, there, 10).found == {"a": NOW}
 
 
-def test_what_would_end_by_itself_soon_is_worth_hearing_of_again():
+def test_alert_about_to_expire_is_worth_refreshing():
     there, memory = {"a": alertmanager_diff.Held(100, True)}, alertmanager_diff.Memory({"a": (100, NOW)})
     soon = seen(folded(routed("a", "firing", 100, NOW + MINUTE)))
     assert compared(memory, soon, there, 2).found == {"a": 100}
@@ -211,7 +211,7 @@ def test_what_would_end_by_itself_soon_is_worth_hearing_of_again():
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(40, {}), (50, {"a": 100})])
-def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
+def test_alert_about_to_go_stale_is_worth_refreshing(minutes, found):
     patient = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(stale_after=60 * MINUTE))
     held = folded(routed("a", "firing", 100, response=patient))
     here = seen(held, NOW + minutes * MINUTE)
@@ -223,13 +223,13 @@ def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
     ("told", "known", "meant"),
     [(5_000, 5_123, 5_123), (5_000, 6_000, 6_000), (5_000, 5_000, 5_000), (5_000, 6_001, 5_000), (5_000, 4_999, 5_000)],
 )
-def test_a_beginning_is_known_to_the_microsecond_or_told_to_the_millisecond(told, known, meant):
+def test_start_has_microseconds_or_is_rounded_to_milliseconds(told, known, meant):
     memory, there = alertmanager_diff.Memory({"a": (told, NOW)}), {"a": alertmanager_diff.Held(told, True)}
     assert compared(memory, {"a": alertmanager_diff.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
     assert compared(memory, {}, there, 2).found == {"a": told}
 
 
-def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
+def test_silenced_alert_is_known_and_ends_normally():
     def muting(_routed: decisions.Routed, now: int) -> silences.Mute:
         return silences.Mute(now + MINUTE, "silence s1")
 
@@ -242,7 +242,7 @@ def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
     assert compared(compared(alertmanager_diff.Memory(), here, {}, 1).memory, here, {}, 2).ended == {"a": NOW + MINUTE}
 
 
-def test_a_heartbeat_that_was_put_aside_is_nothing_that_fires():
+def test_set_aside_heartbeat_does_not_fire():
     beating = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=MINUTE))
     aside = {"am/a": incidents.Muted(routed("a", "firing", 100, response=beating), NOW, "silence s1")}
     assert seen(incidents.Incident(key="key", muted=aside)) == {}
@@ -252,7 +252,7 @@ def test_alerts_of_other_sources_are_not_known():
     assert seen(folded(routed("a", "firing", 100)), source="other") == {}
 
 
-def test_an_alert_that_has_moved_is_where_it_fires():
+def test_moved_alert_belongs_to_its_firing_incident():
     left = folded(routed("a", "resolved", 100, 200))
     now_in = msgspec.structs.replace(folded(routed("a", "firing", 300)), key="other")
     for order in ([left, now_in], [now_in, left]):
@@ -262,7 +262,7 @@ def test_an_alert_that_has_moved_is_where_it_fires():
         assert (known["a"].incident, known["a"].fires) == ("other", True)
 
 
-def test_start_that_was_replaced_and_is_repeated_late_ends_with_the_next_polls():
+def test_replaced_start_repeated_late_ends_with_next_polls():
     """A late webhook tells of a start that a newer one had replaced: the alert fires again until it is seen absent."""
     world = World()
     for action in ("begin", "webhook", "end", "begin", "webhook", "poll", "poll", "poll", "end", "webhook", "late"):

@@ -232,7 +232,7 @@ def test_missed_heartbeat_is_announced_with_its_incident():
     assert (missed.interval_seconds, missed.last_received_at) == (90, events.moment(NOW - 100 * SECOND))
 
 
-def test_every_order_of_looks_announces_each_opening_and_end_once():
+def test_each_opening_and_end_is_announced_once():
     """However often, and between which changes, a worker looks: each episode opens once and resolves once."""
     for seed in range(300):
         chance = random.Random(seed)

@@ -80,7 +80,7 @@ def test_alert_that_escalates_adds_the_pager():
     assert life.incident.opening_alert.title == "a is critical"
 
 
-def test_alert_that_joins_adds_the_pager_in_either_order():
+def test_joining_alert_adds_the_pager_in_either_order():
     both = response("both", "tickets", "pager")
     warning_first = Life().fires("a").after(300).fires("b", CRITICAL, both)
     critical_first = Life().fires("b", CRITICAL, both).after(300).fires("a")
@@ -93,12 +93,12 @@ def test_destinations_stay_until_the_incident_ends():
     assert life.resolves("a").incident.status == "closed"
 
 
-def test_next_episode_begins_without_the_destinations_of_the_last():
+def test_next_episode_starts_without_previous_destinations():
     life = Life().fires("a").fires("b", CRITICAL, PAGES).resolves("a").resolves("b").after(600).fires("a")
     assert (life.incident.generation, life.at) == (2, ["tickets"])
 
 
-def test_pending_incident_opens_at_the_earliest_time_asked_for():
+def test_pending_incident_opens_at_the_earliest_requested_time():
     slow, fast = response("slow", "tickets", open_after=600), response("fast", "pager", open_after=60)
     life = Life().fires("a", asks=slow).after(300).fires("b", CRITICAL, fast).after(59)
     assert life.incident.status == "pending"
@@ -107,7 +107,7 @@ def test_pending_incident_opens_at_the_earliest_time_asked_for():
     assert life.after(240).at == ["pager", "tickets"]
 
 
-def test_alert_without_hold_opens_a_pending_incident_at_once():
+def test_alert_without_hold_opens_a_pending_incident_immediately():
     life = Life().fires("a", asks=response("slow", "tickets", open_after=600)).after(10).fires("b", asks=PAGES)
     assert life.at == ["pager"]
 
@@ -119,13 +119,13 @@ def test_hold_of_an_escalation_counts_from_the_escalation():
     assert life.after(1).at == ["pager", "tickets"]
 
 
-def test_escalation_that_goes_back_within_its_hold_adds_nothing():
+def test_escalation_reverted_within_its_hold_adds_nothing():
     held = response("pages", "pager", open_after=120)
     life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(60).fires()
     assert life.after(600).at == ["tickets"]
 
 
-def test_escalation_that_is_muted_adds_nothing_until_the_silence_ends():
+def test_muted_escalation_adds_nothing_until_the_silence_ends():
     life = Life().fires()
     life.silences = [
         silences.Silence("s", (silences.matcher("severity=critical"),), START, START + 600 * SECOND, "ann")
@@ -152,7 +152,7 @@ def test_texts_stay_when_a_rule_edit_changes_them():
     assert life.incident.response.version == "v1"
 
 
-def test_severity_that_is_followed_falls_with_the_same_start():
+def test_followed_severity_falls_with_the_same_start():
     follow = response("follow", "pager", follows=True)
     life = Life().fires(level=CRITICAL, asks=follow).after(60).fires(level=MINOR, asks=follow)
     assert life.incident.severity is MINOR
@@ -160,7 +160,7 @@ def test_severity_that_is_followed_falls_with_the_same_start():
     assert life.fires(level=CRITICAL, asks=follow).incident.severity is CRITICAL
 
 
-def test_test_alert_neither_leads_nor_adds_to_a_real_incident():
+def test_test_alert_adds_nothing_to_a_real_incident():
     life = Life().fires("a").fires("b", CRITICAL, PAGES, labels={"test": "true"})
     assert (life.at, life.incident.opening_alert.fingerprint) == (["tickets"], "a")
     life = Life().fires("b", CRITICAL, PAGES, labels={"test": "true"}).fires("a")
@@ -210,7 +210,7 @@ firings = st.lists(
 
 @pytest.mark.parametrize("later", [0, 60, 120])
 @given(firings)
-def test_order_of_arrival_does_not_change_who_is_notified(later, alerts):
+def test_arrival_order_does_not_change_notified_destinations(later, alerts):
     outcomes = set()
     for order in itertools.permutations(alerts):
         life = Life()

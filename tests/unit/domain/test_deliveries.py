@@ -20,13 +20,13 @@ def test_a_response_shared_by_alerts_is_carried_once():
     assert [row.response for row in packed.rows] == [0, 0]
 
 
-def test_ignored_alerts_are_carried_with_the_reason_and_not_handed_on():
+def test_ignored_alerts_keep_reason_and_are_not_folded():
     packed = deliveries.pack("d", "am", 5, [(subject("1"), IGNORED), (subject("2"), ROUTED)])
     assert packed.rows[0].ignored == "no rule matched"
     assert [routed.alert.fingerprint for routed in deliveries.unpack(packed)] == ["2"]
 
 
-def test_the_end_of_an_ignored_alert_is_handed_on_since_an_incident_may_hold_it():
+def test_end_of_an_ignored_alert_is_folded():
     end = msgspec.structs.replace(subject("1"), status="resolved", ends_at=9)
     (routed,) = deliveries.unpack(deliveries.pack("d", "am", 5, [(end, IGNORED)]))
     assert routed.decision == IGNORED
@@ -39,13 +39,13 @@ def test_what_was_decided_survives_the_store_unchanged():
     assert deliveries.unpack(read) == [decisions.Routed(subject("1"), ROUTED, received_at=5)]
 
 
-def test_the_digest_of_a_content_does_not_depend_on_the_order_of_its_fields():
+def test_content_digest_is_independent_of_field_order():
     one = publications.Content(severities.Severity.MAJOR, {"a": "1", "b": {"c": 1, "d": 2}})
     two = publications.Content(severities.Severity.MAJOR, {"b": {"d": 2, "c": 1}, "a": "1"})
     assert one.digest == two.digest
 
 
-def test_the_digest_tells_a_change_of_severity_and_of_text():
+def test_content_digest_depends_on_severity_and_text():
     base = publications.Content(severities.Severity.MAJOR, {"a": "1"})
     assert base.digest != publications.Content(severities.Severity.CRITICAL, {"a": "1"}).digest
     assert base.digest != publications.Content(severities.Severity.MAJOR, {"a": "2"}).digest

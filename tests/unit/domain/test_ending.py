@@ -33,7 +33,7 @@ def test_an_incident_that_overtook_a_delivery_goes_quiet():
     assert (found.status, found.quiet_since, found.quiet_after, found.closed_at) == ("open", NOW, OVERTAKEN_AT, 5)
 
 
-def test_an_incident_that_is_to_stay_quiet_for_a_while_waits_as_well():
+def test_incident_in_its_quiet_period_waits_as_well():
     found = postponed(resolve_after=60 * SECOND)
     assert (found.quiet_since, found.quiet_after) == (NOW, OVERTAKEN_AT)
 
@@ -44,12 +44,12 @@ def test_a_further_fold_does_not_end_what_waits():
     assert (later.status, later.quiet_since, later.quiet_after) == ("open", NOW, OVERTAKEN_AT)
 
 
-def test_a_fold_that_overtakes_nothing_any_more_ends_what_waited():
+def test_fold_without_earlier_pending_deliveries_ends_waiting_incidents():
     before = postponed()
     assert ending.postponed(before, timing.quiet(before, NOW + SECOND), 0, NOW + SECOND).status == "closed"
 
 
-def test_a_heartbeat_that_is_heard_ends_the_incident_whatever_waits():
+def test_heartbeat_ends_the_incident_despite_pending_deliveries():
     before, after = quiet_after_fold()
     beats = msgspec.structs.replace(before.response, timing=decisions.Timing(heartbeat=SECOND))
     before = msgspec.structs.replace(before, response=beats)
@@ -74,7 +74,7 @@ def test_only_an_open_incident_waits(status):
         (OVERTAKEN_AT - 1, ending.LONGEST_WAIT + 1, False),
     ],
 )
-def test_an_end_waits_for_earlier_deliveries_and_not_for_ever(unfolded_at, later, expected):
+def test_end_waits_for_earlier_deliveries_for_limited_time(unfolded_at, later, expected):
     assert ending.waits(postponed(), unfolded_at, NOW + later) is expected
 
 
@@ -82,11 +82,11 @@ def test_an_end_waits_for_earlier_deliveries_and_not_for_ever(unfolded_at, later
     ("waited", "pause"),
     [(0, ending.SHORTEST_PAUSE), (SECOND, SECOND // 2), (60 * SECOND, ending.LONGEST_PAUSE)],
 )
-def test_the_longer_an_end_waits_the_longer_are_the_pauses(waited, pause):
+def test_pauses_grow_with_the_waiting_time(waited, pause):
     assert ending.due(postponed(), NOW + waited) == NOW + waited + pause
 
 
-def test_what_does_not_wait_is_due_by_its_timing():
+def test_other_incidents_are_due_by_their_timing():
     assert ending.due(postponed(resolve_after=60 * SECOND), NOW) == NOW + 60 * SECOND
     _, after = quiet_after_fold(resolve_after=60 * SECOND)
     assert ending.due(after, NOW + 61 * SECOND) == NOW + 60 * SECOND

@@ -11,7 +11,7 @@ def test_every_type_but_the_test_has_a_topic():
     assert events.topic_of(events.TestSent("ann")) is None
 
 
-def test_id_is_the_same_however_often_it_is_read():
+def test_event_id_is_stable():
     stored = events.Recorded(0, 1_800_000_000_000_001, "down", "IR-1", events.FreezeEnded("ann"))
     packed = msgspec.msgpack.encode(stored)
     read = [msgspec.structs.replace(msgspec.msgpack.decode(packed, type=events.Recorded), sequence=7) for _ in "ab"]

@@ -63,7 +63,7 @@ def quiet(seconds: int) -> silences.Silence:
     return silences.Silence("s", (silences.matcher("source=am"),), START, START + seconds * SECOND, "ann", "works")
 
 
-def test_an_alert_that_is_not_repeated_ends_at_its_own_time():
+def test_unrepeated_alert_ends_at_its_own_time():
     life = Life().fires(until=60).after(59)
     assert life.status == "open"
     life.after(1)
@@ -71,20 +71,20 @@ def test_an_alert_that_is_not_repeated_ends_at_its_own_time():
     assert timing.due(life.incident) == 0
 
 
-def test_a_repeat_with_a_later_end_keeps_it_alive():
+def test_repeat_with_a_later_end_extends_the_alert():
     life = Life().fires(until=60).after(50).fires(until=110).after(59)
     assert life.status == "open"
     assert life.after(1).status == "closed"
     assert life.incident.generation == 1
 
 
-def test_a_repeat_that_says_the_same_or_an_earlier_end_costs_no_write():
+def test_repeat_without_a_later_end_writes_nothing():
     life = Life().fires(until=60).fires(until=60).fires(until=50)
     assert life.writes == 1
     assert life.after(60).status == "closed"
 
 
-def test_each_of_several_alerts_ends_at_its_own_time_and_one_without_an_end_stays():
+def test_alerts_end_separately_and_one_without_end_stays():
     life = Life().fires("a", until=60).fires("b", until=90).fires("c").after(60)
     assert life.incident.firing == ["am/b", "am/c"]
     assert life.after(30).incident.firing == ["am/c"]
@@ -92,24 +92,24 @@ def test_each_of_several_alerts_ends_at_its_own_time_and_one_without_an_end_stay
     assert life.resolves("c").status == "closed"
 
 
-def test_an_alert_that_is_heard_of_after_it_has_ended_fires_anew():
+def test_alert_received_after_its_end_fires_again():
     life = Life().fires(until=60).after(100).fires(until=160)
     assert (life.status, life.incident.generation) == ("open", 2)
     assert life.after(60).status == "closed"
 
 
-def test_a_message_that_is_read_again_after_its_alert_has_ended_changes_nothing():
+def test_reprocessed_message_of_an_ended_alert_changes_nothing():
     life = Life().fires(until=60).after(100).fires(until=60)
     assert (life.status, life.incident.generation, life.writes) == ("closed", 1, 1)
 
 
-def test_what_was_said_to_be_resolved_does_not_fire_anew_by_an_old_message():
+def test_old_message_does_not_refire_a_resolved_alert():
     life = Life().fires(until=60).after(60).resolves().fires(until=160)
     assert (life.status, life.incident.generation) == ("closed", 1)
     assert life.fires(until=160, starts_at=3).status == "open"
 
 
-def test_an_end_said_by_the_sender_counts_before_its_time():
+def test_end_from_the_sender_counts_before_its_time():
     life = Life().fires(until=60).after(10).resolves()
     assert (life.status, life.incident.expires_at, timing.due(life.incident)) == ("closed", 0, 0)
 
@@ -119,31 +119,31 @@ def test_what_is_held_and_ends_opens_nothing():
     assert (life.status, life.incident.generation) == ("closed", 0)
 
 
-def test_the_rule_s_patience_begins_when_the_last_alert_has_ended():
+def test_resolve_after_begins_with_the_last_alert_s_end():
     life = Life(resolve_after=300).fires(until=60).after(359)
     assert (life.status, life.incident.quiet_since) == ("open", START + 60 * SECOND)
     assert life.after(1).status == "closed"
 
 
-def test_what_comes_first_ends_it_its_own_time_or_the_rule_s():
+def test_earlier_of_own_end_and_stale_after_counts():
     assert Life(stale_after=30).fires(until=60).after(30).status == "closed"
     assert Life(stale_after=90).fires(until=60).after(60).status == "closed"
 
 
-def test_a_severity_that_is_followed_falls_when_the_worst_alert_ends():
+def test_followed_severity_falls_when_the_worst_alert_ends():
     life = Life(follows=True).fires("a", level=MINOR).fires("b", until=60, level=CRITICAL)
     assert life.incident.severity is CRITICAL
     assert life.after(60).incident.severity is MINOR
 
 
-def test_an_alert_that_waited_longer_than_it_lasts_opens_its_incident_and_ends_it_at_once():
+def test_alert_that_expired_in_inbox_opens_and_ends():
     life = Life().after(600).fires(until=60)
     assert (life.status, life.incident.opened_at) == ("open", START + 600 * SECOND)
     life.after(0)
     assert (life.status, life.incident.generation) == ("closed", 1)
 
 
-def test_what_ends_while_it_is_silenced_is_never_heard_of():
+def test_alert_that_ends_while_silenced_opens_nothing():
     life = Life()
     life.silences = [quiet(300)]
     life.fires(until=60).after(59)
@@ -152,7 +152,7 @@ def test_what_ends_while_it_is_silenced_is_never_heard_of():
     assert life.after(1000).incident.generation == 0
 
 
-def test_what_is_repeated_while_it_is_silenced_is_heard_of_when_the_silence_ends():
+def test_alert_repeated_while_silenced_opens_after_the_silence():
     life = Life()
     life.silences = [quiet(300)]
     life.fires(until=60).after(50).fires(until=400).after(250)
@@ -160,7 +160,7 @@ def test_what_is_repeated_while_it_is_silenced_is_heard_of_when_the_silence_ends
     assert life.after(100).status == "closed"
 
 
-def test_a_heartbeat_that_is_silenced_when_it_is_missed_is_waited_for_again_whatever_its_own_end():
+def test_heartbeat_missed_while_silenced_is_awaited_again():
     life = Life(heartbeat=100).fires(until=60)
     life.silences = [quiet(300)]
     life.after(300)
@@ -168,14 +168,14 @@ def test_a_heartbeat_that_is_silenced_when_it_is_missed_is_waited_for_again_what
     assert life.after(100 * (heartbeat.PARTS + 1) / heartbeat.PARTS).status == "open"
 
 
-def test_an_incident_that_becomes_a_heartbeat_forgets_the_ends_of_its_alerts():
+def test_incident_that_becomes_a_heartbeat_drops_alert_ends():
     life = Life().fires(until=600)
     life.response = Life(heartbeat=100).response
     life.fires().after(1000)
     assert (life.status, life.incident.opened_at) == ("open", START + 105 * SECOND)
 
 
-def test_states_and_incidents_that_were_stored_before_are_read():
+def test_earlier_stored_states_and_incidents_are_read():
     state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=alert_states.AlertState)
     assert (state.expired, state.starts_at, state.severity, state.others) == (False, 1, MINOR, ())
     stored = msgspec.to_builtins(incidents.Incident("k", status="open"))
@@ -212,7 +212,7 @@ def settled(batches: list[list[decisions.Routed]], now: int) -> incidents.Incide
 
 
 @given(arrivals, st.randoms(use_true_random=False), st.integers(0, 6), st.integers(0, 4))
-def test_neither_order_nor_batches_nor_repeats_change_what_ends_when(batch, order, cut, later):
+def test_order_batches_and_repeats_do_not_change_ends(batch, order, cut, later):
     shuffled = [*batch, *batch[:2]]
     order.shuffle(shuffled)
     one = settled([batch], START + later)

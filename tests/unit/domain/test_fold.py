@@ -52,20 +52,20 @@ def test_the_order_of_arrival_changes_nothing(batch, order):
 
 
 @given(st.lists(arrivals, max_size=6), st.integers(0, 6))
-def test_how_the_alerts_are_cut_into_batches_changes_nothing(batch, cut):
+def test_batching_of_alerts_changes_nothing(batch, cut):
     at_once = folded(*batch)
     in_two = folded(*batch[cut:], start=folded(*batch[:cut]), episode="e2")
     assert amounts_to(at_once) == amounts_to(in_two)
 
 
 @given(st.lists(arrivals, max_size=6))
-def test_a_batch_that_is_folded_twice_leaves_the_very_same_incident(batch):
+def test_batch_folded_twice_gives_the_same_incident(batch):
     once = folded(*batch)
     assert folded(*batch, start=once, now=NOW + 1, episode="e2") is once
 
 
 @given(st.lists(arrivals, min_size=1, max_size=6))
-def test_an_incident_is_open_exactly_while_an_alert_fires(batch):
+def test_incident_is_open_exactly_while_an_alert_fires(batch):
     result = folded(*batch)
     assert (result.status == "open") == bool(result.firing)
 
@@ -78,7 +78,7 @@ def test_the_severity_of_an_open_episode_never_falls(first, second):
         assert after.severity >= before.severity
 
 
-def test_a_firing_alert_opens_a_first_generation_with_its_decision():
+def test_firing_alert_opens_the_first_generation():
     result = folded(routed(level=severities.Severity.MAJOR))
     assert (result.status, result.generation, result.episode) == ("open", 1, "e1")
     assert result.severity == severities.Severity.MAJOR
@@ -86,31 +86,31 @@ def test_a_firing_alert_opens_a_first_generation_with_its_decision():
     assert result.opened_at == result.changed_at == NOW
 
 
-def test_the_oldest_firing_alert_gives_the_decision_whatever_the_order():
+def test_oldest_firing_alert_decides_in_any_order():
     old, young = routed("b", starts_at=1), routed("a", starts_at=2)
     for order in itertools.permutations([old, young]):
         assert folded(*order).opening_alert is old.alert
 
 
-def test_a_resolution_closes_the_incident_and_keeps_its_tombstone():
+def test_resolution_closes_the_incident_and_keeps_a_tombstone():
     result = folded(routed(status="resolved", ends_at=200), start=folded(routed()), now=NOW + 5)
     assert (result.status, result.closed_at, result.firing) == ("closed", NOW + 5, [])
     assert result.alerts["am/f1"].resolved
 
 
-def test_a_firing_message_older_than_the_resolution_does_not_open_again():
+def test_firing_message_older_than_the_resolution_opens_nothing():
     closed = folded(routed(), routed(status="resolved", ends_at=200))
     assert folded(routed(), start=closed) is closed
 
 
-def test_a_resolution_that_arrives_before_its_firing_opens_nothing():
+def test_resolution_before_its_firing_message_opens_nothing():
     early = folded(routed(status="resolved", ends_at=200))
     assert early.status == "closed"
     assert early.generation == 0
     assert folded(routed(), start=early) is early
 
 
-def test_the_same_alert_firing_anew_is_a_new_generation_with_a_new_episode():
+def test_refiring_alert_starts_a_new_episode():
     closed = folded(routed(), routed(status="resolved", ends_at=200))
     again = folded(routed(starts_at=300), start=closed, now=NOW + 9, episode="e2")
     assert (again.status, again.generation, again.episode, again.opened_at) == ("open", 1, "e2", NOW + 9)
@@ -129,18 +129,18 @@ def test_a_worse_alert_adds_its_destinations_and_leads():
     assert worse.episode == opened.episode
 
 
-def test_a_repeat_that_new_rules_hold_for_worse_raises_the_incident():
+def test_repeat_with_a_worse_new_rule_raises_severity():
     opened = folded(routed(level=severities.Severity.MINOR))
     assert folded(routed(level=severities.Severity.MAJOR), start=opened).severity == severities.Severity.MAJOR
 
 
-def test_an_episode_keeps_its_worst_severity_while_it_lasts():
+def test_episode_keeps_its_worst_severity():
     opened = folded(routed("a", level=severities.Severity.CRITICAL), routed("b"))
     after = folded(routed("a", status="resolved", ends_at=9, level=severities.Severity.CRITICAL), start=opened)
     assert (after.status, after.severity) == ("open", severities.Severity.CRITICAL)
 
 
-def test_a_new_episode_begins_with_the_severity_of_what_fires_now():
+def test_new_episode_starts_with_the_current_severity():
     closed = folded(
         routed(level=severities.Severity.CRITICAL),
         routed(status="resolved", ends_at=9, level=severities.Severity.CRITICAL),
@@ -150,7 +150,7 @@ def test_a_new_episode_begins_with_the_severity_of_what_fires_now():
     assert again.severity == severities.Severity.INFO
 
 
-def test_tombstones_go_once_no_message_can_still_be_pending():
+def test_tombstones_expire_once_no_message_can_be_pending():
     closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
     soon = folded(routed("b"), start=closed, now=NOW + 2 * fold.TOMBSTONE_LIFE)
     assert "am/a" in soon.alerts
@@ -158,7 +158,7 @@ def test_tombstones_go_once_no_message_can_still_be_pending():
     assert "am/a" not in late.alerts
 
 
-def test_tombstones_that_are_younger_stay_when_older_ones_go():
+def test_young_tombstones_outlive_old_ones():
     closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
     later = NOW + 2 * fold.TOMBSTONE_LIFE
     both = folded(routed("b", status="resolved", ends_at=9, received_at=later), start=closed, now=later)
@@ -168,7 +168,7 @@ def test_tombstones_that_are_younger_stay_when_older_ones_go():
 
 
 @given(st.lists(st.lists(arrivals, max_size=3), max_size=6), st.booleans())
-def test_what_is_counted_is_what_a_look_at_every_alert_would_find(batches, reuse):
+def test_counters_equal_a_count_of_all_alerts(batches, reuse):
     result = incidents.Incident(key="key")
     for number, batch in enumerate(batches):
         result = fold.fold(result, batch, now=NOW + number, episode=f"e{number}", reuse=reuse)
@@ -180,7 +180,7 @@ def test_what_is_counted_is_what_a_look_at_every_alert_would_find(batches, reuse
         assert msgspec.structs.replace(result, fires=-1).still_fires == len(result.firing)
 
 
-def test_only_who_asks_for_it_gives_the_dictionary_away():
+def test_dictionary_is_given_away_only_on_request():
     before = folded(routed("a"))
     alerts = dict(before.alerts)
     folded(routed("b"), start=before)
@@ -189,7 +189,7 @@ def test_only_who_asks_for_it_gives_the_dictionary_away():
     assert reused.alerts is before.alerts
 
 
-def test_a_tombstone_lives_from_when_it_was_learned_not_from_when_the_alert_ended():
+def test_tombstone_expiry_counts_from_its_receipt():
     result = folded(routed("a", status="resolved", ends_at=9), routed("b"))
     assert result.alerts["am/a"].resolved
 
@@ -209,7 +209,7 @@ def test_alerts_beyond_the_bound_are_told():
     assert timeline.events_for_change(more, again, [routed("another")], NOW) == []
 
 
-def test_end_of_a_lost_incident_is_an_episode_that_is_over():
+def test_end_of_lost_incident_is_an_ended_episode():
     """Data was lost, and only the resolution comes: it is resolved at the vendors, and never published afterwards."""
     later = decisions.Response(
         "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(open_after=60)

@@ -59,7 +59,7 @@ def test_silence_opens_the_incident_as_its_rule_says():
     assert life.after(10 * EVERY).incident.generation == 1
 
 
-def test_the_next_beat_ends_it_and_the_waiting_begins_anew():
+def test_next_heartbeat_ends_the_incident_and_restarts_waiting():
     life = Life().beats().after(LATE).after(50).beats()
     assert life.status == "closed"
     assert life.told[-1] == "It is heard of again."
@@ -68,12 +68,12 @@ def test_the_next_beat_ends_it_and_the_waiting_begins_anew():
     assert life.incident.generation == 2
 
 
-def test_what_was_never_heard_of_is_not_waited_for():
+def test_heartbeat_never_received_is_not_awaited():
     assert timing.due(incidents.Incident(key="k")) == 0
     assert Life().after(10 * EVERY).status == "closed"
 
 
-def test_that_it_has_resolved_is_no_sign_of_life():
+def test_resolved_message_is_not_a_heartbeat():
     life = Life().beats().after(200).beats("resolved").after(LATE - 200)
     assert life.status == "open"
     assert life.beats("resolved").status == "open"
@@ -86,13 +86,13 @@ def test_beats_close_to_one_another_cost_one_write():
     assert life.after(10).beats().incident is not before
 
 
-def test_a_rule_that_changes_how_often_is_heeded_with_the_next_beat():
+def test_changed_interval_applies_from_the_next_heartbeat():
     life = Life().beats()
     life.response = decisions.Response("r", "f:1", "v2", timing=decisions.Timing(heartbeat=60 * SECOND))
     assert life.after(1).beats().after(63).status == "open"
 
 
-def test_what_is_forgotten_is_not_missed_until_it_is_heard_of_again():
+def test_forgotten_heartbeat_is_not_missed_until_received_again():
     life = Life().beats()
     life.incident = heartbeat.forgotten(life.incident, life.now)
     assert life.after(10 * EVERY).status == "closed"
@@ -109,7 +109,7 @@ def test_an_ordinary_alert_is_none():
 
 
 @given(st.lists(st.floats(0.1, 900), max_size=15))
-def test_nothing_is_missed_in_time_and_everything_is_by_a_twentieth_later(pauses):
+def test_heartbeat_is_missed_a_twentieth_after_its_interval(pauses):
     life = Life()
     for pause in pauses:
         life.beats()
@@ -129,7 +129,7 @@ def muted_until(moment: int):
     return muting
 
 
-def test_what_is_silenced_is_not_missed_and_waited_for_anew_when_the_silence_ends():
+def test_silenced_heartbeat_is_awaited_again_after_the_silence():
     life = Life().beats()
     end = NOW + 1000 * SECOND
     life.now = timing.due(life.incident)
@@ -141,7 +141,7 @@ def test_what_is_silenced_is_not_missed_and_waited_for_anew_when_the_silence_end
     assert life.after(LATE).status == "open"
 
 
-def test_a_silence_that_is_made_longer_goes_on_and_a_beat_meanwhile_ends_the_matter():
+def test_heartbeat_during_an_extended_silence_ends_the_incident():
     life = Life().beats()
     life.now = timing.due(life.incident)
     first, second = life.now + 10 * SECOND, life.now + 20 * SECOND
@@ -153,7 +153,7 @@ def test_a_silence_that_is_made_longer_goes_on_and_a_beat_meanwhile_ends_the_mat
     assert (life.incident.muted, life.incident.beat_at) == ({}, life.now)
 
 
-def test_a_rule_that_becomes_a_heartbeat_ends_what_was_open_and_is_waited_for_at_once():
+def test_rule_that_becomes_a_heartbeat_ends_open_incidents():
     life = Life()
     ordinary = decisions.Response("r", "f:1", "v0")
     one = alerts.Alert("am", "watchdog", "firing", 1, 0, title="Watchdog")

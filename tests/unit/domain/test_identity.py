@@ -17,11 +17,11 @@ def test_an_id_is_128_random_bits_in_hexadecimal():
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="-"), min_size=1))
-def test_a_reference_is_short_and_has_no_letter_to_misread(episode):
+def test_reference_is_short_and_unambiguous(episode):
     assert re.fullmatch(r"IR-[0-9A-HJKMNP-TV-Z]{8}(-[0-9A-HJKMNP-TV-Z]{6})?", identity.reference(episode))
 
 
-def test_a_reference_is_the_same_every_time_and_another_for_another_episode():
+def test_reference_is_stable_and_unique_per_episode():
     assert identity.reference("e1") == identity.reference("e1") != identity.reference("e2")
 
 
@@ -35,7 +35,7 @@ def test_ten_thousand_episodes_have_ten_thousand_references():
     assert len({identity.reference(identity.new_id(source)) for _ in range(10_000)}) == 10_000
 
 
-def test_a_key_is_a_uuid_that_depends_on_episode_destination_and_number():
+def test_idempotency_key_depends_on_episode_destination_and_number():
     key = identity.idempotency_key("e", "page", 1)
     assert uuid.UUID(key).version == 5
     assert key == identity.idempotency_key("e", "page", 1)
@@ -47,7 +47,7 @@ def test_a_key_is_a_uuid_that_depends_on_episode_destination_and_number():
     assert len(others | {key}) == 4
 
 
-def test_a_reference_begins_with_the_incident_key_and_the_installation():
+def test_reference_starts_with_incident_key_and_installation():
     """What is open at a vendor can be told by it when all else is forgotten: it never changes."""
     episode = identity.new_episode("production", "down{service=checkout}", random.Random(1))
     assert identity.reference(episode) == "IR-B1HR8X2R-VTNK7G"
@@ -61,7 +61,7 @@ def test_owner_differs_by_incident_key_and_installation(installation, key, other
         assert identity.owner(installation, key) != identity.owner(other_installation, other_key)
 
 
-def test_episodes_of_one_incident_key_have_references_of_their_own():
+def test_episodes_of_one_incident_have_distinct_references():
     source = random.Random(1)
     made = {identity.reference(identity.new_episode("", "down", source)) for _ in range(100)}
     assert len(made) == 100
@@ -79,7 +79,7 @@ def test_owner_tells_its_installation():
 
 
 @given(st.integers(0, 2**47), st.integers(0, 2**47))
-def test_a_delivery_s_id_tells_its_time_and_sorts_by_it(first, second):
+def test_delivery_id_contains_its_time_and_sorts(first, second):
     source = random.Random(1)
     one, other = (identity.new_delivery_id(moment * 1000, source) for moment in (first, second))
     assert identity.made_at(one) == first * 1000
@@ -89,5 +89,5 @@ def test_a_delivery_s_id_tells_its_time_and_sorts_by_it(first, second):
         assert one < other
 
 
-def test_what_is_no_delivery_s_id_has_no_time():
+def test_other_texts_have_no_delivery_time():
     assert [identity.made_at(text) for text in ("", "x" * 32, "1234", "d1")] == [0, 0, 0, 0]

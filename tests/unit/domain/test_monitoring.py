@@ -63,7 +63,7 @@ def test_quiet_incident_is_monitored_and_then_closes():
     assert (closed.status, closed.monitored_since, closed.quiet_since) == ("closed", 0, 0)
 
 
-def test_incident_is_monitored_only_after_it_was_quiet_for_long_enough():
+def test_incident_is_monitored_only_after_its_quiet_period():
     found = quiet(resolve_after=300 * SECOND)
     assert (found.monitored_since, timing.due(found)) == (0, NOW + 360 * SECOND)
     assert [cause.code for _, cause in timing.upcoming(found)] == [Reason.MONITORING_BEGINS]
@@ -92,7 +92,7 @@ def test_incident_without_monitored_posts_closes_at_once():
     assert folded(opened, "resolved", 60, of).status == "closed"
 
 
-def test_end_that_waits_for_earlier_deliveries_keeps_the_monitoring():
+def test_end_waiting_for_earlier_deliveries_keeps_monitoring():
     before = quiet()
     after = settled(before, 960)
     kept = ending.postponed(before, after, NOW, NOW + 960 * SECOND)
@@ -162,7 +162,7 @@ def test_monitoring_is_taken_back_without_a_review():
     assert step(dangerous, says).waiting_on == "reviewer"
 
 
-def test_vendor_that_shows_something_else_is_set_to_monitoring_again():
+def test_vendor_that_differs_is_set_to_monitoring_again():
     shown = known(MONITORED, differs="component a is operational", says_monitored=True)
     assert step(wanted(), shown).kind == "monitor"
 
@@ -211,7 +211,7 @@ def test_resolution_waits_for_a_reviewer():
     assert step(over(verdict=verdict("dismissed")), known()) == plan.Wait(Cause(Reason.LEFT_TO_REVIEWER, who="ann"))
 
 
-def test_deadline_resolves_only_if_the_rule_says_to_publish():
+def test_deadline_resolves_only_with_on_timeout_publish():
     at_deadline = over(deadline=100, at_deadline="publish")
     assert step(at_deadline, known(waits_of=reviews.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
     lapsed = known(waits_of=reviews.RESOLUTION, waits_since=NOW - 100)

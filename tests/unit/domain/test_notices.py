@@ -10,7 +10,7 @@ def test_few_notices_stay_as_they_are():
     assert notices.bounded([LABELS, ALERTS]) == (LABELS, ALERTS)
 
 
-def test_many_notices_of_a_code_are_counted_and_others_kept():
+def test_repeated_notices_are_counted_and_others_kept():
     found = notices.bounded([*[LABELS] * 1000, ALERTS])
     assert found[-2:] == (
         ALERTS,
@@ -19,7 +19,7 @@ def test_many_notices_of_a_code_are_counted_and_others_kept():
     assert len(found) == notices.MOST_OF_A_CODE + 2
 
 
-def test_an_alert_has_its_own_notices_and_those_of_its_delivery():
+def test_alert_has_its_own_and_its_delivery_s_notices():
     of = notices.by_fingerprint((LABELS, ALERTS))
     assert of("f") == (ALERTS, LABELS)
     assert of("other") == (ALERTS,)

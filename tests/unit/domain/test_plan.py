@@ -144,11 +144,11 @@ def test_each_state_and_wish_has_its_step(desired, observed, answer):
     assert kind(step(desired, observed)) == answer
 
 
-def test_a_failed_attempt_rests_until_its_time_and_no_longer():
+def test_failed_attempt_is_retried_at_its_time():
     assert step(wanted(), known(retry_at=NOW + 7)) == plan.Wait(Cause(Reason.BACKOFF), NOW + 7, plan.WaitingOn.TIME)
 
 
-def test_a_page_that_follows_an_incident_waits_for_it():
+def test_following_page_waits_for_its_incident():
     rest = step(wanted(may_adopt_draft=True, follows_settled=False), known())
     assert isinstance(rest, plan.Wait)
     assert rest.waiting_on == "other_publication"
@@ -161,7 +161,7 @@ def test_a_review_waits_for_a_person():
 
 
 @pytest.mark.parametrize("state", ["absent", "open", "draft"])
-def test_what_was_refused_for_good_is_not_tried_again(state):
+def test_permanent_rejection_is_not_retried(state):
     before = known(state, digest="other")
     act = step(wanted(), before)
     assert isinstance(act, plan.Execute)
@@ -174,7 +174,7 @@ def test_what_was_refused_for_good_is_not_tried_again(state):
     assert rest.waiting_on == "operator"
 
 
-def test_a_page_whose_update_was_refused_is_resolved_all_the_same():
+def test_page_with_a_rejected_update_is_still_resolved():
     dead = known("open", digest="other", dead="422", dead_of=plan.operation_fingerprint("update", content()))
     assert kind(step(wanted(False), dead)) == "resolve"
 
@@ -238,7 +238,7 @@ def test_every_step_gives_its_reason(desired, observed):
 
 
 @given(desires, publications)
-def test_nothing_public_is_shown_that_neither_a_rule_nor_a_person_meant(desired, observed):
+def test_nothing_unintended_is_shown_publicly(desired, observed):
     found = step(desired, observed)
     shown = kind(found) in {"open", "publish"} or (kind(found) == "update" and observed.state == "open")
     if desired.public and shown:
@@ -261,7 +261,7 @@ def test_what_is_frozen_stays_as_it_is(desired, observed):
 
 
 @given(desires, publications)
-def test_what_a_person_has_changed_at_the_vendor_is_changed_by_nobody_else(desired, observed):
+def test_item_changed_by_a_person_is_not_updated(desired, observed):
     found = step(desired, observed)
     if desired.retracted is not None:  # Its digest is that of a post which nobody has changed.
         assert not (observed.taken_over and observed.view.digest and isinstance(found, plan.Execute))
@@ -271,7 +271,7 @@ def test_what_a_person_has_changed_at_the_vendor_is_changed_by_nobody_else(desir
 
 
 @given(desires, publications)
-def test_nothing_new_is_begun_while_an_operation_is_unaccounted_for(desired, observed):
+def test_no_operation_starts_while_one_is_unaccounted_for(desired, observed):
     if observed.intent is not None:
         assert not isinstance(step(desired, observed), plan.Execute)
 
@@ -307,7 +307,7 @@ def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
 
 
 class TestAlertStorm:
-    def test_what_is_held_back_is_not_opened_and_looked_at_again_should_nobody_call_it(self):
+    def test_queued_incident_is_not_opened_but_checked_again(self):
         for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
             found = step(desired, known(held_since=NOW - 5))
             assert found == plan.Wait(
@@ -334,7 +334,7 @@ SECOND = 1_000_000
     ],
     ids=["too young", "worked before", "works again", "of another version", "clock set back", "clocks differ a little"],
 )
-def test_a_failed_attempt_waits_until_its_time_or_until_the_account_works_again(observed, resumed_at, waits):
+def test_failed_attempt_waits_for_its_time_or_recovery(observed, resumed_at, waits):
     found = step(wanted(resumed_at=resumed_at), observed)
     assert (kind(found) == "Wait") is waits
     if waits and observed.condition:
@@ -353,7 +353,7 @@ def test_a_failed_attempt_waits_until_its_time_or_until_the_account_works_again(
         (known("open", digest=IN_STEP), "Wait", None),
     ],
 )
-def test_what_an_unanswered_open_may_create_late_is_searched_for_twice(observed, answer, until):
+def test_late_result_of_unanswered_open_is_searched_twice(observed, answer, until):
     found = step(wanted(), observed)
     assert kind(found) == answer
     assert getattr(found, "due", None) == until
@@ -401,7 +401,7 @@ class TestRetraction:
         found = step(desired, known(state, retracted=state != "absent"))
         assert (kind(found), found.waiting_on) == ("Wait", "nothing")
 
-    def test_unseen_change_at_the_vendor_waits_for_a_person(self):
+    def test_unseen_change_at_the_vendor_waits_for_review(self):
         view = publication.View({"title": "Card payments fail"})
         observed = known("open", digest=IN_STEP, taken_over=reasons.Edit.TITLE_CHANGED, view=view)
         found = step(wanted(public=True, retracted=retraction()), observed)
@@ -416,7 +416,7 @@ class TestRetraction:
         )
         assert step(desired, observed).cause == Cause(Reason.DEAD_LETTER, detail="422")
 
-    def test_publication_is_renewed_only_once_its_retraction_has_ended(self):
+    def test_publication_is_renewed_after_its_retraction_ended(self):
         observed = known("dismissed", retracted=True, number=3)
         assert plan.republished(wanted(public=True, retracted=retraction()), observed) is observed
         assert plan.republished(wanted(False, public=True), observed) is observed

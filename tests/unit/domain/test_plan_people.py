@@ -32,7 +32,7 @@ def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publ
     return desired, known(waits_of=desired.content.digest, waits_since=NOW - since)
 
 
-def test_a_review_that_nobody_ends_ends_at_its_deadline_as_the_rule_says():
+def test_undecided_review_ends_at_its_deadline():
     assert step(*waiting(99)) == plan.Wait(Cause(Reason.REVIEW_REQUIRED), NOW + 1, plan.WaitingOn.REVIEWER)
     assert kind(step(*waiting(100, at_deadline="publish"))) == "open"
     over = step(*waiting(100, at_deadline="dismiss"))
@@ -42,7 +42,7 @@ def test_a_review_that_nobody_ends_ends_at_its_deadline_as_the_rule_says():
     assert not plan.is_decided_by_deadline(*waiting(99, at_deadline="publish"), now=NOW)
 
 
-def test_a_deadline_counts_from_when_this_very_content_began_to_wait():
+def test_deadline_counts_from_this_content_s_first_wait():
     desired, observed = waiting(1000, at_deadline="publish")
     other = msgspec.structs.replace(observed, waits_of="something else")
     assert isinstance(step(desired, other), plan.Wait)
@@ -58,7 +58,7 @@ def test_a_draft_whose_review_lapses_is_dismissed():
     assert kind(step(desired, draft)) == "dismiss"
 
 
-def test_what_was_refused_is_tried_again_when_a_person_says_so_and_given_up_when_they_say_that():
+def test_rejected_operation_follows_redrive_and_discard():
     dead = known(dead="422", dead_of=plan.operation_fingerprint("open", CONTENT), dead_at=NOW - 9)
     assert kind(step(wanted(), dead)) == "Wait"
     assert kind(step(wanted(redriven_at=NOW - 8), dead)) == "open"
@@ -68,7 +68,7 @@ def test_what_was_refused_is_tried_again_when_a_person_says_so_and_given_up_when
     assert given_up.waiting_on == "nothing"
 
 
-def test_only_what_a_person_could_approve_is_a_review():
+def test_only_approvable_content_is_a_review():
     desired = wanted(public=True, publish="review")
     assert plan.pending_review_digest(desired, known(), step(desired, known())) == desired.content.digest
     over = wanted(False, public=True)
@@ -97,7 +97,7 @@ def test_another_change_of_a_person_is_another_review():
     assert isinstance(step(decided, edited[1]), plan.Wait)
 
 
-def test_what_is_taken_up_again_is_opened_once_its_end_was_told():
+def test_resumed_publication_opens_after_its_announced_end():
     waits = step(wanted(is_previous_closed=False), known())
     assert (waits.cause.code, waits.waiting_on) == (Reason.PREVIOUS_EPISODE, "other_publication")
     assert step(wanted(reopen_vendor_id="v0"), known()) == plan.Execute("open", Cause(Reason.REOPENING))

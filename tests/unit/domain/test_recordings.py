@@ -27,7 +27,7 @@ alerts = st.builds(
 
 
 @given(st.lists(alerts, max_size=4))
-def test_what_is_written_is_read_again_on_one_line(given_alerts):
+def test_recording_is_one_line_and_reads_back(given_alerts):
     one = recordings.Recording("d1", "am", 17, given_alerts)
     line = recordings.encode(one)
     assert b"\n" not in line

@@ -31,13 +31,13 @@ def interval(*times, weekdays=(), zone="UTC", months=()):
 NIGHTS = interval((22 * 60, 6 * 60), weekdays=((4, 5),), zone="Europe/Zurich")
 
 
-def test_night_belongs_to_the_day_on_which_it_begins():
+def test_night_belongs_to_its_first_day():
     found = told(recurrence.occurrences([NIGHTS], at("2030-01-09T12:00")), "Europe/Zurich")
     assert found[:2] == [("2030-01-11T22:00", "2030-01-12T06:00"), ("2030-01-12T22:00", "2030-01-13T06:00")]
     assert len(found) == 4
 
 
-def test_current_occurrence_comes_first_and_past_ones_are_left_out():
+def test_current_occurrence_is_first_and_past_ones_omitted():
     (first, *_) = told(recurrence.occurrences([NIGHTS], at("2030-01-12T01:30")), "Europe/Zurich")
     assert first == ("2030-01-11T22:00", "2030-01-12T06:00")
     (first, *_) = told(recurrence.occurrences([NIGHTS], at("2030-01-12T05:00")), "Europe/Zurich")
@@ -51,7 +51,7 @@ def test_current_occurrence_comes_first_and_past_ones_are_left_out():
         ("2030-10-27", "2030-10-26T23:30:00+00:00", "2030-10-27T02:30:00+00:00"),  # 02:00 to 03:00 comes twice.
     ],
 )
-def test_times_are_those_of_the_wall_clock_when_clocks_change(day, start, end):
+def test_occurrences_follow_the_wall_clock_over_dst(day, start, end):
     zurich = interval((90, 210), zone="Europe/Zurich")
     found = recurrence.occurrences([zurich], at(f"{day}T00:10", "Europe/Zurich"))
     assert found[0] == (at(start), at(end))
@@ -62,7 +62,7 @@ def test_touching_occurrences_are_one():
     assert told(recurrence.occurrences(both, at("2030-01-06T12:00")))[0] == ("2030-01-07T00:00", "2030-01-08T00:00")
 
 
-def test_an_occurrence_longer_than_the_horizon_has_its_true_end():
+def test_occurrence_beyond_the_horizon_has_its_true_end():
     december = interval(months=((12, 12),))
     assert told(recurrence.occurrences([december], at("2030-12-02T12:34"))) == [
         ("2030-12-01T12:00", "2031-01-01T00:00")

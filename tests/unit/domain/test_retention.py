@@ -38,13 +38,13 @@ def lives(episodes: int, pause: int) -> list[int]:
 
 
 @pytest.mark.parametrize("pause", [SECOND, 60 * SECOND, HOUR, 12 * HOUR])
-def test_five_hundred_episodes_take_no_more_room_than_a_hundred(pause):
+def test_five_hundred_episodes_need_no_more_than_hundred(pause):
     sizes = lives(500, pause)
     assert max(sizes[100:]) <= max(sizes[:100])
     assert max(sizes) < 25_000
 
 
-def test_a_large_document_of_an_earlier_version_shrinks_at_once():
+def test_large_document_of_an_earlier_version_shrinks():
     known = [made(f"e{number}", name, acted_at=NOW) for number in range(500) for name in DESTINATIONS]
     kept = retention.retained(incident_of("e499", "e498"), known, NOW)
     assert len(codec.pack_publications(known)) > 500_000
@@ -75,13 +75,13 @@ def test_what_still_needs_handling_is_kept_whole(kind):
     assert len(kept) <= retention.MOST_NAMED + 2
 
 
-def test_what_the_current_episode_takes_up_again_is_kept_whole():
+def test_content_used_by_the_current_episode_is_kept():
     known = [made(f"e{number}", name) for number in range(3) for name in DESTINATIONS]
     kept = retention.retained(incident_of("e2", "e0"), known, NOW + 30 * HOUR)
     assert kept == [one for one in known if one.episode != "e1"]
 
 
-def test_an_earlier_post_is_told_apart_for_two_hours():
+def test_earlier_post_is_recognized_for_two_hours():
     known = [made("e0"), made("e1")]
     (named, current) = retention.retained(incident_of("e1"), known, NOW + 2 * HOUR - 1)
     assert (named.vendor_id, named.content, named.view) == ("v-e0", None, publications.View())
@@ -94,12 +94,12 @@ def test_what_never_was_anywhere_leaves_nothing():
     assert retention.retained(incident_of("e1"), known, NOW) == known[1:]
 
 
-def test_everything_is_kept_while_the_incident_is_not_known():
+def test_everything_is_kept_while_the_incident_is_unknown():
     known = [made("e0"), made("e1")]
     assert retention.retained(incidents.Incident("down"), known, NOW + 30 * HOUR) is known
 
 
-def test_what_was_written_with_every_default_is_read_as_before():
+def test_document_with_all_defaults_is_read():
     full = {name: getattr(made("e0"), name) for name in publications.Publication.__struct_fields__}
     packed = msgspec.msgpack.encode([full])
     assert codec.unpack_publications(packed) == [made("e0")]

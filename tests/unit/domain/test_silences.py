@@ -54,7 +54,7 @@ def test_matchers_match_as_in_alertmanager(text, labels, matches):
 @pytest.mark.parametrize(
     "text", ["", "service", "=x", 'service=~"("', 'service="x', '""="x"', '"a b="x"', 'a b="x"', "a{b=x"]
 )
-def test_what_is_no_matcher_says_how_one_is_written(text):
+def test_invalid_matcher_error_shows_the_syntax(text):
     with pytest.raises(silences.Unreadable):
         silences.test(silences.matcher(text))
 
@@ -82,7 +82,7 @@ def quiet(
     return silences.Silence("s1", (silences.matcher(text),), NOW + start * SECOND, NOW + end * SECOND, "ann", comment)
 
 
-def test_a_silence_holds_from_its_start_to_its_end():
+def test_silence_applies_from_start_to_end():
     one = quiet(start=10, end=20)
     assert [one.state(NOW + second * SECOND) for second in (9, 10, 19, 20)] == [
         "pending",
@@ -92,7 +92,7 @@ def test_a_silence_holds_from_its_start_to_its_end():
     ]
 
 
-def test_of_several_the_one_that_holds_longest_is_named():
+def test_longest_of_several_silences_is_named():
     silencer = silences.Silencer([quiet(end=60), quiet('service=~".*"', end=90, comment="")])
     mute = silencer.mute(of({"service": "checkout"}), NOW)
     assert mute == silences.Mute(NOW + silences.RECHECK, "silence s1 of ann")
@@ -147,21 +147,21 @@ def silenced(**more) -> Life:
     return life.hears(CHECKOUT)
 
 
-def test_what_is_silenced_opens_nothing_and_what_is_not_does():
+def test_silenced_alert_opens_nothing_and_others_open():
     life = silenced()
     assert (life.status, list(life.incident.muted)) == ("closed", ["am/a"])
     assert life.hears(of({"service": "search"}, fingerprint="b")).status == "open"
     assert life.incident.firing == ["am/b"]
 
 
-def test_what_still_fires_when_its_silence_ends_opens_then():
+def test_alert_still_firing_after_its_silence_opens():
     life = silenced().after(3599)
     assert life.status == "closed"
     life.after(1)
     assert (life.status, life.incident.muted, life.incident.opened_at) == ("open", {}, NOW + 3600 * SECOND)
 
 
-def test_what_is_over_while_it_is_silenced_is_never_heard_of():
+def test_alert_that_ends_while_silenced_opens_nothing():
     life = silenced().hears(OVER).after(7200)
     assert (life.incident.generation, life.incident.muted) == (0, {})
 
@@ -173,7 +173,7 @@ def test_late_message_after_a_muted_resolution_opens_nothing():
     assert life.after(300).hears(CHECKOUT).status == "open"
 
 
-def test_a_silence_that_is_ended_early_is_noticed_within_a_quarter_of_a_minute():
+def test_silence_ended_early_is_noticed_within_15_seconds():
     life = silenced().after(60)
     life.silences = []
     assert life.after(15).status == "open"
@@ -241,7 +241,7 @@ def test_no_more_is_kept_aside_than_is_bounded():
     assert len(life.incident.muted) == silences.MOST_MUTED
 
 
-def test_an_incident_holds_so_many_alerts_and_counts_the_messages_of_further_ones():
+def test_incident_counts_messages_beyond_its_alert_limit():
     life = Life()
     life.hears(*(of({}, fingerprint=f"f{n}") for n in range(fold.MOST_HELD + 7)))
     assert (life.incident.still_fires, life.incident.unheld) == (fold.MOST_HELD, 7)
@@ -250,7 +250,7 @@ def test_an_incident_holds_so_many_alerts_and_counts_the_messages_of_further_one
     assert "am/late" in life.incident.alerts
 
 
-def test_resolutions_of_alerts_that_are_not_held_do_not_pile_up():
+def test_resolutions_of_unheld_alerts_do_not_accumulate():
     life = Life()
     for first in range(0, 4 * fold.MOST_HELD, 5000):
         life.hears(*(of({}, fingerprint=f"f{n}", status="resolved", ends_at=9) for n in range(first, first + 5000)))
@@ -270,7 +270,7 @@ moves = st.lists(
 
 
 @given(moves)
-def test_whatever_silences_come_and_go_what_fires_is_heard_of_in_the_end(happens):
+def test_firing_alert_is_eventually_processed_despite_silences(happens):
     life = Life()
     fires: dict[str, int] = {}
     for step, (what, argument) in enumerate(happens, 1):

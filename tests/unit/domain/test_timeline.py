@@ -55,7 +55,7 @@ class Told:
         return self.events[-1].text
 
 
-def test_an_opening_says_which_alert_which_rule_of_which_version_and_why():
+def test_opening_names_alert_rule_version_and_reasons():
     (opened,) = Told().fires("disk full").events
     assert opened.what == "opened"
     assert opened.text.endswith('by rule r (f:1) for "disk full".')
@@ -83,7 +83,7 @@ def test_a_severity_that_rises_is_told():
     assert told.events[1].text == "The severity is raised from minor to critical."
 
 
-def test_what_is_held_and_over_before_its_time_is_told_without_an_opening():
+def test_alert_that_ends_during_its_hold_is_recorded():
     told = Told(open_after=90 * SECOND).fires("a")
     assert told.last == "An alert fires; the incident opens if something still does after 90 s."
     told.resolves("a")
@@ -91,7 +91,7 @@ def test_what_is_held_and_over_before_its_time_is_told_without_an_opening():
     assert told.last.endswith("nothing was opened.")
 
 
-def test_quiet_and_firing_again_and_the_end_are_told():
+def test_quiet_refiring_and_end_are_recorded():
     told = Told(resolve_after=300 * SECOND).fires("a").resolves("a")
     assert told.events[1].text == "Nothing fires; it ends if that stays so for 300 s."
     told.fires("a").resolves("a").after(300 * SECOND)
@@ -105,7 +105,7 @@ def test_a_follow_up_names_what_it_takes_up():
     assert "It takes IR-" in told.last
 
 
-def test_the_first_alerts_are_told_one_by_one_and_a_storm_by_its_size():
+def test_first_alerts_are_listed_and_storm_is_counted():
     told = Told().fires("first")
     for number in range(30):
         told.fires(f"a{number}")

@@ -51,7 +51,7 @@ class Life:
         return self
 
 
-def test_without_timing_an_incident_opens_and_closes_at_once():
+def test_incident_without_timing_opens_and_closes_immediately():
     life = Life().fires()
     assert (life.status, timing.due(life.incident)) == ("open", 0)
     assert (life.resolves().status, timing.due(life.incident)) == ("closed", 0)
@@ -65,7 +65,7 @@ def test_an_alert_that_resolves_within_hold_opens_nothing():
     assert life.after(1000).status == "closed"
 
 
-def test_what_still_fires_after_hold_opens_with_the_decision_of_the_first_alert():
+def test_opening_after_hold_uses_the_first_alert_s_decision():
     life = Life(open_after=90).fires("a").after(60).fires("b", severities.Severity.CRITICAL).after(29)
     assert life.status == "pending"
     life.after(1)
@@ -86,14 +86,14 @@ def test_hold_begins_anew_after_everything_was_quiet():
     assert life.after(30).status == "open"
 
 
-def test_an_incident_ends_only_once_it_was_quiet_long_enough():
+def test_incident_ends_only_after_its_quiet_period():
     life = Life(resolve_after=300).fires().after(10).resolves().after(299)
     assert life.status == "open"
     life.after(1)
     assert (life.status, life.incident.closed_at) == ("closed", START + 310 * SECOND)
 
 
-def test_firing_again_while_it_is_quiet_is_the_same_episode():
+def test_refiring_during_the_quiet_period_continues_the_episode():
     life = Life(resolve_after=300).fires().resolves().after(200)
     episode = life.incident.episode
     life.fires().after(200)
@@ -106,7 +106,7 @@ def test_a_repeated_resolution_does_not_prolong_the_quiet():
     assert life.resolves("c").after(100).status == "closed"
 
 
-def test_firing_again_soon_after_the_end_follows_the_first_and_is_not_held():
+def test_refiring_soon_after_the_end_skips_the_hold():
     life = Life(open_after=60, reopen_within=600).fires().after(60).resolves()
     first = life.incident.episode
     life.after(599).fires()
@@ -114,19 +114,19 @@ def test_firing_again_soon_after_the_end_follows_the_first_and_is_not_held():
     assert life.incident.episode != first
 
 
-def test_firing_again_later_is_an_incident_of_its_own():
+def test_refiring_later_is_a_separate_incident():
     life = Life(open_after=60, reopen_within=600).fires().after(60).resolves().after(600).fires()
     assert (life.status, life.incident.follows) == ("pending", "")
 
 
-def test_an_alert_that_is_not_heard_of_any_more_has_ended():
+def test_alert_that_is_no_longer_received_ends():
     life = Life(stale_after=3600).fires("a").after(1800).fires("b").after(1799)
     assert life.incident.firing == ["am/a", "am/b"]
     assert life.after(1).incident.firing == ["am/b"]
     assert life.after(1800).status == "closed"
 
 
-def test_repeats_keep_an_alert_alive_and_cost_a_write_only_once_in_a_while():
+def test_repeats_extend_an_alert_with_few_writes():
     life = Life(stale_after=3600).fires()
     writes = 0
     for _ in range(100):
@@ -136,7 +136,7 @@ def test_repeats_keep_an_alert_alive_and_cost_a_write_only_once_in_a_while():
     assert writes <= 100 * 100 / 300 + 1
 
 
-def test_a_stale_alert_that_is_heard_of_after_all_fires_anew():
+def test_stale_alert_that_is_received_fires_again():
     life = Life(stale_after=3600).fires().after(3600)
     assert life.status == "closed"
     assert life.fires(anew=False).status == "open"
@@ -155,7 +155,7 @@ def test_nothing_due_leaves_the_very_same_incident(status):
     assert timing.apply_timers(life.incident, now=life.now + 10**12, episode="x") is life.incident
 
 
-def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same():
+def test_flapping_alert_opens_after_max_hold():
     life = Life(open_after=90, max_hold=300)
     for _ in range(4):
         life.fires().after(60)
@@ -168,14 +168,14 @@ def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same()
     assert life.incident.generation == 1
 
 
-def test_without_a_most_what_comes_and_goes_is_never_held_long_enough():
+def test_flapping_alert_without_max_hold_never_opens():
     life = Life(open_after=90)
     for _ in range(100):
         life.fires().after(60).resolves().after(10)
     assert life.incident.generation == 0
 
 
-def test_what_was_well_for_longer_than_hold_is_held_from_the_beginning():
+def test_interruption_longer_than_hold_restarts_the_hold():
     life = Life(open_after=90, max_hold=300)
     for _ in range(10):
         life.fires().after(60).resolves().after(91)
@@ -187,7 +187,7 @@ def flapping(**more) -> Life:
     return Life(flap_changes=4, flap_window=600, flap_quiet=300, **more)
 
 
-def test_an_incident_that_flaps_stays_open_until_there_is_quiet():
+def test_flapping_incident_stays_open_until_quiet():
     life = flapping(resolve_after=5).fires()
     for _ in range(2):
         life.resolves().after(4).fires()
@@ -200,7 +200,7 @@ def test_an_incident_that_flaps_stays_open_until_there_is_quiet():
     assert life.incident.generation == 1
 
 
-def test_one_that_ends_at_once_flaps_by_its_re_openings():
+def test_reopenings_count_as_flapping():
     life = flapping().fires().resolves().fires()
     assert life.incident.generation == 2
     assert life.resolves().status == "closed"
@@ -224,7 +224,7 @@ def test_no_more_moments_are_kept_than_are_counted():
     assert Life().fires().resolves().fires().incident.changes == ()
 
 
-def test_a_severity_falls_only_where_the_rule_follows_it():
+def test_severity_falls_only_if_the_rule_follows_it():
     bad, mild = severities.Severity.CRITICAL, severities.Severity.MINOR
     life = Life()
     assert life.fires("a", mild).fires("b", bad).resolves("b").incident.severity is bad
@@ -235,7 +235,7 @@ def test_a_severity_falls_only_where_the_rule_follows_it():
     assert life.fires("b", severities.Severity.MAJOR).incident.severity is severities.Severity.MAJOR
 
 
-def test_a_severity_that_is_followed_falls_when_the_worst_alert_goes_stale():
+def test_followed_severity_falls_when_the_worst_goes_stale():
     life = Life(stale_after=3600)
     life.response = decisions.Response(
         "r", "f:1", "v", timing=decisions.Timing(stale_after=3600 * SECOND), follows_severity=True

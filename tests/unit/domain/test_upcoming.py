@@ -52,13 +52,13 @@ def test_upcoming_changes_are_listed_in_order_of_time(one, expected):
     assert timing.due(one) == min((at for at, _ in timing.upcoming(one)), default=0)
 
 
-def test_a_heartbeat_that_was_heard_tells_when_it_is_missed():
+def test_received_heartbeat_shows_when_it_is_missed():
     one = held(firing(), heartbeat=60)
     [(at, cause)] = timing.upcoming(one)
     assert (at, cause.code) == (timing.due(one), Reason.HEARTBEAT_MISSING)
 
 
-def test_what_is_muted_tells_until_when_and_by_what():
+def test_muted_alert_shows_reason_and_end():
     routed = decisions.Routed(firing(), decisions.Decision("key", severities.Severity.MAJOR))
     one = incidents.Incident(key="key", muted={"am/a": incidents.Muted(routed, START + 5 * SECOND, "upgrade")})
     assert timing.upcoming(one) == [(START + 5 * SECOND, Cause(Reason.MUTE_ENDS, detail="upgrade"))]

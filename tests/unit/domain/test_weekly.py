@@ -46,7 +46,7 @@ def test_window_is_read_as_it_is_shown(text, written):
         ("mon nightly", '"nightly" in "mon nightly" is neither a day, a time, nor a time zone'),
     ],
 )
-def test_what_is_no_window_says_how_one_is_written(text, said):
+def test_invalid_window_error_shows_the_syntax(text, said):
     with pytest.raises(weekly.Unreadable) as raised:
         weekly.parse(text)
     assert said in str(raised.value)
@@ -78,5 +78,5 @@ def test_silence_of_an_older_version_is_readable():
     assert msgspec.msgpack.decode(kept, type=silences.Silence) == made("sunday")
 
 
-def test_time_zone_that_is_gone_is_read_as_utc():
+def test_missing_time_zone_is_read_as_utc():
     assert weekly.Window(((0, 6),), (), "Mars/Olympus").interval().zone.key == "UTC"

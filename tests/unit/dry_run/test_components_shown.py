@@ -49,7 +49,7 @@ def test_operations_are_told_with_the_statuses():
     assert '"Web shop": "major_outage"' in line
 
 
-def test_reviewers_are_shown_the_status_in_the_vendors_words():
+def test_reviewers_see_the_vendor_s_status_names():
     document = documents.parse(FILE.replace("publish: auto", "publish: review").encode(), "r.yaml")
     ruleset = load.from_document(document, DESTINATIONS)
     played = simulation.Simulation(ruleset.decide, PLACES, pages.render, preview=pages.previewer(PLACES), now=1)

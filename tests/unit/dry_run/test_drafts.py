@@ -61,7 +61,7 @@ def test_draft_is_published_with_what_the_rule_keeps(kept, said):
     assert complaints(fires(operations.replace("Down,", "Other,").replace("fail,", "pass,")), kept=kept) != []
 
 
-def test_draft_is_brought_to_the_rule_s_words_and_waits():
+def test_draft_gets_the_rule_s_texts_and_waits():
     published = "{at: 5m, publish: page, title: Checks fail, message: Sorry.}"
     people = "people: [{at: 5m, approve: page}], "
     assert complaints(fires(OPENED + published, more=people), publish="review", kept="[title]") == []

@@ -108,7 +108,7 @@ def test_reviewers_words_for_the_monitoring_end_with_it():
     assert complaints(rules, alerts, operations, people=people, until="12m") == []
 
 
-def test_post_that_waits_for_approval_is_not_opened_once_nothing_fires():
+def test_unapproved_post_is_not_opened_after_alerts_resolve():
     rules = rule(MONITOR, publish="review")
     found = complaints(
         rules, [FIRES % "0s", ENDS % "5m"], "{at: 0s, open: on-call}, {at: 20m, resolve: on-call}",
@@ -140,7 +140,7 @@ def test_resolution_waits_for_a_reviewer(resolve):
     assert complaints(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 30m, dismiss: page}") == []
 
 
-def test_resolution_is_published_at_the_deadline_of_its_review():
+def test_resolution_is_published_at_its_review_deadline():
     alerts = [FIRES % "0s", ENDS % "5m"]
     rules = rule("resolve: review", rest=", review: {within: 10m, then: publish}")
     ends = "{at: 5m, resolve: on-call}"
@@ -150,7 +150,7 @@ def test_resolution_is_published_at_the_deadline_of_its_review():
     assert complaints(waits, alerts, f"{OPENED}, {ends}") == []
 
 
-def test_monitored_post_waits_for_a_reviewer_to_resolve_it():
+def test_monitored_post_waits_for_a_reviewed_resolution():
     resolve = 'resolve: {monitor_for: 15m, message: "It works again.", review: true}'
     ends = "{at: 5m, monitor: page}, {at: 20m, resolve: on-call}, {at: 1h, resolve: page}"
     alerts = [FIRES % "0s", ENDS % "5m"]
@@ -189,7 +189,7 @@ def test_wrong_resolve_is_explained(text, said):
 
 @pytest.mark.parametrize("at", ["on-call", "devhelm"])
 @pytest.mark.parametrize("resolve", [MONITOR, "resolve: review"])
-def test_kinds_that_customers_do_not_see_refuse_the_key(at, resolve):
+def test_internal_kinds_refuse_the_key(at, resolve):
     name = "name" if at == "on-call" else "title"
     text = f"rules:\n  - name: r\n    when: {{labels.a: b}}\n    open: [{{at: {at}, {name}: Down, {resolve}}}]\n"
     said = problems(text)
@@ -201,7 +201,7 @@ AGAIN = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "40m"]
 
 
 @pytest.mark.parametrize("timing", ["", "    timing: {reopen_within: 1h}\n"], ids=["new", "reopened"])
-def test_post_awaiting_review_goes_on_when_alerts_fire_again(timing):
+def test_awaiting_post_continues_when_alerts_fire_again(timing):
     """It is neither resolved without the review nor doubled; the second end waits for a review of its own."""
     rules = rule("resolve: review", rule_rest=timing)
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 40m, resolve: on-call}"
@@ -212,7 +212,7 @@ def test_post_awaiting_review_goes_on_when_alerts_fire_again(timing):
     assert complaints(rules, AGAIN, early, people="{at: 10m, approve: page}") == []
 
 
-def test_deadline_of_a_resolution_begins_anew_after_alerts_fired_again():
+def test_resolution_deadline_restarts_after_refiring():
     """The first review would have lapsed at 65 minutes: what was asked then is no longer true."""
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "50m"]
     rules = rule("resolve: review, review: {within: 1h, then: publish}")
@@ -220,7 +220,7 @@ def test_deadline_of_a_resolution_begins_anew_after_alerts_fired_again():
     assert complaints(rules, alerts, f"{OPENED}, {on_call}, {{at: 1h50m, resolve: page}}") == []
 
 
-def test_post_awaiting_review_is_updated_by_what_fires_again():
+def test_awaiting_post_is_updated_by_refiring_alerts():
     operations = f"{OPENED}, {{at: 5m, resolve: on-call}}, {{at: 30m, open: on-call}}, {{at: 30m, update: page}}"
     alerts = [FIRES % "0s", ENDS % "5m", "{at: 30m, labels: {a: b}, severity: critical}"]
     assert complaints(rule("resolve: review"), alerts, operations) == []

@@ -14,7 +14,7 @@ def passes(text):
     return playing.complaints(text) == []
 
 
-def test_alert_in_a_mute_window_opens_when_the_window_ends():
+def test_muted_alert_opens_when_the_window_ends():
     test = "  - {name: t, starts: 2030-01-08T03:00:00Z, alerts: [ALERTS], until: 12h, expect: {operations: [OPENS]}}\n"
     opens = test.replace("ALERTS", "{labels: {n: Disk}}").replace("OPENS", "{at: 6h, open: on-call}")
     assert passes(NIGHT + opens)

@@ -36,19 +36,19 @@ def case(kind, operations, *, people="", resolved="", until="2h"):
     )
 
 
-def test_post_is_published_at_the_deadline_of_its_review():
+def test_post_is_published_at_its_review_deadline():
     assert passes(case("published", "{at: 15m, open: page, title: Down}"))
     assert not passes(case("published", ""))
     assert passes(case("published", "", until="14m"))
 
 
-def test_post_is_dismissed_at_the_deadline_of_its_review():
+def test_post_is_dismissed_at_its_review_deadline():
     assert passes(case("dismissed", ""))
     approved_late = case("dismissed", "", people="{at: 16m, approve: page}")
     assert "nothing awaits approval" in "".join(playing.complaints(RULES + approved_late))
 
 
-def test_incident_that_is_over_before_the_deadline_is_never_published():
+def test_incident_ended_before_the_deadline_is_never_published():
     assert passes(case("published", "", resolved="10m"))
 
 
@@ -56,7 +56,7 @@ def test_approval_before_the_deadline_publishes_at_once():
     assert passes(case("published", "{at: 3m, open: page}", people="{at: 3m, approve: page}"))
 
 
-def test_dismissal_keeps_the_post_from_being_published_at_the_deadline():
+def test_dismissed_post_is_not_published_at_the_deadline():
     assert passes(case("published", "", people="{at: 3m, dismiss: page}"))
 
 
@@ -71,7 +71,7 @@ def test_frozen_post_is_published_when_thawed():
     assert passes(case("waits", "{at: 30m, open: page}", people=frozen + ", {at: 30m, thaw: true}"))
 
 
-def test_deadline_that_falls_into_a_freeze_publishes_when_thawed():
+def test_deadline_during_a_freeze_publishes_after_it():
     people = "{at: 1m, freeze: upgrade}, {at: 30m, thaw: true}"
     assert passes(case("published", "{at: 30m, open: page}", people=people))
 
@@ -106,7 +106,7 @@ def test_action_that_makes_no_sense_is_an_error(people, said):
     assert any(said in problem.message for problem in found), found
 
 
-def test_ending_a_silence_that_is_not_there_is_an_error():
+def test_expiring_a_missing_silence_is_an_error():
     (complaint, *_) = playing.complaints(RULES + case("waits", "", people='{end_silence: ["a=b"]}'))
     assert "no such silence is active then" in complaint
 

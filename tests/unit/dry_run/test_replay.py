@@ -42,7 +42,7 @@ def compared(*changes):
     return replay.compare(played(RULES), played(after))
 
 
-def test_what_was_played_is_counted_and_told_with_its_calls():
+def test_replay_counts_and_lists_its_calls():
     one = played(RULES)
     assert (one.deliveries, one.alerts, one.ignored) == (5, 5, 1)
     assert [(life.key, life.rule, life.severity, bool(life.closed_at)) for life in one.lives] == [
@@ -73,7 +73,7 @@ def test_changed_review_deadline_is_a_change():
     ]
 
 
-def test_a_changed_text_is_a_change_and_is_told():
+def test_changed_text_is_a_difference():
     difference = compared(("title: Down", "title: Unavailable"))
     assert (len(difference.change), difference.same) == (2, 1)
     assert list(replay.differences(difference.change[0])) == [
@@ -82,7 +82,7 @@ def test_a_changed_text_is_a_change_and_is_told():
     ]
 
 
-def test_a_held_incident_opens_later_and_a_shadowed_post_vanishes():
+def test_hold_delays_opening_and_shadow_removes_a_post():
     difference = compared(("{resolve_after: 1m}", "{open_after: 2m}"), ("publish: review", "publish: shadow"))
     eu = difference.change[0]
     assert list(replay.differences(eu)) == [
@@ -101,7 +101,7 @@ def test_another_severity_and_another_publish_are_told():
     assert ("open at on-call: severity", "major", "critical") in told
 
 
-def test_a_rule_that_ignores_lets_its_incidents_vanish_and_a_new_one_lets_them_appear():
+def test_ignoring_rule_removes_and_new_rule_adds_incidents():
     ignoring = RULES.replace("open: [{at: on-call}]}", "ignore: quiet}")
     difference = replay.compare(played(RULES), played(ignoring))
     assert [life.key for life in difference.vanish] == ["rest"]
@@ -110,7 +110,7 @@ def test_a_rule_that_ignores_lets_its_incidents_vanish_and_a_new_one_lets_them_a
     assert [life.key for life in back.appear] == ["rest"]
 
 
-def test_an_incident_with_another_name_is_the_same_one_changed():
+def test_incident_under_another_key_counts_as_changed():
     difference = compared(("name: shop", "name: store"))
     assert (difference.appear, difference.vanish) == ((), ())
     assert list(replay.differences(difference.change[1]))[:2] == [
@@ -119,13 +119,13 @@ def test_an_incident_with_another_name_is_the_same_one_changed():
     ]
 
 
-def test_incidents_that_become_one_leave_the_first_changed_and_the_others_vanished():
+def test_merged_incidents_are_one_changed_and_others_removed():
     difference = compared(("group_by: [labels.region]", "group_by: []"))
     assert [life.key for life in difference.vanish] == ['shop{labels.region="us"}']
     assert [change.after.key for change in difference.change] == ["shop"]
 
 
-def test_a_second_call_of_a_kind_is_told_as_such():
+def test_second_call_of_a_kind_is_labeled():
     moves = [(0, "firing", EU), (5, "firing", {**EU, "n": "1"}), (9, "firing", {**EU, "n": "2"})]
     rules = RULES.replace(
         "severity: major", "severity: {from: labels.n, map: {'1': major, '2': critical}, default: info}"

@@ -25,7 +25,7 @@ def passes(test):
     return playing.complaints(RULES + test) == []
 
 
-def test_the_clock_is_moved_on_and_operations_come_when_they_are_due():
+def test_clock_advances_and_operations_come_when_due():
     assert passes("""
   - name: t
     alerts: [{labels: {a: held}, title: Boom}, {at: 5m, status: resolved, labels: {a: held}}]
@@ -34,7 +34,7 @@ def test_the_clock_is_moved_on_and_operations_come_when_they_are_due():
 """)
 
 
-def test_what_people_approve_is_published_then_and_what_they_do_not_is_not():
+def test_only_approved_posts_are_published():
     test = """
   - name: t
     alerts: [{labels: {a: public}}, {at: 5m, status: resolved, labels: {a: public}}]
@@ -48,7 +48,7 @@ def test_what_people_approve_is_published_then_and_what_they_do_not_is_not():
     assert not passes(test.replace("PEOPLE", "").replace("POST", post).replace("MORE", ""))
 
 
-def test_numbers_in_labels_are_the_texts_they_are_written_as():
+def test_numbers_in_labels_keep_their_written_form():
     assert passes(
         "\n  - {name: t, alerts: [{labels: {a: public, b: 007}}], expect: {key: 'public{labels.b=\"007\"}'}}\n"
     )
@@ -63,7 +63,7 @@ def test_each_alert_may_expect_something_of_its_own():
 """)
 
 
-def test_an_expectation_of_the_test_holds_for_each_alert_that_fires():
+def test_test_expectation_applies_to_each_firing_alert():
     test = "\n  - {name: t, alerts: [{labels: {a: public}}, {labels: {a: held}}], expect: {rule: public}}\n"
     assert playing.complaints(RULES + test) == ["14:84: alert 2: expected rule public, got rule held"]
 
@@ -101,13 +101,13 @@ def test_an_approval_that_nothing_waits_for_is_told():
     assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" then']
 
 
-def test_operations_at_the_same_time_may_stand_in_any_order():
+def test_simultaneous_operations_may_be_in_any_order():
     test = "\n  - {name: t, alerts: [{labels: {a: public}}], people: [{approve: page}], expect: {operations: [OPS]}}\n"
     assert passes(test.replace("OPS", "{open: page}, {open: on-call}"))
     assert passes(test.replace("OPS", "{open: on-call}, {open: page}"))
 
 
-def test_operations_are_told_as_a_test_would_expect_them():
+def test_operations_are_printed_as_expectations():
     test = "\n  - {name: t, alerts: [{labels: {a: held}, title: Boom}], until: 1m}\n"
     (result,) = playing.results(RULES + test)
     (said,) = playing.rule_test_runner.told(result.calls, result.started_at)

@@ -41,7 +41,7 @@ def kinds(world, destination="on-call"):
     return [call.kind for call in world.calls if call.destination == destination]
 
 
-def test_timers_fall_due_in_their_order_and_the_clock_says_so(ruleset):
+def test_timers_expire_in_order_at_their_times(ruleset):
     world = playing.a_world(ruleset)
     world.arrive([alert("a")])
     world.move_to(playing.START + 60 * playing.SECOND)
@@ -50,7 +50,7 @@ def test_timers_fall_due_in_their_order_and_the_clock_says_so(ruleset):
     assert world.now == playing.START + 60 * playing.SECOND
 
 
-def test_a_worse_alert_is_an_update_and_a_repeat_is_nothing(ruleset):
+def test_worse_alert_updates_and_repeat_does_nothing(ruleset):
     world = playing.a_world(ruleset)
     world.arrive([alert("b", severity="info")])
     world.arrive([alert("b", severity="info")])
@@ -59,7 +59,7 @@ def test_a_worse_alert_is_an_update_and_a_repeat_is_nothing(ruleset):
     assert world.calls[-1].content.severity.word == "critical"
 
 
-def test_what_waits_for_review_is_opened_once_it_is_approved_and_what_is_shadowed_never(ruleset):
+def test_reviewed_post_opens_on_approval_and_shadow_never(ruleset):
     world = playing.a_world(ruleset)
     world.arrive([alert("c")])
     assert world.calls == []
@@ -70,7 +70,7 @@ def test_what_waits_for_review_is_opened_once_it_is_approved_and_what_is_shadowe
     assert [(call.kind, call.destination) for call in world.calls] == [("open", "page")]
 
 
-def test_an_alert_that_changes_its_labels_ends_where_it_began(ruleset):
+def test_alert_with_changed_labels_ends_at_its_origin(ruleset):
     world = playing.a_world(ruleset)
     world.arrive([alert("b", group="1")])
     moved = alerts.Alert("test", "b1f", "resolved", 1, 2, labels={"k": "d"})
@@ -89,7 +89,7 @@ move = st.one_of(
 
 
 @hypothesis.given(moves=st.lists(move, max_size=30))
-def test_every_episode_is_opened_once_and_ended_once_everywhere(ruleset, moves):
+def test_every_episode_opens_and_ends_once_everywhere(ruleset, moves):
     world = playing.a_world(ruleset)
     for what, argument in moves:
         if what == "wait":

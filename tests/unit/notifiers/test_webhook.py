@@ -47,7 +47,7 @@ def test_schema_rejects_what_is_no_event():
     assert not VALIDATOR.is_valid({"type": "something.else"})
 
 
-def test_each_secret_signs_so_that_one_can_be_rotated(monkeypatch):
+def test_every_secret_signs_to_allow_rotation(monkeypatch):
     with receiver.receiving() as at:
         monkeypatch.setattr(samples, "NOW", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000))
         two = {"url": at.url, "secrets": [samples.SECRET, OTHER_SECRET]}

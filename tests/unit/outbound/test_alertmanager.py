@@ -24,7 +24,7 @@ def asked(wire, ask, said: object):
     return wire.run(ask)
 
 
-def test_an_alert_is_read_with_its_receivers_and_its_beginning(wire):
+def test_alert_has_receivers_and_start(wire):
     (one,) = asked(wire, alertmanager.alerts, [ALERT])
     assert one == alertmanager.Listed(
         "f1", BEGAN, True, ("a", "b"), {"alertname": "Down"}, {"summary": "S"}, "http://prometheus/graph"
@@ -33,7 +33,7 @@ def test_an_alert_is_read_with_its_receivers_and_its_beginning(wire):
 
 
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
-def test_what_is_held_back_is_listed_and_not_active(wire, state):
+def test_suppressed_alert_is_listed_as_inactive(wire, state):
     (one,) = asked(wire, alertmanager.alerts, [{**ALERT, "status": {"state": state}}])
     assert not one.active
 
@@ -41,7 +41,7 @@ def test_what_is_held_back_is_listed_and_not_active(wire, state):
 @pytest.mark.parametrize(
     "wrong", [{"alerts": []}, [{}], [{**ALERT, "fingerprint": ""}], [{**ALERT, "startsAt": "now"}]]
 )
-def test_an_answer_that_is_none_is_no_empty_one(wire, wrong):
+def test_invalid_response_is_not_an_empty_one(wire, wrong):
     with pytest.raises(errors.Temporary, match="not the answer"):
         asked(wire, alertmanager.alerts, wrong)
 

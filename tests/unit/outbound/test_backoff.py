@@ -34,7 +34,7 @@ def test_base_and_cap_can_be_set():
 
 
 @pytest.mark.parametrize(("asked", "most"), [(None, 300), (0.0, 30), (1.0, 31), (60.0, 90)])
-def test_who_was_told_when_to_come_back_does_not_grow_ever_more_patient(asked, most):
+def test_retry_after_does_not_increase_the_backoff(asked, most):
     delay = backoff.full_jitter(40, Always(1.0), cap_seconds=backoff.max_delay(asked), at_least=asked or 0.0)
     assert delay == pytest.approx(most)
 
@@ -45,7 +45,7 @@ def test_nobody_is_earlier_than_the_vendor_asked(attempt, at_least, seed):
     assert at_least <= waited <= at_least + 300
 
 
-def test_those_who_failed_together_do_not_come_back_together():
+def test_simultaneous_failures_retry_at_different_times():
     randomness = random.Random(1)
     waits = {backoff.full_jitter(5, randomness, at_least=30) for _ in range(100)}
     assert len(waits) == 100

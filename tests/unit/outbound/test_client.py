@@ -28,7 +28,7 @@ def test_every_exception_of_httpx_is_mapped():
     assert exceptions == set(client.OUTCOMES)
 
 
-def test_only_where_nothing_was_sent_it_was_surely_not_done():
+def test_only_unsent_requests_are_surely_not_executed():
     unsent = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError}
     assert {kind for kind, outcome in client.OUTCOMES.items() if outcome is errors.Temporary} == unsent
 
@@ -38,14 +38,14 @@ def test_every_exception_of_httpx_is_caught(kind):
     assert issubclass(kind, client._FOREIGN)
 
 
-def test_an_exception_that_httpx_may_grow_means_what_its_base_does():
+def test_unknown_httpx_exceptions_map_like_their_base():
     class SomethingNew(httpx.ConnectError):
         pass
 
     assert client.outcome_of(SomethingNew("new")) is errors.Temporary
 
 
-def test_a_call_sends_json_the_account_and_who_is_calling(wire, secret):
+def test_call_sends_json_account_and_user_agent(wire, secret):
     wire.answer(200, b'{"ok": true}', "X-Request-Id: r1")
     answer = wire.run(lambda http: http.call("POST", "/v1/things", json={"name": "ü"}, query={"a b": "c&d"}))
     head, _, body = wire.received[0].partition(b"\r\n\r\n")
@@ -58,7 +58,7 @@ def test_a_call_sends_json_the_account_and_who_is_calling(wire, secret):
     assert (answer.status, answer.body, answer.headers["x-request-id"]) == (200, {"ok": True}, "r1")
 
 
-def test_the_base_url_may_have_a_path_and_a_closing_slash(wire):
+def test_base_url_may_have_path_and_trailing_slash(wire):
     wire.answer(200, b"{}")
 
     async def body(http):
@@ -70,7 +70,7 @@ def test_the_base_url_may_have_a_path_and_a_closing_slash(wire):
     assert wire.received[0].startswith(b"GET /api/v1/things HTTP/1.1")
 
 
-def test_a_struct_is_sent_as_its_json_and_an_answer_is_read_into_one(wire):
+def test_struct_is_sent_as_json_and_response_decoded(wire):
     class Thing(msgspec.Struct):
         name: str
 
@@ -80,7 +80,7 @@ def test_a_struct_is_sent_as_its_json_and_an_answer_is_read_into_one(wire):
     assert answer.read(Thing) == Thing("answered")
 
 
-def test_an_answer_of_another_shape_leaves_open_whether_it_was_done(wire):
+def test_response_of_another_shape_leaves_the_outcome_unknown(wire):
     class Thing(msgspec.Struct):
         name: str
 
@@ -115,7 +115,7 @@ def test_redirects_are_not_followed(wire):
     assert "302" in failure.message
 
 
-def test_a_redirect_of_a_proxy_is_not_an_answer(wire):
+def test_proxy_redirect_is_not_a_response(wire):
     wire.answer(302, b"", "location: http://127.0.0.1:1/elsewhere")
     assert type(failure_of(wire)) is errors.Unanswered
     assert type(failure_of(wire, method="GET")) is errors.Temporary
@@ -140,7 +140,7 @@ def test_only_paths_below_the_base_url_are_called(wire, path):
     assert wire.received == []
 
 
-def test_a_path_that_looks_like_a_host_still_goes_to_the_base_url(wire):
+def test_host_like_path_stays_below_the_base_url(wire):
     wire.answer(200, b"{}")
     wire.run(lambda http: http.call("GET", "//127.0.0.1:1/x"))
     assert len(wire.received) == 1
@@ -180,7 +180,7 @@ def test_each_status_says_what_happens_next(wire, status, kind):
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
-def test_a_get_that_is_not_answered_surely_did_nothing(wire, status):
+def test_unanswered_get_surely_changed_nothing(wire, status):
     wire.answer(status, b"", "retry-after: 7")
     failure = failure_of(wire, method="GET")
     assert type(failure) is errors.Temporary
@@ -243,7 +243,7 @@ def test_secrets_are_not_in_the_clients_repr(wire, secret):
     ],
     ids=["cut off", "half a document", "not JSON", "not gzip", "not HTTP", "closed without a word"],
 )
-def test_a_broken_answer_leaves_open_whether_it_was_done(wire, answer):
+def test_broken_response_leaves_the_outcome_unknown(wire, answer):
     wire.answers.append(answer)
     assert type(failure_of(wire)) is errors.Unanswered
 
@@ -265,7 +265,7 @@ def test_an_undecodable_refusal_is_a_refusal(wire, body):
     assert type(failure_of(wire)) is errors.Permanent
 
 
-def test_an_answer_is_read_no_further_than_the_cap(wire):
+def test_response_is_read_up_to_the_limit(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(200, b'"' + b"x" * 2000 + b'"')
     failure = failure_of(wire)
@@ -273,13 +273,13 @@ def test_an_answer_is_read_no_further_than_the_cap(wire):
     assert "larger than 1000 bytes" in failure.message
 
 
-def test_an_error_larger_than_the_cap_is_known_by_its_status(wire):
+def test_error_beyond_limit_is_known_by_its_status(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(400, b"x" * 2000)
     assert type(failure_of(wire)) is errors.Permanent
 
 
-def test_no_answer_in_time_leaves_open_whether_it_was_done(wire):
+def test_timeout_leaves_the_outcome_unknown(wire):
     wire.settings["timeout_seconds"] = 0.05
     wire.answers.append(None)
     failure = failure_of(wire)

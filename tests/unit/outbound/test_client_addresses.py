@@ -22,7 +22,7 @@ def test_an_address_that_will_never_do_is_permanent(base_url):
         asyncio.run(main())
 
 
-def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch):
+def test_environment_s_proxy_is_not_used_for_loopback(wire, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     wire.answer(200, b"{}")
@@ -30,7 +30,7 @@ def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch)
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:1", "https://api.test"])
-def test_the_certificates_that_are_read_once_for_all_accounts_are_asked_of_every_host(base_url):
+def test_certificates_loaded_once_verify_every_host(base_url):
     def trusted(name):
         http = client.Client(name=name, base_url=base_url, headers={}, timeout_seconds=5, now=lambda: 0)
         asyncio.run(http.aclose())

@@ -48,7 +48,7 @@ def test_request_without_an_answer_is_measured(wire):
     assert measured(wire, "unanswered") == before + 1
 
 
-def test_request_is_measured_with_the_operation_that_it_is_part_of(wire):
+def test_request_is_measured_under_its_operation(wire):
     wire.answer(200, b"{}")
     before = measured(wire, "ok", "resolve")
 

@@ -23,6 +23,6 @@ def test_a_failure_reads_as_its_message(kind):
     assert isinstance(failure, errors.Failure)
 
 
-def test_what_is_not_known_of_a_refusal_is_empty():
+def test_unknown_parts_of_a_rejection_are_empty():
     refusal = errors.Permanent("no")
     assert (refusal.status, refusal.field, refusal.request_id) == (0, "", "")

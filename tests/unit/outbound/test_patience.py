@@ -55,13 +55,13 @@ def test_after_three_failures_the_last_is_told(wire):
 @pytest.mark.parametrize(
     ("status", "headers"), [(404, ()), (401, ()), (429, ("retry-after: 3",)), (503, ("retry-after: 60",))]
 )
-def test_a_refusal_and_a_long_pause_are_told_at_once(wire, status, headers):
+def test_rejection_and_long_pause_are_raised_immediately(wire, status, headers):
     wire.answer(status, b"", *headers)
     failing(wire)
     assert len(wire.received) == 1
 
 
-def test_what_took_its_whole_time_is_not_asked_again(wire):
+def test_call_that_used_its_time_is_not_retried(wire):
     wire.settings["timeout_seconds"] = 0.05
     wire.answers.append(None)
     assert "no answer within" in failing(wire).message
@@ -81,7 +81,7 @@ def test_what_changes_something_is_never_repeated_by_itself(wire, method):
     assert len(wire.received) == 1
 
 
-def test_nobody_is_asked_before_the_pause_that_the_vendor_wished_for():
+def test_no_retry_before_the_vendor_s_pause_ends():
     moments = []
 
     async def ask():
@@ -101,7 +101,7 @@ class UsedUp:
         return call_policy.Admission(0.5)
 
 
-def test_nobody_waits_for_a_turn_that_comes_after_the_operation_is_cut_off():
+def test_no_wait_beyond_the_operation_s_deadline():
     async def body():
         began = asyncio.get_running_loop().time()
         with pytest.raises(errors.Queued, match="used up for now") as caught:
@@ -112,7 +112,7 @@ def test_nobody_waits_for_a_turn_that_comes_after_the_operation_is_cut_off():
     asyncio.run(body())
 
 
-def test_nothing_is_asked_again_after_the_operation_is_cut_off():
+def test_no_retry_after_the_operation_s_deadline():
     asked = []
 
     async def ask():
@@ -127,7 +127,7 @@ def test_nothing_is_asked_again_after_the_operation_is_cut_off():
     assert asked == ["once"]
 
 
-def test_what_is_no_failure_of_a_vendor_is_raised_as_it_is():
+def test_other_exceptions_are_raised_unchanged():
     async def ask():
         raise ZeroDivisionError
 

@@ -36,6 +36,6 @@ def test_what_says_nothing_is_none(text):
 
 
 @given(st.text())
-def test_whatever_a_vendor_says_it_is_read_or_ignored(text):
+def test_any_retry_after_is_parsed_or_ignored(text):
     seconds = retry_after.seconds(text, now=NOW)
     assert seconds is None or 0 <= seconds <= retry_after.LONGEST_SECONDS

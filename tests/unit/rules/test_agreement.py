@@ -84,7 +84,7 @@ def made(rules, destinations):
     max_examples=400, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(rule, max_size=25), given=st.lists(alert, min_size=1, max_size=8))
-def test_the_index_decides_as_a_reader_would_who_goes_through_the_rules_in_order(rules, given, destinations):
+def test_index_decides_like_a_linear_scan(rules, given, destinations):
     ruleset = made(rules, destinations)
     for one in given:
         decision = ruleset.decide(one, 0)
@@ -103,7 +103,7 @@ def test_the_index_decides_as_a_reader_would_who_goes_through_the_rules_in_order
     max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(rule, max_size=15), given=st.lists(alert, min_size=2, max_size=6))
-def test_the_same_alert_gets_the_same_decision_whatever_came_before_it(rules, given, destinations):
+def test_equal_alerts_get_equal_decisions(rules, given, destinations):
     ruleset = made(rules, destinations)
     forwards = [ruleset.decide(one, 0) for one in given]
     backwards = [ruleset.decide(one, 0) for one in reversed(given)]

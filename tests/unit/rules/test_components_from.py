@@ -17,13 +17,13 @@ def rules(own, *, kind=KINDS[0], defaults=None):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_are_no_part_of_what_the_page_is_told(kind):
+def test_affected_components_are_not_sent_to_the_page(kind):
     (target,) = rules({"components_from": PARTS}, kind=kind).rules[0].targets
     assert target.parts == PARTS
     assert target.fields == {"title": "Down", "message": "Sorry."}
 
 
-def test_the_defaults_of_a_destination_count_where_the_rule_says_nothing():
+def test_destination_defaults_apply_without_the_rule_s():
     defaults = {"components_from": {"labels.team": {"web": "Website"}}}
     assert rules({}, defaults=defaults).rules[0].targets[0].parts == defaults["components_from"]
     assert rules({"components_from": PARTS}, defaults=defaults).rules[0].targets[0].parts == PARTS
@@ -45,7 +45,7 @@ def test_a_decision_carries_them_to_the_worker(make_alert):
         ({"labels.service": "A"}, "mapping"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_its_place(said, wrong):
+def test_invalid_mapping_is_refused_with_its_position(said, wrong):
     with pytest.raises(load.Refused) as refused:
         rules({"components_from": said})
     assert wrong in str(refused.value)

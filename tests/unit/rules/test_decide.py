@@ -16,13 +16,13 @@ def test_the_first_rule_that_matches_decides(build, make_alert):
     assert rule_of(ruleset, make_alert({"a": "2"})) == "r0"
 
 
-def test_an_earlier_rule_of_another_field_comes_before_a_later_one(build, make_alert):
+def test_earlier_rule_of_another_field_wins(build, make_alert):
     ruleset = build({"when": {"labels.b": "1"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.b": "2"}})
     assert rule_of(ruleset, make_alert({"a": "1", "b": "1"})) == "r0"
     assert rule_of(ruleset, make_alert({"a": "1", "b": "2"})) == "r1"
 
 
-def test_an_alert_that_no_rule_matches_is_ignored_and_says_why(build, make_alert):
+def test_alert_without_matching_rule_is_ignored_with_reason(build, make_alert):
     decision = build({"when": {"labels.a": "1"}}).decide(make_alert({"a": "2"}), 0)
     assert decision.response is None
     assert decision.ignored == "no rule matched"
@@ -76,21 +76,21 @@ def test_a_list_may_hold_the_empty_text(build, make_alert):
     assert rule_of(ruleset, make_alert({"env": "x"})) is None
 
 
-def test_the_response_is_the_same_object_for_every_alert(build, make_alert):
+def test_response_object_is_shared_by_alerts(build, make_alert):
     ruleset = build({"open": OPEN})
     first, second = (ruleset.decide(make_alert(title=title), 0).response for title in ("a", "b"))
     assert first is second
     assert (first.rule, first.version, first.targets[0].destination) == ("r0", "v1", "on-call")
 
 
-def test_a_decision_tells_what_its_target_is_to_say(build, make_alert):
+def test_decision_contains_its_target_s_fields(build, make_alert):
     ruleset = build({"open": [{"at": "page", "publish": "auto", "title": "Down"}, {"at": "on-call", "name": "n"}]})
     page, on_call = ruleset.decide(make_alert(), 0).response.targets
     assert (page.publish, page.fields) == ("auto", {"title": "Down"})
     assert (on_call.publish, on_call.fields) == ("review", {"name": "n"})
 
 
-def test_a_rule_that_continues_lets_later_ones_add_targets(build, make_alert):
+def test_continuing_rule_lets_later_ones_add_targets(build, make_alert):
     ruleset = build(
         {"continue": True, "open": [{"at": "on-call", "name": "first"}]},
         {"when": {"labels.a": "1"}, "open": [{"at": "on-call", "name": "later"}, {"at": "second"}]},
@@ -104,7 +104,7 @@ def test_a_rule_that_continues_lets_later_ones_add_targets(build, make_alert):
     ]
 
 
-def test_the_first_match_that_does_not_continue_ends_the_chain(build, make_alert):
+def test_first_rule_without_continue_ends_the_chain(build, make_alert):
     ruleset = build(
         {"continue": True, "open": OPEN}, {"open": []}, {"open": [{"at": "second"}], "severity": "critical"}
     )
@@ -118,7 +118,7 @@ def test_a_rule_that_continues_into_nothing_decides_alone(build, make_alert):
     assert ruleset.decide(make_alert(), 0).response.rule == "r0"
 
 
-def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_alert):
+def test_rule_order_is_independent_of_the_index(build, make_alert):
     ruleset = build(
         {"when": {"title": {"not": "x"}}, "continue": True, "open": [{"at": "on-call", "name": "0"}]},
         {"when": {"labels.a": "1"}, "continue": True, "open": [{"at": "second", "name": "1"}]},
@@ -133,7 +133,7 @@ def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_a
     ("first", "second", "highest"),
     [("minor", "critical", "critical"), ("critical", "minor", "critical"), ("info", None, "major")],
 )
-def test_later_rules_may_raise_the_severity_and_never_lower_it(build, make_alert, first, second, highest):
+def test_later_rules_only_raise_the_severity(build, make_alert, first, second, highest):
     ruleset = build({"continue": True, "severity": first}, {"severity": second} if second else {})
     decision = ruleset.decide(make_alert(severity="error"), 0)
     assert decision.severity is severities.parse(highest)
@@ -145,20 +145,20 @@ def test_combined_responses_are_shared_too(build, make_alert):
     assert first is second
 
 
-def test_the_severity_is_the_rule_s_or_else_what_the_sender_s_word_means(build, make_alert):
+def test_severity_is_the_rule_s_or_the_sender_s(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "severity": "info"}, {})
     assert ruleset.decide(make_alert({"a": "1"}, severity="page"), 0).severity is severities.Severity.INFO
     assert ruleset.decide(make_alert(severity="page"), 0).severity is severities.Severity.CRITICAL
 
 
-def test_a_resolved_alert_gets_the_decision_of_the_firing_one(build, make_alert):
+def test_resolved_alert_is_decided_like_its_firing_one(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "group_by": ["labels.a"], "open": OPEN})
     firing = ruleset.decide(make_alert({"a": "1"}), 0)
     resolved = ruleset.decide(make_alert({"a": "1"}, status="resolved", ends_at=5), 0)
     assert firing == resolved
 
 
-def test_a_text_that_no_utf_8_holds_is_still_decided(build, make_alert):
+def test_text_that_is_not_utf_8_is_decided(build, make_alert):
     ruleset = build({"when": {"title": {"matches": "5xx"}}}, {"when": {"title": {"matches": "nothing"}}}, {})
     assert rule_of(ruleset, make_alert(title="5xx \ud800")) == "r0"
     assert rule_of(ruleset, make_alert(title="\udfff")) == "r2"

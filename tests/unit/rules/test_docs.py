@@ -53,19 +53,19 @@ def test_every_test_that_is_shown_passes(example):
 
 
 @pytest.mark.parametrize("shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult])
-def test_every_key_of_a_test_stands_in_the_table(shape):
+def test_every_test_key_is_in_the_table(shape):
     for name, field in shape.model_fields.items():
         assert f"| `{field.alias or name}` | {field.description} |" in TEXT
 
 
-def test_there_is_an_example_of_every_key_of_a_rule():
+def test_every_rule_key_has_an_example():
     for name, field in model.RuleShape.model_fields.items():
         key = field.alias or name
         assert any(f"{key}:" in example for example in EXAMPLES), key
         assert f"`{key}`" in TEXT, key
 
 
-def test_there_is_an_example_of_every_key_of_a_file_and_of_its_defaults():
+def test_every_file_and_defaults_key_has_an_example():
     for key in [
         *model.FileShape.model_fields,
         *model.DefaultsShape.model_fields,
@@ -104,7 +104,7 @@ def test_the_words_of_the_ladder_are_all_listed():
         assert f"| `{severity.word}` | {', '.join(own)} |" in TEXT
 
 
-def test_the_message_that_is_shown_is_the_one_that_is_given(folder):
+def test_documented_message_is_the_actual_one(folder):
     shown = re.search(r"^```text\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL).group(1)
     wrong = (
         "rules:\n  - name: checkout-down\n    when: {labels.service: checkout}\n    sevrity: critical\n    open: []\n"

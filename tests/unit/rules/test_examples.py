@@ -29,7 +29,7 @@ def targets(decision):
     return {target.destination: target.publish for target in decision.response.targets}
 
 
-def test_a_failing_checkout_opens_everywhere_and_is_published_at_once(ruleset, make_alert):
+def test_failing_checkout_opens_everywhere_and_publishes_immediately(ruleset, make_alert):
     decision = ruleset.decide(make_alert({"service": "checkout", "region": "eu"}, severity="page", title="5xx"), 0)
     assert decision.response.rule == "checkout-down"
     assert decision.severity is severities.Severity.CRITICAL
@@ -67,14 +67,14 @@ def test_staging_opens_nothing_anywhere(ruleset, make_alert):
     assert decision.ignored == "only alerts of production open incidents"
 
 
-def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_nothing(ruleset):
+def test_every_text_renders_for_an_empty_alert(ruleset):
     for rule in ruleset.rules:
         for target in rule.targets:
             for name, value in templates.render(target.fields, templates.sample()).items():
                 assert value not in {"", None} if isinstance(value, str) else True, (rule.name, name)
 
 
-def test_shipped_catch_all_merges_no_alerts_of_different_senders(ruleset, make_alert):
+def test_shipped_catch_all_keeps_senders_apart(ruleset, make_alert):
     """Most kinds send neither an alert name nor a service."""
     alerts = [make_alert({"alertname": name}, source=kind) for kind in ("a", "b") for name in ("", "Up")]
     assert len({ruleset.decide(alert, 0).incident_key for alert in alerts}) == 4

@@ -13,7 +13,7 @@ from tests.unit.rules import test_agreement as agreement
     max_examples=150, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(agreement.rule, max_size=12), given=st.lists(agreement.alert, min_size=1, max_size=4))
-def test_the_rules_that_are_said_to_match_are_those_that_decide(rules, given, destinations):
+def test_rules_explained_as_matching_are_those_deciding(rules, given, destinations):
     ruleset = agreement.made(rules, destinations)
     for one in given:
         said = explain.explain(ruleset, one, 0)
@@ -43,7 +43,7 @@ def test_each_condition_is_told_with_the_value_found(build, make_alert):
     assert (second.owner, second.runbook) == ("team", "look")
 
 
-def test_groups_times_and_expressions_are_told_part_by_part(build, make_alert):
+def test_groups_times_and_expressions_are_explained_in_parts(build, make_alert):
     night = {"times": [{"start_time": "22:00", "end_time": "06:00"}], "weekdays": ["mon:fri"], "location": "UTC"}
     ruleset = build(
         {
@@ -99,7 +99,7 @@ def test_what_would_be_sent_is_rendered(build, make_alert):
         ({"not": {"matches": "^x$"}}, 'not (matches "^x$")'),
     ],
 )
-def test_conditions_are_said_in_the_words_of_rule_files(build, make_alert, asked, words):
+def test_conditions_are_explained_in_rule_file_terms(build, make_alert, asked, words):
     (looked,) = explain.explain(build({"when": {"labels.a": asked}}), make_alert(), 0).looked_at
     assert looked.conditions[0].asks == words
 
@@ -124,7 +124,7 @@ def test_review_deadline_and_what_happens_then_are_told(build, make_alert):
     assert (on_call.within, on_call.then) == ("", "")
 
 
-def test_what_mutes_an_alert_and_what_it_mutes_is_told(build, make_alert):
+def test_mutes_and_muted_alerts_are_explained(build, make_alert):
     night = {"times": [{"start_time": "22:00", "end_time": "06:00"}]}
     ruleset = build(
         {"name": "db", "when": {"labels.a": "db"}},

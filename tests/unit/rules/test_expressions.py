@@ -40,7 +40,7 @@ def test_an_expression_sees_the_alert(make_alert, text, holds):
         ("alert.title.matches(alert.labels.a)", "invalid regular expression"),
     ],
 )
-def test_one_that_fails_for_an_alert_does_not_hold_and_says_why(make_alert, text, why):
+def test_failing_expression_does_not_match_and_says_why(make_alert, text, why):
     asked = expressions.Expression(text)
     alert = make_alert({"a": "[", "zero": "0"})
     assert asked.holds(alert) is False
@@ -59,7 +59,7 @@ def test_one_that_fails_for_an_alert_does_not_hold_and_says_why(make_alert, text
         ("alert.title ==", "Syntax error", 1, 15),
     ],
 )
-def test_what_is_wrong_with_an_expression_is_told_with_its_place(text, problem, line, column):
+def test_expression_error_has_its_position(text, problem, line, column):
     with pytest.raises(expressions.Unreadable) as wrong:
         expressions.Expression(text)
     assert wrong.value.problem.startswith(problem)
@@ -99,7 +99,7 @@ def read(text):
 
 
 @hypothesis.given(text=st.text(max_size=30))
-def test_any_text_is_an_expression_or_is_told_to_be_none(text):
+def test_any_text_is_an_expression_or_an_error(text):
     found = read(text)
     if isinstance(found, expressions.Expression):
         assert found.text == text

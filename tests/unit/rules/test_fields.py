@@ -40,7 +40,7 @@ def test_a_field_reads_its_value(name, value):
         ("", "Fields are:"),
     ],
 )
-def test_a_name_that_is_no_field_is_refused_with_help(name, said):
+def test_unknown_field_is_refused_with_a_suggestion(name, said):
     with pytest.raises(fields.Unknown) as raised:
         fields.parse(name)
     assert said in str(raised.value)

@@ -35,7 +35,7 @@ def read_apart(top):
     return done.stdout.splitlines()
 
 
-def test_a_pipe_a_device_and_a_huge_file_end_nothing(tmp_path):
+def test_pipe_device_and_huge_file_are_refused_safely(tmp_path):
     (tmp_path / "10.yaml").write_text(GOOD)
     os.mkfifo(tmp_path / "20.yaml")
     (tmp_path / "30.yaml").symlink_to("/dev/zero")
@@ -48,7 +48,7 @@ def test_a_pipe_a_device_and_a_huge_file_end_nothing(tmp_path):
     assert "larger than 1 MiB" in problems
 
 
-def test_a_change_of_a_file_is_seen_and_a_pipe_is_none(tmp_path):
+def test_changed_file_is_noticed_and_pipe_is_not(tmp_path):
     (tmp_path / "10.yaml").write_text(GOOD)
     os.mkfifo(tmp_path / "20.yaml")
     before = folders.fingerprint(tmp_path)
@@ -84,13 +84,13 @@ def test_a_file_full_of_mistakes_takes_linear_time(head, line):
     assert all(str(one) for one in problems[:50])
 
 
-def test_reading_stops_at_a_thousand_problems_and_says_so():
+def test_reading_stops_at_a_thousand_problems():
     _, problems = seconds("rules:\n" + "  - {name: x, wen: {}}\n" * 2_000)
     assert problems[-1].message == "more than 1000 problems: the rules from here on are not read"
     assert len(problems) < 1_010
 
 
-def test_the_nearest_of_very_many_names_is_found_in_little_time():
+def test_nearest_of_many_names_is_found_quickly():
     valid = [f"list-{number}" for number in range(50_000)] + ["regions"]
     started = time.thread_time()
     assert suggestions.nearest("regoins", valid) == "regions"
@@ -110,12 +110,12 @@ def test_the_nearest_of_very_many_names_is_found_in_little_time():
     ],
     ids=["doubling", "eightfold", "long", "text"],
 )
-def test_an_expression_that_could_take_any_memory_is_refused(text):
+def test_expression_with_unbounded_memory_is_refused(text):
     with pytest.raises(expressions.Unreadable):
         expressions.Expression(text)
 
 
-def test_an_expression_may_join_and_go_through_lists_within_reason():
+def test_expression_may_join_and_iterate_bounded_lists():
     for text in (
         "[alert.title].map(x, x + '!' + x).size() == 1",
         "alert.labels.exists(a, a == 'x') && alert.labels.all(a, a != 'y') && alert.title + '+' + '+' != '++++++'",
@@ -123,7 +123,7 @@ def test_an_expression_may_join_and_go_through_lists_within_reason():
         assert expressions.Expression(text)
 
 
-def test_a_process_is_not_ended_by_an_expression_s_memory():
+def test_expression_memory_does_not_end_the_process():
     """An expression that runs out of memory does not hold; the alert is decided by the other rules."""
     program = """
 import resource

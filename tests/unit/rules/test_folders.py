@@ -39,7 +39,7 @@ def told(path, destinations):
     ]
 
 
-def test_files_and_folders_are_read_together_in_the_order_of_their_names(tree, destinations):
+def test_files_and_folders_are_read_in_name_order(tree, destinations):
     files = ["20-a/x.yaml", "20-a/05-b/y.yaml", "20-a.yaml", "10.yaml", "30-b/x.yaml", "25.yaml"]
     top = tree({name: rule(f"r{number}") for number, name in enumerate(files)})
     loaded = load.load(top, destinations)
@@ -56,14 +56,14 @@ DEAD = (
 )
 
 
-def test_file_of_which_no_rule_can_match_is_an_error(tree, destinations):
+def test_file_without_any_matching_rule_is_an_error(tree, destinations):
     top = tree({"90.yaml": CATCH_ALL, "payments/10.yaml": rule("pay"), "10.yaml": rule("first")})
     assert told(top, destinations) == [f"payments/10.yaml:1:9: {DEAD}"]
     top = tree({"payments/10.yaml": None, "80-payments/10.yaml": rule("pay")})
     assert told(top, destinations) == []
 
 
-def test_file_with_one_rule_that_can_match_is_used(tree, destinations):
+def test_file_with_one_matching_rule_is_used(tree, destinations):
     mixed = "rules:\n  - {name: a, when: {labels.a: x}, open: []}\n  - {name: b, when: {labels.b: x}, open: []}\n"
     top = tree({"1.yaml": "rules: [{name: x, when: {labels.a: x}, open: []}]", "2.yaml": mixed})
     (warning,) = check.check(top, destinations).problems
@@ -71,7 +71,7 @@ def test_file_with_one_rule_that_can_match_is_used(tree, destinations):
     assert 'can\'t be reached: rule "x" at 1.yaml:1 matches before it' in warning.message
 
 
-def test_folder_that_stands_apart_is_at_fault_if_it_takes_the_alerts_of_others(tree, destinations):
+def test_isolated_folder_must_not_take_others_alerts(tree, destinations):
     top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": CATCH_ALL, "b.yaml": rule("b")})
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["b"]
@@ -95,7 +95,7 @@ def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
     assert (s.targets[0].fields, r.targets[0].fields) == ({}, {"summary": "from a"})
 
 
-def test_mistakes_in_what_is_handed_down_are_told_once(tree, destinations):
+def test_errors_in_inherited_files_are_reported_once(tree, destinations):
     top = tree({"a/folder.yaml": "defaults: {ownr: x}\nrules: []\n", "a/1.yaml": rule("r"), "a/2.yaml": rule("s")})
     assert told(top, destinations) == [
         'a/folder.yaml:1:12: defaults: unknown key "ownr"; did you mean "owner"?',
@@ -106,7 +106,7 @@ def test_mistakes_in_what_is_handed_down_are_told_once(tree, destinations):
 APART = {"1.yaml": rule("shared"), "pay/folder.yaml": "isolate: true\n", "pay/1.yaml": rule("pay")}
 
 
-def test_a_broken_file_of_a_folder_that_stands_apart_leaves_out_that_folder_alone(tree, destinations):
+def test_broken_file_in_isolated_folder_disables_it_alone(tree, destinations):
     top = tree({**APART, "pay/deep/2.yaml": rule("deep"), "pay/3.yaml": "rules: [{name: x}]"})
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["shared"]
@@ -129,13 +129,13 @@ def test_its_last_good_rules_stay_where_they_stood(tree, destinations, make_aler
     assert (names(third.rules), third.refused) == (["shared", "better", "deep", "newer"], {})
 
 
-def test_a_broken_file_of_what_belongs_to_all_refuses_everything(tree, destinations):
+def test_broken_shared_file_refuses_everything(tree, destinations):
     top = tree({**APART, "1.yaml": "rules: ["})
     with pytest.raises(load.Refused):
         load.load_apart(top, destinations)
 
 
-def test_a_broken_heading_leaves_a_folder_apart_that_stood_apart_before(tree, destinations):
+def test_broken_header_keeps_an_isolated_folder_isolated(tree, destinations):
     first = load.load_apart(tree(APART), destinations)
     top = tree({"pay/folder.yaml": "isolate: [\n"})
     assert names(load.load_apart(top, destinations, first.good).rules) == ["shared", "pay"]
@@ -143,7 +143,7 @@ def test_a_broken_heading_leaves_a_folder_apart_that_stood_apart_before(tree, de
         load.load_apart(top, destinations)
 
 
-def test_a_name_that_is_taken_twice_is_the_fault_of_the_folder_that_stands_apart(tree, destinations):
+def test_duplicate_name_is_the_isolated_folder_s_error(tree, destinations):
     top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": rule("same"), "z.yaml": rule("same")})
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["same"]
@@ -157,7 +157,7 @@ def test_the_top_can_not_stand_apart(tree, destinations):
     ]
 
 
-def test_the_version_is_that_of_what_is_in_force(tree, destinations):
+def test_version_is_that_of_the_active_rules(tree, destinations):
     top = tree(APART)
     first = load.load_apart(top, destinations)
     tree({"pay/1.yaml": "rules: ["})
@@ -170,7 +170,7 @@ def test_the_version_is_that_of_what_is_in_force(tree, destinations):
     assert len(versions) == 3
 
 
-def test_the_fingerprint_follows_every_file_below_and_nothing_else(tree):
+def test_fingerprint_covers_exactly_the_files_below(tree):
     top = tree({"1.yaml": "a", "x/2.yaml": "b"})
     first = folders.fingerprint(top)
     tree({"x/notes.txt": "c", ".hidden.yaml": "d"})

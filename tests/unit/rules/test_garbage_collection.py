@@ -83,7 +83,7 @@ def write(folder, comment):
     (folder / "a.yaml").write_text(f"# {comment}\n{json.dumps({'rules': RULES})}")
 
 
-def test_a_reload_runs_no_full_collection_and_frees_the_old_rules(tmp_path, thresholds, collections):
+def test_reload_frees_old_rules_without_full_collection(tmp_path, thresholds, collections):
     write(tmp_path, "first")
     webhooks = Webhooks()
     rules = reload.Rules(tmp_path, {}, changed=lambda loaded: running.put_in_force(webhooks, loaded))

@@ -5,7 +5,7 @@ import pytest
 from router.rules import explain, grouping_notices, incident_keys
 
 
-def test_alerts_of_one_source_are_told_apart_by_their_fingerprints(build, make_alert):
+def test_alerts_of_one_source_differ_by_fingerprint(build, make_alert):
     ruleset = build({"name": "all", "group_by": ["fingerprint"]})
     assert ruleset.decide(make_alert(fingerprint="disk"), 0).incident_key == 'all{fingerprint="am/disk"}'
 
@@ -34,7 +34,7 @@ def test_key_with_a_value_is_grouped(key):
     assert not incident_keys.is_ungrouped(key)
 
 
-def test_alert_without_any_field_of_its_group_gets_a_notice(build, make_alert):
+def test_alert_without_any_group_field_gets_a_notice(build, make_alert):
     ruleset = build({"name": "all", "group_by": ["labels.a", "labels.b"]})
     bare, labeled, resolved = make_alert(), make_alert({"a": "1"}), make_alert(status="resolved")
     (notice,) = grouping_notices.notices([(one, ruleset.decide(one, 0)) for one in (bare, labeled, resolved)])

@@ -13,7 +13,7 @@ def key(labels, *group_by, conditions=()):
     return beginning if group is None else group(beginning, alert)
 
 
-def test_without_group_by_the_key_is_the_rule_s_name():
+def test_key_without_group_by_is_the_rule_s_name():
     assert key({"a": "1"}) == "rule"
 
 
@@ -39,7 +39,7 @@ def test_different_values_never_make_the_same_key(first, second):
     assert (made[0] == made[1]) == (first == second)
 
 
-def test_a_key_that_the_rule_itself_settles_is_the_same_as_one_made_for_the_alert(build, make_alert):
+def test_constant_key_equals_the_rendered_one(build, make_alert):
     labels = {"service": 'a"b', "region": "eu"}
     settled = build(
         {"name": "rule", "when": {"labels.service": 'a"b', "labels.region": ["eu"]},
@@ -50,7 +50,7 @@ def test_a_key_that_the_rule_itself_settles_is_the_same_as_one_made_for_the_aler
     assert half.decide(make_alert(labels), 0).incident_key == key(labels, "labels.service", "labels.region")
 
 
-def test_a_label_that_the_rule_sets_or_copies_is_what_the_incident_is_told_apart_by(build, make_alert):
+def test_label_set_or_copied_by_rule_groups_incidents(build, make_alert):
     made = build(
         {"name": "rule", "labels": {"team": "payments", "zone": {"from": "labels.aws_zone"}},
          "group_by": ["labels.team", "labels.zone", "title"]}

@@ -38,13 +38,13 @@ def candidates_met(ruleset, one):
     return met
 
 
-def test_an_alert_meets_only_rules_that_can_match_it(build, make_alert):
+def test_alert_is_compared_only_with_candidate_rules(build, make_alert):
     ruleset = build(*({"when": {"labels.service": f"s{n}", "severity": ["a", "b"]}} for n in range(2000)))
     assert candidates_met(ruleset, make_alert({"service": "s1234"}, severity="a")) == 1
     assert candidates_met(ruleset, make_alert({"service": "unknown"}, severity="a")) == 0
 
 
-def test_a_text_common_to_many_rules_is_parted_by_a_second_field_and_a_third(build, make_alert):
+def test_text_shared_by_many_rules_is_split_further(build, make_alert):
     rules = [
         {"when": {"labels.team": "t", "labels.service": f"s{n % 100}", "labels.region": f"r{n // 100}"}}
         for n in range(2000)
@@ -55,7 +55,7 @@ def test_a_text_common_to_many_rules_is_parted_by_a_second_field_and_a_third(bui
     assert candidates_met(ruleset, one) == 1
 
 
-def test_rules_over_very_many_labels_are_found_by_the_alert_s_own_labels(build, make_alert):
+def test_rules_over_many_labels_are_indexed(build, make_alert):
     ruleset = build(*({"when": {f"labels.l{n}": "x"}} for n in range(500)), {"when": {"labels.other": ""}})
     one = make_alert({"l321": "x", "l400": "x"})
     assert ruleset.decide(one, 0).response.rule == "r321"
@@ -72,7 +72,7 @@ def test_rules_with_nothing_but_patterns_share_sets(build, make_alert):
     assert len(ruleset._root.sets) == 4
 
 
-def test_patterns_come_before_and_behind_an_equality_as_the_rules_stand(build, make_alert):
+def test_patterns_around_an_equality_keep_rule_order(build, make_alert):
     ruleset = build(
         {"when": {"title": {"matches": "first"}}},
         {"when": {"labels.a": "1"}},
@@ -85,13 +85,13 @@ def test_patterns_come_before_and_behind_an_equality_as_the_rules_stand(build, m
     assert ruleset.decide(make_alert(title="second"), 0).response.rule == "r2"
 
 
-def test_patterns_below_a_common_text_share_sets_as_well(build, make_alert):
+def test_patterns_below_a_shared_text_share_sets(build, make_alert):
     ruleset = build(*({"when": {"labels.service": "shop", "title": {"matches": f"^error {n} "}}} for n in range(100)))
     assert ruleset.decide(make_alert({"service": "shop"}, title="error 63 again"), 0).response.rule == "r63"
     assert ruleset.decide(make_alert({"service": "other"}, title="error 63 again"), 0).ignored
 
 
-def test_rules_with_nothing_but_beginnings_are_found_by_them(build, make_alert):
+def test_rules_with_only_prefixes_are_found_by_them(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": f"[{n:04}] disk"}}} for n in range(2000)))
     one = make_alert(title="[1234] disk full")
     assert ruleset.decide(one, 0).response.rule == "r1234"
@@ -100,7 +100,7 @@ def test_rules_with_nothing_but_beginnings_are_found_by_them(build, make_alert):
     assert ruleset._root.rest is None
 
 
-def test_beginnings_of_many_lengths_are_each_found_and_the_first_rule_wins(build, make_alert):
+def test_prefixes_of_many_lengths_keep_rule_order(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": "x" * (50 - n)}}} for n in range(50)))
     for length in (1, 7, 50, 90):
         assert ruleset.decide(make_alert(title="x" * length), 0).response.rule == f"r{max(50 - length, 0)}"
@@ -120,7 +120,7 @@ def test_a_rule_with_several_beginnings_is_found_once(build, make_alert):
     assert found == {"abc": ["on-call", "second"], "ac": ["on-call"], "cde": ["on-call", "second"], "cdx": ["second"]}
 
 
-def test_a_beginning_common_to_many_rules_is_parted_by_a_second_field(build, make_alert):
+def test_prefix_shared_by_many_rules_is_split_further(build, make_alert):
     ruleset = build(
         *({"when": {"title": {"starts_with": "[shop]"}, "labels.service": f"s{n}"}} for n in range(1000)),
         *({"when": {"title": {"starts_with": "[shop]"}, "labels.host": {"starts_with": f"h{n}-"}}} for n in range(500)),
@@ -138,13 +138,13 @@ def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
     assert ruleset.decide(make_alert({f"l{field}": "v5" for field in range(4)} | {"n": "0"}), 0).response.rule == "r1"
 
 
-def test_a_set_that_runs_out_of_memory_is_asked_pattern_by_pattern(monkeypatch):
+def test_set_out_of_memory_falls_back_to_patterns(monkeypatch):
     patterns = [regex.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
     monkeypatch.setattr(regex.Combined, "_MEMORY", 20_000)
     assert regex.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
 
-def test_a_set_that_finds_nothing_at_all_is_not_believed():
+def test_set_that_finds_nothing_is_verified():
     class OutOfMemory:
         def Match(self, _):  # noqa: N802 - as RE2 calls it
             return None

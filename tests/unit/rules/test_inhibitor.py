@@ -40,7 +40,7 @@ def test_absent_label_equals_an_absent_label(inhibited, make_alert):
     assert keys(ruleset, make_alert({"n": "Down"}))[0] == keys(ruleset, make_alert({"n": "Node"}))[1]
 
 
-def test_alert_on_both_sides_is_muted_by_sources_alone(inhibited, make_alert):
+def test_alert_on_both_sides_needs_another_source(inhibited, make_alert):
     """As in Alertmanager: alerts that match both sides don't inhibit one another, and none inhibits itself."""
     ruleset = inhibited(
         "  - {name: worse, source_match: {labels.s: [critical, warning]}, target_match: {labels.s: [warning, info]}}"
@@ -70,7 +70,7 @@ def test_ignored_alert_mutes_others(folder, destinations, make_alert):
     assert (decision.ignored, decision.inhibits) == ("no rule matched", ('inhibit:cluster{labels.c=""}',))
 
 
-def test_inhibit_rules_mute_only_alerts_of_the_rules_in_their_file(folder, destinations, make_alert):
+def test_inhibit_rules_apply_only_to_their_file(folder, destinations, make_alert):
     path = folder(
         a="rules: [{name: one, when: {labels.n: Pod}, open: []}]",
         b=f"inhibit_rules:\n{CLUSTER}\nrules: [{{name: two, when: {{labels.n: Node}}, open: []}}]",
@@ -94,7 +94,7 @@ OVER = [
 ]
 
 
-def test_rule_that_is_inhibited_by_another_ones_alerts_with_equal_labels(build, make_alert):
+def test_rule_is_inhibited_by_another_with_equal_labels(build, make_alert):
     ruleset = build(*OVER)
     source = ruleset.decide(make_alert({"service": "postgres", "region": "eu"}), 0)
     target = ruleset.decide(make_alert({"service": "login", "zone": "eu", "region": "no"}), 0)
@@ -111,19 +111,19 @@ def test_alert_of_both_rules_does_not_mute_itself(build, make_alert):
     assert keys(ruleset, make_alert({"a": "2"})) == ((), ("inhibit:one",))
 
 
-def test_name_is_taken_once_over_rules_and_inhibit_rules(folder, destinations):
+def test_name_is_unique_over_rules_and_inhibit_rules(folder, destinations):
     path = folder(a=f"inhibit_rules:\n{CLUSTER}\nrules: [{{name: cluster, when: {{}}, open: []}}]")
     with pytest.raises(load.Refused, match=r"the name is taken by the inhibit rule at a\.yaml:2"):
         load.load(path, destinations)
 
 
-def test_inhibit_rule_is_no_rule_that_another_one_can_name(folder, destinations):
+def test_inhibit_rule_cannot_be_named_by_inhibited_by(folder, destinations):
     text = f"inhibit_rules:\n{CLUSTER}\nrules: [{{name: r, when: {{}}, inhibited_by: [cluster], open: []}}]"
     with pytest.raises(load.Refused, match='there is no rule "cluster"'):
         load.load(folder(a=text), destinations)
 
 
-def test_folder_that_stands_apart_keeps_its_last_good_inhibitions(folder, destinations, make_alert):
+def test_isolated_folder_keeps_its_last_good_inhibitions(folder, destinations, make_alert):
     path = folder(a="rules: []")
     inner = path / "pay"
     inner.mkdir()

@@ -24,7 +24,7 @@ ALLOWED = ["acme.com"]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_customers_are_meant_to_read_is_let_through(text):
+def test_intended_public_text_passes(text):
     assert leak_guard.objections(text, ALLOWED) == []
 
 
@@ -75,7 +75,7 @@ def test_what_customers_must_not_see_is_found(text, what):
     assert what in found, leak_guard.objections(text, ALLOWED)
 
 
-def test_hosts_of_allowed_domains_may_be_named_and_those_that_look_like_them_may_not():
+def test_allowed_hosts_pass_and_lookalikes_fail():
     assert leak_guard.objections("status.acme.com", ALLOWED) == []
     assert leak_guard.objections("acme.com.evil.example", ALLOWED)
     assert leak_guard.objections("xacme.com", ALLOWED)
@@ -155,6 +155,6 @@ def test_an_snmp_identifier_is_objected_to_at_once():
     assert time.thread_time() - started < 0.1
 
 
-def test_a_text_that_is_too_long_to_examine_is_objected_to():
+def test_text_too_long_to_examine_is_an_objection():
     assert leak_guard.objections("a " * 5_000) == []
     assert leak_guard.objections("a " * 5_000 + "a") == ["more than the 10000 characters that are examined"]

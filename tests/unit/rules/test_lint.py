@@ -24,7 +24,7 @@ def unreachable(build, *rules):
     max_examples=300, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(agreement.rule, max_size=12), given=st.lists(agreement.alert, min_size=1, max_size=12))
-def test_a_rule_that_is_said_to_be_out_of_reach_never_decides(rules, given, destinations):
+def test_unreachable_rule_never_decides(rules, given, destinations):
     ruleset = agreement.made(rules, destinations)
     named = {rule.name for rule, _ in reachability.unreachable_rules(ruleset.rules)}
     for one in given:
@@ -69,7 +69,7 @@ def agreement_written(value):
         ({"labels.a": {"matches": "x"}}, {"labels.a": {"matches": "x"}, "title": "t"}),
     ],
 )
-def test_a_rule_behind_a_broader_one_is_out_of_reach_and_not_the_other_way_round(build, earlier, later):
+def test_rule_behind_a_broader_one_is_unreachable(build, earlier, later):
     assert unreachable(build, {"when": earlier}, {"when": later}) == [("r1", "r0")]
     assert unreachable(build, {"when": later}, {"when": earlier}) == []
 
@@ -89,17 +89,17 @@ def test_what_may_still_be_reached_is_not_doubted(build, first, second):
     assert unreachable(build, first, second) == []
 
 
-def test_the_same_times_and_expressions_in_front_put_a_rule_out_of_reach(build):
+def test_equal_times_and_expressions_before_make_unreachable(build):
     night = {"during": {"times": [{"start_time": "22:00", "end_time": "06:00"}]}, "expr": "size(alert.labels) > 1"}
     assert unreachable(build, {"when": {}, **night}, {"when": {"labels.a": "1"}, **night}) == [("r1", "r0")]
 
 
-def test_ten_thousand_rules_are_looked_through_in_a_moment(build):
+def test_ten_thousand_rules_are_linted_quickly(build):
     rules = [{"when": {"labels.service": f"s{number}"}} for number in range(10_000)]
     assert unreachable(build, *rules, {"when": {"labels.service": "s17", "title": "x"}}) == [("r10000", "r17")]
 
 
-def test_a_rule_that_takes_everything_into_one_incident_is_doubted(build):
+def test_rule_with_one_incident_for_everything_is_warned(build):
     said = "makes one incident of everything"
     assert said in doubted(build, {"open": OPEN})[0][1]
     assert said in doubted(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
@@ -127,7 +127,7 @@ def test_a_source_that_is_not_configured_is_doubted(build):
     assert doubted(build, rule) == []
 
 
-def test_a_label_that_no_recorded_alert_carries_is_doubted(build):
+def test_label_absent_from_recorded_alerts_is_warned(build):
     rule = {
         "when": {"labels.servce": "x", "labels.region": "eu"},
         "labels": {"team": "a", "zone": {"from": "labels.az"}},
@@ -160,7 +160,7 @@ def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     assert check.check(path, destinations, WORLD).count("warning") == 0
 
 
-def test_broad_rule_whose_group_can_be_empty_is_doubted(build):
+def test_broad_rule_with_possibly_empty_group_is_warned(build):
     said = "alerts that have none of labels.a, annotations.b become one incident"
     assert said in doubted(build, {"open": OPEN, "group_by": ["source", "labels.a", "annotations.b"]})[0][1]
     for fine in (
@@ -182,7 +182,7 @@ def test_broad_rule_whose_group_can_be_empty_is_doubted(build):
         ("Down", False),
     ],
 )
-def test_a_text_that_an_alert_may_make_too_long_is_doubted(build, title, warned):
+def test_text_that_may_become_too_long_is_warned(build, title, warned):
     world = lint_warnings.LintContext(limits={"on-call": {"name": 200}})
     rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
     found = doubted(build, rule, world=world)

@@ -12,7 +12,7 @@ def told(path, destinations):
     ]
 
 
-def test_files_are_read_in_the_order_of_their_names(folder, destinations):
+def test_files_are_read_in_name_order(folder, destinations):
     path = folder(b=ONE, a=TWO)
     assert [rule.name for rule in load.load(path, destinations).rules] == ["two", "one"]
 
@@ -22,7 +22,7 @@ def test_a_rule_knows_its_file_and_line(folder, destinations):
     assert rule.place == "b.yaml:2"
 
 
-def test_only_yaml_files_of_the_folder_itself_are_rules(folder, destinations):
+def test_only_yaml_files_of_the_folder_are_rules(folder, destinations):
     path = folder(a=ONE)
     (path / "notes.txt").write_text("not rules")
     (path / ".hidden.yaml").write_text("{")
@@ -31,7 +31,7 @@ def test_only_yaml_files_of_the_folder_itself_are_rules(folder, destinations):
     assert [rule.name for rule in load.load(path, destinations).rules] == ["one"]
 
 
-def test_a_file_that_would_silently_not_be_read_is_refused(folder, destinations):
+def test_file_that_would_be_skipped_silently_is_refused(folder, destinations):
     path = folder(a=ONE)
     (path / "b.yml").write_text(ONE)
     assert told(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
@@ -52,12 +52,12 @@ def test_a_name_is_taken_once_over_all_files(folder, destinations):
     assert told(path, destinations) == ['/b.yaml:2:16: rule "one": the name is taken by the rule at a.yaml:1']
 
 
-def test_a_name_is_taken_once_in_one_line_too(folder, destinations):
+def test_duplicate_name_on_one_line_is_found(folder, destinations):
     path = folder(a="rules: [{name: x, when: {}, open: []}, {name: x, when: {}, open: []}]\n")
     assert len(told(path, destinations)) == 1
 
 
-def test_the_mistakes_of_all_files_are_told_at_once_and_in_order(folder, destinations):
+def test_errors_of_all_files_are_reported_in_order(folder, destinations):
     path = folder(
         c="rules: 5\n", a="rules: [\n", b="rules:\n  - {name: x, when: {}, open: [{at: nowhere}]}\n  - {when: {}}\n"
     )

@@ -50,7 +50,7 @@ def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     return desired.content.fields if isinstance(step, plan.Execute) else None
 
 
-def test_of_twelve_thousand_hostile_values_none_reaches_the_page():
+def test_none_of_12000_hostile_values_reaches_the_page():
     assert len(hostile.KINDS) >= 120
     values = list(hostile.corpus(-(-12_000 // len(hostile.KINDS))))
     assert len(values) >= 12_000
@@ -64,13 +64,13 @@ def test_of_twelve_thousand_hostile_values_none_reaches_the_page():
     assert leaks == []
 
 
-def test_with_a_fallback_the_post_goes_out_without_a_trace_of_the_value():
+def test_fallback_post_contains_no_trace_of_the_value():
     for kind, value in hostile.corpus(4, seed=7):
         shown = posted(*opened(value, fallback={"title": "An outage"}))
         assert shown == {"title": "An outage", "message": "Sorry."}, kind
 
 
-def test_of_two_hundred_ordinary_sentences_none_is_held_back():
+def test_none_of_200_ordinary_sentences_is_held_back():
     assert len(ORDINARY) >= 200
     _, one = opened("Europe")
     held = []
@@ -100,7 +100,7 @@ def test_what_a_rule_declares_is_shown(name, value):
 
 
 @pytest.mark.parametrize("value", ["europe", "Europe ", " Europe", "Europe\n", "Europe\u200b", "Europa", "EuropeAsia"])
-def test_what_is_nearly_a_declared_text_is_not_shown(value):
+def test_near_miss_of_declared_value_is_not_shown(value):
     assert posted(*opened(value)) is None
 
 
@@ -147,12 +147,12 @@ def test_no_template_reaches_what_is_not_declared(text):
     assert "hunter2" not in str(templates.render({"title": text}, seen, leak_guard.BROKEN))
 
 
-def test_a_reviewer_sees_the_text_as_it_would_be_and_the_reason():
+def test_reviewer_sees_the_final_text_and_the_reason():
     shown = rendered({"title": "In {{ alert.labels.listed }}"}, {"listed": "10.0.0\u200b.7"})
     assert shown == ({"title": "In 10.0.0.7"}, "alert.labels.listed, which is none of what the rule allows")
 
 
-def test_a_value_that_a_pattern_fits_is_searched_once_more():
+def test_value_matching_its_pattern_is_still_searched():
     shown = rendered({"title": "{{ alert.labels.region }}"}, {"region": "db-primary-1"})
     assert shown.objection == "the name of a machine in alert.labels.region"
 
@@ -178,7 +178,7 @@ def test_every_field_is_covered_also_lists_and_mappings():
         ("//{{ alert.labels.host }}.io", "evil", True),
     ],
 )
-def test_a_link_that_a_variable_takes_part_in_leads_to_an_allowed_host(link, label, objected):
+def test_link_with_variable_must_have_an_allowed_host(link, label, objected):
     allowed = {"alert.labels.host": decisions.Allowed((label,))}
     shown = rendered({"postmortem_url": link}, {"host": label}, allowed)
     assert shown.objection == ("a link to a host that is not allowed" if objected else "")
@@ -197,7 +197,7 @@ def test_invisible_characters_of_literal_text_are_left_out():
     )
 
 
-def test_an_incident_of_an_earlier_version_declares_nothing_and_waits():
+def test_incident_of_an_earlier_version_waits_for_review():
     target = decisions.Target("page", {"title": "In {{ alert.labels.region }}"}, "auto")
     _, one = opened("eu-west-1", "alert.labels.region")
     assert posted(target, one) is None

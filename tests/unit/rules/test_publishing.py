@@ -16,7 +16,7 @@ def only(build, **opening):
     return target
 
 
-def test_a_review_without_a_deadline_may_take_for_ever(build):
+def test_review_without_deadline_waits_forever(build):
     target = only(build)
     assert (target.publish, target.deadline, target.at_deadline) == ("review", 0, "dismiss")
 
@@ -27,12 +27,12 @@ def test_a_deadline_says_what_then(build, then, said):
     assert (target.deadline, target.at_deadline) == (900_000_000, said)
 
 
-def test_other_words_are_kept_apart_from_the_rule_s(build):
+def test_update_texts_are_separate_fields(build):
     target = only(build, fallback={"title": "An outage"})
     assert (target.fields, target.fallback) == ({"title": "Down"}, {"title": "An outage"})
 
 
-def test_an_alert_that_is_a_test_has_an_incident_of_its_own(build, make_alert):
+def test_test_alert_has_its_own_incident(build, make_alert):
     rules = build({"group_by": ["labels.a"]})
     real = rules.decide(make_alert({"a": "x"}), 0).incident_key
     tried = rules.decide(make_alert({"a": "x", "test": "true"}), 0).incident_key
@@ -71,7 +71,7 @@ def warned(folder, text, **more):
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in report.problems]
 
 
-def test_literal_text_is_warned_of_at_its_place_and_never_refused(folder):
+def test_literal_text_is_warned_about_and_never_refused(folder):
     first, second, third = warned(folder, LITERAL)
     assert first.startswith('8:16: rule "leaky": customers will read an IP address in "10.0.0.1 is down, mail"')
     assert second.startswith('10:27: rule "leaky": customers will read an e-mail address in "Mail root@localhost"')
@@ -92,7 +92,7 @@ def test_invisible_characters_and_empty_permissions_are_warned_of(folder):
     ]
 
 
-def test_what_a_public_variable_may_be_travels_with_the_target(folder):
+def test_declarations_of_public_variables_travel_with_the_target(folder):
     text = """
 lists: {regions: [us, eu]}
 defaults: {public: {alert.labels.region: {in: regions}, alert.labels.unused: {values: [x]}}}
@@ -109,7 +109,7 @@ rules:
     }
 
 
-def test_a_variable_may_be_one_of_a_thousand_texts_and_not_more(build):
+def test_variable_may_have_at_most_1000_values(build):
     def rule(count):
         values = [f"region {number}" for number in range(count)]
         return {
@@ -123,7 +123,7 @@ def test_a_variable_may_be_one_of_a_thousand_texts_and_not_more(build):
 
 
 @pytest.mark.parametrize("follow", [True, False, None])
-def test_following_is_what_a_rule_says_and_else_not(build, make_alert, follow):
+def test_follow_severity_is_off_by_default(build, make_alert, follow):
     rule = {} if follow is None else {"follow_severity": follow}
     assert build(rule).decide(make_alert(), 0).response.follows_severity is bool(follow)
 
@@ -152,7 +152,7 @@ rules:
 """
 
 
-def test_message_of_the_monitoring_follows_the_rules_of_public_texts(folder):
+def test_monitoring_message_obeys_the_rules_of_public_texts(folder):
     page = {"opening": Updated, "monitoring": "monitoring"}
     (said,) = warned(folder, MONITORED.replace("MESSAGE", "10.0.0.1 is up again"), **page)
     assert said.startswith('9:46: rule "r": customers will read an IP address in "10.0.0.1 is up again"')

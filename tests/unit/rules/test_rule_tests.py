@@ -39,6 +39,6 @@ def test_a_bad_file_gives_every_message_it_announces(path, destinations, tmp_pat
 
 
 @pytest.mark.parametrize("name", registry.CONDITIONS)
-def test_every_condition_has_a_good_and_a_bad_case(name):
+def test_every_condition_has_good_and_a_bad_case(name):
     assert (FOLDER / f"{name}.good.yaml").is_file()
     assert (FOLDER / f"{name}.bad.yaml").is_file()

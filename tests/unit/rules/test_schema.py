@@ -62,7 +62,7 @@ def test_every_example_of_the_manual_validates(example):
 @pytest.mark.parametrize(
     "name", ["shape", "defaults", "ignore", "timing", "during", "severity", "gt", "exists", "open"]
 )
-def test_bad_cases_that_are_wrong_in_shape_do_not_validate(name):
+def test_structurally_wrong_cases_do_not_validate(name):
     data = documents.read(CASES / f"{name}.bad.yaml").data
     assert data is not None
     if name == "gt":  # What a number is in a text, a schema can't say; a list is none.
@@ -122,7 +122,7 @@ tests:
 """
 
 
-def test_whatever_the_loader_takes_for_a_text_or_for_nothing_validates():
+def test_everything_the_loader_accepts_validates():
     document = documents.parse(RIGHT.encode(), "right.yaml")
     reader = rule_parser.RuleFileParser(conftest.DESTINATIONS)
     assert len(reader.read(document)) == 1
@@ -132,7 +132,7 @@ def test_whatever_the_loader_takes_for_a_text_or_for_nothing_validates():
 
 
 @pytest.mark.parametrize("name", [*fields.PLAIN, *(f"{part}.a-b.c/d" for part in fields.NAMED)])
-def test_every_field_is_known_to_the_loader_and_offered_by_the_schema(name):
+def test_loader_and_schema_know_the_same_fields(name):
     assert fields.parse(name).name == name
     assert complaints(TESTED, {"rules": [{"name": "x", "when": {name: "y"}, "group_by": [name], "open": []}]}) == []
 
@@ -147,13 +147,13 @@ def keys(part, path=""):
         yield from keys(inner, f"{path}/{name}")
 
 
-def test_every_key_that_is_offered_says_what_it_is_for():
+def test_every_key_of_the_schema_has_a_description():
     offered = list(keys(schema.schema(REAL)))
     assert len(offered) > 100
     assert [path for path, one in offered if not one.get("description")] == []
 
 
-def test_every_condition_and_every_group_is_offered_with_what_it_means():
+def test_every_condition_and_group_is_described():
     made = schema.schema(conftest.DESTINATIONS)["$defs"]
     words = made["condition"]["anyOf"][2]["properties"]
     assert {word: inner["description"] for word, inner in words.items()} == {
@@ -175,7 +175,7 @@ def test_every_key_says_what_it_is_for(shape):
     assert all(not field.description.endswith(".") for field in shape.model_fields.values())
 
 
-def test_a_destination_offers_its_own_fields_and_needs_none_of_them():
+def test_destination_offers_optional_fields_of_its_own():
     (page,) = [
         entry
         for entry in schema.schema(REAL)["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]

@@ -20,7 +20,7 @@ from router.rules import severity_aliases
         ("sev4", "info"),
     ],
 )
-def test_the_sender_s_word_is_put_on_the_ladder(make_alert, word, severity):
+def test_sender_s_severity_is_mapped_to_a_standard_one(make_alert, word, severity):
     assert severity_aliases.severity(make_alert(severity=word)) is severities.parse(severity)
 
 

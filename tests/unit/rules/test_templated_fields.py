@@ -47,7 +47,7 @@ def test_a_template_stands_for_any_text(kind, field):
 
 
 @pytest.mark.parametrize(("kind", "field"), CASES)
-def test_a_text_that_is_no_template_has_to_fit(kind, field):
+def test_text_without_template_must_be_valid(kind, field):
     """Where any text fits, there is nothing to refuse."""
     value = accounts.ACCOUNTS[kind].fields[field]
     fits_anything = isinstance(value, str) and test_schema.REAL[NAMES[kind]].opening.model_fields[field].annotation in {

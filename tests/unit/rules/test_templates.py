@@ -79,7 +79,7 @@ def test_a_missing_label_is_nothing():
     assert rendered("in {{ alert.labels.region }}{{ alert.annotations.nothing.at.all }}!") == "in !"
 
 
-def test_every_text_is_rendered_however_deep_and_nothing_else_is_touched():
+def test_texts_are_rendered_at_any_depth():
     fields = {"a": [{"b": "{{ alert.title }}"}, 5], "c": True, "d": None, "e": ("{{ alert.source }}",), "f": "x"}
     assert templates.render(fields, CONTEXT) == {"a": [{"b": "5xx"}, 5], "c": True, "d": None, "e": ["am"], "f": "x"}
     assert fields["a"][0]["b"] == "{{ alert.title }}"
@@ -113,7 +113,7 @@ def test_all_that_is_wrong_is_told_at_once():
     assert len(templates.problems("{{ a }}{{ b.c }}{{ alert.title | d | e }}")) == 4
 
 
-def test_a_text_that_fails_for_this_alert_becomes_its_title():
+def test_text_that_fails_for_alert_becomes_its_title():
     assert templates.problems("{{ 6 | divided_by: alert.labels.n }}") != ()
     assert rendered("{% if alert.labels.service %}{{ 6 | divided_by: 0 }}{% endif %}") == "5xx"
 
@@ -128,7 +128,7 @@ def test_no_code_can_be_reached(text):
     assert rendered(text) == ""
 
 
-def test_an_alert_without_a_title_is_called_by_the_incident_key():
+def test_alert_without_title_is_named_by_incident_key():
     nameless = alerts.Alert("am", "f", "firing", 1, 0)
     context = templates.context(
         nameless, RESPONSE, key="the-key", severity=severities.Severity.INFO, reference="IR-1", opened_at=0
@@ -142,7 +142,7 @@ def test_an_alert_without_a_title_is_called_by_the_incident_key():
     name=st.sampled_from(sorted(templates._ENVIRONMENT.filters)),
     argument=st.sampled_from(["", ": 'x'", ": 5", ": alert.labels", ": alert.title, 2"]),
 )
-def test_no_filter_can_stop_a_text_from_being_rendered(text, name, argument):
+def test_failing_filter_does_not_prevent_rendering(text, name, argument):
     odd = alerts.Alert("am", "f", "firing", 1, 0, title="title", labels={"x": text})
     context = templates.context(odd, RESPONSE, key="k", severity=severities.Severity.INFO, reference="", opened_at=0)
     for given in ("alert.labels.x", "alert.labels", "alert.labels.none"):
@@ -180,7 +180,7 @@ def test_what_is_no_variable_is_told(name, said):
         templates.variable(name)
 
 
-def test_every_variable_of_a_text_is_found_wherever_it_stands():
+def test_every_variable_of_a_text_is_found():
     text = "{% if alert.labels.x %}{{ alert.title | append: alert.link }}{% endif %}{{ alert.labels[alert.source] }}"
     assert set(templates.variables(text)) == {
         ("alert", "labels", "x"), ("alert", "title"), ("alert", "link"), ("alert", "labels", "[…]"),
@@ -199,5 +199,5 @@ def test_every_variable_of_a_text_is_found_wherever_it_stands():
         ("{{{{", ["{{{{"]),
     ],
 )
-def test_the_literal_parts_of_a_text_stand_between_variables_and_tags(text, parts):
+def test_literal_parts_lie_between_variables_and_tags(text, parts):
     assert templates.literals(text) == parts

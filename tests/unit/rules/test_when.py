@@ -45,7 +45,7 @@ def test_what_all_of_unless_says_is_left_out(build, make_alert):
     assert not matches(ruleset, make_alert({"a": "1", "env": "staging"}, title="a test"))
 
 
-def test_an_expression_has_to_be_true_and_one_that_fails_is_not(build, make_alert):
+def test_failing_expression_counts_as_false(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "expr": "alert.labels.b == alert.title && size(alert.labels) == 2"})
     assert matches(ruleset, make_alert({"a": "1", "b": "t"}, title="t"))
     assert not matches(ruleset, make_alert({"a": "1", "b": "u"}, title="t"))
@@ -53,7 +53,7 @@ def test_an_expression_has_to_be_true_and_one_that_fails_is_not(build, make_aler
     assert not matches(ruleset, make_alert({"a": "1", "b": "\ud800"}, title="\ud800"))
 
 
-def test_an_expression_is_asked_only_where_everything_else_holds(build, make_alert, monkeypatch):
+def test_expression_is_evaluated_only_if_all_else_matches(build, make_alert, monkeypatch):
     ruleset = build({"when": {"labels.a": "1"}, "expr": "true"})
     (expression,) = ruleset.rules[0].other_conditions.cel_expressions
     asked = []
@@ -90,13 +90,13 @@ OFFICE = {"weekdays": ["monday:friday"], "times": [{"start_time": "09:00", "end_
         ({"months": ["6:9", "dec"], "years": ["2030:2031"]}, "2032-12-07T00:00", False),
     ],
 )
-def test_a_rule_holds_during_its_times_and_except_during_others(build, make_alert, during, time, holds):
+def test_rule_applies_during_its_times_except_others(build, make_alert, during, time, holds):
     now = at(time)
     assert matches(build({"during": during}), make_alert(), now) == holds
     assert matches(build({"except_during": during}), make_alert(), now) != holds
 
 
-def test_times_are_those_of_the_zone_that_is_named_with_its_summer(build, make_alert):
+def test_times_use_the_named_zone_with_dst(build, make_alert):
     ruleset = build({"during": {**OFFICE, "location": "Europe/Zurich"}})
     assert matches(ruleset, make_alert(), at("2030-01-07T09:00", "Europe/Zurich"))
     assert matches(ruleset, make_alert(), at("2030-07-01T09:00", "Europe/Zurich"))
@@ -104,7 +104,7 @@ def test_times_are_those_of_the_zone_that_is_named_with_its_summer(build, make_a
     assert not matches(ruleset, make_alert(), at("2030-01-07T07:00"))
 
 
-def test_lists_and_times_with_names_are_used_by_all_rules_of_their_file(folder, destinations, make_alert):
+def test_named_lists_and_times_apply_to_their_file(folder, destinations, make_alert):
     made = folder(
         a="""
 lists: {tier-1: [checkout, payments]}
@@ -125,7 +125,7 @@ rules:
     assert not matches(ruleset, make_alert({"service": "search"}))
 
 
-def test_a_mapped_severity_follows_the_label_or_else_its_default_or_else_the_sender(build, make_alert):
+def test_mapped_severity_follows_label_default_and_sender(build, make_alert):
     mapping = {"from": "labels.priority", "map": {"P1": "critical", "P2": "major"}}
     with_default = build({"severity": {**mapping, "default": "info"}})
     assert with_default.decide(make_alert({"priority": "P1"}), 0).severity is severities.Severity.CRITICAL
@@ -134,7 +134,7 @@ def test_a_mapped_severity_follows_the_label_or_else_its_default_or_else_the_sen
     assert without.decide(make_alert({}, severity="page"), 0).severity is severities.Severity.CRITICAL
 
 
-def test_an_ignored_alert_has_the_rule_s_reason_and_takes_nothing_back(build, make_alert):
+def test_ignored_alert_has_the_rule_s_reason(build, make_alert):
     ruleset = build(
         {"when": {"labels.a": "1"}, "continue": True, "open": [{"at": "on-call"}]},
         {"when": {"labels.env": "staging"}, "ignore": "nobody is woken for staging", "open": ...},
@@ -146,7 +146,7 @@ def test_an_ignored_alert_has_the_rule_s_reason_and_takes_nothing_back(build, ma
     assert ruleset.decide(make_alert(), 0).response.rule == "r2"
 
 
-def test_a_response_carries_what_the_rule_says_over_what_its_file_says(folder, destinations, make_alert):
+def test_response_prefers_the_rule_to_the_file(folder, destinations, make_alert):
     made = folder(
         a="""
 defaults:

@@ -18,7 +18,7 @@ def test_it_is_what_came_a_minute():
     assert told((100, 50), (110, 60), (130, 110))[1:] == [60.0, 120.0]
 
 
-def test_what_is_older_than_a_minute_does_not_count():
+def test_counts_older_than_a_minute_are_ignored():
     looks = [(100 + 5 * number, 1000 if number else 1) for number in range(14)]
     assert told(*looks)[-1] == 0.0
 
@@ -27,12 +27,12 @@ def test_after_a_pause_it_begins_anew():
     assert told((100, 50), (110, 60), (1000, 900), (1010, 910)) == [None, 60.0, None, 60.0]
 
 
-def test_a_counter_that_began_anew_or_counts_nothing_is_nothing_to_go_by():
+def test_restarted_or_empty_counter_gives_no_rate():
     assert told((100, 50), (110, 3), (120, 13)) == [None, None, 60.0]
     assert told((100, 50), (110, 0), (120, 60)) == [None, None, None]
 
 
-def test_many_looks_keep_no_more_than_a_minute_of_them():
+def test_history_is_limited_to_a_minute():
     pace = rate_meter.Rates()
     for number in range(10_000):
         pace.a_minute(100 * SECOND + number * SECOND // 10, number + 1)

@@ -51,7 +51,7 @@ def test_rules_are_explained_as_they_would_be_here(file):
     assert one["rule"] == "down"
 
 
-def test_what_is_wrong_with_the_rules_is_told_with_its_place(file):
+def test_rule_errors_have_their_positions(file):
     found = explained(file, RULES % ("severty: major", "x"))
     assert found == sandbox.Outcome(
         problems=['line 5, column 5: rule "down": unknown key "severty"; did you mean "severity"?']
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_the_rules_is_told_with_its_place(file):
     ],
     ids=["broken line", "wrong keys", "replace", "range", "CEL", "Liquid", "aliases", "depth"],
 )
-def test_text_that_asks_for_too_much_is_refused_within_the_limits(file, text):
+def test_expensive_text_is_refused_within_the_limits(file, text):
     found = explained(file, text)
     assert found.problems
     assert found.explained == []
@@ -92,7 +92,7 @@ def test_text_that_asks_for_too_much_is_refused_within_the_limits(file, text):
     ],
     ids=["processor", "memory", "output", "time"],
 )
-def test_what_goes_beyond_a_limit_is_ended_and_told(file, limits, problem, tmp_path):
+def test_work_beyond_a_limit_is_ended_and_reported(file, limits, problem, tmp_path):
     text = RULES % ("severity: major", "{{ alert.title }}")
     if "cpu_seconds" in limits:
         text = "rules:\n" + "".join(f"  - {{name: r{n}, when: {{labels.a: x{n}}}, open: []}}\n" for n in range(18_000))

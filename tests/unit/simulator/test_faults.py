@@ -47,7 +47,7 @@ def made(simulator) -> int:
 
 
 @pytest.mark.parametrize("action", ["429", "500", "502", "503"])
-def test_a_refusal_is_in_the_vendors_envelope_and_does_nothing(simulator, action):
+def test_refusal_uses_the_vendor_s_envelope_and_does_nothing(simulator, action):
     order(simulator, action=action, retry_after=7)
     status, body, headers = create(simulator)
     assert (status, body["status"]) == (int(action), int(action))
@@ -61,14 +61,14 @@ def test_any_status_may_be_ordered(simulator):
     assert create(simulator)[0] == 418
 
 
-def test_a_dropped_call_has_no_answer_and_no_effect(simulator):
+def test_dropped_call_has_no_response_and_no_effect(simulator):
     order(simulator, action="drop")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         create(simulator)
     assert made(simulator) == 0
 
 
-def test_a_call_that_acts_and_is_dropped_has_no_answer_but_an_effect(simulator):
+def test_executed_dropped_call_has_an_effect(simulator):
     order(simulator, action="act-then-drop")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         create(simulator)
@@ -76,7 +76,7 @@ def test_a_call_that_acts_and_is_dropped_has_no_answer_but_an_effect(simulator):
 
 
 @pytest.mark.parametrize(("action", "effect"), [("hang", 0), ("act-then-hang", 1)])
-def test_a_call_that_hangs_is_not_answered_in_time(simulator, action, effect):
+def test_hanging_call_times_out(simulator, action, effect):
     order(simulator, action=action, hang_seconds=1.0)
     with pytest.raises(TimeoutError):
         create(simulator, timeout=0.2)
@@ -133,7 +133,7 @@ def test_a_truncated_answer_breaks_off_in_the_middle(simulator):
     assert made(simulator) == 1
 
 
-def test_a_fault_strikes_as_often_as_it_says_and_only_what_it_names(simulator):
+def test_fault_applies_only_as_often_as_configured(simulator):
     order(simulator, action="500", vendor="devhelm", method="POST", path="/api/v1/incidents", count=2)
     assert harness.ask(f"{simulator.url}{PATH}", token="any")[0] == 200
     assert [create(simulator)[0] for _ in range(3)] == [500, 500, 201]
@@ -141,7 +141,7 @@ def test_a_fault_strikes_as_often_as_it_says_and_only_what_it_names(simulator):
     assert create(simulator)[0] == 201
 
 
-def test_a_die_is_the_same_for_the_same_seed(simulator):
+def test_random_faults_repeat_with_the_same_seed(simulator):
     def thrown() -> list[int]:
         harness.ask(f"{simulator.url}/reset", {})
         order(simulator, action="500", count=1000, probability=0.5, seed=3)
@@ -175,13 +175,13 @@ def test_every_call_is_logged_with_its_fault(simulator):
     assert harness.ask(f"{simulator.url}/calls?vendor=incident-io")[1]["calls"] == []
 
 
-def test_a_page_that_is_not_there_is_not_found(simulator):
+def test_missing_page_is_not_found(simulator):
     assert harness.ask(f"{simulator.url}/pages/devhelm/nowhere")[0] == 404
     assert harness.ask(f"{simulator.url}/pages/nobody/acme")[0] == 404
     assert harness.ask(f"{simulator.url}/")[0] == 200
 
 
-def test_vendors_come_back_from_a_snapshot_as_they_were(simulator, tmp_path):
+def test_vendors_are_restored_from_a_snapshot(simulator, tmp_path):
     create(simulator)
     snapshot.save(simulator.app.state.vendors, tmp_path / "deep" / "file")
     back = snapshot.load(tmp_path / "deep" / "file")
@@ -195,7 +195,7 @@ def test_a_snapshot_that_cannot_be_read_is_none(tmp_path, content):
     assert snapshot.load(tmp_path / "file") is None
 
 
-def test_a_port_that_is_taken_is_an_error_at_once():
+def test_used_port_is_an_immediate_error():
     async def main(port: int) -> None:
         async with server.running(options.Options(), server.listen("127.0.0.1", port)):
             pass

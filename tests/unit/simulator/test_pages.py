@@ -14,13 +14,13 @@ def post(title: str = "Checkout is down", *, resolved: bool = False, text: str =
     return vendor.Post("p1", title, "investigating", "critical", resolved, (("Checkout API", "major outage"),), updates)
 
 
-def test_a_page_on_which_nothing_is_open_says_so():
+def test_page_without_open_posts_says_so():
     html = pages.page(page(), "devhelm")
     assert "All systems operational" in html
     assert "Past incidents" not in html
 
 
-def test_an_open_post_stands_in_the_banner_and_a_resolved_one_below():
+def test_open_post_is_in_banner_and_resolved_below():
     html = pages.page(page(post("Checkout is down"), post("Search was slow", resolved=True)), "devhelm")
     assert '<div class="banner bad">Checkout is down</div>' in html
     assert html.index("Past incidents") < html.index("Search was slow")
@@ -33,7 +33,7 @@ def test_nothing_that_stands_on_a_page_becomes_markup():
         assert "<script>" not in html
 
 
-def test_the_index_links_every_page_and_says_what_is_open():
+def test_index_links_every_page_with_its_state():
     html = pages.index({"devhelm": [page(post())], "incident-io": [page()]})
     assert 'href="/pages/devhelm/acme"' in html
     assert 'href="/pages/incident-io/acme"' in html

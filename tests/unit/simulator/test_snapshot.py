@@ -20,7 +20,7 @@ def test_vendors_hold_what_they_held(vendors, tmp_path):
 @pytest.mark.parametrize(
     ("name", "missing"), [("devhelm", ["channels"]), ("devhelm", ["_windows"]), ("incident-io", ["windows"])]
 )
-def test_attribute_of_a_later_version_gets_its_initial_value(vendors, tmp_path, name, missing):
+def test_attribute_of_later_version_gets_its_initial_value(vendors, tmp_path, name, missing):
     held = vendors[name]
     state = held._state
     for attribute in missing:

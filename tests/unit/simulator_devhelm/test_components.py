@@ -26,7 +26,7 @@ def test_a_page_begins_with_everything_operational(account):
         assert account.page(slug)["overallStatus"] == "OPERATIONAL"
 
 
-def test_a_post_gives_components_their_states_and_takes_them_back(account):
+def test_post_sets_and_resets_component_statuses(account):
     affected = account.affected("acme", Payments="PARTIAL_OUTAGE", Web_shop="DEGRADED_PERFORMANCE")
     post = account.post(affectedComponents=affected)
     assert account.shown("acme") == {"Payments": "PARTIAL_OUTAGE", "Web shop": "DEGRADED_PERFORMANCE"}
@@ -36,7 +36,7 @@ def test_a_post_gives_components_their_states_and_takes_them_back(account):
     assert account.page("acme")["overallStatus"] == "OPERATIONAL"
 
 
-def test_a_post_says_what_it_affected_even_when_it_is_over(account):
+def test_resolved_post_keeps_its_affected_components(account):
     post = account.post(affectedComponents=account.affected("acme", Payments="PARTIAL_OUTAGE"))
     over = account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", OVER)
     assert [one["componentName"] for one in over["affectedComponents"]] == ["Payments"]
@@ -55,7 +55,7 @@ def test_an_update_may_change_what_is_affected(account):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_survivors_keep_a_component_down_in_whatever_order_posts_end(account, order):
+def test_remaining_posts_keep_a_component_down(account, order):
     states = ["DEGRADED_PERFORMANCE", "MAJOR_OUTAGE", "UNDER_MAINTENANCE"]
     posts = [account.post(affectedComponents=account.affected("acme", Payments=one)) for one in states]
     path = account.posts_of("acme")
@@ -69,7 +69,7 @@ def test_survivors_keep_a_component_down_in_whatever_order_posts_end(account, or
 
 
 @pytest.mark.parametrize("way", ["update", "put", "delete", "unpublish"])
-def test_each_way_to_end_a_post_gives_back_its_components(account, way):
+def test_every_way_to_end_a_post_resets_components(account, way):
     post = account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE", Search="MAJOR_OUTAGE"))
     account.post(affectedComponents=account.affected("acme", Search="DEGRADED_PERFORMANCE"))
     path = f"{account.posts_of('acme')}/{post}"
@@ -85,7 +85,7 @@ def test_each_way_to_end_a_post_gives_back_its_components(account, way):
     assert account.shown("acme") == {"Search": "DEGRADED_PERFORMANCE"}
 
 
-def test_a_post_that_is_over_from_the_start_affects_nothing(account):
+def test_post_created_as_resolved_affects_nothing(account):
     account.post(status="RESOLVED", affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
     assert account.shown("acme") == {}
     assert account.posts("acme")[0]["resolvedAt"]

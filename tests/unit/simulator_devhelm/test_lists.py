@@ -43,12 +43,12 @@ def test_filters_of_incidents(three, query, titles):
     assert found(three, **query) == titles
 
 
-def test_a_search_finds_ids_and_a_filter_leaves_one_out(three):
+def test_search_finds_ids_and_filters_exclude(three):
     assert found(three, search=three.ids[0][:13]) == ["Checkout is down"]
     assert found(three, excludeId=three.ids[0]) == ["Mail", "Search is slow"]
 
 
-def test_the_bounds_of_a_time_range_belong_to_it(three):
+def test_time_range_includes_its_bounds(three):
     began = three.expect(200, "GET", f"/incidents/{three.ids[1]}")["incident"]["startedAt"]
     assert found(three, startedFrom=began, startedTo=began) == ["Search is slow"]
     assert found(three, startedFrom=began) == ["Mail", "Search is slow"]
@@ -93,7 +93,7 @@ def test_incidents_are_listed_by_pages(account, page, numbers, before, after):
     assert told == {"hasNext": after, "hasPrev": before, "totalElements": 7, "totalPages": 3}
 
 
-def test_a_page_of_incidents_has_ten_where_nothing_is_said(account):
+def test_page_of_incidents_has_ten_by_default(account):
     for number in range(11):
         account.open(f"{number}")
     assert len(found(account)) == 10
@@ -134,7 +134,7 @@ def test_an_incident_keeps_a_timeline_of_its_statuses(account):
     assert incident["resolvedAt"] == incident["updatedAt"] > incident["startedAt"]
 
 
-def test_an_incident_that_comes_back_is_counted_and_open(account):
+def test_returning_incident_is_counted_and_open(account):
     path = f"/incidents/{account.open()}"
     account.expect(200, "POST", f"{path}/resolve", {"body": "Restarted."})
     over = account.expect(200, "GET", path)["incident"]
@@ -156,7 +156,7 @@ def test_ids_are_the_same_for_the_same_seed():
     assert not [one for one, other in zip(ids(1), ids(2), strict=True) if one == other]
 
 
-def test_a_reset_forgets_what_was_created_and_keeps_the_pages(account):
+def test_reset_deletes_created_items_and_keeps_pages(account):
     before = json.dumps(account.vendor.state())
     components = account.components("acme")
     account.open()

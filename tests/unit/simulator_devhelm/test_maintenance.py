@@ -33,7 +33,7 @@ def test_a_window_is_what_was_planned(account):
     assert (everything["monitorId"], everything["suppressAlerts"]) == (None, False)
 
 
-def test_windows_are_listed_by_what_they_are_now_and_by_their_monitor(account):
+def test_windows_are_listed_by_state_and_monitor(account):
     planned(account, -60, 60, reason="now", monitorId=MONITOR)
     planned(account, 600, 660, reason="later")
     planned(account, -60, -30, reason="over")

@@ -50,7 +50,7 @@ def test_the_impact_follows_the_severity(account, severity, impact):
 
 
 @pytest.mark.parametrize("way", ["resolve", "updates"])
-def test_when_the_incident_ends_only_what_a_page_published_by_itself_ends(account, way):
+def test_end_of_an_incident_resolves_only_automatic_posts(account, way):
     incident = account.open()
     body = {"newStatus": "RESOLVED", "notifySubscribers": False} if way == "updates" else None
     by_hand = [account.post(slug, monitoringIncidentId=incident) for slug in PAGES]
@@ -71,7 +71,7 @@ def test_an_incident_leaves_other_incidents_posts_alone(account):
     assert states == {first: "INVESTIGATING", second: "RESOLVED"}
 
 
-def test_an_incident_names_its_posts_and_whether_somebody_made_them(account):
+def test_incident_lists_its_posts_and_their_origin(account):
     incident = account.open()
     account.post("acme", monitoringIncidentId=incident)
     linked = account.expect(200, "GET", f"/incidents/{incident}")["statusPageIncidents"]
@@ -79,7 +79,7 @@ def test_an_incident_names_its_posts_and_whether_somebody_made_them(account):
     assert told == {"acme": ("MANUAL", True), "acme-eu": ("AUTO", False), "acme-auto": ("AUTO", True)}
 
 
-def test_publishing_without_a_word_keeps_what_the_draft_says(account):
+def test_publishing_without_text_keeps_the_draft_s(account):
     path = draft_of(account)
     before = account.expect(200, "GET", path)
     post = account.expect(200, "POST", f"{path}/publish")
@@ -136,7 +136,7 @@ def test_a_dismissed_draft_is_gone(account):
     assert account.posts("acme-eu") == []
 
 
-def test_a_draft_may_be_changed_before_anyone_sees_it(account):
+def test_draft_can_be_changed_before_publishing(account):
     path = draft_of(account)
     affected = account.affected("acme-eu", Search="MAJOR_OUTAGE")
     draft = account.expect(
@@ -148,7 +148,7 @@ def test_a_draft_may_be_changed_before_anyone_sees_it(account):
     assert account.shown("acme-eu") == {"Search": "MAJOR_OUTAGE"}
 
 
-def test_updates_of_a_draft_are_still_there_once_it_is_published(account):
+def test_updates_of_a_draft_survive_publishing(account):
     path = draft_of(account)
     account.expect(201, "POST", f"{path}/updates", NOW_WHAT)
     post = account.expect(200, "POST", f"{path}/publish", {"body": "It broke."})
@@ -156,7 +156,7 @@ def test_updates_of_a_draft_are_still_there_once_it_is_published(account):
     assert post["status"] == "MONITORING"
 
 
-def test_a_post_may_be_taken_off_the_page_and_put_back(account):
+def test_post_can_be_unpublished_and_republished(account):
     path = (
         f"{account.posts_of('acme')}/{account.post(affectedComponents=account.affected('acme', Search='MAJOR_OUTAGE'))}"
     )
@@ -166,7 +166,7 @@ def test_a_post_may_be_taken_off_the_page_and_put_back(account):
     assert (seen(account, "acme"), account.shown("acme")) == (["Checkout fails"], {"Search": "MAJOR_OUTAGE"})
 
 
-def test_a_created_post_is_published_at_once_and_linked(account):
+def test_created_post_is_published_and_linked(account):
     incident = account.open()
     path = f"{account.posts_of('acme')}/{account.post(monitoringIncidentId=incident)}"
     post = account.expect(200, "GET", path)
@@ -175,7 +175,7 @@ def test_a_created_post_is_published_at_once_and_linked(account):
     assert post["updates"][0]["notifySubscribers"] is True
 
 
-def test_whether_subscribers_are_told_is_as_it_was_said(account):
+def test_notification_flag_is_kept_as_sent(account):
     path = f"{account.posts_of('acme')}/{account.post(notifySubscribers=False)}"
     for said in (None, True, False):
         body = NOW_WHAT if said is None else {**NOW_WHAT, "notifySubscribers": said}
@@ -208,7 +208,7 @@ def test_a_change_says_nothing_to_customers(account):
     assert post["resolvedAt"]
 
 
-def test_a_post_that_goes_on_again_is_resolved_no_more(account):
+def test_reopened_post_is_not_resolved(account):
     path = f"{account.posts_of('acme')}/{account.post()}"
     over = account.expect(201, "POST", f"{path}/updates", {**NOW_WHAT, "status": "RESOLVED"})
     assert over["resolvedAt"] == over["updates"][-1]["createdAt"]

@@ -60,7 +60,7 @@ def test_the_time_of_a_refusal_is_in_milliseconds(account):
     assert told["timestamp"] == account.now // 1000
 
 
-def test_each_answer_has_a_request_id_of_its_own(account):
+def test_every_response_has_its_own_request_id(account):
     answers = [account.call("GET", "/incidents"), account.call("POST", "/incidents", INCIDENT)]
     answers += [account.call("GET", f"/incidents/{UNKNOWN}"), account.call("GET", "/nothing")]
     draft = account.posts("acme-eu")[0]["id"]
@@ -107,7 +107,7 @@ def test_a_body_that_is_no_object_is_refused(account, raw):
         ({"notifySubscribers": True, "newStatus": "OPEN"}, "newStatus"),
     ],
 )
-def test_an_update_of_an_incident_must_say_whether_to_notify(account, body, field):
+def test_incident_update_must_set_notify(account, body, field):
     incident = account.open()
     refused(account.call("POST", f"/incidents/{incident}/updates", body), 400, "BAD_REQUEST", field)
     assert len(account.expect(200, "GET", f"/incidents/{incident}")["updates"]) == 1
@@ -131,7 +131,7 @@ def test_an_update_of_an_incident_must_say_whether_to_notify(account, body, fiel
         ({**POST, "affectedComponents": [WELL]}, "affectedComponents"),
     ],
 )
-def test_a_page_incident_that_is_not_whole_is_refused(account, body, field):
+def test_incomplete_page_incident_is_refused(account, body, field):
     refused(account.call("POST", account.posts_of("acme"), body), 400, "BAD_REQUEST", field)
     assert account.posts("acme") == []
 
@@ -140,13 +140,13 @@ def test_a_title_of_500_characters_is_taken(account):
     assert account.post(title="x" * 500)
 
 
-def test_a_page_incident_cannot_be_linked_to_an_incident_that_is_not_there(account):
+def test_page_incident_cannot_link_a_missing_incident(account):
     body = {**POST, "monitoringIncidentId": UNKNOWN}
     refused(account.call("POST", account.posts_of("acme"), body), 404, "NOT_FOUND")
     assert account.posts("acme") == []
 
 
-def test_a_component_of_another_page_is_refused_wherever_it_is_said(account):
+def test_component_of_another_page_is_refused_everywhere(account):
     there = account.affected("acme-eu", Payments="MAJOR_OUTAGE")
     account.open()
     path, draft = account.posts_of("acme-eu"), account.posts("acme-eu")[0]["id"]
@@ -214,7 +214,7 @@ def test_an_update_of_a_page_incident_is_checked(account, body, field):
         ("POST", "{page}/{}/dismiss", None),
     ],
 )
-def test_an_id_must_be_a_uuid_and_be_known(account, method, path, body):
+def test_id_must_be_a_known_uuid(account, method, path, body):
     page = account.posts_of("acme")
     refused(account.call(method, path.format(UNKNOWN, page=page), body), 404, "NOT_FOUND")
     field = "incidentId" if path.startswith("{page}") else "id"
@@ -227,7 +227,7 @@ def test_a_post_of_another_page_is_not_found(account):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_a_path_that_is_not_there_is_refused_in_the_same_words(account, method):
+def test_missing_path_has_the_same_error_format(account, method):
     refused(account.call(method, "/monitors"), 404, "NOT_FOUND")
 
 
@@ -250,7 +250,7 @@ def test_what_is_resolved_cannot_be_resolved_again(account):
         (503, "SERVICE_UNAVAILABLE"),
     ],
 )
-def test_a_failure_on_demand_comes_in_the_same_envelope(account, status, code):
+def test_injected_failure_uses_the_vendor_s_envelope(account, status, code):
     body, headers = account.vendor.failure(vendor.Failure(status, 7))
     assert json.loads(json.dumps(body)) == body
     assert (body["status"], body["code"], body["timestamp"]) == (status, code, account.now // 1000)
@@ -259,7 +259,7 @@ def test_a_failure_on_demand_comes_in_the_same_envelope(account, status, code):
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (30.5, "31"), (0, "0")])
-def test_a_rate_limit_never_asks_for_less_than_is_to_be_waited(account, seconds, header):
+def test_retry_after_is_never_too_short(account, seconds, header):
     _, headers = account.vendor.failure(vendor.Failure(429, seconds))
     assert headers["retry-after"] == header
     assert int(headers["x-ratelimit-limit"]) > 0

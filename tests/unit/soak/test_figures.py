@@ -21,7 +21,7 @@ OTHER = cluster.Life("web-1", 1, 13)
 WORKER = cluster.Life("worker-0", 1, 14)
 
 
-def test_a_process_is_read_as_the_system_tells_it():
+def test_process_is_read_as_the_system_reports_it():
     mine = figures.usage(os.getpid())
     assert mine is not None
     assert mine.memory > MIB
@@ -31,7 +31,7 @@ def test_a_process_is_read_as_the_system_tells_it():
     assert more.descriptors == mine.descriptors + 2
 
 
-def test_of_a_process_that_has_ended_nothing_is_read(tmp_path):
+def test_ended_process_has_no_readings(tmp_path):
     assert figures.usage(1, tmp_path) is None
 
 
@@ -65,12 +65,12 @@ def test_a_slope_is_that_of_all_series_together(points, rise):
 
 
 class TestTrends:
-    def test_what_grows_in_every_life_is_seen_though_each_life_begins_anew(self):
+    def test_growth_within_each_life_is_detected(self):
         grown = [reading(60.0 * at, {FIRST: 50 + at}) for at in range(10)]
         grown += [reading(600 + 60.0 * at, {SECOND: 50 + at}) for at in range(10)]
         assert figures.trend(grown, "web").slope_mb_per_hour == pytest.approx(60.0)
 
-    def test_that_a_new_life_is_smaller_or_larger_is_no_slope(self):
+    def test_different_size_of_new_life_is_no_slope(self):
         level = [reading(60.0 * at, {FIRST: 90}) for at in range(10)]
         level += [reading(600 + 60.0 * at, {SECOND: 40}) for at in range(10)]
         assert figures.trend(level, "web").slope_mb_per_hour == 0.0
@@ -79,7 +79,7 @@ class TestTrends:
         warming = [reading(60.0 * at, {FIRST: 50 + 10 * min(at, 2)}) for at in range(12)]
         assert figures.trend(warming, "web").slope_mb_per_hour == 0.0
 
-    def test_the_first_reading_of_a_life_is_of_a_program_that_starts(self):
+    def test_first_reading_of_a_life_is_discarded(self):
         found = [reading(60.0 * at, {FIRST: 60}) for at in range(10)]
         found += [reading(600 + 60.0 * at, {SECOND: 60 if at else 5}) for at in range(10)]
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
@@ -89,12 +89,12 @@ class TestTrends:
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
         assert figures.trend(found, "worker").slope_mb_per_hour == pytest.approx(60.0)
 
-    def test_memory_is_that_of_the_largest_process_at_last(self):
+    def test_memory_is_the_largest_final_value(self):
         found = [reading(60, {FIRST: 99, OTHER: 5}), reading(120, {FIRST: 20, OTHER: 30, WORKER: 80})]
         assert figures.trend(found, "web").memory_mb == 30
         assert figures.memory(found[:1], "web") == 99
 
-    def test_descriptors_are_those_of_the_warm_beginning_and_of_the_end(self):
+    def test_descriptors_are_compared_from_warm_start_to_end(self):
         found = [reading(at, {FIRST: 1}, descriptors=descriptors) for at, descriptors in enumerate([1, 10, 11, 30])]
         trend = figures.trend(found, "web")
         assert (trend.descriptors_early, trend.descriptors_late) == (10, 30)
@@ -102,11 +102,11 @@ class TestTrends:
     def test_without_any_reading_there_is_nothing_to_say(self):
         assert figures.trend([], "web") == figures.Trend(0, 0, 0, 0)
 
-    def test_the_store_s_slope_goes_on_over_its_lives(self):
+    def test_store_slope_continues_over_its_lives(self):
         found = [reading(60.0 * at, {}, store=5 + at) for at in range(10)]
         assert figures.store_slope(found) == pytest.approx(60.0)
 
-    def test_a_look_that_met_no_store_is_left_out(self):
+    def test_reading_without_a_store_is_omitted(self):
         found = [reading(60.0 * at, {}, store=0 if at == 6 else 5) for at in range(10)]
         assert figures.store_slope(found) == 0.0
 

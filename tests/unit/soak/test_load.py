@@ -48,14 +48,14 @@ def sending(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledg
     return ledger
 
 
-def test_what_was_accepted_is_in_the_ledger_until_it_was_seen():
+def test_accepted_message_stays_in_the_ledger_until_seen():
     ledger = sending(Web("d1", *(f"more{number}" for number in range(9))), most=1)
     assert "d1" in ledger.open
     assert ledger.standing == {"k1-0": load.Standing(NOW // 1000, 0)}
 
 
 @pytest.mark.parametrize("failure", [errors.Temporary("later"), errors.Unanswered("nothing")])
-def test_what_was_not_accepted_is_sent_again_in_the_same_words(failure):
+def test_refused_message_is_sent_again_unchanged(failure):
     web = Web(failure, failure, *(f"d{number}" for number in range(9)))
     ledger = sending(web, most=1)
     assert ledger.repeats == 2
@@ -69,19 +69,19 @@ def test_what_asks_nobody_to_send_again_is_told():
     assert ledger.repeats == 0
 
 
-def test_a_router_that_does_not_come_back_is_told_and_not_waited_for_without_end():
+def test_router_that_stays_away_is_reported():
     passing = itertools.count(0, load.PATIENCE_MICROS // 2)
     ledger = sending(Web(*(errors.Temporary("later") for _ in range(99))), most=1, ticks=lambda: next(passing))
     assert ledger.refused[0] == "k1-0 was not accepted within 60 s"
 
 
-def test_a_time_is_from_the_call_to_its_answer():
+def test_latency_is_from_call_to_response():
     passing = itertools.count(0, SECOND // 4)
     ledger = sending(Web(*(f"d{number}" for number in range(9))), most=1, ticks=lambda: next(passing))
     assert list(ledger.spans[0])[:1] == [0.25]
 
 
-def test_most_messages_repeat_and_some_end_or_begin_anew():
+def test_most_messages_repeat_and_some_change_state():
     number = 2_000
     web = Web(*(f"d{position}" for position in range(number + 50)))
     sending(web, most=number)

@@ -55,7 +55,7 @@ def test_one_of_everything_is_right():
         ({"posts": [post(), post()]}, "devhelm-page"),
     ],
 )
-def test_two_that_are_open_at_one_place_are_found(parts, place):
+def test_two_open_items_at_one_place_are_found(parts, place):
     assert list(verdict.doubled(vendors(**parts), WANTED)) == [f"k1 is open 1 times too often at {place}"]
 
 
@@ -69,11 +69,11 @@ def test_two_that_are_open_at_one_place_are_found(parts, place):
         {"elsewhere": [post(), post()]},
     ],
 )
-def test_what_is_over_or_on_a_page_of_others_is_not_held_against_it(parts):
+def test_ended_and_foreign_items_are_not_counted(parts):
     assert list(verdict.doubled(vendors(**parts), WANTED)) == []
 
 
-def test_one_that_was_opened_twice_at_incident_io_is_found_though_it_is_over():
+def test_ended_duplicate_at_incident_io_is_found():
     twice = vendors(ours=[ours(), ours(category="closed")])
     assert list(verdict.doubled(twice, WANTED)) == ["incident.io has 2 incidents of IR-1"]
 

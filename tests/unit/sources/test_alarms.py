@@ -54,7 +54,7 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
     assert problem in error.problem
 
 
-def test_a_message_that_is_no_alarm_is_kept_unless_it_is_to_be_ignored():
+def test_other_message_is_kept_unless_ignored():
     assert "other_messages: ignore" in refused(by_sns, envelope("the deploy is done")).problem
     parsed = by_sns(envelope("the deploy is done"), other_messages="ignore")
     assert (parsed.alerts, parsed.about["topic"]) == ([], "t")
@@ -68,7 +68,7 @@ URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn
     ("kind", "what"),
     [("SubscriptionConfirmation", "waits for this subscription"), ("UnsubscribeConfirmation", "has been ended")],
 )
-def test_what_a_person_has_to_do_at_sns_is_told_with_the_address(kind, what):
+def test_manual_step_at_sns_is_reported(kind, what):
     for settings in ({}, {"other_messages": "ignore"}):
         error = refused(by_sns, envelope("You have chosen to", Type=kind, SubscribeURL=URL), **settings)
         assert error.where == "Type"
@@ -89,7 +89,7 @@ def test_what_a_person_has_to_do_at_sns_is_told_with_the_address(kind, what):
         "https://sns.eu-north-1.amazonaws.com/?" + "a" * 2001,
     ],
 )
-def test_an_address_that_is_not_sns_s_is_not_repeated(url):
+def test_url_of_another_host_is_not_repeated(url):
     error = refused(by_sns, envelope("x", Type="SubscriptionConfirmation", SubscribeURL=url))
     assert error.problem.endswith("open the address in SubscribeURL, if it is SNS's")
 
@@ -104,14 +104,14 @@ def test_all_ways_of_one_alarm_are_one_alert():
     assert {way.alerts[0].identity for way in ways} == {f"here/{ARN}"}
 
 
-def test_without_an_arn_account_region_and_name_identify_and_there_is_no_link():
+def test_alarm_without_arn_is_identified_without_link():
     alert = by_sns(envelope(MESSAGE)).alerts[0]
     assert alert.fingerprint == "1/EU (Stockholm)/a name"
     assert alert.labels["region"] == "EU (Stockholm)"
     assert alert.link == ""
 
 
-def test_the_link_leads_to_the_alarm_in_the_console_of_the_partition_that_has_it():
+def test_link_leads_to_the_partition_s_console():
     alert = by_sns(envelope({**MESSAGE, "AlarmArn": ARN})).alerts[0]
     expected = "eu-north-1.console.aws.amazon.com/cloudwatch/home?region=eu-north-1#alarmsV2:alarm/a%20name"
     assert alert.link == f"https://{expected}"
@@ -120,7 +120,7 @@ def test_the_link_leads_to_the_alarm_in_the_console_of_the_partition_that_has_it
 
 
 @pytest.mark.parametrize(("setting", "statuses"), [("ignore", []), ("firing", ["firing"]), ("resolved", ["resolved"])])
-def test_insufficient_data_means_what_the_source_s_settings_say(setting, statuses):
+def test_insufficient_data_follows_the_settings(setting, statuses):
     found = by_eventbridge({"value": "INSUFFICIENT_DATA"}, insufficient_data=setting)
     assert [alert.status for alert in found.alerts] == statuses
     message = {**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"}
@@ -134,7 +134,7 @@ def test_insufficient_data_changes_nothing_unless_it_is_set():
     assert by_sns(envelope({**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"})).alerts == []
 
 
-def test_an_alarm_is_in_order_by_its_own_times_whichever_arrives_first():
+def test_alarm_order_follows_its_own_times():
     fired = by_eventbridge({"value": "ALARM", "timestamp": "2026-03-02T12:00:00.000+0000"}).alerts[0]
     over = by_eventbridge({"value": "OK", "timestamp": "2026-03-02T12:00:01.000+0000"}).alerts[0]
     assert fired.starts_at < over.starts_at == over.ends_at
@@ -152,14 +152,14 @@ def test_an_alarm_is_in_order_by_its_own_times_whichever_arrives_first():
         ({**EVENT, "detail": {"alarmName": "a", "state": {}}}, "detail.state.value", "missing or empty"),
     ],
 )
-def test_an_event_that_is_no_alarm_is_told_with_its_place(event, where, problem):
+def test_event_without_alarm_is_reported_with_its_path(event, where, problem):
     error = refused(eventbridge.alarm, DELIVERY, event)
     assert error.where == where
     assert problem in error.problem
 
 
 @pytest.mark.parametrize("resources", [None, [], {}, {"0": ARN}, "x", [None]])
-def test_an_event_without_an_arn_has_its_region_and_its_account(resources):
+def test_event_without_arn_has_region_and_account(resources):
     state = {"value": "OK"}
     event = {**EVENT, "resources": resources, "account": "1", "region": "eu-north-1"}
     alarm = eventbridge.alarm(DELIVERY, {**event, "detail": {"alarmName": "a", "state": state}})
@@ -168,7 +168,7 @@ def test_an_event_without_an_arn_has_its_region_and_its_account(resources):
     assert (alert.fingerprint, alert.labels["region"], alert.link) == ("1/eu-north-1/a", "eu-north-1", "")
 
 
-def test_what_an_event_says_of_the_alarm_is_an_annotation():
+def test_event_details_are_annotations():
     configuration = {"description": "d", "alarmRule": "ALARM(b)"}
     detail = {"alarmName": "a", "state": {"value": "OK", "reason": "r"}, "configuration": configuration}
     alarm = eventbridge.alarm(DELIVERY, {**EVENT, "detail": detail, "time": "2026-03-02T12:00:00Z"})
@@ -198,7 +198,7 @@ def test_labels_are_what_all_metrics_agree_on():
     assert labels() == {"alarm": "n", "region": "eu-north-1"}
 
 
-def test_a_dimension_does_not_take_the_place_of_what_names_the_alarm():
+def test_dimension_does_not_replace_identifying_labels():
     assert labels(alarms.Metric(dimensions={"alarm": "x", "region": "y"})) == {"alarm": "n", "region": "eu-north-1"}
 
 

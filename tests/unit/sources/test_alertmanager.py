@@ -65,7 +65,7 @@ def test_a_misfit_is_told_with_its_place(raw, where, problem):
         (7, "alerts[1]", "Expected `object`, got `int`"),
     ],
 )
-def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read(bad, where, problem):
+def test_bad_alert_is_set_aside_alone(bad, where, problem):
     parsed = SOURCE.parse(body(alert(), bad, alert(fingerprint="g"), receiver="r", truncatedAlerts=3), {}, NOW)
     assert [found.fingerprint for found in parsed.alerts] == ["f", "g"]
     assert parsed.about["receiver"] == "r"
@@ -77,7 +77,7 @@ def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read
     assert refused(parsed.rejected.body).where == where.replace("[1]", "[0]")
 
 
-def test_good_alerts_beside_a_bad_one_are_what_they_are_without_it():
+def test_good_alerts_are_unaffected_by_a_bad_one():
     group = {"routeLabels": {"tier": "gold"}, "externalURL": "https://am.example"}
     alone = SOURCE.parse(body(alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
     beside = SOURCE.parse(body(7, alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
@@ -90,7 +90,7 @@ def test_several_bad_alerts_are_counted():
     assert SOURCE.parse(body(1, alert(), 2, 3), {}, NOW).rejected.problem.endswith("(and 2 more)")
 
 
-def test_a_word_in_the_version_s_place_is_not_repeated_at_length():
+def test_long_version_text_is_not_repeated():
     assert len(refused(body(version="x" * 5000)).problem) < 200
 
 
@@ -104,15 +104,15 @@ def test_a_word_in_the_version_s_place_is_not_repeated_at_length():
         (None, {}, ""),
     ],
 )
-def test_the_title_is_the_best_that_the_alert_says_of_itself(annotations, labels, title):
+def test_title_is_the_best_available_text(annotations, labels, title):
     assert one(annotations=annotations, labels=labels).title == title
 
 
-def test_a_firing_alert_has_no_end_even_if_the_sender_foresees_one():
+def test_firing_alert_has_no_end_despite_predicted_one():
     assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
 
 
-def test_the_severity_is_the_label_as_it_is_written():
+def test_severity_is_the_label_as_written():
     assert one(labels={"severity": "PAGE me"}).severity == "PAGE me"
 
 
@@ -126,7 +126,7 @@ def test_an_empty_fingerprint_is_derived_as_alertmanager_would():
     assert one(labels=labels, fingerprint="").fingerprint == "fac0861a85de433a"
 
 
-def test_labels_of_the_route_take_no_part_in_a_derived_fingerprint():
+def test_route_labels_are_excluded_from_derived_fingerprints():
     raw = body(alert(fingerprint=""), routeLabels={"tier": "gold"})
     found = SOURCE.parse(raw, {}, NOW).alerts[0]
     assert found.labels == {"tier": "gold", "alertname": "A"}
@@ -145,11 +145,11 @@ def test_the_fingerprint_is_alertmanager_s_own(labels, expected):
     assert alertmanager.fingerprint(labels) == expected
 
 
-def test_the_fingerprint_does_not_depend_on_the_order_of_labels():
+def test_fingerprint_is_independent_of_label_order():
     assert alertmanager.fingerprint({"a": "1", "é": "2"}) == alertmanager.fingerprint({"é": "2", "a": "1"})
 
 
-def test_what_the_sender_says_of_the_delivery_is_kept():
+def test_delivery_details_are_kept():
     parsed = SOURCE.parse(
         body(receiver="r", groupKey="{}:{a}", truncatedAlerts=41, notification_reason="repeat interval elapsed"),
         {},
@@ -183,7 +183,7 @@ def test_null_for_a_map_is_an_empty_one():
         ({"labels": ["a"]}, "field_ignored", "alerts[0].labels"),
     ],
 )
-def test_an_optional_field_of_an_alert_never_loses_it(fields, code, where):
+def test_invalid_optional_field_never_loses_the_alert(fields, code, where):
     parsed = SOURCE.parse(body(alert(**fields), alert(fingerprint="g")), {}, NOW)
     assert [found.fingerprint for found in parsed.alerts] == ["f", "g"]
     assert (parsed.alerts[0].starts_at, parsed.rejected) == (NOW, None)
@@ -200,17 +200,17 @@ def test_an_optional_field_of_an_alert_never_loses_it(fields, code, where):
         ("notification_reason", []),
     ],
 )
-def test_a_field_of_the_group_never_loses_its_alerts(field, value):
+def test_invalid_group_field_never_loses_its_alerts(field, value):
     parsed = SOURCE.parse(body(alert(), **{field: value}), {}, NOW)
     assert [found.fingerprint for found in parsed.alerts] == ["f"]
     assert (parsed.truncated, [notice.where for notice in parsed.notices]) == (0, [field])
 
 
-def test_times_in_other_forms_and_labels_that_are_no_texts_are_read():
+def test_other_time_forms_and_label_types_are_read():
     read = one(startsAt="2026-03-02 10:00:00 +0000 UTC", labels={"a": 1, "b": None, "c": True})
     assert (read.starts_at, read.labels) == (1_772_445_600_000_000, {"a": "1", "c": "true"})
 
 
-def test_a_relative_link_is_joined_to_alertmanager_s_own_address():
+def test_relative_link_is_joined_to_alertmanager_s_url():
     raw = body(alert(generatorURL="/graph?g0=up"), externalURL="https://am.example/sub/")
     assert SOURCE.parse(raw, {}, NOW).alerts[0].link == "https://am.example/graph?g0=up"

@@ -52,17 +52,17 @@ def test_a_misfit_is_told_with_its_place(essentials, field, problem):
     assert problem in caught.value.problem
 
 
-def test_an_alert_is_the_same_in_whatever_case_its_id_is_written():
+def test_alert_identity_ignores_the_case_of_its_id():
     assert one(alertId="/Sub/A/Microsoft.X/1").identity == one(alertId="/sub/a/microsoft.x/1").identity
 
 
-def test_an_alert_that_does_not_say_when_it_ended_ends_now():
+def test_resolved_alert_without_end_ends_now():
     alert = one(monitorCondition="resolved", firedDateTime="2026-03-02T09:15:30.0000001Z")
     assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, NOW)
     assert one().starts_at == NOW
 
 
-def test_labels_are_what_the_user_set_the_dimensions_and_what_azure_says():
+def test_labels_come_from_user_dimensions_and_azure():
     context = condition(dimensions=[{"name": "Motor", "value": "left"}, {"name": "rule", "value": "x"}])
     assert one(context, {"team": "a", "Motor": "y"}, signalType="Metric").labels == {
         "team": "a",
@@ -72,7 +72,7 @@ def test_labels_are_what_the_user_set_the_dimensions_and_what_azure_says():
     }
 
 
-def test_what_azure_says_of_the_resource_is_in_labels():
+def test_resource_details_are_labels():
     found = one(resourceType="vm", resourceGroupName="g", monitoringService="Platform", signalType="Log").labels
     assert found == {
         "rule": "r",
@@ -83,7 +83,7 @@ def test_what_azure_says_of_the_resource_is_in_labels():
     }
 
 
-def test_the_target_is_the_first_resource_in_lower_case():
+def test_target_is_the_first_resource_in_lower_case():
     assert one(alertTargetIDs=["/Sub/VM", "/Sub/Other"]).labels["target"] == "/sub/vm"
     for odd in (None, [], "x", [None], {}):
         assert "target" not in one(alertTargetIDs=odd).labels
@@ -108,7 +108,7 @@ def test_values_are_those_of_the_first_condition():
     }
 
 
-def test_the_link_is_azure_s_own_or_that_to_the_search():
+def test_link_is_azure_s_own_or_the_search():
     context = condition(linkToSearchResultsUI="s", linkToFilteredSearchResultsUI="f")
     assert one(context, investigationLink="i").link == "i"
     assert one(context).link == "f"
@@ -121,14 +121,14 @@ def test_the_severity_is_azure_s_own_word(severity):
     assert one(severity=severity).severity == severity
 
 
-def test_properties_of_a_rule_are_labels_and_those_of_an_event_are_not():
+def test_rule_properties_are_labels_and_event_ones_not():
     rule = {"properties": {"team": "payments", "runbook": "https://wiki/x"}, **condition(metricName="m")}
     assert one(rule, {"team": "web"}).labels == {"rule": "r", "team": "web", "runbook": "https://wiki/x"}
     assert one({"properties": {"title": "an event"}}).labels == {"rule": "r"}
     assert one({"properties": ["x"], **condition()}).labels == {"rule": "r"}
 
 
-def test_dimensions_and_links_of_older_log_alerts_are_read():
+def test_details_of_older_log_alerts_are_read():
     context = {
         "Dimensions": [{"name": "Computer", "value": "vm-1"}],
         "LinkToSearchResults": "https://portal/all",

@@ -15,12 +15,12 @@ from tests.unit.sources import delivering
     path=st.text("ab/%2F", max_size=12).map(lambda path: f"/{path}"),
     query=st.text("ab=&%2F", max_size=12),
 )
-def test_a_stored_call_is_read_again_as_it_was(method, path, query):
+def test_stored_call_is_read_unchanged(method, path, query):
     call = calls.Call(method, path, query)
     assert calls.unwrap(json.loads(calls.wrap(call, b'{"a": 1}'))) == (call, {"a": 1})
 
 
-def test_the_segments_of_a_path_are_decoded_one_by_one():
+def test_path_segments_are_decoded_separately():
     assert calls.Call("POST", "/v2/alerts/lock%2F3%3F/close/").segments == ("v2", "alerts", "lock/3?", "close")
 
 
@@ -30,7 +30,7 @@ def test_the_last_value_of_a_parameter_counts():
 
 
 @pytest.mark.parametrize("line", ["", "POST", "POST v2", "POST /a b", 7, None])
-def test_a_body_whose_line_is_none_is_no_call(line):
+def test_body_without_a_request_line_is_no_call(line):
     whole = {"request": line, "body": {}}
     assert calls.unwrap(whole) == (None, whole)
 
@@ -45,7 +45,7 @@ def test_an_empty_body_is_stored_as_null(body):
     assert json.loads(calls.wrap(calls.Call("GET", "/a"), body)) == {"body": None, "request": "GET /a"}
 
 
-def test_a_create_request_without_a_message_is_told_what_is_missing():
+def test_create_request_without_message_is_explained():
     with pytest.raises(base.Unparsable, match="message: missing or empty: a create request has to name it"):
         delivering.parse("opsgenie-api", {"alias": "lock/3"})
 
@@ -55,12 +55,12 @@ def test_a_create_request_without_a_body_is_unparsable():
         delivering.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
 
 
-def test_a_stored_call_that_no_kind_serves_is_unparsable():
+def test_stored_call_of_no_kind_is_unparsable():
     with pytest.raises(base.Unparsable, match=r"request: this source serves POST /v2/alerts, .*"):
         delivering.parse("opsgenie-api", {"request": "GET /v2/schedules", "body": None})
 
 
-def test_an_alert_without_alias_is_the_same_with_other_details_and_another_with_another_message():
+def test_alert_without_alias_is_identified_by_its_message():
     def key(**body: object) -> str:
         return delivering.parse("opsgenie-api", {"message": "m", "entity": "pump", **body}).alerts[0].fingerprint
 
@@ -74,7 +74,7 @@ def test_responders_are_named_in_a_label(named):
     assert alert.labels == {"responders": "canal"}
 
 
-def test_a_priority_that_is_missing_is_opsgenie_s_default():
+def test_missing_priority_is_opsgenie_s_default():
     assert delivering.parse("opsgenie-api", {"message": "m"}).alerts[0].severity == "P3"
 
 

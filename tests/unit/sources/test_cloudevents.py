@@ -34,7 +34,7 @@ MODES = {"structured": http.to_structured, "binary": http.to_binary}
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_event_is_read_whatever_its_mode_without_any_mapping(mode):
+def test_event_is_read_in_any_mode_without_mapping(mode):
     (alert,) = parse(*sent(MODES[mode])).alerts
     assert (alert.status, alert.title, alert.labels) == ("firing", "disk is full", {"host": "ci-3"})
     assert alert.fingerprint == "/probes disk é/ci-3"
@@ -42,7 +42,7 @@ def test_an_event_is_read_whatever_its_mode_without_any_mapping(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_firing_and_resolved_have_the_same_fingerprint_though_their_ids_and_times_differ(mode):
+def test_firing_and_resolved_event_share_a_fingerprint(mode):
     (fired,) = parse(*sent(MODES[mode])).alerts
     later = {"id": "2", "time": TIME + dt.timedelta(minutes=5)}
     (over,) = parse(*sent(MODES[mode], {"status": "ok"}, **later)).alerts
@@ -51,7 +51,7 @@ def test_firing_and_resolved_have_the_same_fingerprint_though_their_ids_and_time
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mapping_reads_attributes_extensions_and_data_alike_in_both_modes(mode):
+def test_mapping_reads_attributes_and_data_in_both_modes(mode):
     settings = {
         "title": "data.title",
         "status": {"path": "type", "firing": ["probe.state"]},
@@ -64,17 +64,17 @@ def test_a_mapping_reads_attributes_extensions_and_data_alike_in_both_modes(mode
     assert alert.labels == {"host": "ci-3", "origin": "/probes"}
 
 
-def test_a_key_in_the_data_wins_over_source_and_subject():
+def test_key_in_the_data_overrides_source_and_subject():
     (alert,) = parse(*sent(http.to_binary, {**DATA, "dedup_key": "k"})).alerts
     assert alert.fingerprint == "k"
 
 
-def test_an_attribute_wins_over_a_member_of_its_name_which_is_still_under_data():
+def test_attribute_overrides_a_member_of_its_name():
     opened = cloudevents.opened({**EVENT, "time": "t", "data": {"id": 7, "starts_at": "s", "more": 1}})
     assert (opened["id"], opened["data"]["id"], opened["starts_at"], opened["more"]) == ("1", 7, "s", 1)
 
 
-def test_every_event_of_a_batch_is_a_body_of_its_own():
+def test_every_event_of_a_batch_is_a_body():
     hosts = [{"alerts": [{**DATA, "title": name}, {"status": "ok", "dedup_key": name}]} for name in ("a", "b")]
     events = [{**EVENT, "source": f"/{number}", "data": data} for number, data in enumerate(hosts)]
     settings = {"alerts": "data.alerts", "body_labels": {"origin": "source"}}
@@ -84,7 +84,7 @@ def test_every_event_of_a_batch_is_a_body_of_its_own():
     ]  # fmt: skip
 
 
-def test_the_good_events_of_a_batch_are_taken_and_the_bad_ones_set_aside_as_a_batch():
+def test_bad_events_of_a_batch_are_set_aside():
     bad = [{"id": "3"}, {**EVENT, "data": {"status": "purple"}}]
     events = [bad[0], {**EVENT, "data": DATA}, bad[1]]
     read = parse(standard_json.dumps(events).encode(), BATCH)
@@ -116,7 +116,7 @@ def test_data_in_base64_is_opened_by_its_type():
         (b"application/json", b"", None),
     ],
 )
-def test_the_data_of_a_binary_event_is_read_by_its_content_type(kind, body, data):
+def test_data_of_binary_event_follows_its_content_type(kind, body, data):
     headers = {**BINARY, b"content-type": kind} if kind else BINARY
     event = cloudevents.read(body, headers)
     assert event.get("data") == data
@@ -127,7 +127,7 @@ def test_the_data_of_a_binary_event_is_read_by_its_content_type(kind, body, data
     ("value", "text"),
     [(b"Euro%20%E2%82%AC", "Euro €"), (b"%2541", "%41"), (b'"a \\"b\\""', 'a "b"'), (b" x ", "x"), (b"100%", "100%")],
 )
-def test_the_value_of_a_header_is_unquoted_and_decoded_once(value, text):
+def test_header_value_is_unquoted_and_decoded_once(value, text):
     assert cloudevents.read(b"", {**BINARY, b"ce-subject": value})["subject"] == text
 
 

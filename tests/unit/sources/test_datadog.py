@@ -33,7 +33,7 @@ def template() -> dict[str, str]:
     return json.loads(block)
 
 
-def test_the_payload_to_paste_has_every_field_that_is_read():
+def test_sample_payload_has_every_field_read():
     read = {"title", "alert_transition", "alert_cycle_key", "alert_title", "alert_priority", "alert_type", "tags"}
     read |= (
         {"date", "last_updated", "link", "text"} | set(datadog._LABELS.values()) | set(datadog._ANNOTATIONS.values())
@@ -41,7 +41,7 @@ def test_the_payload_to_paste_has_every_field_that_is_read():
     assert read <= template().keys()
 
 
-def test_the_payload_to_paste_is_an_alert_once_datadog_has_put_values_in():
+def test_filled_sample_payload_is_an_alert():
     values = {
         "$ALERT_TRANSITION": "Recovered",
         "$ALERT_CYCLE_KEY": "c",
@@ -54,7 +54,7 @@ def test_the_payload_to_paste_is_an_alert_once_datadog_has_put_values_in():
     assert "$" not in repr(alert)
 
 
-def test_the_payload_to_paste_without_any_value_is_a_test():
+def test_sample_payload_without_values_is_a_test():
     parsed = parse(**template())
     assert parsed.alerts == []
     assert "a test" in parsed.about["no_alert"]
@@ -97,11 +97,11 @@ def test_without_a_transition_the_title_tells_it(title, status, rest):
     assert (alert.status, alert.title) == (status, rest)
 
 
-def test_a_word_in_the_monitor_s_own_name_is_no_transition():
+def test_transition_words_in_the_monitor_name_are_ignored():
     assert refused(title="CPU of [Recovered] hosts").where == "alert_transition"
 
 
-def test_without_any_key_the_title_identifies_and_its_group_with_it():
+def test_title_and_group_identify_without_a_key():
     def fingerprint(title):
         return parse(title=title).alerts[0].fingerprint
 
@@ -109,7 +109,7 @@ def test_without_any_key_the_title_identifies_and_its_group_with_it():
     assert fingerprint("[Triggered on {host:a}] hot") != fingerprint("[Triggered on {host:b}] hot")
 
 
-def test_the_cycle_identifies_before_the_monitor_and_its_group():
+def test_cycle_identifies_before_monitor_and_group():
     assert one(alert_id="7", alert_scope="a:b").fingerprint == "c"
     assert one(alert_cycle_key="$ALERT_CYCLE_KEY", alert_id="7", alert_scope="a:b").fingerprint == "7/a:b"
     assert one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
@@ -121,12 +121,12 @@ def test_missing_data_is_told_in_the_title(transition):
     assert one(alert_transition="No Data Recovered").title == "t"
 
 
-def test_an_alert_whose_transition_alone_is_missing_is_no_test():
+def test_missing_transition_alone_is_no_test():
     assert refused(alert_transition="$ALERT_TRANSITION", alert_cycle_key="c").where == "alert_transition"
     assert parse(alert_transition="$ALERT_TRANSITION", alert_cycle_key="$ALERT_CYCLE_KEY").alerts == []
 
 
-def test_what_datadog_says_of_the_monitor_is_an_annotation():
+def test_monitor_details_are_annotations():
     said = {"alert_status": "s", "alert_query": "q", "snapshot": "p", "id": "7", "text": "x", "body": "y"}
     assert one(**said).annotations == {
         "transition": "Triggered",
@@ -146,7 +146,7 @@ def test_a_variable_without_a_value_is_absent(absent):
 
 
 @pytest.mark.parametrize("text", ["$5 are missing", "$HOME is full", "costs $USD"])
-def test_a_text_that_has_a_dollar_in_it_is_a_text(text):
+def test_text_with_a_dollar_is_kept(text):
     assert one(alert_title=text).title == text
 
 
@@ -160,11 +160,11 @@ def test_a_text_that_has_a_dollar_in_it_is_a_text(text):
         ({}, ""),
     ],
 )
-def test_the_severity_is_the_priority_or_what_datadog_says_instead(body, severity):
+def test_severity_is_the_priority_or_datadog_s_alert_type(body, severity):
     assert one(**body).severity == severity
 
 
-def test_tags_are_labels_and_what_datadog_knows_itself_comes_before_them():
+def test_tags_are_labels_below_datadog_s_own():
     labels = one(tags="env:prod, team:a,team:b,team:a,lonely,url:http://x,:odd", hostname="h", alert_id="7").labels
     assert labels == {
         "env": "prod",
@@ -178,18 +178,18 @@ def test_tags_are_labels_and_what_datadog_knows_itself_comes_before_them():
     assert one(tags="hostname:mine", hostname="datadog-s").labels == {"hostname": "datadog-s"}
 
 
-def test_the_time_of_receipt_stands_in_for_a_missing_and_an_unreadable_time():
+def test_receipt_replaces_missing_or_unreadable_times():
     assert one(date="$DATE").starts_at == NOW
     assert one(date="", last_updated="1772442930000").starts_at == 1_772_442_930_000_000
     assert one(date="soon").starts_at == NOW
 
 
-def test_what_is_no_payload_of_datadog_s_is_told_what_to_paste():
+def test_other_payload_error_says_what_to_paste():
     assert "paste the payload of the manual" in refused(text="hello").problem
     assert refused(alert_transition="Triggered").where == "alert_cycle_key"
 
 
-def test_a_payload_that_is_encoded_as_a_form_is_the_same_alert():
+def test_form_encoded_payload_is_the_same_alert():
     source = registry.build("here", datadog.Config(auth="none")).source
     body = {"alert_transition": "Recovered", "alert_cycle_key": "c", "title": "é & co", "tags": "env:prod", "date": ""}
     form = urllib.parse.urlencode(body).encode()
@@ -197,12 +197,12 @@ def test_a_payload_that_is_encoded_as_a_form_is_the_same_alert():
 
 
 @pytest.mark.parametrize("raw", [b"", b" ", b"hello", b"a=%FF", b"[]", b"&" * 200])
-def test_a_body_that_is_neither_json_nor_a_payload_s_form_is_unparsable(raw):
+def test_body_neither_json_nor_form_is_unparsable(raw):
     with pytest.raises(base.Unparsable):
         registry.build("here", datadog.Config(auth="none")).source.parse(raw, {}, NOW)
 
 
-def test_a_title_of_nothing_but_brackets_is_read_in_no_time():
+def test_title_of_brackets_is_read_quickly():
     began = time.monotonic()
     parse(title="[]" * 200_000 + "[Triggered] t", alert_transition="Triggered")
     assert time.monotonic() - began < 5

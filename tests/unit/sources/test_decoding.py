@@ -28,7 +28,7 @@ def test_nothing_to_open_is_no_work():
         base64.encodebytes(b'{"a": "\xc3\xbc?>"}').decode(),
     ],
 )
-def test_base64_is_read_in_either_alphabet_padded_or_not_and_in_lines(text):
+def test_base64_is_read_in_every_variant(text):
     assert opened({"data": text}, data=("base64", "json")) == ({"data": {"a": "ü?>"}}, ())
 
 
@@ -41,7 +41,7 @@ def test_base64_is_read_in_either_alphabet_padded_or_not_and_in_lines(text):
         (("json",), "words", "json"),
     ],
 )
-def test_a_text_that_can_t_be_opened_stays_and_is_told(codecs, text, named):
+def test_undecodable_text_stays_and_is_reported(codecs, text, named):
     body, notices = opened({"data": text}, data=codecs)
     assert body == {"data": text}
     assert [(notice.code, notice.where) for notice in notices] == [("field_ignored", "data")]
@@ -63,6 +63,6 @@ def test_a_text_that_can_t_be_opened_stays_and_is_told(codecs, text, named):
         ("[0].a", [{"a": "[1]"}, {"a": "[1]"}], [{"a": [1]}, {"a": "[1]"}]),
     ],
 )
-def test_a_path_leads_to_each_text_that_is_there(path, body, expected):
+def test_path_selects_every_existing_text(path, body, expected):
     delivery = reading.Reading("here", NOW)
     assert decoding.decoder({path: ("json",)})(json.loads(json.dumps(body)), delivery) == expected

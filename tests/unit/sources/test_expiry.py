@@ -25,29 +25,29 @@ def ends(body, now: int = NOW, **settings) -> list[int]:
     return [alert.ends_at for alert in parse(body, now, **settings).alerts]
 
 
-def test_a_firing_alert_ends_after_so_long_and_up_to_a_sixteenth_later():
+def test_firing_alert_ends_within_sixteenth_of_resolve_after():
     for second in range(0, 4000, 100):
         now = NOW + second * SECOND
         (ends_at,) = ends(FIRES, now)
         assert 0 <= ends_at - now - 3600 * SECOND < 3600 * SECOND // 16
 
 
-def test_repeats_say_the_same_end_but_for_a_few():
+def test_repeats_mostly_have_the_same_end():
     assert len({ends(FIRES, NOW + second * SECOND)[0] for second in range(3600)}) <= 17
 
 
-def test_what_is_resolved_and_what_has_an_end_of_its_own_is_left_alone():
+def test_resolved_alerts_and_own_ends_are_unchanged():
     resolved = {**FIRES, "status": "ok", "ends_at": 1_772_440_000}
     own = {**FIRES, "ends_at": 1_772_450_061}
     assert ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 61 * SECOND]
 
 
-def test_without_the_setting_an_alert_fires_until_it_is_said_to_be_resolved():
+def test_alert_without_resolve_after_fires_until_resolved():
     assert ends(FIRES, resolve_after="0") == [0]
     assert not json.Config(auth="none").resolve_after
 
 
-def test_all_else_of_a_delivery_is_as_the_source_reads_it():
+def test_rest_of_the_delivery_is_unchanged():
     read = parse([FIRES, 7])
     assert (len(read.alerts), read.rejected.where) == (1, "[1]")
     assert source().name == "here"

@@ -20,7 +20,7 @@ def multipart(*parts: str) -> bytes:
     return ("".join(parts) + "--a b--\r\n").encode()
 
 
-def test_a_multipart_form_is_its_fields_and_the_last_of_each_name():
+def test_multipart_form_keeps_the_last_value_per_name():
     raw = multipart(part("a", "1"), part("b", "é\r\n{}"), part("a", "2"), part("f", "x", '; filename="f.txt"'))
     assert forms.fields(raw, TYPE) == {"a": "2", "b": "é\r\n{}", "f": "x"}
 
@@ -53,7 +53,7 @@ def test_what_is_no_form_is_told(raw, kind, problem):
 @pytest.mark.parametrize(
     ("raw", "json"), [(b"", True), (b" \n{", True), (b"[1]", True), (b"a=1", False), (b"--b", False), (b"%7B", False)]
 )
-def test_what_a_body_begins_with_tells_whether_it_is_json(raw, json):
+def test_first_bytes_tell_json_from_forms(raw, json):
     assert forms.is_json(raw) == json
 
 

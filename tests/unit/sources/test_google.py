@@ -45,18 +45,18 @@ def test_a_test_of_the_channel_makes_no_alert():
     ("sent", "severity"),
     [("Critical", "Critical"), ("warning", "warning"), ("No severity", ""), ("no severity", ""), (None, ""), ([], "")],
 )
-def test_the_severity_is_google_s_own_word_and_none_where_it_says_so(sent, severity):
+def test_severity_is_google_s_word_or_empty(sent, severity):
     assert one(severity=sent).severity == severity
 
 
 @pytest.mark.parametrize("end", [None, 0])
-def test_an_incident_without_an_end_ends_now_if_it_is_closed(end):
+def test_closed_incident_without_end_ends_now(end):
     assert one(ended_at=end).ends_at == 0
     assert one(ended_at=end, state="CLOSED").ends_at == NOW
     assert one(started_at=end).starts_at == NOW
 
 
-def test_the_more_particular_label_takes_the_place_of_the_more_general():
+def test_specific_label_overrides_the_general_one():
     def labels(**incident):
         return one(**incident).labels
 
@@ -85,6 +85,6 @@ def test_the_documentation_is_a_text_or_has_one(documentation, annotations):
     assert one(documentation=documentation).annotations == annotations
 
 
-def test_the_title_is_the_policy_s_name_or_the_condition_s():
+def test_title_is_the_policy_s_or_condition_s_name():
     assert one(policy_name="p", condition_name="c").title == "p"
     assert one(condition_name="c").title == "c"

@@ -56,17 +56,17 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
         ({"alertname": "a"}, {"summary": "s", "grafana_state_reason": "Paused"}, "s"),
     ],
 )
-def test_the_title_says_what_it_is_and_whether_only_data_is_missing(labels, annotations, title):
+def test_title_tells_missing_data_from_alerts(labels, annotations, title):
     assert one(labels=labels, annotations=annotations).title == title
 
 
-def test_the_alert_of_missing_data_is_another_one_than_the_rule_s_own():
+def test_missing_data_alert_differs_from_the_rule_s():
     rule = one(labels={"alertname": "A"}, fingerprint="")
     missing = one(labels={"alertname": "DatasourceNoData", "rulename": "A"}, fingerprint="")
     assert rule.fingerprint != missing.fingerprint
 
 
-def test_the_rule_s_uid_joins_both_and_takes_no_part_in_a_derived_fingerprint():
+def test_rule_uid_links_both_alerts():
     alert = one(ruleUID="u1", fingerprint="")
     assert alert.labels == {"alertname": "A", "rule_uid": "u1"}
     assert alert.fingerprint == alertmanager.fingerprint({"alertname": "A"})
@@ -88,7 +88,7 @@ def test_the_link_is_the_nearest_there_is(fields, link):
     assert parsed.alerts[0].link == link
 
 
-def test_the_links_and_values_are_annotations_unless_the_rule_has_its_own_of_that_name():
+def test_links_and_values_are_annotations_by_default():
     sent = {"silenceURL": "s", "dashboardURL": "d", "panelURL": "p", "imageURL": "i", "valueString": "v"}
     assert one(**sent, annotations={"dashboard_url": "mine"}).annotations == {
         "silence_url": "s",
@@ -99,18 +99,18 @@ def test_the_links_and_values_are_annotations_unless_the_rule_has_its_own_of_tha
     }
 
 
-def test_values_without_data_and_annotations_without_any_are_nothing():
+def test_empty_values_and_annotations_are_omitted():
     alert = one(values=None, valueString="", annotations=None, dashboardURL=None)
     assert alert.annotations == {}
 
 
-def test_an_alert_that_fires_has_no_end_and_one_that_is_over_has_one():
+def test_only_resolved_alerts_have_an_end():
     assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
     assert one(status="resolved", endsAt="0001-01-01T00:00:00Z").ends_at == NOW
     assert one(status="resolved").starts_at == NOW
 
 
-def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read():
+def test_bad_alert_is_set_aside_alone():
     good = {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "good"}
     bad = {"status": "broken", "labels": {"alertname": "B"}}
     parsed = parse(good, bad, {**good, "status": 7}, receiver="r", truncatedAlerts=2)
@@ -128,11 +128,11 @@ def test_what_grafana_left_out_is_counted(sent, truncated):
     assert parse(truncatedAlerts=sent).truncated == truncated
 
 
-def test_what_the_sender_says_of_the_delivery_is_kept():
+def test_delivery_details_are_kept():
     assert parse(receiver="r", groupKey="g", orgId=3).about == {"receiver": "r", "group_key": "g", "org": "3"}
 
 
-def test_labels_of_another_type_are_ignored_if_grafana_sends_a_fingerprint():
+def test_invalid_labels_are_ignored_beside_a_fingerprint():
     parsed = objects.Source("here", grafana.read).parse(
         json.dumps({"version": "1", "alerts": [{"status": "firing", "labels": ["a"], "fingerprint": "f"}]}).encode(),
         {},

@@ -15,14 +15,14 @@ def created(**more: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("text", ["", "Checkout is down", "Checkout is down. " * 100])
 @pytest.mark.parametrize("rewritten", [str, lambda summary: f"{summary}\r\n", lambda summary: f"<p>{summary}</p>"])
-def test_an_incident_whose_summary_the_router_s_destination_wrote_makes_no_alert(text, rewritten):
+def test_incident_created_by_the_router_makes_no_alert(text, rewritten):
     summary = rewritten(references.add_footer(text, "IR-7F3K2QXM"))
     found = delivering.parse("incident-io", created(summary=summary))
     assert found.alerts == []
     assert found.about["no_alert"] == "the router itself opened this incident as IR-7F3K2QXM"
 
 
-def test_an_incident_that_only_mentions_a_reference_is_an_alert():
+def test_incident_mentioning_a_reference_is_an_alert():
     assert delivering.one("incident-io", created(summary="As in IR-7F3K2QXM.\nReference: IR-7F3K2QXM, again"))
 
 
@@ -42,7 +42,7 @@ def test_a_custom_field_is_a_label(values, label):
     assert alert.labels.get("Line") == label
 
 
-def test_an_incident_that_is_reopened_fires_again_later_than_it_was_closed():
+def test_reopened_incident_fires_after_its_end():
     closed = delivering.one("incident-io", delivering.body("incident-io", "status-closed"))
     again = delivering.one("incident-io", created(updated_at="2026-03-02T11:00:00Z"))
     assert (again.status, again.fingerprint) == ("firing", closed.fingerprint)
@@ -50,5 +50,5 @@ def test_an_incident_that_is_reopened_fires_again_later_than_it_was_closed():
 
 
 @pytest.mark.parametrize("mode", [None, [], {}, 7, "standard"])
-def test_a_mode_of_another_type_is_no_test_and_no_error(mode):
+def test_mode_of_another_type_is_ignored(mode):
     assert "test" not in delivering.one("incident-io", created(mode=mode)).labels

@@ -8,7 +8,7 @@ from router.sources import base
 from tests.unit.sources import delivering
 
 
-def test_a_group_with_a_bad_alert_loses_that_one_alone():
+def test_bad_alert_of_a_group_is_lost_alone():
     group = delivering.body("incident-io-alerts", "of-alertmanager-firing")
     bad = {**group, "alerts": [{"status": "neither"}, *group["alerts"]]}
     found = delivering.parse("incident-io-alerts", bad)
@@ -18,7 +18,7 @@ def test_a_group_with_a_bad_alert_loses_that_one_alone():
     assert (again["version"], again["alerts"]) == ("1", [{"status": "neither"}])
 
 
-def test_a_webhook_of_alertmanager_s_is_told_which_version_is_read_here():
+def test_alertmanager_webhook_error_names_the_version_read():
     group = {**delivering.body("incident-io-alerts", "of-alertmanager-firing"), "version": "4"}
     with pytest.raises(base.Unparsable, match="'4' is not Alertmanager's, which is '1'"):
         delivering.parse("incident-io-alerts", group)

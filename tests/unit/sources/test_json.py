@@ -52,7 +52,7 @@ def one(body, **settings):
         ),
     ],
 )
-def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, where, problem):
+def test_mismatch_names_the_setting_that_found_nothing(body, settings, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         parse(body, **settings)
     assert caught.value.where == where
@@ -84,7 +84,7 @@ def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, wh
         ({"a": "x"}, {"ignore_when": "max(a) > `1`"}, "field_ignored", "ignore_when", "the condition is ignored"),
     ],
 )
-def test_an_optional_part_that_can_t_be_used_never_loses_the_alert(extra, settings, code, where, detail):
+def test_unusable_optional_part_never_loses_the_alert(extra, settings, code, where, detail):
     body = standard_json.dumps({**GOOD, **extra}).encode()
     parsed = source(**settings).parse(body, {}, NOW)
     assert [(alert.title, alert.starts_at) for alert in parsed.alerts] == [("T", NOW)]
@@ -101,14 +101,14 @@ def test_an_optional_part_that_can_t_be_used_never_loses_the_alert(extra, settin
         ({"status": "firing", "dedup_key": "k", "host": None}, {"title": "join(' ', [host, 'x'])"}, "k"),
     ],
 )
-def test_a_firing_alert_without_a_title_is_named_by_what_there_is_and_that_is_told(body, settings, title):
+def test_untitled_firing_alert_is_named_with_a_notice(body, settings, title):
     parsed = source(**settings).parse(standard_json.dumps(body).encode(), {}, NOW)
     assert [alert.title for alert in parsed.alerts] == [title]
     assert (parsed.notices[-1].code, parsed.notices[-1].where) == ("field_ignored", "title")
     assert f"named {title!r}" in parsed.notices[-1].detail
 
 
-def test_a_notice_of_a_list_says_which_alert_it_is_about():
+def test_notice_about_a_list_names_its_alert():
     body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": []}, 7]).encode()
     assert source().parse(body, {}, NOW).notices == ()
     body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": [1]}, 7]).encode()
@@ -140,7 +140,7 @@ def test_own_words_come_on_top_and_win():
     assert one({"level": "alerting", "title": "T"}, status=words).status == "firing"
 
 
-def test_otherwise_is_what_a_missing_or_unknown_word_means():
+def test_otherwise_applies_to_missing_and_unknown_words():
     lenient = {"path": "status", "otherwise": "firing"}
     assert one({"title": "T"}, status=lenient).status == "firing"
     assert one({"title": "T", "status": "purple"}, status=lenient).status == "firing"
@@ -151,7 +151,7 @@ def test_a_constant_status_is_jmespath_text():
     assert one({"title": "T"}, status="'firing'").status == "firing"
 
 
-def test_a_sender_without_keys_is_known_by_its_labels_whatever_the_title_says():
+def test_alert_without_keys_is_identified_by_labels():
     readings = ("CPU 97%", "CPU 98%")
     fired = [one({**GOOD, "title": title, "labels": {"host": "a", "b": "2"}}) for title in readings]
     over = one({"status": "resolved", "title": "CPU is fine", "labels": {"b": "2", "host": "a"}, "severity": "x"})
@@ -160,40 +160,40 @@ def test_a_sender_without_keys_is_known_by_its_labels_whatever_the_title_says():
     assert len({over.fingerprint, *(one(other).fingerprint for other in others)}) == 4
 
 
-def test_a_sender_without_keys_and_labels_is_known_by_the_title():
+def test_title_identifies_without_keys_or_labels():
     assert one(GOOD).fingerprint == one({**GOOD, "status": "ok", "description": "other"}).fingerprint
     assert one(GOOD).fingerprint != one({**GOOD, "title": "U"}).fingerprint
 
 
-def test_labels_that_differ_in_where_a_name_ends_are_different():
+def test_labels_differing_in_name_boundaries_are_distinct():
     first, second = one({**GOOD, "labels": {"a": "b", "c": "d"}}), one({**GOOD, "labels": {"a": "bc", "d": ""}})
     assert first.fingerprint != second.fingerprint
 
 
-def test_an_alias_is_no_key_for_it_may_be_that_of_the_host():
+def test_alias_is_no_key():
     disk = one({**GOOD, "alias": "host-1", "labels": {"service": "disk"}})
     assert disk.fingerprint != one({**GOOD, "alias": "host-1", "labels": {"service": "cpu"}}).fingerprint
     assert one({**GOOD, "alias": "host-1"}, fingerprint="alias").fingerprint == "host-1"
 
 
 @pytest.mark.parametrize("name", ["dedup_key", "deduplication_key", "alert_uid", "fingerprint"])
-def test_a_key_is_found_under_each_of_its_usual_names(name):
+def test_key_is_found_under_its_usual_names(name):
     assert one({**GOOD, name: "k"}).fingerprint == "k"
 
 
 @pytest.mark.parametrize("extra", [{"link": "u"}, {"url": "u"}, {"source_url": "u"}, {"links": [{"href": "u"}]}])
-def test_a_link_is_found_under_each_of_its_usual_names(extra):
+def test_link_is_found_under_its_usual_names(extra):
     assert one({**GOOD, **extra}).link == "u"
 
 
-def test_labels_of_the_alert_win_over_labels_of_the_body():
+def test_labels_of_alert_override_those_of_the_body():
     body = {"team": "outer", "site": "s", "events": [{**GOOD, "labels": {"team": "inner"}}]}
     settings = {"alerts": "events", "body_labels": {"team": "team", "site": "site"}}
     assert one(body, **settings).labels == {"team": "inner", "site": "s"}
 
 
 @pytest.mark.parametrize("setting", ["labels", "body_labels", "annotations"])
-def test_a_value_too_deep_to_be_written_down_is_unparsable(setting):
+def test_value_too_deep_to_serialize_is_unparsable(setting):
     mapped = source(**{setting: {"deep": "deep"}})
     for depth in range(50, 1050):
         body = b'{"status":"firing","title":"T","deep":' + b"[" * depth + b"]" * depth + b"}"
@@ -203,7 +203,7 @@ def test_a_value_too_deep_to_be_written_down_is_unparsable(setting):
             assert "nested too deeply" in error.problem  # noqa: PT017 - most depths raise nothing
 
 
-def test_a_single_object_at_alerts_is_one_alert_and_an_empty_list_is_none():
+def test_single_object_at_alerts_is_one_alert():
     assert one({"event": GOOD}, alerts="event").title == "T"
     assert parse({"events": []}, alerts="events") == []
     assert parse([]) == []
@@ -215,7 +215,7 @@ def test_what_is_missing_gets_the_time_of_receipt():
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
-def test_an_end_of_a_firing_alert_counts_if_it_is_a_minute_after_both_start_and_receipt():
+def test_firing_alert_s_end_counts_a_minute_later():
     assert one({**GOOD, "ends_at": NOW + MINUTE}).ends_at == NOW + MINUTE
     assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
     ahead = NOW + 60 * MINUTE
@@ -226,13 +226,13 @@ def test_an_end_of_a_firing_alert_counts_if_it_is_a_minute_after_both_start_and_
 
 
 @pytest.mark.parametrize("ahead", [3_000_000, 360_000_000, 3_600_000_000])
-def test_one_time_for_start_and_end_never_ends_a_firing_alert_whatever_the_clock(ahead):
+def test_equal_start_and_end_never_ends_firing_alert(ahead):
     body = {**GOOD, "at": NOW + ahead}
     assert one(body, starts_at="at", ends_at="at").ends_at == 0
     assert one({**body, "status": "ok"}, starts_at="at", ends_at="at").ends_at == NOW + ahead
 
 
-def test_what_a_sender_announces_ends_a_firing_alert_as_soon_as_it_is_said_to():
+def test_announced_end_ends_a_firing_alert_then():
     assert one({**GOOD, "expires_at": NOW + 1}).ends_at == NOW + 1
     assert one({**GOOD, "valid": NOW + 5, "ends_at": NOW + 60 * MINUTE}, expires_at="valid").ends_at == NOW + 5
     assert one({**GOOD, "status": "ok", "expires_at": NOW + 1}).ends_at == NOW
@@ -261,7 +261,7 @@ def test_values_are_found_outside_of_the_alert():
     assert parsed.notices == ()
 
 
-def test_a_query_that_can_t_be_read_never_loses_the_alert():
+def test_unreadable_query_never_loses_the_alert():
     settings = {"labels": {"environment": {"query": "environment"}}}
     parsed = source(**settings).parse(standard_json.dumps(GOOD).encode(), {b":query": b"environment=%ff"}, NOW)
     assert [alert.labels for alert in parsed.alerts] == [{}]
@@ -280,14 +280,14 @@ def test_a_query_that_can_t_be_read_never_loses_the_alert():
         ([{"header": "X-Event", "values": ["ping"]}, "status == 'in_progress'"], {}),
     ],
 )
-def test_a_message_about_nothing_makes_no_alert_and_no_error(ignore_when, headers):
+def test_ignored_message_makes_no_alert_and_no_error(ignore_when, headers):
     body = standard_json.dumps({"status": "in_progress"}).encode()
     parsed = source(ignore_when=ignore_when).parse(body, headers, NOW)
     assert (parsed.alerts, parsed.rejected, parsed.about["no_alert"]) == ([], None, "ignore_when")
     assert source(ignore_when=ignore_when).parse(standard_json.dumps(GOOD).encode(), {}, NOW).alerts
 
 
-def test_of_a_list_only_those_alerts_are_left_out_that_are_about_nothing():
+def test_only_ignored_alerts_of_a_list_are_omitted():
     body = [{"status": "scheduled"}, {**GOOD, "dedup_key": "a"}, {"status": "scheduled"}, 7]
     parsed = source(ignore_when="status == 'scheduled'").parse(standard_json.dumps(body).encode(), {}, NOW)
     assert [alert.fingerprint for alert in parsed.alerts] == ["a"]
@@ -370,7 +370,7 @@ def test_a_text_that_is_no_json_stays_one(text):
         ({"decode": ""}, "is not a path of names and positions"),
     ],
 )
-def test_a_wrong_setting_is_told_with_what_to_do(settings, said):
+def test_wrong_setting_error_says_what_to_do(settings, said):
     with pytest.raises(pydantic.ValidationError) as caught:
         source(**settings)
     assert said in str(caught.value)
@@ -395,12 +395,12 @@ def test_a_time_beyond_all_dates_never_raises():
         assert one({**GOOD, "starts_at": value}).starts_at > 0
 
 
-def test_the_schema_of_the_settings_can_be_made_and_takes_a_path_alone():
+def test_settings_schema_accepts_a_bare_path():
     schema = json.Config.model_json_schema()
     assert {"type": "string"} in schema["properties"]["title"]["anyOf"]
 
 
-def test_annotations_of_the_alert_win_over_none_and_the_description_is_one_of_them():
+def test_annotations_include_the_description():
     assert one({**GOOD, "annotations": {"description": "inner"}}).annotations == {"description": "inner"}
     assert one({**GOOD, "description": "outer"}).annotations == {"description": "outer"}
 
@@ -417,7 +417,7 @@ def test_annotations_of_the_alert_win_over_none_and_the_description_is_one_of_th
         ({"kind": "alertmanager"}, "kind"),
     ],
 )
-def test_a_wrong_setting_is_named_when_it_is_read(settings, says):
+def test_wrong_setting_is_found_when_loaded(settings, says):
     with pytest.raises(pydantic.ValidationError, match=says):
         source(**settings)
 
@@ -428,7 +428,7 @@ def test_two_sources_do_not_share_their_mappings():
     assert first.annotations is not second.annotations
 
 
-def test_the_good_alerts_of_a_list_are_taken_and_the_bad_ones_set_aside_as_a_list_of_their_own():
+def test_good_alerts_of_a_list_are_taken_separately():
     body = [GOOD, {"status": "firing"}, "text", {**GOOD, "title": "U"}]
     read = source().parse(standard_json.dumps(body).encode(), {}, NOW)
     assert [alert.title for alert in read.alerts] == ["T", "U"]
@@ -437,14 +437,14 @@ def test_the_good_alerts_of_a_list_are_taken_and_the_bad_ones_set_aside_as_a_lis
     assert standard_json.loads(read.rejected.body) == [{"status": "firing"}, "text"]
 
 
-def test_where_the_list_is_inside_the_body_what_is_set_aside_is_the_body():
+def test_nested_list_is_set_aside_as_whole_body():
     raw = standard_json.dumps({"site": "s", "events": [GOOD, 7]}).encode()
     read = source(alerts="events", body_labels={"site": "site"}).parse(raw, {}, NOW)
     assert [alert.labels for alert in read.alerts] == [{"site": "s"}]
     assert (read.rejected.where, read.rejected.body) == ("[1]", raw)
 
 
-def test_a_sender_s_severities_become_ours_and_an_unknown_one_stays():
+def test_mapped_severities_are_ours_and_others_stay():
     ladder = {"path": "level", "map": {"P1": "critical", 5: "major"}, "otherwise": "minor"}
     found = [one({**GOOD, **level}, severity=ladder).severity for level in ({"level": " p1"}, {"level": 5}, {})]
     assert found == ["critical", "major", "minor"]
@@ -474,7 +474,7 @@ EVERYTHING = {
 
 
 @given(body=ANYTHING, header=st.binary(max_size=12), query=st.binary(max_size=12))
-def test_whatever_comes_a_mapping_of_everything_makes_alerts_or_says_what_is_wrong(body, header, query):
+def test_catch_all_mapping_gives_alerts_or_an_error(body, header, query):
     read = source(**EVERYTHING)
     try:
         parsed = read.parse(standard_json.dumps(body).encode(), {b"x": header, b":query": query}, NOW)

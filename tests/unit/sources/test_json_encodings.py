@@ -47,7 +47,7 @@ def test_every_encoding_goes_through_the_same_mapping(name):
     assert alert.labels == {"first": "web", "odd": "{not json"}
 
 
-def test_a_field_that_holds_all_of_it_is_a_path_like_any_other():
+def test_field_with_the_whole_payload_is_a_path():
     body = urllib.parse.urlencode({"payload": standard_json.dumps([{"status": "ok", "dedup_key": "a"}])}).encode()
     (alert,) = source(alerts="payload").parse(body, FORM, NOW).alerts
     assert (alert.status, alert.fingerprint) == ("resolved", "a")
@@ -67,7 +67,7 @@ def test_numbers_in_a_query_are_status_words():
     assert (up.status, up.identity) == ("resolved", down.identity)
 
 
-def test_what_looks_like_json_in_a_query_is_text_where_it_is_none_and_too_deep_is_text_as_well():
+def test_json_like_query_text_is_text_if_invalid():
     deep = "[" * 100_000
     query = urllib.parse.urlencode({"status": "firing", "title": "{", "dedup_key": deep}).encode()
     (alert,) = source(encoding="query").parse(query, {}, NOW).alerts
@@ -84,13 +84,13 @@ def test_what_looks_like_json_in_a_query_is_text_where_it_is_none_and_too_deep_i
         (b"", {}, {"encoding": "query"}, "status"),
     ],
 )
-def test_what_is_no_form_or_lacks_a_field_is_told(body, headers, settings, where):
+def test_other_body_or_missing_field_is_reported(body, headers, settings, where):
     with pytest.raises(base.Unparsable) as caught:
         source(**settings).parse(body, headers, NOW)
     assert caught.value.where == where
 
 
-def test_a_query_cannot_be_signed_for_the_signature_is_of_the_body():
+def test_query_cannot_be_signed():
     with pytest.raises(pydantic.ValidationError, match="says nothing of the query"):
         json.Config(encoding="query", signature={"scheme": "github", "secrets": ["s"]})
 
@@ -129,7 +129,7 @@ bodies = st.one_of(
 
 
 @given(bodies, kinds, attributes, st.sampled_from([{}, {"encoding": "query"}, {"alerts": "data"}]))
-def test_whatever_is_sent_under_whatever_name_is_either_alerts_or_unparsable(body, kind, named, settings):
+def test_any_input_gives_alerts_or_unparsable(body, kind, named, settings):
     try:
         read = source(**settings).parse(body, {b"content-type": kind, **named}, NOW)
     except base.Unparsable as error:

@@ -27,6 +27,6 @@ def test_list_without_times_counts_in_its_order(states, fires):
     assert bool(folded.firing) == fires
 
 
-def test_labels_in_a_text_that_holds_an_object_are_read():
+def test_labels_in_an_embedded_object_are_read():
     (one,) = parse({"title": "a", "status": "firing", "labels": '{"team": "web", "n": 1}'})
     assert one.labels == {"team": "web", "n": "1"}

@@ -41,12 +41,12 @@ def test_an_issue_fires_until_it_is_closed(state, status):
     assert one(state=state).status == status
 
 
-def test_a_closed_incident_is_not_the_end_of_its_issue():
+def test_closed_incident_does_not_end_its_issue():
     alert = one(trigger="INCIDENT_CLOSED", updatedAt=1_772_442_930_000)
     assert (alert.status, alert.ends_at) == ("firing", 0)
 
 
-def test_an_issue_begins_when_it_was_made_and_ends_when_it_was_last_changed():
+def test_issue_starts_at_creation_and_ends_at_update():
     alert = one(state="CLOSED", createdAt=1_772_442_930_000, updatedAt="1772444730000")
     assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, 1_772_444_730_000_000)
     assert (one(state="CLOSED").starts_at, one(state="CLOSED").ends_at) == (NOW, NOW)
@@ -60,6 +60,6 @@ def test_several_policies_are_one_label(names, label):
     assert one(alertPolicyNames=names).labels.get("policy") == label
 
 
-def test_the_priority_is_the_severity_and_the_issue_the_link():
+def test_priority_is_the_severity_and_issue_the_link():
     alert = one(priority="HIGH", issueUrl="u", title=["t"])
     assert (alert.severity, alert.link, alert.title) == ("HIGH", "u", "t")

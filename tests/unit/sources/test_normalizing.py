@@ -48,12 +48,12 @@ def parsed(*found: alerts.Alert) -> base.Parsed:
         ("  padded\u00a0 ", "padded"),
     ],
 )
-def test_a_title_is_one_line_of_what_can_be_seen(title, shown):
+def test_title_is_one_line_of_visible_text(title, shown):
     assert parsed(alert(title)).alerts[0].title == shown
 
 
 @given(st.text(max_size=40))
-def test_no_title_has_a_control_or_more_than_one_line(title):
+def test_no_title_has_controls_or_several_lines(title):
     shown = normalizing.cleaned(title)
     assert shown.splitlines() in ([], [shown])
     assert not any(letter < " " or "\u202a" <= letter <= "\u202e" for letter in shown)
@@ -75,7 +75,7 @@ def test_no_title_has_a_control_or_more_than_one_line(title):
         ("https:/[", ""),
     ],
 )
-def test_a_link_leads_somewhere_or_is_left_out_and_told(link, followed):
+def test_unusable_link_is_omitted_with_a_notice(link, followed):
     read = parsed(alert(link=link), alert())
     assert read.alerts[0].link.replace("HTTPS", "https") == followed
     told = [(notice.code, notice.where, notice.fingerprint) for notice in read.notices]
@@ -93,11 +93,11 @@ def test_a_link_leads_somewhere_or_is_left_out_and_told(link, followed):
         ("mailto:a@b.example", ""),
     ],
 )
-def test_a_relative_link_is_joined_to_the_sender_s_own_address(link, joined):
+def test_relative_link_is_joined_to_the_sender_s_url(link, joined):
     assert links.absolute(link, "https://g.example/sub/") == joined
 
 
-def test_alerts_that_are_normal_are_handed_on_as_they_are():
+def test_normal_alerts_are_passed_on_unchanged():
     found = [alert(), alert(link="https://g.example")]
     assert all(after is before for before, after in zip(found, parsed(*found).alerts, strict=True))
 

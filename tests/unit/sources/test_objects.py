@@ -23,7 +23,7 @@ def too_deep(delivery, body):
     raise RecursionError
 
 
-def test_a_source_gives_its_name_the_object_and_the_time_to_its_reader():
+def test_source_passes_its_name_and_time_to_readers():
     [alert] = objects.Source("here", echo).parse(b'{"key": 7}', {}, NOW).alerts
     assert (alert.source, alert.fingerprint, alert.starts_at) == ("here", "7", NOW)
 
@@ -44,7 +44,7 @@ def test_a_body_that_is_no_object_is_unparsable(raw, problem):
     assert problem in said_of_it
 
 
-def test_a_reader_that_is_led_too_deep_is_an_unparsable_body():
+def test_too_deep_recursion_is_an_unparsable_body():
     assert said(objects.Source("here", too_deep).parse, b"{}", {}, NOW) == ("", "the JSON is nested too deeply")
 
 
@@ -54,19 +54,19 @@ def test_a_delivery_without_an_alert_says_why():
     assert parsed.about == {"no_alert": "a test", "monitor": "7"}
 
 
-def test_an_object_that_has_to_be_there_is_asked_for_by_name():
+def test_missing_required_object_is_named():
     assert objects.members({"a": 1}, "data") == {"a": 1}
     assert said(objects.members, None, "data") == ("data", "missing")
     assert said(objects.members, None, "data", "send it") == ("data", "missing: send it")
     assert said(objects.members, [1], "data") == ("data", "an object is expected here")
 
 
-def test_an_object_that_may_be_there_is_empty_where_it_is_not():
+def test_missing_optional_object_is_empty():
     assert objects.optional({"a": 1}) == {"a": 1}
     assert [objects.optional(value) for value in (None, [], "x", 1)] == [{}] * 4
 
 
-def test_a_value_that_has_to_be_there_is_asked_for_by_name():
+def test_missing_required_value_is_named():
     assert objects.required("x", "id") == "x"
     assert objects.required(7, "id") == "7"
     assert objects.required(0, "id") == "0"
@@ -75,12 +75,12 @@ def test_a_value_that_has_to_be_there_is_asked_for_by_name():
     assert said(objects.required, "", "id", "set it") == ("id", "missing or empty: set it")
 
 
-def test_texts_leave_out_what_says_nothing_and_keep_the_rest_as_text():
+def test_empty_texts_are_omitted_and_others_converted():
     found = objects.texts({"a": "x", "b": 1.5, "c": True, "d": None, "e": "", "f": {"g": [1]}, "h": 0})
     assert found == {"a": "x", "b": "1.5", "c": "true", "f": '{"g":[1]}', "h": "0"}
 
 
-def test_a_digest_is_the_same_for_the_same_parts_alone():
+def test_digest_is_equal_only_for_equal_parts():
     assert objects.digest("a", {"b": 1}) == objects.digest("a", {"b": 1})
     assert len({objects.digest(*parts) for parts in (("a", "b"), ("ab",), ("b", "a"), ("a", "b", ""))}) == 4
     assert len(objects.digest()) == 16
@@ -96,19 +96,19 @@ def test_each_alert_of_several_is_read_by_itself():
     assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')
 
 
-def test_a_single_bad_one_among_several_is_told_alone():
+def test_single_bad_alert_is_reported_alone():
     assert objects.several(DELIVERY, [1, None], "all", even, list)[1] == base.Rejected(
         "all[1]", "missing or empty", b"[null]"
     )
 
 
-def test_several_good_ones_leave_nothing_over_and_bad_ones_alone_are_unparsable():
+def test_only_bad_alerts_make_a_delivery_unparsable():
     assert objects.several(DELIVERY, [], "all", even, list) == ([], None)
     assert objects.several(DELIVERY, [1], "all", even, list)[1] is None
     assert said(objects.several, DELIVERY, [None, None], "all", even, list) == ("all[0]", "missing or empty")
 
 
-def test_notices_of_an_alert_say_which_it_is_and_go_with_one_that_is_refused():
+def test_notices_name_their_alert_even_if_refused():
     delivery = reading.Reading("here", NOW)
 
     def noted(item, where):
@@ -121,14 +121,14 @@ def test_notices_of_an_alert_say_which_it_is_and_go_with_one_that_is_refused():
 
 
 @pytest.mark.parametrize("value", [[], 7, "text", True])
-def test_what_should_be_an_object_of_texts_and_is_not_is_ignored_and_told(value):
+def test_wrong_type_instead_of_texts_gives_a_notice(value):
     delivery = reading.Reading("here", NOW)
     assert objects.optional_texts(delivery, value, "annotations") == {}
     (notice,) = delivery.close(base.Parsed([])).notices
     assert (notice.code, notice.where) == ("field_ignored", "annotations")
 
 
-def test_an_object_of_texts_and_a_text_that_are_missing_are_no_news():
+def test_missing_optional_texts_give_no_notice():
     delivery = reading.Reading("here", NOW)
     assert objects.optional_texts(delivery, None, "annotations") == {}
     assert objects.optional_texts(delivery, {"a": 1, "b": None}, "annotations") == {"a": "1"}
@@ -137,7 +137,7 @@ def test_an_object_of_texts_and_a_text_that_are_missing_are_no_news():
     assert delivery.close(base.Parsed([])).notices == ()
 
 
-def test_a_text_that_is_an_object_is_ignored_and_told():
+def test_object_instead_of_text_is_ignored_with_notice():
     delivery = reading.Reading("here", NOW)
     assert objects.optional_text(delivery, {"href": "u"}, "link") == ""
     assert [notice.where for notice in delivery.close(base.Parsed([])).notices] == ["link"]

@@ -62,7 +62,7 @@ def test_what_is_about_something_else_makes_no_alert(kind, type_):
     assert kind in parsed.about["no_alert"]
 
 
-def test_events_are_in_order_by_their_own_times_whichever_arrives_first():
+def test_event_order_follows_their_own_times():
     fired, over = one(at="2026-03-02T09:15:30Z"), one("incident.resolved", at="2026-03-02T09:15:31Z")
     again = one("incident.reopened", at="2026-03-02T09:15:32Z")
     assert fired.starts_at < over.starts_at == over.ends_at < again.starts_at
@@ -78,7 +78,7 @@ def test_events_are_in_order_by_their_own_times_whichever_arrives_first():
         ({}, ""),
     ],
 )
-def test_the_severity_is_the_priority_or_else_the_urgency(incident, severity):
+def test_severity_is_the_priority_or_urgency(incident, severity):
     assert one(**incident).severity == severity
 
 
@@ -91,7 +91,7 @@ def test_labels_are_the_service_and_the_teams():
     assert one(service=None, teams={"summary": "a"}).labels == {}
 
 
-def test_what_may_change_while_it_lasts_is_an_annotation():
+def test_changing_details_are_annotations():
     assert one("incident.resolved", escalation_policy={"summary": "e"}, number=7, resolve_reason=None).annotations == {
         "event_type": "incident.resolved",
         "escalation_policy": "e",

@@ -40,11 +40,11 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
     assert problem in error.problem
 
 
-def test_a_word_in_the_action_s_place_is_not_repeated_at_length():
+def test_long_action_text_is_not_repeated():
     assert len(refused(event_action="x" * 5000).problem) < 200
 
 
-def test_every_event_names_the_key_that_the_sender_is_answered():
+def test_every_event_has_the_answered_key():
     payload = {"summary": "s", "source": "h", "severity": "info"}
     assert parse(event_action="trigger", dedup_key="k", payload=payload).about == {"dedup_key": "k"}
     assert parse(event_action="resolve", dedup_key="k").about == {"dedup_key": "k"}
@@ -59,18 +59,18 @@ def test_an_acknowledgement_changes_nothing():
     assert "acknowledgement" in parsed.about["no_alert"]
 
 
-def test_the_same_event_without_a_key_is_the_same_alert_and_another_is_another():
+def test_event_without_key_is_identified_by_content():
     assert triggered().fingerprint == triggered(routing_key="changed").fingerprint
     others = {triggered(payload).fingerprint for payload in ({}, {"summary": "t"}, {"source": "i"}, {"class": "c"})}
     assert len(others) == 4
 
 
-def test_a_derived_key_resolves_what_it_was_answered_for():
+def test_derived_key_resolves_its_alert():
     key = parse(event_action="trigger", payload={"summary": "s", "source": "h"}).about["dedup_key"]
     assert parse(event_action="resolve", dedup_key=key).alerts[0].fingerprint == key
 
 
-def test_order_of_arrival_decides_whatever_time_the_event_speaks_of():
+def test_arrival_order_decides_despite_event_times():
     late = triggered({"timestamp": "2030-01-01T00:00:00Z"}, dedup_key="k")
     assert late.starts_at == NOW
     assert late.annotations["timestamp"] == "2030-01-01T00:00:00Z"
@@ -87,7 +87,7 @@ def test_order_of_arrival_decides_whatever_time_the_event_speaks_of():
         (None, {}),
     ],
 )
-def test_custom_details_are_annotations_in_whatever_form_they_come(details, annotations):
+def test_custom_details_of_any_form_are_annotations(details, annotations):
     assert triggered({"custom_details": details}).annotations == annotations
 
 
@@ -101,11 +101,11 @@ def test_custom_details_are_annotations_in_whatever_form_they_come(details, anno
         ({}, ""),
     ],
 )
-def test_the_link_is_the_event_s_first_or_its_client_s(body, link):
+def test_link_is_the_event_s_first_or_its_client_s(body, link):
     assert triggered(**body).link == link
 
 
-def test_a_trigger_without_severity_or_source_is_taken_as_it_is():
+def test_trigger_without_severity_or_source_is_accepted():
     alert = parse(event_action="trigger", dedup_key="k", payload={"summary": "s"}).alerts[0]
     assert (alert.severity, alert.labels) == ("", {})
 

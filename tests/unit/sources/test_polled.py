@@ -40,7 +40,7 @@ def listed(*receivers: str, **labels: str) -> api.Listed:
         ({"silenced": True}, "Extra inputs"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_without_repeating_secrets(said, problem):
+def test_contradictory_settings_are_refused_without_secrets(said, problem):
     with pytest.raises(pydantic.ValidationError, match=problem) as refused:
         polled.Config(**{"url": URL, **said})
     assert "hunter2" not in str(refused.value)
@@ -68,11 +68,11 @@ def test_a_source_without_a_poll_asks_nobody():
         ({"filter": ['env!="prod"'], "receiver": "any"}, ("any",), "prod", False),
     ],
 )
-def test_what_goes_to_the_receiver_and_matches_all_of_the_filter_counts(said, receivers, env, counts):
+def test_filters_and_receiver_select_alerts(said, receivers, env, counts):
     assert polled.concerns(config(**said))(listed(*receivers, env=env)) is counts
 
 
-def test_an_alert_of_an_answer_is_read_as_its_webhook_would_have_been():
+def test_polled_alert_equals_its_webhook():
     body = polled.webhook([polled.firing(listed(severity="critical"))], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "firing", BEGAN, 0)
@@ -81,7 +81,7 @@ def test_an_alert_of_an_answer_is_read_as_its_webhook_would_have_been():
 
 
 @pytest.mark.parametrize(("ended", "said"), [(BEGAN + 7, BEGAN + 7), (BEGAN - 7, BEGAN)])
-def test_an_alert_that_is_there_no_more_is_read_as_resolved_and_never_before_it_began(ended, said):
+def test_vanished_alert_is_resolved_after_its_start(ended, said):
     body = polled.webhook([polled.ended("f1", BEGAN, ended)], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "resolved", BEGAN, said)

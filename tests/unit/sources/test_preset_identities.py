@@ -114,7 +114,7 @@ def name(value: object) -> str:
 
 
 @pytest.mark.parametrize(("kind", "case", "changes"), SAME, ids=name)
-def test_what_changes_while_an_alert_lasts_keeps_its_fingerprint(kind, case, changes):
+def test_changing_details_keep_the_fingerprint(kind, case, changes):
     assert key(kind, case, changes) == key(kind, case, [])
 
 

@@ -26,7 +26,7 @@ from tests.unit.sources import delivering
         ("devhelm", {"type": "incident.created", "data": {"id": "1", "title": "x"}}, "status"),
     ],
 )
-def test_what_another_sender_sends_is_not_taken_for_an_alert(kind, found, where):
+def test_payload_of_another_sender_is_no_alert(kind, found, where):
     with pytest.raises(base.Unparsable) as caught:
         delivering.parse(kind, found)
     assert caught.value.where == where
@@ -46,26 +46,26 @@ def test_what_is_well_in_nagios_has_no_severity(state):
         ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, delivering.NOW),
     ],
 )
-def test_an_incident_of_better_stack_is_as_old_as_what_happened_to_it(event, attributes, at):
+def test_better_stack_incident_dates_from_its_cause(event, attributes, at):
     alert = delivering.one(
         "betterstack", {"event": event, "data": {"id": "1", "attributes": {"name": "x", **attributes}}}
     )
     assert (alert.status, alert.starts_at) == ("firing", at)
 
 
-def test_what_fires_by_a_clock_that_is_ahead_does_not_end_by_itself():
+def test_clock_ahead_does_not_end_a_firing_alert():
     ahead = str(delivering.NOW // 1_000_000 + 30)
     alert = delivering.one("nagios", {**delivering.body("nagios", "service-problem"), "timet": ahead})
     assert (alert.starts_at, alert.ends_at) == (delivering.NOW + 30_000_000, 0)
 
 
-def test_a_certificate_that_ends_is_another_alert_than_a_monitor_that_is_down():
+def test_certificate_alert_differs_from_its_monitor_s():
     ends = delivering.one("uptimerobot", delivering.body("uptimerobot", "certificate-ends"))
     down, up = (delivering.one("uptimerobot", delivering.body("uptimerobot", case)) for case in ("down", "up"))
     assert ends.fingerprint != down.fingerprint == up.fingerprint
 
 
-def test_a_search_of_splunk_is_the_same_alert_with_each_run_and_ends_where_a_row_says_so():
+def test_splunk_search_is_one_alert_over_its_runs():
     first, again = (delivering.one("splunk", delivering.body("splunk", case)) for case in ("search", "search-again"))
     assert first.fingerprint == again.fingerprint
     unnamed = {**delivering.body("splunk", "without-a-name"), "sid": "another"}
@@ -99,13 +99,13 @@ def test_every_type_of_checkly_s_is_known(word, severity, status):
 
 
 @pytest.mark.parametrize("dimensions", [None, "", [], "host=a"])
-def test_a_detector_of_splunk_observability_may_have_no_dimensions(dimensions):
+def test_splunk_observability_detector_may_lack_dimensions(dimensions):
     alert = delivering.one("splunk-observability", {"status": "anomalous", "rule": "r", "dimensions": dimensions})
     assert alert.labels == {"rule": "r"}
 
 
 @pytest.mark.parametrize("word", ["ok", "OK", "manually resolved", "stopped"])
-def test_every_way_of_ending_an_incident_of_splunk_observability_is_known(word):
+def test_every_end_in_splunk_observability_is_known(word):
     found = {**delivering.body("splunk-observability", "anomalous"), "status": word}
     assert delivering.one("splunk-observability", found).status == "resolved"
 
@@ -118,7 +118,7 @@ def test_fields_of_statuscake_are_read_in_any_case(case):
     )
 
 
-def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
+def test_incident_io_client_gets_incident_io_s_response():
     answer = registry.KINDS["incident-io-alerts"].answer
     found = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing", "deduplication_key": "k"})
     assert answer(found, "delivery") == {
@@ -141,14 +141,14 @@ def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
         lambda incident: incident,
     ],
 )
-def test_an_incident_of_devhelm_is_found_wherever_it_stands(envelope):
+def test_devhelm_incident_is_found_anywhere(envelope):
     incident = delivering.body("devhelm", "created")["data"]
     alert = delivering.one("devhelm", envelope(incident))
     assert (alert.fingerprint, alert.status, alert.title) == (incident["id"], "firing", "Tide gauge")
 
 
 @pytest.mark.parametrize("event", ["monitor.created", "webhook.test", "service.status_changed"])
-def test_what_is_about_no_incident_of_devhelm_s_makes_no_alert(event):
+def test_other_devhelm_events_make_no_alert(event):
     found = delivering.parse("devhelm", {"type": event, "data": {"id": "1", "status": "TRIGGERED", "title": "x"}})
     assert (found.alerts, found.about) == ([], {"no_alert": f"{event} is about no incident"})
 
@@ -165,12 +165,12 @@ def test_unnamed_searches_of_splunk_are_different_alerts():
     assert len(set(found)) == len(found)
 
 
-def test_an_unnamed_search_of_splunk_is_the_same_with_each_run_and_each_reading():
+def test_unnamed_splunk_search_keeps_its_identity():
     assert unnamed_search("s1", host="db-1", count="8") == unnamed_search("s2", host="db-1", count="9")
 
 
 @pytest.mark.parametrize("kind", ["checkly", "uptimerobot"])
-def test_a_certificate_and_its_monitor_are_two_alerts_even_without_an_id(kind):
+def test_certificate_and_monitor_differ_without_ids(kind):
     certificate, up = {
         "checkly": (
             {"alert_type": "ALERT_SSL", "check_name": "shop"},
@@ -184,7 +184,7 @@ def test_a_certificate_and_its_monitor_are_two_alerts_even_without_an_id(kind):
     assert delivering.one(kind, certificate).fingerprint != delivering.one(kind, up).fingerprint
 
 
-def test_events_for_incident_io_without_a_key_are_not_taken_for_one_another():
+def test_incident_io_events_without_key_stay_distinct():
     events = [
         {"title": "Disk full", "status": "firing", "metadata": {"host": "a"}},
         {"title": "Disk full", "status": "firing", "metadata": {"host": "b"}},
@@ -213,7 +213,7 @@ def test_events_for_incident_io_without_a_key_are_not_taken_for_one_another():
         ("nagios", "service-problem", {"service_state": "WARNING"}, "WARNING"),
     ],
 )
-def test_a_severity_is_as_bad_as_its_sender_means_it(kind, case, fields, severity):
+def test_severity_is_mapped_by_its_sender_s_meaning(kind, case, fields, severity):
     body = delivering.body(kind, case)
     body = {**body, "alert": {**body["alert"], **fields}} if kind == "opsgenie" else {**body, **fields}
     assert delivering.one(kind, body).severity == severity
@@ -241,19 +241,19 @@ def changed(kind: str) -> tuple[dict, dict]:
 @pytest.mark.parametrize(
     ("kind", "words"), [("newrelic", "CRITICAL LOW"), ("zabbix", "High Warning"), ("opsgenie", "P1 P4")]
 )
-def test_a_severity_that_changes_is_told_of_the_same_alert_at_the_same_start(kind, words):
+def test_changed_severity_keeps_alert_and_start(kind, words):
     before, after = (delivering.one(kind, body) for body in changed(kind))
     assert (before.identity, before.starts_at, before.status) == (after.identity, after.starts_at, after.status)
     assert [before.severity, after.severity] == words.split()
 
 
-def test_a_preset_takes_a_zone_for_its_own_time():
+def test_preset_uses_the_zone_of_its_setting():
     body = {**delivering.body("zabbix", "problem"), "event_timestamp": "2026.03.02 13:00:00"}
     alert = delivering.one("zabbix", body, mapping={"starts_at": {"zone": "Europe/Zurich"}})
     assert alert.starts_at == 1_772_452_800_000_000
 
 
-def test_a_preset_s_mapping_may_name_headers_and_parameters_of_the_query():
+def test_preset_mapping_may_name_headers_and_query():
     config = registry.KINDS["zabbix"].config(
         auth="none", mapping={"labels": {"site": {"header": "X-Site"}, "environment": {"query": "environment"}}}
     )
@@ -276,7 +276,7 @@ def test_a_preset_s_mapping_may_name_headers_and_parameters_of_the_query():
         ("devhelm", {"type": "incident.created", "data": {"id": "1", "status": "CONFIRMED"}}, "1"),
     ],
 )
-def test_an_alert_without_a_title_is_named_by_what_there_is(kind, found, name):
+def test_untitled_alert_is_named_by_other_fields(kind, found, name):
     parsed = delivering.parse(kind, found)
     assert [alert.title for alert in parsed.alerts] == [name]
     assert [(notice.code, notice.where) for notice in parsed.notices] == [("field_ignored", "title")]

@@ -45,13 +45,13 @@ def short(found, **settings):
 
 
 @pytest.mark.parametrize(("kind", "case"), FLAT.items())
-def test_a_form_with_the_same_fields_says_the_same(kind, case):
+def test_form_with_equal_fields_is_equal(kind, case):
     flat = delivering.body(kind, case)
     assert delivering.one(kind, urllib.parse.urlencode(flat).encode()) == delivering.one(kind, flat)
 
 
 @pytest.mark.parametrize("kind", PRESETS)
-def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
+def test_source_s_mapping_overrides_the_preset_s(kind):
     found = delivering.firing(kind)
     before, after = (
         delivering.one(kind, found),
@@ -76,7 +76,7 @@ def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
         ({"encoding": "query"}, "encoding is no part of a mapping"),
     ],
 )
-def test_a_wrong_mapping_is_told_when_the_settings_are_read(kind, mapping, problem):
+def test_wrong_mapping_is_found_when_loaded(kind, mapping, problem):
     with pytest.raises(pydantic.ValidationError) as caught:
         registry.KINDS[kind].config(auth="none", mapping=mapping)
     (error,) = caught.value.errors()
@@ -84,7 +84,7 @@ def test_a_wrong_mapping_is_told_when_the_settings_are_read(kind, mapping, probl
     assert re.search(problem, error["msg"])
 
 
-def test_a_whole_expression_takes_the_place_of_all_labels():
+def test_whole_expression_replaces_all_labels():
     assert delivering.one("zabbix", delivering.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
 
 
@@ -110,7 +110,7 @@ def test_words_of_a_status_come_on_top():
         ({"s": "down", "t": "x", "a": "z"}, {"mapping": {"status": {"path": "max(a)"}}}, "status", "invalid type"),
     ],
 )
-def test_a_misfit_is_told_with_the_setting_that_found_nothing(found, settings, where, problem):
+def test_mismatch_names_the_setting_that_found_nothing(found, settings, where, problem):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
     with pytest.raises(base.Unparsable) as caught:
         source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, delivering.NOW)
@@ -124,14 +124,14 @@ def test_what_is_no_alert_says_why():
     assert short({"test": False, "s": "down", "t": "x"}).alerts
 
 
-def test_what_the_sender_left_unfilled_is_absent_and_its_html_is_read():
+def test_unfilled_fields_are_absent_and_html_decoded():
     (alert,) = short({"s": "down", "t": "A &amp; B", "a": "<NAME>", "deep": None}).alerts
     assert (alert.title, alert.labels) == ("A & B", {})
     (alert,) = short({"s": "down", "t": "<NAME> is down", "a": "&lt;b>", "deep": {"tags": ["x"]}}).alerts
     assert (alert.title, alert.labels) == ("<NAME> is down", {"x": "true", "a": "<b>"})
 
 
-def test_a_word_that_is_ignored_fires_where_the_source_says_so():
+def test_ignored_word_fires_if_configured():
     (alert,) = short({"s": "note", "t": "x"}, mapping={"status": {"firing": ["note"]}}).alerts
     assert alert.status == "firing"
     with pytest.raises(base.Unparsable, match="'news' isn't a known status"):

@@ -57,7 +57,7 @@ def test_a_clock_within_four_minutes_makes_no_difference(skew):
 
 
 @pytest.mark.parametrize("behind", [5, 6, 60, 24 * 60])
-def test_an_alert_that_a_clock_behind_keeps_extending_fires_from_its_second_message_on(behind):
+def test_extended_alert_fires_despite_a_slow_clock(behind):
     sender = Sender(-behind * MINUTE)
     found = [sender.fires(NOW + k * MINUTE) for k in range(4)]
     assert statuses(*found) == ["resolved", "firing", "firing", "firing"]
@@ -67,7 +67,7 @@ def test_an_alert_that_a_clock_behind_keeps_extending_fires_from_its_second_mess
     assert all(one.alerts[0].ends_at >= NOW + k * MINUTE + 4 * MINUTE for k, one in enumerate(found) if k)
 
 
-def test_its_end_is_believed_as_soon_as_it_is_no_longer_extended():
+def test_end_is_believed_once_no_longer_extended():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4, 5)]
@@ -93,14 +93,14 @@ def states(*found: base.Parsed) -> list[bool]:
     return fires
 
 
-def test_the_worker_believes_it_although_the_first_message_was_taken_for_a_resolution():
+def test_worker_accepts_it_after_a_mistaken_resolution():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4)]
     assert states(*fired, *over) == [False, True, True, False, False]
 
 
-def test_an_alert_goes_on_when_the_clock_is_put_right():
+def test_alert_continues_after_the_clock_is_corrected():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     began, sender.skew = sender.began + sender.skew, 0
@@ -109,29 +109,29 @@ def test_an_alert_goes_on_when_the_clock_is_put_right():
     assert states(*fired, sender.resolved(NOW + 4 * MINUTE, NOW + 4 * MINUTE)) == [False, True, True, True, False]
 
 
-def test_a_message_that_arrives_twice_says_the_same_twice():
+def test_repeated_message_gives_equal_alerts():
     sender = Sender(-6 * MINUTE)
     sender.fires(NOW)
     assert statuses(sender.fires(NOW + MINUTE), sender.fires(NOW + MINUTE)) == ["firing", "firing"]
 
 
-def test_a_resolved_alert_that_is_repeated_with_the_same_end_stays_resolved():
+def test_repeated_resolution_stays_resolved():
     sender = Sender(0)
     assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW) for k in range(15))) == ["resolved"] * 15
 
 
-def test_a_sender_that_says_each_time_that_it_is_over_by_now_is_believed():
+def test_sender_whose_alerts_always_end_now_is_believed():
     sender = Sender(0)
     assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW + k * MINUTE) for k in range(5))) == ["resolved"] * 5
 
 
-def test_the_same_labels_with_another_start_are_another_replica_s():
+def test_other_start_means_another_replica():
     source = prometheus.Prometheus("here")
     parsed(source, sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE))
     assert statuses(parsed(source, sent(NOW - 59 * MINUTE, NOW - 9 * MINUTE))) == ["resolved"]
 
 
-def test_a_clock_that_is_known_to_be_behind_can_be_set_so_that_the_first_message_counts():
+def test_clock_offset_setting_makes_the_first_message_count():
     sender = Sender(-6 * MINUTE, clock_skew=6 * MINUTE)
     first = sender.fires(NOW)
     assert statuses(first) == ["firing"]
@@ -155,7 +155,7 @@ def test_an_end_before_the_start_is_none():
     assert [(notice.code, notice.where) for notice in found.notices] == [("field_ignored", "endsAt")]
 
 
-def test_an_end_at_the_end_of_all_dates_is_one_that_a_date_can_hold():
+def test_end_at_the_maximum_date_is_representable():
     found = parsed(prometheus.Prometheus("here"), sent(NOW, NOW, endsAt="9999-12-31T23:59:59Z"))
     assert written(found.alerts[0].ends_at).startswith("9999-12-31")
 
@@ -179,7 +179,7 @@ def test_an_optional_field_never_loses_an_alert(fields, code, where):
 
 
 @pytest.mark.parametrize("alert", [7, {}, {"labels": {}}, {"labels": {"a": ""}}, {"labels": ["a"]}])
-def test_an_alert_without_labels_is_set_aside_and_the_others_are_read(alert):
+def test_alert_without_labels_is_set_aside(alert):
     found = parsed(prometheus.Prometheus("here"), {"labels": {"a": "b"}}, alert)
     assert len(found.alerts) == 1
     assert found.rejected.where.startswith("[1]")

@@ -69,6 +69,6 @@ def test_a_signature_is_of_the_body(way):
     assert refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
 
 
-def test_a_source_that_lets_anyone_post_needs_no_proof():
+def test_source_without_authentication_needs_no_proof():
     config = registry.KINDS["json"].config(auth="none")
     assert proof.of(config, BODY, NOW, "delivery-1") == proof.Proven(BODY, {}, {})

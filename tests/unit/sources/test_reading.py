@@ -29,14 +29,14 @@ def notices(delivery: reading.Reading, *found: alerts.Alert):
         ("1772452800000", 1_772_452_800_000_000),
     ],
 )
-def test_a_moment_is_any_of_the_forms_that_vendors_write(value, expected):
+def test_times_of_all_vendor_forms_are_read(value, expected):
     delivery = reading.Reading("here", NOW)
     assert delivery.moment(value, "at") == expected
     assert notices(delivery) == ()
 
 
 @pytest.mark.parametrize("value", ["yesterday", True, [], {}, "1" * 41, 10**30, 1e300])
-def test_an_unreadable_time_is_none_and_is_told_with_its_place(value):
+def test_unreadable_time_is_reported_with_its_path(value):
     delivery = reading.Reading("here", NOW)
     assert delivery.moment(value, "at") == 0
     (notice,) = notices(delivery)
@@ -45,13 +45,13 @@ def test_an_unreadable_time_is_none_and_is_told_with_its_place(value):
     assert len(notice.detail) < 200
 
 
-def test_a_notice_is_about_the_only_alert_of_a_delivery():
+def test_notice_about_a_single_alert_names_it():
     delivery = reading.Reading("here", NOW)
     delivery.ignore("link", "a text is expected here")
     assert [notice.fingerprint for notice in notices(delivery, ALERT)] == ["f"]
 
 
-def test_a_notice_of_no_alert_among_several_is_about_the_delivery():
+def test_notice_about_no_alert_concerns_the_delivery():
     delivery = reading.Reading("here", NOW)
     delivery.ignore("query", "not UTF-8")
     assert [notice.fingerprint for notice in notices(delivery, ALERT, ALERT)] == [""]

@@ -46,7 +46,7 @@ def test_a_misfit_is_told_with_its_place(action, data, where, problem):
     assert problem in caught.value.problem
 
 
-def test_the_end_of_an_issue_is_the_end_of_the_alert_on_its_event():
+def test_issue_end_also_ends_its_event_alerts():
     [over] = issue("resolved").alerts
     assert event().identity == over.identity == "here/issue/7"
     assert over.starts_at > event(received=BEFORE).starts_at
@@ -64,11 +64,11 @@ def test_the_end_of_an_issue_is_the_end_of_the_alert_on_its_event():
         ("a word of next year's", []),
     ],
 )
-def test_an_issue_fires_and_resolves_by_what_was_done_with_it(action, statuses):
+def test_issue_state_follows_its_actions(action, statuses):
     assert [alert.status for alert in issue(action).alerts] == statuses
 
 
-def test_new_issues_can_be_left_to_the_alert_rules_but_their_end_is_heard():
+def test_new_issues_may_be_left_to_alert_rules():
     assert parse("created", {"issue": {"id": "7"}}, new_issues="ignore").alerts == []
     assert parse("resolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
     assert parse("unresolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
@@ -83,12 +83,12 @@ def test_new_issues_can_be_left_to_the_alert_rules_but_their_end_is_heard():
         ("resolved", "resolved", ""),
     ],
 )
-def test_a_metric_alert_is_what_the_action_says_whatever_number_its_status_is(action, status, severity):
+def test_metric_alert_state_follows_its_action(action, status, severity):
     alert = metric(action, status=2)
     assert (alert.status, alert.severity, alert.fingerprint) == (status, severity, "metric/4")
 
 
-def test_a_metric_alert_keeps_its_start_and_ends_when_it_was_closed_or_now():
+def test_metric_alert_keeps_start_and_ends_when_closed():
     assert metric("warning", date_started="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
     assert metric("warning", date_detected="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
     assert metric("resolved", date_closed=None).ends_at == NOW
@@ -100,24 +100,24 @@ def test_a_metric_alert_is_named_by_its_rule():
     assert metric("warning", alert_rule=None).title == "t"
 
 
-def test_a_metric_alert_of_several_projects_names_them_all():
+def test_metric_alert_names_all_its_projects():
     assert metric("warning", projects=["a", None, "b"]).labels["project"] == "a,b"
     assert metric("warning", projects="a").labels == {"resource": "metric_alert"}
 
 
-def test_what_sentry_says_of_an_issue_beside_its_state_is_an_annotation():
+def test_issue_details_are_annotations():
     said = {"culprit": "c", "shortId": "OVEN-7", "substatus": "regressed"}
     assert issue("unresolved", **said).alerts[0].annotations == said
 
 
-def test_a_program_whose_clock_is_ahead_does_not_outlast_the_end_of_its_issue():
+def test_clock_ahead_does_not_outlast_the_issue_s_end():
     assert event(timestamp=4_000_000_000).starts_at == NOW
     assert event(received=BEFORE, timestamp=4_000_000_000).starts_at == BEFORE * 1_000_000
     assert event(datetime="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
     assert event().starts_at == NOW
 
 
-def test_tags_are_annotations_without_the_person_it_happened_to():
+def test_tags_are_annotations_without_personal_data():
     tags = [["env", "prod"], ["user", "id:7"], ["empty", None], ["three", "of", "them"], "odd", [["x"], "y"]]
     assert event(tags=tags).annotations == {"tag.env": "prod"}
     assert event(tags={"env": "prod"}).annotations == {}
@@ -133,18 +133,18 @@ def test_tags_are_annotations_without_the_person_it_happened_to():
         ({"platform": "python"}, {"platform": "python"}),
     ],
 )
-def test_labels_are_what_does_not_change_from_event_to_event(fields, labels):
+def test_labels_are_constant_over_events(fields, labels):
     assert event(**fields).labels == {"resource": "event_alert", **labels}
 
 
 @pytest.mark.parametrize("name", ["comment", "error", "installation"])
-def test_what_is_neither_alert_nor_issue_is_taken_and_makes_none(name):
+def test_other_messages_are_accepted_without_alerts(name):
     parsed = parse("created", {name: "x"})
     assert parsed.alerts == []
     assert "neither an alert nor an issue" in parsed.about["no_alert"]
 
 
-def test_the_link_leads_to_the_event_or_the_issue():
+def test_link_leads_to_the_event_or_issue():
     assert event(web_url="w", issue_url="i").link == "w"
     assert event(issue_url="i").link == "i"
     assert issue("resolved", permalink="p").alerts[0].link == "p"

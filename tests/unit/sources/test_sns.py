@@ -106,7 +106,7 @@ def test_no_signed_field_can_be_changed(field):
         admitted(told)
 
 
-def test_a_stranger_s_key_a_wrong_version_and_rubbish_are_refused():
+def test_foreign_key_version_and_garbage_are_refused():
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     for told in (
         message(key=stranger),
@@ -152,7 +152,7 @@ def test_no_certificate_is_ever_fetched_from_elsewhere(url):
         {**message(), "Timestamp": ""},
     ],
 )
-def test_another_topic_and_what_is_not_signed_are_refused_before_anything_is_fetched(told):
+def test_foreign_topic_is_refused_before_any_fetch(told):
     amazon = Amazon()
     with pytest.raises(verifications.RejectedError):
         admitted(told, amazon)
@@ -170,7 +170,7 @@ def test_a_certificate_that_has_run_out_proves_nothing():
         admitted(message(), Amazon(certified(KEY, "2026-01-01")))
 
 
-def test_what_is_no_certificate_is_asked_for_again_the_next_time():
+def test_invalid_certificate_is_fetched_again_later():
     amazon = Amazon(b"<html>")
     with pytest.raises(verifications.UnavailableError):
         admitted(message(), amazon)
@@ -188,7 +188,7 @@ def test_a_certificate_is_fetched_once():
     assert amazon.asked == [CERTIFICATE_URL]
 
 
-def test_a_subscription_of_our_topic_is_confirmed_at_sns_alone():
+def test_subscription_is_confirmed_only_at_sns():
     amazon = Amazon()
     assert admitted(message(**SUBSCRIPTION), amazon) == verifications.Verified("m-1", TOPIC)
     assert amazon.asked == [CERTIFICATE_URL, SUBSCRIBE_URL]
@@ -206,7 +206,7 @@ def posted(amazon: Amazon, body: bytes, store: asking.Recording, **more: object)
     return answer
 
 
-def test_at_the_door_a_signed_alarm_is_taken_and_a_forged_one_leaves_no_trace():
+def test_signed_alarm_is_accepted_and_forged_one_refused():
     store = asking.Recording()
     assert posted(Amazon(), json.dumps(message()).encode(), store).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "Freezer is warm"
@@ -215,7 +215,7 @@ def test_at_the_door_a_signed_alarm_is_taken_and_a_forged_one_leaves_no_trace():
     assert (forged.accepted, forged.kept) == ([], [])
 
 
-def test_at_the_door_a_confirmed_subscription_is_said_and_sns_out_of_reach_is_503():
+def test_confirmation_is_reported_and_unreachable_sns_is_503():
     store = asking.Recording()
     answer = posted(Amazon(), json.dumps(message(**SUBSCRIPTION)).encode(), store)
     assert (answer.status, answer.json["about"]["topic"]) == (202, TOPIC)
@@ -225,7 +225,7 @@ def test_at_the_door_a_confirmed_subscription_is_said_and_sns_out_of_reach_is_50
     assert (answer.status, b"retry-after" in answer.headers, store.kept) == (503, True, [])
 
 
-def test_a_topic_that_is_none_is_refused_in_the_settings():
+def test_invalid_topic_is_refused_in_settings():
     with pytest.raises(ValueError, match="is no topic's ARN"):
         registry.KINDS["cloudwatch"].config(topics=["alarms"])
 
@@ -238,7 +238,7 @@ def other(number: int) -> dict[str, str]:
     return {**message(), "SigningCertURL": CERTIFICATE_URL.replace("0123", f"{number:04}")}
 
 
-def test_a_certificate_is_fetched_once_for_all_messages_that_wait_for_it():
+def test_certificate_is_fetched_once_for_waiting_messages():
     amazon = Amazon()
 
     async def main() -> None:
@@ -249,7 +249,7 @@ def test_a_certificate_is_fetched_once_for_all_messages_that_wait_for_it():
     asyncio.run(main())
 
 
-def test_few_certificates_are_fetched_within_a_minute_and_known_ones_prove_messages_meanwhile():
+def test_certificate_fetches_are_limited_per_minute():
     """Anyone who knows a topic's name may name new certificates: each costs a TLS connection."""
     amazon = Amazon()
 
@@ -285,6 +285,6 @@ def test_a_certificate_that_proves_nothing_is_not_remembered():
     "body",
     [b'{"Type":' + b"[" * 500_000, b'{"Type":"Notification","x":"' + b" " * 3_000_000 + b'"}', b"", b"\xff", b"[]"],
 )
-def test_what_is_no_message_is_refused_before_it_is_built(body):
+def test_other_body_is_refused_early(body):
     with pytest.raises(verifications.RejectedError):
         asyncio.run(topics(Amazon()).verify(body, NOW))

@@ -14,7 +14,7 @@ def made(*values, **place):
     return tokens.Token(tokens.Config(values=values, **place))
 
 
-def test_a_token_in_a_header_is_accepted_and_no_other():
+def test_only_the_header_s_token_is_accepted():
     token = made("old", "new", header="X-Api-Key")
     assert token.accepts({b"x-api-key": b"old"}, b"")
     assert token.accepts({b"x-api-key": b"new"}, b"")
@@ -22,7 +22,7 @@ def test_a_token_in_a_header_is_accepted_and_no_other():
         assert not token.accepts(headers, b"x-api-key=new")
 
 
-def test_a_token_in_the_query_is_accepted_and_no_other():
+def test_only_the_query_s_token_is_accepted():
     token = made("se cret&ü", query="auth_token")
     assert token.accepts({}, b"a=b&auth_token=se%20cret%26%C3%BC")
     assert token.accepts({}, b"auth_token=wrong&auth_token=se+cret%26%C3%BC")
@@ -30,7 +30,7 @@ def test_a_token_in_the_query_is_accepted_and_no_other():
         assert not token.accepts({b"auth_token": b"se cret"}, query)
 
 
-def test_a_token_in_a_form_or_in_json_is_accepted_and_no_other():
+def test_only_token_in_form_or_json_is_accepted():
     form = made("se cret", form="Token")
     assert form.in_body
     assert form.accepts_body(b"a=b&Token=se+cret")
@@ -41,7 +41,7 @@ def test_a_token_in_a_form_or_in_json_is_accepted_and_no_other():
         assert not member.accepts_body(body)
 
 
-def test_a_token_is_masked_in_the_body_however_it_is_written():
+def test_token_is_masked_in_the_body():
     assert made("se cret", form="Token").masked(b"Token=se+cret&x=1") == b"Token=***&x=1"
     assert made('q"k', member="key").masked(b'{"key":"q\\"k"}') == b'{"key":"***"}'
 
@@ -66,13 +66,13 @@ def test_no_secret_is_shown_and_the_place_is():
     assert made("hunter2", query="t").place == "query parameter t"
 
 
-def test_the_query_is_shown_without_the_token_in_it_and_else_as_it_is():
+def test_query_is_shown_without_its_token():
     token = made("x", query="auth token")
     assert token.without(b"a=%31&auth+token=x&b&auth%20token&c=auth+token") == b"a=%31&b&c=auth+token"
     assert made("x", header="a").without(b"a=x") == b"a=x"
 
 
-def test_a_form_of_more_fields_than_are_read_holds_no_token():
+def test_form_with_too_many_fields_has_no_token():
     """Its sender isn't authenticated yet: nothing but the token is decoded, however long the body is."""
     token = tokens.Token(tokens.Config.model_validate({"values": ["word"], "form": "to+ken"}))
     assert token.accepts_body(b"x=%20" * 5 + b"&to%2Bken=word&y=1")
@@ -83,7 +83,7 @@ def test_a_form_of_more_fields_than_are_read_holds_no_token():
     assert time.process_time() - begun < 1
 
 
-def test_only_the_token_of_a_json_body_is_decoded():
+def test_only_token_of_a_json_body_is_decoded():
     token = tokens.Token(tokens.Config.model_validate({"values": ["word"], "member": "routing_key"}))
     assert token.accepts_body(b'{"x":' + b"[{}," * 10_000 + b"1" + b"]" * 10_000 + b',"routing_key":"word"}') is False
     assert token.accepts_body(b'{"x":[' + b"{}," * 10_000 + b'1],"routing_key":"word"}')
@@ -106,7 +106,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("body", SPELLINGS.values(), ids=SPELLINGS.keys())
-def test_a_member_is_masked_in_every_spelling_that_is_accepted(body):
+def test_member_is_masked_in_every_accepted_spelling(body):
     token = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "member": "key"}))
     assert token.accepts_body(body.encode())
     masked = token.masked(body.encode())
@@ -126,7 +126,7 @@ def spelt_for_a_form(how):
 
 
 @pytest.mark.parametrize("how", ["standard", "JavaScript", "blank", "all"])
-def test_a_field_is_masked_in_every_spelling_that_is_accepted(how):
+def test_field_is_masked_in_every_accepted_spelling(how):
     token = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "form": "key"}))
     body = f"a=1&key={spelt_for_a_form(how)}&b=%20".encode()
     assert token.accepts_body(body)

@@ -98,23 +98,23 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
 @pytest.mark.parametrize(
     ("status", "expected"), [(0, ["firing"]), ("0", ["firing"]), (1, ["resolved"]), (2, []), (3, [])]
 )
-def test_down_fires_up_resolves_and_all_else_changes_nothing(status, expected):
+def test_down_fires_up_resolves_others_change_nothing(status, expected):
     body = {"heartbeat": {"status": status, "monitorID": 7}}
     assert [alert.status for alert in uptime_kuma.read(reading.Reading("here", NOW), body).alerts] == expected
 
 
-def test_times_are_utc_though_they_do_not_say_so_whatever_zone_the_server_is_in():
+def test_times_without_zone_are_utc():
     alert = one(time="2026-03-02 09:15:30.500", timezone="Asia/Tokyo", localDateTime="2026-03-02 18:15:30")
     assert alert.starts_at == 1_772_442_930_500_000
 
 
-def test_a_repeat_while_it_is_down_does_not_outlast_the_end():
+def test_repeat_while_down_does_not_outlast_the_end():
     repeat = one(time="2026-03-02 09:20:00.000")
     over = one(status=1, time="2026-03-02 09:30:00.000", lastDownTime="2026-03-02 09:15:00.000")
     assert over.starts_at > repeat.starts_at
 
 
-def test_tags_are_labels_and_one_of_them_the_severity():
+def test_tags_are_labels_and_one_the_severity():
     tags = [{"name": "severity", "value": "p1"}, {"name": "public", "value": ""}, {"name": "a", "value": "1"}]
     labels = one({"tags": [*tags, {"name": "a", "value": "2"}, {"value": "x"}, None], "name": "n", "type": "port"})
     assert labels.labels == {"severity": "p1", "public": "true", "a": "1,2", "monitor": "n", "type": "port"}
@@ -124,9 +124,9 @@ def test_tags_are_labels_and_one_of_them_the_severity():
 @pytest.mark.parametrize(
     ("url", "link"), [("https://", ""), ("", ""), (None, ""), ("https://x.example", "https://x.example")]
 )
-def test_the_address_that_kuma_fills_in_by_itself_is_no_link(url, link):
+def test_kuma_s_placeholder_url_is_no_link(url, link):
     assert one({"url": url}).link == link
 
 
-def test_a_monitor_without_a_name_is_called_by_the_message():
+def test_monitor_without_name_is_named_by_its_message():
     assert (one().title, one({"name": "n"}).title) == ("g", "n")

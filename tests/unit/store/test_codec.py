@@ -36,7 +36,7 @@ def test_a_sole_ask_repeats_neither_response_nor_alert():
     assert packed.count(b"down") == 1
 
 
-def test_an_ask_that_differs_from_the_incident_is_written_in_full():
+def test_ask_that_differs_from_the_incident_is_complete():
     one = folded("a")
     (ask,) = one.asks
     other = msgspec.structs.replace(one, asks=(msgspec.structs.replace(ask, response=response("b")),))

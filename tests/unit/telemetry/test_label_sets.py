@@ -50,7 +50,7 @@ def test_source_has_its_counters(name):
     assert zeros(f"incident_router_{name}", source="zero-source") == {()}
 
 
-def test_only_a_source_that_is_polled_has_counters_of_polls():
+def test_only_polled_sources_have_poll_counters():
     assert zeros("incident_router_polls", source="zero-polled") == each(label_sets.POLL_RESULTS)
     assert zeros("incident_router_polled_alerts", source="zero-polled") == each(label_sets.POLLED_OUTCOMES)
     assert zeros("incident_router_polls", source="zero-source") == set()
@@ -76,7 +76,7 @@ def test_destination_with_webhooks_has_every_outcome():
     assert found == each(label_sets.VENDOR_WEBHOOK_OUTCOMES)
 
 
-def test_rule_and_no_rule_have_a_counter_of_decisions():
+def test_rules_and_no_rule_have_decision_counters():
     assert zeros("incident_router_decisions", rule="zero-rule") == {()}
     assert ("", "unknown_source") in {
         (sample.labels["source"], sample.labels["outcome"])

@@ -37,7 +37,7 @@ def fail_with(secret: str) -> None:
     raise ValueError("it broke")
 
 
-def test_a_json_line_holds_the_event_its_fields_the_level_the_time_and_the_part():
+def test_json_line_has_all_its_members():
     stream = configured(format="json")
     log.get("worker").info("operation", destination="on-call", attempt=2)
     (line,) = lines(stream)
@@ -45,7 +45,7 @@ def test_a_json_line_holds_the_event_its_fields_the_level_the_time_and_the_part(
     assert line == {"event": "operation", "level": "info", "part": "worker", "destination": "on-call", "attempt": 2}
 
 
-def test_a_log_that_was_got_before_it_was_configured_obeys_the_configuration():
+def test_earlier_logger_obeys_later_configuration():
     early = log.get("web")
     stream = configured(format="json", level="warning")
     early.info("unheard")
@@ -63,7 +63,7 @@ def test_a_level_lets_itself_through_and_nothing_below(level):
     assert heard[0] == level.lower()
 
 
-def test_an_unknown_level_is_named_with_those_there_are():
+def test_unknown_level_error_lists_valid_ones():
     with pytest.raises(ValueError, match="'loud' is none of debug, info, warning, error"):
         log.configure(level="loud")
 
@@ -89,7 +89,7 @@ def test_a_stack_trace_shows_no_local_variables(form):
     assert "hunter2" not in stream.getvalue()
 
 
-def test_a_library_s_line_has_the_same_form_and_begins_at_warning():
+def test_library_lines_have_this_form_from_warning():
     stream = configured(format="json", level="debug")
     logging.getLogger("some.library").info("chatter")
     logging.getLogger("some.library").warning("%d retries", 3)
@@ -97,7 +97,7 @@ def test_a_library_s_line_has_the_same_form_and_begins_at_warning():
     assert (line["event"], line["logger"], line["level"]) == ("3 retries", "some.library", "warning")
 
 
-def test_a_value_that_json_does_not_know_is_written_as_text():
+def test_value_unknown_to_json_is_written_as_text():
     stream = configured(format="json")
     log.get("web").info("odd", value={1}, error=ValueError("why"))
     (line,) = lines(stream)
@@ -137,7 +137,7 @@ class Letter(msgspec.Struct):
         pydantic.SecretStr("hunter2"),
     ],
 )
-def test_what_senders_and_customers_wrote_and_secrets_are_not_shown_whatever_they_stand_in(form, value):
+def test_foreign_texts_and_secrets_are_never_logged(form, value):
     stream = configured(format=form)
     log.get("web").info("odd", value=value)
     assert "hunter2" not in stream.getvalue()

@@ -26,13 +26,13 @@ def ours(families: Iterable[str]) -> set[str]:
     return {name for name in families if name.startswith("incident_router_")}
 
 
-def test_every_metric_is_there_under_its_name_and_has_a_help():
+def test_every_metric_exists_with_help():
     families = rendered()
     assert LABELS.keys() <= families.keys()
     assert all(len(families[name].documentation) > 20 for name in LABELS)
 
 
-def test_every_metric_of_the_module_is_documented_with_its_labels():
+def test_every_metric_is_documented_with_its_labels():
     assert {name: metric.labels for name, metric in collectors.defined().items()} == LABELS
 
 
@@ -41,7 +41,7 @@ def test_every_metric_of_the_module_is_documented_with_its_labels():
     [({"web"}, WEB | SHARED), ({"worker"}, WORKER | SHARED), ({"web", "worker"}, LABELS)],
     ids=["web", "worker", "both"],
 )
-def test_process_exports_the_metrics_of_its_roles_and_no_others(roles, exported):
+def test_process_exports_only_the_metrics_of_its_roles(roles, exported):
     assert ours(rendered(roles)) == exported.keys()
 
 
@@ -89,7 +89,7 @@ def test_what_was_counted_is_rendered_with_its_labels():
 
 
 @pytest.mark.parametrize(("seconds", "bound"), [(0.0009, "0.001"), (0.9, "1.0"), (299, "300.0"), (900, "+Inf")])
-def test_the_time_to_an_open_incident_is_seen_from_a_millisecond_to_five_minutes(seconds, bound):
+def test_open_latency_covers_milliseconds_to_five_minutes(seconds, bound):
     name = f"bucket-{bound}"
     metrics.accepted_to_opened_seconds.labels(name).observe(seconds)
     counted = [
@@ -106,7 +106,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html"])
-def test_who_does_not_ask_for_openmetrics_gets_the_text_format(accept):
+def test_text_format_is_the_default(accept):
     rendered, content_type = metrics.render(accept)
     assert content_type == TEXT
     assert b"# EOF" not in rendered
@@ -123,7 +123,7 @@ def exemplars(destination: str) -> list[dict[str, str]]:
     ]
 
 
-def test_who_asks_for_openmetrics_gets_an_incident_and_its_trace_as_the_exemplar_of_how_long_it_took():
+def test_openmetrics_has_incident_and_trace_as_exemplar():
     metrics.opened("exemplary", 0.4, "IR-7F3K2QXM", TRACE)
     metrics.opened("exemplary", 4.0, "IR-7F3K2QXN")
     assert exemplars("exemplary") == [
@@ -132,7 +132,7 @@ def test_who_asks_for_openmetrics_gets_an_incident_and_its_trace_as_the_exemplar
     ]
 
 
-def test_an_incident_that_seems_to_be_open_before_its_alert_came_took_no_time():
+def test_negative_open_latency_counts_as_zero():
     """Clocks of two machines may differ."""
     metrics.opened("early", -3.0, "IR-7F3K2QXP")
     rendered = metrics.render()[0].decode()

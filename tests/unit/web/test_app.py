@@ -46,7 +46,7 @@ def test_a_webhook_goes_straight_to_the_door():
     assert answer.status == 202
 
 
-def test_the_process_says_that_it_lives_whatever_its_surroundings():
+def test_process_is_live_whatever_its_dependencies():
     assert get("/healthz", checks={"redis": away}).json == {"status": "alive"}
 
 
@@ -55,7 +55,7 @@ def test_it_is_ready_when_every_check_is():
     assert (answer.status, answer.json["checks"]) == (200, {"rules": "rules 7f3a", "redis": "rules 7f3a"})
 
 
-def test_what_is_not_ready_is_named_with_its_reason():
+def test_failing_check_is_named_with_its_reason():
     answer = get("/readyz", checks={"rules": ready, "redis": away, "worker": behind})
     assert answer.status == 503
     assert answer.headers[b"content-type"] == b"application/problem+json"
@@ -67,7 +67,7 @@ def test_what_is_not_ready_is_named_with_its_reason():
     }
 
 
-def test_a_check_that_does_not_answer_is_not_ready():
+def test_check_that_hangs_is_not_ready():
     probes = health.probes(lambda: health.states({"redis": hanging}, timeout_seconds=0.01))
     answer = asking.ask(routing.Router(probes), "/readyz", method="GET", headers=())
     assert answer.status == 503
@@ -93,7 +93,7 @@ def test_metrics_are_not_served_beside_webhooks():
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/v1/webhooks", "/healthz/", "//v1/webhooks/prod", "/../metrics"])
-def test_anything_else_is_a_404_in_the_form_of_all_problems(path):
+def test_other_path_is_a_404_problem(path):
     answer = get(path)
     assert answer.status == 404
     assert answer.headers[b"content-type"] == b"application/problem+json"
@@ -101,14 +101,14 @@ def test_anything_else_is_a_404_in_the_form_of_all_problems(path):
     assert answer.json["instance"] == path
 
 
-def test_a_method_that_a_path_does_not_answer_is_405_and_told_which_it_does():
+def test_other_method_is_405_with_allowed_ones():
     answer = get("/readyz", method="DELETE")
     assert answer.status == 405
     assert b"GET" in answer.headers[b"allow"]
     assert answer.headers[b"content-type"] == b"application/problem+json"
 
 
-def test_further_routes_are_served_and_their_failures_show_nothing():
+def test_further_routes_hide_failure_details():
     async def page(_request):
         return responses.PlainTextResponse("hello")
 

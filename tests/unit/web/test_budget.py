@@ -18,7 +18,7 @@ def test_a_request_takes_bytes_and_gives_them_back():
     assert whole.used == 0
 
 
-def test_beyond_the_budget_a_request_is_told_when_to_come_again():
+def test_request_beyond_the_budget_gets_retry_after():
     whole = budget.Budget(100)
     with whole.share(is_proven=True) as first, whole.share(is_proven=True) as second:
         first.take(90)
@@ -29,7 +29,7 @@ def test_beyond_the_budget_a_request_is_told_when_to_come_again():
     assert whole.used == 0
 
 
-def test_senders_that_are_not_authenticated_share_half_until_they_are():
+def test_unauthenticated_senders_share_half():
     whole = budget.Budget(100)
     with (
         whole.share(is_proven=False) as first,
@@ -46,7 +46,7 @@ def test_senders_that_are_not_authenticated_share_half_until_they_are():
     assert (whole.used, whole.used_unproven) == (0, 0)
 
 
-def test_a_share_is_given_back_however_the_request_ends():
+def test_share_is_returned_however_the_request_ends():
     whole = budget.Budget(100)
     with contextlib.suppress(ZeroDivisionError), whole.share(is_proven=False) as share:
         share.take(10)
@@ -54,7 +54,7 @@ def test_a_share_is_given_back_however_the_request_ends():
     assert (whole.used, whole.used_unproven) == (0, 0)
 
 
-def test_small_bodies_find_room_when_large_ones_find_none():
+def test_small_bodies_fit_when_large_ones_do_not():
     large = budget.LARGE_BYTES + 1
     whole = budget.Budget(large * 4)
     with contextlib.ExitStack() as stack:
@@ -78,7 +78,7 @@ def test_large_and_small_bodies_wait_in_different_queues():
     assert whole.turns(budget.LARGE_BYTES + 1) is whole.large
 
 
-def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
+def test_bodies_are_parsed_in_order_of_arrival():
     async def main() -> None:
         turns = budget.Turns(100)
         order: list[str] = []
@@ -115,7 +115,7 @@ def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
 
 
 @pytest.mark.parametrize("let_in_first", [False, True])
-def test_a_sender_that_hangs_up_while_it_waits_holds_nothing_up(let_in_first):
+def test_disconnected_waiting_sender_delays_nobody(let_in_first):
     async def main() -> None:
         turns = budget.Turns(100)
         await turns.begin(100)

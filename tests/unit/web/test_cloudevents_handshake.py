@@ -35,19 +35,19 @@ def test_whoever_may_not_deliver_is_not_permitted_to(credentials):
     assert not [name for name in answer.headers if name.startswith(b"webhook-")]
 
 
-def test_what_a_body_would_prove_is_not_asked_for():
+def test_handshake_does_not_require_body_authentication():
     signed = source(bearer=(), signature={"scheme": "github", "secrets": ["secret"]})
     assert ask(ORIGIN, endpoints=signed).status == 200
 
 
 @pytest.mark.parametrize("headers", [[TOKEN], [TOKEN, (ORIGIN[0], b"  ")]])
-def test_an_options_request_of_nobody_is_a_method_that_is_not_answered(headers):
+def test_options_request_without_origin_is_not_allowed(headers):
     answer = ask(*headers)
     assert (answer.status, answer.json["type"].rpartition(":")[2]) == (405, "method")
 
 
 @pytest.mark.parametrize("name", [b"a b", b"<script>", b"x" * 254, b".example", "é".encode()])
-def test_an_origin_that_is_no_name_is_refused_and_not_repeated(name):
+def test_invalid_origin_is_refused_without_repeating_it(name):
     answer = ask((ORIGIN[0], name), TOKEN)
     assert answer.status == 400
     assert name not in answer.body

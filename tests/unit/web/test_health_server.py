@@ -41,7 +41,7 @@ def run(body, ask: health.Ask = ready) -> None:
     uvloop.run(main())
 
 
-def test_a_blocked_event_loop_delays_neither_liveness_nor_metrics():
+def test_blocked_event_loop_delays_neither_liveness_nor_metrics():
     async def body(port: int) -> None:
         assert get(port, "/healthz") == (200, b'{"status":"alive"}')
         status, page = get(port, "/metrics")

@@ -8,7 +8,7 @@ import pytest
 from router.web import problems
 
 
-def test_a_problem_has_the_five_members_and_its_own():
+def test_problem_has_the_five_members_and_its_own():
     headers, body = problems.render(
         problems.Problem(413, "too-large", "longer than 5 bytes", headers=[(b"x-a", b"b")], limit_bytes=5), "/v1/x"
     )

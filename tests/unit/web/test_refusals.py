@@ -21,7 +21,7 @@ def written():
     structlog.reset_defaults()
 
 
-def test_a_flood_of_refusals_writes_few_lines_and_counts_the_rest(written):
+def test_flood_of_refusals_writes_few_lines(written):
     refused = refusals.Refusals()
     for number in range(1000):
         refused.log("prod", NOW + number, is_warning=False, status=401, problem="no token")
@@ -34,7 +34,7 @@ def test_a_flood_of_refusals_writes_few_lines_and_counts_the_rest(written):
     assert "suppressed" not in written()[-1]
 
 
-def test_a_flood_at_one_source_hides_no_refusal_of_another(written):
+def test_flood_at_one_source_hides_no_other_refusal(written):
     refused = refusals.Refusals()
     for _ in range(100):
         refused.log("", NOW, is_warning=False, status=404, problem="unknown")
@@ -42,7 +42,7 @@ def test_a_flood_at_one_source_hides_no_refusal_of_another(written):
     assert written()[-1]["source"] == "prod"
 
 
-def test_a_clock_that_is_set_back_begins_a_new_second(written):
+def test_clock_set_back_starts_a_new_second(written):
     refused = refusals.Refusals()
     for at in (NOW, NOW - 3600 * SECOND):
         for _ in range(50):

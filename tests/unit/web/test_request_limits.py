@@ -29,7 +29,7 @@ def nested(depth: int, around: str = "[]") -> bytes:
 
 
 @pytest.mark.parametrize("around", ["[]", "{}"])
-def test_json_may_be_nested_as_deeply_as_the_bound_and_not_deeper(around):
+def test_json_may_be_nested_up_to_the_limit(around):
     request_limits.not_too_deep(nested(32, around), 32)
     with pytest.raises(base.Unparsable, match="nested more than 32 deep"):
         request_limits.not_too_deep(nested(33, around), 32)
@@ -45,7 +45,7 @@ def depth_of(value: object) -> int:
     return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
 
 
-def test_the_depth_is_that_of_a_parser_for_any_json():
+def test_depth_equals_that_of_a_parser():
     chance = random.Random(11)
 
     def made(room: int) -> object:
@@ -78,12 +78,12 @@ LARGE = b"x" * 100_000
 LIMITS = request_limits.RequestLimits(alerts=3, labels=4, value_bytes=100)
 
 
-def test_alerts_within_the_bounds_are_left_as_they_are():
+def test_alerts_within_the_limits_are_unchanged():
     parsed = base.Parsed([one(), one(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
     assert request_limits.within(parsed, LARGE, LIMITS) == parsed
 
 
-def test_more_alerts_than_the_limit_are_cut_and_said():
+def test_alerts_beyond_the_limit_are_cut_with_notice():
     found = request_limits.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
     assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
     (notice,) = found.notices
@@ -108,7 +108,7 @@ def test_annotations_beyond_the_limit_are_cut_too():
 
 
 @pytest.mark.parametrize("place", ["value", "name", "fingerprint"])
-def test_texts_that_tell_alerts_apart_stay_distinct_when_cut(place):
+def test_identifying_texts_stay_distinct_when_cut(place):
     """A fingerprint, or a value that rules group by, is never cut into that of another alert."""
 
     def long(ending: str) -> alerts.Alert:
@@ -146,7 +146,7 @@ def test_notices_of_the_source_are_kept():
     assert found.notices == (said,)
 
 
-def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_left_out():
+def test_long_texts_are_cut_and_long_links_omitted():
     long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
     (cut,) = request_limits.within(base.Parsed([long]), LARGE, LIMITS).alerts
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
@@ -154,7 +154,7 @@ def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_le
     assert (cut.title, cut.link) == ("t" * 97 + "…", "")
 
 
-def test_values_are_counted_before_they_are_parsed_but_not_those_in_texts():
+def test_values_are_counted_before_parsing():
     request_limits.not_too_many_values(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
     request_limits.not_too_many_values(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
     with pytest.raises(base.Unparsable, match=r"holds 200 values, and at most 199 are read"):
@@ -194,7 +194,7 @@ def test_a_compressed_body_is_inflated_and_taken(name, pack):
         (b"br", BODY, 415),
     ],
 )
-def test_what_cannot_be_inflated_within_the_bound_is_refused_and_the_reason_said(encoding, body, status):
+def test_body_that_cannot_be_decompressed_is_refused(encoding, body, status):
     store = asking.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", encoding)]
     door = asking.door(store, limits=request_limits.RequestLimits(100_000))
@@ -228,7 +228,7 @@ def test_a_bomb_is_never_inflated_beyond_the_bound():
         request_limits.inflated(bomb, b"gzip", 1000)
 
 
-def test_a_body_nested_too_deeply_is_kept_in_the_quarantine():
+def test_body_nested_too_deeply_is_quarantined():
     store = asking.Recording()
     body = b'{"status": "firing", "labels": ' + nested(40, "{}") + b"}"
     answer = asking.ask(asking.door(store), ANY, chunks=(body,))
@@ -242,7 +242,7 @@ WRONG = [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\xed\xa0\x80"', b'"
 
 @pytest.mark.parametrize("value", WRONG)
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
-def test_an_invalid_value_is_repaired_or_the_body_is_quarantined(kind, value):
+def test_invalid_value_is_repaired_or_quarantined(kind, value):
     store = asking.Recording()
     endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
     body = b'{"status": "firing", "title": ' + value + b"}"
@@ -256,7 +256,7 @@ def test_an_invalid_value_is_repaired_or_the_body_is_quarantined(kind, value):
 
 
 @pytest.mark.parametrize("value", WRONG)
-def test_an_invalid_value_beside_the_facts_loses_no_alert(value):
+def test_invalid_unused_value_loses_no_alert(value):
     store = asking.Recording()
     body = b'{"status": "firing", "title": "a", "dedup_key": "a", "output": ' + value + b"}"
     assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
@@ -264,14 +264,14 @@ def test_an_invalid_value_beside_the_facts_loses_no_alert(value):
     assert (notice.code, notice.where) == ("body_repaired", "body")
 
 
-def test_a_repair_does_not_lift_the_limit_on_depth():
+def test_repair_keeps_the_depth_limit():
     store = asking.Recording()
     body = b'{"status": "firing", "title": "a", "x": "\xe9", "labels": ' + nested(40, "{}") + b"}"
     assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 422
     assert store.kept[0][1] == body
 
 
-def test_of_a_key_that_stands_twice_the_last_one_counts():
+def test_last_of_duplicate_keys_counts():
     store = asking.Recording()
     body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
     assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
@@ -289,7 +289,7 @@ def test_of_a_key_that_stands_twice_the_last_one_counts():
     ],
     ids=["too large", "encoding", "not authenticated", "token in the body", "unsigned"],
 )
-def test_refused_deliveries_of_authenticated_senders_are_counted_as_unreadable(path, headers, body, counted):
+def test_refused_authentic_deliveries_count_as_unreadable(path, headers, body, counted):
     """The worker opens an incident about them; nobody else may cause one."""
     store = asking.Recording()
     kinds = registry.KINDS
@@ -315,7 +315,7 @@ FORMS = {
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("bad", ["", ",{}", ",7"])
-def test_alerts_beyond_the_limit_are_counted_and_not_read(kind, bad):
+def test_alerts_beyond_the_limit_are_counted_not_read(kind, bad):
     endpoint = registry.build("s", registry.KINDS[kind].config.model_validate({"kind": kind, "auth": "none"}))
     items = ",".join(ALERT.replace("%d", str(number)) for number in range(6))
     body = (FORMS[kind] % (items + bad * 2)).encode()
@@ -325,7 +325,7 @@ def test_alerts_beyond_the_limit_are_counted_and_not_read(kind, bad):
     assert notice.count == (5 if bad else 3)
 
 
-def test_a_million_unreadable_values_are_refused_quickly_by_a_mapping():
+def test_million_unreadable_values_are_refused_quickly():
     endpoint = registry.build("s", registry.KINDS["json"].config.model_validate({"kind": "json", "auth": "none"}))
     wide = request_limits.RequestLimits(bytes_in_flight=256 * 1024 * 1024)
     body = b"[" + ALERT.replace("%d", "1").encode() + b",{}" * 500_000 + b"]"
@@ -337,7 +337,7 @@ def test_a_million_unreadable_values_are_refused_quickly_by_a_mapping():
     assert time.process_time() - before < 30
 
 
-def test_the_limit_on_values_follows_the_memory_for_bodies():
+def test_value_limit_follows_the_body_memory():
     mib = 1024 * 1024
     assert request_limits.RequestLimits().values == 64 * mib // 100
     assert request_limits.RequestLimits(bytes_in_flight=256 * mib).values == mib

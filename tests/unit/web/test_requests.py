@@ -14,13 +14,13 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)
-def test_a_header_that_may_hold_a_credential_is_not_kept(name):
+def test_header_with_a_possible_credential_is_not_kept(name):
     assert requests.to_keep({name.encode(): b"hunter2", b"content-type": b"text/plain"}) == {
         "content-type": "text/plain"
     }
 
 
-def test_what_says_how_to_read_a_body_is_kept():
+def test_headers_needed_to_read_a_body_are_kept():
     kept = {
         b"content-type": b"a",
         b"ce-id": b"1",

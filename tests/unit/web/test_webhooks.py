@@ -32,7 +32,7 @@ def counted(name: str, **labels: str) -> float:
     return metrics.REGISTRY.get_sample_value(f"incident_router_{name}_total", labels) or 0.0
 
 
-def test_a_delivery_is_answered_with_where_each_of_its_alerts_goes():
+def test_delivery_response_lists_its_alerts_incidents():
     store = asking.Recording()
     answer = post(store, group(alert("f1", region="eu"), alert("f2", env="staging"), alert("f3", "resolved")))
     ((entry, _),) = store.accepted
@@ -48,7 +48,7 @@ def test_a_delivery_is_answered_with_where_each_of_its_alerts_goes():
     }
 
 
-def test_the_inbox_gets_the_alerts_with_their_decisions_and_the_body_as_received():
+def test_inbox_gets_alerts_decisions_and_the_original_body():
     store = asking.Recording()
     body = group(alert("f1", region="eu"), alert("f2", env="staging"))
     post(store, body)
@@ -71,7 +71,7 @@ def test_every_delivery_has_an_id_of_its_own():
     assert len({entry.id for entry, _ in store.accepted}) == 3
 
 
-def test_an_explanation_adds_severity_targets_and_the_rule_s_place():
+def test_explanation_adds_severity_targets_and_position():
     answer = post(
         asking.Recording(), group(alert(), alert("f2", env="staging"), receiver="r"), query=b"a=b&explain=true"
     )
@@ -94,13 +94,13 @@ def test_nothing_else_asks_for_an_explanation(query):
     assert "about" not in post(asking.Recording(), group(alert()), query=query).json
 
 
-def test_what_the_sender_left_out_is_told_and_counted():
+def test_cut_parts_are_reported_and_counted():
     before = counted("truncated_alerts", source="prod")
     assert post(asking.Recording(), group(alert(), truncatedAlerts=41)).json["truncated"] == 41
     assert counted("truncated_alerts", source="prod") == before + 41
 
 
-def test_a_delivery_without_alerts_is_accepted_and_needs_no_entry():
+def test_delivery_without_alerts_is_accepted_without_entry():
     store = asking.Recording()
     answer = post(store, group())
     assert (answer.status, answer.json["alerts"], store.accepted) == (202, [], [])
@@ -114,7 +114,7 @@ def test_rules_may_be_replaced_between_two_deliveries():
     assert answer.json["alerts"] == [{"fingerprint": "f1", "ignored": "new rules"}]
 
 
-def test_alerts_and_decisions_are_counted_by_what_became_of_them():
+def test_alerts_and_decisions_are_counted_by_outcome():
     names = [("firing", 2), ("resolved", 1), ("ignored", 1)]
     before = {name: counted("alerts", source="prod", outcome=name) for name, _ in names}
     ruled, unruled = counted("decisions", rule="checkout-down"), counted("decisions", rule="")
@@ -127,7 +127,7 @@ def test_alerts_and_decisions_are_counted_by_what_became_of_them():
 
 
 @pytest.mark.parametrize("path", ["/v1/webhooks/", "/v1/webhooks/nope", "/v1/webhooks/prod/", "/v1/webhooks/PROD"])
-def test_an_unknown_source_is_404_and_no_source_is_named(path):
+def test_unknown_source_is_404_without_naming_sources(path):
     answer = post(asking.Recording(), group(alert()), path)
     assert answer.status == 404
     assert answer.json["type"] == "urn:incident-router:problem:unknown-source"
@@ -138,7 +138,7 @@ def test_an_unknown_source_is_404_and_no_source_is_named(path):
 @pytest.mark.parametrize(
     "header", [(), ((b"authorization", b"Bearer wrong"),), ((b"authorization", b"Basic dG9rZW4="),)]
 )
-def test_wrong_or_missing_credentials_are_401_and_the_body_is_not_even_read(header):
+def test_wrong_credentials_are_401_before_body_is_read(header):
     store = asking.Recording()
     answer = asking.ask(asking.door(store), PROD, chunks=(), headers=header)
     assert answer.status == 401
@@ -154,7 +154,7 @@ def test_basic_credentials_and_open_sources_are_let_in():
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
-def test_another_method_is_405_and_told_which_one_is_right(method):
+def test_other_method_is_405_naming_the_right_one(method):
     answer = asking.ask(asking.door(asking.Recording()), PROD, method=method)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
 
@@ -167,7 +167,7 @@ def test_a_body_may_come_in_pieces():
 
 
 @pytest.mark.parametrize("length", [b"101", b"9" * 18, b"9" * 5000])
-def test_a_body_that_is_announced_too_long_is_413_before_it_is_read(length):
+def test_announced_oversize_body_is_413_before_reading(length):
     headers = [(b"authorization", b"Bearer token"), (b"content-length", length)]
     answer = asking.ask(
         asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=(), headers=headers
@@ -176,7 +176,7 @@ def test_a_body_that_is_announced_too_long_is_413_before_it_is_read(length):
 
 
 @pytest.mark.parametrize("chunks", [(b"x" * 101,), (b"x" * 60, b"x" * 41, None), (b"", b"x" * 101, None)])
-def test_a_body_that_grows_too_long_is_413_as_soon_as_it_does(chunks):
+def test_growing_oversize_body_is_413_immediately(chunks):
     assert (
         asking.ask(
             asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=chunks
@@ -202,7 +202,7 @@ def test_a_body_of_exactly_the_limit_is_read():
 
 
 @pytest.mark.parametrize("chunks", [(None,), (b"{", None), (group(alert())[:30], b"", None)])
-def test_nothing_is_accepted_of_a_sender_that_hangs_up(chunks):
+def test_nothing_is_accepted_from_a_disconnected_sender(chunks):
     store = asking.Recording()
     before = counted("deliveries", source="prod", outcome="disconnected")
     assert asking.ask(asking.door(store), PROD, chunks=chunks) is None
@@ -210,7 +210,7 @@ def test_nothing_is_accepted_of_a_sender_that_hangs_up(chunks):
     assert counted("deliveries", source="prod", outcome="disconnected") == before + 1
 
 
-def test_redis_away_is_503_with_the_time_to_come_again():
+def test_unavailable_redis_is_503_with_retry_after():
     store = asking.Recording(errors.Unavailable("Redis cannot be reached", 7))
     answer = post(store, group(alert()))
     assert (answer.status, answer.headers[b"retry-after"]) == (503, b"7")

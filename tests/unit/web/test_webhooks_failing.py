@@ -46,7 +46,7 @@ def counted(source: str) -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": source}) or 0.0
 
 
-def test_an_unparsable_body_is_kept_and_a_sender_of_json_is_told_422_with_place_and_problem():
+def test_unparsable_body_is_kept_and_answered_422():
     store = asking.Recording()
     before = counted("any")
     answer = post(store, b'{"status":"purple"}', ANY)
@@ -57,7 +57,7 @@ def test_an_unparsable_body_is_kept_and_a_sender_of_json_is_told_422_with_place_
     assert counted("any") == before + 1
 
 
-def test_alertmanager_is_told_202_for_a_body_that_is_kept_because_it_would_repeat_a_4xx_for_ever():
+def test_alertmanager_gets_202_for_a_kept_body():
     store = asking.Recording()
     answer = post(store, b'{"version":"1","alerts":[]}', PROD)
     assert answer.status == 202
@@ -66,7 +66,7 @@ def test_alertmanager_is_told_202_for_a_body_that_is_kept_because_it_would_repea
     assert store.accepted == []
 
 
-def test_what_is_kept_is_the_body_as_received_with_the_headers_that_hold_no_secret():
+def test_quarantine_keeps_the_body_and_harmless_headers():
     store = asking.Recording()
     post(store, b"\xff not json", ANY)
     ((source, body, headers, problem, now),) = store.kept
@@ -76,13 +76,13 @@ def test_what_is_kept_is_the_body_as_received_with_the_headers_that_hold_no_secr
 
 
 @pytest.mark.parametrize("path", [PROD, ANY])
-def test_a_body_that_could_not_even_be_kept_is_503(path):
+def test_body_that_cannot_be_kept_is_503(path):
     store = asking.Recording(errors.Unavailable("Redis is out of memory", 30))
     answer = post(store, b"nonsense", path)
     assert (answer.status, answer.headers[b"retry-after"]) == (503, b"30")
 
 
-def test_a_failing_rule_is_500_and_the_body_is_kept_for_a_fix(written):
+def test_failing_rule_is_500_and_keeps_the_body(written):
     def broken(_alert, _now):
         raise ZeroDivisionError("a secret detail")
 
@@ -96,7 +96,7 @@ def test_a_failing_rule_is_500_and_the_body_is_kept_for_a_fix(written):
     assert events[0]["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
-def test_a_failing_parser_is_500_and_the_body_is_kept_for_a_fix(monkeypatch):
+def test_failing_parser_is_500_and_keeps_the_body(monkeypatch):
     def broken(*_arguments):
         raise LookupError
 
@@ -106,14 +106,14 @@ def test_a_failing_parser_is_500_and_the_body_is_kept_for_a_fix(monkeypatch):
     assert store.kept[0][3] == "the router failed: LookupError"
 
 
-def test_a_failing_inbox_is_500_without_a_stack_trace_and_is_logged(written):
+def test_failing_inbox_is_500_without_a_stack_trace(written):
     answer = post(asking.Recording(RuntimeError("internal detail")), b'{"status":"ok","dedup_key":"a"}', ANY)
     assert (answer.status, answer.json["type"]) == (500, "urn:incident-router:problem:internal")
     assert b"internal detail" not in answer.body
     assert "internal detail" in written.getvalue()
 
 
-def test_the_log_tells_of_refusals_and_of_no_secret(written):
+def test_log_has_refusals_and_no_secrets(written):
     door = asking.door(asking.Recording())
     asking.ask(door, PROD, headers=[(b"authorization", b"Bearer hunter2")])
     asking.ask(door, ANY, chunks=(b"nonsense",), headers=HEADERS)

@@ -18,7 +18,7 @@ def ask(query, *, method="GET", **settings):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_query_is_read_and_kept_as_if_it_were_the_body(method):
+def test_query_is_read_and_kept_like_a_body(method):
     answer, store = ask(QUERY, method=method)
     assert answer.status == 202
     ((entry, body),) = store.accepted
@@ -26,7 +26,7 @@ def test_the_query_is_read_and_kept_as_if_it_were_the_body(method):
     assert body == QUERY
 
 
-def test_a_token_in_the_query_lets_in_and_is_written_down_nowhere():
+def test_query_token_authenticates_and_is_never_stored():
     token = {"auth": "required", "token": {"query": "key", "values": ["hunter 2"]}}
     answer, store = ask(QUERY + b"&k%65y=hunter%202", **token)
     assert (answer.status, store.accepted[0][1]) == (202, QUERY)
@@ -37,7 +37,7 @@ def test_a_token_in_the_query_lets_in_and_is_written_down_nowhere():
     assert (answer.status, store.accepted, store.kept) == (401, [], [])
 
 
-def test_parameters_that_a_mapping_names_are_read_beside_the_body_and_kept_with_it_without_the_token():
+def test_mapped_query_parameters_are_kept_without_the_token():
     store = asking.Recording()
     settings = {"labels": {"environment": {"query": "environment"}}, "token": {"query": "key", "values": ["hunter2"]}}
     endpoint = registry.build("any", registry.KINDS["json"].config(**settings))
@@ -53,7 +53,7 @@ def test_parameters_that_a_mapping_names_are_read_beside_the_body_and_kept_with_
     assert "hunter" not in json.dumps([str(one) for one in store.kept])
 
 
-def test_the_query_of_a_source_that_reads_none_is_not_kept():
+def test_unused_query_is_not_kept():
     _, store = ask(b"environment=prod", encoding="body", method="POST")
     assert ":query" not in store.kept[0][2]
 

@@ -49,14 +49,14 @@ def test_a_signed_body_is_taken_in():
         ({"x_hub_signature_256": RIGHT[:-1] + ("0" if RIGHT[-1] != "0" else "1")}, "the signature is not accepted"),
     ],
 )
-def test_what_is_not_signed_is_401_and_nothing_is_kept(headers, said):
+def test_unsigned_body_is_401_and_not_kept(headers, said):
     answer, store = sent(SIGNED, **headers)
     assert (answer.status, store.accepted, store.kept) == (401, [], [])
     assert said in answer.json["detail"]
     assert SECRET not in answer.body.decode()
 
 
-def test_a_body_that_is_no_json_is_not_even_looked_at_without_its_signature():
+def test_unsigned_body_is_not_parsed():
     answer, store = sent(SIGNED, b"{", x_hub_signature_256=RIGHT)
     assert (answer.status, store.kept) == (401, [])
 
@@ -78,12 +78,12 @@ def test_all_that_is_set_has_to_be_right():
         assert sent(given, **{key: value for key, value in whole.items() if key != name})[0].status == 401
 
 
-def test_nobody_is_let_in_by_auth_none_beside_a_signature():
+def test_auth_none_beside_a_signature_admits_nobody():
     with pytest.raises(ValueError, match="auth is none, yet there are credentials"):
         registry.KINDS["json"].config(auth="none", **SIGNED)
 
 
-def test_the_header_that_carries_the_token_is_not_kept_with_a_body_that_can_not_be_read():
+def test_token_header_is_not_kept_with_quarantined_body():
     given = {"token": {"header": "x-pass", "values": ["k"]}}
     answer, store = sent(given, b"{", x_pass="k", user_agent="seen")
     assert answer.status == 422

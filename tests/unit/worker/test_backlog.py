@@ -37,7 +37,7 @@ class Waits:
 
 
 @pytest.mark.parametrize(("accepted_at", "expected"), [(0, False), (ENDS_AT - 1, True), (ENDS_AT + 1, False)])
-def test_what_was_accepted_before_the_end_holds_it_back(accepted_at, expected):
+def test_earlier_accepted_deliveries_delay_the_end(accepted_at, expected):
     assert Waits(accepted_at).holds_back(LATER) is expected
 
 
@@ -52,17 +52,17 @@ def test_an_end_is_not_held_back_for_ever():
     assert not waits.holds_back(LATER + ending.LONGEST_WAIT + 1)
 
 
-def test_after_a_long_time_without_workers_the_wait_begins_with_the_first_look():
+def test_wait_begins_with_the_first_look_after_downtime():
     assert Waits(NOW).holds_back(ENDS_AT + 10 * ending.LONGEST_WAIT)
 
 
-def test_another_end_of_the_same_incident_has_a_wait_of_its_own():
+def test_another_end_of_an_incident_waits_separately():
     waits = Waits(NOW)
     assert waits.holds_back(LATER)
     assert waits.holds_back(LATER + 10 * ending.LONGEST_WAIT, firing(ENDS_AT + SECOND))
 
 
-def test_what_is_held_back_is_looked_at_after_a_pause_and_everything_else_when_it_is_due():
+def test_delayed_end_is_checked_after_a_pause():
     waits = Waits(NOW)
     assert waits.backlog.due(firing(), NOW) == ENDS_AT
     assert waits.backlog.due(firing(), LATER) == ENDS_AT

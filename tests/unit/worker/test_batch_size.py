@@ -14,7 +14,7 @@ def test_a_worker_that_keeps_up_reads_the_least():
     assert hunger.count == 512
 
 
-def test_while_the_inbox_is_long_batches_grow_up_to_the_most_and_then_shrink_at_once():
+def test_batches_grow_with_the_inbox_and_shrink_immediately():
     hunger = batch_size.BatchSizer(512, 4096)
     counts = []
     for _ in range(5):
@@ -25,7 +25,7 @@ def test_while_the_inbox_is_long_batches_grow_up_to_the_most_and_then_shrink_at_
     assert hunger.count == 512
 
 
-def test_of_large_deliveries_no_more_are_read_than_fit():
+def test_large_deliveries_are_read_only_as_they_fit():
     hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512, 100_000))
     assert hunger.count == batch_size.MOST_BYTES // 100_000

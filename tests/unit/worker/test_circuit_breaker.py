@@ -22,23 +22,23 @@ def after(*fates: bool, now: int = NOW) -> circuit_breaker.CircuitBreaker:
     return state
 
 
-def test_a_few_failures_are_nothing_and_a_success_in_between_makes_them_forgotten():
+def test_few_failures_are_forgotten_after_a_success():
     assert after(*[False] * 4).open_until(NOW) == 0
     assert after(*[False] * 4, True, *[False] * 4).open_until(NOW) == 0
     assert after(*[False] * 4, True) is circuit_breaker.CLOSED
 
 
-def test_five_in_a_row_make_it_rest_for_at_most_half_a_minute():
+def test_five_failures_open_the_circuit_for_30_seconds():
     until = after(*[False] * 5).open_until(NOW)
     assert 15 * SECOND <= until - NOW <= 30 * SECOND
     assert after(*[False] * 5).open_until(until) == 0
 
 
-def test_what_was_under_way_when_it_opened_does_not_prolong_it():
+def test_calls_under_way_do_not_prolong_the_opening():
     assert after(*[False] * 5).until == after(*[False] * 40).until
 
 
-def test_one_goes_first_and_the_others_wait_for_what_becomes_of_it():
+def test_one_probe_goes_first_and_others_wait():
     opened = after(*[False] * 5)
     later = opened.until
     probing = opened.with_probe(later)
@@ -57,7 +57,7 @@ def test_a_long_outage_makes_no_longer_rests():
         assert state.until - now <= 30 * SECOND
 
 
-def test_a_recovery_that_another_worker_has_seen_lets_a_probe_go_now():
+def test_recovery_seen_by_another_worker_allows_a_probe():
     opened = after(*[False] * 5)
     assert opened.with_recovery(NOW, NOW + SECOND) == opened  # It opened after that.
     probing = opened.with_recovery(NOW + 1, NOW + SECOND)
@@ -70,7 +70,7 @@ def test_a_recovery_that_another_worker_has_seen_lets_a_probe_go_now():
     )
 
 
-def test_a_probe_that_has_shown_nothing_is_given_back():
+def test_probe_without_a_result_is_returned():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("x", errors.Unanswered("no answer"), NOW)
@@ -84,7 +84,7 @@ def test_a_probe_that_has_shown_nothing_is_given_back():
 
 
 @pytest.mark.parametrize("answer", [None, errors.Permanent("422", status=422)])
-def test_the_answer_that_closes_the_circuit_is_a_recovery(answer):
+def test_response_that_closes_the_circuit_is_a_recovery(answer):
     """Though operations of another kind fail, and though the last recovery was a moment ago."""
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", None, NOW, "open")
@@ -95,7 +95,7 @@ def test_the_answer_that_closes_the_circuit_is_a_recovery(answer):
     assert at.take_recovery("x")
 
 
-def test_a_kind_of_operation_that_succeeds_again_is_a_recovery_though_others_fail():
+def test_operation_kind_that_succeeds_again_is_a_recovery():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", None, NOW, "open")
     at.take_recovery("x")
@@ -107,7 +107,7 @@ def test_a_kind_of_operation_that_succeeds_again_is_a_recovery_though_others_fai
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100)), max_size=40))
-def test_it_rests_only_after_five_failures_in_a_row_and_a_success_ends_all(steps):
+def test_circuit_opens_after_five_consecutive_failures(steps):
     state, now, row = circuit_breaker.CLOSED, NOW, 0
     for good, seconds in steps:
         now += seconds * SECOND
@@ -138,7 +138,7 @@ def told(name: str) -> float | None:
         (lambda: None, (), False),
     ],
 )
-def test_only_what_says_that_the_vendor_is_ill_counts(kind, said, ill):
+def test_only_vendor_failures_count(kind, said, ill):
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("x", kind(*said), NOW)
@@ -152,7 +152,7 @@ def in_other_words(failure: errors.Failure) -> errors.Failure:
     return other
 
 
-def test_a_call_that_many_operations_waited_for_fails_once():
+def test_shared_call_counts_as_one_failure():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(4):
         shared = errors.Temporary("no answer within 1 s")
@@ -165,7 +165,7 @@ def test_a_call_that_many_operations_waited_for_fails_once():
     assert at.open_until("x", NOW)
 
 
-def test_it_is_told_when_it_opens_and_when_it_closes():
+def test_opening_and_closing_are_reported():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("told", errors.Unanswered("no answer"), NOW)
@@ -180,7 +180,7 @@ def unknown(cause: errors.Failure) -> errors.Failure:
     return other
 
 
-def test_a_refused_repeat_of_an_open_does_not_make_the_vendor_ill():
+def test_refused_repeat_of_open_is_no_vendor_failure():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(9):
         at.record("x", unknown(errors.Permanent("422", status=422)), NOW, "open")
@@ -188,7 +188,7 @@ def test_a_refused_repeat_of_an_open_does_not_make_the_vendor_ill():
     assert at.health["x"].works
 
 
-def test_creates_that_fail_for_long_are_a_failure_though_resolutions_succeed():
+def test_persistently_failing_creates_count_despite_successful_resolutions():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for minute in range(10):
         at.record("x", errors.Unanswered("503", 3.0), NOW + minute * 60 * SECOND, "open")
@@ -198,7 +198,7 @@ def test_creates_that_fail_for_long_are_a_failure_though_resolutions_succeed():
     assert at.health["x"].works
 
 
-def test_a_single_failure_of_a_kind_is_outlived_by_the_successes_of_others():
+def test_single_failure_of_kind_is_outlived_by_successes():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", errors.Unanswered("503"), NOW, "update")
     at.record("x", None, NOW + SECOND, "resolve")
@@ -207,7 +207,7 @@ def test_a_single_failure_of_a_kind_is_outlived_by_the_successes_of_others():
     assert at.health["x"].works
 
 
-def test_the_first_success_after_a_failure_is_a_recovery_once():
+def test_first_success_after_a_failure_is_one_recovery():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", None, NOW, "open")
     assert at.take_recovery("x")  # The first of a worker's life: what waits may have failed before it.
@@ -220,7 +220,7 @@ def test_the_first_success_after_a_failure_is_a_recovery_once():
     assert not at.take_recovery("x")
 
 
-def test_while_another_kind_fails_there_is_a_recovery_every_half_minute():
+def test_other_failures_allow_a_recovery_every_30_seconds():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     recoveries = 0
     for second in range(150):

@@ -21,7 +21,7 @@ FIRES, ENDS = said("a", "firing", 100), said("a", "resolved", 100)
 
 
 @pytest.mark.parametrize("alerts", [(FIRES, ENDS), (ENDS, FIRES), (said("b", "firing", 1), ENDS, FIRES)])
-def test_whatever_the_order_the_alert_that_fires_is_named(alerts):
+def test_firing_alert_is_named_in_any_order(alerts):
     assert conflicting_alerts.find_conflict(delivered(*alerts)) == FIRES
 
 

@@ -52,7 +52,7 @@ def wanted(one: incidents.Incident, of=None, *, at=None, **more) -> publications
     return desired_state.DesiredStateBuilder(render, **more).build(one, of or known(), [], at or place())
 
 
-def test_a_text_that_must_not_be_shown_makes_the_post_wait():
+def test_forbidden_text_makes_the_post_wait():
     desired = wanted(opened(), render_public=render_public)
     assert desired.review_cause == LEAK
     assert desired.publish == "auto"
@@ -62,7 +62,7 @@ def test_what_only_the_company_sees_is_not_examined():
     assert wanted(opened(), render_public=render_public, at=place(public=False)).review_cause is None
 
 
-def test_the_fall_back_takes_the_place_of_what_must_not_be_shown_and_is_told():
+def test_fallback_replaces_forbidden_text_with_notice():
     desired = wanted(opened(target(fallback={"title": "An outage"})), render_public=render_public)
     assert (desired.review_cause, desired.content.fields) == (None, {"title": "An outage", "message": "m"})
     assert desired.note == Cause(Reason.FALLBACK_TEXT_USED, detail="an IP address")
@@ -70,7 +70,7 @@ def test_the_fall_back_takes_the_place_of_what_must_not_be_shown_and_is_told():
     assert still.review_cause == LEAK
 
 
-def test_a_person_s_words_stand_over_the_rule_s():
+def test_reviewer_s_text_overrides_the_rule_s():
     approved = reviews.Verdict("approved", "ann", NOW, "d", fields={"title": "Hers"})
     desired = wanted(opened(verdicts={"page": approved}))
     assert desired.content.fields == {"title": "Hers", "message": "m"}
@@ -79,13 +79,13 @@ def test_a_person_s_words_stand_over_the_rule_s():
     assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
 
 
-def test_dismissed_update_keeps_the_words_of_the_review_before():
+def test_dismissed_update_keeps_the_earlier_reviewed_text():
     dismissed = reviews.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
     desired = wanted(opened(verdicts={"page": dismissed}))
     assert (desired.content.fields["title"], desired.note) == ("Hers", None)
 
 
-def test_a_verdict_is_about_its_own_episode_and_page():
+def test_decision_applies_to_its_episode_and_page():
     said = {"page": reviews.Verdict("approved", "ann", NOW), "other": reviews.Verdict("dismissed", "bob", NOW)}
     one = opened(verdicts=said)
     assert wanted(one).verdict is said["page"]
@@ -103,13 +103,13 @@ def test_the_policy_holds_for_every_page():
     assert (private.min_update_interval, private.observe_interval) == (0, 7)
 
 
-def test_a_leak_is_told_before_anything_else_that_makes_a_post_wait():
+def test_leak_is_the_first_reason_to_wait():
     desired = wanted(opened(), render_public=render_public, policy=desired_state.Policy(tripped=TRIPPED))
     assert desired.review_cause == LEAK
 
 
 @pytest.mark.parametrize("said", ["true", "True", " yes ", "1"])
-def test_a_test_is_silent_where_customers_look_and_nowhere_else(said):
+def test_test_incident_is_silent_only_on_public_pages(said):
     tried = opened(labels={"test": said})
     assert wanted(tried).suppressed == Cause(Reason.TEST_ALERT)
     assert wanted(tried, at=place(public=False)).suppressed is None
@@ -120,7 +120,7 @@ def test_what_only_mentions_tests_is_none(said):
     assert wanted(opened(labels={"test": said})).suppressed is None
 
 
-def test_what_a_rule_says_of_its_review_comes_with_it():
+def test_review_settings_of_the_rule_are_included():
     desired = wanted(opened(target("review", deadline=9, at_deadline="publish")))
     assert (desired.publish, desired.deadline, desired.at_deadline) == ("review", 9, "publish")
 
@@ -132,18 +132,18 @@ def test_pardons_are_for_one_publication_of_one_episode():
     assert (wanted(one, earlier).redriven_at, wanted(one, earlier).discarded_at) == (0, 6)
 
 
-def test_what_was_last_sent_is_what_its_end_is_about():
+def test_end_refers_to_the_last_sent_content():
     last = publications.Content(MAJOR, {"title": "as it was"})
     closed = opened(status="closed")
     assert wanted(closed, known(state="open", content=last)).content is last
 
 
-def test_what_variables_may_be_is_the_target_s_to_say():
+def test_target_declares_allowed_values_of_variables():
     declared = target(public={"{{ t }}": decisions.Allowed(("10.0.0.1",))})
     assert wanted(opened(declared), render_public=render_public).review_cause is None
 
 
-def test_invisible_characters_of_a_person_s_words_are_not_posted():
+def test_invisible_characters_of_a_reviewer_are_removed():
     approved = reviews.Verdict(
         "approved", "ann", NOW, "d", fields={"title": "He\u200brs\u202e", "components": ["A\u2060"]}
     )
@@ -176,7 +176,7 @@ class TestSeveralAsks:
         one = publications.Publication("e1", destination, **known)
         return desires.build(of, one, [one], place(public=False))
 
-    def test_each_destination_has_the_texts_of_its_own_rule(self):
+    def test_each_destination_uses_its_own_rule_s_texts(self):
         of = self.incident(
             self.arrived("a", MINOR, self.asks("tickets", "tickets")),
             self.arrived("b", CRITICAL, self.asks("pages", "pager")),
@@ -184,7 +184,7 @@ class TestSeveralAsks:
         assert self.desired(of, "tickets").content.fields == {"title": "tickets", "alert": "a is minor"}
         assert self.desired(of, "pager").content.fields == {"title": "pages", "alert": "b is critical"}
 
-    def test_destination_that_nobody_asks_for_is_left_as_it_is(self):
+    def test_destination_no_longer_asked_for_is_left_unchanged(self):
         of = self.incident(
             self.arrived("a", MINOR, self.asks("tickets", "tickets")),
             self.arrived("a", CRITICAL, self.asks("pages", "pager")),
@@ -193,7 +193,7 @@ class TestSeveralAsks:
         desired = self.desired(of, "tickets", state="open", content=content)
         assert (desired.present, desired.content) == (True, content)
 
-    def test_destination_that_nobody_asks_for_is_not_opened_late(self):
+    def test_destination_no_longer_asked_for_is_not_opened(self):
         of = self.incident(
             self.arrived("a", MINOR, self.asks("tickets", "tickets")),
             self.arrived("b", CRITICAL, self.asks("pages", "pager")),
@@ -215,7 +215,7 @@ def quiet(*targets: decisions.Target, **more) -> incidents.Incident:
     return opened(*targets, quiet_since=NOW, monitored_since=NOW, **more)
 
 
-def test_quiet_incident_is_monitored_where_its_post_is_shown():
+def test_quiet_incident_is_monitored_where_shown():
     one = quiet(target(ending=MONITORING))
     shown = wanted(one, known(**OPEN))
     assert (shown.present, shown.monitored) == (True, True)
@@ -227,7 +227,7 @@ def test_quiet_incident_is_monitored_where_its_post_is_shown():
     assert (draft.present, draft.monitored, "update_status" in draft.content.fields) == (True, False, False)
 
 
-def test_post_without_monitoring_stays_as_it_is_beside_one_that_has_it():
+def test_post_without_monitoring_stays_beside_a_monitored_one():
     other = msgspec.structs.replace(target(ending=MONITORING), destination="other")
     desired = wanted(quiet(target(), other), known(**OPEN))
     assert (desired.present, desired.monitored, desired.content.fields["message"]) == (True, False, "m")
@@ -239,7 +239,7 @@ def test_post_that_was_monitored_gets_its_status_back():
     assert "update_status" not in wanted(one, known(**OPEN)).content.fields
 
 
-def test_monitoring_with_a_leak_waits_or_has_the_fallback():
+def test_monitoring_with_a_leak_waits_or_uses_fallback():
     """The message of the monitoring is no text that the fallback takes the place of."""
     ending = decisions.Ending(1, {"update_status": "MONITORING", "update_message": "{{ t }} is fixed."})
     leaks = wanted(quiet(target(ending=ending)), known(**OPEN), render_public=render_public)
@@ -256,7 +256,7 @@ def test_only_public_posts_end_with_a_reviewer():
     assert not wanted(one, at=place(public=False)).ends_by_review
 
 
-def test_reviewers_words_for_updates_do_not_replace_the_message():
+def test_reviewer_s_update_text_does_not_replace_the_message():
     words = {"title": "Hers", "update_message": "We look on."}
     one = quiet(
         target(ending=MONITORING), verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
@@ -269,7 +269,7 @@ def test_reviewers_words_for_updates_do_not_replace_the_message():
 
 
 @pytest.mark.parametrize("label", ["true", "1"])
-def test_a_test_says_so_in_titles_that_only_the_company_sees(label):
+def test_test_is_marked_in_internal_titles(label):
     one = opened(labels={"test": label})
     private, page = wanted(one, at=place(public=False)), wanted(one)
     assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}

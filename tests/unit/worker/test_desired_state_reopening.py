@@ -48,7 +48,7 @@ def test_what_is_not_ended_by_us_is_not(before, settled):
     assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("", settled)
 
 
-def test_only_the_episode_before_counts_and_only_where_the_vendor_opens_again():
+def test_only_the_previous_episode_can_be_reopened():
     assert wanted(earlier(), follows="").reopen_vendor_id == ""
     assert wanted(earlier(), follows="e0").reopen_vendor_id == ""
     never = dataclasses.replace(AT, kind=dataclasses.replace(KIND, reopens=False))
@@ -56,7 +56,7 @@ def test_only_the_episode_before_counts_and_only_where_the_vendor_opens_again():
 
 
 @pytest.mark.parametrize(("reopened", "linked"), [(False, "v1"), (True, "")])
-def test_a_page_is_not_linked_to_what_may_have_a_post_already(reopened, linked):
+def test_page_is_not_linked_to_an_existing_post(reopened, linked):
     page = dataclasses.replace(AT, name="page", kind=dataclasses.replace(KIND, adopts=True), follows="devhelm")
     followed = publications.Publication("e2", "devhelm", state="open", vendor_id="v1", reopened=reopened)
     desired = wanted(followed, at=page)

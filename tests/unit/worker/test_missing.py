@@ -34,7 +34,7 @@ def test_object_that_is_not_there_is_missing(kind):
     assert (at.looks > 0, at.probes) == (True, 1)
 
 
-def test_object_that_the_second_read_shows_is_not_missing():
+def test_object_found_by_second_read_is_not_missing():
     at = vendor.Vendor()
     at.incidents["v1"] = {"state": "open"}
     at.missing = [vendor.not_found()]
@@ -43,7 +43,7 @@ def test_object_that_the_second_read_shows_is_not_missing():
     assert at.probes == 0
 
 
-def test_refusal_of_what_can_be_read_counts_in_the_end():
+def test_rejection_of_a_readable_object_counts_finally():
     at = vendor.Vendor()
     at.incidents["v1"] = {"state": "open"}
     at.missing = [vendor.not_found()]
@@ -60,7 +60,7 @@ def test_account_that_cannot_be_read_proves_nothing(problem):
     assert not isinstance(caught.value, missing.Missing)
 
 
-def test_other_things_that_are_not_found_are_refusals_in_the_end():
+def test_other_not_found_errors_are_rejections_finally():
     """A component or a page that an open names, for example."""
     at = vendor.Vendor()
     at.before = [vendor.not_found(), vendor.not_found()]

@@ -44,6 +44,6 @@ def test_resolved_post_stays_resolved_otherwise(seen, is_reopened):
     assert (after.state, after.looked_at) == ("resolved", NOW)
 
 
-def test_without_an_unanswered_change_a_person_has_reopened_it():
+def test_reopening_without_unanswered_change_is_a_person_s():
     known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
     assert operation_outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"

@@ -130,7 +130,7 @@ def test_exactly_one_of_two_decisions_wins(contest):
     assert lost > INTERLEAVINGS / 2
 
 
-def test_exactly_one_wins_if_all_have_checked_before_one_writes():
+def test_one_of_several_concurrent_decisions_wins():
     """The contest itself: every reviewer has seen the same, so one verdict is written and every other one refused."""
     randomness = random.Random(20261130)
     for what, *kinds in itertools.product(WHATS, WORDS, WORDS, WORDS):
@@ -144,7 +144,7 @@ def test_exactly_one_wins_if_all_have_checked_before_one_writes():
         assert len(outcomes) == 3
 
 
-def test_a_retraction_holds_against_every_decision_on_what_was_seen_before_it():
+def test_retraction_defeats_decisions_on_earlier_versions():
     """Of two reviewers at most one wins, and whoever of them comes after the retraction is refused."""
     randomness = random.Random(20261201)
     refused = 0
@@ -163,7 +163,7 @@ def test_a_retraction_holds_against_every_decision_on_what_was_seen_before_it():
 
 
 @pytest.mark.parametrize("kind", WORDS)
-def test_a_decision_to_publish_again_is_refused_after_another_retraction(kind):
+def test_publishing_again_is_refused_after_another_retraction(kind):
     verdict, fields = WORDS[kind]
     first, second = (review.Retraction("ann", at, "false", review.RETRACTION) for at in (3, 4))
     one = seen("opening")._replace(retraction=first)
@@ -177,7 +177,7 @@ def test_a_decision_to_publish_again_is_refused_after_another_retraction(kind):
 
 
 @pytest.mark.parametrize("what", WHATS)
-def test_decisions_on_two_pages_do_not_hinder_each_other(what):
+def test_decisions_on_two_pages_are_independent(what):
     incident = opened(what)
     for page in ("page", "other-page"):
         one = seen(what, page)

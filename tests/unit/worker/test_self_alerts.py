@@ -19,13 +19,13 @@ HOUR = 3_600_000_000
         (circuit_breaker.AccountHealth(failing_since=NOW - HOUR + 1, reason="503"), None),
     ],
 )
-def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to_work(condition, fires):
+def test_account_is_reported_after_while_until_it_works(condition, fires):
     (found,) = self_alerts.accounts({"on-call": condition}, HOUR, NOW)
     assert (found.fires, found.since, found.reason) == (fires, condition.failing_since, condition.reason)
     assert found.report == self_alerts.of_account("on-call")
 
 
-def test_tripped_guard_is_reported_at_once_and_a_freeze_later():
+def test_tripped_guard_is_reported_before_a_freeze():
     def fires(state: publishing_state.State) -> list[bool | None]:
         found = list(self_alerts.pages(state, HOUR, NOW))
         assert [one.fires for one in found if one.report is self_alerts.EARLIER_GUARD] == [False]
@@ -61,7 +61,7 @@ def test_its_end_is_newer_than_its_beginning():
 @pytest.mark.parametrize(
     ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
 )
-def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
+def test_storm_report_has_queue_length_and_start(waiting, told):
     found = self_alerts.storm(storm_queue.StormState(waiting, NOW))
     assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
     assert told in found.report.text

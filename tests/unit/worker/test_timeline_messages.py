@@ -24,7 +24,7 @@ def told(before, after, kind="open", result="done") -> list:
     return timeline_messages.performed(before, after, asked(kind), ended, NOW)
 
 
-def test_what_was_done_is_told_with_the_reason_and_every_field():
+def test_operation_is_recorded_with_reason_and_fields():
     (event,) = told(known(), known("open", vendor_id="v1", url="https://v/1"))
     reasons = "the incident is open and nothing has been posted yet; approved by ann; found"
     assert event.text == f"Opened at page: {reasons}."
@@ -36,24 +36,24 @@ def test_what_was_done_is_told_with_the_reason_and_every_field():
 
 
 @pytest.mark.parametrize("result", ["refused", "temporary", "unanswered"])
-def test_what_could_not_be_done_is_told_with_the_vendor_s_words(result):
+def test_failure_is_recorded_with_the_vendor_s_message(result):
     (event,) = told(known(), known(problem="422: no such page", attempts=1), result=result)
     assert event.text == f"Could not open at page ({result}): 422: no such page"
 
 
-def test_a_long_row_of_failures_is_told_at_its_beginning_only():
+def test_series_of_failures_is_recorded_once():
     assert told(known(), known(problem="503", attempts=3), result="temporary")
     assert told(known(), known(problem="503", attempts=4), result="temporary") == []
     assert told(known(), known(problem="no", attempts=0), result="refused")
 
 
-def test_a_draft_that_was_not_there_is_nothing_to_tell():
+def test_missing_draft_is_not_recorded():
     assert told(known(), known(adoption_tried=True), "adopt") == []
     assert told(known(), known("draft"), "adopt")[0].text.startswith("Adopted what the page had drafted")
 
 
 @pytest.mark.parametrize("kind", ["update", "resolve"])
-def test_a_change_that_was_not_made_for_a_person_s_sake_is_theirs_and_no_operation(kind):
+def test_change_left_to_a_person_is_no_operation(kind):
     before = known("open")
     after = msgspec.structs.replace(before, taken_over=Edit.TITLE_CHANGED)
     (event,) = told(before, after, kind)
@@ -68,7 +68,7 @@ def test_what_a_person_has_ended_is_told(state, word):
     assert event.text == f"It was {word} at page by a person: it stays so."
 
 
-def test_what_ends_when_its_incident_does_is_no_person_s_doing():
+def test_automatic_end_is_not_attributed_to_a_person():
     assert timeline_messages.noticed(known("open"), known("resolved"), NOW, present=False) == []
     assert timeline_messages.noticed(known("open"), known("open"), NOW, present=True) == []
 
@@ -78,7 +78,7 @@ def test_a_draft_that_a_person_publishes_is_told():
     assert event.text == "The draft was published at page by a person."
 
 
-def test_what_waits_is_told_with_all_that_would_be_shown():
+def test_waiting_post_is_recorded_with_its_content():
     wait = plan.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER)
     event = timeline_messages.waits("page", wait, CONTENT, NOW)
     assert event.text == "At page: awaiting approval: the rule requires a review."
@@ -89,7 +89,7 @@ def test_a_review_that_came_to_nothing_is_told():
     assert "before anyone acted" in timeline_messages.over(known(), NOW).text
 
 
-def test_what_an_alert_storm_holds_back_is_told_with_the_limit_and_how_long_it_took():
+def test_storm_delay_is_recorded_with_limit_and_duration():
     event = timeline_messages.held(100, 60_000_000, NOW)
     assert (event.what, event.at) == ("storm", NOW)
     assert "100 incidents have begun to open within 1m" in event.text

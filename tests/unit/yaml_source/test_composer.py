@@ -51,7 +51,7 @@ def test_yaml_1_1_line_breaks_are_ordinary_characters(letter):
     assert document.problem("wrong", ("b",)).text.startswith('b: "x')
 
 
-def test_yaml_1_1_line_breaks_and_private_characters_do_not_mix():
+def test_yaml_11_breaks_differ_from_private_characters():
     text = "a: \ue000\u2028\ue001\x85\u2029\n"
     assert parse(text).data == {"a": "\ue000\u2028\ue001\x85\u2029"}
     assert messages("a: \u2028@\nb: @\n")[0].startswith("2:4: ")
@@ -98,20 +98,20 @@ def test_a_mistake_is_reported_once_with_its_position(text, expected):
     assert found[0].startswith(expected)
 
 
-def test_a_lone_surrogate_is_a_character_that_yaml_does_not_allow():
+def test_lone_surrogate_is_an_invalid_character():
     found = []
     assert composer.compose("a: \ud800", lambda *problem: found.append(problem)) is None
     assert found == [(1, 4, "a character that YAML does not allow: U+D800")]
 
 
-def test_an_alias_to_an_open_collection_is_refused_and_reading_goes_on():
+def test_alias_to_an_open_collection_is_refused_alone():
     assert messages("a: &x {b: *x, c: *x}\nd: &x 1\ne: *x\n") == [
         '1:11: the alias "x" stands for nothing that was finished before it',
         '1:18: the alias "x" stands for nothing that was finished before it',
     ]
 
 
-def test_a_key_that_is_a_collection_does_not_take_the_next_value():
+def test_collection_as_key_does_not_take_next_value():
     found = messages("? [a, b]\n: c\nd: !x e\n")
     assert [problem.partition(": ")[0] for problem in found] == ["1:3", "3:4"]
 

@@ -18,7 +18,7 @@ def test_a_document_is_plain_data():
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n"])
-def test_an_empty_document_has_no_data_and_no_problems(text):
+def test_empty_document_has_no_data_and_no_problems(text):
     document = parse(text)
     assert (document.data, document.problems) == (None, [])
 
@@ -32,21 +32,21 @@ def test_every_value_and_every_key_knows_its_place():
     assert document.position() == (1, 1)
 
 
-def test_a_way_that_ends_too_early_is_placed_at_its_last_part():
+def test_path_that_ends_early_uses_its_last_position():
     document = parse("top:\n  inner:\n    a: 1\n")
     assert document.position(("top", "inner", "missing")) == (2, 3)
     assert document.position(("top", "inner", "a", "deeper")) == (3, 5)
     assert document.position(("nothing",)) == (1, 1)
 
 
-def test_data_that_stands_in_no_file_has_no_places():
+def test_data_without_a_file_has_no_positions():
     document = documents.from_data({"a": [1, True, None, 2.5, "x"]}, "given")
     problem = document.problem("wrong", ("a", 0))
     assert str(problem) == "given: wrong"
     assert document.raw_text(("a",)) == ["1", "true", None, "2.5", "x"]
 
 
-def test_written_keeps_the_text_of_numbers_and_truth_values():
+def test_written_form_of_numbers_and_booleans_is_kept():
     document = parse("a: 007\nb: [1.10, true, 'no', null]\nc: 0x1F\n")
     assert document.raw_text() == {"a": "007", "b": ["1.10", "true", "no", None], "c": "0x1F"}
     assert document.raw_text(("nothing",)) is None
@@ -56,7 +56,7 @@ def test_keys_are_text_as_they_are_written():
     assert parse("404: a\ntrue: b\n1.10: c\n").data == {"404": "a", "true": "b", "1.10": "c"}
 
 
-def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
+def test_bom_and_windows_line_ends_change_nothing():
     document = documents.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
     assert document.data == {"a": 1, "b": ["x"]}
     assert document.position(("b", 0)) == (3, 3)
@@ -106,7 +106,7 @@ def test_all_mistakes_are_told_at_once():
     assert [problem.line for problem in document.problems] == [2, 3, 4]
 
 
-def test_a_quoted_merge_sign_is_a_key_like_any_other():
+def test_quoted_merge_sign_is_an_ordinary_key():
     assert parse('"<<": 1\n').data == {"<<": 1}
 
 
@@ -127,12 +127,12 @@ def test_aliases_that_grow_without_bound_are_refused():
     assert "more than 1,000,000 values" in document.problems[-1].message
 
 
-def test_a_file_that_is_broken_throughout_does_not_fill_the_log():
+def test_badly_broken_file_does_not_fill_the_log():
     document = parse("a: 1\n" + "a: 2\n" * 5000)
     assert len(document.problems) == 100
 
 
-def test_a_file_of_one_mebibyte_is_read_and_a_larger_one_is_not():
+def test_file_size_is_limited_to_one_mebibyte():
     content = b"a: 1\n#" + b"x" * (documents.MAX_BYTES - 7) + b"\n"
     assert len(content) == documents.MAX_BYTES
     assert documents.parse(content, "f.yaml").data == {"a": 1}
@@ -145,7 +145,7 @@ def test_bytes_that_are_not_utf_8_are_placed():
     assert [str(problem) for problem in problems] == ["f.yaml:2:4: is not UTF-8 text"]
 
 
-def test_reading_a_file_keeps_its_bytes_and_its_name(tmp_path):
+def test_read_file_keeps_its_bytes_and_name(tmp_path):
     path = tmp_path / "some.yaml"
     path.write_bytes(b"a: 1\n")
     document = documents.read(path)
@@ -153,7 +153,7 @@ def test_reading_a_file_keeps_its_bytes_and_its_name(tmp_path):
     assert document.file == str(path)
 
 
-def test_a_file_that_cannot_be_read_is_a_problem_and_not_an_exception(tmp_path):
+def test_unreadable_file_is_a_problem_not_an_exception(tmp_path):
     missing = documents.read(tmp_path / "missing.yaml")
     assert missing.problems[0].message == "can't be read: No such file or directory"
     assert documents.read(tmp_path).problems[0].message == "can't be read: Is a directory"

@@ -26,7 +26,7 @@ def shown(text, line):
         "x: {token_file: /run/token, api_key: hunter2}",
     ],
 )
-def test_the_value_of_a_secret_key_is_not_shown(line):
+def test_value_of_a_secret_key_is_hidden(line):
     assert "hunter2" not in shown(line, 0)
     assert "***" in shown(line, 0)
 
@@ -44,7 +44,7 @@ def test_the_value_of_a_secret_key_is_not_shown(line):
         "x:\n  - tokens: # several\n      - hunter2",
     ],
 )
-def test_what_stands_below_a_secret_key_is_not_shown(text):
+def test_content_below_a_secret_key_is_hidden(text):
     lines = text.split("\n")
     assert "hunter2" not in masking.Lines(lines).shown(len(lines) - 1)
 
@@ -86,13 +86,13 @@ def test_a_broken_configuration_does_not_tell_its_keys():
     ],
     ids=["hyphens", "names", "keys", "links", "blanks", "items"],
 )
-def test_a_line_of_any_length_is_masked_in_linear_time(text):
+def test_masking_a_line_takes_linear_time(text):
     started = time.thread_time()
     masking.Lines([text]).shown(0)
     assert time.thread_time() - started < 2
 
 
-def test_showing_every_line_of_a_long_text_takes_linear_time():
+def test_showing_every_line_takes_linear_time():
     lines = masking.Lines(["tokens:", *[f"{' ' * (number % 9)}- key: {number}" for number in range(40_000)]])
     started = time.thread_time()
     shown = [lines.shown(number) for number in range(40_001)]

@@ -1,7 +1,7 @@
 from router.yaml_source import documents, problems
 
 
-def test_a_problem_shows_the_line_and_a_caret_under_the_column():
+def test_problem_shows_line_and_caret():
     document = documents.parse(b"rules:\n  - nmae: x\n", "rules/a.yaml")
     assert str(document.problem("unknown key", ("rules", 0, "nmae"), key=True)) == (
         "rules/a.yaml:2:5: unknown key\n      - nmae: x\n        ^"
@@ -20,20 +20,20 @@ def test_a_long_line_is_cut_around_the_column():
     assert line[caret.index("^")] == "!"
 
 
-def test_the_caret_points_at_the_ends_of_a_long_line():
+def test_caret_is_correct_at_ends_of_long_lines():
     for column, letter in ((1, "<"), (1000, ">")):
         text = "<" + "-" * 998 + ">"
         _, line, caret = str(problems.Problem("f", 1, column, "wrong", text)).splitlines()
         assert line[caret.index("^")] == letter
 
 
-def test_control_characters_of_a_broken_file_do_not_reach_the_terminal():
+def test_control_characters_do_not_reach_the_terminal():
     shown = str(problems.Problem("f", 1, 1, "wrong", "a\x1b[31mb"))
     assert "\x1b" not in shown
     assert "a\ufffd[31mb" in shown
 
 
-def test_a_problem_of_the_whole_file_names_the_file_alone():
+def test_problem_of_a_whole_file_names_only_file():
     assert str(problems.Problem("f", 0, 0, "can't be read")) == "f: can't be read"
 
 

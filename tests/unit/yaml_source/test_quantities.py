@@ -27,7 +27,7 @@ def test_anything_else_is_no_duration(text):
 @pytest.mark.parametrize(
     ("text", "right"), [("0", True), ("90s", True), ("1h30m", True), ("90", False), ("5m!", False)]
 )
-def test_the_schema_of_a_duration_allows_what_is_read_as_one(text, right):
+def test_duration_schema_allows_every_valid_duration(text, right):
     zero, written = pydantic.TypeAdapter(quantities.Duration).json_schema()["anyOf"]
     assert zero["const"] == 0
     assert bool(re.search(written["pattern"], text)) is right
@@ -52,7 +52,7 @@ def test_what_is_shown_is_read_as_the_same(milliseconds):
     assert quantities.duration(shown) == milliseconds * 1000
 
 
-def test_models_say_what_is_wrong_in_the_same_words():
+def test_models_report_errors_in_equal_words():
     class Model(pydantic.BaseModel):
         after: quantities.Duration = 0
         most: quantities.Size = 0

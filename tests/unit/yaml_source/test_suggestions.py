@@ -19,7 +19,7 @@ def test_nothing_alike_means_no_guess():
     assert suggestions.hint("zzz", KEYS) == ""
 
 
-def test_a_few_valid_names_are_listed_where_none_is_alike():
+def test_few_valid_names_are_all_listed():
     assert suggestions.hint("zzz", {"not", "equal"}) == "; valid here: equal, not"
 
 
@@ -27,5 +27,5 @@ def test_no_valid_names_means_no_hint():
     assert suggestions.hint("zzz", ()) == ""
 
 
-def test_the_valid_name_is_given_as_it_is_spelt():
+def test_suggested_name_keeps_its_spelling():
     assert suggestions.nearest("checkout api", ["Checkout API", "Payments"]) == "Checkout API"

@@ -49,11 +49,11 @@ def found(text, at=(), model=File, about=""):
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in problems]
 
 
-def test_an_unknown_key_is_placed_at_the_key_with_the_nearest_name():
+def test_unknown_key_gets_position_and_nearest_name():
     assert found("soures: {}\n") == ['1:1: unknown key "soures"; did you mean "sources"?']
 
 
-def test_names_are_those_of_the_model_that_stands_there():
+def test_suggestions_come_from_the_model_at_the_position():
     text = "sources:\n  a:\n    kind: json\n    limits:\n      timeot: 1\nlisted:\n  - kind: json\n    beaer: []\n"
     assert found(text) == [
         '5:7: unknown key "timeot"; did you mean "timeout"?',
@@ -65,7 +65,7 @@ def test_an_alias_is_the_name_that_is_suggested():
     assert found("shwo: true\n") == ['1:1: unknown key "shwo"; did you mean "show"?']
 
 
-def test_a_missing_key_is_placed_where_it_is_missing():
+def test_missing_key_gets_the_position_of_its_parent():
     assert found("sources:\n  a: {bearer: []}\n") == ['2:6: "kind" is missing']
 
 
@@ -87,12 +87,12 @@ def test_a_validator_s_own_words_are_kept():
     assert found("show: true\n") == ['1:7: "show": this is never shown']
 
 
-def test_the_branches_of_a_union_are_no_part_of_the_place():
+def test_union_branches_are_not_part_of_the_path():
     problems = found("either:\n  timeout: 0\n")
     assert '2:12: "timeout": must be greater than 0' in problems
 
 
-def test_a_wrong_key_of_a_mapping_is_placed_at_the_key():
+def test_wrong_mapping_key_gets_its_position():
     assert found("named:\n  ABC: 1\n")[0].startswith('2:3: "ABC": must match pattern')
 
 
