@@ -112,7 +112,7 @@ def test_edited_text_is_published(scene):
     assert "it is published now" in str(review.at.state()["slack"]["modals"])
 
 
-def test_click_after_a_disconnect_is_received_by_the_next_connection(scene):
+def test_click_after_a_disconnect_reaches_the_next_connection(scene):
     review = Review(scene, "Kyiv")
     connections = f"{review.at.url}/workspace/connections"
     assert harness.ask(connections, {"action": "disconnect", "reason": "warning", "closes": True})[0] == 201

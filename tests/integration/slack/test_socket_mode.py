@@ -168,7 +168,7 @@ def test_answer_to_a_click_is_left_out(play):
     play(body)
 
 
-def test_connection_that_slack_refreshes_is_replaced_before_it_closes(play):
+def test_refreshed_connection_is_replaced_before_it_closes(play):
     async def body(slack, app):
         await slack.strike(action="disconnect", reason="refresh_requested")
         await slack.connections(2)
@@ -193,7 +193,7 @@ def test_envelope_on_a_replaced_connection_is_still_acknowledged(play):
     play(body, socket_mode.Timing(backoff=0.01, cap=0.05, drain=5, answer=2.5))
 
 
-def test_dropped_connection_is_opened_again_with_a_new_url(play):
+def test_dropped_connection_reopens_with_a_new_url(play):
     async def body(slack, app):
         before = await slack.opened()
         await slack.strike(action="drop")
@@ -252,7 +252,7 @@ def test_refused_connections_are_tried_again(play, reason):
     play(body)
 
 
-def test_disabled_socket_mode_is_tried_at_the_longest_interval(capsys, play):
+def test_disabled_socket_mode_is_retried_rarely(capsys, play):
     async def body(slack, app):
         await slack.strike(action="refuse", reason="link_disabled")
         await slack.strike(action="disconnect", reason="link_disabled", closes=True)

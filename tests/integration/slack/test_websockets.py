@@ -59,7 +59,7 @@ async def echo(connection):
         await connection.send(message)
 
 
-def test_proxy_and_private_authority_of_the_environment_are_used(tmp_path, monkeypatch, fresh_authorities):
+def test_environment_s_proxy_and_private_authority_are_used(tmp_path, monkeypatch, fresh_authorities):
     authority, own = issue(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(own)
@@ -83,7 +83,7 @@ def test_proxy_and_private_authority_of_the_environment_are_used(tmp_path, monke
     assert asked == [f"CONNECT {HOST}:443 HTTP/1.1"] * 2
 
 
-def test_proxy_of_the_environment_is_not_for_this_machine(monkeypatch):
+def test_environment_s_proxy_is_not_used_for_loopback(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
 
@@ -111,7 +111,7 @@ def test_proxy_of_the_environment_is_not_for_this_machine(monkeypatch):
         (b"", "InvalidMessage"),
     ],
 )
-def test_server_that_is_no_websocket_is_a_temporary_failure(answer, said):
+def test_other_server_is_a_temporary_failure(answer, said):
     async def main():
         async def serve(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
@@ -129,7 +129,7 @@ def test_server_that_is_no_websocket_is_a_temporary_failure(answer, said):
 
 
 @pytest.mark.parametrize("url", ["ws://slack.test/?ticket=secret", "http://slack.test/", "nonsense", "wss://[::1"])
-def test_url_that_is_not_encrypted_or_not_valid_is_refused(url):
+def test_unencrypted_or_invalid_url_is_refused(url):
     async def main():
         with pytest.raises(errors.Temporary) as raised:
             await websocket.WebSocket.connect(url, **LIMITS)
