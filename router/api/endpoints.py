@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pydantic
 from starlette import requests, responses, routing
@@ -34,16 +34,23 @@ VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Rol
 ActionContext = actions.ActionContext  # The field ``actions`` hides the module in the class below.
 
 
+_Query = TypeVar("_Query", bound=params.NoParams)
+_Body = TypeVar("_Body", bound=pydantic.BaseModel | None)
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+_Answer = TypeVar("_Answer", bound=pydantic.BaseModel)
+_Item = TypeVar("_Item")
+
+
 @dataclass(frozen=True)
-class Call:
+class Call(Generic[_Query, _Body]):
     """One request to a handler: its caller, path, query, and body."""
 
     queries: queries.Queries
     actions: actions.Actions
     principal: auth.Principal
     path: Mapping[str, str]
-    query: Any
-    body: Any
+    query: _Query
+    body: _Body
 
     def act(self, subject: str, reason: str = "") -> ActionContext:
         """Return the context of an action on ``subject``. The request's query or body has the reason."""
@@ -51,7 +58,12 @@ class Call:
         return actions.ActionContext(actions.Caller(self.principal.person, self.principal.address), subject, reason)
 
 
-Handle = Callable[[Call], Awaitable[Any]]
+_Plain = Call[params.NoParams, None]
+"""A call without query parameters and body."""
+_Action = Call[params.Why, None]
+"""A call of an action without a body."""
+Handle = Callable[[Call[Any, Any]], Awaitable[pydantic.BaseModel | None]]
+"""A handler of any query and body. The functions that make endpoints check that they fit."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +75,8 @@ class Endpoint:
     role: access.Role
     summary: str
     handle: Handle
-    answer: Any = None
-    query: type[pydantic.BaseModel] = params.NoParams
+    answer: type[pydantic.BaseModel] | None = None
+    query: type[params.NoParams] = params.NoParams
     body: type[pydantic.BaseModel] | None = None
     status: int = 200
     etag: Callable[[Any], str] | None = None
@@ -73,67 +85,67 @@ class Endpoint:
 _NO_INCIDENT = "there is no incident of this key or reference, and none whose key or reference begins so"
 
 
-async def _incidents(call: Call) -> Any:
+async def _incidents(call: Call[params.Incidents, None]) -> models.Page[models.IncidentRow]:
     asked = call.query
     return await call.queries.incidents(
         status=asked.status, severity=asked.severity, text=asked.text, cursor=asked.cursor, limit=asked.limit
     )
 
 
-async def _incident(call: Call) -> Any:
+async def _incident(call: _Plain) -> models.Incident:
     return _found(await call.queries.incident(call.path["name"]), _NO_INCIDENT)
 
 
-async def _story(call: Call) -> Any:
+async def _story(call: _Plain) -> models.Story:
     return _found(await call.queries.story(call.path["name"]), _NO_INCIDENT)
 
 
-async def _quarantined(call: Call) -> Any:
+async def _quarantined(call: _Plain) -> resources.Quarantined:
     return _found(await call.queries.records.quarantined(call.path["id"]), "no quarantined body has this ID")
 
 
-async def _reviews(call: Call) -> Any:
+async def _reviews(call: _Plain) -> models.Page[models.Review]:
     return models.Page(items=await call.queries.reviews())
 
 
-async def _review(call: Call) -> Any:
+async def _review(call: Call[params.Review, None]) -> models.Review:
     return _found(
         await call.queries.review(call.query.incident, call.query.destination),
         "no review of this incident is pending there",
     )
 
 
-async def _decide(call: Call) -> Any:
-    body: request_bodies.Decide = call.body
+async def _decide(call: Call[params.NoParams, request_bodies.Decide]) -> models.Decided:
+    body = call.body
     return await call.actions.decide(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _retract(call: Call) -> Any:
-    body: request_bodies.Retract = call.body
+async def _retract(call: Call[params.NoParams, request_bodies.Retract]) -> models.Retracted:
+    body = call.body
     at = f" at {body.destination}" if body.destination else ""
     return await call.actions.retract(call.act(f"{body.incident}{at}"), body)
 
 
-async def _correct(call: Call) -> Any:
-    body: request_bodies.Correct = call.body
+async def _correct(call: Call[params.NoParams, request_bodies.Correct]) -> models.Corrected:
+    body = call.body
     return await call.actions.correct(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _deliveries(call: Call) -> Any:
+async def _deliveries(call: Call[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
     return await call.queries.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _delivery(call: Call) -> Any:
+async def _delivery(call: _Plain) -> models.Delivery:
     return _found(await call.queries.delivery(call.path["id"]), "the delivery is not kept")
 
 
-async def _recordings(call: Call) -> Any:
+async def _recordings(call: Call[params.Recordings, None]) -> models.Page[resources.Recording]:
     asked = call.query
     since = round(asked.since.timestamp() * 1_000_000) if asked.since is not None else 0
     return await call.queries.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
 
 
-async def _explain(call: Call) -> Any:
+async def _explain(call: Call[params.NoParams, request_bodies.Explain]) -> models.Explained:
     try:
         return await call.queries.explain(call.body)
     except KeyError as error:
@@ -142,83 +154,85 @@ async def _explain(call: Call) -> Any:
         raise actions.NotFound(f'there is no source or delivery "{name}"{hint}') from error
 
 
-async def _add_silence(call: Call) -> Any:
+async def _add_silence(call: Call[params.NoParams, request_bodies.AddSilence]) -> resources.Silence:
     return await call.actions.add_silence(call.act(" ".join(call.body.matchers)[:200], call.body.comment), call.body)
 
 
-async def _freeze(call: Call) -> Any:
+async def _freeze(call: Call[params.NoParams, request_bodies.ReasonBody]) -> models.Publishing:
     await call.actions.freeze(call.act("public pages"))
     return await call.queries.records.publishing()
 
 
-async def _run_again(call: Call) -> Any:
+async def _run_again(call: _Action) -> resources.Reingested:
     return await call.actions.retry_quarantined(call.act(call.path["id"]))
 
 
-async def _run_delivery(call: Call) -> Any:
+async def _run_delivery(call: _Action) -> resources.Reingested:
     return await call.actions.reingest_delivery(call.act(call.path["id"]))
 
 
-async def _redrive(call: Call) -> None:
+async def _redrive(call: _Action) -> None:
     await call.actions.redrive(call.act(call.path["id"]))
 
 
-async def _redrive_all(call: Call) -> Any:
+async def _redrive_all(call: Call[params.NoParams, request_bodies.Redrive]) -> resources.Redriven:
     return await call.actions.redrive_all(call.act(call.body.subject), call.body)
 
 
-async def _pauses(call: Call) -> list[Any]:
+async def _pauses(call: _Plain) -> list[resources.Pause]:
     return await call.queries.records.pauses()
 
 
-async def _orphans(call: Call) -> list[Any]:
+async def _orphans(call: _Plain) -> list[resources.Orphan]:
     return await call.queries.records.orphans()
 
 
-async def _resolve_orphan(call: Call) -> Any:
+async def _resolve_orphan(call: _Action) -> resources.Orphan:
     return await call.actions.resolve_orphan(call.act(call.path["id"]))
 
 
-async def _lift(call: Call) -> Any:
+async def _lift(call: _Action) -> resources.Lifted:
     return await call.actions.lift_pauses(call.act(call.path["destination"]))
 
 
-async def _discard(call: Call) -> None:
+async def _discard(call: _Action) -> None:
     await call.actions.discard_dead_letter(call.act(call.path["id"]))
 
 
-async def _make_token(call: Call) -> Any:
+async def _make_token(call: Call[params.NoParams, request_bodies.NewToken]) -> resources.MadeToken:
     return await call.actions.make_token(call.act(call.body.name), call.body)
 
 
-def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awaitable[Any]]:
-    async def handle(call: Call) -> Any:
-        return models.Page(items=await ask(call))
+def _listed(
+    ask: Callable[[Call[_Query, _Body]], Awaitable[list[_Item]]],
+) -> Callable[[Call[_Query, _Body]], Awaitable[models.Page[_Item]]]:
+    async def handle(call: Call[_Query, _Body]) -> models.Page[_Item]:
+        return models.Page[_Item](items=await ask(call))
 
     return handle
 
 
-async def _silences(call: Call) -> list[Any]:
+async def _silences(call: Call[params.Silences, None]) -> list[resources.Silence]:
     return await call.queries.records.silences(over=call.query.over)
 
 
-async def _dead_letters(call: Call) -> Any:
+async def _dead_letters(call: Call[params.DeadLetters, None]) -> models.Page[resources.DeadLetter]:
     return await call.queries.records.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _quarantine(call: Call) -> Any:
+async def _quarantine(call: Call[params.StreamPage, None]) -> models.Page[resources.Quarantined]:
     return await call.queries.records.quarantine(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _audit(call: Call) -> Any:
+async def _audit(call: Call[params.StreamPage, None]) -> models.Page[resources.Action]:
     return await call.queries.records.audit(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _sources(call: Call) -> list[Any]:
+async def _sources(call: _Plain) -> list[resources.Source]:
     return call.queries.records.sources()
 
 
-def _found(found: Any, otherwise: str) -> Any:
+def _found(found: _Item | None, otherwise: str) -> _Item:
     if found is None:
         raise actions.NotFound(otherwise)
     return found
@@ -228,55 +242,92 @@ def _etag(found: models.Review) -> str:
     return f'"{found.digest}"'
 
 
-def _get(path: str, summary: str, handle: Handle, answer: Any, **more: Any) -> Endpoint:
-    role = more.pop("role", VIEWER)
-    return Endpoint("GET", path, role, summary, handle, answer, **more)
+def _get(
+    path: str,
+    summary: str,
+    handle: Callable[[_Plain], Awaitable[_Answer]],
+    answer: type[_Answer],
+    role: access.Role = VIEWER,
+) -> Endpoint:
+    return Endpoint("GET", path, role, summary, handle, answer)
 
 
-def _post(path: str, summary: str, handle: Handle, answer: Any = None, **more: Any) -> Endpoint:
-    role = more.pop("role", RESPONDER)
-    if "body" not in more:  # The reason is in the body otherwise.
-        more["query"] = params.Why
-    return Endpoint("POST", path, role, summary, handle, answer, **more)
+def _search(
+    path: str,
+    summary: str,
+    handle: Callable[[Call[_Query, None]], Awaitable[_Answer]],
+    answer: type[_Answer],
+    query: type[_Query],
+    *,
+    role: access.Role = VIEWER,
+    etag: Callable[[_Answer], str] | None = None,
+) -> Endpoint:
+    return Endpoint("GET", path, role, summary, handle, answer, query, etag=etag)
 
 
-def _delete(path: str, summary: str, do: Handle, role: access.Role = RESPONDER, **more: Any) -> Endpoint:
-    status = 200 if "answer" in more else 204
-    return Endpoint("DELETE", path, role, summary, do, status=status, query=params.Why, **more)
+def _act(path: str, summary: str, handle: Callable[[_Action], Awaitable[_Answer]], answer: type[_Answer]) -> Endpoint:
+    return Endpoint("POST", path, RESPONDER, summary, handle, answer, params.Why)
 
 
-def _page(of: Any) -> Any:
-    return models.Page[of]
+def _post(
+    path: str,
+    summary: str,
+    handle: Callable[[Call[params.NoParams, _Model]], Awaitable[_Answer]],
+    answer: type[_Answer],
+    body: type[_Model],
+    *,
+    role: access.Role = RESPONDER,
+    status: int = 200,
+) -> Endpoint:
+    return Endpoint("POST", path, role, summary, handle, answer, params.NoParams, body, status)
+
+
+def _delete(
+    path: str, summary: str, handle: Callable[[_Action], Awaitable[None]], role: access.Role = RESPONDER
+) -> Endpoint:
+    return Endpoint("DELETE", path, role, summary, handle, query=params.Why, status=204)
+
+
+def _end(
+    path: str,
+    summary: str,
+    handle: Callable[[_Action], Awaitable[_Answer]],
+    answer: type[_Answer],
+    role: access.Role = RESPONDER,
+) -> Endpoint:
+    return Endpoint("DELETE", path, role, summary, handle, answer, params.Why)
 
 
 _PUBLISHING = models.Publishing
-_WAKES: dict[str, Any] = {"answer": resources.Requeued}
-_PAUSES = _page(resources.Pause)
-_TOKENS = _page(resources.TokenRow)
-_LETTERS = _page(resources.DeadLetter)
+_PAUSES = models.Page[resources.Pause]
+_TOKENS = models.Page[resources.TokenRow]
+_LETTERS = models.Page[resources.DeadLetter]
 ENDPOINTS = (
     _get("/overview", "Current state", lambda call: call.queries.overview(), models.Overview),
-    _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=params.Incidents),
+    _search("/incidents", "Incidents", _incidents, models.Page[models.IncidentRow], params.Incidents),
     _get("/incidents/{name:path}", "One incident", _incident, models.Incident),
     _get("/stories/{name:path}", "The stored data of an incident", _story, models.Story),
-    _get("/reviews", "Pending reviews", _reviews, _page(models.Review)),
-    _get("/review", "One review, with its entity tag", _review, models.Review, query=params.Review, etag=_etag),
-    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=request_bodies.Decide),
-    _post("/retractions", "Take false posts down", _retract, models.Retracted, body=request_bodies.Retract),
-    _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=request_bodies.Correct),
-    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=params.StreamPage),
+    _get("/reviews", "Pending reviews", _reviews, models.Page[models.Review]),
+    _search("/review", "One review, with its entity tag", _review, models.Review, params.Review, etag=_etag),
+    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, request_bodies.Decide),
+    _post("/retractions", "Take false posts down", _retract, models.Retracted, request_bodies.Retract),
+    _post("/corrections", "Correct a posted update", _correct, models.Corrected, request_bodies.Correct),
+    _search("/deliveries", "Deliveries", _deliveries, models.Page[models.DeliveryRow], params.StreamPage),
     _get("/deliveries/{id}", "One delivery", _delivery, models.Delivery),
-    _post("/deliveries/{id}/run", "Process it again", _run_delivery, resources.Reingested),
-    _get("/recordings", "Deliveries for a replay", _recordings, _page(resources.Recording), query=params.Recordings),
+    _act("/deliveries/{id}/run", "Process it again", _run_delivery, resources.Reingested),
+    _search("/recordings", "Deliveries for a replay", _recordings, models.Page[resources.Recording], params.Recordings),
     _get("/rules", "The rules in force", lambda call: call.queries.rules(), resources.Rules),
     _get("/outcomes", "How reviews ended", lambda call: call.queries.outcomes(), resources.Outcomes),
-    _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=request_bodies.Explain),
-    _get("/silences", "Silences", _listed(_silences), _page(resources.Silence), query=params.Silences),
-    _post("/silences", "Silence alerts", _add_silence, resources.Silence, body=request_bodies.AddSilence, status=201),
+    _post("/explain", "Explain a payload", _explain, models.Explained, request_bodies.Explain, role=VIEWER),
+    _search("/silences", "Silences", _listed(_silences), models.Page[resources.Silence], params.Silences),
+    _post("/silences", "Silence alerts", _add_silence, resources.Silence, request_bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.actions.expire_silence(call.act(call.path["id"]))),
-    _get("/muted", "Muted alerts", _listed(lambda call: call.queries.records.muted()), _page(resources.Muted)),
+    _get("/muted", "Muted alerts", _listed(lambda call: call.queries.records.muted()), models.Page[resources.Muted]),
     _get(
-        "/heartbeats", "Heartbeats", _listed(lambda call: call.queries.records.heartbeats()), _page(resources.Heartbeat)
+        "/heartbeats",
+        "Heartbeats",
+        _listed(lambda call: call.queries.records.heartbeats()),
+        models.Page[resources.Heartbeat],
     ),
     _delete(
         "/heartbeats/{name:path}",
@@ -284,48 +335,53 @@ ENDPOINTS = (
         lambda call: call.actions.forget_heartbeat(call.act(call.path["name"])),
     ),
     _get("/publishing", "The publishing freeze and guard", lambda call: call.queries.records.publishing(), _PUBLISHING),
-    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=request_bodies.ReasonBody),
-    _delete(
+    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, request_bodies.ReasonBody),
+    _end(
         "/publishing/freeze",
         "Unfreeze publishing",
         lambda call: call.actions.unfreeze(call.act("public pages")),
-        **_WAKES,
+        resources.Requeued,
     ),
-    _delete(
+    _end(
         "/publishing/guard",
         "Reset the guard",
         lambda call: call.actions.reset_guard(call.act("guard")),
+        resources.Requeued,
         ADMIN,
-        **_WAKES,
     ),
-    _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=params.DeadLetters),
-    _post("/dead-letters/redrive", "Redrive many", _redrive_all, resources.Redriven, body=request_bodies.Redrive),
+    _search("/dead-letters", "Dead letters", _dead_letters, _LETTERS, params.DeadLetters),
+    _post("/dead-letters/redrive", "Redrive many", _redrive_all, resources.Redriven, request_bodies.Redrive),
     _get(
         "/pauses",
         "Rate limits, open circuit breakers, and used-up quotas",
         _listed(_pauses),
-        _page(resources.Pause),
+        models.Page[resources.Pause],
     ),
-    _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=resources.Lifted),
-    _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(resources.Orphan)),
-    _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
-    _post("/dead-letters/{id}/redrive", "Redrive one", _redrive, status=204),
+    _end("/pauses/{destination}", "Lift a destination's pauses", _lift, resources.Lifted),
+    _get("/orphans", "Open items of no known incident", _listed(_orphans), models.Page[resources.Orphan]),
+    _act("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
+    Endpoint("POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive one", _redrive, query=params.Why, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard),
-    _get("/quarantine", "The quarantine", _quarantine, _page(resources.Quarantined), query=params.StreamPage),
+    _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
     _get("/quarantine/{id}", "One body", _quarantined, resources.Quarantined),
-    _post("/quarantine/{id}/run", "Process it again", _run_again, resources.Reingested),
+    _act("/quarantine/{id}/run", "Process it again", _run_again, resources.Reingested),
     _delete("/quarantine/{id}", "Let it go", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))),
-    _get("/destinations", "Destinations", _listed(lambda call: call.queries.destinations()), _page(models.Destination)),
-    _get("/sources", "Sources", _listed(_sources), _page(resources.Source)),
-    _get("/audit", "Audit log", _audit, _page(resources.Action), query=params.StreamPage, role=ADMIN),
-    _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, role=ADMIN),
+    _get(
+        "/destinations",
+        "Destinations",
+        _listed(lambda call: call.queries.destinations()),
+        models.Page[models.Destination],
+    ),
+    _get("/sources", "Sources", _listed(_sources), models.Page[resources.Source]),
+    _search("/audit", "Audit log", _audit, models.Page[resources.Action], params.StreamPage, role=ADMIN),
+    _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, ADMIN),
     _post(
         "/tokens",
         "Make a token",
         _make_token,
         resources.MadeToken,
+        request_bodies.NewToken,
         role=ADMIN,
-        body=request_bodies.NewToken,
         status=201,
     ),
     _delete("/tokens/{id}", "Revoke it", lambda call: call.actions.revoke_token(call.act(call.path["id"])), ADMIN),
