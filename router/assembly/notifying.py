@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import pages
-from router.domain import events, identity
+from router.domain import events, identity, subscriptions
 from router.notifiers import base, registry
 from router.store import dead_deliveries, publishing_state, quotas
 from router.store import notifications as notification_store
@@ -58,16 +58,18 @@ def _lease_seconds(channels: notifications.Channels) -> float:
     return max(_LEAST_LEASE_SECONDS, 4 * channels.timeout_seconds)
 
 
-def topics(settings: configuration.Settings) -> dict[events.Topic, tuple[str, ...]]:
-    """Return the notifiers that each topic is delivered to."""
-    return {
-        "incidents": settings.notify.incidents,
-        "reviews": settings.notify.reviews,
-        "guard": settings.notify.guard,
-        "dead_letters": settings.notify.dead_letters,
-        "freezes": settings.notify.freezes,
-        "heartbeats": settings.notify.heartbeats,
+def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
+    """Return the notifiers that each topic, and the incidents of each owner, are delivered to."""
+    notify = settings.notify
+    topics: dict[events.Topic, tuple[str, ...]] = {
+        "incidents": notify.incidents,
+        "reviews": notify.reviews,
+        "guard": notify.guard,
+        "dead_letters": notify.dead_letters,
+        "freezes": notify.freezes,
+        "heartbeats": notify.heartbeats,
     }
+    return subscriptions.Subscriptions(topics, notify.owners)
 
 
 async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
@@ -115,4 +117,5 @@ def _channels(
         connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
         made[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
-    return notifications.Channels(made, topics(settings), longest)
+    quiet = {name: config.quiet_hours.built() for name, config in settings.notifiers.items() if config.quiet_hours}
+    return notifications.Channels(made, subscribed(settings), longest, quiet)

@@ -1,11 +1,12 @@
 """Runs the tests of rules: loads their folder, reads their tests, and creates simulations to run them in."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from router import settings as configuration
-from router.assembly import pages, parts
+from router.assembly import notifying, pages, parts
+from router.domain import subscriptions
 from router.dry_run import rule_test_runner, simulation
 from router.rules import load, rule_tests, ruleset
 from router.yaml_source import problems
@@ -20,6 +21,7 @@ class Suite:
     rules: ruleset.RuleSet
     places: dict[str, pages.Place]
     hosts: tuple[str, ...] = ()
+    subscribed: subscriptions.Subscriptions = field(default_factory=subscriptions.Subscriptions)
 
     def run(self, case: rule_tests.RuleTest) -> rule_test_runner.Result:
         """Run one test."""
@@ -35,6 +37,7 @@ class Suite:
             examine=pages.examiner(self.hosts),
             preview=pages.previewer(self.places),
             now=now,
+            subscribed=self.subscribed,
         )
 
 
@@ -46,7 +49,8 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     read = list(_read(settings, chosen, found))
     if found:
         raise load.Refused(found)
-    return Suite(chosen, read, loaded, pages.kinds(settings), settings.pages.allowed_hosts)
+    places, subscribed = pages.kinds(settings), notifying.subscribed(settings)
+    return Suite(chosen, read, loaded, places, settings.pages.allowed_hosts, subscribed)
 
 
 def _read(

@@ -48,6 +48,8 @@ def check(
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
     report = checks.check(folder, parts.known_destinations(settings), world)
     found = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
+    if report.rules is not None:
+        found += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
     if message := traces.problem(settings.tracing):
         found.append(problems.Problem(settings.file, 0, 0, message))
     if online and report.rules is not None:

@@ -19,18 +19,24 @@ Name = Annotated[str, typer.Argument(help="The notifier's name.", autocompletion
 
 @app.command("list")
 def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
-    """List the configured notifiers with their kinds, and the topics that each is subscribed to."""
+    """List the configured notifiers with their kinds, and the topics and owners that each is subscribed to."""
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
-    topics = notifying.topics(settings)
+    subscribed = notifying.subscribed(settings)
     found = [
-        resources.Notifier(name=name, kind=one.kind, topics=[topic for topic, names in topics.items() if name in names])
+        resources.Notifier(
+            name=name,
+            kind=one.kind,
+            topics=[topic for topic, names in subscribed.topics.items() if name in names],
+            owners=[owner for owner, names in subscribed.owners.items() if name in names],
+        )
         for name, one in settings.notifiers.items()
     ]
     if as_json:
         starting.print_items(found)
         return
-    rows = [(one.name, one.kind, ", ".join(one.topics)) for one in found]
-    tables.write(("name", "kind", tables.Column("topics", shrinks=True)), rows, "no notifier is configured")
+    rows = [(one.name, one.kind, ", ".join(one.topics), ", ".join(one.owners)) for one in found]
+    columns = ("name", "kind", tables.Column("topics", shrinks=True), tables.Column("owners", shrinks=True))
+    tables.write(columns, rows, "no notifier is configured")
 
 
 @app.command("test")

@@ -12,7 +12,7 @@ from rich import console, text
 from router import settings as configuration
 from router.assembly import rehearsing
 from router.cli import starting, terminal
-from router.dry_run import rule_test_runner
+from router.dry_run import notification_checks, rule_test_runner
 from router.yaml_source import problems, quantities
 
 
@@ -83,6 +83,10 @@ def _show_failure(out: console.Console, result: rule_test_runner.Result) -> None
     if result.calls:
         out.print("operations:", style="dim")
         for said in rule_test_runner.told(result.calls, result.started_at):
+            out.print(text.Text(f"    - {said}", style="dim"))
+    if result.notifications:
+        out.print("notifications:", style="dim")
+        for said in notification_checks.lines(result.notifications, result.started_at):
             out.print(text.Text(f"    - {said}", style="dim"))
 
 

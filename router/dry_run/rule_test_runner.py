@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from router.domain import alerts, decisions
-from router.dry_run import simulation
+from router.dry_run import announcing, notification_checks, simulation
 from router.rules import rule_tests
 from router.worker import retractions, reviews
 from router.yaml_source import problems, quantities
@@ -20,12 +20,13 @@ _NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
 
 
 class Result(NamedTuple):
-    """The result of a test: the expectations that were not met, and all operations."""
+    """The result of a test: the expectations that were not met, all operations, and all notifications."""
 
     case: rule_tests.RuleTest
     problems: tuple[problems.Problem, ...]
     calls: tuple[simulation.Called, ...]
     started_at: int
+    notifications: tuple[announcing.Notified, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -44,6 +45,8 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     start = int(case.shape.starts.timestamp()) * _SECOND
     playing = make(start)
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
+    if case.shape.expect.notifications is not None:
+        playing.announce()
     found: list[problems.Problem] = []
     fires: dict[str, int] = {}
     for step in _steps(case.shape):
@@ -57,7 +60,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     playing.move_to(start + _end(case.shape))
     found += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
     found += _check_whole(case, playing, start)
-    return Result(case, tuple(found), tuple(playing.calls), start)
+    return Result(case, tuple(found), tuple(playing.calls), start, tuple(playing.notified))
 
 
 def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
@@ -90,7 +93,8 @@ def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
 def _end(shape: rule_tests.RuleTestShape) -> int:
     """Return the last time that the test names."""
     said = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
-    return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ())])
+    notified = (one.at or 0 for one in shape.expect.notifications or ())
+    return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ()), *notified])
 
 
 def alert(arrival: rule_tests.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
@@ -159,6 +163,8 @@ def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start
         yield case.problem(f"expected {expected.incidents} incidents, got {opened}", "expect", "incidents")
     if expected.operations is not None:
         yield from _check_operations(case, expected.operations, played.calls, start)
+    if expected.notifications is not None:
+        yield from notification_checks.check(case, played.notified, start)
 
 
 def _check_operations(

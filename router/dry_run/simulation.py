@@ -7,14 +7,16 @@ succeed. The caller advances the clock.
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from router.domain import (
     alerts,
+    announcements,
     decisions,
+    events,
     fold,
     incidents,
     operations,
@@ -22,12 +24,13 @@ from router.domain import (
     publications,
     severities,
     silences,
+    subscriptions,
     timing,
 )
 from router.domain import reviews as review
 from router.domain.reasons import Cause, Reason
-from router.dry_run import muting
-from router.worker import aggregator, calls, desired_state, operation_outcome, retractions, reviews, routing
+from router.dry_run import announcing, muting
+from router.worker import aggregator, announcer, calls, desired_state, operation_outcome, retractions, reviews, routing
 from router.yaml_source import quantities
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
@@ -94,11 +97,12 @@ class Simulation:
         preview: reviews.Preview = reviews.plain,
         now: int = 0,
         approves: bool = False,
+        subscribed: subscriptions.Subscriptions | None = None,
     ) -> None:
         """Store the rules, the destinations, and the functions that render and examine texts for customers.
 
         ``preview`` returns content as a destination shows it. ``approves``: everything that would await approval is
-        approved immediately.
+        approved immediately. ``subscribed`` are the notifiers that receive events beside those that rules name.
         """
         self._preview = preview
         self.now = now
@@ -117,6 +121,18 @@ class Simulation:
         self._timers: list[tuple[int, str]] = []
         self._reviews: list[tuple[int, str]] = []
         self._numbers = itertools.count(1)
+        self._subscribed = subscribed or subscriptions.Subscriptions()
+        self._announcing: announcing.Announcing | None = None
+        self._announcements: list[tuple[int, str]] = []
+
+    def announce(self) -> None:
+        """Announce events to notifiers from now on."""
+        self._announcing = announcing.Announcing(self._subscribed)
+
+    @property
+    def notified(self) -> Sequence[announcing.Notified]:
+        """Return the events that notifiers have received, in order."""
+        return self._announcing.notified if self._announcing is not None else ()
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Accept one delivery. Return the decision about each of its alerts."""
@@ -142,10 +158,15 @@ class Simulation:
 
     def move_to(self, moment: int) -> None:
         """Advance the clock to a time. Timers and reviews that are due before then are handled at their due times."""
-        while (due := min(self._timers[:1] + self._reviews[:1], default=(moment + 1, "")))[0] <= moment:
+        never = (moment + 1, "")
+        while (due := min(self._timers[:1] + self._reviews[:1] + self._announcements[:1], default=never))[0] <= moment:
             if self._timers and self._timers[0] == due:
                 heapq.heappop(self._timers)
                 self._timer(*due)
+            elif self._announcements and self._announcements[0] == due:
+                heapq.heappop(self._announcements)
+                self.now = max(self.now, due[0])
+                self._announce(self.incidents[due[1]], self._publications.get(due[1], []))
             else:
                 heapq.heappop(self._reviews)
                 self.now = max(self.now, due[0])
@@ -221,6 +242,10 @@ class Simulation:
         self._desires = dataclasses.replace(
             self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
         )
+        if self._announcing is not None:
+            since = events.moment(self.now)
+            frozen = events.FreezeStarted(since, "somebody", reason) if reason else events.FreezeEnded("somebody")
+            self._announcing.announce_router(frozen, self.now)
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
 
@@ -283,6 +308,8 @@ class Simulation:
 
     def _reconcile(self, incident: incidents.Incident) -> None:
         known = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
+        # A worker announces an incident before and after it calls the vendors.
+        self._announce(incident, known)
         waits: list[plan.Wait] = []
         for _ in range(len(known) + 1):
             before = list(known)
@@ -290,10 +317,23 @@ class Simulation:
             is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
             if known == before or not is_blocked:
                 break
+        self._announce(incident, known)
         self._publications[incident.key] = [one for one in known if not one.settled]
         reviews_due = (wait.until for wait in waits if wait.waiting_on is plan.WaitingOn.REVIEWER)
         for moment in {until for until in reviews_due if until is not None and until > self.now}:
             heapq.heappush(self._reviews, (moment, incident.key))
+
+    def _announce(self, incident: incidents.Incident, known: list[publications.Publication]) -> None:
+        """Announce the changes of an incident, and note when to announce again."""
+        if self._announcing is None:
+            return
+        saying = (self._desires, self._preview)
+        waiting = reviews.waiting(incident, known, self._places, saying, self.now)
+        shown = {one.destination: announcer.event_review(one) for one in waiting}
+        public = [name for name, place in self._places.items() if place.kind.public]
+        observed = announcements.Observed(incident, known, shown, public)
+        if due := self._announcing.announce(observed, self.now):
+            heapq.heappush(self._announcements, (due, incident.key))
 
     def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Wait:
         """Perform every step that the plan requires of one publication, and update the publication in the list."""

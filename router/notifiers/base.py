@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import pydantic
 
 from router.domain import events
+from router.notifiers import quiet_settings
 from router.outbound import call_policy
 
 Clock = Callable[[], int]
@@ -26,7 +27,8 @@ def url(text: str) -> str:
 class Config(pydantic.BaseModel):
     """One configured notifier; a kind's own settings are added by its subclass.
 
-    ``per_minute`` is how many requests the receiver allows; the router sends at most four fifths of them.
+    ``per_minute`` is how many requests the receiver allows; the router sends at most four fifths of them. Events are
+    held during the ``quiet_hours``.
     """
 
     # An error must not repeat the input: it may hold a secret.
@@ -35,6 +37,7 @@ class Config(pydantic.BaseModel):
     kind: str
     timeout_seconds: float = pydantic.Field(default=5.0, gt=0, le=30)
     per_minute: int = pydantic.Field(default=600, ge=10)
+    quiet_hours: quiet_settings.QuietHours | None = None
 
 
 class Batch(NamedTuple):

@@ -151,17 +151,29 @@ def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
         elif isinstance(one.event, events.ReviewDecided):
             reviews.pop(one.event.destination, None)
     for review in reviews.values():
-        texts = [plain(text) for text in (review.title, *review.message.splitlines())]
-        shown = _cut("\n".join(f"> {text}" for text in texts if text), POST)
         components = [f"{plain(name)}: {plain(status)}" for name, status in review.components.items()]
         yield "\n".join(
             [
-                f"Customers will see at {plain(review.destination)}:",
-                *([shown] if shown else []),
+                f"Customers will see at {plain(review.destination)} ({review.work}):",
+                *_quoted(f"{review.title}\n{review.message}"),
                 *([_cut(", ".join(components), LINE)] if components else []),
+                *_later(review),
                 *_deadline(review),
             ]
         )
+
+
+def _quoted(text: str) -> list[str]:
+    lines = [f"> {one}" for one in map(plain, text.splitlines()) if one]
+    return [_cut("\n".join(lines), POST)] if lines else []
+
+
+def _later(review: events.Review) -> Iterator[str]:
+    if review.began_at is not None and review.ended_at is not None:
+        yield f"It lasted from {_moment(review.began_at)} to {_moment(review.ended_at)}."
+    for name, text in review.later.items():
+        yield f"Later, as {plain(name)}:"
+        yield from _quoted(text)
 
 
 def _deadline(review: events.Review) -> Iterator[str]:

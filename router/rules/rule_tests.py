@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import pydantic
 
-from router.domain import publications, silences
+from router.domain import events, publications, silences
 from router.rules import destination_info, parse_context
 from router.yaml_source import documents, problems, quantities, suggestions
 
@@ -167,11 +167,23 @@ class Operation(pydantic.BaseModel):
         return self._named()[0]
 
 
+class Notification(pydantic.BaseModel):
+    """One expected notification: an event that a notifier receives."""
+
+    model_config = _STRICT
+
+    at: quantities.Duration | None = pydantic.Field(default=None, description="when it is received, from the start")
+    to: str = pydantic.Field(description="the notifier that receives it")
+    event: str = pydantic.Field(description="the event type, such as review.waiting")
+    destination: str | None = pydantic.Field(default=None, description="the destination of its review or operation")
+
+
 class ExpectedResult(ExpectedDecision):
     """What is expected of the whole test; what is expected of a decision holds for each alert that fires."""
 
     incidents: int | None = pydantic.Field(default=None, ge=0, description="the number of opened incidents")
     operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in order")
+    notifications: list[Notification] | None = pydantic.Field(default=None, description="all notifications, in order")
 
 
 class Draft(pydantic.BaseModel):
@@ -233,17 +245,22 @@ def read(
         )
         # Keep numbers and Booleans as text in their original form, since labels and fields are compared as text.
         shape = at.validate(RuleTestShape, at.raw_text())
-        if shape is not None and _destinations_exist(at, shape, destinations):
+        if shape is not None and _names_exist(at, shape, destinations):
             yield RuleTest(shape, document, at.path)
 
 
-def _destinations_exist(
-    at: parse_context.Context, shape: RuleTestShape, destinations: destination_info.Destinations
-) -> bool:
+def _names_exist(at: parse_context.Context, shape: RuleTestShape, destinations: destination_info.Destinations) -> bool:
     before = len(at.problems)
     for path, name in _named(shape):
         if name not in destinations:
             at.report(f'there is no destination "{name}"{suggestions.hint(name, destinations)}', *path)
+    notifiers = destination_info.notifiers_of(destinations)
+    for index, one in enumerate(shape.expect.notifications or ()):
+        inside = at.child("expect", "notifications", index)
+        if notifiers is not None and one.to not in notifiers:
+            inside.report(f'unknown notifier "{one.to}"{suggestions.hint(one.to, notifiers)}', "to")
+        if one.event not in events.TOPICS:
+            inside.report(f'unknown event "{one.event}"{suggestions.hint(one.event, events.TOPICS)}', "event")
     return len(at.problems) == before
 
 
@@ -263,6 +280,9 @@ def _named(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for index, operation in enumerate(shape.expect.operations or ()):
         kind, name = operation.what
         yield ("expect", "operations", index, kind), name
+    for index, one in enumerate(shape.expect.notifications or ()):
+        if one.destination is not None:
+            yield ("expect", "notifications", index, "destination"), one.destination
 
 
 def as_text(value: Any) -> Any:

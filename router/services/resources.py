@@ -151,11 +151,12 @@ class SourceKind(models.Model):
 
 
 class Notifier(models.Model):
-    """A configured notifier, and the topics that it is subscribed to."""
+    """A configured notifier, and the topics and owners that it is subscribed to."""
 
     name: str
     kind: str
     topics: list[str]
+    owners: list[str]
 
 
 class Action(models.Model):

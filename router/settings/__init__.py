@@ -156,6 +156,18 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
     return found
 
 
+def unused_owners(settings: Settings, owners: Collection[str]) -> list[problems.Problem]:
+    """Warn of owners in ``notify`` that no rule has. ``owners`` are those of all rules."""
+    document = documents.read(Path(settings.file))
+    found = []
+    for owner in settings.notify.owners:
+        if owner not in owners:
+            message = f'no rule has the owner "{owner}"{suggestions.hint(owner, owners)}'
+            problem = document.problem(message, ("notify", "owners", owner), key=True)
+            found.append(dataclasses.replace(problem, level="warning"))
+    return found
+
+
 class _Reading:
     """One reading of one file, which collects the problems."""
 
@@ -279,11 +291,15 @@ class _Reading:
         return found
 
     def _check_subscriptions(self, notify: sections.Notify, names: Collection[str]) -> None:
-        for topic in sections.Notify.model_fields:
-            for place, name in enumerate(getattr(notify, topic)):
+        subscribed: dict[tuple[str, ...], tuple[str, ...]] = {
+            **{(topic,): getattr(notify, topic) for topic in sections.Notify.model_fields if topic != "owners"},
+            **{("owners", owner): named for owner, named in notify.owners.items()},
+        }
+        for path, named in subscribed.items():
+            for place, name in enumerate(named):
                 if name not in names:
                     message = f'unknown notifier "{name}"{suggestions.hint(name, names)}'
-                    self.problems.append(self._document.problem(message, ("notify", topic, place)))
+                    self.problems.append(self._document.problem(message, ("notify", *path, place)))
 
     def _signed(self, name: str, config: destination_base.Config) -> None:
         """Check that the secrets of a vendor's webhook have the vendor's format."""

@@ -328,7 +328,7 @@ class Storm(Section):
 
 
 class Notify(Section):
-    """The notifiers that receive the events of each topic, by name."""
+    """The notifiers that receive the events of each topic, and those of each owner, by name."""
 
     incidents: tuple[str, ...] = pydantic.Field(
         default=(), description="Incidents that open, escalate, are published or updated, and resolve."
@@ -340,6 +340,9 @@ class Notify(Section):
     )
     freezes: tuple[str, ...] = pydantic.Field(default=(), description="Public pages are frozen, or a freeze ends.")
     heartbeats: tuple[str, ...] = pydantic.Field(default=(), description="An expected signal was not received.")
+    owners: dict[str, tuple[str, ...]] = pydantic.Field(
+        default={}, description="All events of incidents whose rule has the owner."
+    )
 
 
 _SlackUsers = tuple[Annotated[str, pydantic.Field(pattern="^[UWS][A-Z0-9]{2,20}$")], ...]

@@ -32,7 +32,7 @@ POLLED_OUTCOMES = ("found", "repeated", "ended")
 RELOAD_RESULTS = ("loaded", "unchanged", "refused")
 OPERATION_RESULTS = ("done", "temporary", "unanswered", "refused", "not_found")
 CIRCUIT_BREAKER_STATES = ("closed", "open", "half_open")
-NOTIFICATION_RESULTS = ("delivered", "failed", "dropped")
+NOTIFICATION_RESULTS = ("delivered", "failed", "dropped", "coalesced")
 VENDOR_WEBHOOK_OUTCOMES = (
     "looked_at",
     "unrelated",

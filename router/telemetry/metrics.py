@@ -147,7 +147,8 @@ not_found = prometheus_client.Counter(
 
 notifications = prometheus_client.Counter(
     "incident_router_notifications_total",
-    "Events by notifier and result: delivered, failed (an attempt, which is retried), or dropped (after 24 hours).",
+    "Events by notifier and result: delivered, failed (an attempt, which is retried), dropped (after 24 hours), or "
+    "coalesced (replaced by a later event during quiet hours).",
     ["notifier", "result"],
     registry=registries.WORKER,
 )

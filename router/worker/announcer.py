@@ -60,7 +60,7 @@ class Announcer:
             return {}
         saying = (session.desires, self._preview)
         found = reviews.waiting(session.incident, session.publications, self._places, saying, now)
-        return {one.destination: _event_review(one) for one in found}
+        return {one.destination: event_review(one) for one in found}
 
 
 class RouterAnnouncer:
@@ -113,7 +113,8 @@ def _lock(stop: publishing_state.Stop) -> router_state.Lock:
     return router_state.Lock(stop.who, stop.at, stop.why)
 
 
-def _event_review(review: reviews.Review) -> events.Review:
+def event_review(review: reviews.Review) -> events.Review:
+    """Return a review as events describe it."""
     return events.Review(
         review.destination,
         review.what,

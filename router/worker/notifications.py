@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from router.domain import events, identity, notification
+from router.domain import events, identity, notification, quiet_hours, subscriptions
 from router.notifiers import base
 from router.outbound import backoff, errors
 from router.store import errors as store_errors
@@ -34,16 +34,16 @@ _OVERHEAD_SECONDS = 5.0  # In addition to the timeout of a request: the wait for
 
 @dataclass(frozen=True)
 class Channels:
-    """The configured notifiers by name, and the names that each topic is delivered to."""
+    """The configured notifiers by name, which events they receive, and their quiet hours by name."""
 
     notifiers: Mapping[str, base.Notifier]
-    topics: Mapping[events.Topic, Sequence[str]] = field(default_factory=dict)
+    subscribed: subscriptions.Subscriptions = field(default_factory=subscriptions.Subscriptions)
     timeout_seconds: float = 5.0
+    quiet: Mapping[str, quiet_hours.QuietHours] = field(default_factory=dict)
 
     def receives(self, name: str, event: events.Recorded) -> bool:
-        """Return whether a notifier receives an event: its topic is subscribed, or the incident's rule names it."""
-        topic = events.topic_of(event.event)
-        return name in event.notify or (topic is not None and name in self.topics.get(topic, ()))
+        """Return whether a notifier receives an event."""
+        return name in self.subscribed.receivers(event.event, event.notify)
 
 
 class Deliveries:
@@ -124,20 +124,7 @@ class Deliveries:
 
     async def _deliver_to(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> int:
         """Deliver to one notifier. Return when to continue (microseconds; 0 for when there are new events)."""
-        progress = work.progress[name]
-        is_new = progress.sequence < 0
-        oldest = work.now() - (RECENT if is_new else GIVE_UP)
-        if progress.rewound_at > oldest:
-            oldest = 0
-        pending = [one for one in recorded if one.sequence > progress.sequence and self._channels.receives(name, one)]
-        dropped = [one for one in pending if one.at < oldest]
-        if dropped and not is_new:
-            metrics.notifications.labels(name, "dropped").inc(len(dropped))
-            self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
-        pending = [one for one in pending if one.at >= oldest]
-        if is_new and pending:
-            # A new notifier starts with recent events. From now on they are retried as for any other notifier.
-            work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
+        pending, held_until = self._hold(name, work, self._pending(name, work, recorded))
         calls = 0
         while pending:
             if due := self._waits_until(name, work):
@@ -151,9 +138,48 @@ class Deliveries:
                 self._failed(name, work, failure, pending[0])
                 return work.progress[name].retry_at
             pending = left
+        if held_until:
+            return held_until
         if recorded and recorded[-1].sequence > work.progress[name].sequence:
             work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded[-1].sequence)
         return 0
+
+    def _pending(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> list[events.Recorded]:
+        """Return the events that a notifier has not received, without those that are too old, which are dropped."""
+        progress, quiet = work.progress[name], self._channels.quiet.get(name)
+        is_new = progress.sequence < 0
+        oldest = work.now() - (RECENT if is_new else GIVE_UP)
+        if progress.rewound_at > oldest:
+            oldest = 0
+        pending = [one for one in recorded if one.sequence > progress.sequence and self._channels.receives(name, one)]
+        if not is_new:
+            begins = {one.id: quiet.retries_begin(one.at, GIVE_UP) if quiet is not None else one.at for one in pending}
+            if dropped := [one for one in pending if begins[one.id] < oldest]:
+                metrics.notifications.labels(name, "dropped").inc(len(dropped))
+                self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
+            return [one for one in pending if begins[one.id] >= oldest]
+        pending = [one for one in pending if one.at >= oldest]
+        if pending:
+            # A new notifier starts with recent events. From now on they are retried as for any other notifier.
+            work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
+        return pending
+
+    def _hold(
+        self, name: str, work: "_Work", pending: Sequence[events.Recorded]
+    ) -> tuple[Sequence[events.Recorded], int]:
+        """Return the events to deliver in spite of quiet hours, and until when the others are held; 0 if none is."""
+        quiet = self._channels.quiet.get(name)
+        # An operator who asks for events again wants all of them, and now.
+        if quiet is None or not pending or pending[0].at <= work.progress[name].rewound_at:
+            return pending, 0
+        now = work.now()
+        deliverable, held_until = quiet_hours.deliverable(quiet, pending, now)
+        last = deliverable[-1].sequence if deliverable else 0
+        left_out = sum(one.sequence <= last for one in pending) - len(deliverable)
+        # A retry leaves out the same events.
+        if left_out and not work.progress[name].attempts:
+            metrics.notifications.labels(name, "coalesced").inc(left_out)
+        return deliverable, held_until
 
     def _waits_until(self, name: str, work: "_Work") -> int:
         """Return until when nothing is sent to a notifier (microseconds); 0 if something may be sent now."""

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
-from router.domain import events
+from router.domain import events, subscriptions
 from router.notifiers import base, registry
 from router.store import dead_deliveries, publishing_state
 from router.worker import announcer, notifications
@@ -25,10 +25,12 @@ def webhook(url: str, **settings: Any) -> base.Config:
 class NotifierHarness:
     """A worker that announces events, and delivers them one turn at a time."""
 
-    def __init__(self, on: workers.WorkerHarness, made: dict[str, base.Notifier], topics: dict) -> None:
+    def __init__(
+        self, on: workers.WorkerHarness, made: dict[str, base.Notifier], topics: dict, owners: dict | None = None
+    ) -> None:
         self.on = on
         self.ticks = itertools.count().__next__
-        self.channels = notifications.Channels(made, topics)
+        self.channels = notifications.Channels(made, subscriptions.Subscriptions(topics, owners or {}))
         self.deliveries = self.deliverer()
         self.router = announcer.RouterAnnouncer(
             on.notifications,
@@ -66,7 +68,12 @@ class NotifierHarness:
 
 @contextlib.asynccontextmanager
 async def running(
-    connection: Any, *places: Any, configs: dict[str, base.Config], topics: dict | None = None, **more: Any
+    connection: Any,
+    *places: Any,
+    configs: dict[str, base.Config],
+    topics: dict | None = None,
+    owners: dict | None = None,
+    **more: Any,
 ) -> AsyncIterator[NotifierHarness]:
     """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
     connected = base.Connection(workers.parts.clock, "prod")
@@ -75,6 +82,7 @@ async def running(
         workers.WorkerHarness(connection, *places, announces=True, **more),
         made,
         EVERYTHING if topics is None else topics,
+        owners,
     )
     try:
         yield playing

@@ -16,7 +16,7 @@ from tests.integration import notifiers, receiver, vendor, workers
 PAGE_FIELDS = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
 
 
-def play(with_redis, body, *, topics=None, configs=None, **more) -> None:
+def play(with_redis, body, *, configs=None, **more) -> None:
     """Run ``body`` with a harness, a receiver, the public page, and the destination of those on call."""
     page, pager = vendor.Vendor(), vendor.Vendor()
     places = vendor.place("page", page, public=True), vendor.on_call(pager)
@@ -24,7 +24,7 @@ def play(with_redis, body, *, topics=None, configs=None, **more) -> None:
     async def main(connection):
         with receiver.receiving() as at:
             made = configs(at) if configs else {"hook": notifiers.webhook(f"{at.url}/in?token=s3cret")}
-            async with notifiers.running(connection, *places, configs=made, topics=topics, **more) as harness:
+            async with notifiers.running(connection, *places, configs=made, **more) as harness:
                 await body(harness, at, page)
 
     with_redis(main)
@@ -141,6 +141,29 @@ def test_rule_s_notifier_receives_all_its_incidents_events(with_redis):
         assert "incident.opened" in at.types
 
     play(with_redis, body, topics={})
+
+
+def test_owners_notifier_receives_all_its_incidents(with_redis):
+    async def body(harness, at, _):
+        owned = msgspec.structs.replace(reviewed(), owner="team-checkout")
+        await harness.on.deliver(workers.firing(), response=owned)
+        await harness.on.deliver(workers.firing("f2"), key="other", response=reviewed())
+        await publishing_state.PublishingControls(harness.on.connection).freeze("ann", workers.LONG_AGO, "")
+        await harness.turn()
+        assert {request.event.get("subject") for request in at.requests} == {"down"}
+        assert at.types == ["incident.opened", "incident.published", "review.waiting"]
+
+    play(with_redis, body, topics={}, owners={"team-checkout": ("hook",)})
+
+
+def test_notifier_named_twice_receives_an_event_once(with_redis):
+    async def body(harness, at, _):
+        owned = msgspec.structs.replace(reviewed(publish="auto"), owner="team-checkout", notify=("hook",))
+        await harness.on.deliver(workers.firing(), response=owned)
+        await harness.turn()
+        assert at.types == ["incident.opened", "incident.published"]
+
+    play(with_redis, body, owners={"team-checkout": ("hook",)})
 
 
 def test_failed_delivery_is_retried_unchanged(with_redis):

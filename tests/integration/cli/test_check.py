@@ -198,3 +198,17 @@ def test_declarations_are_written_from_recorded_deliveries_and_load(file, tmp_pa
         "rules", "declare", "--config", "router.yaml", "--recordings", recordings, cwd=file.parent, **harness.SECRETS
     )
     assert again.stdout == "every variable in a public text is declared\n"
+
+
+def test_owner_without_a_rule_is_a_warning(file):
+    before = file.read_text()
+    notify = 'notifiers:\n  hook: {kind: apprise, urls: ["json://127.0.0.1"]}\nnotify:\n  owners: {team-shp: [hook]}\n'
+    file.write_text(before + notify)
+    owned = GOOD.replace("    open:", "    owner: team-shop\n    open:")
+    done = checked(file, owned)
+    corrected = checked(file, owned.replace("team-shop", "team-shp"))
+    file.write_text(before)
+    line = before.count("\n") + 4
+    assert f'router.yaml:{line}:12: warning: no rule has the owner "team-shp"; did you mean "team-shop"?' in done.stderr
+    assert done.returncode == 0
+    assert "owner" not in corrected.stderr

@@ -9,13 +9,19 @@ from tests.end_to_end import harness
 from tests.integration import receiver
 
 SECRET = "whsec_" + "A" * 43 + "="
+TOKEN = "a-token-in-the-path"
 SETTINGS = """
 notifiers:
   status-team:
     kind: webhook
     url: {env: STATUS_HOOK_URL}
     secrets: [{env: STATUS_HOOK_SECRET}]
+  on-duty:
+    kind: apprise
+    urls: [{env: ON_DUTY_URL}]
+    quiet_hours: {time_zone: Europe/Zurich, from: "00:00", to: "23:59"}
 notify:
+  owners: {team-shop: [on-duty]}
   incidents: [status-team]
   reviews: [status-team]
   freezes: [status-team]
@@ -34,7 +40,11 @@ def router(tmp_path_factory, hook):
     with harness.vendors() as at:
         config = harness.configure(folder, at, publish="review")
         config.write_text(config.read_text() + SETTINGS)
-        secrets = {"STATUS_HOOK_URL": f"{hook.url}/in", "STATUS_HOOK_SECRET": SECRET}
+        secrets = {
+            "STATUS_HOOK_URL": f"{hook.url}/in",
+            "STATUS_HOOK_SECRET": SECRET,
+            "ON_DUTY_URL": f"{hook.url.replace('http', 'json', 1)}/{TOKEN}",
+        }
         with pytest.MonkeyPatch.context() as patch:
             for name, value in secrets.items():
                 patch.setenv(name, value)
@@ -43,7 +53,7 @@ def router(tmp_path_factory, hook):
 
 
 def of_type(hook, name):
-    return [request for request in hook.requests if request.event["type"] == f"incident-router.{name}"]
+    return [request for request in hook.requests if request.event.get("type") == f"incident-router.{name}"]
 
 
 def test_incident_and_its_reviews_are_delivered(router, hook):
@@ -76,9 +86,13 @@ def test_events_are_delivered_again_on_request(router, hook):
 
 
 def test_notifiers_are_listed(router):
-    assert "status-team" in router.command("notifiers", "list").stdout
-    [row] = json.loads(router.command("notifiers", "list", "--json").stdout)["items"]
-    assert row == {"name": "status-team", "kind": "webhook", "topics": ["incidents", "reviews", "freezes"]}
+    printed = router.command("notifiers", "list").stdout
+    assert "status-team" in printed
+    assert TOKEN not in printed
+    hook, duty = json.loads(router.command("notifiers", "list", "--json").stdout)["items"]
+    topics = ["incidents", "reviews", "freezes"]
+    assert hook == {"name": "status-team", "kind": "webhook", "topics": topics, "owners": []}
+    assert duty == {"name": "on-duty", "kind": "apprise", "topics": [], "owners": ["team-shop"]}
 
 
 def test_test_event_says_whether_it_was_delivered(router, hook):
@@ -88,3 +102,17 @@ def test_test_event_says_whether_it_was_delivered(router, hook):
     hook.answers = [403]
     refused = router.command("notifiers", "test", "status-team")
     assert (refused.returncode, "403" in refused.stderr) == (1, True)
+
+
+def test_apprise_test_tells_no_secret(router, hook):
+    hook.answers = []
+    count = len(hook.requests)
+    done = router.command("notifiers", "test", "on-duty", "--by", "ann")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on-duty: delivered\n", "")
+    assert json.loads(hook.requests[count].body)["message"].endswith("(ann)")
+    hook.answers = [401]
+    refused = router.command("notifiers", "test", "on-duty")
+    assert refused.returncode == 1
+    assert "on-duty: URL 1 (json://):" in refused.stderr
+    assert "error=401" in refused.stderr
+    assert TOKEN not in refused.stderr

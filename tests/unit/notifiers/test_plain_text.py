@@ -49,10 +49,15 @@ def test_review_shows_what_customers_would_see():
         {"API": "partial outage"},
         deadline=events.moment(samples.NOW),
         at_deadline="publish",
+        later={"resolution": "It works again."},
+        began_at=events.moment(samples.NOW),
+        ended_at=events.moment(samples.NOW + 60_000_000),
     )
     message = rendered(events.IncidentOpened(samples.INCIDENT), events.ReviewWaiting(samples.INCIDENT, review))
     assert message.title == "Review: Checkout fails"
     assert "> Checkout fails\n> We are on it.\n> More soon.\nAPI: partial outage\n" in message.body
+    assert "It lasted from 2027-01-15 08:00 UTC to 2027-01-15 08:01 UTC." in message.body
+    assert "Later, as resolution:\n> It works again.\n" in message.body
     assert "Without a decision it is published at 2027-01-15 08:00 UTC." in message.body
 
 

@@ -52,7 +52,9 @@ def test_every_test_that_is_shown_passes(example):
     assert found == []
 
 
-@pytest.mark.parametrize("shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult])
+@pytest.mark.parametrize(
+    "shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Notification]
+)
 def test_every_test_key_is_in_the_table(shape):
     for name, field in shape.model_fields.items():
         assert f"| `{field.alias or name}` | {field.description} |" in TEXT

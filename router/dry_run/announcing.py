@@ -1,0 +1,46 @@
+"""Announces the events of simulated incidents to notifiers, and records who receives which of them and when."""
+
+from typing import NamedTuple
+
+from router.domain import announcements, events, subscriptions
+
+
+class Notified(NamedTuple):
+    """An event that a notifier receives: its time (microseconds), type, incident, and destination, empty if none."""
+
+    at: int
+    notifier: str
+    type: str
+    incident: str
+    destination: str
+
+
+class Announcing:
+    """The announced state of every incident. ``notified`` are the received events, in order."""
+
+    def __init__(self, subscribed: subscriptions.Subscriptions) -> None:
+        """Announce nothing yet."""
+        self.notified: list[Notified] = []
+        self._subscribed = subscribed
+        self._announced: dict[str, announcements.Announced] = {}
+
+    def announce(self, observed: announcements.Observed, now: int) -> int:
+        """Record the events since the last call. Return when to call again (microseconds); 0 for never."""
+        key = observed.incident.key
+        before = self._announced.get(key)
+        made = announcements.announce(before, observed, now)
+        if made.after is not None:
+            self._announced[key] = made.after
+        for event in made.found:
+            self._record(event, now, key, announcements.recipients(before, observed.incident, event))
+        return made.due
+
+    def announce_router(self, event: events.Event, now: int) -> None:
+        """Record an event of the router itself."""
+        self._record(event, now, "", ())
+
+    def _record(self, event: events.Event, now: int, key: str, named: tuple[str, ...]) -> None:
+        review = getattr(event, "review", None)
+        destination = review.destination if review is not None else str(getattr(event, "destination", ""))
+        for notifier in self._subscribed.receivers(event, named):
+            self.notified.append(Notified(now, notifier, events.type_of(event), key, destination))

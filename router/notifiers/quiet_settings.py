@@ -1,0 +1,98 @@
+"""The setting ``quiet_hours`` of a notifier."""
+
+import zoneinfo
+from typing import Any, Literal
+
+import pydantic
+
+from router.domain import events, quiet_hours, recurrence, weekly
+from router.yaml_source import suggestions
+
+_MONDAY = 1_767_571_200_000_000  # 2026-01-05 00:00 UTC. Any other day would do.
+_WEEK = 7 * recurrence.DAY
+_MODEL = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Window(pydantic.BaseModel):
+    """One window of each week. A window over midnight belongs to the day on which it begins."""
+
+    model_config = _MODEL
+
+    days: str = pydantic.Field(default="", description="Days, such as mon-fri or sat,sun; every day if absent.")
+    begins: str = pydantic.Field(default="", alias="from", description='When it begins, as "22:00".')
+    ends: str = pydantic.Field(default="", alias="to", description='When it ends, as "07:00"; before: the next day.')
+
+    @pydantic.model_validator(mode="after")
+    def _is_window(self) -> "Window":
+        if bool(self.begins) != bool(self.ends):
+            raise ValueError('"from" and "to" need each other')
+        self.parsed("UTC")
+        return self
+
+    def parsed(self, zone: str) -> weekly.Window:
+        """Return the window. Raises ``ValueError`` if it can't be read."""
+        times = f"{self.begins}-{self.ends}" if self.begins else ""
+        return weekly.parse(" ".join(part for part in (self.days, times, zone) if part))
+
+
+class Exceptions(pydantic.BaseModel):
+    """The events that are delivered at any time."""
+
+    model_config = _MODEL
+
+    severities: tuple[Literal["critical", "major", "minor", "info"], ...] = ()
+    topics: tuple[events.Topic, ...] = ()
+    events: tuple[str, ...] = ()
+
+    @pydantic.field_validator("events")
+    @classmethod
+    def _are_types(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in events.TOPICS:
+                raise ValueError(f'unknown event "{name}"{suggestions.hint(name, events.TOPICS)}')
+        return names
+
+
+class QuietHours(pydantic.BaseModel):
+    """When events are held: one window, written here, or several ones in ``windows``."""
+
+    model_config = _MODEL
+
+    time_zone: str
+    days: str = ""
+    begins: str = pydantic.Field(default="", alias="from")
+    ends: str = pydantic.Field(default="", alias="to")
+    windows: tuple[Window, ...] = ()
+    exceptions: Exceptions = pydantic.Field(default=Exceptions(), alias="except")
+
+    @pydantic.field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, zone: str) -> str:
+        try:
+            weekly.parse(f"mon {zone}")
+        except weekly.Unreadable:
+            hint = suggestions.hint(zone, zoneinfo.available_timezones())
+            raise ValueError(f'there is no time zone "{zone}"{hint or "; write one as Europe/Zurich"}') from None
+        return zone
+
+    @pydantic.model_validator(mode="after")
+    def _ends_sometimes(self) -> "QuietHours":
+        if not self._windows():
+            raise ValueError('"from" and "to", or "windows", are needed here')
+        built = self.built()
+        if (end := built.until(_MONDAY)) and end - _MONDAY >= _WEEK:
+            raise ValueError("the quiet hours never end")
+        return self
+
+    def _windows(self) -> tuple[Window, ...]:
+        given: dict[str, Any] = {"days": self.days, "from": self.begins, "to": self.ends}
+        return (*((Window(**given),) if any(given.values()) else ()), *self.windows)
+
+    def built(self) -> quiet_hours.QuietHours:
+        """Return the quiet hours."""
+        return quiet_hours.QuietHours(
+            tuple(window.parsed(self.time_zone).interval() for window in self._windows()),
+            frozenset(self.exceptions.severities),
+            frozenset(self.exceptions.topics),
+            frozenset(self.exceptions.events),
+        )

@@ -1,0 +1,190 @@
+"""Quiet hours in the delivery loop: events are held, survive workers, and are delivered coalesced at the end."""
+
+import json
+
+import pytest
+
+from router import settings
+from router.assembly import notifying
+from router.domain import events, quiet_hours
+from router.notifiers import apprise
+from router.store import keys
+from router.telemetry import metrics
+from router.worker import notifications
+from tests.integration import notifiers, receiver, vendor, workers
+
+DAY = 24 * workers.HOUR
+
+
+class Night(quiet_hours.QuietHours):
+    """A night that ends when a test says so."""
+
+    end = 2**62
+
+    def until(self, now: int) -> int:
+        return Night.end if now < Night.end else 0
+
+    def retries_begin(self, at: int, within: int) -> int:  # noqa: ARG002 - the signature is that of the base
+        return max(at, Night.end)
+
+
+@pytest.fixture(autouse=True)
+def night(monkeypatch):
+    monkeypatch.setattr(Night, "end", Night.end)
+
+
+def play(with_redis, body, *, configs=None, **exceptions) -> None:
+    """Run ``body`` with a harness, a receiver, and the destination of those on call, in a night."""
+
+    async def main(connection):
+        with receiver.receiving() as at:
+            made = {"hook": notifiers.webhook(at.url)} if configs is None else configs(at)
+            async with notifiers.running(connection, vendor.on_call(vendor.Vendor()), configs=made) as harness:
+                harness.channels.quiet["hook"] = Night((), **exceptions)
+                Night.end = await harness.on.redis_now() + DAY
+                await body(harness, at)
+
+    with_redis(main)
+
+
+async def morning(harness) -> None:
+    """End the night now, and deliver what was held."""
+    Night.end = await harness.on.redis_now()
+    await harness.on.notifications.wake("down")
+    await harness.turn()
+
+
+def test_events_are_held_until_the_night_ends(with_redis):
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        assert at.requests == []
+        assert await harness.on.connection.zscore(keys.notify("down"), "down") == Night.end
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        assert at.requests == []
+        await morning(harness)
+        assert at.types == ["incident.opened", "incident.published", "incident.resolved"]
+        await harness.turn()
+        assert len(at.requests) == 3
+
+    play(with_redis, body)
+
+
+def test_incident_of_a_night_is_one_message(with_redis):
+    def by_apprise(at):
+        return {"hook": apprise.Config(urls=[at.url.replace("http", "json", 1)])}
+
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        await morning(harness)
+        (message,) = [json.loads(request.body) for request in at.requests]
+        assert message["title"].startswith("Resolved")
+
+    play(with_redis, body, configs=by_apprise)
+
+
+def test_event_that_passes_takes_earlier_ones_along(with_redis):
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        assert at.requests == []
+        await harness.on.deliver(workers.resolved())
+        await harness.turn()
+        assert at.types == ["incident.opened", "incident.published", "incident.resolved"]
+
+    play(with_redis, body, types=frozenset({"incident.resolved"}))
+
+
+def test_later_events_stay_held_behind_one_that_passes(with_redis):
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        assert at.types == ["incident.opened"]
+        await morning(harness)
+        assert at.types == ["incident.opened", "incident.published"]
+
+    play(with_redis, body, types=frozenset({"incident.opened"}))
+
+
+def test_another_worker_delivers_what_was_held(with_redis):
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        harness.deliveries = harness.deliverer()
+        await morning(harness)
+        assert at.types == ["incident.opened", "incident.published"]
+
+    play(with_redis, body)
+
+
+def test_events_held_for_days_are_not_dropped(with_redis, monkeypatch):
+    """A weekend is longer than the day after which undelivered events are dropped."""
+    monkeypatch.setattr(notifications, "GIVE_UP", 0)
+
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        dropped = metrics.notifications.labels("hook", "dropped")._value.get()
+        monkeypatch.setattr(notifications, "GIVE_UP", workers.HOUR)
+        await morning(harness)
+        assert at.types == ["incident.opened", "incident.published"]
+        assert metrics.notifications.labels("hook", "dropped")._value.get() == dropped
+
+    play(with_redis, body)
+
+
+def test_redelivery_is_not_held(with_redis):
+    async def body(harness, at):
+        await harness.on.deliver(workers.firing())
+        await harness.turn()
+        assert await notifying.redeliver(harness.on.connection, "hook", "down", 0) == 2
+        await harness.deliver()
+        assert at.types == ["incident.opened", "incident.published"]
+
+    play(with_redis, body)
+
+
+def test_replaced_events_are_counted_once(with_redis):
+    async def body(harness, at):
+        store = harness.on.notifications
+        found = [events.FreezeStarted(events.moment(1), "ann"), events.FreezeEnded("ann")] * 2
+        recorded = [events.Recorded(0, await harness.on.redis_now(), "", "router", event) for event in found]
+        assert await store.announce("", b"", events.TestSent("ann"), recorded)
+        await harness.deliver()
+        assert at.requests == []
+        before = metrics.notifications.labels("hook", "coalesced")._value.get()
+        at.answers = [500]
+        Night.end = await harness.on.redis_now()
+        await store.wake("")
+        async with workers.asyncio.timeout(60):
+            while len(at.requests) < 2:
+                await harness.deliver()
+                await workers.asyncio.sleep(0.005)
+        assert at.types == ["freeze.ended", "freeze.ended"]
+        assert metrics.notifications.labels("hook", "coalesced")._value.get() == before + 3
+
+    play(with_redis, body)
+
+
+def test_settings_reach_the_delivery(with_redis, tmp_path):
+    config = tmp_path / "incident-router.yaml"
+    config.write_text(
+        "notifiers:\n"
+        "  ops:\n"
+        "    kind: apprise\n"
+        "    urls: [{env: OPS_URL}]\n"
+        '    quiet_hours: {time_zone: Europe/Zurich, from: "22:00", to: "07:00", except: {severities: [critical]}}\n'
+        "  other: {kind: apprise, urls: [{env: OPS_URL}]}\n"
+    )
+
+    async def main(connection):
+        loaded = settings.load(config, {"OPS_URL": "json://127.0.0.1"})
+        channels = notifying._channels(loaded, connection, lambda: 0)
+        assert set(channels.quiet) == {"ops"}
+        assert channels.quiet["ops"].severities == {"critical"}
+
+    with_redis(main)

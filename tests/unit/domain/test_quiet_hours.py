@@ -1,0 +1,227 @@
+"""Quiet hours: when they hold in a time zone, what passes, and what is left of a night in the morning."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import events, quiet_hours, recurrence
+from router.notifiers import quiet_settings
+from tests.contract import test_notifiers as samples
+
+HOUR, DAY = recurrence.HOUR, recurrence.DAY
+CRITICAL = msgspec.structs.replace(samples.INCIDENT, severity="critical")
+
+
+def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp()) * 1_000_000
+
+
+def quiet(**given) -> quiet_hours.QuietHours:
+    return quiet_settings.QuietHours(**{"time_zone": "UTC", **given}).built()
+
+
+NIGHT = quiet(**{"from": "22:00", "to": "07:00"})
+
+
+def recorded(*found: events.Event, first: int = 1, moment: int | None = None) -> list[events.Recorded]:
+    """Events of one night, a minute apart."""
+    begins = at("2030-01-09T23:00") if moment is None else moment
+    return [
+        events.Recorded(number, begins + number * 60_000_000, "down", "IR-1", event)
+        for number, event in enumerate(found, first)
+    ]
+
+
+def types(found) -> list[str]:
+    return [one.type for one in found]
+
+
+class TestWindows:
+    @pytest.mark.parametrize(
+        ("now", "until"),
+        [
+            ("2030-01-09T21:59:59", ""),
+            ("2030-01-09T22:00:00", "2030-01-10T07:00"),
+            ("2030-01-10T00:00:00", "2030-01-10T07:00"),
+            ("2030-01-10T06:59:59", "2030-01-10T07:00"),
+            ("2030-01-10T07:00:00", ""),
+        ],
+    )
+    def test_window_over_midnight(self, now, until):
+        assert NIGHT.until(at(now)) == (at(until) if until else 0)
+
+    def test_touching_windows_are_one(self):
+        both = quiet(
+            time_zone="Europe/Zurich",
+            windows=[{"days": "mon-fri", "from": "18:00", "to": "08:00"}, {"days": "sat,sun"}],
+        )
+        # The night to Monday begins on Sunday, which has no night here.
+        assert both.until(at("2030-01-11T20:00", "Europe/Zurich")) == at("2030-01-14T00:00", "Europe/Zurich")
+        assert both.until(at("2030-01-14T03:00", "Europe/Zurich")) == 0
+
+    @pytest.mark.parametrize(
+        ("zone", "now", "until"),
+        [
+            # The clocks go from 02:00 to 03:00: the night is an hour shorter, and its end is as written.
+            ("Europe/Zurich", "2030-03-31T01:59", "2030-03-31T05:00:00+00:00"),
+            ("Europe/Zurich", "2030-10-27T01:00", "2030-10-27T06:00:00+00:00"),
+            ("America/New_York", "2030-03-10T01:30", "2030-03-10T11:00:00+00:00"),
+            ("America/New_York", "2030-11-03T00:30", "2030-11-03T12:00:00+00:00"),
+        ],
+    )
+    def test_night_ends_by_the_local_clock(self, zone, now, until):
+        night = quiet(**{"time_zone": zone, "from": "22:00", "to": "07:00"})
+        assert night.until(at(now, zone)) == int(datetime.fromisoformat(until).timestamp()) * 1_000_000
+
+    def test_missing_end_is_when_the_clocks_change(self):
+        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
+        assert night.until(at("2030-03-31T01:30", "Europe/Zurich")) == at("2030-03-31T01:00")
+
+    def test_missing_beginning_is_when_the_clocks_change(self):
+        morning = quiet(**{"time_zone": "Europe/Zurich", "from": "02:30", "to": "05:00"})
+        assert morning.until(at("2030-03-31T00:59")) == 0
+        assert morning.until(at("2030-03-31T01:00")) == at("2030-03-31T03:00")
+
+    def test_time_that_comes_twice_is_quiet_twice(self):
+        """02:00 to 03:00 comes twice, and so does the half hour before the end at 02:30."""
+        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
+        zurich = "Europe/Zurich"
+        assert night.until(at("2030-10-27T02:10", zurich)) == at("2030-10-27T02:30", zurich)
+        assert night.until(at("2030-10-27T02:40", zurich)) == 0
+        assert night.until(at("2030-10-27T02:10", zurich, fold=1)) == at("2030-10-27T02:30", zurich, fold=1)
+        assert night.until(at("2030-10-27T02:30", zurich, fold=1)) == 0
+
+    @given(
+        st.integers(at("2030-03-29T00:00"), at("2030-04-02T00:00"))
+        | st.integers(at("2030-10-25T00:00"), at("2030-10-29T00:00"))
+    )
+    def test_window_always_ends_within_a_night(self, now):
+        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "07:00"})
+        until = night.until(now)
+        assert not until or now < until <= now + 10 * HOUR
+        assert not until or night.until(until) == 0
+
+
+class TestPassing:
+    @pytest.mark.parametrize(
+        ("exceptions", "event", "passes"),
+        [
+            ({}, events.IncidentOpened(CRITICAL), False),
+            ({"severities": ["critical"]}, events.IncidentOpened(CRITICAL), True),
+            ({"severities": ["critical"]}, samples.ALL[0], False),
+            ({"severities": ["critical"]}, events.ReviewWaiting(CRITICAL, samples.REVIEW), True),
+            ({"severities": ["critical"]}, events.FreezeEnded("ann"), False),
+            ({"topics": ["reviews"]}, samples.ALL[6], True),
+            ({"topics": ["reviews"]}, samples.ALL[0], False),
+            ({"topics": ["guard"]}, events.GuardTripped(events.moment(1), "why"), True),
+            ({"events": ["review.escalated"]}, samples.ALL[9], True),
+            ({"events": ["review.escalated"]}, samples.ALL[8], False),
+            ({}, events.TestSent("ann"), True),
+        ],
+    )
+    def test_exceptions_pass(self, exceptions, event, passes):
+        night = quiet(**{"from": "22:00", "to": "07:00", "except": exceptions})
+        assert night.passes(event) is passes
+        found, until = quiet_hours.deliverable(night, recorded(event), at("2030-01-10T01:00"))
+        assert (types(found), until) == (([events.type_of(event)], 0) if passes else ([], at("2030-01-10T07:00")))
+
+    def test_events_before_one_that_passes_go_with_it(self):
+        """A notifier receives events in order: what waited is older context of what can't wait."""
+        night = quiet(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
+        opened, waiting, reminded, escalated = (samples.ALL[place] for place in (0, 6, 8, 9))
+        pending = recorded(opened, waiting, reminded, escalated, samples.ALL[2])
+        found, until = quiet_hours.deliverable(night, pending, at("2030-01-10T01:00"))
+        assert types(found) == ["incident.opened", "review.escalated"]
+        assert until == at("2030-01-10T07:00")
+
+
+class TestMorning:
+    def test_night_is_delivered_without_outdated_events(self):
+        opened, published, updated, resolved = (samples.ALL[place] for place in (0, 2, 3, 4))
+        waiting, changed, reminded, decided = (samples.ALL[place] for place in (6, 7, 8, 10))
+        pending = recorded(
+            opened, waiting, reminded, reminded, changed, reminded, decided, published, updated, updated, resolved
+        )
+        found, until = quiet_hours.deliverable(NIGHT, pending, at("2030-01-10T07:00"))
+        assert until == 0
+        assert types(found) == [
+            "incident.opened",
+            "review.decided",
+            "incident.published",
+            "incident.updated",
+            "incident.resolved",
+        ]
+
+    def test_waiting_review_is_shown_once(self):
+        pending = recorded(*(samples.ALL[place] for place in (6, 8, 8, 7)))
+        assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [4]
+
+    def test_reviews_of_different_destinations_are_apart(self):
+        other = msgspec.structs.replace(samples.REVIEW, destination="other")
+        pending = recorded(samples.ALL[6], events.ReviewWaiting(samples.INCIDENT, other), samples.ALL[10])
+        assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [2, 3]
+
+    def test_guard_and_freeze_are_shown_as_they_ended(self):
+        tripped, reset = events.GuardTripped(events.moment(1), "why"), events.GuardReset("ann")
+        frozen, thawed = events.FreezeStarted(events.moment(1), "ann"), events.FreezeEnded("ann")
+        pending = recorded(tripped, frozen, reset, thawed, frozen)
+        assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
+
+    def test_events_of_the_day_stay(self):
+        pending = recorded(samples.ALL[8], samples.ALL[8], samples.ALL[8], moment=at("2030-01-10T12:00"))
+        assert quiet_hours.coalesce(NIGHT, pending) == pending
+
+    @given(st.lists(st.sampled_from(samples.ALL), min_size=1, max_size=30))
+    def test_newest_of_each_kind_and_the_order_remain(self, found):
+        pending = recorded(*found)
+        kept = quiet_hours.coalesce(NIGHT, pending)
+        assert kept == sorted(kept, key=lambda one: one.sequence)
+        assert kept[-1] == pending[-1]
+        assert {one.type for one in kept} >= {one.type for one in pending} & {
+            "incident.opened",
+            "incident.resolved",
+            "review.decided",
+            "operation.failed",
+        }
+        # What is delivered first doesn't change what is left: a crash in between repeats no other event.
+        for count in range(1, len(kept)):
+            rest = [one for one in pending if one.sequence > kept[count - 1].sequence]
+            assert quiet_hours.coalesce(NIGHT, rest) == kept[count:]
+
+
+def test_retries_count_from_the_end_of_the_window():
+    weekend = quiet(windows=[{"days": "sat,sun"}])
+    friday, monday = at("2030-01-11T23:30"), at("2030-01-14T00:00")
+    assert weekend.retries_begin(friday, DAY) == monday
+    assert weekend.retries_begin(at("2030-01-12T10:00"), DAY) == monday
+    assert weekend.retries_begin(at("2030-01-09T10:00"), DAY) == at("2030-01-09T10:00")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"time_zone": "Europe/Zurick", "from": "22:00", "to": "07:00"}, 'did you mean "Europe/Zurich"?'),
+        ({"time_zone": "UTC"}, '"from" and "to", or "windows", are needed here'),
+        ({"time_zone": "UTC", "from": "22:00"}, '"from" and "to" need each other'),
+        ({"time_zone": "UTC", "from": "22:00", "to": "22:00"}, "ends when it begins"),
+        ({"time_zone": "UTC", "from": "10pm", "to": "07:00"}, "is not a time of the day"),
+        ({"time_zone": "UTC", "days": "funday"}, '"fun'),
+        ({"time_zone": "UTC", "from": "00:00", "to": "24:00"}, "the quiet hours never end"),
+        ({"time_zone": "UTC", "windows": [{"days": "mon-sun"}]}, "the quiet hours never end"),
+        (
+            {"time_zone": "UTC", "days": "sun", "except": {"events": ["review.escalatd"]}},
+            'unknown event "review.escalatd"; did you mean "review.escalated"?',
+        ),
+        ({"time_zone": "UTC", "days": "sun", "except": {"topics": ["review"]}}, "topics"),
+        ({"time_zone": "UTC", "days": "sun", "except": {"severities": ["high"]}}, "severities"),
+    ],
+)
+def test_mistaken_quiet_hours_are_reported(given, problem):
+    with pytest.raises(pydantic.ValidationError) as raised:
+        quiet_settings.QuietHours(**given)
+    assert problem in str(raised.value)
