@@ -32,18 +32,23 @@ def fold(
     the known state.
     """
     arrived = [_with_receipt(routed, now) for routed in arrived]
+    # A heartbeat that arrives opens nothing: it only postpones the time at which it is missed.
     if beats := heartbeat.beats(arrived):
         incident = heartbeat.heard(incident, beats, now, accepted_at or now)
         arrived = [routed for routed in arrived if routed not in beats]
+    # Also without mutes: a message about a muted alert replaces the one that was set aside.
     if muting is not None or incident.muted:
         incident, arrived = _set_aside(incident, arrived, muting, now)
+    # Only heartbeats and muted alerts arrived, so the states of other alerts stay as they are.
     if not arrived:
         return incident
     # A closed incident starts without asks: those of the previous episode are over.
     book = asking.Book(() if incident.status == "closed" else timing.asks_of(incident))
     changed, unheld = _merged(incident, arrived, book, ignored)
+    # The count tells operators that the incident shows only a part of the storm.
     if unheld:
         incident = msgspec.structs.replace(incident, unheld=incident.unheld + unheld)
+    # Every message was a repeat or a late delivery.
     if not changed:
         return incident
     held = _with(incident, changed, now, reuse=reuse)
@@ -69,10 +74,12 @@ def _merged(
         identity = routed.alert.identity
         before = changed.get(identity) or known.get(identity)
         message = _message(routed, book)
+        # A document grows with its alerts, and every change rewrites it.
         if before is None and len(known) + len(changed) >= MOST_HELD and _is_beyond(incident, message, len(changed)):
             unheld += not message.resolved
             continue
         after, outcome = alert_states.merge(before, message, alert_states.window_of(routed))
+        # A repeat proves that the alert is still sent, which counts if silence would end it.
         if stale_after and outcome == "unchanged" and timing.needs_refresh(stale_after, before, message):
             after, outcome = msgspec.structs.replace(after, learned_at=message.learned_at), "changed"
         if outcome == "changed":
@@ -84,6 +91,7 @@ def _merged(
 
 
 def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertState:
+    # A resolution asks for nothing, so it belongs to no ask.
     if routed.alert.status == "resolved":
         return alert_states.message_of(routed, routed.received_at)
     ask = book.id_of(routed)
@@ -93,6 +101,7 @@ def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertS
 
 def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
     """Return the message with a time of receipt that isn't later than ``now``, whichever clock it was taken by."""
+    # A web server whose clock is ahead must not outlive later messages.
     if 0 < routed.received_at <= now:
         return routed
     return msgspec.structs.replace(routed, received_at=now)
@@ -142,6 +151,7 @@ def apply_muting(
     incident = _without_over(heartbeat.excused(incident, muting, now), now)
     incident = _mute_held(incident, muting, now)
     due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
+    # The silence may have hidden a missed heartbeat, so the interval starts again.
     if beats := heartbeat.beats(due):
         return heartbeat.resumed(incident, beats[0], muting, now)
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
@@ -155,10 +165,12 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
     found: dict[str, incidents.Muted] = {}
     for identity, routed in incident.held_alerts.items():
         state = incident.alerts.get(identity)
+        # Alerts of asks that keep waiting are checked when those join.
         if state is None or state.resolved or state.ask not in joining:
             continue
         if (mute := muting(routed, now)) is not None:
             found[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
+    # Beyond the limit the alerts open the incident: a post too many is better than a lost alert.
     if not found or len(incident.muted) + len(found) > silences.MOST_MUTED:
         return incident
     return _without_muted(incident, found, now)
@@ -192,14 +204,17 @@ def _set_aside(
         mute = None
         if muting is not None and routed.alert.status == "firing" and _is_news(incident, routed):
             mute = muting(routed, now)
+        # The latest message isn't muted, so it replaces an earlier one that was set aside.
         if mute is None:
             muted.pop(identity, None)
             aside.pop(identity, None)
             heard.append(routed)
         elif identity in muted or len(muted) < silences.MOST_MUTED:
             before = muted.get(identity)
+            # A repeat with the same mute changes nothing and costs no write.
             if before is None or before.until <= now or before.by != mute.by or _is_newer(routed, before.routed):
                 muted[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
+            # The alert was held when the silence began, so it must not open the incident meanwhile.
             if _is_held(incident, identity):
                 aside[identity] = muted[identity]
     if muted != incident.muted:
@@ -212,14 +227,18 @@ def _set_aside(
 def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
     """Return whether a firing message could open something. Only then is the alert checked for mutes."""
     state = incident.alerts.get(routed.alert.identity)
+    # A new alert opens an incident or joins one.
     if state is None:
         return True
     if state.resolved:
+        # A late delivery of a resolved alert opens nothing.
         return fires_again(state, routed)
+    # Its ask hasn't joined, so it may still open destinations.
     if _is_held(incident, routed.alert.identity):
         return True
     # An alert that escalates to a rule with further destinations is checked again.
     response = routed.decision.response
+    # The alert asks for what the incident already has.
     if response is None or incident.response is None or asking.is_equal(response, incident.response):
         return False
     return not any(ask.is_joined and asking.is_equal(ask.response, response) for ask in incident.asks)
@@ -246,6 +265,7 @@ def _is_over(routed: decisions.Routed, now: int) -> bool:
 
 def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, further: int) -> bool:
     """Return whether a new alert exceeds the number that an incident holds. Resolved alerts have twice that limit."""
+    # Tombstones protect against late deliveries, so they get room beside the firing alerts.
     if state.resolved:
         return len(incident.alerts) + further >= 2 * MOST_HELD
     return incident.still_fires + further >= MOST_HELD
@@ -268,6 +288,7 @@ def _with(
         else:
             fires += 1
             heard = min(heard or state.learned_at, state.learned_at)
+    # Copying 5,000 alerts for each message would dominate a storm.
     if reuse:
         known.update(changed)
     since = incident.heard_since
@@ -312,6 +333,7 @@ def _with_asks(
                 held_alerts.pop(identity, None)
             elif identity in arrived_by_name and (identity in held_alerts or len(held_alerts) < silences.MOST_MUTED):
                 held_alerts[identity] = arrived_by_name[identity]
+    # Return the same object, so that the caller sees that nothing changed.
     if asks is incident.asks and held_alerts == incident.held_alerts:
         return incident
     return msgspec.structs.replace(incident, asks=asks, held_alerts=held_alerts)
@@ -325,8 +347,10 @@ def _settle(
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, escalates, or closes."""
     episode = birth[0]
+    # No alert fires any longer: the quiet period begins, or the incident ends.
     if not held.fires:
         return timing.quiet(held, now)
+    # An alert fires, and there is no episode that it could join.
     if held.status == "closed":
         return _begin(held, now, birth)
     if held.status == "pending":
@@ -335,6 +359,7 @@ def _settle(
         held = msgspec.structs.replace(held, severity=timing.worst(held))
         return timing.opened(held, now=now, episode=episode) if timing.opens_now(held, now) else held
     worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
+    # Firing again within the quiet period counts as a change of a flapping incident.
     if held.quiet_since:
         held = timing.changed(held, now)
     held = timing.joined(held, now)
@@ -363,8 +388,10 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
         trace=trace,
         follows=incident.episode if again else "",
     )
+    # No hold has passed, so the incident waits for its timer.
     if not again and not timing.opens_now(begun, now):
         return begun
+    # Only an incident that was open before can flap.
     if incident.generation:
         begun = timing.changed(begun, now)
     return timing.opened(begun, now=now, episode=episode, at_once=again)

@@ -22,6 +22,7 @@ def timing_of(incident: incidents.Incident) -> decisions.Timing:
 def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
     """Return the incident's asks. A document of an earlier version has one ask, which has its only response."""
     response, alert = incident.response, incident.opening_alert
+    # A closed incident has no asks, and neither has a heartbeat, which no alert asks for.
     if incident.asks or incident.status == "closed" or response is None or alert is None or response.timing.heartbeat:
         return incident.asks
     since = incident.pending_since or incident.opened_at
@@ -38,6 +39,7 @@ def due(incident: incidents.Incident) -> int:
 
 
 def _due(incident: incidents.Incident) -> int:
+    # The quiet period and the holds ended with the episode.
     if incident.status == "closed":
         return heartbeat.due(incident)
     moments = []
@@ -146,6 +148,7 @@ def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> int:
     """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``max_hold``."""
     joins_at = ask.joins_at
     at_most = ask.response.timing.max_hold
+    # Each interruption restarts the hold, so a flapping alert would never open without this limit.
     if joins_at and at_most and incident.status == "pending" and incident.held_since:
         return min(joins_at, incident.held_since + at_most)
     return joins_at
@@ -177,9 +180,11 @@ def led(incident: incidents.Incident) -> incidents.Incident:
     """Return the incident with the response and the alert of its leading ask, and the destinations of all asks."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
+    # No alert fires and none has joined: keep the texts of the episode.
     if first is None:
         return incident
     response = asks.combined(first, candidates)
+    # Comparing identities is cheap, and comparing contents below avoids a write after a reload of equal rules.
     if response is incident.response and first.alert is incident.opening_alert:  # The usual case.
         return incident
     if response == incident.response and first.alert == incident.opening_alert:
@@ -193,6 +198,7 @@ def _candidates(incident: incidents.Incident) -> list[asks.Ask]:
 
 def _lead(incident: incidents.Incident, candidates: list[asks.Ask]) -> asks.Ask | None:
     first = asks.lead(candidates)
+    # The texts follow the severity, too: those of the worst alert that fires now.
     if len(candidates) > 1 and first is not None and first.response.follows_severity:
         return asks.lead(candidates, worst_by_ask(incident))
     return first
@@ -252,12 +258,14 @@ def opens_now(incident: incidents.Incident, now: int) -> bool:
 def quiet_period(incident: incidents.Incident) -> int:
     """Return how long no alert may fire before the incident ends, in microseconds."""
     timing = timing_of(incident)
+    # A flapping incident has to be quiet for longer, so that pages don't change with every flap.
     return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
 
 
 def monitor_for(incident: incidents.Incident) -> int:
     """Return how long the incident is monitored before it ends, in microseconds: the longest time of its posts."""
     response = incident.response
+    # The next heartbeat proves the recovery, so there is nothing to monitor.
     if response is None or response.timing.heartbeat:
         return 0
     return max((target.ending.monitor_for for target in response.targets), default=0)
@@ -265,6 +273,7 @@ def monitor_for(incident: incidents.Incident) -> int:
 
 def _next_of_quiet(incident: incidents.Incident) -> int:
     """Return when a quiet incident begins to be monitored, or ends."""
+    # The quiet period is over, and the posts say that they are monitored.
     if incident.monitored_since:
         return incident.monitored_since + monitor_for(incident)
     return incident.quiet_since + quiet_period(incident)
@@ -277,6 +286,7 @@ def flaps(incident: incidents.Incident) -> bool:
     """
     timing = timing_of(incident)
     changes = incident.changes
+    # The rule doesn't detect flapping, or too few changes have been recorded.
     if not timing.flap_changes or len(changes) < timing.flap_changes:
         return False
     return changes[-1] - changes[-timing.flap_changes] <= timing.flap_window
@@ -285,6 +295,7 @@ def flaps(incident: incidents.Incident) -> bool:
 def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Record that an incident goes quiet, or fires again."""
     most = timing_of(incident).flap_changes
+    # Changes are recorded only for rules that use them.
     if not most:
         return incident
     return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-most:])
@@ -295,6 +306,7 @@ def severity_of(incident: incidents.Incident, among: severities.Severity) -> sev
 
     It falls only if the rule permits that.
     """
+    # By default the severity only rises: customers shouldn't see it go up and down.
     if incident.response is None or not incident.response.follows_severity:
         return max(incident.severity, among)
     return worst(incident)
@@ -310,6 +322,7 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     if incident.status != "open":
         # The alerts resolved during the hold, so no incident was opened.
         return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
+    # The first time only: time also passes while the incident stays quiet.
     if not incident.quiet_since:
         incident = changed(incident, now)
     incident = msgspec.structs.replace(incident, quiet_since=incident.quiet_since or now)
@@ -338,6 +351,7 @@ def stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
 def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Remove alerts that were not received for ``stale_after``. Such an alert fires again if it is received again."""
     stale_after = stale_by_ask(incident)
+    # No alert can be stale yet: the oldest one was received recently enough.
     if not stale_after or not 0 < incident.heard_since <= now - min(stale_after.values()):
         return incident
 
@@ -378,6 +392,7 @@ def without(incident: incidents.Incident, names: Container[str]) -> incidents.In
 
 def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
     """End the alerts that have expired. They stay as tombstones, so that a message that is read twice has no effect."""
+    # The earliest end is still ahead.
     if not 0 < incident.expires_at <= now:
         return incident
     kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
@@ -391,6 +406,7 @@ def needs_refresh(
 
     ``stale_after`` is in microseconds, by ask.
     """
+    # A first message and a resolution are written in any case.
     if state is None or state.resolved or message.resolved:
         return False
     own = stale_after.get(state.ask, 0)
