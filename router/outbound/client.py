@@ -6,21 +6,18 @@ It keeps connections open, calls no other host, limits the size of responses, an
 
 import asyncio
 import contextvars
-import functools
 import math
 import re
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 
 import router
 from router.domain.undecodable import Undecodable
-from router.outbound import call_policy, errors, loopback, retry_after
+from router.outbound import call_policy, errors, retry_after
 from router.telemetry import instruments, metrics
 
 BODY_CAP = 4 * 1024 * 1024  # Maximum size of a response in bytes; the largest pages of vendors are far smaller.
@@ -29,7 +26,7 @@ _TOO_EARLY, _TIMED_OUT, _TOO_MANY, _CONFLICT = 425, 408, 429, 409
 _DENIED = frozenset({401, 403})
 _VERSION = re.compile(r"v\d+")
 _NOT_FOUND, _GONE = 404, 410
-_IDLE_SECONDS = 60.0  # How long an idle connection stays open: as long as with common load balancers.
+_UNQUOTED = "%/:?[]@!$&'()*+,;=~"  # What a path may contain as it is. It is quoted already; foreign letters are not.
 
 Shape = TypeVar("Shape")
 
@@ -96,44 +93,6 @@ class Answer:
             raise errors.Unanswered(f"{self.about}: not the answer that was expected: {problem}") from problem
 
 
-# The result of each httpx exception, with base classes for exceptions that a later release may add.
-OUTCOMES: Mapping[type[Exception], type[errors.Failure]] = {
-    # Nothing was sent.
-    httpx.ConnectError: errors.Temporary,
-    httpx.ConnectTimeout: errors.Temporary,
-    httpx.PoolTimeout: errors.Temporary,
-    httpx.ProxyError: errors.Temporary,
-    # The request was sent, or may have been.
-    httpx.HTTPError: errors.Unanswered,
-    httpx.RequestError: errors.Unanswered,
-    httpx.TransportError: errors.Unanswered,
-    httpx.TimeoutException: errors.Unanswered,
-    httpx.ReadTimeout: errors.Unanswered,
-    httpx.WriteTimeout: errors.Unanswered,
-    httpx.NetworkError: errors.Unanswered,
-    httpx.ReadError: errors.Unanswered,
-    httpx.WriteError: errors.Unanswered,
-    httpx.CloseError: errors.Unanswered,
-    httpx.ProtocolError: errors.Unanswered,
-    httpx.RemoteProtocolError: errors.Unanswered,
-    httpx.DecodingError: errors.Unanswered,
-    httpx.HTTPStatusError: errors.Unanswered,
-    httpx.StreamError: errors.Unanswered,
-    httpx.StreamConsumed: errors.Unanswered,
-    httpx.StreamClosed: errors.Unanswered,
-    httpx.ResponseNotRead: errors.Unanswered,
-    httpx.RequestNotRead: errors.Unanswered,
-    # The request itself is invalid, so a retry can't help.
-    httpx.InvalidURL: errors.Permanent,
-    httpx.UnsupportedProtocol: errors.Permanent,
-    httpx.LocalProtocolError: errors.Permanent,
-    httpx.TooManyRedirects: errors.Permanent,
-    httpx.CookieConflict: errors.Permanent,
-}
-
-_FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict)
-
-
 def segment(text: str) -> str:
     """Quote ``text`` so that it is one path segment, whatever it contains."""
     quoted = quote(text, safe="")
@@ -191,20 +150,16 @@ class Client:
         self._base = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._now = now
-        self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
+        # A secret may be part of a path, and the URL in a message has it quoted.
+        masked = {form for secret in secrets if secret for form in (secret, quote(secret, safe=_UNQUOTED))}
+        self._secrets = tuple(sorted(masked, key=len, reverse=True))
         self._read_error = read_error or _read_nothing
         self._most_bytes = most_bytes
-        # A proxy from the environment is meant for other hosts, never for this one.
-        outside = not loopback.is_loopback(self._base)
-        self._http = httpx.AsyncClient(
-            headers={"user-agent": f"incident-router/{router.__version__}", "accept": "application/json", **headers},
-            # Shares of the whole timeout, so that an unreachable vendor can be told from one that doesn't respond.
-            timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
-            verify=ssl_context(of_environment=outside),
-            trust_env=outside,
-            follow_redirects=False,
-        )
+        # Imported here, because it takes 0.1 s, and most commands call no vendor.
+        from router.outbound import connections
+
+        agent = {"user-agent": f"incident-router/{router.__version__}", "accept": "application/json"}
+        self._connections = connections.Connections(self._base, {**agent, **headers}, timeout_seconds, most_bytes)
 
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self._mask(self._base)!r})"
@@ -240,9 +195,6 @@ class Client:
             if self.quota is not None and problem.retry_after:
                 await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else called)
             raise
-        except _FOREIGN as problem:
-            failure = outcome_of(problem)(self._mask(f"{about}: {type(problem).__name__}: {problem}"))
-            raise _settled(failure, method) from problem
         except errors.Unanswered as problem:
             raise _settled(problem, method) from problem.__cause__
 
@@ -263,7 +215,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def _timed_exchange(
         self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
@@ -276,9 +228,6 @@ class Client:
         except errors.Failure as problem:
             result = _result(type(problem))
             raise
-        except _FOREIGN as problem:
-            result = _result(outcome_of(problem))
-            raise
         else:
             result = "ok"
             return answer
@@ -288,19 +237,17 @@ class Client:
     async def _exchange(
         self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
-        body, headers = (None, None) if content is None else (content.body, content.headers)
-        request = self._http.build_request(method, self._base + path, content=body, headers=headers, params=query)
-        response = await self._http.send(request, stream=True)
+        body, headers = (None, {}) if content is None else (content.body, content.headers)
+        url = self._base + quote(path, safe=_UNQUOTED) + (f"?{_query(query)}" if query else "")
         try:
-            raw = await _read_capped(response, self._most_bytes)
-        finally:
-            await response.aclose()
-        headers_read = dict(response.headers)
-        if response.is_success and content is not None and content.is_answer_ignored:
-            return Answer(response.status_code, None, headers_read, about)
-        if response.is_success:
-            return Answer(response.status_code, self._parse(raw, about), headers_read, about)
-        raise self._refusal(response.status_code, _parse_or_none(raw), headers_read, about)
+            reply = await self._connections.send(method, url, body, headers)
+        except errors.Failure as problem:
+            raise type(problem)(self._mask(f"{about}: {problem.message}")) from problem.__cause__
+        if not 200 <= reply.status < 300:
+            raise self._refusal(reply.status, _parse_or_none(reply.body), reply.headers, about)
+        if content is not None and content.is_answer_ignored:
+            return Answer(reply.status, None, reply.headers, about)
+        return Answer(reply.status, self._parse(reply.body, about), reply.headers, about)
 
     def _parse(self, raw: bytes | None, about: str) -> Any:
         if raw is None:
@@ -351,9 +298,10 @@ def _settled(failure: errors.Failure, method: str) -> errors.Failure:
     return failure
 
 
-def outcome_of(problem: Exception) -> type[errors.Failure]:
-    """Return the result of an httpx exception. For an unknown one it is that of its nearest known base class."""
-    return next((OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES), errors.Unanswered)
+def _query(query: Mapping[str, Any]) -> str:
+    """Return the query of a URL. A list is repeated; a Boolean is written as in JSON."""
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
+    return urlencode(texts, doseq=True, quote_via=quote)
 
 
 def _result(kind: type[errors.Failure]) -> str:
@@ -371,18 +319,6 @@ _RESULTS: tuple[tuple[type[errors.Failure], str], ...] = (
 )
 
 
-async def _read_capped(response: httpx.Response, most_bytes: int) -> bytes | None:
-    """Read the body as a stream. Return None if it is larger than the limit."""
-    chunks = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > most_bytes:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 def _parse_or_none(raw: bytes | None) -> Any:
     try:
         return msgspec.json.decode(raw or b"null")
@@ -392,9 +328,3 @@ def _parse_or_none(raw: bytes | None) -> Any:
 
 def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorMessage:  # noqa: ARG001 - a ReadError
     return VendorMessage()
-
-
-@functools.cache
-def ssl_context(*, of_environment: bool) -> ssl.SSLContext:
-    """Return the TLS context for vendors. It is created once for all accounts, because loading authorities is slow."""
-    return httpx.create_ssl_context(trust_env=of_environment)

@@ -89,6 +89,7 @@ def row(name: str, values: list[float], **more: Any) -> dict[str, Any]:
         "median ms": median,
         "99th ms": tail,
         "most ms": max(values) * 1000,
+        "router us an incident": more[scene.SPENT] / len(values) * 1e6,
         **more,
         "goal: median, 99th": f"{median_goal or '-'}, {tail_goal}",
         "reached": scene.reached(good),

@@ -24,7 +24,7 @@ from tests.end_to_end import harness
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
-web: {{port: {port}}}
+web: {{port: {port}, health_port: 0}}
 management: {{port: 0}}
 sources: {{alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}}}
 destinations:
@@ -41,6 +41,7 @@ RULE = """
     open: {opens}
 """
 BUSY = "busy: server, load, Valkey, others"
+SPENT = "server's processor seconds"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -107,7 +108,9 @@ class Scene:
         found: dict[str, Any] = {}
         yield found
         took = time.perf_counter() - began
-        shares = [(_cpu_seconds(pid) - was) / took for pid, was in zip(watched, before, strict=True)]
+        spent = [_cpu_seconds(pid) - was for pid, was in zip(watched, before, strict=True)]
+        found[SPENT] = spent[0]
+        shares = [seconds / took for seconds in spent]
         shares.append(max(0.0, (_all_cpu_seconds() - all_before) / took - sum(shares)))
         found[BUSY] = " ".join(f"{share:.0%}" for share in shares)
         found["shares"] = shares

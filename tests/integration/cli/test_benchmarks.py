@@ -82,6 +82,15 @@ def test_latency_is_measured_alone_and_at_rate(tmp_path: Path) -> None:
     assert crowd["incidents"] == 150
     for row in (single, crowd):
         assert 0 < row["median ms"] <= row["99th ms"] <= row["most ms"]
+        assert row["router us an incident"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
+    found = list(rows("calls", tmp_path))
+    assert [row["calls at once"] for row in found] == [1, 32]
+    for row in found:
+        assert row["httpx is times"] == pytest.approx(row["httpx us"] / row["router us"])
 
 
 @pytest.mark.timeout(120)

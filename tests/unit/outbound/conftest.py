@@ -22,6 +22,17 @@ class Wire:
         self.trickles = False  # After an answer's head, a byte of its body every few milliseconds, for ever.
         self.settings: dict[str, Any] = {}
         self.let_go: asyncio.Event
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def push(self, data: bytes) -> None:
+        """Send bytes on every open connection, unasked."""
+        for writer in self._writers:
+            writer.write(data)
+
+    def hang_up(self) -> None:
+        """Close every open connection."""
+        for writer in self._writers:
+            writer.close()
 
     def answer(self, status: int, body: bytes = b"", *headers: str) -> None:
         """Answer the next call so."""
@@ -30,6 +41,7 @@ class Wire:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -48,6 +60,7 @@ class Wire:
         except asyncio.IncompleteReadError:
             pass
         finally:
+            self._writers.remove(writer)
             writer.close()
             self.ended.release()
 

@@ -1,0 +1,214 @@
+"""The kept HTTP/1.1 connections to one vendor, and what each failure of a connection means for the call.
+
+A call that a vendor may have carried out must not be repeated unnoticed, and a response must not be taken for that of
+another call. So two behaviors of aiohttp are changed:
+
+- aiohttp sends a GET, PUT, or DELETE again if its connection breaks. ``_send_once`` reports the break instead.
+- aiohttp reuses a connection on which the server has sent something unasked, such as a gateway's 408 before it closes
+  an idle connection. The next call would get that response, and each later call the response to the one before it.
+  ``_Request`` doesn't use such a connection. Nothing was sent on it, so ``_send_once`` takes the next one.
+"""
+
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import yarl
+
+from router.outbound import errors, loopback, tls
+
+_MOST_CONNECTIONS = 32
+_IDLE_SECONDS = 60.0  # How long an idle connection stays open: as long as with common load balancers.
+_MOST_HEADER_BYTES = 64 * 1024  # Of one header; security policies of web pages in front of an API can be long.
+
+
+class Interrupted(aiohttp.ClientError):
+    """The connection broke after the request was sent, or while it was being sent."""
+
+
+class _StaleConnection(aiohttp.ClientError):
+    """A kept connection is unusable. Nothing was sent on it."""
+
+
+# What follows from each exception. A subclass follows from its nearest base class, also one of a later release.
+OUTCOMES: Mapping[type[BaseException], type[errors.Failure]] = {
+    # Nothing was sent to the vendor: no address, no connection, no TLS, no free connection, or a proxy refused.
+    aiohttp.ClientConnectorError: errors.Temporary,
+    aiohttp.ConnectionTimeoutError: errors.Temporary,
+    aiohttp.ClientHttpProxyError: errors.Temporary,
+    _StaleConnection: errors.Temporary,
+    # The request itself is invalid, so a retry can't help.
+    aiohttp.InvalidURL: errors.Permanent,
+    aiohttp.NonHttpUrlClientError: errors.Permanent,
+    # The request was sent, or may have been.
+    aiohttp.ClientError: errors.Unanswered,
+    aiohttp.http_exceptions.HttpProcessingError: errors.Unanswered,
+    OSError: errors.Unanswered,
+    ValueError: errors.Unanswered,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response. ``headers`` have lower-case names. ``body`` is None if it is larger than the limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class Connections:
+    """Up to 32 connections to the host of ``base_url``, through the proxy that the environment names, if any.
+
+    ``timeout_seconds`` is the time limit of a call, which the caller enforces. 40% of it are for getting a connection,
+    so that an unreachable vendor can be told from one that doesn't respond.
+    """
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout_seconds: float, most_bytes: int) -> None:
+        self._headers = {"accept-encoding": "gzip, deflate", **headers}
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=0.4 * timeout_seconds)
+        self._most_bytes = most_bytes
+        self._proxy, self._proxy_headers = _without_credentials(proxy_of_environment(base_url))
+        # A tunnel is opened with headers of its own. A request that the proxy forwards has only one set of headers.
+        if not base_url.startswith("https:"):
+            self._headers |= self._proxy_headers
+        # A proxy or an authority from the environment is meant for other hosts, never for this one.
+        self._ssl = tls.context(of_environment=not loopback.is_loopback(base_url))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        """Send one request and read the response. Raises one of ``errors``, with the foreign exception as its cause.
+
+        ``url`` is sent as it is: whatever has to be quoted in it is quoted.
+        """
+        address = _address(url)
+        _check_headers(headers)
+        try:
+            async with self._opened().request(
+                method,
+                address,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+            ) as response:
+                return Reply(response.status, _read_headers(response), await _read_capped(response, self._most_bytes))
+        except tuple(OUTCOMES) as problem:
+            raise outcome_of(problem)(f"{type(problem).__name__}: {problem}") from problem
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """Return the session. It belongs to the event loop of the first call."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=self._ssl),
+                headers=self._headers,
+                skip_auto_headers=("content-type",),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                middlewares=(_send_once,),
+                max_line_size=_MOST_HEADER_BYTES,
+                max_field_size=_MOST_HEADER_BYTES,
+                trust_env=False,  # It would also read passwords from ~/.netrc.
+            )
+        return self._session
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that doesn't use a connection on which something unasked has arrived."""
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is None or conn.protocol.should_close or not conn.protocol.is_connected():
+            raise _StaleConnection("the kept connection is unusable")
+        return await super().send(conn)
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request. Only what was certainly not sent is sent again, on another connection."""
+    for _ in range(_MOST_CONNECTIONS):
+        try:
+            return await handler(request)
+        except _StaleConnection:
+            continue
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
+            raise Interrupted(f"{type(problem).__name__}: {problem}") from problem
+    return await handler(request)
+
+
+def outcome_of(problem: BaseException) -> type[errors.Failure]:
+    """Return what follows from an exception: what follows from its nearest base class in ``OUTCOMES``."""
+    return next(OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES)
+
+
+def proxy_of_environment(url: str) -> yarl.URL | None:
+    """Return the proxy for a URL, from ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, and ``NO_PROXY``.
+
+    None for this machine. Raises ``ValueError`` if the proxy isn't an HTTP proxy.
+    """
+    parts = urllib.parse.urlsplit(url)
+    if loopback.is_loopback(url) or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    found = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
+    if found.scheme not in {"http", "https"}:
+        raise ValueError(f"the proxy of the environment has to be an HTTP proxy, not {found.scheme}")
+    return found
+
+
+def _without_credentials(proxy: yarl.URL | None) -> tuple[yarl.URL | None, Mapping[str, str]]:
+    """Move the password of a proxy from its URL, which error messages show, to a header."""
+    if proxy is None or proxy.user is None:
+        return proxy, {}
+    header = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+    return proxy.with_user(None), {"proxy-authorization": header}
+
+
+def _address(url: str) -> yarl.URL:
+    """Parse a URL without changing its quoting: a quoted dot or slash stays part of its segment."""
+    try:
+        address = yarl.URL(url, encoded=True)
+        _ = address.host, address.port  # yarl parses them when they are read.
+    except ValueError as problem:
+        raise errors.Permanent(f"{type(problem).__name__}: {problem}") from problem
+    return address
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Raise ``Permanent`` if a value would end its header."""
+    for name, value in headers.items():
+        if any(mark in value for mark in "\r\n\0"):
+            raise errors.Permanent(f"the header {name} has a line break or a NUL")
+
+
+def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.raw_headers:
+        name, value = raw_name.decode(errors="replace").lower(), raw_value.decode(errors="replace")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+async def _read_capped(response: aiohttp.ClientResponse, most_bytes: int) -> bytes | None:
+    """Read the body, decompressed. Return None if it is larger than the limit, and close its connection."""
+    chunks = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > most_bytes:
+            response.close()
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
