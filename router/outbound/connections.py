@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import aiohttp
 import yarl
 
-from router.outbound import errors, loopback, tls
+from router.outbound import authorities, errors, loopback
 
 _MOST_CONNECTIONS = 32
 _IDLE_SECONDS = 60.0  # How long an idle connection stays open: as long as with common load balancers.
@@ -75,7 +75,7 @@ class Connections:
         if not base_url.startswith("https:"):
             self._headers |= self._proxy_headers
         # A proxy or an authority from the environment is meant for other hosts, never for this one.
-        self._ssl = tls.context(of_environment=not loopback.is_loopback(base_url))
+        self._ssl = authorities.tls_context(of_environment=not loopback.is_loopback(base_url))
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:

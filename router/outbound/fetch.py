@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from router.outbound import errors, loopback, tls
+from router.outbound import authorities, errors, loopback
 
 
 async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
@@ -15,7 +15,7 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
                 timeout=timeout_seconds,
                 follow_redirects=False,
                 trust_env=True,
-                verify=tls.context(of_environment=True),
+                verify=authorities.tls_context(of_environment=True),
             ) as http,
             http.stream("GET", url) as answer,
         ):
@@ -51,7 +51,7 @@ async def exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout
             timeout=timeout_seconds,
             follow_redirects=False,
             trust_env=outside,
-            verify=tls.context(of_environment=outside),
+            verify=authorities.tls_context(of_environment=outside),
         ) as http:
             answer = await http.post(url, content=body, headers=sent)
             return answer.status_code, answer.content

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Self
 
-from router.outbound import errors, loopback, tls
+from router.outbound import authorities, errors, loopback
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -43,7 +43,7 @@ class WebSocket:
         try:
             connection = await connect(
                 url,
-                ssl=tls.context(of_environment=not near) if secure else None,
+                ssl=authorities.tls_context(of_environment=not near) if secure else None,
                 # A proxy from the environment is meant for other hosts, never for this one.
                 proxy=None if near else True,
                 open_timeout=timeout_seconds,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio import server
 
-from router.outbound import client, errors, websocket
+from router.outbound import authorities, errors, websocket
 from tests.integration import tls
 
 HOST = "wss-primary.slack.test"
@@ -18,9 +18,9 @@ LIMITS = {"timeout_seconds": 5, "ping_seconds": 5}
 
 @pytest.fixture
 def fresh_authorities():
-    client.ssl_context.cache_clear()
+    authorities.tls_context.cache_clear()
     yield
-    client.ssl_context.cache_clear()
+    authorities.tls_context.cache_clear()
 
 
 def issue(folder):
@@ -71,7 +71,7 @@ def test_environment_s_proxy_and_private_authority_are_used(tmp_path, monkeypatc
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
             with pytest.raises(errors.Temporary, match="SSLCertVerificationError"):
                 await websocket.WebSocket.connect(f"wss://{HOST}/link/?ticket=secret", **LIMITS)
-            client.ssl_context.cache_clear()
+            authorities.tls_context.cache_clear()
             monkeypatch.setenv("SSL_CERT_FILE", str(authority))
             socket = await websocket.WebSocket.connect(f"wss://{HOST}/link/?ticket=secret", **LIMITS)
             await socket.send("hello")

@@ -8,8 +8,8 @@ import ssl
 import pytest
 import uvloop
 
-from router.outbound import client, connections, errors, tls
-from tests.integration import tls as certificates
+from router.outbound import authorities, client, connections, errors
+from tests.integration import tls
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -19,14 +19,14 @@ def _bare_environment(monkeypatch):
     for name in PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    tls.context.cache_clear()
+    authorities.tls_context.cache_clear()
     yield
-    tls.context.cache_clear()
+    authorities.tls_context.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return certificates.issue(tmp_path_factory.mktemp("tls") / "issued")
+    return tls.issue(tmp_path_factory.mktemp("tls") / "issued")
 
 
 class Network:
@@ -99,13 +99,13 @@ def calls(network, base_url, monkeypatch, *, count=1, loop=asyncio.new_event_loo
 
 
 def test_private_authority_is_trusted_on_request(files, monkeypatch):
-    context = tls.context(of_environment=False)
+    context = authorities.tls_context(of_environment=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.cert_store_stats()["x509_ca"] > 0
     monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
-    assert tls.context(of_environment=True).cert_store_stats()["x509_ca"] == 1
-    assert tls.context(of_environment=True) is tls.context(of_environment=True)
+    assert authorities.tls_context(of_environment=True).cert_store_stats()["x509_ca"] == 1
+    assert authorities.tls_context(of_environment=True) is authorities.tls_context(of_environment=True)
 
 
 def test_unknown_authority_is_not_called(files, monkeypatch):
