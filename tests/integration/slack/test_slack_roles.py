@@ -1,0 +1,93 @@
+"""Slack's users have roles by their IDs or their user groups, and none while a group can't be read."""
+
+import pytest
+
+from router.notifiers import slack_reviews
+from tests.integration import consoles
+from tests.integration.slack_apps import ADA, BOB, EVE
+
+APPROVE = slack_reviews.APPROVE
+MINUTE = 60_000_000
+
+
+def asked(at) -> list[str]:
+    """Return the user groups that were read."""
+    return [body["usergroup"] for method, body in at.workspace.calls if method == "usergroups.users.list"]
+
+
+async def may(at, user: str) -> bool:
+    """Return whether a user may freeze publishing."""
+    answer = await at.send("/v1/slack/commands", at.command("/freeze", "test", user))
+    await at.send("/v1/slack/commands", at.command("/unfreeze", "", ADA))
+    return "is frozen" in answer.json()["text"]
+
+
+def test_member_of_a_group_has_its_role(slack):
+    async def body(at):
+        at.workspace.groups = {"S0ONCALL": [BOB]}
+        assert await may(at, BOB)
+        assert not await may(at, EVE)
+
+    slack(body, responders=[ADA, "S0ONCALL"])
+
+
+def test_group_is_read_again_after_a_minute(slack):
+    async def body(at):
+        at.workspace.groups = {"S0ONCALL": [BOB]}
+        assert await may(at, BOB)
+        at.workspace.groups = {"S0ONCALL": []}
+        assert await may(at, BOB)
+        assert asked(at) == ["S0ONCALL"]
+        at.management.clock.offset += MINUTE
+        assert not await may(at, BOB)
+        assert asked(at) == ["S0ONCALL", "S0ONCALL"]
+
+    slack(body, responders=[ADA, "S0ONCALL"])
+
+
+@pytest.mark.parametrize("error", ["missing_scope", "no_such_subteam", "ratelimited", "internal_error"])
+def test_group_that_cannot_be_read_gives_no_role(slack, error):
+    async def body(at):
+        at.workspace.groups = {"S0ONCALL": [BOB]}
+        assert await may(at, BOB)
+        at.management.clock.offset += MINUTE
+        at.workspace.errors["usergroups.users.list"] = error
+        answer = await at.send("/v1/slack/commands", at.command("/freeze", "test", BOB))
+        assert "the user group S0ONCALL can't be read now" in answer.json()["text"]
+        assert (await at.audit(1))[0][2].startswith("refused: this takes the role responder, and the user group")
+        # Users of the list don't depend on it.
+        assert await may(at, ADA)
+        at.workspace.errors.clear()
+        assert await may(at, BOB)
+
+    slack(body, responders=[ADA, "S0ONCALL"])
+
+
+def test_other_group_can_give_the_role_while_one_cannot_be_read(slack):
+    async def body(at):
+        at.workspace.groups = {"S0ADMINS": [BOB]}  # The other one is unknown to the stand-in, which fails.
+        assert await may(at, BOB)
+
+    slack(body, responders=[ADA, "S0GONE"], admins=["S0ADMINS"])
+
+
+def test_group_of_a_lower_role_is_not_enough_and_not_asked(slack):
+    async def body(at):
+        at.workspace.groups = {"S0ALL": [BOB]}
+        assert not await may(at, BOB)
+        assert asked(at) == []
+        answer = await at.send("/v1/slack/commands", at.command("/incidents", "", BOB))
+        assert answer.json()["text"].startswith("Incidents: 0 open")
+
+    slack(body, responders=[ADA], viewers=["S0ALL"])
+
+
+def test_refusals_of_one_user_do_not_flood_the_audit_log(slack):
+    async def body(at):
+        await at.management.deliver(consoles.firing())
+        for _ in range(15):
+            await at.act(at.click(APPROVE, await at.subject(), EVE))
+        assert len(at.workspace.replies) == 15
+        assert len(await at.audit()) == 10
+
+    slack(body)

@@ -1,0 +1,92 @@
+"""Slash commands: what is open and waits, within Slack's limits, and the freeze, for users with a role."""
+
+import asyncio
+
+import pytest
+from slack_sdk.models import blocks
+
+from tests.integration import consoles
+from tests.integration.slack_apps import ADA, BOB, EVE
+
+COMMANDS = "/v1/slack/commands"
+
+
+async def said(at, name: str, text: str = "", user: str = ADA) -> dict:
+    """Return the response to a command, which Slack's own models accept."""
+    answer = await at.send(COMMANDS, at.command(name, text, user))
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["response_type"] == "ephemeral"
+    assert len(body["blocks"]) <= 50
+    for block in body["blocks"]:
+        blocks.Block.parse(block).validate_json()
+    return body
+
+
+async def is_frozen(at) -> bool:
+    return (await at.management.parts.queries.records.publishing()).freeze == "frozen"
+
+
+def test_incidents_and_waiting_reviews_are_listed(slack):
+    async def body(at):
+        assert (await said(at, "/incidents"))["text"] == "Incidents: 0 open, 0 waiting for a reviewer."
+        await at.management.deliver(consoles.firing(), consoles.firing("cart"))
+        at.management.clock.offset += 2_000_000  # Lists are at most one second old.
+        listed = await said(at, "/incidents")
+        assert listed["text"] == "Incidents: 2 open, 2 waiting for a reviewer."
+        assert "checkout is down" in str(listed)
+        assert "Checkout is unavailable at page (opening)" in str(listed)
+
+    slack(body, viewers=[EVE])
+
+
+def test_list_is_bounded_and_mentions_nobody(slack):
+    async def body(at):
+        many = [consoles.firing(f"<!channel> service {number} {'x' * 300}") for number in range(30)]
+        await at.management.deliver(*many)
+        listed = await said(at, "/incidents-staging", "", EVE)
+        assert listed["text"] == "Incidents: 20 or more open, 30 waiting for a reviewer."
+        assert "20 more wait." in str(listed)
+        assert "<!channel>" not in str(listed)
+
+    slack(body, viewers=[EVE])
+
+
+def test_freeze_takes_a_reason_and_a_role(slack):
+    async def body(at):
+        assert "Say why" in (await said(at, "/freeze", " \u200b "))["text"]
+        assert "You may not do this" in (await said(at, "/freeze", "x", EVE))["text"]
+        assert not await is_frozen(at)
+        assert "Publishing is frozen" in (await said(at, "/freeze", "wrong texts"))["text"]
+        assert await is_frozen(at)
+        assert "already frozen" in (await said(at, "/freeze", "wrong texts", BOB))["text"].lower()
+        assert "Publishing is active" in (await said(at, "/unfreeze", "", BOB))["text"]
+        assert not await is_frozen(at)
+        assert [(who, what) for who, what, outcome in await at.audit() if outcome == "done"] == [
+            ("slack:U0BOB (bob)", "unfreeze"),
+            ("slack:U0ADA (ada)", "freeze"),
+        ]
+
+    slack(body)
+
+
+@pytest.mark.parametrize("name", ["/deploy", "/", "", "/freezer"])
+def test_unknown_command_is_said(slack, name):
+    async def body(at):
+        assert "no command" in (await said(at, name))["text"]
+
+    slack(body)
+
+
+def test_command_that_takes_long_is_answered_later(slack):
+    async def body(at):
+        at.workspace.held = asyncio.Event()
+        at.management.slack._ack_seconds = 0.01
+        answer = await at.management.slack.handle("slash_commands", at.command("/freeze", "wrong texts", BOB))
+        assert "still at it" in answer["text"]
+        at.workspace.groups = {"S0ONCALL": [BOB]}
+        at.workspace.held.set()
+        await at.management.slack.finish()
+        assert "Publishing is frozen" in at.text
+
+    slack(body, responders=["S0ONCALL"])
