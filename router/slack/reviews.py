@@ -23,8 +23,8 @@ ROLES = {
 """The buttons, and the role that each takes."""
 _log = log.get("management")
 _DONE = {
-    "approve": ":white_check_mark: Approved: it is published now.",
-    "dismiss": "Dismissed: nothing of it is shown.",
+    "approve": ":white_check_mark: Approved. The router publishes it now.",
+    "dismiss": ":no_entry_sign: Dismissed. The router does not publish it.",
 }
 
 
@@ -123,9 +123,7 @@ class Reviews:
                 await self._hasten(review.incident)
             raise replies.conflict(actions.Conflict(review, ""), self._renderer)
         if not forms.is_editable(review):
-            raise replies.RepliedError(
-                replies.failed("The text is too long for a form in Slack: edit it in the console.")
-            )
+            raise replies.RepliedError(replies.failed("It can't be edited in a form of Slack. Use the console."))
         await self._actions.record(asked.act(), "edit review", "form opened")
         try:
             await self._api.call("views.open", {"trigger_id": trigger, "view": forms.edit(review)})

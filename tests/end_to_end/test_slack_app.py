@@ -1,0 +1,169 @@
+"""Reviewers decide in a simulated Slack: its messages have buttons, and follow every decision."""
+
+import pytest
+
+from tests.end_to_end import harness
+
+RULES = """
+rules:
+  - name: down
+    when: {source: json}
+    group_by: [labels.service]
+    severity: {from: labels.severity, map: {minor: minor, critical: critical}}
+    open:
+      - {at: devhelm-page, publish: review, title: Checkout is unavailable, message: We are investigating.,
+         components: [Checkout API]}
+"""
+SLACK = """
+notifiers:
+  approvals: {{kind: slack, token: {{env: KEY}}, channel: "#status-approvals", base_url: {url}/slack/api}}
+notify: {{reviews: [approvals]}}
+slack_app:
+  token: {{env: KEY}}
+  signing_secret: {{env: KEY}}
+  base_url: {url}/slack/api
+  responders: [S0ONCALL]
+management: {{port: 0}}
+"""
+
+
+class Channel:
+    """A channel of the simulated Slack with the router's app."""
+
+    def __init__(self, at: harness.Vendors, console: str) -> None:
+        self.at = at
+        self._console = console
+
+    def configure(self, path: str = "actions") -> None:
+        """Have Slack send what users do to one of the app's endpoints."""
+        app = {"request_url": f"{self._console}/v1/slack/{path}", "signing_secret": harness.SECRETS["KEY"]}
+        assert harness.ask(f"{self.at.url}/workspace/app", app, method="PUT")[0] == 200
+
+    @property
+    def messages(self) -> list[dict]:
+        return self.at.state()["slack"]["status-approvals"]
+
+    @property
+    def replies(self) -> list[dict]:
+        """What only users see, the newest last."""
+        return self.at.state()["slack"]["ephemerals"]
+
+    def waits(self, words: str) -> dict:
+        """Wait for a message that says this now, and not in an earlier version."""
+        return self._eventually(lambda: self.messages, words)
+
+    def replied(self, words: str) -> dict:
+        """Wait for a reply with these words."""
+        return self._eventually(lambda: self.replies, words)
+
+    def _eventually(self, ask, words: str) -> dict:
+        def met() -> list[dict]:
+            return [one for one in ask() if words in one["text"] + str(one["blocks"])]
+
+        return harness.eventually(f"Slack says {words!r}", met)[-1]
+
+    def click(self, message: dict, action: str, user: str = "U0ADA", **more: object) -> dict:
+        """Click a button, and return what Slack got from the app."""
+        said = {"channel": message["channel"], "ts": message["ts"], "action": action, "user": user, **more}
+        status, outcome = harness.ask(f"{self.at.url}/workspace/clicks", said)
+        assert status == 200, outcome
+        return outcome
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """Run the router beside the simulated vendors and Slack."""
+    folder = tmp_path_factory.mktemp("slack")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at, rules=RULES)
+        file.write_text(file.read_text() + SLACK.format(url=at.url))
+        with harness.router(folder, file) as router:
+            console = router.process.says(r'"console": "(http://127\.0\.0\.1:\d+)/"')[1]
+            channel = Channel(at, console)
+            channel.configure()
+            yield router, channel
+
+
+def fires(running, service: str, severity: str = "minor") -> None:
+    running[0].receives(dedup_key=service, labels={"service": service, "severity": severity})
+
+
+def buttons(message: dict) -> list[str]:
+    return [
+        one["text"]["text"] for block in message["blocks"] for one in block.get("elements", []) if "action_id" in one
+    ]
+
+
+def published(running, text: str) -> bool:
+    return any(text in str(one) for one in running[1].at.posts())
+
+
+def test_review_is_approved_by_a_member_of_the_group(running):
+    channel = running[1]
+    fires(running, "approved")
+    message = channel.waits("waits for a reviewer")
+    assert buttons(message) == ["Approve", "Edit", "Dismiss"]
+    channel.click(message, "Approve", "U0EVE")
+    channel.replied("You may not do this")
+    assert channel.click(message, "Approve") == {"attempts": 1, "response": None, "error": ""}
+    decided = channel.waits("Approved by slack:U0ADA (ada)")
+    assert decided["ts"] == message["ts"]
+    assert buttons(decided) == []
+    assert "Decided at" in str(decided)
+    harness.eventually("it is published", lambda: published(running, "We are investigating."))
+    channel.replied("Approved. The router publishes it now.")
+
+
+def test_click_on_an_earlier_version_updates_the_message_at_once(running):
+    """Changes alone are announced every 30 seconds: a click on an earlier version doesn't wait for that."""
+    channel = running[1]
+    fires(running, "changed")
+    message = channel.waits("waits for a reviewer")
+    fires(running, "changed", "critical")
+    harness.eventually("it changed", lambda: "critical" in running[0].command("reviews", "list").stdout)
+    channel.click(message, "Approve")
+    reply = channel.replied("has changed since")
+    assert buttons(reply) == ["Approve", "Edit", "Dismiss"]
+    updated = harness.eventually(
+        "the message is updated", lambda: [m for m in channel.messages if m["ts"] == message["ts"] and m["edits"]], 25
+    )[0]
+    assert "severity critical" in str(updated)
+    # The first version is clicked again, which a client that is behind does.
+    channel.click(updated, "Dismiss", version=0)
+    channel.click(reply, "Dismiss")
+    assert buttons(channel.waits("Dismissed by slack:U0ADA (ada)")) == []
+
+
+def test_own_text_is_published_from_the_form(running):
+    channel = running[1]
+    fires(running, "edited")
+    channel.click(channel.waits("waits for a reviewer"), "Edit", "U0BOB")
+    [modal] = harness.eventually("a form is open", lambda: channel.at.state()["slack"]["modals"])
+    block = next(one["block_id"] for one in modal["view"]["blocks"] if one.get("block_id", "").startswith("message:"))
+    form = {"view": modal["id"], "values": {block: "Payments fail."}}
+    status, outcome = harness.ask(f"{channel.at.url}/workspace/submissions", form)
+    assert (status, outcome["error"]) == (200, ""), outcome
+    channel.waits("Approved with changes by slack:U0BOB (bob)")
+    harness.eventually("it is published", lambda: published(running, "Payments fail."))
+
+
+def test_decision_of_the_command_line_removes_the_buttons(running):
+    channel = running[1]
+    fires(running, "elsewhere")
+    message = channel.waits("waits for a reviewer")
+    done = running[0].command("reviews", "dismiss", 'down{labels.service="elsewhere"}', "devhelm-page", "--by", "carol")
+    assert done.returncode == 0, done.stderr
+    assert buttons(channel.waits("Dismissed by carol")) == []
+    channel.click(message, "Approve", version=0)
+    channel.replied("carol decided first")
+
+
+def test_slash_commands_list_and_freeze(running):
+    channel = running[1]
+    channel.configure("commands")
+    for command, words in (("/incidents", "Incidents: "), ("/freeze", "Say why"), ("/unfreeze", "is not frozen")):
+        said = {"command": command, "text": "", "user": "U0ADA"}
+        status, outcome = harness.ask(f"{channel.at.url}/workspace/commands", said)
+        assert (status, outcome["error"]) == (200, ""), outcome
+        channel.replied(words)
+    channel.configure()
