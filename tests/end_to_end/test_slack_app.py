@@ -98,7 +98,7 @@ def published(running, text: str) -> bool:
     return any(text in str(one) for one in running[1].at.posts())
 
 
-def test_review_is_approved_by_a_member_of_the_group(running):
+def test_group_member_approves_a_review(running):
     channel = running[1]
     fires(running, "approved")
     message = channel.waits("waits for a reviewer")
@@ -114,7 +114,7 @@ def test_review_is_approved_by_a_member_of_the_group(running):
     channel.replied("Approved. The router publishes it now.")
 
 
-def test_click_on_an_earlier_version_updates_the_message_at_once(running):
+def test_click_on_earlier_version_updates_the_message(running):
     """Changes alone are announced every 30 seconds: a click on an earlier version doesn't wait for that."""
     channel = running[1]
     fires(running, "changed")
@@ -147,7 +147,7 @@ def test_own_text_is_published_from_the_form(running):
     harness.eventually("it is published", lambda: published(running, "Payments fail."))
 
 
-def test_decision_of_the_command_line_removes_the_buttons(running):
+def test_decision_of_a_command_removes_the_buttons(running):
     channel = running[1]
     fires(running, "elsewhere")
     message = channel.waits("waits for a reviewer")

@@ -32,7 +32,7 @@ def inputs(view) -> dict[str, str]:
     return {block["block_id"].partition(":")[0]: block["element"].get("initial_value", "") for block in found}
 
 
-def test_form_shows_the_texts_and_opens_with_the_trigger_of_the_click(slack):
+def test_form_opens_with_the_trigger_of_the_click(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         click = at.click(EDIT, await at.subject())
@@ -64,7 +64,7 @@ def test_own_text_is_published_with_the_reason(slack):
     slack(body)
 
 
-def test_unchanged_form_approves_the_post_as_it_is(slack):
+def test_unchanged_form_approves_the_post_unchanged(slack):
     """Slack's client returns other line breaks and cuts white space at the end."""
 
     async def body(at):
@@ -114,7 +114,7 @@ def test_doubtful_text_is_published_with_a_warning(slack):
     slack(body)
 
 
-def test_review_that_changed_while_the_form_was_open_is_shown_anew(slack):
+def test_review_that_changed_meanwhile_is_shown_again(slack):
     async def body(at):
         await opened(at)
         first = at.workspace.view
@@ -135,7 +135,7 @@ def test_review_that_changed_while_the_form_was_open_is_shown_anew(slack):
     slack(body)
 
 
-def test_review_that_was_decided_while_the_form_was_open_is_said(slack):
+def test_review_that_was_decided_meanwhile_is_reported(slack):
     async def body(at):
         await opened(at)
         await at.act(at.click(APPROVE, await at.subject(), BOB))
@@ -148,7 +148,7 @@ def test_review_that_was_decided_while_the_form_was_open_is_said(slack):
 
 
 @pytest.mark.parametrize("error", ["expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "fatal_error"])
-def test_form_that_slack_does_not_open_is_said(slack, error):
+def test_form_that_slack_refuses_is_reported(slack, error):
     async def body(at):
         at.workspace.errors["views.open"] = error
         await opened(at)
@@ -197,7 +197,7 @@ def test_late_result_of_a_form_is_announced(slack):
     slack(body)
 
 
-def test_form_of_another_app_or_without_a_subject_is_ignored(slack):
+def test_form_without_a_subject_is_ignored(slack):
     async def body(at):
         await opened(at)
         for wrong in ({"callback_id": "other"}, {"private_metadata": "{}"}, {"private_metadata": ""}):
@@ -208,7 +208,7 @@ def test_form_of_another_app_or_without_a_subject_is_ignored(slack):
     slack(body)
 
 
-def test_text_that_no_form_holds_is_edited_in_the_console(slack):
+def test_long_text_is_edited_in_the_console(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         waiting = await at.management.parts.queries.review(consoles.key(), "page")

@@ -81,7 +81,7 @@ def test_large_body_is_refused(slack):
     slack(body)
 
 
-def test_certificate_check_and_unknown_interactions_are_acknowledged(slack):
+def test_unknown_interactions_are_acknowledged(slack):
     async def body(at):
         for form in ({"ssl_check": "1"}, {"payload": '{"type": "view_closed"}'}, {"payload": '{"type": "new_one"}'}):
             answer = await at.send(ACTIONS, form)
@@ -102,14 +102,14 @@ def test_session_and_token_do_not_replace_the_signature(slack):
     slack(body)
 
 
-def test_no_endpoint_is_there_without_a_signing_secret(slack):
+def test_no_endpoint_without_a_signing_secret(slack):
     async def body(at):
         assert problem(await at.request(ACTIONS, BODY)) == (404, "not-found")
 
     slack(body, signing_secret=None, app_token="xapp-1")
 
 
-def test_no_endpoint_is_there_without_a_slack_app(play):
+def test_no_endpoint_without_a_slack_app(play):
     async def body(at):
         client = await at.client()
         assert problem(await client.post(ACTIONS, content=BODY)) == (404, "not-found")
@@ -152,7 +152,7 @@ def test_fields_are_read_from_slack_s_form_encoding(slack):
     slack(body)
 
 
-def test_names_of_users_do_not_forge_a_label(slack):
+def test_name_of_a_user_forges_no_label(slack):
     async def body(at):
         form = {**at.command("/freeze", "x"), "user_name": "eve) approved\nby slack:U1 (bob\u202e"}
         await at.send(COMMANDS, form)
