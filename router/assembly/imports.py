@@ -61,9 +61,9 @@ def _of_incident_io(
         config = settings.destinations[name]
         asked = registry.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
-        made.append((f"maintenance at {name}", functools.partial(incident_io.silences, asked, name, labels)))
+        made.append((f"maintenance at {name}", functools.partial(incident_io.read_silences, asked, name, labels)))
     return made
 
 
 async def _maintenance(asked: client.Client, name: str) -> silence.Imported:
-    return silence.Imported(await maintenance.silences(asked, name))
+    return silence.Imported(await maintenance.read_silences(asked, name))

@@ -46,7 +46,7 @@ def check(
     settings = starting.settings(config, stand_in, _NEEDS[process])
     folder = rules or settings.rules
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
-    report = checks.check(folder, parts.known_destinations(settings), world)
+    report = checks.check_folder(folder, parts.known_destinations(settings), world)
     found = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
     if report.rules is not None:
         found += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
@@ -101,7 +101,7 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
 
 
 def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Problem]:
-    placed = checks.warnings([doubt], load.files(folder, []))
+    placed = checks.warnings_of([doubt], load.files(folder, []))
     return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
 
 

@@ -68,7 +68,7 @@ def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> lis
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    told = [presenters.explanation(explaining.explain(rules, alert, now, public)) for alert in read]
+    told = [presenters.explanation(explaining.explain_alert(rules, alert, now, public)) for alert in read]
     return [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
 
 

@@ -30,4 +30,4 @@ def schema(
         destinations = parts.known_destinations(settings)
     else:
         print(f"There is no {config} here: the schema leaves open where incidents appear.", file=sys.stderr)
-    print(json.dumps(schemas.schema(destinations), indent=indent or None, ensure_ascii=False))
+    print(json.dumps(schemas.rule_file_schema(destinations), indent=indent or None, ensure_ascii=False))

@@ -74,7 +74,7 @@ class Story:
     async def _approve(self) -> None:
         self.chapter = "3  A person approves, and customers are told"
         for review in await self.reviews.waiting():
-            await self.reviews.decide(review, reviewing.Word("approved", "you"))
+            await self.reviews.decide(review, reviewing.ReviewDecision("approved", "you"))
         await self._until("both pages show it", lambda: self._states() == {"open"})
         await self._rest(14)
 

@@ -117,7 +117,9 @@ async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any
     except KeyError as error:
         raise actions.NotFound(f"there is no source or delivery {error.args[0]!r}") from error
     public = {one.name for one in await ask.destinations() if one.public}
-    board["now"] = [presenters.explanation(explain.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
+    board["now"] = [
+        presenters.explanation(explain.explain_alert(ask.rule_set(), alert, at, public)) for alert in alerts
+    ]
     if text := form.get("rules", "").strip():
         outcome = await ask.sandbox.explain(ask.settings.file, text, alerts, at)
         board["then"], board["wrong"] = outcome.explained, outcome.problems

@@ -76,11 +76,11 @@ def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) 
     elif action.thaw is not None:
         playing.freeze("")
     elif action.retract is not None:
-        if not playing.retract(action.retract, retractions.Word("somebody", "", action.message)):
+        if not playing.retract(action.retract, retractions.RetractionRequest("somebody", "", action.message)):
             yield case.problem(f'nothing can be retracted at "{action.retract}" then', "people", index, "retract")
     elif action.destination is not None:
         kind: Literal["approved", "dismissed"] = "dismissed" if action.dismiss is not None else "approved"
-        if not playing.decide(action.destination, reviews.Word(kind, "somebody", fields=action.fields)):
+        if not playing.decide(action.destination, reviews.ReviewDecision(kind, "somebody", fields=action.fields)):
             message = f'nothing awaits approval at "{action.destination}" then'
             yield case.problem(message, "people", index, action.verb)
 

@@ -181,7 +181,7 @@ class Simulation:
         heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
         self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
 
-    def decide(self, destination: str, word: reviews.Word) -> int:
+    def decide(self, destination: str, word: reviews.ReviewDecision) -> int:
         """Decide all publications that await approval at a destination. Return the number of publications."""
         awaiting = [one for one in self.awaiting() if one.destination == destination]
         if word.kind == "approved":
@@ -193,7 +193,7 @@ class Simulation:
             self._becomes(incident, reviews.decided(incident, seen, given, earlier) or incident)
         return len(awaiting)
 
-    def retract(self, destination: str, word: retractions.Word) -> int:
+    def retract(self, destination: str, word: retractions.RetractionRequest) -> int:
         """Retract every post at a destination. Return the number of publications."""
         done = 0
         for incident in list(self.incidents.values()):

@@ -23,7 +23,7 @@ class Report:
         return sum(problem.level == level for problem in self.problems)
 
 
-def check(
+def check_folder(
     folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
 ) -> Report:
     """Check the rules and their tests. Return warnings only if the rules can be used."""
@@ -36,12 +36,14 @@ def check(
     read = load.files(folder, [])
     tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, found))
     if rules is not None:
-        found += warnings(lint.lint(rules.rules, world), read)
-        found += warnings(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
+        found += warnings_of(lint.lint(rules.rules, world), read)
+        found += warnings_of(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
     return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
 
 
-def warnings(found: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]) -> list[problems.Problem]:
+def warnings_of(
+    found: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]
+) -> list[problems.Problem]:
     """Convert lint warnings into problems with positions in the files."""
     places = {
         data["name"]: (document, ("rules", index))

@@ -87,7 +87,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""
 
 
-def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
+def explain_alert(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
     """Explain the decision about an alert at a time (microseconds). ``public`` are the public destinations."""
     looked = tuple(_look(rules.rules, alert, now))
     decision = rules.decide(alert, now)

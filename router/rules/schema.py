@@ -35,7 +35,7 @@ _ASKED: Mapping[str, Schema] = {
 """What stands behind each condition's word; behind the others, one text or several."""
 
 
-def schema(destinations: destination_info.Destinations) -> Schema:
+def rule_file_schema(destinations: destination_info.Destinations) -> Schema:
     """Return the schema of a rule file whose rules may use these destinations."""
     definitions: dict[str, Schema] = {"condition": _condition(), "when": _when(), "interval": _interval()}
     opens = [_opening(name, destination, definitions) for name, destination in destinations.items()]

@@ -141,7 +141,7 @@ class Actions:
                     errors = [FieldError(("fields", *one.path), one.detail) for one in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
-            word = reviewing.Word(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
+            word = reviewing.ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:
                 verdict = await reviews.decide(waits[0], word)
             except reviewing.ChangedError as error:
@@ -171,7 +171,7 @@ class Actions:
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
         async with self._logged(act, "retract"):
             self._check_retraction(body)
-            word = retracting.Word(act.actor.person.name, body.reason, body.message)
+            word = retracting.RetractionRequest(act.actor.person.name, body.reason, body.message)
             retractions = pages.retractions(self._settings, self._connection, self._clock)
             found = await retractions.retract(body.incident, body.destination, word)
             if not found:
@@ -218,7 +218,9 @@ class Actions:
                 raise NotFound(f'there is no destination "{body.destination}"')
             if not corrections.takes(pages.kinds(self._settings), body.destination):
                 raise Invalid(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
-            word = corrections.Word(body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason)
+            word = corrections.CorrectionRequest(
+                body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason
+            )
             correcting = pages.corrections(self._settings, self._connection, self._clock)
             try:
                 detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text

@@ -288,7 +288,7 @@ class Queries:
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        told = [presenters.explanation(explaining.explain(rules, alert, now, public)) for alert in found]
+        told = [presenters.explanation(explaining.explain_alert(rules, alert, now, public)) for alert in found]
         if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
             places = await whereabouts.find(self.settings, self.connection, kept.delivery)
             told = [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)]

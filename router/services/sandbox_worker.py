@@ -34,7 +34,7 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     known = parts.known_destinations(settings)
     public = {name for name, one in known.items() if one.public}
     return sandbox.Outcome(
-        [presenters.explanation(explain.explain(made, alert, task.at, public)) for alert in task.alerts]
+        [presenters.explanation(explain.explain_alert(made, alert, task.at, public)) for alert in task.alerts]
     )
 
 

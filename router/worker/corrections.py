@@ -23,7 +23,7 @@ class Posted(NamedTuple):
     seen: str
 
 
-class Word(NamedTuple):
+class CorrectionRequest(NamedTuple):
     """An operator's request: ``body`` replaces an update's text, and ``status`` its status unless it is empty.
 
     ``seen`` is the mark of the text that the operator has seen.
@@ -74,7 +74,7 @@ class Corrections:
         self._store = store
         self._clock = clock
 
-    async def correct(self, key: str, destination: str, word: Word) -> Posted:
+    async def correct(self, key: str, destination: str, word: CorrectionRequest) -> Posted:
         """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
         known = await self._documents.look(key)
         one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)

@@ -44,7 +44,7 @@ class Retracted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Word:
+class RetractionRequest:
     """An operator's request. ``message`` is the text of the resolution at a page that can't take a post down."""
 
     who: str
@@ -69,7 +69,7 @@ class Retractions:
         self._places = places
         self._clock = clock
 
-    async def retract(self, key: str, destination: str, word: Word) -> list[Retracted]:
+    async def retract(self, key: str, destination: str, word: RetractionRequest) -> list[Retracted]:
         """Retract an incident's posts at one public page, or at all of them if ``destination`` is empty.
 
         Return the outcome for each post; nothing if the incident has no post there.
@@ -145,7 +145,7 @@ def retracted(
     incident: incidents.Incident,
     known: list[publications.Publication],
     found: list[Retracted],
-    word: Word,
+    word: RetractionRequest,
     now: int,
 ) -> incidents.Incident:
     """Return the incident with its retractions; the same object if there is nothing to retract."""
@@ -175,7 +175,7 @@ _TOLD: Mapping[Outcome, str] = {
 }
 
 
-def told(found: list[Retracted], word: Word, now: int) -> list[timeline.Event]:
+def told(found: list[Retracted], word: RetractionRequest, now: int) -> list[timeline.Event]:
     """Return the event for a retraction."""
     events = []
     for one in found:

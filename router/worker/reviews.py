@@ -107,7 +107,7 @@ class ChangedError(Exception):
 
 
 @dataclass(frozen=True)
-class Word:
+class ReviewDecision:
     """A reviewer's decision. ``fields`` are the reviewer's own texts, which override the rule's."""
 
     kind: Literal["approved", "dismissed"]
@@ -169,7 +169,7 @@ class Reviews:
         found = waiting(incident, known, self._places, saying, self._clock())
         return found + republishable(incident, known, self._places, saying)
 
-    async def decide(self, seen: Review, word: Word) -> reviews.Verdict:
+    async def decide(self, seen: Review, word: ReviewDecision) -> reviews.Verdict:
         """Record a verdict. Raises ``ChangedError`` if the content has changed, or was decided on already.
 
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
@@ -252,7 +252,7 @@ def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dic
     return {name: one for name, one in retractions.items() if name != seen.publication}
 
 
-def verdict(seen: Review, word: Word, now: int, earlier: reviews.Verdict | None = None) -> reviews.Verdict:
+def verdict(seen: Review, word: ReviewDecision, now: int, earlier: reviews.Verdict | None = None) -> reviews.Verdict:
     """Return the verdict for a reviewer's decision, after an ``earlier`` one of the same episode and destination.
 
     Dismissing an opening dismisses the whole episode, so that it isn't reviewed again. A decision after all alerts have

@@ -118,7 +118,9 @@ def test_check_accepts_the_rendered_rules(name, tmp_path):
     spec = next(spec for called, spec in helm.pods(rendered).items() if called.startswith("Deployment/"))
     variables = {key: value for secret in THEIRS.values() for key, value in secret.items()}
     configured = settings.load(mounts.files(rendered, spec, tmp_path), variables | {"WEBHOOK_TOKEN": "token"})
-    report = check.check(configured.rules, parts.known_destinations(configured), checking.world(configured, set()))
+    report = check.check_folder(
+        configured.rules, parts.known_destinations(configured), checking.world(configured, set())
+    )
     assert report.rules is not None
     assert report.problems == []
 

@@ -29,7 +29,7 @@ def imported(simulator):
         given = config.IncidentConfig(api_key=scripted.SECRET, base_url=f"{simulator.url}/incident-io")
         http = account.connect("io", given, lambda: scripted.OPENED_AT)
         try:
-            return await maintenance.silences(http, "io", LABELS)
+            return await maintenance.read_silences(http, "io", LABELS)
         finally:
             await http.aclose()
 

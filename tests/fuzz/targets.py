@@ -96,7 +96,7 @@ def _rules(data: bytes, folder: Path) -> str:
     shutil.rmtree(rules, ignore_errors=True)
     rules.mkdir()
     (rules / "a.yaml").write_bytes(data)
-    report = check.check(rules, rule_tests.DESTINATIONS)
+    report = check.check_folder(rules, rule_tests.DESTINATIONS)
     if report.rules is None:
         return "" if report.count("error") else "the rules can't be used, and no error says why"
     report.rules.decide(alerts.Alert("json", "f", "firing", NOW, 0, title=_text(data[:200])), NOW)

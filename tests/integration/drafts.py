@@ -74,11 +74,11 @@ class DraftHarness:
         return await self.waiting()
 
     async def approves(self, seen, **fields):
-        await self.reviews.decide(seen, reviews.Word("approved", "ada", fields=fields))
+        await self.reviews.decide(seen, reviews.ReviewDecision("approved", "ada", fields=fields))
         await self.on.turn()
 
     async def dismisses(self, seen):
-        await self.reviews.decide(seen, reviews.Word("dismissed", "ada"))
+        await self.reviews.decide(seen, reviews.ReviewDecision("dismissed", "ada"))
         await self.on.turn()
 
 

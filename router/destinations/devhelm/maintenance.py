@@ -31,7 +31,7 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
     reason: str | None = None
 
 
-async def silences(http: client.Client, name: str) -> list[silence.Silence]:
+async def read_silences(http: client.Client, name: str) -> list[silence.Silence]:
     """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
     client.floor.set(_SPARING)
     found: dict[str, Window] = {}

@@ -80,7 +80,7 @@ class Window(msgspec.Struct, frozen=True):
     escalation_targets: list[Any] | None = None
 
 
-async def silences(http: client.Client, name: str, labels: Mapping[str, str]) -> silence.Imported:
+async def read_silences(http: client.Client, name: str, labels: Mapping[str, str]) -> silence.Imported:
     """Return the active and upcoming windows as silences. Raises ``errors.Failure`` if the call fails.
 
     ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.

@@ -31,7 +31,7 @@ class Operator(drafts.DraftHarness):
         retracting = retractions.Retractions(
             self.on.publications, self.on.incidents, self.on.pages, self.on.reconciler._places, self.on.redis_time
         )
-        await retracting.retract("down", "page", retractions.Word("ada", "a false alarm"))
+        await retracting.retract("down", "page", retractions.RetractionRequest("ada", "a false alarm"))
         await self.on.turn()
 
     async def posted(self):
@@ -39,7 +39,7 @@ class Operator(drafts.DraftHarness):
 
     async def corrects(self, body, at=-1, *, seen="", status=""):
         one = (await self.posted())[at]
-        word = corrections.Word(one.id, body, seen or one.seen, "ada", status, "a typo")
+        word = corrections.CorrectionRequest(one.id, body, seen or one.seen, "ada", status, "a typo")
         await self.corrections.correct("down", "page", word)
         return one.id
 
@@ -135,7 +135,7 @@ def test_outdated_and_foreign_updates_are_refused_at_once(with_redis, simulator)
         with pytest.raises(corrections.OutdatedError):
             await desk.corrects("Payments may fail.", seen=texts.mark("something else"))
         desk.state.update_post(desk.page, desk.post, "IDENTIFIED", "By a colleague.", notify=False)
-        foreign = corrections.Word(desk.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada")
+        foreign = corrections.CorrectionRequest(desk.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada")
         await desk.on.turn()
         with pytest.raises(corrections.UnknownUpdateError):
             await desk.corrections.correct("down", "page", foreign)

@@ -197,7 +197,9 @@ def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
         assert page.statuses() == ["investigating"]
         (waits,) = await reviewing(page).of("down")
         assert (waits.what, waits.fields["update_message"]) == ("monitoring", TEXT)
-        await reviewing(page).decide(waits, reviews.Word("approved", "ann", fields={"update_message": "Fixed."}))
+        await reviewing(page).decide(
+            waits, reviews.ReviewDecision("approved", "ann", fields={"update_message": "Fixed."})
+        )
         await page.on.turn()
         assert page.updates()[-1] == ("monitoring", "Fixed.")
 
@@ -217,7 +219,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
         assert "resolved" not in page.statuses()
         (seen,) = await reviewing(page).of("down")
         assert (seen.what, seen.asked) == ("resolution", review.RESOLUTION)
-        word = reviews.Word("approved", "ann", fields={"resolve_message": "All is well."})
+        word = reviews.ReviewDecision("approved", "ann", fields={"resolve_message": "All is well."})
         await reviewing(page).decide(seen, word)
         await page.on.turn()
         assert page.updates()[-1] == ("resolved", "All is well.")

@@ -27,7 +27,7 @@ def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
         (seen,) = [one for one in await page.reviews().of("down") if one.what == "retraction"]
-        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()
 
@@ -49,7 +49,7 @@ def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
         assert not page.is_down(2), "the second change was not seen by the operator"
         (seen,) = await page.reviews().waiting()
         assert seen.what == "retraction"
-        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down(2)
 

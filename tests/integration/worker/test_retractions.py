@@ -54,7 +54,7 @@ class Page:
         on = self.on
         places = {vendors.NAME: self.scene.place}
         writing = retractions.Retractions(on.publications, on.incidents, on.pages, places, on.redis_time)
-        return await writing.retract("down", "", retractions.Word("ann", "a false alarm", message))
+        return await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm", message))
 
     def dies_at(self, point):
         """Have the worker die at a point of its next operation."""
@@ -273,7 +273,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
         assert not page.is_down()
         (waits,) = await page.reviews().of("down")
         assert (waits.what, waits.reason) == ("retraction", Reason.EDITED_AT_VENDOR)
-        await page.reviews().decide(waits, reviews.Word("approved", "bob"))
+        await page.reviews().decide(waits, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()
 
@@ -287,7 +287,7 @@ def test_changed_post_is_left_to_its_person(with_redis, at, kind):
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
         (waits,) = await page.reviews().of("down")
-        await page.reviews().decide(waits, reviews.Word("dismissed", "bob"))
+        await page.reviews().decide(waits, reviews.ReviewDecision("dismissed", "bob"))
         await page.on.turn()
         assert not page.is_down()
         assert (await page.on.incident()).retractions == {}
@@ -317,7 +317,7 @@ def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
         assert await page.reviews().waiting() == []
         (again,) = await page.reviews().of("down")
         assert (again.what, again.reason) == ("opening", Reason.RETRACTED)
-        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         shown = page.posts()[-1]
         assert shown.get("incident_status", shown.get("status")).lower() == "investigating"
@@ -357,7 +357,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
         await page.fires()
         await page.retracts()
         (again,) = await page.reviews().of("down")
-        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         creates = len(page.scene.creates())
         assert await page.retracts() == ["withdrawn" if was_shown else "dismissed"]
         await page.fires(level=severities.Severity.CRITICAL)
@@ -365,7 +365,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
         if was_shown:
             assert page.is_down()
         (anew,) = await page.reviews().of("down")
-        await page.reviews().decide(anew, reviews.Word("approved", "bob"))
+        await page.reviews().decide(anew, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert (await page.scene.known()).state == "open"
 
@@ -381,7 +381,7 @@ def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, po
         await page.fires()
         await page.retracts()
         (again,) = await page.reviews().of("down")
-        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         page.dies_at(point)
         with pytest.raises(Killed):
             await page.on.turn()
@@ -408,17 +408,17 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
         page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fires()
         (seen,) = await page.reviews().of("down")
-        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         await page.retracts()
         with pytest.raises(reviews.ChangedError):
-            await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+            await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()
         (again,) = await page.reviews().of("down")
         assert again.digest != seen.digest
         own = {"message": "In other words."}
-        await page.reviews().decide(again, reviews.Word("approved", "bob", fields=own))
+        await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob", fields=own))
         await page.on.turn()
         assert (await page.scene.known()).state == "open"
 

@@ -42,7 +42,7 @@ class Page:
 
     async def decides(self, kind, **fields):
         (seen,) = await self.reviews().waiting()
-        await self.reviews().decide(seen, reviews.Word(kind, "ann", fields=fields))
+        await self.reviews().decide(seen, reviews.ReviewDecision(kind, "ann", fields=fields))
         await self.on.turn()
 
     async def problems(self):
@@ -206,7 +206,7 @@ def test_retraction_keeps_it_from_being_published(with_redis, at):
         await page.comes_and_goes()
         on = page.on
         writing = retractions.Retractions(on.publications, on.incidents, on.pages, page.places, on.redis_time)
-        (one,) = await writing.retract("down", "", retractions.Word("ann", "a false alarm"))
+        (one,) = await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm"))
         assert one.outcome == "dismissed"
         await on.turn()
         assert await page.reviews().waiting() == []

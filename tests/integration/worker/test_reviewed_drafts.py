@@ -70,7 +70,7 @@ def test_approval_never_overwrites_an_unseen_edit(with_redis, simulator):
     async def play(desk):
         seen = await desk.until_waiting(lambda one: one.at_vendor)
         desk.post.updates[0].body = "A colleague's text"
-        await desk.reviews.decide(seen, reviews.Word("approved", "ada"))
+        await desk.reviews.decide(seen, reviews.ReviewDecision("approved", "ada"))
         one = await desk.until_waiting(lambda one: one.at_vendor.get("message") == "A colleague's text")
         assert not desk.post.published_at
         assert one.explanation.endswith("a person has changed an update")

@@ -36,7 +36,7 @@ def test_only_review_resolves_a_refiring_post(with_redis, tmp_path):
             await scene.say("resolved", ["a"], **REVIEWED)
             for one in await scene.until(both_wait):
                 service = pages.reviews(scene.settings, scene.connection, parts.clock)
-                await service.decide(one, reviews.Word("approved", "ann"))
+                await service.decide(one, reviews.ReviewDecision("approved", "ann"))
             await scene.until_shown("resolved", at=PAGES)
 
     lost_data.run(with_redis, tmp_path, play)

@@ -29,7 +29,7 @@ class Scene:
 
     async def says(self, kind: str, fields=None, seen=None) -> None:
         one = seen or await self.waiting()
-        await self.at.decide(one, reviews.Word(kind, "ann", "because", fields or {}))
+        await self.at.decide(one, reviews.ReviewDecision(kind, "ann", "because", fields or {}))
         await self.on.turn()
 
     async def tally(self) -> dict:
@@ -118,7 +118,7 @@ def test_change_after_approval_needs_another_review(with_redis):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         page.before.append(vendor.temporary(0.001))
-        await scene.at.decide(await scene.waiting(), reviews.Word("approved", "ann"))
+        await scene.at.decide(await scene.waiting(), reviews.ReviewDecision("approved", "ann"))
         await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         await scene.on.turn()
@@ -222,7 +222,7 @@ def test_post_edited_by_person_needs_reviews(with_redis):
         other = review.ending_of(seen.asked, seen.episode, "words that nobody has seen")
         for digest in (review.digest_of(review.RESOLUTION, seen.view_digest), other):
             with pytest.raises(reviews.ChangedError):
-                await scene.at.decide(seen._replace(digest=digest), reviews.Word("approved", "ann"))
+                await scene.at.decide(seen._replace(digest=digest), reviews.ReviewDecision("approved", "ann"))
         await scene.says("approved")
         assert page.states() == ["resolved"]
 

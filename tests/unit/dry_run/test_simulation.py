@@ -24,7 +24,7 @@ RULES = """rules:
   - {name: d, when: {labels.k: d}, ignore: never}
 """
 
-APPROVED = reviews.Word("approved", "somebody")
+APPROVED = reviews.ReviewDecision("approved", "somebody")
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,8 @@ def test_invalid_mapping_is_refused_with_its_position(said, wrong):
 
 
 def test_an_explanation_shows_them(make_alert):
-    told = explain.explain(rules({"components_from": PARTS}), make_alert({"service": "pay"}), 0, frozenset({"page"}))
+    told = explain.explain_alert(
+        rules({"components_from": PARTS}), make_alert({"service": "pay"}), 0, frozenset({"page"})
+    )
     (post,) = told.posts
     assert post.fields["components_from"] == PARTS

@@ -16,7 +16,7 @@ from tests.unit.rules import test_agreement as agreement
 def test_rules_explained_as_matching_are_those_deciding(rules, given, destinations):
     ruleset = agreement.made(rules, destinations)
     for one in given:
-        said = explain.explain(ruleset, one, 0)
+        said = explain.explain_alert(ruleset, one, 0)
         decision = ruleset.decide(one, 0)
         matched = [looked.rule for looked in said.looked_at if looked.matches]
         assert matched == ([because.rule for because in decision.response.because] if decision.response else [])
@@ -32,7 +32,7 @@ def test_each_condition_is_told_with_the_value_found(build, make_alert):
         {"when": {"labels.a": "1", "title": {"matches": "5xx"}}},
         {"when": {"labels.b": {"not": ["x", "y"]}}, "owner": "team", "runbook": "look"},
     )
-    said = explain.explain(ruleset, make_alert({"a": "1", "b": "z"}, title="fine"), 0)
+    said = explain.explain_alert(ruleset, make_alert({"a": "1", "b": "z"}, title="fine"), 0)
     first, second = said.looked_at
     assert [(told.field, told.asks, told.holds, told.value) for told in first.conditions] == [
         ("labels.a", '= "1"', True, "1"),
@@ -53,7 +53,7 @@ def test_groups_times_and_expressions_are_explained_in_parts(build, make_alert):
             "expr": "alert.labels.no == 'x'",
         }
     )
-    (looked,) = explain.explain(ruleset, make_alert({"b": "1", "c": "7", "env": "staging"}), 0).looked_at
+    (looked,) = explain.explain_alert(ruleset, make_alert({"b": "1", "c": "7", "env": "staging"}), 0).looked_at
     times, either, unless, expression = looked.conditions
     assert (times.asks, times.holds) == ("during mon:fri 22:00-06:00 UTC", True)
     assert (either.asks, either.holds, [part.holds for part in either.inside]) == ("any", True, [False, True])
@@ -76,7 +76,7 @@ def test_what_would_be_sent_is_rendered(build, make_alert):
             ],
         }
     )
-    said = explain.explain(ruleset, make_alert(title="5xx"), 0, {"page"})
+    said = explain.explain_alert(ruleset, make_alert(title="5xx"), 0, {"page"})
     assert (said.severity, said.incident_key, said.timing.open_after) == ("critical", "r0", 60_000_000)
     on_call, page = said.posts
     assert (on_call.fields, on_call.publish) == ({"name": "shop: 5xx"}, "")
@@ -100,7 +100,7 @@ def test_what_would_be_sent_is_rendered(build, make_alert):
     ],
 )
 def test_conditions_are_explained_in_rule_file_terms(build, make_alert, asked, words):
-    (looked,) = explain.explain(build({"when": {"labels.a": asked}}), make_alert(), 0).looked_at
+    (looked,) = explain.explain_alert(build({"when": {"labels.a": asked}}), make_alert(), 0).looked_at
     assert looked.conditions[0].asks == words
 
 
@@ -119,7 +119,7 @@ def test_a_response_keeps_why_it_was_given(build, make_alert):
 def test_review_deadline_and_what_happens_then_are_told(build, make_alert):
     review = {"within": "15m", "then": "publish"}
     ruleset = build({"open": [{"at": "page", "title": "t", "review": review}, {"at": "on-call"}]})
-    page, on_call = explain.explain(ruleset, make_alert(), 0, ["page"]).posts
+    page, on_call = explain.explain_alert(ruleset, make_alert(), 0, ["page"]).posts
     assert (page.publish, page.within, page.then) == ("review", "15m", "publish")
     assert (on_call.within, on_call.then) == ("", "")
 
@@ -130,7 +130,9 @@ def test_mutes_and_muted_alerts_are_explained(build, make_alert):
         {"name": "db", "when": {"labels.a": "db"}},
         {"name": "app", "inhibited_by": ["db", {"rule": "db", "equal": ["labels.r"]}], "mute_during": [night]},
     )
-    assert explain.explain(ruleset, make_alert({"a": "db", "r": "eu"}), 0).inhibits == ('inhibit:db{labels.r="eu"}',)
-    said = explain.explain(ruleset, make_alert({"a": "app", "r": "eu"}), 0)
+    assert explain.explain_alert(ruleset, make_alert({"a": "db", "r": "eu"}), 0).inhibits == (
+        'inhibit:db{labels.r="eu"}',
+    )
+    said = explain.explain_alert(ruleset, make_alert({"a": "app", "r": "eu"}), 0)
     assert said.muted_while == ("db", 'inhibit:db{labels.r="eu"}')
     assert said.mute_windows[0] == (-2 * 3_600_000_000, 6 * 3_600_000_000, "22:00-06:00 UTC")

@@ -35,7 +35,8 @@ def names(rules):
 
 def told(path, destinations):
     return [
-        str(problem).splitlines()[0].removeprefix(f"{path}/") for problem in check.check(path, destinations).problems
+        str(problem).splitlines()[0].removeprefix(f"{path}/")
+        for problem in check.check_folder(path, destinations).problems
     ]
 
 
@@ -66,7 +67,7 @@ def test_file_without_any_matching_rule_is_an_error(tree, destinations):
 def test_file_with_one_matching_rule_is_used(tree, destinations):
     mixed = "rules:\n  - {name: a, when: {labels.a: x}, open: []}\n  - {name: b, when: {labels.b: x}, open: []}\n"
     top = tree({"1.yaml": "rules: [{name: x, when: {labels.a: x}, open: []}]", "2.yaml": mixed})
-    (warning,) = check.check(top, destinations).problems
+    (warning,) = check.check_folder(top, destinations).problems
     assert (warning.level, warning.line) == ("warning", 2)
     assert 'can\'t be reached: rule "x" at 1.yaml:1 matches before it' in warning.message
 

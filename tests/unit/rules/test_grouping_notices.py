@@ -41,5 +41,5 @@ def test_alert_without_any_group_field_gets_a_notice(build, make_alert):
     assert (notice.code, notice.where, notice.fingerprint) == ("group_empty", "group_by", "f")
     assert "rule all" in notice.detail
     assert "group_by: [fingerprint]" in notice.detail
-    assert explain.explain(ruleset, bare, 0).why == notice.detail
-    assert explain.explain(ruleset, labeled, 0).why == ""
+    assert explain.explain_alert(ruleset, bare, 0).why == notice.detail
+    assert explain.explain_alert(ruleset, labeled, 0).why == ""

@@ -143,7 +143,7 @@ def test_label_absent_from_recorded_alerts_is_warned(build):
 
 def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     path = folder(a="rules:\n  - {name: x, when: {}, open: []}\n  - {name: y, when: {source: z}, open: []}\n")
-    report = check.check(path, destinations, WORLD)
+    report = check.check_folder(path, destinations, WORLD)
     assert [(problem.line, problem.column, problem.level) for problem in report.problems] == [
         (3, 5, "warning"),
         (3, 30, "warning"),
@@ -157,7 +157,7 @@ def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     )
     assert (report.count("error"), report.count("warning")) == (0, 2)
     (path / "b.yaml").write_text("rules: 5")
-    assert check.check(path, destinations, WORLD).count("warning") == 0
+    assert check.check_folder(path, destinations, WORLD).count("warning") == 0
 
 
 def test_broad_rule_with_possibly_empty_group_is_warned(build):

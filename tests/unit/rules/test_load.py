@@ -8,7 +8,8 @@ TWO = "rules:\n  - name: two\n    when: {labels.a: x}\n    open: [{at: on-call}]
 
 def told(path, destinations):
     return [
-        str(problem).splitlines()[0].removeprefix(str(path)) for problem in check.check(path, destinations).problems
+        str(problem).splitlines()[0].removeprefix(str(path))
+        for problem in check.check_folder(path, destinations).problems
     ]
 
 
@@ -113,5 +114,5 @@ def test_numbers_in_data_are_texts_as_in_files(destinations, make_alert):
 
 
 def test_nothing_wrong_means_no_problems(folder, destinations):
-    report = check.check(folder(a=ONE), destinations)
+    report = check.check_folder(folder(a=ONE), destinations)
     assert (report.problems, report.files, len(report.rules.rules)) == ([], 1, 1)

@@ -66,7 +66,7 @@ rules:
 
 def warned(folder, text, **more):
     page = dataclasses.replace(conftest.DESTINATIONS["page"], **more)
-    report = check.check(folder(a=text), {**conftest.DESTINATIONS, "page": page})
+    report = check.check_folder(folder(a=text), {**conftest.DESTINATIONS, "page": page})
     assert {problem.level for problem in report.problems} <= {"warning"}
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in report.problems]
 

@@ -32,7 +32,7 @@ def test_a_bad_file_gives_every_message_it_announces(path, destinations, tmp_pat
     expected = sorted(
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
     )
-    found = check.check(alone(path, tmp_path), destinations, WORLD).problems
+    found = check.check_folder(alone(path, tmp_path), destinations, WORLD).problems
     told = sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found)
     assert expected
     assert told == expected

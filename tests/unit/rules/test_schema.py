@@ -25,7 +25,7 @@ REAL = {
 
 
 def validator(destinations):
-    made = schema.schema(destinations)
+    made = schema.rule_file_schema(destinations)
     jsonschema_rs.meta.validate(made)
     return jsonschema_rs.Draft202012Validator(made)
 
@@ -148,13 +148,13 @@ def keys(part, path=""):
 
 
 def test_every_key_of_the_schema_has_a_description():
-    offered = list(keys(schema.schema(REAL)))
+    offered = list(keys(schema.rule_file_schema(REAL)))
     assert len(offered) > 100
     assert [path for path, one in offered if not one.get("description")] == []
 
 
 def test_every_condition_and_group_is_described():
-    made = schema.schema(conftest.DESTINATIONS)["$defs"]
+    made = schema.rule_file_schema(conftest.DESTINATIONS)["$defs"]
     words = made["condition"]["anyOf"][2]["properties"]
     assert {word: inner["description"] for word, inner in words.items()} == {
         word: kind.summary for word, kind in conditions.CONDITIONS.items()
@@ -178,7 +178,7 @@ def test_every_key_says_what_it_is_for(shape):
 def test_destination_offers_optional_fields_of_its_own():
     (page,) = [
         entry
-        for entry in schema.schema(REAL)["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
+        for entry in schema.rule_file_schema(REAL)["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
         if entry["properties"]["at"]["const"] == "public-page"
     ]
     assert {"at", "publish", "title", "message", "components"} <= page["properties"].keys()
@@ -191,7 +191,7 @@ def test_without_destinations_anything_may_be_opened():
 
 
 def test_the_schema_says_what_it_is_of():
-    made = schema.schema({})
+    made = schema.rule_file_schema({})
     assert (made["title"], made["$schema"]) == (
         "incident-router rule file",
         "https://json-schema.org/draft/2020-12/schema",
@@ -200,6 +200,6 @@ def test_the_schema_says_what_it_is_of():
 
 def test_references_lead_somewhere():
     for destinations in (REAL, conftest.DESTINATIONS, {}):
-        made = schema.schema(destinations)
+        made = schema.rule_file_schema(destinations)
         wanted = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(made)))
         assert wanted <= made["$defs"].keys()

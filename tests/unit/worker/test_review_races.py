@@ -58,7 +58,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
     verdict, fields = WORDS[kind]
     one = seen(what)
     earlier = checked.verdicts.get("page")
-    given = reviews.verdict(one, reviews.Word(verdict, who, fields=fields), 5, earlier)
+    given = reviews.verdict(one, reviews.ReviewDecision(verdict, who, fields=fields), 5, earlier)
     yield
     while True:
         incident, version = document.incident, document.version
@@ -80,7 +80,7 @@ def retracting(document: Document, who: str) -> Iterator[None]:
     while True:
         incident, version = document.incident, document.version
         yield
-        word = retractions.Word(who, "a false alarm")
+        word = retractions.RetractionRequest(who, "a false alarm")
         if document.write(retractions.retracted(incident, known, found, word, 7), version):
             return
 
@@ -167,7 +167,7 @@ def test_publishing_again_is_refused_after_another_retraction(kind):
     verdict, fields = WORDS[kind]
     first, second = (review.Retraction("ann", at, "false", review.RETRACTION) for at in (3, 4))
     one = seen("opening")._replace(retraction=first)
-    given = reviews.verdict(one, reviews.Word(verdict, "bob", fields=fields), 5)
+    given = reviews.verdict(one, reviews.ReviewDecision(verdict, "bob", fields=fields), 5)
     incident = msgspec.structs.replace(opened("opening"), retractions={"e1/page": second})
     assert reviews.decided(incident, one, given, None) is None
     incident = msgspec.structs.replace(incident, retractions={})
@@ -182,7 +182,9 @@ def test_decisions_on_two_pages_are_independent(what):
     for page in ("page", "other-page"):
         one = seen(what, page)
         earlier = incident.verdicts.get(page)
-        incident = reviews.decided(incident, one, reviews.verdict(one, reviews.Word("approved", "ann"), 5), earlier)
+        incident = reviews.decided(
+            incident, one, reviews.verdict(one, reviews.ReviewDecision("approved", "ann"), 5), earlier
+        )
         assert incident is not None
     assert incident.verdicts.keys() == {"page", "other-page"}
 
@@ -191,6 +193,6 @@ def test_decisions_on_two_pages_are_independent(what):
 def test_a_decision_on_another_episode_is_refused(what, kind):
     verdict, fields = WORDS[kind]
     one = seen(what)
-    given = reviews.verdict(one, reviews.Word(verdict, "ann", fields=fields), 5)
+    given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)
     later = msgspec.structs.replace(opened(what), episode="e2", verdicts={})
     assert reviews.decided(later, one, given, None) is None
