@@ -144,5 +144,6 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
 
 def _stand_in(folder: Path, simulator: str) -> configuration.StandIn:
     """Return the stand-ins for unset secrets: the simulated vendors, and a token stored in the data folder."""
-    vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
+    vendors = {name: f"{simulator}/{name}" for name in ("incident-io", "devhelm")}
+    vendors["slack"] = f"{simulator}/slack/api"
     return configuration.StandIn(running.webhook_token(folder), vendors)

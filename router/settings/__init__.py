@@ -18,7 +18,7 @@ from router.domain import patterns
 from router.notifiers import base as notifier_base
 from router.notifiers import registry as notifiers
 from router.outbound import loopback
-from router.settings import sections
+from router.settings import sections, simulated_slack
 from router.sources import base as source_base
 from router.sources import registry as sources
 from router.sources import signatures
@@ -93,7 +93,8 @@ class Settings:
 class StandIn:
     """The replacements for unset secrets with ``--simulate``: a webhook token, and simulated vendors.
 
-    ``vendors`` maps the prefix of a kind's name (``incident-io``, ``devhelm``) to the simulator's base URL.
+    ``vendors`` maps the prefix of a kind's name (``incident-io``, ``devhelm``, ``slack``) to the simulator's base URL.
+    Without ``slack``, nothing is sent to Slack.
     """
 
     webhook_token: str
@@ -399,8 +400,7 @@ class _Reading:
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
                 return _SIMULATED
             if self._stand_in is not None and at[0] in {"notifiers", "slack_app"}:
-                self._leave_out(at)
-                return _unneeded(at)
+                return self._leave_out(at)
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
         try:
@@ -412,15 +412,28 @@ class _Reading:
             self.problems.append(self._document.problem(message, at))
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
 
-    def _leave_out(self, at: tuple[str | int, ...]) -> None:
-        """Note what a first try goes without, because its secret is not set."""
+    def _leave_out(self, at: tuple[str | int, ...]) -> str:
+        """Return a placeholder for an unset secret, and note what a first try goes without if nothing simulates it."""
+        if self._slack() and at[-1] in {"token", "app_token", "signing_secret"}:
+            return simulated_slack.UNSET
         if at[0] == "notifiers":
             self._simulated.add(str(at[1]))
         else:
             self._has_no_slack_app = True
+        return _unneeded(at)
+
+    def _slack(self) -> str:
+        """Return the URL of the simulated Slack's Web API; empty if there is none."""
+        return self._stand_in.vendors.get(simulated_slack.PREFIX, "") if self._stand_in is not None else ""
 
     def _simulate(self, entry: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
-        """Point a destination whose key is not set at the simulator."""
+        """Point a destination, a Slack notifier, or the Slack app whose secret is not set at the simulator."""
+        if simulated_slack.is_unset(entry):
+            if at == ("slack_app",):
+                return simulated_slack.app(entry, self._slack())
+            if entry.get("kind") == "slack":
+                return simulated_slack.notifier(entry, self._slack())
+            self._simulated.add(str(at[1]))
         if self._stand_in is None or entry.get("api_key") is not _SIMULATED:
             return entry
         kind = str(entry.get("kind", ""))

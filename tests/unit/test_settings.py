@@ -169,6 +169,43 @@ def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
 
 
+SLACK = """
+notifiers:
+  approvals: {kind: slack, token: {env: SLACK_BOT_TOKEN}, channel: "#ours"}
+  hook: {kind: webhook, url: {env: HOOK_URL}, secrets: [{env: HOOK_SECRET}]}
+notify: {reviews: [approvals]}
+slack_app: {token: {env: SLACK_BOT_TOKEN}, signing_secret: {env: SLACK_SECRET}, admins: [S0OURS], team: T0OURS}
+"""
+
+
+def test_simulate_replaces_slack_without_tokens(tmp_path):
+    stand_in = settings.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
+    loaded = settings.load(written(tmp_path, GOOD + SLACK), {}, stand_in)
+    assert loaded.simulated == {"on-call", "devhelm", "page", "hook"}
+    approvals, app = loaded.notifiers["approvals"], loaded.slack_app
+    assert (approvals.base_url, approvals.channel) == ("http://s/slack/api", "#status-approvals")
+    assert (app.base_url, app.responders, app.admins, app.team) == ("http://s/slack/api", ("U0ADA", "U0BOB"), (), "")
+    assert (app.app_token.get_secret_value(), app.signing_secret) == ("xapp-simulated", None)
+
+
+def test_slack_without_tokens_is_left_out_of_simulation(tmp_path):
+    loaded = settings.load(written(tmp_path, GOOD + SLACK), {}, STAND_IN)
+    assert loaded.simulated == {"on-call", "devhelm", "page", "approvals", "hook"}
+    assert loaded.slack_app is None
+
+
+def test_simulate_uses_real_slack_with_tokens(tmp_path):
+    stand_in = settings.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
+    tokens = {
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_SECRET": "s",
+        "HOOK_SECRET": "whsec_aGlkZGVuLXNlY3JldC1vZi10aGUtaG9vaw==",
+    }
+    loaded = settings.load(written(tmp_path, GOOD + SLACK), tokens, stand_in)
+    assert loaded.notifiers["approvals"].base_url == loaded.slack_app.base_url == "https://slack.com/api"
+    assert loaded.slack_app.team == "T0OURS"
+
+
 def test_process_needs_only_its_own_secrets(tmp_path):
     file = written(tmp_path, GOOD)
     assert settings.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer

@@ -1,0 +1,74 @@
+"""A router with a Slack app in a simulated workspace, and what reviewers do there with one waiting post."""
+
+from tests.end_to_end import harness
+
+SLACK = """
+notifiers:
+  approvals: {{kind: slack, token: {{env: SLACK_BOT_TOKEN}}, channel: "#status-approvals", base_url: {url}/slack/api}}
+notify: {{reviews: [approvals]}}
+slack_app:
+  token: {{env: SLACK_BOT_TOKEN}}
+  app_token: {{env: SLACK_APP_TOKEN}}
+  base_url: {url}/slack/api
+  responders: [S0ONCALL]
+"""
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-secret", "SLACK_APP_TOKEN": "xapp-secret"}
+RULES = """
+rules:
+  - name: checkout-down
+    when: {labels.service: checkout}
+    group_by: [labels.shop]
+    severity: {from: labels.severity, map: {critical: critical}, default: major}
+    public: {alert.labels.shop: {values: [Oslo, Bern, Rome, Kyiv, Lima, Cork, Nice]}}
+    open:
+      - {at: public-page, publish: review, title: "Checkout fails in {{ alert.labels.shop }}", message: We are on it.,
+         components: [Checkout API]}
+"""
+METRIC = "incident_router_slack_connected"
+
+
+def configure(folder, at):
+    """Write a configuration with a Slack app, and return the file."""
+    file = harness.configure(folder, at, rules=RULES)
+    file.write_text(file.read_text() + SLACK.format(url=at.url))
+    return file
+
+
+class Review:
+    """One shop's waiting post, and what people do with it in Slack."""
+
+    def __init__(self, scene, shop):
+        self.router, self.at = scene
+        self.shop = shop
+        self.router.receives(dedup_key=shop, labels={"shop": shop})
+        self.ts = harness.eventually("it is asked about", lambda: [one["ts"] for one in self._messages()])[0]
+
+    def _messages(self):
+        shown = self.at.state()["slack"]["status-approvals"]
+        return [one for one in shown if f"fails in {self.shop}" in one["text"] and not one["thread_ts"]]
+
+    @property
+    def message(self):
+        return self._messages()[0]
+
+    @property
+    def post(self):
+        posts = self.at.state()["incident-io"]["status_page_incidents"]
+        return next((one for one in posts if self.shop in one["name"]), None)
+
+    def click(self, action, **more):
+        body = {"channel": "status-approvals", "ts": self.ts, "action": action, **more}
+        status, outcome = harness.ask(f"{self.at.url}/workspace/clicks", body)
+        assert status == 200, outcome
+        assert outcome["error"] == ""
+
+    def has_buttons(self):
+        return any(block["type"] == "actions" for block in self.message["blocks"])
+
+    def replies(self, user, word=""):
+        """The messages with a word that only this user sees."""
+        shown = self.at.state()["slack"]["ephemerals"]
+        return [one for one in shown if one["user"] == user and word in one["text"]]
+
+    def is_decided(self):
+        return not self.has_buttons()
