@@ -58,6 +58,18 @@ def incident_v2(one: state.Incident, of: state.State) -> dict[str, Any]:
     return {**_incident(one, of), **about, "incident_timestamp_values": _timestamp_values(one, of)}
 
 
+def incident_slim(one: state.Incident) -> dict[str, Any]:
+    """Return an incident as ``IncidentSlimV2``."""
+    return {
+        "id": one.id,
+        "external_id": one.number,
+        "reference": f"INC-{one.number}",
+        "name": one.name,
+        "status_category": one.status.category,
+        "visibility": one.visibility,
+    }
+
+
 def timestamp(one: state.Named) -> dict[str, Any]:
     """Return an incident timestamp of the account."""
     return {"id": one.id, "name": one.name, "rank": one.rank}

@@ -13,7 +13,7 @@ from starlette import responses, routing
 
 from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.incident_io import answers, maintenance, requests
+from router.simulator.incident_io import answers, maintenance, paging, requests
 from router.simulator.incident_io import state as holdings
 
 Shape = TypeVar("Shape", bound=requests.Request)
@@ -32,6 +32,7 @@ class IncidentIo:
         self._options = options
         self._state = holdings.State(options)
         self.windows = maintenance.Windows()
+        self.paging = paging.Paging()
 
     @property
     def subscribers(self) -> int:
@@ -68,6 +69,7 @@ class IncidentIo:
             self._route("GET", "/v2/status_page_incidents/{post}", self._show_post),
             self._route("PUT", "/v2/status_page_incidents/{post}", self._rename_post),
             self._route("POST", "/v2/status_page_incident_updates", self._update_post),
+            *(self._route(*one) for one in paging.endpoints(lambda: (self.paging, self._state))),
         ]
 
     def pages(self) -> list[vendor.Page]:
@@ -84,25 +86,28 @@ class IncidentIo:
             "incidents": [answers.incident_v2(one, of) for one in of.incidents.values()],
             "components": {c.name: of.component_status(c) for c in of.components},
             "status_page_incidents": [answers.post(post) for post in of.posts.values()],
+            **self.paging.state(of),
         }
 
     def reset(self) -> None:
-        """Delete incidents, posts, and maintenance windows."""
+        """Delete incidents, posts, maintenance windows, alerts, and escalations."""
         self._state.reset()
+        self.paging.reset()
         self.windows.known.clear()
 
-    def remembered(self) -> holdings.State:
+    def remembered(self) -> tuple[holdings.State, paging.Paging]:
         """Return a copy of the vendor's current state."""
-        return copy.deepcopy(self._state)
+        return copy.deepcopy((self._state, self.paging))
 
     @contextlib.contextmanager
-    def as_of(self, remembered: holdings.State) -> Iterator[None]:
+    def as_of(self, remembered: tuple[holdings.State, paging.Paging]) -> Iterator[None]:
         """Respond from an earlier state during the block."""
-        now, self._state = self._state, remembered
+        now = self._state, self.paging
+        self._state, self.paging = remembered
         try:
             yield
         finally:
-            self._state = now
+            self._state, self.paging = now
 
     def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """Return an error in incident.io's envelope."""
@@ -131,13 +136,18 @@ class IncidentIo:
         return routing.Route(path, answer, methods=[method])
 
     def _let_in(self, request: http.Request) -> None:
-        if not self._options.allows(request.headers.get("authorization", "")):
+        given = request.headers.get("authorization", "")
+        # An alert source has a secret of its own, which is no API key, and no API key of the account is valid there.
+        if "/alert_events/" in request.url.path and self.paging.alerts.token:
+            if given != f"Bearer {self.paging.alerts.token}":
+                raise holdings.Refusal(401, "unauthorized", "the token is not that of the alert source")
+        elif not self._options.allows(given):
             raise holdings.Refusal(401, "unauthorized", "API key is missing or not valid")
 
     def _envelope(self, refusal: holdings.Refusal) -> dict[str, Any]:
         entry: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
         if refusal.field_name:
-            entry["source"] = {"field": refusal.field_name}
+            entry["source"] = _source(refusal.field_name)
         kind = _TYPES.get(refusal.status, "internal_server_error")
         return {"type": kind, "status": refusal.status, "request_id": str(uuid.uuid4()), "errors": [entry]}
 
@@ -147,7 +157,7 @@ class IncidentIo:
             {
                 "code": "is_required" if detail["type"] == "missing" else "invalid_value",
                 "message": detail["msg"],
-                "source": {"field": ".".join(str(part) for part in detail["loc"])},
+                "source": _source(".".join(str(part) for part in detail["loc"])),
             }
             for detail in error.errors(include_url=False)
         ]
@@ -302,6 +312,11 @@ def _paged(request: http.Request, found: Sequence[Record]) -> tuple[Sequence[Rec
 
 async def _body(request: http.Request, shape: type[Shape]) -> Shape:
     return shape.model_validate_json(await request.body() or b"{}")
+
+
+def _source(field: str) -> dict[str, str]:
+    """Return the field at fault in both of the vendor's notations."""
+    return {"field": field, "pointer": f"/{field.replace('.', '/')}"}
 
 
 def _words(constant: str) -> str:

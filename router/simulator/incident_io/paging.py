@@ -1,0 +1,126 @@
+"""The endpoints of the simulated incident.io for alerts and escalations, which page responders."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+from starlette import requests as http
+
+from router.simulator.incident_io import alerts, escalations, requests
+from router.simulator.incident_io import state as holdings
+
+Answer = tuple[int, Any]
+Handler = Callable[[http.Request], Awaitable[Answer]]
+
+
+class Paging:
+    """The alerts and the escalations of an account."""
+
+    def __init__(self) -> None:
+        self.alerts = alerts.Alerts()
+        self.escalations = escalations.Escalations()
+
+    def reset(self) -> None:
+        """Delete all alerts and escalations."""
+        self.alerts.reset()
+        self.escalations.known.clear()
+
+    def state(self, of: holdings.State) -> dict[str, Any]:
+        """Return all alerts, their incidents, and all escalations as plain data.
+
+        An alert also has its ``metadata``, and ``pages``: how often it began to fire.
+        """
+        return {
+            "alerts": [
+                {**one.answer(), "metadata": one.metadata, "pages": one.pages} for one in self.alerts.known.values()
+            ],
+            "incident_alerts": [list(pair) for pair in self.alerts.attached],
+            "escalations": [self.escalations.answer(one, of) for one in self.escalations.known.values()],
+        }
+
+
+Of = Callable[[], tuple[Paging, holdings.State]]
+"""Returns the state to respond from, which is an earlier one while reads lag behind."""
+
+
+def endpoints(of: Of) -> Iterator[tuple[str, str, Handler]]:
+    """Yield the method, the path, and the handler of each endpoint."""
+    yield from _alerts(of)
+    yield from _escalations(of)
+
+
+def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
+    async def event(request: http.Request) -> Answer:
+        paging, state = of()
+        if request.path_params["source"] != alerts.SOURCE:
+            raise holdings.Refusal(404, "not_found", "alert source config not found")
+        wanted = alerts.CreateEvent.model_validate_json(await request.body() or b"{}")
+        return 202, paging.alerts.accept(wanted, state)
+
+    async def listed(request: http.Request) -> Answer:
+        return _page(request, "alerts", [one.answer() for one in of()[0].alerts.found(request.query_params)])
+
+    async def shown(request: http.Request) -> Answer:
+        alert = of()[0].alerts.known.get(request.path_params["alert"])
+        if alert is None:
+            raise holdings.Refusal(404, "not_found", "alert not found")
+        return 200, {"alert": alert.answer()}
+
+    async def attach(request: http.Request) -> Answer:
+        paging, state = of()
+        wanted = alerts.AttachAlert.model_validate_json(await request.body() or b"{}")
+        return 201, {"incident_alert": paging.alerts.attach(wanted, state)}
+
+    async def attached(request: http.Request) -> Answer:
+        paging, state = of()
+        return _page(request, "incident_alerts", paging.alerts.connections(request.query_params, state))
+
+    async def source(request: http.Request) -> Answer:
+        return 200, {"alert_source": alerts.source(request.path_params["source"], of()[0].alerts.token)}
+
+    yield "POST", "/v2/alert_events/http/{source}", event
+    yield "GET", "/v2/alerts", listed
+    yield "GET", "/v2/alerts/{alert}", shown
+    yield "POST", "/v2/incident_alerts", attach
+    yield "GET", "/v2/incident_alerts", attached
+    yield "GET", "/v2/alert_sources/{source}", source
+
+
+def _escalations(of: Of) -> Iterator[tuple[str, str, Handler]]:
+    async def create(request: http.Request) -> Answer:
+        paging, state = of()
+        wanted = escalations.CreateEscalation.model_validate_json(await request.body() or b"{}")
+        return 201, {"escalation": paging.escalations.answer(paging.escalations.create(wanted, state), state)}
+
+    async def listed(request: http.Request) -> Answer:
+        paging, state = of()
+        found = paging.escalations.found(request.query_params)
+        return _page(request, "escalations", [paging.escalations.answer(one, state) for one in found])
+
+    async def shown(request: http.Request) -> Answer:
+        paging, state = of()
+        named = paging.escalations.named(request.path_params["escalation"])
+        return 200, {"escalation": paging.escalations.answer(named, state)}
+
+    async def cancel(request: http.Request) -> Answer:
+        of()[0].escalations.cancel(request.path_params["escalation"])
+        return 200, None
+
+    async def paths(request: http.Request) -> Answer:
+        return _page(request, "escalation_paths", [escalations.path(one) for one in escalations.PATHS])
+
+    yield "POST", "/v2/escalations", create
+    yield "GET", "/v2/escalations", listed
+    yield "GET", "/v2/escalations/{escalation}", shown
+    yield "POST", "/v2/escalations/{escalation}/actions/cancel", cancel
+    yield "GET", "/v2/escalation_paths", paths
+
+
+def _page(request: http.Request, name: str, rows: Sequence[dict[str, Any]]) -> Answer:
+    """Return one page of a list. An entry's ID is the cursor of the page after it."""
+    wanted = requests.Paging.model_validate(dict(request.query_params))
+    begin = next((at for at, row in enumerate(rows, 1) if row["id"] == wanted.after), 0)
+    shown = rows[begin : begin + wanted.page_size]
+    meta: dict[str, Any] = {"page_size": wanted.page_size, "total_record_count": len(rows)}
+    if begin + wanted.page_size < len(rows):
+        meta["after"] = shown[-1]["id"]
+    return 200, {name: list(shown), "pagination_meta": meta}
