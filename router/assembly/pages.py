@@ -43,7 +43,7 @@ class Place:
 def kinds(settings: configuration.Settings) -> dict[str, Place]:
     """Return the configured destinations, without their vendors."""
     return {
-        name: Place(registry.KINDS[config.kind], getattr(config, "follows", ""), config)
+        name: Place(registry.KINDS[config.kind], base.followed_by(config), config)
         for name, config in settings.destinations.items()
     }
 

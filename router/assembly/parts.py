@@ -133,7 +133,7 @@ def places(
         if store is not None:
             connection.quota = quota(store, config)
         destination = kind.make(name, config, connection)
-        follows = getattr(config, "follows", "")
+        follows = base.followed_by(config)
         made[name] = configured_destinations.ConfiguredDestination(
             name,
             kind,

@@ -98,6 +98,14 @@ def page_of(config: Config) -> str:
     return str(config.defaults.get("page") or getattr(config, "page", ""))
 
 
+def followed_by(config: Config) -> str:
+    """Return the destination whose incident an item is linked to: a page's draft, or an alert; empty if there is none.
+
+    Alerts name it ``attach_to``.
+    """
+    return str(getattr(config, "follows", "") or getattr(config, "attach_to", ""))
+
+
 class Channel(NamedTuple):
     """A channel through which the vendor reports incidents: its name, and the kind of destination it reports to.
 

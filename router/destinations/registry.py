@@ -6,6 +6,8 @@ from router.destinations.devhelm import config as devhelm
 from router.destinations.devhelm import incidents as devhelm_incidents
 from router.destinations.devhelm import status_pages as devhelm_pages
 from router.destinations.incident_io import account as incident_io_account
+from router.destinations.incident_io import alert_config as incident_io_alert
+from router.destinations.incident_io import alerts as incident_io_alerts
 from router.destinations.incident_io import config as incident_io
 from router.destinations.incident_io import incidents as incident_io_incidents
 from router.destinations.incident_io import status_pages as incident_io_pages
@@ -20,6 +22,8 @@ KINDS: base.Registry = {
         base.Kind("incident-io", incident_io.IncidentConfig, incident_io.IncidentOpening, public=False, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_incidents.Incidents,
                   webhook_schemes=_STANDARD_WEBHOOKS),
+        base.Kind("incident-io-alert", incident_io_alert.AlertConfig, incident_io_alert.AlertOpening, public=False,
+                  adopts=False, connect=incident_io_alerts.connect, make=incident_io_alerts.Alerts),
         base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_pages.StatusPages,
                   status_words=incident_io_pages.STATUS_WORDS, webhook_schemes=_STANDARD_WEBHOOKS,

@@ -18,7 +18,7 @@ from router.domain import patterns
 from router.notifiers import base as notifier_base
 from router.notifiers import registry as notifiers
 from router.outbound import loopback
-from router.settings import sections, simulated_slack
+from router.settings import destination_links, sections, simulated_slack
 from router.sources import base as source_base
 from router.sources import registry as sources
 from router.sources import signatures
@@ -133,6 +133,7 @@ def log_format(path: Path, environment: Mapping[str, str]) -> Literal["json", "c
     return "console" if said == "console" else "json"
 
 
+_VENDOR_KEYS = ("api_key", "account_key")
 _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
@@ -150,9 +151,11 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
         )
         found.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for name, entry in entries.items() if isinstance(entries, dict) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("api_key"), str):
+        for key in _VENDOR_KEYS if isinstance(entry, dict) else ():
+            if not isinstance(entry.get(key), str):
+                continue
             message = "everyone who can read the file can use the key in it; refer to the key instead: {env: API_KEY}"
-            problem = document.problem(f'"api_key": {message}', ("destinations", name, "api_key"))
+            problem = document.problem(f'"{key}": {message}', ("destinations", name, key))
             found.append(dataclasses.replace(problem, level="warning"))
     return found
 
@@ -273,11 +276,9 @@ class _Reading:
         found: dict[str, destination_base.Config] = self._by_kind(
             data, "destinations", lambda name: destinations.KINDS[name].config, destinations.KINDS
         )
+        for name, setting, message in destination_links.problems(found):
+            self.problems.append(self._document.problem(message, ("destinations", name, *setting)))
         for name, config in found.items():
-            follows = getattr(config, "follows", None)
-            if follows and follows not in found:
-                message = f'follows an unknown destination "{follows}"{suggestions.hint(follows, found)}'
-                self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
             self._signed(name, config)
         return found
 
@@ -397,7 +398,7 @@ class _Reading:
             if self._stand_in is not None and at[0] == "sources":
                 self._made_up[name] = self._stand_in.webhook_token
                 return self._stand_in.webhook_token
-            if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
+            if self._stand_in is not None and at[0] == "destinations" and at[-1] in _VENDOR_KEYS:
                 return _SIMULATED
             if self._stand_in is not None and at[0] in {"notifiers", "slack_app"}:
                 return self._leave_out(at)

@@ -24,12 +24,17 @@ def blocks(kind):
     return [yaml.YAML(typ="safe").load(text) for text in BLOCK.findall(page(kind))]
 
 
+# Settings that a kind needs beside the key.
+NEEDED = {"incident-io-alert": {"alert_source": "01GW2G3V0S59R238FAHPDS1R66"}}
+
+
 def configured(kind):
     found = {}
     for block in blocks(kind):
         for name, settings in block.get("destinations", {}).items():
             model = registry.KINDS[settings["kind"]].config
-            found[name] = model(**{**settings, "api_key": "key"})
+            keys = dict.fromkeys({"api_key", "account_key"} & settings.keys(), "key")
+            found[name] = model(**{**settings, **keys})
     return found
 
 
@@ -67,7 +72,7 @@ def test_page_documents_only_existing_settings(kind):
 def test_defaults_are_those_of_the_page(kind):
     """A mapping that is pasted from the page is the one that holds without it."""
     (pasted,) = [config for config in configured(kind).values() if config.kind == kind]
-    plain = registry.KINDS[kind].config(api_key="key")
+    plain = registry.KINDS[kind].config(api_key="key", **NEEDED.get(kind, {}))
     for name in ("severities", "impacts", "component_statuses"):
         if name in registry.KINDS[kind].config.model_fields:
             assert getattr(pasted, name) == getattr(plain, name)
@@ -83,4 +88,4 @@ def test_registry_knows_public_and_drafting_kinds(kind):
     assert entry.name == kind
     assert entry.public == kind.endswith("status-page")
     assert entry.adopts == (kind == "devhelm-status-page")
-    assert entry.config(api_key="key").kind == kind
+    assert entry.config(api_key="key", **NEEDED.get(kind, {})).kind == kind

@@ -87,7 +87,11 @@ def test_item_without_reference_is_recognized_by_its_text(world, kind):
         assert world.run(kind, recognized) == (True, False)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in registry.KINDS.items() if kind.has_references])
+# Of an alert, the reference is in its deduplication key.
+IN_TEXTS = [name for name, kind in registry.KINDS.items() if kind.has_references and name != "incident-io-alert"]
+
+
+@pytest.mark.parametrize("kind", IN_TEXTS)
 def test_item_of_a_person_is_not_listed(world, kind, monkeypatch):
     monkeypatch.setattr(references, "add_tag", lambda title, _reference: title)
     monkeypatch.setattr(references, "add_footer", lambda text, _reference: text or "Nothing")

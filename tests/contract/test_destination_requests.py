@@ -35,6 +35,9 @@ def incident_io_models() -> dict[str, Any]:
         r"POST /v1/incidents": models.IncidentsCreatePayloadV1,
         r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
         r"POST /v2/incidents/[^/]+/actions/edit": models.IncidentsEditPayloadV2,
+        r"POST /v2/alert_events/http/[^/]+": models.AlertEventsCreateHTTPPayloadV2,
+        r"POST /v2/escalations": models.EscalationsCreatePayloadV2,
+        r"POST /v2/incident_alerts": models.AlertsCreateIncidentAlertPayloadV2,
         r"POST /v2/status_page_incidents": models.StatusPagesCreateStatusPageIncidentPayloadV2,
         r"POST /v2/status_page_retrospective_incidents": (
             models.StatusPagesCreateStatusPageRetrospectiveIncidentPayloadV2
@@ -57,6 +60,8 @@ def model_of(made: str) -> Any:
 
 def unknown(part: Any) -> list[str]:
     """What the vendor's classes do not know: additional properties, and words that are in no enumeration."""
+    if isinstance(part, sdks.incident_io_models.AlertEventsCreateHTTPPayloadV2Metadata):
+        return []  # Its names are the caller's own.
     found = list(getattr(part, "additional_properties", {}))
     for value in [getattr(part, field.name) for field in getattr(type(part), "__attrs_attrs__", ())]:
         for inner in value if isinstance(value, list) else [value]:
@@ -97,7 +102,7 @@ def test_every_body_equals_the_vendor_sdk_s(kind, operation):
 
 
 def test_incident_io_api_version_2_is_supported():
-    ((made, body),) = changes("incident-io", "open", api="v2")
+    (made, body), *_ = changes("incident-io", "open", api="v2")
     assert made == "POST /v2/incidents"
     check(made, body)
 

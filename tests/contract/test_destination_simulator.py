@@ -8,10 +8,12 @@ import pytest
 from router.destinations import registry
 from router.outbound import errors
 from router.simulator import faults
+from router.simulator.incident_io import alerts
 from tests.unit.destinations import scripted
 
 VENDORS = {
     "incident-io": "incident-io",
+    "incident-io-alert": "incident-io",
     "incident-io-status-page": "incident-io",
     "devhelm": "devhelm",
     "devhelm-status-page": "devhelm",
@@ -19,11 +21,14 @@ VENDORS = {
 POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API", "Payments"]}
 FIELDS = {
     "incident-io": {"name": "Checkout fails", "summary": "5xx above 20%"},
+    "incident-io-alert": {"title": "Checkout fails", "description": "5xx above 20%"},
     "incident-io-status-page": POST,
     "devhelm": {"title": "Checkout fails", "body": "5xx above 20%"},
     "devhelm-status-page": POST,
 }
 PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
+# Settings without which a kind can't be configured.
+SETTINGS = {"incident-io-alert": {"alert_source": alerts.SOURCE, "account_key": scripted.SECRET}}
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
 
@@ -36,7 +41,7 @@ class World:
     def run(self, kind, body, **settings):
         async def main():
             url = f"{self.simulator.url}/{VENDORS[kind]}"
-            page = {"page": PAGES[kind]} if kind in PAGES else {}
+            page = {"page": PAGES[kind]} if kind in PAGES else SETTINGS.get(kind, {})
             given = {
                 "kind": kind,
                 "api_key": scripted.SECRET,
@@ -78,6 +83,8 @@ class World:
         state = self.state(kind)
         if kind == "incident-io-status-page":
             return state["status_page_incidents"]
+        if kind == "incident-io-alert":
+            return state["alerts"]
         if kind == "devhelm-status-page":
             return [post for page in state["pages"] if page["name"] == "Acme" for post in page["incidents"]]
         return state["incidents"]
@@ -249,7 +256,7 @@ WRONG = {
 }
 
 
-@each_kind
+@pytest.mark.parametrize("kind", WRONG)
 def test_unknown_name_is_reported_and_omitted_alone(world, kind):
     seen = world.do(kind, "open", WRONG[kind])
     assert (seen.state, len(world.objects(kind))) == ("open", 1)
@@ -264,6 +271,9 @@ OPTIONAL = [
     ("incident-io", "incident_type_id", {"incident_type": "Security"}),
     ("incident-io", "slack_team_id", {"slack_team_id": "T1"}),
     ("incident-io", "status", {"status": "fixing"}),
+    ("incident-io-alert", "description", {}),
+    ("incident-io-alert", "metadata", {}),
+    ("incident-io-alert", "source_url", {"source_url": "https://grafana.example/d/1"}),
     ("incident-io-status-page", "component_statuses", {}),
     ("devhelm", "monitorId", {"monitor_id": ID}),
     ("devhelm", "body", {}),
@@ -292,7 +302,7 @@ def test_rejection_without_field_omits_optional_fields(world, kind):
 
 @each_kind
 def test_rejected_required_field_is_a_rejection(world, kind):
-    needed = "name" if kind.startswith("incident-io") else "title"
+    needed = "name" if kind in {"incident-io", "incident-io-status-page"} else "title"
     world.fault(kind, "refuse-field", field=needed, count=100)
     with pytest.raises(errors.Permanent) as caught:
         world.do(kind, "open")

@@ -23,6 +23,7 @@ POST = {
 }
 FIELDS = {
     "incident-io": {"name": POST["title"], "summary": LONG},
+    "incident-io-alert": {"title": POST["title"], "description": LONG},
     "incident-io-status-page": POST,
     "devhelm": {"title": POST["title"], "body": LONG},
     "devhelm-status-page": POST,

@@ -191,6 +191,10 @@ class Vendors:
             "devhelm-page": [_post(one) for one in self.posts()],
         }
 
+    def alerts(self) -> list[str]:
+        """At incident.io's alert source: one word for each alert."""
+        return ["open" if one["status"] == "firing" else "resolved" for one in self.state()["incident-io"]["alerts"]]
+
     def posts(self) -> list[dict[str, Any]]:
         """The posts of the DevHelm page that the router is configured for, drafts too."""
         pages = self.state()["devhelm"]["pages"]

@@ -9,6 +9,7 @@ import msgspec
 
 from router.destinations import registry
 from router.domain import decisions, publications
+from router.simulator.incident_io import alerts
 from router.store import keys, quotas
 from router.telemetry import metrics
 from router.worker import configured_destinations
@@ -18,19 +19,23 @@ from tests.integration import workers
 POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API"]}
 FIELDS: dict[str, dict[str, Any]] = {
     "incident-io": {"name": "Checkout fails", "summary": "5xx above 20%"},
+    "incident-io-alert": {"title": "Checkout fails", "description": "5xx above 20%"},
     "incident-io-status-page": POST,
     "devhelm": {"title": "Checkout fails", "body": "5xx above 20%"},
     "devhelm-status-page": POST,
 }
 VENDORS = {kind: "incident-io" if kind.startswith("incident-io") else "devhelm" for kind in FIELDS}
 PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
-PLACES = dict(zip(FIELDS, ("on-call", "public-page", "devhelm", "devhelm-page"), strict=True))
+PLACES = dict(zip(FIELDS, ("on-call", "pager", "public-page", "devhelm", "devhelm-page"), strict=True))
 CREATES = {
     "incident-io": "/v1/incidents",
+    "incident-io-alert": f"/v2/alert_events/http/{alerts.SOURCE}",
     "incident-io-status-page": "/v2/status_page_incidents",
     "devhelm": "/api/v1/incidents",
     "devhelm-status-page": "/api/v1/status-pages/",
 }
+# Settings without which a kind can't be configured.
+NEEDED = {"incident-io-alert": {"alert_source": alerts.SOURCE, "account_key": "any key"}}
 NAME = "there"
 
 
@@ -75,7 +80,7 @@ class VendorHarness:
 
     def states(self) -> list[str]:
         """Return the states of everything at the vendor."""
-        return self.at.incidents()[PLACES[self.kind]]
+        return self.at.alerts() if self.kind == "incident-io-alert" else self.at.incidents()[PLACES[self.kind]]
 
     def creates(self) -> list[dict[str, Any]]:
         """Return the calls that were to create something."""
@@ -126,7 +131,7 @@ async def running(
 ) -> AsyncIterator[VendorHarness]:
     """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation."""
     page = {"page": PAGES[kind]} if kind in PAGES else {}
-    given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **settings}
+    given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **NEEDED.get(kind, {}), **settings}
     url = f"{at.url}/{VENDORS[kind]}"
     config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
     client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)

@@ -7,7 +7,9 @@ from router.destinations import base
 from router.destinations.incident_io import wire
 from router.outbound import client
 
-Answer = TypeVar("Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options, wire.Windows)
+Answer = TypeVar(
+    "Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options, wire.Windows, wire.Alerts, wire.EscalationPaths
+)
 
 _MOST_PAGES = 100  # Of 250 rows. An endless list is an error of the vendor; real lists are far shorter.
 

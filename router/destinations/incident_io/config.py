@@ -137,6 +137,27 @@ class RoleAssignment(_Part):
     assignee: Assignee = pydantic.Field(description="the assigned person")
 
 
+class Escalation(_Part):
+    """Whom an incident pages: the responders of an escalation path, or single users."""
+
+    path: str | None = pydantic.Field(default=None, description="name or ID of an escalation path")
+    users: tuple[Id, ...] = pydantic.Field(default=(), description="the IDs of users")
+    at_least: severity_mapping.Word = pydantic.Field(
+        default="critical", description="the lowest severity at which the incident pages"
+    )
+    on_raise: bool = pydantic.Field(
+        default=False,
+        description="whether it pages again each time that its severity rises above that of the last page",
+    )
+    cancel: bool = pydantic.Field(default=True, description="whether its escalations are canceled when it resolves")
+
+    @pydantic.model_validator(mode="after")
+    def _pages_someone(self) -> Self:
+        if bool(self.path) == bool(self.users):
+            raise ValueError("either path or users is needed, but not both")
+        return self
+
+
 class IncidentOpening(base.Opening):
     """Fields that a rule can set for an incident of kind ``incident-io``.
 
@@ -171,6 +192,9 @@ class IncidentOpening(base.Opening):
     )
     incident_timestamps: dict[str, Instant] = pydantic.Field(
         default={}, description="a time for each incident timestamp, by its name or ID"
+    )
+    escalation: Escalation | None = pydantic.Field(
+        default=None, description="whom the incident pages, and from which severity on"
     )
     slack_team_id: str | None = pydantic.Field(default=None, description="the Slack workspace, in an Enterprise Grid")
     source_message_channel_id: str | None = pydantic.Field(

@@ -13,8 +13,11 @@ response to the router's last change of a field is the base for comparing later 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
+from router.destinations import observations, references
 from router.destinations.incident_io import config, wire
-from router.domain import operations
+from router.domain import operations, publications, texts
 
 Shown = dict[str, list[str]]
 """The values of each custom field, or the person of each role, by the ID of the field or role."""
@@ -29,6 +32,10 @@ _OF_VALUES = (
     ("value_option", "id"),
     ("value_catalog_entry", "id"),
 )
+
+
+NO_EDIT = wire.Edit()
+"""An edit that changes nothing."""
 
 
 class Change(NamedTuple):
@@ -98,6 +105,71 @@ def unchangeable(
         return ()
     detail = f'left as it was: incident.io changes no type, "{wanted.incident_type or ""}" is for new incidents'
     return (operations.Omission("incident_type", "left_out", detail),)
+
+
+def base_view(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    shown: publications.View | None,
+    edit: wire.Edit = NO_EDIT,
+) -> publications.View | None:
+    """Return the base for comparing later reads: what the router has left there, without people's changes.
+
+    The first read after a call may still show the router's texts in another form.
+    """
+    before = operation.view
+    if shown is None or not before.fields:
+        return shown
+    details_left = {name: shown.fields[name] for name in ("status", FIELDS, ROLES)}
+    fields, titles = {**shown.fields, **before.fields, **details_left}, before.titles
+    is_first = before.is_unconfirmed
+    if edit.name is not None or (is_first and _is_same(incident.name, str(before.fields.get("title", "")))):
+        fields["title"], titles = incident.name, shown.titles
+    if edit.summary is not None or (is_first and _is_same(incident.summary, str(before.fields.get("summary", "")))):
+        fields["summary"] = incident.summary
+    if edit.severity_id is not None and incident.severity is not None:
+        fields["severity"] = incident.severity.id
+    return msgspec.structs.replace(shown, fields=fields, titles=titles)
+
+
+def _is_same(text: str, ours: str) -> bool:
+    return texts.alike(text, ours) or texts.is_cut(text, ours)
+
+
+def changed_name(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: config.IncidentOpening,
+    before: config.IncidentOpening | None,
+) -> str | None:
+    """Return the name to set; None if it is set already, or a person has changed it."""
+    if texts.alike(incident.name, wanted.name):
+        return None
+    if before is None:
+        return wanted.name
+    if before.name == wanted.name or observations.edited_title(operation, incident.name, {before.name}):
+        return None
+    return wanted.name
+
+
+def changed_summary(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: config.IncidentOpening,
+    before: config.IncidentOpening | None,
+) -> str | None:
+    """Return the summary to set; None if it is set, or is neither the one that was sent nor the one returned."""
+    summary = references.add_footer(wanted.summary, operation.reference)
+    if texts.alike(incident.summary, summary):
+        return None
+    last = references.add_footer(before.summary, operation.reference) if before is not None else summary
+    returned = operation.view.fields.get("summary")
+    if before is not None and before.summary == wanted.summary:
+        return None
+    is_ours = (
+        incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
+    )
+    return summary if is_ours or references.has_footer(incident.summary, operation.reference) else None
 
 
 def _changed(

@@ -17,9 +17,17 @@ from router.destinations import (
     rule_fields,
     severity_mapping,
 )
-from router.destinations.incident_io import account, api_versions, details, names, online_checks, wire
+from router.destinations.incident_io import (
+    account,
+    api_versions,
+    details,
+    escalations,
+    names,
+    online_checks,
+    wire,
+)
 from router.destinations.incident_io import config as configs
-from router.domain import operations, publications, severities, texts
+from router.domain import operations, severities
 from router.outbound import client, errors
 
 # The categories of finished incidents. "learning" is called post-incident in the application.
@@ -31,7 +39,6 @@ _TIMESTAMPS = "incident_timestamps"
 _PAUSED_SECONDS = 300.0
 _SPARED = ("custom_field_entries", "incident_role_assignments")
 _NOTHING_SENT = details.Change()
-_NO_EDIT = wire.Edit()
 
 
 class Incidents:
@@ -45,6 +52,7 @@ class Incidents:
         self._config = config
         self._http = http
         self._names = names.Names(http)
+        self._escalations = escalations.Escalations(name, http, self._names)
         self._versions = api_versions.ApiVersion(name, config, http)
 
     async def adopt(self, operation: operations.Operation) -> None:
@@ -61,7 +69,7 @@ class Incidents:
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
             for incident in list_rows.parse_rows(page.incidents, wire.Incident, "incident", wanted=operation.reference):
                 if references.has_footer(incident.summary, operation.reference):
-                    return _seen(incident, operation)
+                    return self._with_pending(operation, escalations.opened(operation, _seen(incident, operation)))
         return None
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
@@ -115,7 +123,8 @@ class Incidents:
         view = observations.view(
             operation, fields, (), stamp=observations.moment(created.updated_at), is_unconfirmed=True
         )
-        return operations.VendorState(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
+        state = operations.VendorState(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
+        return await self._escalations.after_open(operation, wanted, state)
 
     async def _create(
         self,
@@ -176,8 +185,8 @@ class Incidents:
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
         edit = wire.Edit(
-            name=_changed_name(incident, operation, wanted, before),
-            summary=_changed_summary(incident, operation, wanted, before),
+            name=details.changed_name(incident, operation, wanted, before),
+            summary=details.changed_summary(incident, operation, wanted, before),
             severity_id=await self._changed_severity(incident, operation, wanted, before),
         )
         change = details.change(incident, operation, wanted, before)
@@ -186,14 +195,24 @@ class Incidents:
         if edit != wire.Edit():
             incident = await self._edited(incident, edit, omitted)
         seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
-        return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view, edit), omitted=tuple(omitted))
+        view = details.base_view(incident, operation, seen.view, edit)
+        return await self._escalations.page(
+            operation, wanted, msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
+        )
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Update the incident: the vendor has no drafts."""
         return await self.update(operation)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Move the incident to the closing status, unless it is finished already."""
+        """Move the incident to the closing status, unless it is finished already. Then stop paging."""
+        resolved = await self._close(operation)
+        wanted = None
+        with contextlib.suppress(errors.Permanent):
+            wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, wanted))
+
+    async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
             return _seen(incident, operation)
@@ -224,7 +243,19 @@ class Incidents:
         seen = _seen(incident, operation)
         if observations.is_stale(operation, None, observations.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
-        return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view))
+        view = details.base_view(incident, operation, seen.view)
+        return self._with_pending(operation, msgspec.structs.replace(seen, view=view))
+
+    def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:
+        """Return what was read, with the page that is still to be made."""
+        paged = seen.view.fields.get(escalations.PAGED) if seen.view is not None else None
+        if seen.state != "open" or paged is None:
+            return seen
+        try:
+            wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        except errors.Permanent:  # The next update reports it.
+            return seen
+        return msgspec.structs.replace(seen, differs=escalations.pending(operation, wanted, paged))
 
     async def probe(self) -> None:
         """Read the account's severities, a permission that every key needs anyway."""
@@ -251,6 +282,7 @@ class Incidents:
             lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         problems += await online_checks.check_custom_fields(self._names, defaults.get("custom_field_entries"))
+        problems += await online_checks.check_escalation(self._names, defaults.get("escalation"))
         problems += await online_checks.check_roles(self._names, defaults.get("incident_role_assignments"))
         lookups = [self._names.timestamps.find(called, field=_TIMESTAMPS) for called in defaults.get(_TIMESTAMPS) or ()]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
@@ -429,70 +461,5 @@ def _seen(
     return operations.VendorState(incident.id, "resolved" if over else "open", incident.permalink, view=view)
 
 
-def _base(
-    incident: wire.Incident,
-    operation: operations.Operation,
-    shown: publications.View | None,
-    edit: wire.Edit = _NO_EDIT,
-) -> publications.View | None:
-    """Return the base for comparing later reads: what the router has left there, without people's changes.
-
-    The first read after a call may still show the router's texts in another form.
-    """
-    before = operation.view
-    if shown is None or not before.fields:
-        return shown
-    details_left = {name: shown.fields[name] for name in ("status", details.FIELDS, details.ROLES)}
-    fields, titles = {**shown.fields, **before.fields, **details_left}, before.titles
-    is_first = before.is_unconfirmed
-    if edit.name is not None or (is_first and _is_same(incident.name, str(before.fields.get("title", "")))):
-        fields["title"], titles = incident.name, shown.titles
-    if edit.summary is not None or (is_first and _is_same(incident.summary, str(before.fields.get("summary", "")))):
-        fields["summary"] = incident.summary
-    if edit.severity_id is not None and incident.severity is not None:
-        fields["severity"] = incident.severity.id
-    return msgspec.structs.replace(shown, fields=fields, titles=titles)
-
-
-def _is_same(text: str, ours: str) -> bool:
-    return texts.alike(text, ours) or texts.is_cut(text, ours)
-
-
 def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
-
-
-def _changed_name(
-    incident: wire.Incident,
-    operation: operations.Operation,
-    wanted: configs.IncidentOpening,
-    before: configs.IncidentOpening | None,
-) -> str | None:
-    """Return the name to set; None if it is set already, or a person has changed it."""
-    if texts.alike(incident.name, wanted.name):
-        return None
-    if before is None:
-        return wanted.name
-    if before.name == wanted.name or observations.edited_title(operation, incident.name, {before.name}):
-        return None
-    return wanted.name
-
-
-def _changed_summary(
-    incident: wire.Incident,
-    operation: operations.Operation,
-    wanted: configs.IncidentOpening,
-    before: configs.IncidentOpening | None,
-) -> str | None:
-    """Return the summary to set; None if it is set, or is neither the one that was sent nor the one returned."""
-    summary = references.add_footer(wanted.summary, operation.reference)
-    if texts.alike(incident.summary, summary):
-        return None
-    last = references.add_footer(before.summary, operation.reference) if before is not None else summary
-    returned = operation.view.fields.get("summary")
-    if before is not None and before.summary == wanted.summary:
-        return None
-    is_ours = (
-        incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
-    )
-    return summary if is_ours or references.has_footer(incident.summary, operation.reference) else None

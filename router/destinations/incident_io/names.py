@@ -10,6 +10,7 @@ from router.destinations.incident_io import account, wire
 from router.outbound import client, errors
 
 PAGE_SIZE = 250  # The vendor's maximum.
+_PATHS = 25  # The vendor's maximum for escalation paths, which have many parts.
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class Names:
         self.custom_fields = name_lookup.NameLookup("custom field", self._custom_fields, ids=wire.IDS)
         self.roles = name_lookup.NameLookup("incident role", self._roles, ids=wire.IDS)
         self.timestamps = name_lookup.NameLookup("incident timestamp", self._timestamps, ids=wire.IDS)
+        self.escalation_paths = name_lookup.NameLookup("escalation path", self._escalation_paths, ids=wire.IDS)
         self._components: dict[str, name_lookup.NameLookup[Placed]] = {}
 
     async def page(self, wanted: str) -> wire.Page:
@@ -92,6 +94,14 @@ class Names:
             wire.Status,
             "incident status",
         )
+
+    async def _escalation_paths(self) -> Sequence[wire.EscalationPath]:
+        answers = account.list_pages(self._http, "/v2/escalation_paths", wire.EscalationPaths, {"page_size": _PATHS})
+        return [
+            path
+            async for answer in answers
+            for path in list_rows.parse_rows(answer.escalation_paths, wire.EscalationPath, "escalation path")
+        ]
 
     async def _pages(self) -> Sequence[wire.Page]:
         query: dict[str, str | int] = {"page_size": PAGE_SIZE}

@@ -1,4 +1,4 @@
-"""The checks of custom fields and roles for ``check --online``: whether the IDs exist, and whether the values fit."""
+"""The checks for ``check --online`` of custom fields, roles, and escalation paths: whether they exist, and fit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,6 +38,12 @@ async def check_roles(known: names.Names, assignments: Any) -> list[str]:
     named = [one.get("incident_role_id") for one in assignments or () if isinstance(one, Mapping)]
     lookups = [known.roles.find(called, field="incident_role_assignments") for called in named if called]
     return [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
+
+
+async def check_escalation(known: names.Names, escalation: Any) -> list[str]:
+    """Return the problem with a rule's escalation path. Users aren't checked: they are given by ID."""
+    called = escalation.get("path") if isinstance(escalation, Mapping) else None
+    return await name_lookup.list_problems(known.escalation_paths.find(called, field="escalation")) if called else []
 
 
 async def _of_values(known: names.Names, there: wire.CustomField, values: Any) -> list[str]:

@@ -130,6 +130,35 @@ class Rename(msgspec.Struct):
     name: str
 
 
+class AlertEvent(msgspec.Struct, omit_defaults=True):
+    """``POST /v2/alert_events/http/{alert_source_config_id}``."""
+
+    title: str
+    status: str
+    deduplication_key: str
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+    source_url: str | None = None
+
+
+class AttachAlert(msgspec.Struct):
+    """``POST /v2/incident_alerts``."""
+
+    alert_id: str
+    incident_id: str
+
+
+class CreateEscalation(msgspec.Struct, omit_defaults=True):
+    """``POST /v2/escalations``, with an escalation path or users, but not both."""
+
+    idempotency_key: str
+    title: str
+    escalation_path_id: str | None = None
+    user_ids: list[str] | None = None
+    incident_id: str | None = None
+    description: str | None = None
+
+
 class Severity(msgspec.Struct, frozen=True):
     """A severity of the account; a higher ``rank`` is worse."""
 
@@ -255,6 +284,40 @@ class Post(msgspec.Struct, frozen=True):
     published_at: Moment | None = None
 
 
+class Alert(msgspec.Struct, frozen=True):
+    """An alert, as a list shows it."""
+
+    id: str
+    deduplication_key: str
+    status: str
+    title: str = ""
+    alert_source_id: str = ""
+    created_at: Any = None
+    updated_at: Any = None
+
+
+class AlertSource(msgspec.Struct, frozen=True):
+    """An alert source. A key with the permission to see it also sees the source's token."""
+
+    name: str = ""
+    source_type: str = ""
+    secret_token: str = ""
+
+
+class Escalation(msgspec.Struct, frozen=True):
+    """An escalation."""
+
+    id: str
+    status: str = ""
+
+
+class EscalationPath(msgspec.Struct, frozen=True):
+    """An escalation path of the account."""
+
+    id: str
+    name: str
+
+
 class CustomField(msgspec.Struct, frozen=True):
     """A custom field of the account."""
 
@@ -359,6 +422,26 @@ class Windows(msgspec.Struct):
     pagination_meta: Pagination | None = None
 
 
+class Alerts(msgspec.Struct):
+    """Response of ``GET /v2/alerts``."""
+
+    alerts: list[Any]
+    pagination_meta: Pagination | None = None
+
+
+class IncidentAlerts(msgspec.Struct):
+    """Response of ``GET /v2/incident_alerts``."""
+
+    incident_alerts: list[Any]
+
+
+class EscalationPaths(msgspec.Struct):
+    """Response of ``GET /v2/escalation_paths``."""
+
+    escalation_paths: list[Any]
+    pagination_meta: Pagination | None = None
+
+
 class Pages(msgspec.Struct):
     """Response of ``GET /v2/status_pages``."""
 
@@ -394,3 +477,21 @@ class PostAnswer(msgspec.Struct):
     """Response to creating, showing, or renaming a post."""
 
     status_page_incident: Post
+
+
+class EventAnswer(msgspec.Struct):
+    """Response to an alert event, which the vendor processes later."""
+
+    deduplication_key: str
+
+
+class AlertSourceAnswer(msgspec.Struct):
+    """Response to showing an alert source."""
+
+    alert_source: AlertSource
+
+
+class EscalationAnswer(msgspec.Struct):
+    """Response to creating or showing an escalation."""
+
+    escalation: Escalation

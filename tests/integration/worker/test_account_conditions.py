@@ -232,7 +232,12 @@ def omitted_count(**labels):
 
 @each_kind
 def test_omitted_fields_are_in_timeline_and_metric(play, kind):
-    field = {"incident-io": "severity_id", "devhelm": "body", "devhelm-status-page": "affectedComponents"}
+    field = {
+        "incident-io": "severity_id",
+        "incident-io-alert": "description",
+        "devhelm": "body",
+        "devhelm-status-page": "affectedComponents",
+    }
     named = field.get(kind, "component_statuses")
 
     async def body(scene):

@@ -48,9 +48,23 @@ def incident_io(vendor: scripted.Vendor, draft: bool = False) -> None:
     shown = {"incident": {"id": "inc", "name": "Old", "summary": "x IR-", "incident_status": live}}
     vendor.answer("GET", "/v2/incidents/inc", shown)
     edited = {**shown["incident"], "incident_status": status}
+    vendor.answer("GET", "/v2/escalation_paths", {"escalation_paths": [{"id": "path", "name": "Primary"}]})
+    vendor.answer("POST", "/v2/escalations", {"escalation": {"id": "escalation", "status": "triggered"}}, status=201)
     stamps = [{"id": "impact", "name": "Impact started"}]
     vendor.answer("GET", "/v2/incident_timestamps", {"incident_timestamps": stamps})
     vendor.answer("POST", "/v2/incidents/inc/actions/edit", {"incident": edited})
+
+
+SOURCE = "01GW2G3V0S59R238FAHPDS1R66"
+
+
+def incident_io_alert(vendor: scripted.Vendor, draft: bool = False) -> None:
+    """An HTTP alert source at incident.io, whose only alert fires and is attached to no incident yet."""
+    accepted = {"status": "success", "message": "Event accepted for processing", "deduplication_key": "key"}
+    vendor.answer("POST", f"/v2/alert_events/http/{SOURCE}", accepted, status=202)
+    alert = {"id": "alert", "deduplication_key": "key", "status": "firing", "title": "Old"}
+    vendor.answer("GET", "/v2/alerts", {"alerts": [alert]})
+    vendor.answer("POST", "/v2/incident_alerts", {"incident_alert": {"id": "connection"}}, status=201)
 
 
 def incident_io_page(vendor: scripted.Vendor, draft: bool = False) -> None:
@@ -143,12 +157,26 @@ ACCOUNTS = {
                 {"incident_role_id": "r", "assignee": {"email": "a@b.test", "id": "u", "slack_user_id": "U1"}}
             ],
             "incident_timestamps": {"Impact started": "2023-11-14T22:13:25Z"},
+            "escalation": {"path": "Primary", "at_least": "major", "on_raise": True, "cancel": True},
             "slack_team_id": "T1",
             "source_message_channel_id": "C1",
             "source_message_timestamp": "1653650280.526509",
         },
         "inc",
         ("open", "update", "resolve"),
+    ),
+    "incident-io-alert": Account(
+        incident_io_alert,
+        {
+            "title": "Checkout is failing",
+            "description": "5xx above 20%",
+            "source_url": "https://grafana.test/d/1",
+            "metadata": {"team": ["payments", "checkout"], "service": "checkout"},
+        },
+        "key",
+        ("open", "update", "resolve"),
+        {"alert_source": SOURCE, "account_key": scripted.SECRET, "attach_to": "incidents"},
+        "inc",
     ),
     "incident-io-status-page": Account(
         incident_io_page,

@@ -8,6 +8,7 @@ from router.outbound import errors
 
 REQUIRED = {
     "incident-io": {"name": "Checkout is down"},
+    "incident-io-alert": {"title": "Checkout is down"},
     "incident-io-status-page": {"title": "Checkout is down", "message": "We are looking."},
     "devhelm": {"title": "Checkout is down"},
     "devhelm-status-page": {"title": "Checkout is down", "message": "We are looking."},
@@ -15,8 +16,11 @@ REQUIRED = {
 each_kind = pytest.mark.parametrize("kind", registry.KINDS.values(), ids=list(registry.KINDS))
 
 
+NEEDED = {"incident-io-alert": {"alert_source": "01GW2G3V0S59R238FAHPDS1R66"}}
+
+
 def config_of(kind, **settings):
-    return kind.config(kind=kind.name, api_key="sk-very-secret", **settings)
+    return kind.config(kind=kind.name, api_key="sk-very-secret", **NEEDED.get(kind.name, {}), **settings)
 
 
 def problems_of(shape, config, fields):
@@ -58,7 +62,7 @@ def test_defaults_are_checked_when_the_configuration_is_loaded(kind):
 @each_kind
 def test_invalid_configuration_does_not_reveal_its_key(kind):
     with pytest.raises(pydantic.ValidationError) as caught:
-        kind.config(api_key="sk-very", defaults={"x": 1})
+        kind.config(api_key="sk-very", **NEEDED.get(kind.name, {}), defaults={"x": 1})
     assert "sk-very" not in str(caught.value)
     assert "sk-very-secret" not in repr(config_of(kind))
 
@@ -99,6 +103,10 @@ def test_undecodable_operation_is_permanent_and_names_its_field(kind, operation)
         ("incident-io", "custom_field_entries", [{"custom_field_id": "f", "values": [{"value_timestamp": "now"}]}]),
         ("incident-io", "incident_role_assignments", [{"incident_role_id": "r", "assignee": {}}]),
         ("incident-io", "custom_field_entries", [{"values": []}]),
+        ("incident-io", "escalation", {"path": "Primary", "at_least": "P1"}),
+        ("incident-io", "escalation", {"users": ["Ada Lovelace"]}),
+        ("incident-io-alert", "title", "x" * 501),
+        ("incident-io-alert", "source_url", "grafana"),
         ("incident-io-status-page", "title", "x" * 201),
         ("incident-io-status-page", "message", "x" * 4097),
         ("incident-io-status-page", "message", ""),

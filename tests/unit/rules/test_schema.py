@@ -17,7 +17,9 @@ ROOT = pathlib.Path(__file__).parents[3]
 CASES = ROOT / "tests" / "data" / "rules"
 TEXT = (ROOT / "docs" / "reference" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
+CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"] | {
+    "pager": {"kind": "incident-io-alert"}
+}
 REAL = {
     name: destination_info.DestinationInfo(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
     for name, kind in {name: config["kind"] for name, config in CONFIGURED.items()}.items()

@@ -1,0 +1,84 @@
+"""Settings for the kind ``incident-io-alert``: an HTTP alert source, and the fields of one alert."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+
+from router.destinations import base, rule_fields
+from router.destinations.incident_io import config
+from router.domain import operations
+
+# The vendor documents no limits. These keep an alert readable on a phone, and far below the size of any request limit.
+MOST_TITLE = 500
+MOST_DESCRIPTION = 10_000
+MOST_VALUE = 1_000
+
+Value = Annotated[str, pydantic.StringConstraints(max_length=MOST_VALUE)]
+
+
+def _link(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("a link begins with https:// or http://")
+    return text
+
+
+class AlertOpening(base.Opening):
+    """What a rule may set for one alert. None of it is public.
+
+    The router adds ``severity`` and ``reference`` to ``metadata``, unless the rule sets them.
+    """
+
+    MAY_BE_EMPTY = frozenset({"description"})
+
+    title: base.Line = pydantic.Field(min_length=1, max_length=MOST_TITLE, description="the alert's title")
+    description: str = pydantic.Field(
+        default="",
+        max_length=MOST_DESCRIPTION,
+        description="its text, Markdown; the router's reference is added as the last line",
+    )
+    source_url: Annotated[str, pydantic.AfterValidator(_link)] | None = pydantic.Field(
+        default=None, max_length=2048, description="a link to the cause, such as a dashboard"
+    )
+    metadata: dict[str, Value | tuple[Value, ...]] = pydantic.Field(
+        default={}, description="what alert routes select by, each value a text or a list of texts"
+    )
+
+    @classmethod
+    def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
+        """Remove texts that are empty because a label is missing, including those in ``metadata``."""
+        found, omitted = super().without_empty(fields)
+        told = found.get("metadata")
+        if isinstance(told, Mapping) and len(kept := _filled(told)) < len(told):
+            detail = f"{len(told) - len(kept)} left out: empty, since a label is missing"
+            omitted.append(operations.Omission("metadata", "left_out", detail))
+            found["metadata"] = kept
+        return found, omitted
+
+
+def _filled(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if not base.is_blank(value)}
+
+
+class AlertConfig(base.Config):
+    """One HTTP alert source.
+
+    ``api_key`` is the token of the source, which is no API key of the account: it can only send events to this source.
+    ``account_key`` is an API key of the account that may view data. With it, the router reads back whether an alert
+    fires, finds its alerts after data was lost, and attaches them to incidents. ``attach_to`` names the destination of
+    kind ``incident-io`` whose incident an alert is attached to.
+    """
+
+    kind: Literal["incident-io-alert"] = "incident-io-alert"
+    base_url: base.Url = config.BASE_URL
+    per_minute: int = pydantic.Field(default=120, ge=10)
+    alert_source: config.Id
+    account_key: pydantic.SecretStr | None = None
+    attach_to: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _attaches_with_key(self) -> Self:
+        if self.attach_to and self.account_key is None:
+            raise ValueError("attach_to needs account_key: an alert is attached through the account's API")
+        rule_fields.check_defaults(AlertOpening, self)
+        return self

@@ -1,0 +1,301 @@
+"""The kind ``incident-io-alert``: an alert of an HTTP source, so that incident.io's own routes page a responder.
+
+An alert event has a deduplication key instead of an ID: the first firing event creates an alert, later ones update it,
+and a resolved event ends it. So every event can be repeated. The key is that of one episode. If it were that of the
+incident, the vendor would take the next episode for the resolved alert, and might page no responder.
+
+The vendor accepts an event before it processes it, and drops one that the source's filter refuses. What became of an
+event is visible through the account's API alone, which needs ``account_key``:
+
+    without it   an accepted event counts as done
+    with it      the alert is read back: resolved by a person, dropped by a filter, or processed late
+
+An alert is attached to the incident that another destination opened as soon as both exist. Neither waits for the other:
+an incident that can't be opened delays no page.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from router.destinations import base, list_rows, name_lookup, observations, reduced_calls, references, rule_fields
+from router.destinations.incident_io import account, alert_config, names, wire
+from router.domain import operations, publications, texts
+from router.outbound import client, errors
+
+_ATTACHED = "incident"  # In a view: the incident that the alert is attached to, or whose people have parted it.
+_MARK_LENGTH, _EPISODE_LENGTH = 6, 8  # Hexadecimal digits in a deduplication key.
+_HTTP = "http"
+_DROPPED = "no alert shows the accepted event: the source's filter has dropped it, or the key may not see the alert"
+
+
+class AlertClient(client.Client):
+    """The client of an alert source. ``reads`` is the client of the account; None without a key for it.
+
+    The quota of the source doesn't apply to reads, because the vendor limits them separately.
+    """
+
+    reads: client.Client | None = None
+
+    async def aclose(self) -> None:
+        """Close the connections of both clients."""
+        await super().aclose()
+        if self.reads is not None:
+            await self.reads.aclose()
+
+
+def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> AlertClient:
+    """Make the client of the destination ``name``: with the source's token, and the account's key if there is one."""
+    token = config.api_key.get_secret_value()
+    own = config.account_key.get_secret_value() if config.account_key is not None else ""
+
+    def made(key: str, kind: type[client.Client]) -> client.Client:
+        return kind(
+            name=name,
+            base_url=config.base_url,
+            headers={"authorization": f"Bearer {key}"},
+            timeout_seconds=config.timeout_seconds,
+            now=now,
+            secrets=[token, own],
+            read_error=account.read_error,
+        )
+
+    connection = made(token, AlertClient)
+    assert isinstance(connection, AlertClient)  # noqa: S101 - made of that class
+    connection.reads = made(own, client.Client) if own else None
+    return connection
+
+
+class Alerts:
+    """One HTTP alert source."""
+
+    repeatable_open = True
+
+    def __init__(self, name: str, config: alert_config.AlertConfig, http: client.Client) -> None:
+        self.name = name
+        self._config = config
+        self._http = http
+        self._reads = http.reads if isinstance(http, AlertClient) else None
+
+    async def adopt(self, _operation: operations.Operation) -> operations.VendorState | None:
+        """Return None: the vendor creates no alert for an incident of the router."""
+        return None
+
+    async def find(self, operation: operations.Operation) -> operations.VendorState | None:
+        """Read the alert with the operation's deduplication key. Without ``account_key``, nothing is found."""
+        alert = await self._alert(_key_of(operation)) if self._reads is not None else None
+        return _seen(alert, operation) if alert is not None else None
+
+    async def end_duplicates(self, _operation: operations.Operation) -> tuple[str, ...]:
+        """End nothing: the vendor creates one alert for a deduplication key."""
+        return ()
+
+    async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
+        """Read the source's firing alerts whose keys are of this destination; none without ``account_key``."""
+        if self._reads is None:
+            return []
+        firing: dict[str, str | int | list[str]] = {"page_size": names.PAGE_SIZE, "status[one_of]": "firing"}
+        query = {**firing, **self._of_source()}
+        found = []
+        async for page in account.list_pages(self._reads, "/v2/alerts", wire.Alerts, query):
+            listed = list_rows.parse_rows(page.alerts, wire.Alert, "alert")
+            found += [_item(one) for one in listed if one.status == "firing" and self._is_own(one)]
+        return [item for item in found if item.reference]
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
+        """Recognize nothing: every key has its reference."""
+        return False
+
+    async def open(self, operation: operations.Operation) -> operations.VendorState:
+        """Send a firing event."""
+        accepted, omitted = await self._send(operation, "firing", _key_of(operation))
+        seen = _accepted(accepted.deduplication_key, operation)
+        return msgspec.structs.replace(seen, omitted=omitted, differs=self._to_attach(operation, seen))
+
+    async def update(self, operation: operations.Operation) -> operations.VendorState:
+        """Send a firing event with the current texts, and attach the alert to its incident."""
+        alert = await self._alert(operation.vendor_id) if self._reads is not None else None
+        # A person has resolved the alert. A firing event might open it again.
+        if alert is not None and alert.status != "firing":
+            return _seen(alert, operation)
+        omitted: tuple[operations.Omission, ...] = ()
+        # The update is about attaching alone: the alert fires, and these texts were accepted before.
+        if alert is not None and operation.before == operation.content:
+            seen = _seen(alert, operation)
+        else:
+            accepted, omitted = await self._send(operation, "firing", operation.vendor_id)
+            seen = _accepted(accepted.deduplication_key, operation)
+        if alert is not None:
+            seen = await self._attach(alert, operation, seen)
+        return msgspec.structs.replace(
+            seen, omitted=(*omitted, *seen.omitted), differs=self._to_attach(operation, seen)
+        )
+
+    async def publish(self, operation: operations.Operation) -> operations.VendorState:
+        """Update the alert: the vendor has no drafts."""
+        return await self.update(operation)
+
+    async def resolve(self, operation: operations.Operation) -> operations.VendorState:
+        """Send a resolved event. An alert that is resolved already stays as it is."""
+        await self._send(operation, "resolved", operation.vendor_id)
+        return operations.VendorState(operation.vendor_id, "resolved", ended=True)
+
+    async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
+        """Resolve the alert: the vendor has no drafts."""
+        return await self.resolve(operation)
+
+    async def retract(self, operation: operations.Operation) -> operations.VendorState:
+        """Resolve the alert: customers don't see alerts."""
+        return await self.resolve(operation)
+
+    async def correct(self, _operation: operations.Operation) -> operations.VendorState:
+        """Raise ``Permanent``: an alert has no updates."""
+        raise errors.Permanent(f"{self.name}: an alert has no updates that could be corrected")
+
+    async def observe(self, operation: operations.Operation) -> operations.VendorState:
+        """Read whether the alert fires. Without ``account_key``, nothing is read, and it counts as firing."""
+        if self._reads is None:
+            return operations.VendorState(operation.vendor_id, "open")
+        alert = await self._alert(operation.vendor_id)
+        # The vendor processes an event after it has accepted it.
+        if alert is None and operation.lags:
+            return operations.VendorState(operation.vendor_id, "open", is_stale=True)
+        # The key may not see private alerts, so a missing alert counts as firing: its end has to be sent in any case.
+        if alert is None:
+            return operations.VendorState(operation.vendor_id, "open", differs=_DROPPED)
+        seen = _seen(alert, operation)
+        return msgspec.structs.replace(seen, differs=self._to_attach(operation, seen))
+
+    async def probe(self) -> None:
+        """Read one alert; nothing without ``account_key``."""
+        if self._reads is not None:
+            await self._reads.call("GET", "/v2/alerts", query={"page_size": 1, **self._of_source()})
+
+    def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
+        """Return nothing: alerts have no page."""
+        return {}
+
+    async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
+        """Check that the source exists, takes HTTP events, and has the configured token.
+
+        Without ``account_key`` nothing can be checked: an event would create an alert.
+        """
+        if self._reads is None or fields:
+            return []
+        path = f"/v2/alert_sources/{client.segment(self._config.alert_source)}"
+        try:
+            source = (await self._reads.read(path, wire.AlertSourceAnswer)).alert_source
+        except errors.NotFound:
+            return [f'alert source "{self._config.alert_source}" does not exist']
+        except errors.Failure as problem:
+            return [problem.message]
+        if source.source_type != _HTTP:
+            return [f'alert source "{source.name}" is of type {source.source_type}: it accepts no HTTP events']
+        if source.secret_token and source.secret_token != self._config.api_key.get_secret_value():
+            return [f'"api_key" is not the token of alert source "{source.name}"']
+        return await name_lookup.list_problems(self.probe())
+
+    async def channels(self) -> list[base.Channel]:
+        """Return nothing: alerts aren't forwarded from here."""
+        return []
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _send(
+        self, operation: operations.Operation, status: str, key: str
+    ) -> tuple[wire.EventAnswer, tuple[operations.Omission, ...]]:
+        """Send an event. Fields that the vendor refuses are left out, and reported."""
+        wanted, omitted = rule_fields.parse_fitted(alert_config.AlertOpening, self._config, operation)
+        calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
+        own = {"severity": operation.content.severity.word, "reference": operation.reference}
+        event = wire.AlertEvent(
+            wanted.title,
+            status,
+            key,
+            references.add_footer(wanted.description, operation.reference),
+            {**own, **wanted.metadata},
+            wanted.source_url,
+        )
+        path = f"/v2/alert_events/http/{client.segment(self._config.alert_source)}"
+        answer = (await calls.call("POST", path, event)).read(wire.EventAnswer)
+        return answer, tuple(calls.omitted)
+
+    async def _alert(self, key: str) -> wire.Alert | None:
+        """Read the source's alert with a deduplication key. If there are several, a firing one comes first."""
+        assert self._reads is not None  # noqa: S101 - callers have asked
+        query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._of_source()}
+        page = await self._reads.read("/v2/alerts", wire.Alerts, query=query)
+        rows = list_rows.parse_rows(page.alerts, wire.Alert, "alert", wanted=key)
+        own = [one for one in rows if one.deduplication_key == key]
+        return next((one for one in own if one.status == "firing"), next(iter(own), None))
+
+    async def _attach(
+        self, alert: wire.Alert, operation: operations.Operation, seen: operations.VendorState
+    ) -> operations.VendorState:
+        """Attach the alert to its incident, if that is open and the alert isn't attached yet.
+
+        A refusal is final: a person has parted the two, or the key may not attach alerts. The alert fires all the same.
+        """
+        incident = operation.linked_id
+        if not self._to_attach(operation, seen) or self._reads is None:
+            return seen
+        omitted: tuple[operations.Omission, ...] = ()
+        try:
+            await self._reads.call("POST", "/v2/incident_alerts", json=wire.AttachAlert(alert.id, incident))
+        except (errors.Permanent, errors.Denied) as problem:
+            omitted = (operations.Omission("attach_to", "refused", f"not attached, the vendor refused it: {problem}"),)
+        view = observations.view(operation, {**operation.view.fields, _ATTACHED: incident}, ())
+        return msgspec.structs.replace(seen, view=view, omitted=omitted)
+
+    def _to_attach(self, operation: operations.Operation, seen: operations.VendorState) -> str:
+        """Return what is missing while the alert isn't attached to the incident; empty if nothing is."""
+        if not self._config.attach_to or not operation.linked_id or seen.state != "open":
+            return ""
+        fields = seen.view.fields if seen.view is not None else {}
+        is_done = fields.get(_ATTACHED) == operation.linked_id
+        return "" if is_done else f"the alert is not attached to incident {operation.linked_id} yet"
+
+    def _of_source(self) -> dict[str, str]:
+        return {"alert_source[one_of]": self._config.alert_source}
+
+    def _is_own(self, alert: wire.Alert) -> bool:
+        return alert.deduplication_key.rpartition(".")[2][:_MARK_LENGTH] == _mark(self.name, _MARK_LENGTH)
+
+
+def _mark(text: str, digits: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=digits // 2).hexdigest()
+
+
+def _key_of(operation: operations.Operation) -> str:
+    """Return the deduplication key of an episode at a destination, such as ``IR-7F3K2QXM-A1B4T9.3f09c2c6a1d04e``.
+
+    After the point are hashes of the destination and of the episode: two episodes of an incident may have the same
+    reference after thousands of episodes. The key has at most 33 characters, whatever the alerts are called.
+    """
+    marks = _mark(operation.destination, _MARK_LENGTH) + _mark(operation.episode, _EPISODE_LENGTH)
+    return f"{operation.reference}.{marks}"
+
+
+def _item(alert: wire.Alert) -> operations.OpenItem:
+    reference = alert.deduplication_key.rpartition(".")[0]
+    known = references.find_in_text(references.footer(reference))
+    return operations.OpenItem(
+        alert.deduplication_key, known, alert.title, opened_at=observations.moment(alert.created_at)
+    )
+
+
+def _accepted(key: str, operation: operations.Operation) -> operations.VendorState:
+    view = observations.view(operation, operation.view.fields, (), is_unconfirmed=True)
+    return operations.VendorState(key, "open", told=(texts.mark(key),), view=view)
+
+
+def _seen(alert: wire.Alert, operation: operations.Operation) -> operations.VendorState:
+    key = alert.deduplication_key
+    stamp = observations.moment(alert.updated_at)
+    view = observations.view(operation, {**operation.view.fields, "title": alert.title}, (), stamp=stamp)
+    state: publications.State = "open" if alert.status == "firing" else "resolved"
+    return operations.VendorState(key, state, told=(texts.mark(key),), view=view)

@@ -1,0 +1,139 @@
+"""Escalations of an incident at incident.io: each pages a responder, at most once for each episode.
+
+The view of a publication records what was paged: the severities, each with the ID of its escalation. The record exists
+from the moment when the router has opened the incident. An incident that was adopted after a loss of data has none, and
+is never escalated: its responder was paged before.
+
+    opened at   now        on_raise   recorded                    next
+    minor       minor      -          {}                          nothing, below ``at_least``
+    minor       critical   -          {}                          page, key 0
+    major       critical   no         {major: 01A}                nothing
+    major       critical   yes        {major: 01A}                page, key 1
+    major       critical   yes        {major: 01A, critical: 01B} nothing
+
+The idempotency key contains the number of earlier pages, and not the severity: a repeated call whose first response was
+lost gets the escalation of the first call, also if the severity has changed meanwhile.
+
+A failed page doesn't fail the opening, because the incident is open. The publication then differs from what is desired,
+and is updated until the page is confirmed. A refusal of the update is a dead letter.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from router.destinations.incident_io import config as configs
+from router.destinations.incident_io import names, wire
+from router.domain import identity, operations, severities
+from router.outbound import client, errors
+
+PAGED = "escalations"
+"""Where a view keeps the escalations by severity."""
+_FIELD = "escalation"
+Paged = Mapping[str, str]
+_NONE: Paged = {}
+
+
+def opened(operation: operations.Operation, state: operations.VendorState) -> operations.VendorState:
+    """Return a state of an incident that this episode has opened, with the record of its pages."""
+    assert state.view is not None  # noqa: S101 - callers give what the vendor shows
+    fields = {**state.view.fields, PAGED: _paged(operation) or {}}
+    return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
+
+
+def pending(operation: operations.Operation, wanted: configs.IncidentOpening, paged: Paged | None) -> str:
+    """Return why a page is still to be made, for the timeline; empty if none is."""
+    escalation, severity = wanted.escalation, operation.content.severity
+    if escalation is None or paged is None or severity < severities.parse(escalation.at_least):
+        return ""
+    if not paged:
+        return f"no page at severity {severity.word} is confirmed yet"
+    worst = max(severities.parse(word) for word in paged)
+    is_raised = escalation.on_raise and severity > worst
+    return f"no page for the raise from {worst.word} to {severity.word} is confirmed yet" if is_raised else ""
+
+
+class Escalations:
+    """The escalations of one account."""
+
+    def __init__(self, name: str, http: client.Client, known: names.Names) -> None:
+        self._name = name
+        self._http = http
+        self._names = known
+
+    async def after_open(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
+    ) -> operations.VendorState:
+        """Page for an incident that was just opened. If that fails, return the state with what is missing."""
+        before = opened(operation, state)
+        try:
+            return await self.page(operation, wanted, before)
+        except errors.Failure as problem:
+            return msgspec.structs.replace(before, differs=f"no page is confirmed yet: {problem}")
+
+    async def page(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
+    ) -> operations.VendorState:
+        """Page if a page is pending, and return the state with the record of it.
+
+        Raises ``Permanent`` for a refusal: an unknown path or user, or a key without the permission.
+        """
+        paged = state.view.fields.get(PAGED) if state.view is not None else None
+        if state.view is None or state.state != "open" or not pending(operation, wanted, paged):
+            return state
+        escalation_id = await self._create(operation, wanted, state.vendor_id, len(paged or _NONE))
+        fields = {**state.view.fields, PAGED: {**(paged or _NONE), operation.content.severity.word: escalation_id}}
+        return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
+
+    async def cancel(self, operation: operations.Operation, wanted: configs.IncidentOpening | None) -> str:
+        """Cancel the escalations of an incident that is over. Return a note for the timeline.
+
+        One that was resolved or has expired can't be canceled, and is over as well. ``wanted`` is None if the fields of
+        the rule can no longer be read.
+        """
+        if wanted is not None and wanted.escalation is not None and not wanted.escalation.cancel:
+            return ""
+        notes = []
+        for escalation_id in (_paged(operation) or _NONE).values():
+            path = f"/v2/escalations/{client.segment(escalation_id)}/actions/cancel"
+            try:
+                await self._http.call("POST", path)
+            except (errors.Permanent, errors.Denied) as problem:
+                notes.append(f"escalation {escalation_id} was not canceled: {problem}")
+        return "; ".join(notes)
+
+    async def _create(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening, incident_id: str, earlier: int
+    ) -> str:
+        """Create the escalation, without the incident and the description if the vendor refuses it with them.
+
+        The key stays the same: the vendor creates nothing for a refused call.
+        """
+        escalation = wanted.escalation
+        assert escalation is not None  # noqa: S101 - a page is pending
+        path_id = None
+        if escalation.path:
+            path_id = await self._names.escalation_paths.id_of(escalation.path, field=_FIELD)
+        least = wire.CreateEscalation(
+            identity.idempotency_key(operation.episode, f"{operation.destination}/escalation", earlier),
+            wanted.name,
+            path_id,
+            list(escalation.users) or None,
+        )
+        full = msgspec.structs.replace(least, incident_id=incident_id, description=wanted.summary or None)
+        try:
+            try:
+                answer = await self._http.call("POST", "/v2/escalations", json=full)
+            except errors.Permanent:
+                answer = await self._http.call("POST", "/v2/escalations", json=least)
+        except errors.Denied as problem:
+            # Without this permission, the key can still open incidents. A condition of the account would stop those.
+            message = f"{self._name}: the key may not create escalations: {problem}"
+            raise errors.Permanent(message, status=problem.status, field=_FIELD) from problem
+        return answer.read(wire.EscalationAnswer).escalation.id
+
+
+def _paged(operation: operations.Operation) -> Paged | None:
+    """Return the recorded pages; None if the router hasn't opened the incident."""
+    recorded = operation.view.fields.get(PAGED)
+    return dict(recorded) if isinstance(recorded, Mapping) else None

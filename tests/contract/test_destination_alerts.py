@@ -1,0 +1,259 @@
+"""What went wrong with alert events at other products, and must not here: keys, order, flapping, and lost responses.
+
+Each test says in its docstring what others have reported.
+"""
+
+import msgspec
+import pytest
+
+from router.destinations import registry
+from router.outbound import errors
+from router.simulator.incident_io import alerts
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+KIND = "incident-io-alert"
+WITHOUT_KEY = {"account_key": None}
+world = simulated.world
+
+
+@pytest.fixture
+def held(world):
+    return world.simulator.app.state.vendors["incident-io"].paging.alerts
+
+
+def perform(world, operation, *, settings=None, **fields):
+    """Perform an operation, of which ``fields`` are members of the operation itself."""
+    known = {**simulated.FIELDS[KIND], **fields.pop("fields", {})}
+    asked = scripted.operation("update" if operation == "observe" else operation, known, **fields)
+    return world.run(KIND, lambda there: getattr(there, operation)(asked), **(settings or {}))
+
+
+def events(world):
+    return [call.body for call in world.simulator.app.state.calls.all if "/alert_events/" in call.path]
+
+
+def test_key_is_short_whatever_the_alerts_are_called(world):
+    """Keys made of labels were longer than the vendor accepted, so no responder was paged."""
+    opened = world.do(KIND, "open", {"title": "x" * 5000})
+    assert len(opened.vendor_id) <= 33
+    assert [one.field for one in opened.omitted] == ["title"]
+
+
+def test_every_event_has_a_key_and_the_first_one_too(world):
+    """The first event had no key, and the vendor refused it."""
+    opened = world.do(KIND, "open")
+    world.do(KIND, "update", severity="critical", at=opened.vendor_id)
+    world.do(KIND, "resolve", at=opened.vendor_id)
+    assert {event["deduplication_key"] for event in events(world)} == {opened.vendor_id}
+
+
+def test_next_episode_pages_again(world, held):
+    """The key was that of the problem, so the vendor took its next occurrence for the resolved alert."""
+    first = perform(world, "open")
+    perform(world, "resolve", vendor_id=first.vendor_id)
+    second = perform(world, "open", episode="00000000000000000000000000000002")
+    assert second.vendor_id != first.vendor_id
+    assert [one.status for one in held.known.values()] == ["resolved", "firing"]
+
+
+def test_two_destinations_have_alerts_of_their_own(world, held):
+    """The key was the same for two teams, and the resolution of one ended the alert of the other."""
+    keys = {perform(world, "open", destination=name).vendor_id for name in ("there", "elsewhere")}
+    assert len(keys) == len(held.known) == 2
+
+
+def test_key_survives_a_restart(world, held):
+    """The key was in memory, so that a restart left the alert open and created another one."""
+    first, second = world.do(KIND, "open"), world.do(KIND, "open")
+    assert (first.vendor_id, len(held.known)) == (second.vendor_id, 1)
+
+
+def test_title_of_the_resolution_is_not_its_identity(world, held):
+    """The title was the key, and a changed title of the resolution created a second alert."""
+    opened = world.do(KIND, "open")
+    assert world.do(KIND, "resolve", {"title": "[RESOLVED] Checkout works"}, at=opened.vendor_id).state == "resolved"
+    assert [one.status for one in held.known.values()] == ["resolved"]
+
+
+def test_resolution_without_an_alert_opens_nothing(world, held):
+    """A resolution that came before the alert, or without one, opened a new alert."""
+    assert world.do(KIND, "resolve", at="IR-1.abcdef00000000").state == "resolved"
+    assert held.known == {}
+
+
+def test_late_firing_event_is_noticed_and_resolved_again(world, held):
+    """A firing event that was processed after the resolution paged for a problem that was over."""
+    held.refires = True
+    opened = world.do(KIND, "open")
+    world.do(KIND, "resolve", at=opened.vendor_id)
+    world.do(KIND, "open")
+    assert world.observe(KIND, opened.vendor_id).state == "open"
+    world.do(KIND, "resolve", at=opened.vendor_id)
+    assert world.observe(KIND, opened.vendor_id).state == "resolved"
+
+
+def test_update_does_not_open_what_a_person_has_resolved(world, held):
+    """A repeated firing event paged again for an alert that a responder had resolved."""
+    held.refires = True
+    opened = world.do(KIND, "open")
+    held.by_key(opened.vendor_id).resolved_at = scripted.OPENED_AT
+    seen = world.do(KIND, "update", severity="critical", at=opened.vendor_id)
+    assert (seen.state, len(events(world))) == ("resolved", 1)
+
+
+def test_flapping_within_an_episode_pages_once(world, held):
+    """Each flap was a new alert."""
+    opened = world.do(KIND, "open")
+    for severity in ("minor", "critical", "minor", "critical"):
+        world.do(KIND, "update", severity=severity, at=opened.vendor_id)
+    (alert,) = held.known.values()
+    assert (alert.pages, alert.metadata["severity"]) == (1, "critical")
+
+
+def test_event_that_the_filter_drops_is_reported_and_sent_again(world, held):
+    """An accepted event was dropped, and no one noticed."""
+    held.drops = True
+    opened = world.do(KIND, "open")
+    seen = world.observe(KIND, opened.vendor_id)
+    assert seen.state == "open"
+    assert "dropped" in seen.differs
+    held.drops = False
+    assert world.do(KIND, "update", at=opened.vendor_id).state == "open"
+    assert world.observe(KIND, opened.vendor_id).differs == ""
+
+
+def test_event_that_is_still_processed_is_no_difference(world, held):
+    held.drops = True
+    opened = world.do(KIND, "open")
+    seen = perform(world, "observe", vendor_id=opened.vendor_id, lags=True)
+    assert (seen.is_stale, seen.differs) == (True, "")
+
+
+def test_severity_reference_and_the_rules_metadata_are_sent(world):
+    world.do(KIND, "open", {"metadata": {"team": ["payments"], "severity": "P1", "service": ""}}, severity="critical")
+    (event,) = events(world)
+    assert event["metadata"] == {
+        "severity": "P1", "reference": scripted.operation("open", {}).reference, "team": ["payments"],
+    }  # fmt: skip
+
+
+def test_link_that_is_none_is_left_out(world):
+    opened = world.do(KIND, "open", {"source_url": "grafana"})
+    assert ([one.field for one in opened.omitted], opened.state) == (["source_url"], "open")
+
+
+@pytest.mark.parametrize("operation", ["open", "update", "resolve"])
+def test_limit_of_the_source_pauses_no_other_endpoint(world, operation):
+    """Alerts beyond 120 a minute were dropped by integrations that didn't retry."""
+    world.fault(KIND, "429", limit="alert_source", retry_after=3)
+    with pytest.raises(errors.Throttled) as caught:
+        world.do(KIND, operation, at="" if operation == "open" else "IR-1.x")
+    assert (caught.value.limit, caught.value.is_account_wide) == ("alert_source", False)
+
+
+def test_unknown_source_is_not_found(world):
+    with pytest.raises(errors.NotFound):
+        world.do(KIND, "open", alert_source="01NOBODY")
+
+
+def test_token_of_another_source_is_refused(world, held):
+    held.token = "another-token"
+    with pytest.raises(errors.Denied) as caught:
+        world.do(KIND, "open")
+    assert caught.value.status == 401
+    held.token = scripted.SECRET
+    assert world.do(KIND, "open").state == "open"
+
+
+def test_without_account_key_nothing_is_read(world):
+    opened = perform(world, "open", settings=WITHOUT_KEY)
+    for operation in ("update", "observe"):
+        assert perform(world, operation, vendor_id=opened.vendor_id, settings=WITHOUT_KEY).state == "open"
+    assert perform(world, "resolve", vendor_id=opened.vendor_id, settings=WITHOUT_KEY).state == "resolved"
+    assert perform(world, "find", settings=WITHOUT_KEY) is None
+    assert world.run(KIND, lambda there: there.list_open(), **WITHOUT_KEY) == []
+    assert world.run(KIND, lambda there: there.check(), **WITHOUT_KEY) == []
+    assert [call.method for call in world.simulator.app.state.calls.all] == ["POST"] * 3
+
+
+def test_alert_of_another_destination_or_sender_is_not_listed(world):
+    perform(world, "open", destination="elsewhere")
+    for key in ("foreign", "IR-7F3K2QXM.abc", "x.y.z"):
+        perform(world, "update", vendor_id=key, settings=WITHOUT_KEY)
+    assert world.run(KIND, lambda there: there.list_open()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"alert_source": alerts.OTHER_SOURCE}, "is of type email"),
+        ({"alert_source": "01NOBODY"}, "does not exist"),
+        ({"account_key": "another"}, "401"),
+    ],
+)
+def test_check_names_what_is_wrong_with_the_source(world, settings, problem):
+    (found,) = world.run(KIND, lambda there: there.check(), **settings)
+    assert problem in found
+
+
+def test_check_finds_a_token_of_another_source(world, held):
+    held.token = "of-another-source"
+    (found,) = world.run(KIND, lambda there: there.check())
+    assert found == '"api_key" is not the token of alert source "incident-router by http"'
+
+
+ATTACHED = {"attach_to": "incidents"}
+
+
+def attach(world, opened, incident, *, view=None):
+    """Update the alert after the incident has opened, as the worker does when it reads that it isn't attached."""
+    content = scripted.operation("open", simulated.FIELDS[KIND]).content
+    asked = scripted.operation(
+        "update", simulated.FIELDS[KIND], vendor_id=opened.vendor_id, linked_id=incident, before=content
+    )
+    asked = msgspec.structs.replace(asked, view=view or opened.view)
+    return world.run(KIND, lambda there: there.update(asked), **ATTACHED)
+
+
+def test_alert_is_attached_once_the_incident_is_open(world):
+    opened = perform(world, "open", settings=ATTACHED)
+    assert opened.differs == ""
+    incident = world.do("incident-io", "open").vendor_id
+    seen = perform(world, "observe", vendor_id=opened.vendor_id, linked_id=incident, settings=ATTACHED)
+    assert "not attached" in seen.differs
+    after = attach(world, opened, incident)
+    assert (after.differs, world.state(KIND)["incident_alerts"][0][1]) == ("", incident)
+    assert len(events(world)) == 1, "attaching sends no event"
+    attach(world, opened, incident, view=after.view)
+    assert [call for call in world.changes() if call.endswith("incident_alerts")] == ["POST /v2/incident_alerts"]
+
+
+def test_alert_that_opens_after_its_incident_waits_for_processing(world):
+    """The vendor processes the event later, so the alert can't be attached at once."""
+    incident = world.do("incident-io", "open").vendor_id
+    opened = perform(world, "open", linked_id=incident, settings=ATTACHED)
+    assert (opened.state, "not attached" in opened.differs) == ("open", True)
+
+
+def test_alert_that_a_person_has_parted_stays_parted(world, held):
+    opened = perform(world, "open", settings=ATTACHED)
+    incident = world.do("incident-io", "open").vendor_id
+    held.unrelated.add((held.by_key(opened.vendor_id).id, incident))
+    seen = attach(world, opened, incident)
+    assert ([one.field for one in seen.omitted], seen.differs, seen.state) == (["attach_to"], "", "open")
+
+
+def test_locked_incident_is_tried_again(world, held):
+    opened = perform(world, "open", settings=ATTACHED)
+    incident = world.do("incident-io", "open").vendor_id
+    held.busy = True
+    with pytest.raises(errors.Conflict):
+        attach(world, opened, incident)
+    held.busy = False
+    assert attach(world, opened, incident).differs == ""
+
+
+def test_attaching_needs_a_key_of_the_account():
+    with pytest.raises(ValueError, match="attach_to needs account_key"):
+        registry.KINDS[KIND].config(api_key="k", alert_source="01A", attach_to="incidents")

@@ -1,0 +1,188 @@
+"""An incident at incident.io pages at most once for each episode, and each page is made or visibly refused."""
+
+import msgspec
+import pytest
+
+from router.destinations import registry
+from router.outbound import errors
+from router.simulator.incident_io import escalations as vendor
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+KIND = "incident-io"
+world = simulated.world
+PRIMARY = {"escalation": {"path": "Primary"}}
+
+
+@pytest.fixture
+def pages(world):
+    """The escalations at the vendor."""
+    return world.simulator.app.state.vendors[KIND].paging.escalations.known
+
+
+class Life:
+    """One incident with what the worker remembers of it."""
+
+    def __init__(self, world, **escalation):
+        self.world = world
+        self.fields = {**simulated.FIELDS[KIND], "escalation": escalation or PRIMARY["escalation"]}
+        self.seen = None
+
+    def does(self, operation, severity="critical", **more):
+        asked = scripted.operation(
+            operation if operation not in {"observe", "find"} else "update",
+            self.fields,
+            severity=severity,
+            vendor_id=self.seen.vendor_id if self.seen else "",
+            **more,
+        )
+        if self.seen is not None and self.seen.view is not None:
+            asked = msgspec.structs.replace(asked, view=self.seen.view)
+        seen = self.world.run(KIND, lambda there: getattr(there, operation)(asked))
+        view = seen.view or (self.seen.view if self.seen else None)
+        self.seen = msgspec.structs.replace(seen, view=view)
+        return seen
+
+
+def calls(world):
+    return [call for call in world.changes() if call == "POST /v2/escalations"]
+
+
+def test_critical_incident_pages_its_path_once(world, pages):
+    life = Life(world)
+    assert life.does("open").differs == ""
+    for _ in range(2):
+        life.does("observe")
+        life.does("update")
+    (page,) = pages.values()
+    assert (page.path, page.title, page.incident) == (vendor.PRIMARY, "Checkout fails", life.seen.vendor_id)
+    assert calls(world) == ["POST /v2/escalations"]
+
+
+def test_incident_below_the_severity_pages_when_it_is_raised(world, pages):
+    life = Life(world, path="Primary", at_least="major")
+    life.does("open", "minor")
+    assert pages == {}
+    life.does("update", "major")
+    life.does("update", "critical")
+    assert len(pages) == 1
+
+
+def test_raise_pages_again_if_the_rule_says_so(world, pages):
+    life = Life(world, users=[vendor.USER], at_least="minor", on_raise=True)
+    for operation, severity in (("open", "minor"), ("update", "critical"), ("update", "minor"), ("update", "critical")):
+        life.does(operation, severity)
+    assert [page.users for page in pages.values()] == [[vendor.USER]] * 2
+
+
+@pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
+def test_page_without_a_response_is_repeated_with_its_key(world, pages, action):
+    """The incident is open all the same. The severity may change before the page is repeated."""
+    world.fault(KIND, action, path="/v2/escalations", limit="escalations_create")
+    life = Life(world, path="Primary", at_least="major")
+    seen = life.does("open", "major")
+    assert (seen.state, "no page is confirmed yet" in seen.differs) == ("open", True)
+    assert life.does("observe", "critical").differs == "no page at severity critical is confirmed yet"
+    assert life.does("update", "critical").differs == ""
+    assert life.does("observe", "critical").differs == ""
+    assert len(pages) == 1
+    assert len(world.objects(KIND)) == 1
+
+
+def test_page_that_fails_again_is_a_failed_update(world):
+    world.fault(KIND, "500", path="/v2/escalations", count=2)
+    life = Life(world)
+    life.does("open")
+    with pytest.raises(errors.Unanswered):
+        life.does("update")
+
+
+@pytest.mark.parametrize(
+    ("escalation", "fault", "message"),
+    [
+        ({"path": "Unknown"}, {}, 'escalation path "Unknown" does not exist'),
+        ({"users": ["01NOBODY"]}, {}, "no such user"),
+        ({"path": "Primary"}, {"action": "status", "status": 403, "count": 9}, "the key may not create escalations"),
+    ],
+)
+def test_page_that_is_refused_is_a_dead_letter_of_an_open_incident(world, pages, escalation, fault, message):
+    if fault:
+        world.fault(KIND, path="/v2/escalations", **fault)
+    life = Life(world, **escalation)
+    assert life.does("open").state == "open"
+    with pytest.raises(errors.Permanent, match=message) as caught:
+        life.does("update")
+    assert type(caught.value) is errors.Permanent
+    assert pages == {}
+
+
+def test_page_is_made_without_what_the_vendor_refuses(world, pages):
+    world.fault(KIND, "refuse-field", path="/v2/escalations", field="incident_id")
+    Life(world).does("open")
+    (page,) = pages.values()
+    assert (page.incident, page.description) == ("", "")
+
+
+def test_open_that_was_found_pages(world, pages):
+    """The response to the open was lost, and the idempotency key may have expired, so the incident was searched for."""
+    world.do(KIND, "open")
+    life = Life(world)
+    assert life.does("find").differs == "no page at severity critical is confirmed yet"
+    life.does("update")
+    assert len(pages) == 1
+
+
+def test_adopted_incident_does_not_page(world, pages):
+    """After a loss of data, the responder of an open incident was paged before."""
+    life = Life(world)
+    life.seen = world.do(KIND, "open")
+    life.seen = msgspec.structs.replace(life.seen, view=None)
+    assert life.does("observe").differs == ""
+    life.does("update")
+    assert pages == {}
+
+
+def test_resolution_cancels_the_page(world, pages):
+    life = Life(world, path="Primary", on_raise=True, at_least="major")
+    life.does("open", "major")
+    life.does("update", "critical")
+    assert life.does("resolve").state == "resolved"
+    assert [page.status for page in pages.values()] == ["cancelled", "cancelled"]
+
+
+def test_page_that_was_answered_already_does_not_stop_the_resolution(world, pages):
+    life = Life(world)
+    life.does("open")
+    (page,) = pages.values()
+    page.status = "resolved"
+    seen = life.does("resolve")
+    assert (seen.state, "was not canceled" in seen.note) == ("resolved", True)
+
+
+def test_cancellation_without_a_response_is_repeated(world, pages):
+    life = Life(world)
+    life.does("open")
+    world.fault(KIND, "drop", path="/v2/escalations/")
+    with pytest.raises(errors.Unanswered):
+        life.does("resolve")
+    assert life.does("resolve").state == "resolved"
+    assert [page.status for page in pages.values()] == ["cancelled"]
+
+
+def test_page_is_left_to_its_responders_if_the_rule_says_so(world, pages):
+    life = Life(world, path="Primary", cancel=False)
+    life.does("open")
+    life.does("resolve")
+    assert [page.status for page in pages.values()] == ["triggered"]
+
+
+def test_check_finds_an_unknown_path(world):
+    (problem,) = world.run(KIND, lambda there: there.check({"escalation": {"path": "Primry"}}))
+    assert problem.startswith('escalation path "Primry" does not exist; did you mean "Primary"')
+    assert world.run(KIND, lambda there: there.check(), defaults=PRIMARY) == []
+
+
+@pytest.mark.parametrize("escalation", [{}, {"path": "a", "users": ["01A"]}, {"path": ""}])
+def test_escalation_pages_a_path_or_users(escalation):
+    with pytest.raises(ValueError, match="either path or users"):
+        registry.KINDS[KIND].config(api_key="k", defaults={"escalation": escalation})
