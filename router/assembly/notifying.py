@@ -39,7 +39,7 @@ def notifying(
     deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
     places = pages.kinds(settings)
     return Notifying(
-        announcer.Announcer(store, places, pages.previewer(places), deliveries.wake),
+        announcer.Announcer(store, places, pages.previewer(places), deliveries.wake, _failover(settings)),
         runtime.Notifying(
             announcer.RouterAnnouncer(
                 store,
@@ -51,6 +51,12 @@ def notifying(
             deliveries,
         ),
     )
+
+
+def _failover(settings: configuration.Settings) -> dict[str, tuple[str, ...]]:
+    """Return the notifiers of each destination's failover."""
+    failovers = {name: config.failover for name, config in settings.destinations.items()}
+    return {name: failover.notify for name, failover in failovers.items() if failover is not None}
 
 
 def _lease_seconds(channels: notifications.Channels) -> float:
@@ -66,6 +72,7 @@ def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
         "reviews": notify.reviews,
         "guard": notify.guard,
         "dead_letters": notify.dead_letters,
+        "delays": notify.delays,
         "freezes": notify.freezes,
         "heartbeats": notify.heartbeats,
     }

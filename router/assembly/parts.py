@@ -142,6 +142,7 @@ def places(
             timeout_seconds=config.timeout_seconds,
             account=account(config),
             page=base.page_of(config),
+            failover=config.failover,
         )
     return made
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
 
 import pydantic
 
 from router.domain import operations, texts
 from router.outbound import client
+from router.yaml_source import quantities
 
 NOTHING: Mapping[str, Any] = {}
 """No fields."""
@@ -60,6 +61,13 @@ class Opening(pydantic.BaseModel):
         return kept, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
+def titled(opening: type[Opening], title: str, text: str) -> dict[str, str]:
+    """Return the fields of an opening for a title and a text, by the names that this kind has for them."""
+    names = ((("name", "title"), title), (("summary", "body", "description", "message"), text))
+    found = {next((one for one in of if one in opening.model_fields), ""): value for of, value in names}
+    return {name: value for name, value in found.items() if name}
+
+
 class Webhook(pydantic.BaseModel):
     """The vendor's outgoing webhook, which reports changes at the destination.
 
@@ -71,12 +79,31 @@ class Webhook(pydantic.BaseModel):
     secrets: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1)
 
 
+class Failover(pydantic.BaseModel):
+    """What announces an incident that can't be opened at a destination for ``after`` (microseconds).
+
+    ``notify`` are notifiers, and ``publish`` other destinations, at which the incident is opened instead.
+    """
+
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
+
+    after: quantities.Duration = quantities.duration("5m")
+    notify: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _announces(self) -> Self:
+        if not self.notify and not self.publish:
+            raise ValueError("name a notifier in notify, or a destination in publish")
+        return self
+
+
 class Config(pydantic.BaseModel):
     """A configured account. Each kind adds its own settings in a subclass.
 
     ``per_minute`` is the vendor's call limit for the account; the router uses at most four fifths of it. ``defaults``
     are fields of the kind's ``Opening`` that apply where a rule sets nothing. Subclasses validate them when the
-    configuration is loaded. ``webhook`` accepts the vendor's webhooks.
+    configuration is loaded. ``webhook`` accepts the vendor's webhooks. ``failover`` announces what can't be opened.
     """
 
     # Errors must not repeat the input, because a configuration contains the key.
@@ -91,6 +118,7 @@ class Config(pydantic.BaseModel):
     per_minute: int = pydantic.Field(default=1200, ge=10)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
     webhook: Webhook | None = None
+    failover: Failover | None = None
 
 
 def page_of(config: Config) -> str:

@@ -34,12 +34,14 @@ class AnnouncedPublication(msgspec.Struct, frozen=True, array_like=True):
     """The announced state of a publication.
 
     ``content`` is the digest of the content that was sent, ``failed`` the digest of the operation that was refused.
+    ``delayed`` says that its failover was announced.
     """
 
     state: str = "absent"
     content: str = ""
     edited: str = ""
     failed: str = ""
+    delayed: bool = False
 
 
 class Announced(msgspec.Struct, frozen=True, array_like=True):
@@ -173,7 +175,8 @@ def _state(observed: Observed) -> Announced:
 
 def _publication(publication: publications.Publication) -> AnnouncedPublication:
     failed = f"{publication.dead_of}/{publication.dead_at}" if publication.dead else ""
-    return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed)
+    is_delayed = bool(publication.delayed_at)
+    return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed, is_delayed)
 
 
 def _baseline(after: Announced, incident: incidents.Incident, now: int) -> Announced:
@@ -241,11 +244,24 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
             updated.append(said)
         if is_now.failed and is_now.failed != was.failed:
             yield events.OperationFailed(about(observed.incident), one.destination, one.dead)
+        yield from _delays(was, one, observed)
     lowered = before.severity.word if observed.incident.severity < before.severity else ""
     if published:
         yield events.IncidentPublished(about(observed.incident), tuple(published))
     if updated or lowered:
         yield events.IncidentUpdated(about(observed.incident), tuple(updated), lowered)
+
+
+def _delays(was: AnnouncedPublication, one: publications.Publication, observed: Observed) -> Iterator[events.Event]:
+    """Announce that an opening is delayed, and that it was made at last."""
+    if one.delayed_at and not was.delayed and one.state == "absent":
+        stand_ins = [of.destination for of in observed.publications if of.stands_in_for == one.destination]
+        since = events.moment(one.blocked_since)
+        yield events.PublicationDelayed(
+            about(observed.incident), one.destination, since, one.dead or one.problem, tuple(stand_ins)
+        )
+    if was.delayed and was.state == "absent" and one.state == "open":
+        yield events.PublicationRecovered(about(observed.incident), one.destination, one.url)
 
 
 def _is_update(was: AnnouncedPublication, one: publications.Publication, incident: incidents.Incident) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
-Topic = Literal["incidents", "reviews", "guard", "dead_letters", "freezes", "heartbeats"]
+Topic = Literal["incidents", "reviews", "guard", "dead_letters", "delays", "freezes", "heartbeats"]
 """The topics that a setting under ``notify:`` subscribes a notifier to."""
 
 ReviewOutcome = Literal[
@@ -170,6 +170,27 @@ class OperationFailed(msgspec.Struct, frozen=True, tag_field="type", tag="operat
     problem: str
 
 
+class PublicationDelayed(msgspec.Struct, frozen=True, tag_field="type", tag="publication.delayed"):
+    """An incident can't be opened at a destination, since ``since``. It is announced here and at ``failover`` instead.
+
+    The router goes on trying.
+    """
+
+    incident: Incident
+    destination: str
+    since: dt.datetime
+    problem: str = ""
+    failover: tuple[str, ...] = ()
+
+
+class PublicationRecovered(msgspec.Struct, frozen=True, tag_field="type", tag="publication.recovered"):
+    """A delayed incident was opened at its destination."""
+
+    incident: Incident
+    destination: str
+    url: str = ""
+
+
 class DeliveriesFailed(msgspec.Struct, frozen=True, tag_field="type", tag="deliveries.failed"):
     """Accepted deliveries could not be processed. ``dead_letters`` counts all that wait for an operator now."""
 
@@ -226,6 +247,8 @@ Event: TypeAlias = (
     | ReviewEscalated
     | ReviewDecided
     | OperationFailed
+    | PublicationDelayed
+    | PublicationRecovered
     | DeliveriesFailed
     | GuardTripped
     | GuardReset
@@ -251,6 +274,8 @@ TOPICS: dict[str, Topic] = {
     "review.decided": "reviews",
     "operation.failed": "dead_letters",
     "deliveries.failed": "dead_letters",
+    "publication.delayed": "delays",
+    "publication.recovered": "delays",
     "guard.tripped": "guard",
     "guard.reset": "guard",
     "freeze.started": "freezes",

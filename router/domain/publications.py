@@ -150,7 +150,9 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     when the newest completed correction was requested. ``frozen_since`` is when a publishing freeze began to hold an
     operation back (0: none is held back). ``unanswered_change_at`` is when a change of an open publication last got no
     response: the vendor may process it after later changes, also after the resolution. ``resolves_by_review``: only a
-    reviewer resolves it, also once its episode is no longer the newest one.
+    reviewer resolves it, also once its episode is no longer the newest one. The vendor has kept it from opening since
+    ``blocked_since``, and its failover was announced at ``delayed_at``. It ``stands_in_for`` another destination, at
+    which the incident could not be opened.
 
     Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
@@ -201,11 +203,19 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     resolves_by_review: bool = False
     unanswered_change_at: int = 0
     frozen_since: int = 0
+    blocked_since: int = 0
+    delayed_at: int = 0
+    stands_in_for: str = ""
 
     @property
     def name(self) -> str:
         """Return its name among the publications of its incident."""
         return f"{self.episode}/{self.destination}"
+
+    @property
+    def is_begun(self) -> bool:
+        """Return whether it is at the vendor, or an operation on it was begun."""
+        return self.state != "absent" or self.intent is not None
 
     @property
     def settled(self) -> bool:

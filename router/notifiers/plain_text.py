@@ -77,7 +77,14 @@ def _title(event: events.Event, incident: events.Incident) -> str:
 
 
 def _tone(event: events.Event) -> Tone:
-    if isinstance(event, events.IncidentResolved | events.GuardReset | events.FreezeEnded | events.ReviewDecided):
+    if isinstance(
+        event,
+        events.IncidentResolved
+        | events.GuardReset
+        | events.FreezeEnded
+        | events.ReviewDecided
+        | events.PublicationRecovered,
+    ):
         return "success"
     if isinstance(event, events.TestSent):
         return "info"
@@ -137,6 +144,11 @@ def _router_line(event: events.Event) -> str:
             return f"Public pages were unfrozen{_by(event.by)}"
         case events.TestSent():
             return f"{event.message} ({plain(event.by)})"
+        case events.PublicationDelayed():
+            instead = f", announced at {', '.join(map(plain, event.failover))} instead" if event.failover else ""
+            return f"Can't be opened{_at(event.destination)}{instead}: {plain(event.problem or 'no response')}"
+        case events.PublicationRecovered():
+            return f"Opened late{_at(event.destination)}"
     # A type that was added later is named, so that no event is left out.
     incident = getattr(event, "incident", None)
     return events.type_of(event) + (f": {plain(incident.title)}" if incident is not None else "")

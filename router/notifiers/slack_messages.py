@@ -16,6 +16,7 @@ from router.notifiers import slack_blocks, slack_reviews
 
 _COLORS = {"critical": ":red_circle:", "major": ":large_orange_circle:", "minor": ":large_yellow_circle:"}
 _REMINDERS = (events.ReviewReminded, events.ReviewEscalated)
+_BROADCAST = (*_REMINDERS, events.PublicationDelayed)
 _OUTCOMES = {
     "approved": "Approved",
     "edited": "Approved with changes",
@@ -109,9 +110,7 @@ class Renderer:
             yield self._review(incident, view, destination)
         yield from _reminders(recorded, name)
         if view.is_incident_shown and not any(isinstance(one.event, events.IncidentOpened) for one in recorded):
-            told = [
-                one for one in recorded if not isinstance(one.event, events.ReviewReminded | events.ReviewEscalated)
-            ]
+            told = [one for one in recorded if not isinstance(one.event, _BROADCAST)]
             lines = "\n".join(f"• {line(one.event)}" for one in told)
             if lines:
                 yield Message(f"thread:{told[-1].sequence}", lines, [slack_blocks.section(lines)], name)
@@ -159,8 +158,11 @@ class Renderer:
 
 
 def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Message]:
-    """Return a reply for each reminder: an updated message notifies nobody."""
+    """Return a reply for each reminder, and for each delayed opening: an updated message notifies no one."""
     for one in recorded:
+        if isinstance(one.event, events.PublicationDelayed):
+            text = line(one.event)
+            yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], name, is_broadcast=True)
         if isinstance(one.event, _REMINDERS):
             text, thread = line(one.event), f"{name}/{one.event.review.destination}"
             yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
@@ -213,6 +215,18 @@ def _router_line(event: events.Event) -> str:
             return f":white_check_mark: Public pages were unfrozen{_by(event.by)}"
         case events.TestSent():
             return f"{event.message} ({slack_blocks.escaped(event.by)})"
+    return _delay_line(event)
+
+
+def _delay_line(event: events.Event) -> str:
+    match event:
+        case events.PublicationDelayed():
+            others = ", ".join(map(slack_blocks.escaped, event.failover))
+            instead = f", announced at {others} instead" if others else ""
+            problem = slack_blocks.escaped(event.problem or "no response")
+            return f":rotating_light: Can't be opened at {slack_blocks.escaped(event.destination)}{instead}: {problem}"
+        case events.PublicationRecovered():
+            return f":white_check_mark: Opened late at {slack_blocks.escaped(event.destination)}"
     return events.type_of(event)
 
 

@@ -276,7 +276,7 @@ class _Reading:
         found: dict[str, destination_base.Config] = self._by_kind(
             data, "destinations", lambda name: destinations.KINDS[name].config, destinations.KINDS
         )
-        for name, setting, message in destination_links.problems(found):
+        for name, setting, message in destination_links.problems(found, _names(data, "notifiers")):
             self.problems.append(self._document.problem(message, ("destinations", name, *setting)))
         for name, config in found.items():
             self._signed(name, config)

@@ -1,9 +1,9 @@
 """Checks the destinations that other destinations name: whether they exist, and whether they are of the right kind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from router.destinations import base
+from router.destinations import base, registry
 from router.yaml_source import suggestions
 
 
@@ -15,9 +15,10 @@ class LinkProblem(NamedTuple):
     message: str
 
 
-def problems(found: Mapping[str, base.Config]) -> Iterator[LinkProblem]:
-    """Yield the problems of all destinations."""
+def problems(found: Mapping[str, base.Config], notifiers: Collection[str]) -> Iterator[LinkProblem]:
+    """Yield the problems of all destinations. ``notifiers`` are the names of the configured notifiers."""
     for name, config in found.items():
+        yield from _of_failover(name, config, found, notifiers)
         follows, attach_to = getattr(config, "follows", ""), getattr(config, "attach_to", "")
         if follows and follows not in found:
             message = f'follows an unknown destination "{follows}"{suggestions.hint(follows, found)}'
@@ -28,3 +29,26 @@ def problems(found: Mapping[str, base.Config]) -> Iterator[LinkProblem]:
         elif attach_to and found[attach_to].kind != "incident-io":
             message = f'"{attach_to}" is of kind {found[attach_to].kind}; alerts are attached to those of incident-io'
             yield LinkProblem(name, ("attach_to",), message)
+
+
+def _of_failover(
+    name: str, config: base.Config, found: Mapping[str, base.Config], notifiers: Collection[str]
+) -> Iterator[LinkProblem]:
+    """Yield the problems of a destination's failover."""
+    if config.failover is None:
+        return
+    for place, notifier in enumerate(config.failover.notify):
+        if notifier not in notifiers:
+            message = f'unknown notifier "{notifier}"{suggestions.hint(notifier, notifiers)}'
+            yield LinkProblem(name, ("failover", "notify", place), message)
+    for place, other in enumerate(config.failover.publish):
+        at = ("failover", "publish", place)
+        if other not in found:
+            yield LinkProblem(name, at, f'unknown destination "{other}"{suggestions.hint(other, found)}')
+        elif other == name:
+            yield LinkProblem(name, at, "a destination can't stand in for itself")
+        elif registry.KINDS[found[other].kind].public:
+            yield LinkProblem(name, at, f'"{other}" is public: customers would see it')
+        elif (found[other].kind, found[other].base_url) == (config.kind, config.base_url):
+            message = f'"{other}" is of the same kind at the same vendor: the incident would be opened there twice'
+            yield LinkProblem(name, at, message)

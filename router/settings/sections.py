@@ -338,6 +338,9 @@ class Notify(Section):
     dead_letters: tuple[str, ...] = pydantic.Field(
         default=(), description="Operations that a vendor rejected, and deliveries that could not be processed."
     )
+    delays: tuple[str, ...] = pydantic.Field(
+        default=(), description="An incident can't be opened at a destination with `failover`, or was opened at last."
+    )
     freezes: tuple[str, ...] = pydantic.Field(default=(), description="Public pages are frozen, or a freeze ends.")
     heartbeats: tuple[str, ...] = pydantic.Field(default=(), description="An expected signal was not received.")
     owners: dict[str, tuple[str, ...]] = pydantic.Field(

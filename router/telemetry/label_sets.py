@@ -112,6 +112,7 @@ def start_worker(sources: Iterable[str], destinations: Iterable[str], notifiers:
     for destination in destinations:
         metrics.not_found.labels(destination)
         metrics.duplicates_ended.labels(destination)
+        metrics.failovers.labels(destination)
         metrics.retractions.labels(destination)
         for state in CIRCUIT_BREAKER_STATES:
             metrics.circuit_breaker_state.labels(destination, state).set(state == "closed")

@@ -168,6 +168,13 @@ duplicates_ended = prometheus_client.Counter(
     registry=registries.WORKER,
 )
 
+failovers = prometheus_client.Counter(
+    "incident_router_failovers_total",
+    "Incidents that a failover announced since the vendor kept them from opening, by destination.",
+    ["destination"],
+    registry=registries.WORKER,
+)
+
 retractions = prometheus_client.Counter(
     "incident_router_retractions_total",
     "Posts that an operator retracted and that the router took down, by destination.",

@@ -1,10 +1,12 @@
 """Announces changes of incidents and of the router: compares states, and appends events to the store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from router.domain import announcements, events, identity, router_state
 from router.store import dead_deliveries, notifications, publishing_state
 from router.worker import desired_state, lease_session, reviews
+
+_NONE: Mapping[str, Collection[str]] = {}
 
 
 class Announcer:
@@ -16,8 +18,13 @@ class Announcer:
         places: Mapping[str, desired_state.Place],
         preview: reviews.Preview,
         wake: Callable[[], None],
+        failover: Mapping[str, Collection[str]] = _NONE,
     ) -> None:
-        """Set up. ``preview`` renders a post as customers see it."""
+        """Set up. ``preview`` renders a post as customers see it.
+
+        ``failover`` are the notifiers of each destination's failover.
+        """
+        self._failover = failover
         self._store = store
         self._places = places
         self._preview = preview
@@ -43,7 +50,14 @@ class Announcer:
             return made.due
         scope = identity.reference(incident.episode)
         recorded = [
-            events.Recorded(0, now, incident.key, scope, event, announcements.recipients(before, incident, event))
+            events.Recorded(
+                0,
+                now,
+                incident.key,
+                scope,
+                event,
+                self._with_failover(announcements.recipients(before, incident, event), event),
+            )
             for event in made.found
         ]
         packed = await self._store.announce(incident.key, session.announced, made.after, recorded)
@@ -53,6 +67,12 @@ class Announcer:
         if recorded:
             self._wake()
         return made.due
+
+    def _with_failover(self, notify: tuple[str, ...], event: events.Event) -> tuple[str, ...]:
+        """Add the notifiers that announce what a destination can't open."""
+        if not isinstance(event, events.PublicationDelayed | events.PublicationRecovered):
+            return notify
+        return tuple(dict.fromkeys((*notify, *self._failover.get(event.destination, ()))))
 
     def _reviews(self, session: lease_session.LeaseSession, now: int) -> dict[str, events.Review]:
         # The reconciler records what begins to wait, so other incidents need not be rendered.

@@ -12,7 +12,7 @@ class ConfiguredDestination:
 
     ``follows`` names the destination whose incidents this page may draft posts from (empty: none). ``timeout_seconds``
     bounds each of its calls. ``account`` distinguishes accounts at vendors, and is no secret. ``page`` is the page that
-    it posts on if a rule names none.
+    it posts on if a rule names none. ``failover`` announces an incident that can't be opened here.
     """
 
     name: str
@@ -22,6 +22,7 @@ class ConfiguredDestination:
     timeout_seconds: float = 10.0
     account: str = ""
     page: str = ""
+    failover: base.Failover | None = None
 
 
 def of_kind(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:

@@ -19,7 +19,7 @@ from router.domain import (
     visible,
 )
 from router.domain.reasons import Cause, Reason
-from router.worker import kept_drafts
+from router.worker import kept_drafts, stand_ins
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
 """Renders the fields of a destination that isn't public."""
@@ -134,20 +134,20 @@ class DesiredStateBuilder:
     ) -> publications.Desired:
         """Return the desired state of the publication: that of the incident, or closed if its episode is over."""
         current = is_current(incident, publication, siblings)
-        target = target_of(incident, publication.destination) if current else None
+        target, asked_at = _target_for(incident, publication) if current else (None, publication.destination)
         verdict = incident.verdicts.get(publication.destination) if current else None
         retracted = incident.retractions.get(publication.name) if place.kind.public else None
-        ask = timing.ask_for(incident, publication.destination) if target is not None else None
-        is_asked = ask is None or not incident.still_fires or timing.is_asked(incident, publication.destination)
-        is_begun = publication.state != "absent" or publication.intent is not None
-        # Only an open post is monitored: a draft is published with the rule's first text, if at all.
+        ask, is_asked = _ask_of(incident, target, asked_at)
         ending = target.ending if target is not None else decisions.Ending()
+        # Only an open post is monitored: a draft is published with the rule's first text, if at all.
         is_quiet = incident.status == "open" and bool(incident.monitored_since)
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
         content, leaks, note = self._content(
             _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
         )
-        if retracted is not None and publication.content is not None:
+        if publication.stands_in_for == asked_at and is_asked and incident.status == "open":
+            content = stand_ins.content_for(content, incident, place.kind.opening)
+        elif retracted is not None and publication.content is not None:
             content = publication.content  # The post is taken down with its last content.
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
@@ -156,7 +156,7 @@ class DesiredStateBuilder:
         began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
         is_open = current and incident.status == "open" and target is not None
         return publications.Desired(
-            present=is_open and ((is_asked and not is_quiet) or is_begun),
+            present=is_open and ((is_asked and not is_quiet) or publication.is_begun),
             content=content,
             public=place.kind.public,
             publish=target.publish if target is not None else "review",
@@ -262,6 +262,27 @@ def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.In
     labels = {**response.labels, **ask.response.labels}
     own = msgspec.structs.replace(ask.response, targets=response.targets, labels=labels)
     return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own)
+
+
+def _target_for(
+    incident: incidents.Incident, publication: publications.Publication
+) -> tuple[decisions.Target | None, str]:
+    """Return a publication's target, and the destination that the rule names.
+
+    They are those of the destination that it stands in for, unless the rule names its own by now.
+    """
+    target = target_of(incident, publication.destination)
+    if target is not None or not publication.stands_in_for:
+        return target, publication.destination
+    return target_of(incident, publication.stands_in_for), publication.stands_in_for
+
+
+def _ask_of(
+    incident: incidents.Incident, target: decisions.Target | None, destination: str
+) -> tuple[asks.Ask | None, bool]:
+    """Return the ask for a destination, and whether an alert asks for it now."""
+    ask = timing.ask_for(incident, destination) if target is not None else None
+    return ask, ask is None or not incident.still_fires or timing.is_asked(incident, destination)
 
 
 def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from router.destinations import components
-from router.domain import incidents, operations, publications, retention, timeline
+from router.domain import incidents, operations, plan, publications, retention, timeline
 from router.outbound import errors
 from router.store import dataset
 from router.store import publications as publication_store
@@ -45,6 +45,7 @@ class LeaseSession:
         self._data_set_at = 0
         self.unchecked: frozenset[str] = frozenset()
         # Names of publications for which nothing may be planned yet (see ``restored``).
+        self.waits: dict[str, plan.Wait] = {}  # The waits of the publications by name, as last planned.
 
     def now(self) -> int:
         """Return the time by Redis' clock, continued with this machine's ticks since the lease was taken."""

@@ -18,6 +18,7 @@ from router.worker import (
     aggregator,
     backlog,
     configured_destinations,
+    failover,
     lease_session,
     operation_executor,
     operation_outcome,
@@ -131,12 +132,14 @@ class Reconciler:
             if self._storms is not None:
                 await self._storms.apply(session, self._places)
             waits = await self._converge(session)
+            added, failover_at = await failover.apply(session, self._places)
+            waits = await self._converge(session) if added else waits
             announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
             if self._vendor_ids is not None:
                 await self._vendor_ids.save(lease.key, session.publications)
             fold_at = self._due(lease.incident, session.now())
-            moments = [moment for moment in (due, again, announce_at, fold_at) if moment]
+            moments = [moment for moment in (due, again, announce_at, fold_at, failover_at) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
         except publication_store.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
@@ -215,6 +218,8 @@ class Reconciler:
             for failure in [result for result in results if isinstance(result, BaseException)]:
                 raise failure
             waits = [result for result in results if isinstance(result, plan.Wait)]
+            of = zip(checked, results, strict=True)
+            session.waits = {one.name: wait for one, wait in of if isinstance(wait, plan.Wait)}
             is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
             if not is_blocked or session.publications == before:
                 break

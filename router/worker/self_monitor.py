@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from router.destinations import base
 from router.domain import alerts, decisions, deliveries, identity
 from router.outbound import errors
 from router.store import health, incidents, publishing_state, unreadable_deliveries
@@ -141,8 +142,7 @@ class SelfMonitor:
         for name in wanted.get(report.kind, self._wanted.destinations):
             place = self._places[name]
             if place.account != failing:
-                named = "name" in place.kind.opening.model_fields
-                fields = {"name" if named else "title": report.title, "summary" if named else "body": report.text}
+                fields = base.titled(place.kind.opening, report.title, report.text)
                 found.append(decisions.Target(name, fields))
         return tuple(found)
 

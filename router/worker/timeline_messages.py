@@ -158,6 +158,15 @@ def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.E
     return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
+def delayed(after: publications.Publication, stand_ins: Sequence[str], now: int) -> timeline.Event:
+    """Return the event for an incident that the vendor has kept from opening for too long."""
+    minutes = (now - after.blocked_since) // 60_000_000
+    instead = f" It is opened at {', '.join(stand_ins)} instead." if stand_ins else ""
+    text = f"At {after.destination}: not opened for {minutes} minutes. Its failover announces it.{instead}"
+    detail = {"failover": list(stand_ins), "reason": after.dead or after.problem}
+    return timeline.Event(now, "operation", text, after.destination, detail=detail)
+
+
 def waits(at: str, wait: plan.Wait, content: publications.Content, now: int) -> timeline.Event:
     """Return the event for a post that waits for a reviewer, or is recorded in shadow mode."""
     is_reviewed = wait.waiting_on is plan.WaitingOn.REVIEWER

@@ -37,6 +37,8 @@ ALL = (
     events.ReviewEscalated(INCIDENT, REVIEW, 1500),
     events.ReviewDecided(INCIDENT, "page", "approved", "d1", "ann", "looks right"),
     events.OperationFailed(INCIDENT, "page", "422: no such component"),
+    events.PublicationDelayed(INCIDENT, "on-call", events.moment(NOW), "503: overloaded", ("pager",)),
+    events.PublicationRecovered(INCIDENT, "on-call", "https://vendor.example/1"),
     events.DeliveriesFailed(2, "5-0"),
     events.GuardTripped(events.moment(NOW), "more than 5 posts", "page"),
     events.GuardReset("ann"),

@@ -1,0 +1,100 @@
+"""Announces an incident elsewhere that its vendor has kept from opening for too long.
+
+A destination with ``failover`` has a limit for the time in which an incident may wait for the vendor. Then notifiers
+and other destinations announce the incident. The router goes on trying, and opens the incident once the vendor is back:
+its outage delays the incident, and not the page.
+
+    22:00:00  the call fails            blocked since 22:00:00
+    22:00:25  the circuit breaker opens
+    22:05:00  ``after: 5m`` has passed  delayed: the event ``publication.delayed``, and the stand-ins open
+    22:40:00  the vendor is back        the incident opens: the event ``publication.recovered``
+    23:10:00  the alerts resolve        the incident and its stand-ins are resolved
+
+Only a wait for the vendor counts: a failed attempt, an open circuit breaker, or a refusal. A review, a freeze, or an
+alert storm delays an incident on purpose. The times are stored with the publication, so a restart changes nothing.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from router.domain import plan, publications
+from router.domain.reasons import Reason
+from router.telemetry import log, metrics
+from router.worker import configured_destinations, lease_session, timeline_messages
+
+_BLOCKED = frozenset({Reason.CIRCUIT_OPEN, Reason.DEAD_LETTER})
+
+
+async def apply(
+    session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
+) -> tuple[bool, int]:
+    """Record what the vendors block, and announce what they have blocked for too long.
+
+    Return whether publications were added, and when the next one has waited too long (microseconds; 0 for never).
+    """
+    moments, added = [], False
+    for publication in list(session.publications):
+        place = places.get(publication.destination)
+        wait = session.waits.get(publication.name)
+        if place is None or place.failover is None or not _is_blocked(session, publication, wait):
+            continue
+        since = publication.blocked_since or session.now()
+        due = since + place.failover.after
+        if due <= session.now():
+            added |= await _announce(session, publication, place.failover.publish, places)
+            continue
+        moments.append(due)
+        if not publication.blocked_since:
+            await session.record(msgspec.structs.replace(publication, blocked_since=since))
+    return added, min(moments, default=0)
+
+
+def _is_blocked(
+    session: lease_session.LeaseSession, publication: publications.Publication, wait: plan.Wait | None
+) -> bool:
+    """Return whether the vendor keeps a publication from opening, and this wasn't announced yet."""
+    incident = session.incident
+    if publication.state != "absent" or publication.delayed_at or publication.stands_in_for:
+        return False
+    if incident.status != "open" or publication.episode != incident.episode:
+        return False
+    if wait is None:
+        return False
+    # The last attempt has failed for a condition of the vendor or the account, and is repeated.
+    is_failing = bool(publication.condition) and wait.waiting_on is plan.WaitingOn.TIME
+    return is_failing or wait.cause.code in _BLOCKED
+
+
+async def _announce(
+    session: lease_session.LeaseSession,
+    publication: publications.Publication,
+    stand_ins: tuple[str, ...],
+    places: Mapping[str, configured_destinations.ConfiguredDestination],
+) -> bool:
+    """Record that a publication is delayed, together with its stand-ins. Return whether there are any new ones."""
+    there = {one.destination for one in session.publications if one.episode == publication.episode}
+    added = [name for name in stand_ins if name in places and name not in there]
+    for name in added:
+        session.add(
+            publications.Publication(
+                publication.episode,
+                name,
+                opened_at=publication.opened_at,
+                admitted=publication.admitted,
+                stands_in_for=publication.destination,
+            )
+        )
+    now = session.now()
+    after = msgspec.structs.replace(publication, blocked_since=publication.blocked_since or now, delayed_at=now)
+    metrics.failovers.labels(publication.destination).inc()
+    log.get("worker").error(
+        "publication_delayed",
+        destination=publication.destination,
+        incident=session.incident.key,
+        episode=publication.episode,
+        failover=added,
+        reason=publication.dead or publication.problem,
+    )
+    await session.record(after, timeline_messages.delayed(after, added, now))
+    return bool(added)

@@ -1,0 +1,300 @@
+"""A vendor is down for too long: the incident is announced elsewhere, opened late, and resolved everywhere."""
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from router.destinations import base
+from router.domain import decisions, events, publications
+from router.outbound import errors
+from router.store import keys
+from router.worker import circuit_breaker
+from tests.integration import vendor, vendors, workers
+
+MINUTE = 60_000_000
+AT_ONCE = base.Failover(after="0", publish=["pager"])
+LATER = base.Failover(after="5m", notify=["ops"], publish=["pager"])
+
+
+class Named(base.Opening):
+    """The fields of the destination that fails."""
+
+    name: str
+    summary: str = ""
+
+
+class Titled(base.Opening):
+    """The fields of the destination that stands in for it."""
+
+    title: str
+    description: str = ""
+
+
+class Scene:
+    """A worker with a destination that fails, and one that stands in for it."""
+
+    def __init__(self, connection, failover=AT_ONCE, **more):
+        self.down, self.pager = vendor.Vendor(), vendor.Vendor()
+        self.on_call = _place("on-call", self.down, Named, failover)
+        self.on = workers.WorkerHarness(
+            connection, self.on_call, _place("pager", self.pager, Titled), render=lambda fields, _: dict(fields), **more
+        )
+        self.connection = connection
+
+    async def fires(self, problem=None, **fields):
+        """Fire an alert while the vendor fails."""
+        self.down.before = [problem or errors_of("500")] * 1000
+        response = workers.rule(decisions.Target("on-call", {"name": "Down", "summary": "5xx", **fields}))
+        await self.on.deliver(workers.firing(), response=response)
+        await self.on.turn()
+
+    async def known(self) -> dict[str, publications.Publication]:
+        return {one.destination: one for one in await self.on.publications.look("down")}
+
+    async def changed(self, **changes):
+        """Change the record of the publication that fails. Its incident is due at once."""
+        await self.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        for lease in await self.on.due():
+            documents = [
+                msgspec.structs.replace(one, **changes) if one.destination == "on-call" else one
+                for one in lease.publications
+            ]
+            assert await self.on.publications.record(lease, documents)
+            await self.on.publications.release(lease, due=1, finished=False)
+
+    async def waits_for(self, micros: int) -> None:
+        """Let the vendor have blocked the incident for that time."""
+        await self.changed(blocked_since=await self.on.redis_now() - micros)
+        await self.on.turn()
+
+    async def is_back(self):
+        self.down.before.clear()
+        await self.changed(retry_at=0)
+        self.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
+        await self.on.until(lambda: self.down.states() == ["open"])
+
+
+def errors_of(kind: str) -> Exception:
+    return {
+        "500": errors.Unanswered("no answer within 10 s", 30.0),
+        "refused": vendor.permanent(),
+        "limited": vendor.temporary(60.0),
+    }[kind]
+
+
+def _place(name, at, opening, failover=None):
+    kind = base.Kind("test", base.Config, opening, public=False, adopts=False, connect=None, make=None)
+    return dataclasses.replace(vendor.place(name, at), kind=kind, failover=failover)
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene."""
+
+    def run(body, failover=AT_ONCE, **more):
+        async def main(connection):
+            await body(Scene(connection, failover, **more))
+
+        with_redis(main)
+
+    return run
+
+
+def contents(at: vendor.Vendor) -> list[dict]:
+    return [incident["content"].fields for incident in at.incidents.values()]
+
+
+@pytest.mark.parametrize("problem", ["500", "refused", "limited"])
+def test_stand_in_opens_and_is_resolved_with_the_incident(play, problem):
+    async def body(scene):
+        await scene.fires(errors_of(problem))
+        assert scene.pager.states() == ["open"]
+        assert contents(scene.pager) == [{"title": "Down", "description": "5xx"}]
+        if problem == "refused":
+            return
+        await scene.is_back()
+        assert (scene.pager.states(), len(scene.down.incidents)) == (["open"], 1)
+        await scene.on.deliver(workers.resolved())
+        await scene.on.turn()
+        assert (scene.down.states(), scene.pager.states()) == (["resolved"], ["resolved"])
+
+    play(body)
+
+
+def test_incident_that_ends_during_the_outage_is_never_opened_late(play):
+    async def body(scene):
+        await scene.fires(errors_of("limited"))
+        await scene.on.deliver(workers.resolved())
+        await scene.on.turn()
+        assert scene.pager.states() == ["resolved"]
+        scene.down.before.clear()
+        await scene.changed(retry_at=0)
+        await scene.on.turn()
+        assert scene.down.incidents == {}
+
+    play(body)
+
+
+def test_nothing_is_announced_before_the_time(play):
+    async def body(scene):
+        await scene.fires()
+        since = (await scene.known())["on-call"].blocked_since
+        assert since
+        due = await scene.connection.zscore(keys.timers(keys.shard("down")), "down")
+        assert due <= since + 5 * MINUTE
+        await scene.waits_for(4 * MINUTE)
+        assert scene.pager.incidents == {}
+        await scene.waits_for(5 * MINUTE)
+        assert scene.pager.states() == ["open"]
+        await scene.waits_for(9 * MINUTE)
+        assert len(scene.pager.incidents) == 1
+
+    play(body, LATER)
+
+
+def test_incident_behind_an_open_circuit_breaker_is_announced(play):
+    """No call was made for this incident: others have found out that the vendor is down."""
+
+    async def body(scene):
+        now = await scene.on.redis_now()
+        for _ in range(circuit_breaker.FAILURES):
+            scene.on.performer.breakers.record("on-call", vendor.unanswered(), now, "open")
+        await scene.fires()
+        assert (scene.down.calls, scene.pager.states()) == ([], ["open"])
+
+    play(body)
+
+
+def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
+    async def main(connection):
+        first = Scene(connection, LATER)
+        await first.fires()
+        await first.changed(blocked_since=await first.on.redis_now() - 6 * MINUTE)
+        second = Scene(connection, LATER)
+        second.down.before = [errors_of("500")] * 100
+        await second.on.turn()
+        assert (second.pager.states(), first.pager.incidents) == (["open"], {})
+        await second.on.turn()
+        assert len(second.pager.incidents) == 1
+
+    with_redis(main)
+
+
+def test_wait_for_a_condition_of_the_router_is_no_outage(play):
+    """A storm holds the incident back on purpose."""
+
+    async def body(scene):
+        await scene.fires()
+        await scene.changed(held_since=1, retry_at=0, condition="", intent=None, attempts=0)
+        await scene.on.turn()
+        assert scene.pager.incidents == {}
+
+    play(body, LATER)
+
+
+def test_destination_that_the_rule_names_already_opens_once(play):
+    async def body(scene):
+        scene.down.before = [errors_of("500")] * 100
+        targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]
+        await scene.on.deliver(workers.firing(), response=workers.rule(*targets))
+        await scene.on.turn()
+        assert contents(scene.pager) == [{"title": "Own words"}]
+        assert (await scene.known())["on-call"].delayed_at
+
+    play(body)
+
+
+def test_stand_in_that_the_rule_names_later_takes_the_rules_words(play):
+    async def body(scene):
+        await scene.fires()
+        targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]
+        await scene.on.deliver(workers.firing("f2"), response=workers.rule(*targets))
+        await scene.on.turn()
+        assert contents(scene.pager) == [{"title": "Own words"}]
+
+    play(body)
+
+
+def test_title_of_the_alert_is_used_without_one_of_the_rule(play):
+    async def body(scene):
+        await scene.fires(name="", summary="")
+        assert contents(scene.pager) == [{"title": "f1 is down"}]
+
+    play(body)
+
+
+def test_stand_in_that_fails_is_retried_and_has_no_stand_in(play):
+    async def body(scene):
+        scene.pager.before = [vendor.temporary()] * 2
+        await scene.fires()
+        await scene.on.until(lambda: scene.pager.states() == ["open"])
+        assert len(scene.pager.calls) == 3
+
+    play(body)
+
+
+def test_killed_between_the_record_and_the_stand_ins_call_opens_one(play, with_redis):
+    """The worker dies after it has recorded the intent to open the stand-in, and before it has recorded the result."""
+
+    class Killed(BaseException):
+        pass
+
+    async def main(connection):
+        passed = []
+
+        def die(point):
+            passed.append(point)
+            if scene.pager.incidents and point == "after-call":
+                raise Killed
+
+        scene = Scene(connection, passed=die)
+        with pytest.raises(Killed):
+            await scene.fires()
+        assert scene.pager.states() == ["open"]
+        successor = Scene(connection)
+        successor.pager.incidents, successor.pager.by_key = scene.pager.incidents, scene.pager.by_key
+        successor.down.before = [errors_of("500")] * 100
+        await connection.hset(keys.publications("down"), "until", 0)
+        await connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await successor.on.until_awaited(lambda: _is_open(successor))
+        assert successor.pager.states() == ["open"]
+
+    with_redis(main)
+
+
+async def _is_open(scene) -> bool:
+    known = await scene.known()
+    return "pager" in known and known["pager"].state == "open"
+
+
+async def announced(scene) -> list[events.Event]:
+    return [one.event for one in await scene.on.notifications.events("down", -1)]
+
+
+def test_notifiers_receive_the_delay_and_the_recovery_once(play):
+    async def body(scene):
+        await scene.fires()
+        await scene.is_back()
+        await scene.on.turn()
+        found = await announced(scene)
+        (delayed,) = [one for one in found if isinstance(one, events.PublicationDelayed)]
+        assert (delayed.destination, delayed.failover) == ("on-call", ("pager",))
+        assert "no answer" in delayed.problem
+        (recovered,) = [one for one in found if isinstance(one, events.PublicationRecovered)]
+        assert recovered.url.startswith("https://vendor.example/")
+
+    play(body, announces=True)
+
+
+def test_delay_is_counted_and_in_the_timeline(play):
+    async def body(scene):
+        before = vendors.metric_value("incident_router_failovers_total", destination="on-call")
+        await scene.fires()
+        assert vendors.metric_value("incident_router_failovers_total", destination="on-call") == before + 1
+        texts = [event.text for event in await scene.on.incidents.timeline("down")]
+        assert (
+            "At on-call: not opened for 0 minutes. Its failover announces it. It is opened at pager instead." in texts
+        )
+
+    play(body)
