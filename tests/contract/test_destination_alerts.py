@@ -40,7 +40,7 @@ def test_key_is_short_whatever_the_alerts_are_called(world):
     assert [one.field for one in opened.omitted] == ["title"]
 
 
-def test_every_event_has_a_key_and_the_first_one_too(world):
+def test_every_event_has_a_key(world):
     """The first event had no key, and the vendor refused it."""
     opened = world.do(KIND, "open")
     world.do(KIND, "update", severity="critical", at=opened.vendor_id)
@@ -93,7 +93,7 @@ def test_late_firing_event_is_noticed_and_resolved_again(world, held):
     assert world.observe(KIND, opened.vendor_id).state == "resolved"
 
 
-def test_update_does_not_open_what_a_person_has_resolved(world, held):
+def test_update_never_reopens_an_alert_resolved_by_hand(world, held):
     """A repeated firing event paged again for an alert that a responder had resolved."""
     held.refires = True
     opened = world.do(KIND, "open")
@@ -111,7 +111,7 @@ def test_flapping_within_an_episode_pages_once(world, held):
     assert (alert.pages, alert.metadata["severity"]) == (1, "critical")
 
 
-def test_event_that_the_filter_drops_is_reported_and_sent_again(world, held):
+def test_filtered_event_is_reported_and_sent_again(world, held):
     """An accepted event was dropped, and no one noticed."""
     held.drops = True
     opened = world.do(KIND, "open")
@@ -177,7 +177,7 @@ def test_without_account_key_nothing_is_read(world):
     assert [call.method for call in world.simulator.app.state.calls.all] == ["POST"] * 3
 
 
-def test_alert_of_another_destination_or_sender_is_not_listed(world):
+def test_alert_of_another_destination_is_not_listed(world):
     perform(world, "open", destination="elsewhere")
     for key in ("foreign", "IR-7F3K2QXM.abc", "x.y.z"):
         perform(world, "update", vendor_id=key, settings=WITHOUT_KEY)
@@ -229,7 +229,7 @@ def test_alert_is_attached_once_the_incident_is_open(world):
     assert [call for call in world.changes() if call.endswith("incident_alerts")] == ["POST /v2/incident_alerts"]
 
 
-def test_alert_that_opens_after_its_incident_waits_for_processing(world):
+def test_alert_opened_after_its_incident_attaches_later(world):
     """The vendor processes the event later, so the alert can't be attached at once."""
     incident = world.do("incident-io", "open").vendor_id
     opened = perform(world, "open", linked_id=incident, settings=ATTACHED)

@@ -59,7 +59,7 @@ def test_critical_incident_pages_its_path_once(world, pages):
     assert calls(world) == ["POST /v2/escalations"]
 
 
-def test_incident_below_the_severity_pages_when_it_is_raised(world, pages):
+def test_raised_incident_pages_once(world, pages):
     life = Life(world, path="Primary", at_least="major")
     life.does("open", "minor")
     assert pages == {}
@@ -76,7 +76,7 @@ def test_raise_pages_again_if_the_rule_says_so(world, pages):
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
-def test_page_without_a_response_is_repeated_with_its_key(world, pages, action):
+def test_page_without_response_repeats_with_its_key(world, pages, action):
     """The incident is open all the same. The severity may change before the page is repeated."""
     world.fault(KIND, action, path="/v2/escalations", limit="escalations_create")
     life = Life(world, path="Primary", at_least="major")
@@ -105,7 +105,7 @@ def test_page_that_fails_again_is_a_failed_update(world):
         ({"path": "Primary"}, {"action": "status", "status": 403, "count": 9}, "the key may not create escalations"),
     ],
 )
-def test_page_that_is_refused_is_a_dead_letter_of_an_open_incident(world, pages, escalation, fault, message):
+def test_refused_page_is_a_dead_letter(world, pages, escalation, fault, message):
     if fault:
         world.fault(KIND, path="/v2/escalations", **fault)
     life = Life(world, **escalation)
@@ -150,7 +150,7 @@ def test_resolution_cancels_the_page(world, pages):
     assert [page.status for page in pages.values()] == ["cancelled", "cancelled"]
 
 
-def test_page_that_was_answered_already_does_not_stop_the_resolution(world, pages):
+def test_answered_page_does_not_stop_the_resolution(world, pages):
     life = Life(world)
     life.does("open")
     (page,) = pages.values()
@@ -169,7 +169,7 @@ def test_cancellation_without_a_response_is_repeated(world, pages):
     assert [page.status for page in pages.values()] == ["cancelled"]
 
 
-def test_page_is_left_to_its_responders_if_the_rule_says_so(world, pages):
+def test_page_without_cancel_is_left_to_its_responders(world, pages):
     life = Life(world, path="Primary", cancel=False)
     life.does("open")
     life.does("resolve")

@@ -64,7 +64,7 @@ def test_events_with_one_key_are_one_alert(vendor):
     assert alert.resolved_at
 
 
-def test_resolved_event_without_an_alert_is_accepted_and_dropped(vendor):
+def test_resolved_event_without_alert_is_dropped(vendor):
     assert event(vendor, "resolved").status == "success"
     assert listed(vendor) == []
 
@@ -111,7 +111,7 @@ def test_unknown_source_is_not_found(vendor):
     assert event(vendor, source="01NOBODY", http_status=404).type_ == "not_found"
 
 
-def test_token_of_the_source_is_no_key_of_the_account(vendor, held):
+def test_source_token_is_no_account_key(vendor, held):
     held.alerts.token = "of-the-source"
     assert event(vendor, http_status=401).type_ == "authentication_error"
     with sdks.incident_io.AuthenticatedClient(base_url=vendor._base_url, token="of-the-source") as own:
@@ -132,7 +132,7 @@ def test_alert_is_attached_once(vendor):
     assert [one.id for one in listed_there] == [first.id]
 
 
-def test_alert_that_a_person_has_parted_is_not_attached(vendor, held):
+def test_alert_parted_by_a_person_is_not_attached(vendor, held):
     incident = through_sdk.created_v2(vendor).id
     event(vendor)
     (alert,) = listed(vendor)

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from router.store import embedded
@@ -14,13 +14,23 @@ KILLED_WORKER = str(Path(__file__).parent / "worker_that_dies.py")
 class Setup:
     """The processes that stay while workers are killed."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack, rules: str = "", limits: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: contextlib.ExitStack,
+        rules: str = "",
+        limits: str = "",
+        configured: Callable[[str, harness.Vendors], str] | None = None,
+    ) -> None:
+        """Start the processes; ``configured`` returns the configuration to use, from the usual one."""
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.vendors, timeout=1, rules=rules)
         if limits:
             self.file.write_text(self.file.read_text().replace("pages: {min_update_interval: 0s}", limits))
+        if configured is not None:
+            self.file.write_text(configured(self.file.read_text(), self.vendors))
         self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
         self.web = self.another_web("web")
@@ -50,10 +60,12 @@ class Setup:
 
 
 @contextlib.contextmanager
-def running(folder: Path, rules: str = "", limits: str = "") -> Iterator[Setup]:
+def running(
+    folder: Path, rules: str = "", limits: str = "", configured: Callable[[str, harness.Vendors], str] | None = None
+) -> Iterator[Setup]:
     """Run a setup for the length of a ``with`` block."""
     with contextlib.ExitStack() as stack:
-        yield Setup(folder, stack, rules, limits)
+        yield Setup(folder, stack, rules, limits, configured)
 
 
 def killed(process: harness.Process) -> bool:

@@ -106,7 +106,7 @@ def contents(at: vendor.Vendor) -> list[dict]:
 
 
 @pytest.mark.parametrize("problem", ["500", "refused", "limited"])
-def test_stand_in_opens_and_is_resolved_with_the_incident(play, problem):
+def test_stand_in_opens_and_resolves_with_the_incident(play, problem):
     async def body(scene):
         await scene.fires(errors_of(problem))
         assert scene.pager.states() == ["open"]
@@ -122,7 +122,7 @@ def test_stand_in_opens_and_is_resolved_with_the_incident(play, problem):
     play(body)
 
 
-def test_incident_that_ends_during_the_outage_is_never_opened_late(play):
+def test_incident_over_during_the_outage_never_opens_late(play):
     async def body(scene):
         await scene.fires(errors_of("limited"))
         await scene.on.deliver(workers.resolved())
@@ -181,7 +181,7 @@ def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
     with_redis(main)
 
 
-def test_wait_for_a_condition_of_the_router_is_no_outage(play):
+def test_alert_storm_causes_no_failover(play):
     """A storm holds the incident back on purpose."""
 
     async def body(scene):
@@ -205,7 +205,7 @@ def test_destination_that_the_rule_names_already_opens_once(play):
     play(body)
 
 
-def test_stand_in_that_the_rule_names_later_takes_the_rules_words(play):
+def test_stand_in_named_later_takes_the_rule_s_text(play):
     async def body(scene):
         await scene.fires()
         targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]
@@ -216,7 +216,7 @@ def test_stand_in_that_the_rule_names_later_takes_the_rules_words(play):
     play(body)
 
 
-def test_title_of_the_alert_is_used_without_one_of_the_rule(play):
+def test_alert_title_is_used_without_a_rule_title(play):
     async def body(scene):
         await scene.fires(name="", summary="")
         assert contents(scene.pager) == [{"title": "f1 is down"}]
@@ -224,7 +224,7 @@ def test_title_of_the_alert_is_used_without_one_of_the_rule(play):
     play(body)
 
 
-def test_stand_in_that_fails_is_retried_and_has_no_stand_in(play):
+def test_failing_stand_in_is_retried(play):
     async def body(scene):
         scene.pager.before = [vendor.temporary()] * 2
         await scene.fires()
@@ -234,7 +234,7 @@ def test_stand_in_that_fails_is_retried_and_has_no_stand_in(play):
     play(body)
 
 
-def test_killed_between_the_record_and_the_stand_ins_call_opens_one(play, with_redis):
+def test_killed_worker_opens_one_stand_in(play, with_redis):
     """The worker dies after it has recorded the intent to open the stand-in, and before it has recorded the result."""
 
     class Killed(BaseException):
