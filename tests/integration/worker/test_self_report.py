@@ -7,7 +7,7 @@ import pytest
 from starlette import applications, requests, responses, routing
 
 from router import settings
-from router.destinations import base
+from router.destinations import base, registry
 from router.outbound import errors, fetch
 from router.store import codec, health, incidents, keys, publishing_state
 from router.store import inbox as stream
@@ -278,3 +278,10 @@ def test_unknown_or_public_report_destination_is_refused(tmp_path):
     assert 'unknown destination "on-cal"' in said
     assert "on-call" in said
     assert '"page" is public' in said
+
+
+def test_every_private_kind_has_fields_for_reports():
+    """A report has a title and a text, which each kind names in its own way."""
+    for kind in registry.KINDS.values():
+        fields = base.titled(kind.opening, "incident-router can't reach on-call", "The log says why.")
+        assert kind.public or (len(fields) == 2 and fields.keys() <= kind.opening.model_fields.keys())
