@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 """Calls of one notifier at a time, including abandoned ones."""
-_SLOT_SECONDS = 2.0  # Longest wait for a call to end, as long as the longest wait for the quota.
+_LOAD_SECONDS = 60.0  # It takes about a second, and longer on a machine that is busy.
 _PACKAGE = "apprise"
 _SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
@@ -150,7 +150,7 @@ class Apprise:
                 ends_at = client.ends_at.get()
                 await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label, ends_at)
             if not self._is_loaded:
-                await self._threads.run(load, service.label)
+                await self._threads.run(load, service.label, _LOAD_SECONDS)
                 self._is_loaded = True
             call = functools.partial(_notify, service, message)
             failure = await self._threads.run(call, service.label, self._timeout_seconds)
@@ -277,14 +277,18 @@ class _Threads:
         self._slots = asyncio.Semaphore(most)
         self._name = name
 
-    async def run(self, function: Callable[[], T], about: str, seconds: float | None = None) -> T:
-        """Return the result of a call. Raises ``Unanswered`` after ``seconds``, and ``Queued`` if no slot is free."""
+    async def run(self, function: Callable[[], T], about: str, seconds: float) -> T:
+        """Return the result of a call. Raises ``Unanswered`` if it takes longer than ``seconds``.
+
+        Half of the time may pass before a slot is free. Raises ``Queued`` after that: the call was not made.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
         try:
-            async with asyncio.timeout(_SLOT_SECONDS):
+            async with asyncio.timeout(seconds / 2):
                 await self._slots.acquire()
         except TimeoutError:
-            raise errors.Queued(f"{about}: {AT_ONCE} calls have not ended yet", _SLOT_SECONDS) from None
-        loop = asyncio.get_running_loop()
+            raise errors.Queued(f"{about}: earlier calls have not ended yet", seconds / 2) from None
         result: asyncio.Future[T] = loop.create_future()
 
         def end(outcome: Callable[[], None]) -> None:
@@ -305,7 +309,7 @@ class _Threads:
 
         threading.Thread(target=work, name=f"notifier-{self._name}", daemon=True).start()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(ends_at):
                 return await result
         except TimeoutError:
             raise errors.Unanswered(f"{about}: no answer within {seconds:g} s") from None

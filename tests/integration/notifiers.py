@@ -26,11 +26,19 @@ class NotifierHarness:
     """A worker that announces events, and delivers them one turn at a time."""
 
     def __init__(
-        self, on: workers.WorkerHarness, made: dict[str, base.Notifier], topics: dict, owners: dict | None = None
+        self,
+        on: workers.WorkerHarness,
+        made: dict[str, base.Notifier],
+        topics: dict,
+        owners: dict | None = None,
+        *,
+        at_once: int = 32,
+        timeout_seconds: float = 5.0,
     ) -> None:
         self.on = on
         self.ticks = itertools.count().__next__
-        self.channels = notifications.Channels(made, subscriptions.Subscriptions(topics, owners or {}))
+        self.channels = notifications.Channels(made, subscriptions.Subscriptions(topics, owners or {}), timeout_seconds)
+        self._at_once = at_once
         self.deliveries = self.deliverer()
         self.router = announcer.RouterAnnouncer(
             on.notifications,
@@ -43,7 +51,7 @@ class NotifierHarness:
     def deliverer(self) -> notifications.Deliveries:
         """What another worker would deliver with."""
         return notifications.Deliveries(
-            self.on.notifications, self.channels, randomness=workers.NoJitter(), ticks=self.ticks
+            self.on.notifications, self.channels, randomness=workers.NoJitter(), ticks=self.ticks, at_once=self._at_once
         )
 
     async def deliver(self) -> None:
@@ -73,6 +81,7 @@ async def running(
     configs: dict[str, base.Config],
     topics: dict | None = None,
     owners: dict | None = None,
+    at_once: int = 32,
     **more: Any,
 ) -> AsyncIterator[NotifierHarness]:
     """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
@@ -83,6 +92,8 @@ async def running(
         made,
         EVERYTHING if topics is None else topics,
         owners,
+        at_once=at_once,
+        timeout_seconds=max(config.timeout_seconds for config in configs.values()),
     )
     try:
         yield playing

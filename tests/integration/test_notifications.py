@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from router.domain import announcements, decisions, events, severities
+from router.domain import announcements, decisions, events
 from router.notifiers import base
 from router.store import keys, publishing_state
 from router.telemetry import metrics
@@ -319,34 +319,6 @@ class TestCrashes:
             assert at.types[-1] == "incident.resolved"
 
         play(with_redis, body)
-
-
-def test_storm_sends_three_messages_an_incident_at_most(with_redis, monkeypatch):
-    """Alerts of 50 incidents, of rising severity, that never resolve; a slow machine must not end the spacing."""
-    monkeypatch.setattr(announcements, "SPACING", workers.HOUR)
-    levels = [
-        severities.Severity.INFO,
-        severities.Severity.MINOR,
-        severities.Severity.MAJOR,
-        severities.Severity.CRITICAL,
-    ]
-
-    async def body(harness, at, _):
-        response = reviewed(publish="auto")
-        for part in range(5):
-            for number in range(50):
-                name = f"incident-{number}"
-                alerts = [workers.firing(f"{name}/{part}/{index}") for index in range(20)]
-                await harness.on.deliver(*alerts, key=name, level=levels[min(part, 3)], response=response)
-            await harness.turn()
-        counts: dict[str, int] = {}
-        for request in at.requests:
-            subject = request.event["subject"]
-            counts[subject] = counts.get(subject, 0) + 1
-        assert len(counts) == 50
-        assert max(counts.values()) <= 3
-
-    play(with_redis, body)
 
 
 @pytest.mark.parametrize("damage", ["s", "d"])
