@@ -17,7 +17,8 @@ from typing import Any
 from router.store import client, dead_deliveries, incidents, keys
 from tests import ports
 from tests.end_to_end import harness
-from tests.faults import oracles, topologies
+from tests.faults import notified, oracles, topologies
+from tests.integration import receiver
 
 RULES = """
 rules:
@@ -49,6 +50,8 @@ class Deployment:
         stack: contextlib.ExitStack,
         make: Callable[[Path], topologies.Topology],
         names: Sequence[str] = NAMES,
+        *,
+        notifies: bool = False,
     ) -> None:
         self.folder = folder
         self._stack = stack
@@ -60,7 +63,9 @@ class Deployment:
         self.unanswered: list[str] = []
         self.topology = stack.enter_context(topologies.running(make(folder)))
         written = self.file.read_text().replace("pages: {min_update_interval: 0s}", LIMITS)
-        self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{written}")
+        self.hook = stack.enter_context(receiver.receiving()) if notifies else None
+        more = notified.settings(self.hook) if self.hook is not None else ""
+        self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{more}{written}")
         stack.callback(self._stop)
         for name in names:
             self.start(name)
@@ -166,7 +171,7 @@ def run(
     """Send ``count`` messages twice while processes are killed, and wait until the state agrees with the oracle."""
     chance = random.Random(seed)
     made = oracles.messages(chance, count, incident_keys)
-    return run_phases(folder, make, [made], oracles.Oracle(), seed=seed, chance=chance, kills=kills)
+    return run_phases(folder, make, [made], oracles.Oracle(), seed=seed, chance=chance, kills=kills, notifies=True)
 
 
 def run_phases(
@@ -179,14 +184,16 @@ def run_phases(
     chance: random.Random,
     kills: list[str],
     then: Callable[[Deployment], None] = lambda _: None,
+    notifies: bool = False,
 ) -> Report:
-    """Run phases of given messages against a given oracle; ``then`` is called before the deployment is stopped.
+    """Run phases of given messages against a given oracle; ``then`` is called before the deployment is stopped. With
+    ``notifies``, a webhook receives the events, and none may be lost.
 
     All messages of a phase are accepted before any of the next one is sent.
     """
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
-        deployment = Deployment(folder, stack, make)
+        deployment = Deployment(folder, stack, make, notifies=notifies)
         senders = _senders(deployment, phases, oracle, answers)
         _kill(deployment, chance, kills, senders)
         for sender in senders:
@@ -200,6 +207,9 @@ def run_phases(
             wrong = asyncio.run(compared(deployment, oracle))
             time.sleep(0.2)
         wrong += failures(senders)
+        if deployment.hook is not None:
+            kills_of_deliverers = deployment.kills["worker"] + deployment.kills["valkey"]
+            wrong += notified.doubled(deployment.hook.requests, kills_of_deliverers)
         then(deployment)
         return Report(seed, oracle.accepted, dict(deployment.kills), dict(answers), looked_at - began, wrong, last)
 
@@ -300,6 +310,9 @@ async def _differences(deployment: Deployment, oracle: oracles.Oracle, connectio
             yield f"{key}: somebody holds a lease"
     for difference in at_vendors(deployment, firing):
         yield difference
+    if deployment.hook is not None:
+        async for difference in notified.lost(deployment.hook, connection, names):
+            yield difference
 
 
 def at_vendors(deployment: Deployment, firing: dict[str, set[str]]) -> Iterator[str]:

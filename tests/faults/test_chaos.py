@@ -1,5 +1,6 @@
 """Whatever is killed, no accepted alert is lost and no incident is opened twice."""
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import chaos, oracles, topologies, watched
+from tests.faults import chaos, notified, oracles, topologies, watched
+from tests.integration import receiver
 
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
 FULL = ({"worker": 20, "web": 5, "valkey": 3}, 10_000, 500)  # Every message is sent twice.
@@ -77,3 +79,26 @@ def test_messages_are_reproducible_and_out_of_order():
     moments = [message.ends_at or message.starts_at for message in made]
     assert moments != sorted(moments)
     assert {message.key for message in made} == {f"k{number}" for number in range(20)}
+
+
+def request(identity: str, *, reference: str = "IR-1", title: str = "Down") -> receiver.Request:
+    data = {"incident": {"reference": reference, "title": title}}
+    event = {"id": identity, "type": "incident-router.incident.opened", "data": data}
+    return receiver.Request("/", {"webhook-id": identity}, json.dumps(event).encode())
+
+
+@pytest.mark.parametrize(
+    ("requests", "problem"),
+    [
+        ([], "no event was delivered"),
+        ([request("a")] * 34, "33 events were delivered again after 1 kills"),
+        ([request("a"), request("a", title="Up")], "a has 2 bodies"),
+        ([request("a"), request("b")], "IR-1 was announced 2 times"),
+    ],
+)
+def test_doubled_notifications_are_found(requests, problem):
+    assert list(notified.doubled(requests, 1)) == [problem]
+
+
+def test_repeated_event_after_a_kill_is_accepted():
+    assert list(notified.doubled([request("a"), request("b", reference="IR-2"), request("a")], 1)) == []
