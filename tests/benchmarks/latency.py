@@ -9,7 +9,7 @@ rate, an alert's time counts from when it was due to be sent, so nothing that co
 import asyncio
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import uvloop
@@ -21,7 +21,9 @@ from tests.end_to_end import harness
 OPENS = '[{at: on-call, name: "{{ alert.labels.host | default: alert.title }}", severity: Major}]'
 RATE = 500
 WARM_UP = 20
-GOALS = {"one at a time": (3.0, 10.0), "at a rate": (None, 50.0)}
+Goal = tuple[float | None, float]
+"""The goals for the median and the 99th percentile, in milliseconds."""
+GOALS: Mapping[str, Goal] = {"one at a time": (3.0, 10.0), "at a rate": (None, 50.0)}
 
 
 def requests(numbers: Iterable[int]) -> Iterable[bytes]:
@@ -61,11 +63,11 @@ async def one_at_a_time(door: int, vendor: int, numbers: range) -> list[float]:
     return found
 
 
-def at_a_rate(door: int, vendor: int, numbers: range) -> list[float]:
+def at_a_rate(door: int, vendor: int, numbers: range, rate: int = RATE) -> list[float]:
     """Seconds from when each request was due until the vendor has its create."""
     # Both clocks count on, but they do not begin at the same time.
     offset = time.monotonic_ns() / 1e9 - time.perf_counter()
-    run = load.Open(requests(numbers), RATE)
+    run = load.Open(requests(numbers), rate)
     run.drive(door)
     run.only(202)
     url = f"http://127.0.0.1:{vendor}/received"
@@ -78,13 +80,15 @@ def at_a_rate(door: int, vendor: int, numbers: range) -> list[float]:
     return [received[host(number)] / 1e9 - (due + offset) for number, due in zip(numbers, run.due, strict=True)]
 
 
-def row(name: str, values: list[float], **more: Any) -> dict[str, Any]:
+def row(
+    name: str, values: list[float], goals: Mapping[str, Goal] = GOALS, rate: int = RATE, **more: Any
+) -> dict[str, Any]:
     """One line of the report."""
     median, tail = load.percentile(values, 0.5) * 1000, load.percentile(values, 0.99) * 1000
-    median_goal, tail_goal = GOALS[name]
+    median_goal, tail_goal = goals[name]
     good = tail <= tail_goal and (median_goal is None or median <= median_goal)
     return {
-        "how": name if name != "at a rate" else f"{RATE} a second",
+        "how": name if name != "at a rate" else f"{rate} a second",
         "incidents": len(values),
         "median ms": median,
         "99th ms": tail,
@@ -96,10 +100,10 @@ def row(name: str, values: list[float], **more: Any) -> dict[str, Any]:
     }
 
 
-def started_vendor(stage: scene.Scene) -> int:
+def started_vendor(stage: scene.Scene, name: str = "vendor") -> int:
     port = ports.free()
     command = [sys.executable, "-c", f"from tests.benchmarks import vendor; vendor.main({port})"]
-    stage.start(command, "vendor", core=1)
+    stage.start(command, name, core=1)
 
     def answers() -> bool:
         try:

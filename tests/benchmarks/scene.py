@@ -69,13 +69,13 @@ class Scene:
         self.redis = stack.enter_context(contextlib.closing(redis.Redis(unix_socket_path=valkey.socket)))
         self._processes = {"valkey": int(self.redis.info("server")["process_id"])}
 
-    def router(self, command: str, *, vendor: str = "http://127.0.0.1:9", opens: str = "[]") -> int:
-        """Start `incident-router COMMAND` on core 0; returns its port."""
+    def router(self, command: str, *, vendor: str = "http://127.0.0.1:9", opens: str = "[]", settings: str = "") -> int:
+        """Start `incident-router COMMAND` on core 0, with further ``settings``; returns its port."""
         (self.folder / "rules").mkdir(exist_ok=True)
         rules = "".join(RULE.format(number=number, opens=opens) for number in range(payloads.SERVICES))
         (self.folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
         port = ports.free()
-        (self.folder / "router.yaml").write_text(CONFIGURATION.format(port=port, vendor=vendor))
+        (self.folder / "router.yaml").write_text(CONFIGURATION.format(port=port, vendor=vendor) + settings)
         started = [harness.COMMAND, command, "--config", "router.yaml"]
         if self._profile:
             started = [sys.executable, "-m", "cProfile", "-o", f"{command}.profile", *started]

@@ -1,4 +1,4 @@
-"""A vendor that answers like incident.io as far as a create goes, and remembers when it received each one.
+"""A vendor that answers like incident.io or Slack as far as a create goes, and remembers when it received each one.
 
 Times are ``time.monotonic_ns``, a clock that all processes of a machine share. ``GET /received?name=NAME`` is answered
 once the incident of that name was received, with the time; ``GET /received`` at once, with all of them.
@@ -16,6 +16,8 @@ from tests.benchmarks import load
 
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _NAME = re.compile(rb'"name": *"([^"]+)"')
+_NODE = re.compile(rb"on node ([0-9]{8})")
+_POSTED = {"ok": True, "channel": "C1", "ts": "1.1"}
 _LISTS = {
     "/v1/severities": {
         "severities": [
@@ -57,7 +59,11 @@ class _Connection(asyncio.Protocol):
         self._answer(method.decode(), urllib.parse.urlsplit(target.decode()), request[end:], at)
 
     def _answer(self, method: str, target: urllib.parse.SplitResult, body: bytes, at: int) -> None:
-        if method == "POST":
+        if target.path.startswith("/chat."):
+            if node := _NODE.search(body):
+                self._take(f"host-{node[1].decode()}", at)
+            self.say(_POSTED)
+        elif method == "POST":
             name = _NAME.search(body)
             if name is not None:
                 self._take(name[1].decode(), at)

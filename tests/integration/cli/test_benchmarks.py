@@ -94,6 +94,14 @@ def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_notification_latency_is_measured(tmp_path: Path) -> None:
+    single, crowd = rows("notifications", tmp_path)
+    assert (single["incidents"], crowd["incidents"]) == (20, 6)
+    for row in (single, crowd):
+        assert 0 < row["median ms"] <= row["99th ms"] <= row["most ms"]
+
+
+@pytest.mark.timeout(120)
 def test_end_to_end_covers_new_and_repeated_alerts(tmp_path: Path) -> None:
     found = list(rows("end_to_end", tmp_path))
     assert [(row["alerts a delivery"], row["alerts"]) for row in found] == [
