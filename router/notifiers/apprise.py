@@ -29,6 +29,7 @@ AT_ONCE = 4
 """Calls of one notifier at a time, including abandoned ones."""
 _LOAD_SECONDS = 60.0  # It takes about a second, and longer on a machine that is busy.
 _PACKAGE = "apprise"
+_FIRST = "first"  # In the state: the sequence number of the first event that some URL has not received.
 _SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 _BETWEEN = re.compile(r"[/:@?&=,;+#]")
@@ -126,7 +127,7 @@ class Apprise:
         """
         recorded = _of_one_episode(batch.events)
         newest = recorded[-1].sequence
-        state = {one.key: batch.state[one.key] for one in self._services if one.key in batch.state}
+        state = self._known(batch.state, recorded[0].sequence)
         pending = [one for one in self._services if _received(state, one) < newest]
         outcomes = await asyncio.gather(*(self._send(one, _after(recorded, _received(state, one))) for one in pending))
         failures = [failure for failure in outcomes if failure is not None]
@@ -137,7 +138,16 @@ class Apprise:
             return base.Delivered(newest, {})
         if len(failures) == len(pending):
             raise failures[0]
-        return base.Delivered(recorded[0].sequence - 1, state)
+        return base.Delivered(recorded[0].sequence - 1, {**state, _FIRST: str(recorded[0].sequence)})
+
+    def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
+        """Return what is known of the configured URLs.
+
+        If the events begin before those of the state, an operator wants them delivered again, to every URL.
+        """
+        if first < _number(state.get(_FIRST, "")):
+            return {}
+        return {one.key: state[one.key] for one in self._services if one.key in state}
 
     async def aclose(self) -> None:
         """Do nothing: no connection outlives a call."""
@@ -175,7 +185,10 @@ def _secrets(url: str) -> list[str]:
 
 def _received(state: Mapping[str, str], service: _Service) -> int:
     """Return the sequence number of the last event that a URL has received while others failed; 0 for none."""
-    text = state.get(service.key, "")
+    return _number(state.get(service.key, ""))
+
+
+def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 

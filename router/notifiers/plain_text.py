@@ -149,9 +149,15 @@ def _router_line(event: events.Event) -> str:
             return f"Can't be opened{_at(event.destination)}{instead}: {plain(event.problem or 'no response')}"
         case events.PublicationRecovered():
             return f"Opened late{_at(event.destination)}"
-    # A type that was added later is named, so that no event is left out.
-    incident = getattr(event, "incident", None)
-    return events.type_of(event) + (f": {plain(incident.title)}" if incident is not None else "")
+    return _other_line(event)
+
+
+def _other_line(event: events.Event) -> str:
+    """Return a line about an event without words of its own, such as ``Incident acknowledged by ann: Down``."""
+    incident, destination = getattr(event, "incident", None), str(getattr(event, "destination", ""))
+    words = events.type_of(event).replace(".", " ").replace("_", " ").capitalize()
+    line = f"{words}{_at(destination)}{_by(str(getattr(event, 'by', '')))}"
+    return f"{line}: {plain(incident.title)}" if incident is not None else line
 
 
 def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:

@@ -101,7 +101,7 @@ class TestPartialFailure:
             urls = service(good), service(bad)
             first = deliver(*urls)
             assert first.sequence == 0
-            assert len(first.state) == 1
+            assert len(first.state) == 2
             assert deliver(*urls, state=first.state) == base.Delivered(1, {})
             assert (len(good.requests), len(bad.requests)) == (1, 2)
 
@@ -126,6 +126,20 @@ class TestPartialFailure:
             state = deliver(service(good), service(bad)).state
             deliver(service(added), service(bad), service(good), state=state)
             assert (len(good.requests), len(bad.requests), len(added.requests)) == (1, 2, 1)
+
+    def test_redelivery_reaches_every_url(self):
+        """Some events had reached one URL only when an operator asked for earlier ones again."""
+        with receiver.receiving() as good, receiver.receiving() as bad:
+            bad.answers = [500]
+            urls, (first, second) = (service(good), service(bad)), samples.recorded(OPENED, WAITING)
+
+            async def main() -> base.Delivered:
+                async with connected(*urls) as made:
+                    partly = await made.deliver(base.Batch([second], {}))
+                    return await made.deliver(base.Batch([first, second], partly.state))
+
+            assert asyncio.run(main()).sequence == 2
+            assert (len(good.requests), len(bad.requests)) == (2, 2)
 
     def test_state_holds_no_part_of_a_url(self):
         with receiver.receiving() as good, receiver.receiving() as bad:
