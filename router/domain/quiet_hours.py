@@ -29,6 +29,8 @@ _GROUPS = {
     "guard.reset": "guard",
     "freeze.started": "freeze",
     "freeze.ended": "freeze",
+    "publication.delayed": "delay",
+    "publication.recovered": "delay",
 }
 
 

@@ -172,6 +172,10 @@ class TestMorning:
         pending = recorded(tripped, frozen, reset, thawed, frozen)
         assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
 
+    def test_delay_that_ended_is_shown_by_its_end(self):
+        delayed = [event for event in samples.ALL if events.type_of(event).startswith("publication.")]
+        assert types(quiet_hours.coalesce(NIGHT, recorded(*delayed))) == ["publication.recovered"]
+
     def test_events_of_the_day_stay(self):
         pending = recorded(samples.ALL[8], samples.ALL[8], samples.ALL[8], moment=at("2030-01-10T12:00"))
         assert quiet_hours.coalesce(NIGHT, pending) == pending
