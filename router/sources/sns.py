@@ -7,7 +7,6 @@ messages". Only certificates and confirmations of configured topics are fetched,
 import asyncio
 import base64
 import binascii
-import collections
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.domain import patterns
-from router.sources import objects, times, verifications
+from router.sources import fetch_limits, objects, times, verifications
 
 _HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
@@ -34,8 +33,7 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
 }
 _MOST_CERTIFICATES = 16
 _MOST_BYTES = 2 * 1024 * 1024  # SNS' own limit is 256 KiB, before the message is escaped as JSON.
-_MOST_FETCHES = 6  # Certificates that are fetched within a minute. SNS changes its own about once a year.
-_MINUTE = 60_000_000
+_CERTIFICATE_PATH = patterns.compile(r"/[A-Za-z0-9_-]{1,128}\.pem")  # As in SimpleNotificationService-….pem.
 
 # Only these fields are decoded: the message isn't verified yet.
 _FIELDS = sorted(
@@ -56,7 +54,7 @@ class Topics:
     """Verifies the messages of some topics. ``tolerance`` is the largest age of a message in microseconds.
 
     Certificates are fetched once, and kept after they have verified a message. Unauthenticated senders can name new
-    certificates, so each is fetched once for all messages that name it, and at most ``_MOST_FETCHES`` within a minute.
+    certificates, so each is fetched once for all messages that name it, within ``fetch_limits``.
     """
 
     description = "SNS's signature, of the topics that are named"
@@ -67,9 +65,9 @@ class Topics:
         self._fetch = fetch
         self._certificates: dict[str, x509.Certificate] = {}
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
-        self._fetched_at: collections.deque[int] = collections.deque(maxlen=_MOST_FETCHES)
+        self._limits = fetch_limits.FetchLimits()
 
-    async def verify(self, body: bytes, now: int) -> verifications.Verified:
+    async def verify(self, body: bytes, now: int, client: str = "") -> verifications.Verified:
         """Verify a message, and confirm the subscription if the message asks for it.
 
         Raises ``verifications.RejectedError`` or ``verifications.UnavailableError``.
@@ -79,9 +77,11 @@ class Topics:
         region = self._region(kind, message)
         self._not_too_old(message.get("Timestamp", ""), now)
         certificate_url = message.get("SigningCertURL", "")
-        certificate = await self._certificate(certificate_url, region, now)
+        _check_certificate_url(certificate_url, region)
+        certificate = await self._certificate(certificate_url, now, client)
         _verify(certificate, message, _SIGNED[kind])
         self._remember(certificate_url, certificate)
+        self._limits.remember(client)
         if kind != "SubscriptionConfirmation":
             return verifications.Verified(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
@@ -105,14 +105,11 @@ class Topics:
         if not at or abs(now - at) > self._tolerance:
             raise verifications.RejectedError("the signed time is too far away: a replay, or a clock that is wrong")
 
-    async def _certificate(self, url: str, region: str, now: int) -> x509.Certificate:
-        path = _of_sns(url, region, "SigningCertURL")
-        if not path.endswith(".pem"):
-            raise verifications.RejectedError("SigningCertURL is no certificate of SNS's")
+    async def _certificate(self, url: str, now: int, client: str) -> x509.Certificate:
         found = self._certificates.get(url)
         if found is None:
             try:
-                found = x509.load_pem_x509_certificate(await self._fetch_once(url, now))
+                found = x509.load_pem_x509_certificate(await self._fetch_once(url, now, client))
             except ValueError as error:
                 raise verifications.UnavailableError("SNS answered with something else than its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
@@ -125,13 +122,12 @@ class Topics:
             self._certificates.clear()
         self._certificates[url] = certificate
 
-    async def _fetch_once(self, url: str, now: int) -> bytes:
+    async def _fetch_once(self, url: str, now: int, client: str) -> bytes:
         """Fetch a certificate, once for all messages that wait for it. Raises ``UnavailableError`` above the limit."""
         task = self._fetching.get(url)
         if task is None:
-            if len(self._fetched_at) == _MOST_FETCHES and now - self._fetched_at[0] < _MINUTE:
-                raise verifications.UnavailableError("too many certificates were asked for within a minute")
-            self._fetched_at.append(now)
+            if not self._limits.take(client, now):
+                raise verifications.UnavailableError("too many certificates were asked for")
             self._fetching[url] = task = asyncio.ensure_future(self._fetch(url))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
         return await asyncio.shield(task)
@@ -146,8 +142,17 @@ def _fields(body: bytes) -> dict[str, str]:
     return {name: objects.scalar(value) for name, value in found if value is not None}
 
 
-def _of_sns(url: str, region: str, name: str) -> str:
-    """Return the path of a URL that belongs to SNS in this region. Raises ``RejectedError`` for any other URL."""
+def _check_certificate_url(url: str, region: str) -> None:
+    """Check that a URL is one of SNS's certificates in this region, in its only spelling. Raises ``RejectedError``."""
+    parts = _of_sns(url, region, "SigningCertURL")
+    # A query or another spelling of the path would let a sender name one certificate in many ways.
+    path = _CERTIFICATE_PATH.fullmatch(patterns.encoded(parts.path))
+    if path is None or url != f"https://{parts.netloc}{parts.path}":
+        raise verifications.RejectedError("SigningCertURL is no certificate of SNS's")
+
+
+def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
+    """Return the parts of a URL that belongs to SNS in this region. Raises ``RejectedError`` for any other URL."""
     try:
         parts = parse.urlsplit(url)
         port = parts.port
@@ -162,7 +167,7 @@ def _of_sns(url: str, region: str, name: str) -> str:
         or not url.isprintable()
     ):
         raise verifications.RejectedError(f"{name} is not an address of SNS in the topic's region")
-    return parts.path
+    return parts
 
 
 def _verify(certificate: x509.Certificate, message: dict[str, str], names: tuple[str, ...]) -> None:

@@ -32,8 +32,11 @@ class Verification(Protocol):
     description: str
     """What is verified, for the console and ``sources list``."""
 
-    async def verify(self, body: bytes, now: int) -> Verified:
-        """Verify a body received at ``now`` (microseconds). Raises ``RejectedError`` or ``UnavailableError``."""
+    async def verify(self, body: bytes, now: int, client: str = "") -> Verified:
+        """Verify a body received at ``now`` (microseconds) from the address ``client``.
+
+        Raises ``RejectedError`` or ``UnavailableError``.
+        """
         ...
 
 

@@ -81,6 +81,10 @@ class SourceEndpoint:
         if token is not None and not token.in_body and not token.accepts(headers, scope["query_string"]):
             raise _no_token(token)
 
+    def client(self, scope: Mapping[str, Any], headers: Headers) -> str:
+        """Return the sender's address, if the verification of the source needs it; empty otherwise."""
+        return self._addresses.address(scope, headers) if self.verification is not None else ""
+
     def verify_signature(self, headers: Headers, body: bytes, now: int) -> None:
         """Verify the signature of the body as received. Raises ``problems.Problem`` (401)."""
         wrong = self._signature.problem(headers, body, now) if self._signature is not None else ""

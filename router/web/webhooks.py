@@ -54,6 +54,7 @@ class _Request(NamedTuple):
     now: int
     called: str
     explain: bool
+    client: str
 
     @property
     def is_dry_run(self) -> bool:
@@ -197,7 +198,13 @@ class WebhookHandler:
             body = endpoint.payload(endpoint.verify_body_token(body), scope["query_string"], call)
             headers = endpoint.with_query(headers, scope["query_string"])
             request = _Request(
-                endpoint, headers, body, now, endpoint.delivery_id(headers, body), _wants_explanation(scope, headers)
+                endpoint,
+                headers,
+                body,
+                now,
+                endpoint.delivery_id(headers, body),
+                _wants_explanation(scope, headers),
+                endpoint.client(scope, headers),
             )
             # Check only now: a request that is still being received takes a connection, and connections have a separate
             # limit.
@@ -210,9 +217,9 @@ class WebhookHandler:
 
     async def _verify(self, request: _Request, share: budget.Share, send: problems.Send) -> None:
         """Verify a delivery that its vendor signed, and check whether it was accepted before."""
-        endpoint, headers, body, now, called, _ = request
+        endpoint, headers, body, _, called, *_ = request
         if endpoint.verification is not None:
-            verified = await _verified(endpoint.verification, body, now)
+            verified = await _verified(endpoint.verification, request)
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
                 await responses.confirmed(send, verified.subscription)
@@ -459,13 +466,13 @@ async def _answer_unparsable(
     )
 
 
-async def _verified(verifies: verifications.Verification, body: bytes, now: int) -> verifications.Verified:
+async def _verified(verifies: verifications.Verification, request: _Request) -> verifications.Verified:
     """Verify a delivery.
 
     Raises ``problems.Problem``: 403, after which the vendor gives up, or 503, after which the vendor retries.
     """
     try:
-        return await verifies.verify(body, now)
+        return await verifies.verify(request.body, request.now, request.client)
     except verifications.RejectedError as error:
         raise problems.Problem(403, "forbidden", str(error)) from error
     except verifications.UnavailableError as error:

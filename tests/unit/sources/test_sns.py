@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import datetime as dt
+import ipaddress
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from router.sources import registry, sns, verifications
+from router.web import client_addresses
 from router.yaml_source import quantities
 from tests.unit.web import asking
 
@@ -249,23 +251,83 @@ def test_certificate_is_fetched_once_for_waiting_messages():
     asyncio.run(main())
 
 
-def test_certificate_fetches_are_limited_per_minute():
+def test_certificate_fetches_are_limited_for_each_network():
     """Anyone who knows a topic's name may name new certificates: each costs a TLS connection."""
     amazon = Amazon()
 
     async def main() -> None:
         known = topics(amazon)
         await known.verify(json.dumps(message()).encode(), NOW)
-        found = [
-            await asyncio.gather(known.verify(json.dumps(other(number)).encode(), NOW), return_exceptions=True)
-            for number in range(200, 300)
-        ]
-        assert sum(isinstance(one, verifications.UnavailableError) for (one,) in found) == 95
-        assert len(amazon.asked) == 6
+        assert await flood(known, ["203.0.113.7", "203.0.113.8"], 100) == 94
+        assert len(amazon.asked) == 7
         assert (await known.verify(json.dumps(message()).encode(), NOW)).delivery_id == "m-1"
-        assert (await known.verify(json.dumps(other(400)).encode(), NOW + 60_000_000)).delivery_id == "m-1"
+        later = NOW + 1_000_000
+        assert (await known.verify(json.dumps(other(400)).encode(), later, "203.0.113.7")).delivery_id == "m-1"
 
     asyncio.run(main())
+
+
+def test_flood_stops_no_certificate_of_another_network():
+    async def main() -> None:
+        known = topics(Amazon())
+        assert await flood(known, ["203.0.113.7"], 100) > 90
+        assert (await known.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")).delivery_id == "m-1"
+
+    asyncio.run(main())
+
+
+def test_flood_stops_no_certificate_of_known_sender():
+    """SNS changes its certificate about once a year. Until then, its network has sent authentic messages."""
+
+    async def main() -> None:
+        known = topics(Amazon())
+        await known.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")
+        assert await flood(known, [f"203.{number}.113.7" for number in range(250)], 1000) > 900
+        with pytest.raises(verifications.UnavailableError):
+            await known.verify(json.dumps(other(400)).encode(), NOW, "198.51.100.1")
+        assert (await known.verify(json.dumps(other(401)).encode(), NOW, "54.239.98.200")).delivery_id == "m-1"
+
+    asyncio.run(main())
+
+
+async def flood(known: sns.Topics, clients: list[str], count: int) -> int:
+    """Send forged messages that name new certificates; the number of those that are not looked into."""
+    refused = 0
+    for number in range(count):
+        url = CERTIFICATE_URL.replace("0123", f"f{number:04}")
+        forged = json.dumps({**message(), "Message": "forged", "SigningCertURL": url}).encode()
+        try:
+            await known.verify(forged, NOW, clients[number % len(clients)])
+        except verifications.UnavailableError:
+            refused += 1
+        except verifications.RejectedError:
+            pass
+    return refused
+
+
+@pytest.mark.parametrize("more", ["?x=1", "#x", "?", "/../x.pem", "%2e.pem", "x" * 300 + ".pem", ";x.pem"])
+def test_certificate_address_has_one_spelling(more):
+    amazon = Amazon()
+    with pytest.raises(verifications.RejectedError):
+        admitted({**message(), "SigningCertURL": CERTIFICATE_URL + more}, amazon)
+    assert amazon.asked == []
+
+
+def test_sender_network_is_that_of_the_request():
+    amazon = Amazon()
+    config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
+    known = client_addresses.ClientAddresses([ipaddress.ip_network("10.0.0.0/8")])
+    door = asking.door(asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, known=known)
+
+    def ask(number: int, sender: str) -> int:
+        body = json.dumps(other(number)).encode()
+        headers = [(b"x-forwarded-for", sender.encode())]
+        answer = asking.ask(door, "/v1/webhooks/aws", chunks=(body,), headers=headers, client=("10.1.2.3", 5))
+        assert answer is not None
+        return answer.status
+
+    assert [ask(number, "203.0.113.7") for number in range(8)] == [202] * 6 + [503] * 2
+    assert ask(9, "54.239.98.1") == 202
 
 
 def test_a_certificate_that_proves_nothing_is_not_remembered():

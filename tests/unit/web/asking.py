@@ -91,6 +91,7 @@ async def asked(
     chunks: Sequence[bytes | None] = (b"",),
     headers: Sequence[tuple[bytes, bytes]] = ((b"authorization", b"Bearer token"),),
     query: bytes = b"",
+    client: tuple[str, int] | None = None,
 ) -> Answer | None:
     """Send the request in chunks (None hangs up); None if it was not answered."""
     waiting = [
@@ -115,6 +116,7 @@ async def asked(
         "root_path": "",
         "scheme": "http",
         "server": ("here", 80),
+        "client": client,
         "query_string": query,
         "headers": [(name, value) for name, value in headers],
     }
