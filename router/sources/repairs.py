@@ -7,11 +7,13 @@ ambiguous.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 # ``surrogateescape`` turns bytes that aren't UTF-8 into U+DC80 to U+DCFF. Such bytes are most often Windows-1252.
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
@@ -104,4 +106,5 @@ def _paired(text: str, changes: dict[str, None]) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         changes["unpaired surrogates were replaced"] = None
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        # JSON's parser has joined the pairs. A handler of codec errors would be called for each surrogate.
+        return _SURROGATE.sub("\ufffd", text).encode()

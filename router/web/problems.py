@@ -31,6 +31,20 @@ class Problem(Exception):
         self.extras = extras
 
 
+def release(error: BaseException) -> None:
+    """Drop the tracebacks of an expected error and of its causes.
+
+    They hold the variables of all functions that the error passed: bodies and parsed values, which no budget counts
+    while the router waits for Redis or for the network.
+    """
+    released: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in released:  # An error can be the context of its own cause.
+        cause.__traceback__ = None
+        released.append(cause)
+        cause = cause.__cause__ or cause.__context__
+
+
 def render(problem: Problem, instance: str) -> tuple[Headers, bytes]:
     """Make the headers and the body of the response; ``instance`` is the requested path."""
     body = msgspec.json.encode(

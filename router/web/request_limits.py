@@ -118,16 +118,24 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
     if encoding not in _ENCODINGS:
         raise problems.Problem(415, "encoding", "this content encoding is not read here: send gzip, deflate or none")
     parts: list[bytes] = []
+    try:
+        _inflate(body, limit, parts)
+        return b"".join(parts)
+    finally:
+        parts.clear()  # A traceback that is kept would keep them, too.
+
+
+def _inflate(body: bytes, limit: int, parts: list[bytes]) -> None:
+    """Inflate the members of a body into ``parts``. Raises ``problems.Problem`` (400 or 413)."""
     size = 0
     while body:
         inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
         try:
-            part = inflater.decompress(body, limit - size + 1)
+            parts.append(inflater.decompress(body, limit - size + 1))
         except zlib.error as error:
             detail = f"the body is not what its content encoding says: {error}"
             raise problems.Problem(400, "encoding", detail) from error
-        parts.append(part)
-        size += len(part)
+        size += len(parts[-1])
         if size > limit:
             raise too_large(limit)
         if not inflater.eof:
@@ -135,7 +143,6 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
         if len(parts) > _MOST_MEMBERS:
             raise problems.Problem(400, "encoding", f"the compressed body has more than {_MOST_MEMBERS} members")
         body = inflater.unused_data.lstrip(b"\0")  # A gzip file may be padded with zeros.
-    return b"".join(parts)
 
 
 def too_large(limit: int) -> problems.Problem:

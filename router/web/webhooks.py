@@ -114,6 +114,7 @@ class WebhookHandler:
         # One thread each: two parsers can't run at the same time, and inflating must not wait for parsing.
         self._parser = futures.ThreadPoolExecutor(1, "parser")
         self._helper = futures.ThreadPoolExecutor(1, "helper")
+        self._inflating = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX`` or is ``ALERTS_V2``."""
@@ -140,6 +141,7 @@ class WebhookHandler:
             self._limit_requests()
             await self._handle(endpoint, call, scope, receive, send)
         except problems.Problem as problem:
+            problems.release(problem)
             return await self._reject(endpoint, problem, scope, send)
         except errors.Unavailable as error:
             return await self._reject(
@@ -261,6 +263,7 @@ class WebhookHandler:
             if encoding := headers.get(b"content-encoding"):
                 body = await self._inflate(body, encoding.strip().lower(), share)
         except problems.Problem as problem:
+            problems.release(problem)
             if is_authentic and problem.name in _UNREADABLE:
                 # The delivery may report an outage, and its sender may give up, so it is counted for the operator.
                 with contextlib.suppress(errors.Unavailable):
@@ -281,19 +284,22 @@ class WebhookHandler:
         size = int.from_bytes(body[-4:], "little") if encoding in _GZIP else 0
         if len(body) < size <= limit:
             share.require(size)
-        room = share.room
-        most = min(limit, room)
-        try:
-            if len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES:
-                loop = asyncio.get_running_loop()
-                whole = await loop.run_in_executor(self._helper, request_limits.inflated, body, encoding, most)
-            else:
-                whole = request_limits.inflated(body, encoding, most)
-        except problems.Problem as problem:
-            if problem.name == "too-large" and room < limit:
-                raise budget.full() from problem
-            raise
-        share.take(len(whole))
+        is_slow = len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES
+        # One at a time: the budget counts a body once it is inflated, so the next one has to know what is left.
+        async with self._inflating if is_slow else contextlib.nullcontext():
+            room = share.room
+            asked = (body, encoding, min(limit, room))
+            try:
+                if is_slow:
+                    loop = asyncio.get_running_loop()
+                    whole = await loop.run_in_executor(self._helper, request_limits.inflated, *asked)
+                else:
+                    whole = request_limits.inflated(*asked)
+            except problems.Problem as problem:
+                if problem.name == "too-large" and room < limit:
+                    raise budget.full() from problem
+                raise
+            share.take(len(whole))
         share.give_back(len(body))
         return whole
 
@@ -306,6 +312,7 @@ class WebhookHandler:
             else:
                 parsed, routed = self._decide(request)
         except base.Unparsable as error:
+            problems.release(error)
             await self._handle_unreadable(request, error, send)
             return
         except Exception as error:

@@ -102,6 +102,16 @@ def test_notification_latency_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_honest_senders_are_measured_during_attacks(tmp_path: Path) -> None:
+    found = list(rows("hostile", tmp_path))
+    assert [row["attack"] for row in found] == ["no attack", "deep lists", "forged SNS messages"]
+    for row in found:
+        assert row["accepted"] == row["honest"] == 30
+        assert 0 < row["median ms"] <= row["99th ms"] <= row["most ms"]
+        assert row["/healthz most ms"] > 0
+
+
+@pytest.mark.timeout(120)
 def test_end_to_end_covers_new_and_repeated_alerts(tmp_path: Path) -> None:
     found = list(rows("end_to_end", tmp_path))
     assert [(row["alerts a delivery"], row["alerts"]) for row in found] == [

@@ -4,7 +4,6 @@ A regression ends the process or the deadline; it never hangs.
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import gzip
 import json
@@ -17,14 +16,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration import memory_limited
+from tests.integration import attacks, memory_limited
 
-MIB = 1024 * 1024
+MIB = attacks.MIB
 MORE_MIB = 320  # Address space beyond that of the idle process; memory that is really used is asserted for each case.
-DEADLINE_SECONDS = 120
-PROBE_SECONDS = 30  # On a quiet machine, the slowest response takes less than 0.25 s.
-HONEST = b'{"status":"firing","title":"t","alias":"a"}'
-BEARER = {"Authorization": "Bearer word"}
+DEADLINE_SECONDS, HONEST, BEARER = attacks.DEADLINE_SECONDS, attacks.HONEST, attacks.BEARER
 
 
 class Limited(NamedTuple):
@@ -60,54 +56,10 @@ def server(redis_url: str) -> Iterator[Limited]:
     assert alive
 
 
-async def post(server: Limited, source: str, body: bytes, headers: dict[str, str] | None = None) -> int:
-    """Send one request on a new connection; return its status, 0 if the connection ended without one."""
-    lines = {"Host": "x", "Content-Length": str(len(body)), "Connection": "close", **(headers or {})}
-    head = f"POST /v1/webhooks/{source} HTTP/1.1\r\n" + "".join(f"{name}: {text}\r\n" for name, text in lines.items())
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    line = b""
-    try:
-        writer.write(head.encode() + b"\r\n" + body)
-        line = await reader.readline()
-    except ConnectionError:  # Refused before all of the body was sent.
-        pass
-    finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-    return int(line.split()[1]) if line else 0
-
-
-async def probe(server: Limited, over: asyncio.Event) -> None:
-    """Ask for ``/healthz`` again and again: each time it responds within the time that a liveness probe has."""
-    while not over.is_set():
-        async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.health_port)
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-            writer.close()
-        await asyncio.sleep(0.05)  # Probes shouldn't be a load themselves.
-
-
 def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: int = 1) -> set[int]:
     """Send everything, and an honest delivery after it, while ``/healthz`` is probed. Return the statuses."""
-
-    async def main() -> set[int]:
-        slots = asyncio.Semaphore(at_once)
-
-        async def one(source: str, body: bytes, headers: dict[str, str]) -> int:
-            async with slots:
-                return await post(server, source, body, headers)
-
-        over = asyncio.Event()
-        async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
-            group.create_task(probe(server, over))
-            found = set(await asyncio.gather(*(one(*each) for each in sent)))
-            assert await post(server, "bearer", HONEST, BEARER) == 202
-            over.set()
-        return found
-
-    return asyncio.run(main())
+    requests = [attacks.Request(*each) for each in sent]
+    return attacks.attack(server, *requests, honest=attacks.Request("bearer", HONEST, BEARER), at_once=at_once)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +154,7 @@ def test_unfinished_headers_stay_within_their_budget(server):
                 _, writer = await asyncio.open_connection("127.0.0.1", server.port)
                 writer.write(head)
                 writers.append(writer)
-            assert await post(server, "bearer", HONEST, BEARER) == 202
+            assert await attacks.post(server, attacks.Request("bearer", HONEST, BEARER)) == 202
         for writer in writers:
             writer.close()
 
