@@ -20,7 +20,7 @@ DOCUMENTS := docs README.md CONTRIBUTING.md SECURITY.md CODE_OF_CONDUCT.md CHANG
 DOCS_VERSION ?= dev
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt requirements/pip.txt
 
-.PHONY: help install run demo test test-fast test-faults soak fuzz check audit bench docs docs-deploy screenshots golden sbom dist format lock clean
+.PHONY: help install run demo test test-fast test-faults soak fuzz check audit bench bench-commit bench-scale docs docs-deploy screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -67,8 +67,16 @@ docs: $(VENV)/.installed-dev ## Build the documentation site into build/site; a 
 docs-deploy: $(VENV)/.installed-dev ## Commit the site as DOCS_VERSION to the branch gh-pages, beside the sites of other versions
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(DOCS_VERSION) latest
 
-bench: $(VENV)/.installed-dev ## Run all benchmarks and write the results to benchmark-results/
+bench: $(VENV)/.installed-dev ## Run all benchmarks, write the results to benchmark-results/, and compare them with the committed ones
 	@scripts/run-benchmarks $(BIN)/python
+	@$(BIN)/python -m tests.benchmarks.compare benchmark-results
+
+DATE ?= $(shell date +%F)
+bench-commit: $(VENV)/.installed-dev ## Replace the committed benchmark results by those of the last `make bench`; DATE=2026-12-01 is when it ran
+	@$(BIN)/python -m tests.benchmarks.compare benchmark-results --commit $(DATE)
+
+bench-scale: $(VENV)/.installed-dev ## Measure what an alert costs each role with 1, 2, and 4 processes, on one Valkey and on three primaries
+	@$(BIN)/python -m tests.benchmarks.scale benchmark-results/scale.json
 
 sbom: $(VENV)/.installed-dev ## Write an SBOM of the image's third-party packages (CycloneDX) to dist/
 	@scripts/make-sbom $(BIN) $(DIST)

@@ -65,7 +65,7 @@ def bodies(name: str, alerts: int) -> Iterator[bytes]:
 def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
     """Measure each contender once a round; what was accepted is thrown away between turns."""
     given = {name: bodies(name, alerts) for name in found}
-    taken: dict[str, dict[str, Any]] = {name: {"rates": [], "rates of a full core": []} for name in found}
+    taken: dict[str, dict[str, Any]] = {name: {"rates": [], "rates of a full core": [], "us": []} for name in found}
     for _ in range(rounds):
         for name, (port, path) in found.items():
             run = load.Closed((load.request(path, one, harness.TOKEN) for one in given[name]), CONNECTIONS, seconds)
@@ -74,6 +74,7 @@ def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, secon
             run.only(200, 202)
             taken[name]["rates"].append(run.rate)
             taken[name]["rates of a full core"].append(run.rate / busy["shares"][0])
+            taken[name]["us"].append(scene.microseconds(busy, sum(run.statuses.values())))
             taken[name].update(busy)
             stage.redis.flushall()
     return taken
@@ -85,7 +86,7 @@ def rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, An
     full = {name: statistics.median(values["rates of a full core"]) for name, values in taken.items()}
     for name, values in taken.items():
         row = {"alerts a delivery": alerts, "server": name, "deliveries/s": rates[name]}
-        row |= {"of a full core": full[name], **values}
+        row |= {"of a full core": full[name], "us a delivery": statistics.median(values["us"]), **values}
         if name != "router":
             ratio = rates["router"] / rates[name]
             goal = GOALS[name][alerts]

@@ -54,6 +54,7 @@ def measure(stage: scene.Scene, port: int, alerts: int, kind: str, count: int) -
         "alerts": kind,
         "number": count,
         "alerts/s": folded,
+        "router us an alert": scene.microseconds(busy, count),
         "99th ms of the answers": slowest * 1000,
         **busy,
         "goal": f"{GOALS[alerts]:,}",

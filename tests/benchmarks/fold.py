@@ -57,32 +57,37 @@ def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> No
     pipeline.execute()
 
 
-def emptied(stage: scene.Scene) -> float:
-    """Deliveries a second, from when all of them were last seen in the inbox until none is."""
+def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
+    """Deliveries a second, from when all of them were last seen in the inbox until none is.
+
+    Also the processor time of the reader meanwhile, in seconds.
+    """
+    process = stage.process_id(reader)
     full = stage.redis.xlen(keys.INBOX)
     deadline = time.monotonic() + 60
-    began = time.perf_counter()
+    began, before = time.perf_counter(), 0.0
     while stage.redis.xlen(keys.INBOX) == full:
         assert time.monotonic() < deadline, "nobody empties the inbox"
-        began = time.perf_counter()
+        began, before = time.perf_counter(), scene.cpu_seconds(process)
     while stage.redis.xlen(keys.INBOX):
         time.sleep(0.002)
-    return full / (time.perf_counter() - began)
+    return full / (time.perf_counter() - began), scene.cpu_seconds(process) - before
 
 
-def by_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
+def by_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> tuple[float, float]:
+    """Alerts a second, and the worker's processor time for one in microseconds."""
     fill(stage, deliveries, alerts, incidents)
     process = stage.start([harness.COMMAND, "worker", "--config", "router.yaml"], "worker")
-    rate = emptied(stage)
+    rate, seconds = emptied(stage, "worker")
     process.stop()
     stage.redis.flushall()
-    return rate * alerts
+    return rate * alerts, seconds / (deliveries * alerts) * 1e6
 
 
 def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
     fill(stage, deliveries, alerts, incidents)
     process = stage.start([sys.executable, "-m", "tests.benchmarks.bare_reader", stage.valkey.socket], "bare")
-    rate = emptied(stage)
+    rate, _ = emptied(stage, "bare")
     process.stop()
     stage.redis.flushall()
     return rate * alerts
@@ -91,12 +96,13 @@ def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: in
 def measure(stage: scene.Scene, given: argparse.Namespace, alerts: int, incidents: int) -> dict[str, Any]:
     deliveries = max(1_000, int(50_000 * given.seconds / (alerts + 4)))
     bare = by_bare_loop(stage, deliveries, alerts, incidents)
-    worker = by_worker(stage, deliveries, alerts, incidents)
+    worker, microseconds = by_worker(stage, deliveries, alerts, incidents)
     return {
         "alerts a delivery": alerts,
         "incident keys": incidents,
         "alerts": deliveries * alerts,
         "worker alerts/s": worker,
+        "worker us an alert": microseconds,
         "bare loop alerts/s": bare,
         "ratio": worker / bare,
         "goal": GOAL,

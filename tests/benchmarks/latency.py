@@ -93,15 +93,15 @@ def row(
         "median ms": median,
         "99th ms": tail,
         "most ms": max(values) * 1000,
-        "router us an incident": more[scene.SPENT] / len(values) * 1e6,
+        "router us an incident": scene.microseconds(more, len(values)),
         **more,
         "goal: median, 99th": f"{median_goal or '-'}, {tail_goal}",
         "reached": scene.reached(good),
     }
 
 
-def started_vendor(stage: scene.Scene, name: str = "vendor") -> int:
-    port = ports.free()
+def started_vendor(stage: scene.Scene, name: str = "vendor", port: int = 0) -> int:
+    port = port or ports.free()
     command = [sys.executable, "-c", f"from tests.benchmarks import vendor; vendor.main({port})"]
     stage.start(command, name, core=1)
 

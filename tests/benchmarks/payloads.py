@@ -67,10 +67,10 @@ def webhooks(alerts: int, *, numbers: Iterator[int] | None = None, hosts: int = 
     return _bodies([_template({**_ENVELOPE, "alerts": group}) for group in groups], alerts, numbers, hosts)
 
 
-def api_alerts(alerts: int) -> Iterator[bytes]:
-    """Bodies for ``POST /api/v2/alerts`` with so many alerts each, for ever."""
+def api_alerts(alerts: int, *, numbers: Iterator[int] | None = None) -> Iterator[bytes]:
+    """Bodies for ``POST /api/v2/alerts`` with so many alerts each, for ever or as far as ``numbers`` goes."""
     groups = [[_api_alert((first + i) % SERVICES) for i in range(alerts)] for first in range(SERVICES)]
-    return _bodies([_template(group) for group in groups], alerts, None, 100_000)
+    return _bodies([_template(group) for group in groups], alerts, numbers, 100_000)
 
 
 def _bodies(templates: list[bytes], alerts: int, numbers: Iterator[int] | None, hosts: int) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ RULE = """
     open: {opens}
 """
 BUSY = "busy: server, load, Valkey, others"
-SPENT = "server's processor seconds"
+SPENT = "processor seconds of server, load, Valkey"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -95,6 +95,10 @@ class Scene:
         self._processes[name] = process._process.pid
         return process
 
+    def process_id(self, name: str) -> int:
+        """The process that was started last under this name."""
+        return self._processes[name]
+
     @contextlib.contextmanager
     def busy(self, server: str) -> Iterator[dict[str, Any]]:
         """For the length of the block: what share of a core the server, the load, Valkey and all others took.
@@ -103,13 +107,13 @@ class Scene:
         those of a machine that was not quiet.
         """
         watched = [self._processes[server], os.getpid(), self._processes["valkey"]]
-        before = [_cpu_seconds(pid) for pid in watched]
+        before = [cpu_seconds(pid) for pid in watched]
         all_before, began = _all_cpu_seconds(), time.perf_counter()
         found: dict[str, Any] = {}
         yield found
         took = time.perf_counter() - began
-        spent = [_cpu_seconds(pid) - was for pid, was in zip(watched, before, strict=True)]
-        found[SPENT] = spent[0]
+        spent = [cpu_seconds(pid) - was for pid, was in zip(watched, before, strict=True)]
+        found[SPENT] = spent
         shares = [seconds / took for seconds in spent]
         shares.append(max(0.0, (_all_cpu_seconds() - all_before) / took - sum(shares)))
         found[BUSY] = " ".join(f"{share:.0%}" for share in shares)
@@ -121,7 +125,8 @@ class Scene:
         pstats.Stats(str(file)).sort_stats("tottime").print_stats(40)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far, in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
@@ -167,6 +172,11 @@ def report(title: str, rows: list[dict[str, Any]], given: argparse.Namespace) ->
     console.Console(width=140).print(grid)
     result = {"benchmark": title, "machine": _machine(), "seconds": given.seconds, "rows": rows}
     figures.write(result, given.json)
+
+
+def microseconds(busy: dict[str, Any], count: int) -> float:
+    """The server's processor time for one of ``count``, which hardly depends on what else the machine does."""
+    return float(busy[SPENT][0]) / count * 1e6
 
 
 def reached(good: bool) -> str:

@@ -15,7 +15,7 @@ import uvloop
 from tests.benchmarks import load
 
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
-_NAME = re.compile(rb'"name": *"([^"]+)"')
+_NAME = re.compile(rb'"(?:name|host)": *"([^"]+)"')  # An incident of the router, or a group of Alertmanager.
 _NODE = re.compile(rb"on node ([0-9]{8})")
 _POSTED = {"ok": True, "channel": "C1", "ts": "1.1"}
 _LISTS = {
@@ -31,6 +31,7 @@ _LISTS = {
         ]
     },
     "/v1/incident_types": {"incident_types": []},
+    "/v2/incidents": {"incidents": [], "pagination_meta": {"page_size": 25}},
 }
 _CREATED = {"incident": {"id": "01BENCH", "permalink": "https://app.incident.example/1"}}
 

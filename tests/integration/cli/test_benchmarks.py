@@ -93,6 +93,30 @@ def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
         assert row["httpx is times"] == pytest.approx(row["httpx us"] / row["router us"])
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.debian("prometheus-alertmanager")
+def test_peers_do_the_same_work(tmp_path: Path) -> None:
+    found = {row["server"]: row for row in rows("peers", tmp_path)}
+    assert set(found) == {"router", "alertmanager"}
+    for row in found.values():
+        assert row["alerts"] == 50
+        assert 0 < row["median ms"] <= row["99th ms"]
+    assert found["router"]["lost"] == 0
+
+
+@pytest.mark.timeout(240)
+def test_scale_measures_the_cost_of_each_role(tmp_path: Path) -> None:
+    file = tmp_path / "scale.json"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), MARK: str(tmp_path)}
+    command = [sys.executable, "-m", "tests.benchmarks.scale", str(file), "--quick"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not left_behind(tmp_path)
+    found = json.loads(file.read_text())["rows"]
+    assert [row["alerts a delivery"] for row in found] == [1, 20]
+    assert all(row[role] > 0 for row in found for role in ("web us", "worker us", "valkey us"))
+
+
 @pytest.mark.timeout(120)
 def test_notification_latency_is_measured(tmp_path: Path) -> None:
     single, crowd = rows("notifications", tmp_path)
