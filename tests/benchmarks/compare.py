@@ -32,7 +32,7 @@ FIGURES = {
     "calls": Figures(("calls at once",), ("httpx is times",), ("router us",)),
     "end_to_end": Figures(("alerts a delivery", "alerts"), (), ("router us an alert",)),
     "fold": Figures(("alerts a delivery", "incident keys"), ("ratio",), ("worker us an alert",)),
-    "hostile": Figures(("attack",), (), (,)),
+    "hostile": Figures(("attack",), (), ("99th ms",)),
     "latency": Figures(("how",), (), ("router us an incident",)),
     "notifications": Figures(("how",), (), ("router us an incident",)),
     "peers": Figures(("server",), (), ("us an alert", "lost")),
