@@ -87,3 +87,10 @@ def test_click_on_a_changed_post_publishes_nothing(scene):
     # The reply shows the new version, with buttons of its own.
     review.click("Approve", ts=reply["ts"])
     harness.eventually("it is published", lambda: review.post)
+
+
+def test_log_contains_no_slack_secrets(scene):
+    router, _ = scene
+    for secret in (*slack.TOKENS.values(), "/respond/", "ticket="):
+        assert secret not in router.process.said
+    assert "slack_connected" in router.process.said

@@ -164,7 +164,9 @@ class Sockets:
                 self._twice -= 1
                 for again in [other for other in self._open if other is not one] or [one]:
                     await again.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
-            return Outcome(attempt + 1, response if accepts else None)
+            # Slack documents no such payload. A client that sends one would rely on it in vain.
+            error = "unexpected_payload" if response is not None and not accepts else ""
+            return Outcome(attempt + 1, response if accepts else None, error)
         return Outcome(retries + 1, error="timeout")
 
     def _next(self, tried: list[_Connection]) -> _Connection | None:

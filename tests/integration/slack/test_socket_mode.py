@@ -238,7 +238,7 @@ def test_failed_request_for_a_url_is_repeated(play, action):
 
 
 @pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled", "something_new"])
-def test_refused_connections_are_tried_again(play, reason):
+def test_refused_connections_are_tried_again(capsys, play, reason):
     """A disconnect message may come instead of the hello."""
 
     async def body(slack, app):
@@ -248,6 +248,7 @@ def test_refused_connections_are_tried_again(play, reason):
         await until(lambda: opened_since(slack, before, 4))
         await slack.connections(1)
         assert (await slack.click())["error"] == ""
+        assert capsys.readouterr().out.count(f"reason={reason} ") == 3
 
     play(body)
 
@@ -258,11 +259,33 @@ def test_disabled_socket_mode_is_retried_rarely(capsys, play):
         await slack.strike(action="disconnect", reason="link_disabled", closes=True)
 
         async def said():
-            return "link_disabled" in capsys.readouterr().out
+            return "reason=link_disabled retry_seconds=600" in capsys.readouterr().out
 
         await until(said)
 
     play(body, socket_mode.Timing(backoff=0.01, cap=600))
+
+
+@pytest.mark.parametrize("wrong", [RuntimeError("boom"), 7, ""])
+def test_unexpected_error_does_not_end_the_attempts(simulator, wrong):
+    """A process that stops trying would look healthy, and stay deaf until it is restarted."""
+
+    async def main():
+        slack, answers = Slack(simulator.url), [wrong, wrong]
+        await slack.ask("/reset", {})
+        open_url, close = opener(simulator.url)
+
+        async def failing():
+            answer = answers.pop() if answers else await open_url()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        async with socket_mode.SocketMode(failing, App().handle, random.Random(1), FAST).running():
+            await slack.connections(1)
+        await close()
+
+    asyncio.run(main())
 
 
 def test_wrong_token_is_tried_again(simulator):
