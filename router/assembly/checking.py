@@ -24,6 +24,7 @@ _NAMING = (
     "status",
     "custom_field_entries",
     "incident_role_assignments",
+    "escalation",
     _TIMESTAMPS,
 )
 """The fields that name something at a vendor."""

@@ -313,6 +313,8 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
     problem = one.refused or one.problem or messages.describe_edit(one.taken_over)
     if problem:
         out.print(terminal.hanging("  ", problem), style="yellow", markup=False)
+    if one.stands_in_for:
+        out.print(terminal.hanging("  ", f"stands in for {one.stands_in_for}"), style="dim", markup=False)
     if one.next:
         out.print(terminal.hanging("  ", one.next), style="dim", markup=False)
     for update in one.posted:

@@ -151,6 +151,12 @@ class Publication(Model):
         default=[], description="The latest updates that the router posted, if the vendor allows corrections."
     )
     correcting: bool = pydantic.Field(default=False, description="Whether a correction is pending.")
+    delayed_at: datetime | None = pydantic.Field(
+        default=None, description="When a failover announced that the vendor keeps the incident from opening here."
+    )
+    stands_in_for: str = pydantic.Field(
+        default="", description="The destination that this one stands in for, because its vendor keeps it from opening."
+    )
 
 
 class Event(Model):

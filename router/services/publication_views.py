@@ -51,6 +51,8 @@ def publication(
         next_at=models.at(next_at),
         posted=_posted(one) if place is not None and place.kind.corrects else [],
         correcting=correction.pending(story.incident.corrections, one) is not None,
+        delayed_at=models.at(one.delayed_at),
+        stands_in_for=one.stands_in_for,
     )
 
 
