@@ -219,7 +219,7 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:
         words = {"review": "awaits approval at", "auto": "is posted at", "shadow": "is only written down for"}
-        deadline = f"; after {post.within} it is {_AT_DEADLINE[post.then]}" if post.then else ""
+        deadline = f"; after {post.timeout} it is {_AT_DEADLINE[post.on_timeout]}" if post.on_timeout else ""
         branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]{deadline}")
         for name, value in post.fields.items():
             branch.add(

@@ -43,9 +43,9 @@ class RuleResult(msgspec.Struct, frozen=True, omit_defaults=True):
 class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     """The post that would be sent to one destination, with every text rendered.
 
-    ``publish`` applies to public destinations, and is empty for others. A review ends after ``within`` (such as
-    ``15m``; it never ends if empty), and ``then`` says whether the post is published or dismissed. Once no alert fires,
-    the post is monitored for ``monitor_for`` with the text ``monitor_message``, if set, and then resolved: by a
+    ``publish`` applies to public destinations, and is empty for others. A review ends after ``timeout`` (such as
+    ``15m``; it never ends if empty), and ``on_timeout`` says whether the post is published or dismissed. Once no alert
+    fires, the post is monitored for ``monitor_for`` with the text ``monitor_message``, if set, and then resolved: by a
     reviewer if ``resolve`` is ``review``. ``retrospective``: an incident that ends before it is published is published
     afterwards.
     """
@@ -53,8 +53,8 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     destination: str
     fields: dict[str, Any]
     publish: str = ""
-    within: str = ""
-    then: str = ""
+    timeout: str = ""
+    on_timeout: str = ""
     monitor_for: str = ""
     monitor_message: str = ""
     resolve: str = ""

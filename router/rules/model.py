@@ -30,10 +30,10 @@ class ReviewShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    within: quantities.Duration = pydantic.Field(
+    timeout: quantities.Duration = pydantic.Field(
         default=0, description="how long a post may await a review; without it, forever"
     )
-    then: Literal["publish", "dismiss"] = pydantic.Field(
+    on_timeout: Literal["publish", "dismiss"] = pydantic.Field(
         default="dismiss", description="what happens then: publish the post with the rule's text, or dismiss it"
     )
     remind_every: quantities.Duration = pydantic.Field(
@@ -48,12 +48,12 @@ class ReviewShape(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _whole(self) -> Self:
-        if "then" in self.model_fields_set and not self.within:
-            raise ValueError('"then" needs "within"')
+        if "on_timeout" in self.model_fields_set and not self.timeout:
+            raise ValueError('"on_timeout" needs "timeout"')
         if bool(self.escalate_after) != bool(self.escalate_to):
             raise ValueError('"escalate_after" and "escalate_to" need each other')
-        if not self.within and not self.remind_every and not self.escalate_after:
-            raise ValueError('set "within", "remind_every", or "escalate_after"')
+        if not self.timeout and not self.remind_every and not self.escalate_after:
+            raise ValueError('set "timeout", "remind_every", or "escalate_after"')
         if 0 < self.remind_every < _MINUTE:
             raise ValueError('"remind_every" must be at least 1m')
         return self

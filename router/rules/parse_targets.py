@@ -87,8 +87,8 @@ class TargetParser:
             name,
             own,
             publish,
-            review.within,
-            review.then,
+            review.timeout,
+            review.on_timeout,
             entry.get("fallback") or {},
             parts,
             used,
@@ -123,7 +123,7 @@ class TargetParser:
             check_fields(inside, {**merged, **fallback}, destination)
 
 
-_NO_REVIEW = model.ReviewShape.model_construct(within=0)
+_NO_REVIEW = model.ReviewShape.model_construct(timeout=0)
 
 
 def _review(given: Any) -> model.ReviewShape:

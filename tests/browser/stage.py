@@ -55,7 +55,7 @@ rules:
       - {{at: on-call, name: Checkout is slow, summary: "{{{{ alert.title }}}}"}}
       - at: public-page
         publish: review
-        review: {{within: 2h, then: dismiss}}
+        review: {{timeout: 2h, on_timeout: dismiss}}
         title: {TITLE}
         message: {json.dumps(MESSAGE)}
         components: {{Checkout API: degraded_performance}}

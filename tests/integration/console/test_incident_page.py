@@ -18,7 +18,7 @@ rules:
       - {at: on-call, name: "{{ alert.title }}", summary: "It is {{ incident.severity }}"}
       - at: page
         publish: review
-        review: {within: 2h, then: publish}
+        review: {timeout: 2h, on_timeout: publish}
         title: Checkout is unavailable
         message: We are investigating.
 """

@@ -142,11 +142,11 @@ def test_resolution_waits_for_a_reviewer(resolve):
 
 def test_resolution_is_published_at_its_review_deadline():
     alerts = [FIRES % "0s", ENDS % "5m"]
-    rules = rule("resolve: review", rest=", review: {within: 10m, then: publish}")
+    rules = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: publish}")
     ends = "{at: 5m, resolve: on-call}"
     assert complaints(rules, alerts, f"{OPENED}, {ends}, {{at: 15m, resolve: page}}") == []
     # A deadline that dismisses is for what isn't shown yet.
-    waits = rule("resolve: review", rest=", review: {within: 10m, then: dismiss}")
+    waits = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: dismiss}")
     assert complaints(waits, alerts, f"{OPENED}, {ends}") == []
 
 
@@ -215,7 +215,7 @@ def test_awaiting_post_continues_when_alerts_fire_again(timing):
 def test_resolution_deadline_restarts_after_refiring():
     """The first review would have lapsed at 65 minutes: what was asked then is no longer true."""
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "50m"]
-    rules = rule("resolve: review, review: {within: 1h, then: publish}")
+    rules = rule("resolve: review, review: {timeout: 1h, on_timeout: publish}")
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 50m, resolve: on-call}"
     assert complaints(rules, alerts, f"{OPENED}, {on_call}, {{at: 1h50m, resolve: page}}") == []
 

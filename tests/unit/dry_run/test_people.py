@@ -8,10 +8,10 @@ from tests.unit.dry_run import playing
 RULES = """rules:
   - name: published
     when: {labels.a: published}
-    open: [{at: page, title: Down, review: {within: 15m, then: publish}}]
+    open: [{at: page, title: Down, review: {timeout: 15m, on_timeout: publish}}]
   - name: dismissed
     when: {labels.a: dismissed}
-    open: [{at: page, title: Down, review: {within: 15m, then: dismiss}}]
+    open: [{at: page, title: Down, review: {timeout: 15m, on_timeout: dismiss}}]
   - name: waits
     when: {labels.a: waits}
     open: [{at: page, title: Down}]

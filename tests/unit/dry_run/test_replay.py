@@ -66,7 +66,7 @@ def test_the_same_rules_differ_in_nothing():
 
 
 def test_changed_review_deadline_is_a_change():
-    difference = compared(("title: Down", "title: Down, review: {within: 15m, then: publish}"))
+    difference = compared(("title: Down", "title: Down, review: {timeout: 15m, on_timeout: publish}"))
     assert list(replay.differences(difference.change[0])) == [
         ("open at page: review", "no deadline", "publish after 15m"),
         ("resolve at page: review", "no deadline", "publish after 15m"),

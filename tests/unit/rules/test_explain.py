@@ -117,11 +117,11 @@ def test_a_response_keeps_why_it_was_given(build, make_alert):
 
 
 def test_review_deadline_and_what_happens_then_are_told(build, make_alert):
-    review = {"within": "15m", "then": "publish"}
+    review = {"timeout": "15m", "on_timeout": "publish"}
     ruleset = build({"open": [{"at": "page", "title": "t", "review": review}, {"at": "on-call"}]})
     page, on_call = explain.explain_alert(ruleset, make_alert(), 0, ["page"]).posts
-    assert (page.publish, page.within, page.then) == ("review", "15m", "publish")
-    assert (on_call.within, on_call.then) == ("", "")
+    assert (page.publish, page.timeout, page.on_timeout) == ("review", "15m", "publish")
+    assert (on_call.timeout, on_call.on_timeout) == ("", "")
 
 
 def test_mutes_and_muted_alerts_are_explained(build, make_alert):

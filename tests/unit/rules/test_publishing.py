@@ -21,9 +21,9 @@ def test_review_without_deadline_waits_forever(build):
     assert (target.publish, target.deadline, target.at_deadline) == ("review", 0, "dismiss")
 
 
-@pytest.mark.parametrize(("then", "said"), [({}, "dismiss"), ({"then": "publish"}, "publish")])
+@pytest.mark.parametrize(("then", "said"), [({}, "dismiss"), ({"on_timeout": "publish"}, "publish")])
 def test_a_deadline_says_what_then(build, then, said):
-    target = only(build, review={"within": "15m", **then})
+    target = only(build, review={"timeout": "15m", **then})
     assert (target.deadline, target.at_deadline) == (900_000_000, said)
 
 
