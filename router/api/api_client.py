@@ -244,6 +244,27 @@ class Actions:
         """Request a correction of a posted update."""
         return await self._line.post("/corrections", models.Corrected, body.model_copy(update={"reason": act.reason}))
 
+    async def acknowledge(self, act: actions.ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
+        """Acknowledge an open incident."""
+        said = body.model_copy(update={"reason": act.reason})
+        return await self._line.post("/acknowledgements", models.Acknowledged, said)
+
+    async def unacknowledge(
+        self, act: actions.ActionContext, body: request_bodies.Acknowledge
+    ) -> models.Acknowledgement:
+        """Withdraw the acknowledgement of an incident."""
+        query = {"incident": body.incident, "reason": act.reason}
+        return await self._line.delete("/acknowledgements", models.Acknowledgement, query)
+
+    async def take_review(self, act: actions.ActionContext, body: request_bodies.TakeReview) -> models.Taken:
+        """Take a pending review for a time."""
+        return await self._line.post("/review/take", models.Taken, body.model_copy(update={"reason": act.reason}))
+
+    async def release_review(self, act: actions.ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
+        """End the take of a pending review."""
+        query = {**body.model_dump(), "reason": act.reason}
+        return await self._line.delete("/review/take", models.Released, query)
+
     async def add_silence(self, _: actions.ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
         """Create a silence."""
         return await self._line.post("/silences", resources.Silence, body)

@@ -131,6 +131,24 @@ async def _correct(call: Call[params.NoParams, request_bodies.Correct]) -> model
     return await call.actions.correct(call.act(f"{body.incident} at {body.destination}"), body)
 
 
+async def _acknowledge(call: Call[params.NoParams, request_bodies.Acknowledge]) -> models.Acknowledged:
+    return await call.actions.acknowledge(call.act(call.body.incident), call.body)
+
+
+async def _unacknowledge(call: Call[request_bodies.Acknowledge, None]) -> models.Acknowledgement:
+    return await call.actions.unacknowledge(call.act(call.query.incident), call.query)
+
+
+async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
+    body = call.body
+    return await call.actions.take_review(call.act(f"{body.incident} at {body.destination}"), body)
+
+
+async def _release(call: Call[request_bodies.ReleaseReview, None]) -> models.Released:
+    asked = call.query
+    return await call.actions.release_review(call.act(f"{asked.incident} at {asked.destination}"), asked)
+
+
 async def _deliveries(call: Call[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
     return await call.queries.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
@@ -298,6 +316,16 @@ def _end(
     return Endpoint("DELETE", path, role, summary, handle, answer, params.Why)
 
 
+def _end_one(
+    path: str,
+    summary: str,
+    handle: Callable[[Call[_Query, None]], Awaitable[_Answer]],
+    answer: type[_Answer],
+    query: type[_Query],
+) -> Endpoint:
+    return Endpoint("DELETE", path, RESPONDER, summary, handle, answer, query)
+
+
 _PUBLISHING = models.Publishing
 _PAUSES = models.Page[resources.Pause]
 _TOKENS = models.Page[resources.TokenRow]
@@ -309,7 +337,19 @@ ENDPOINTS = (
     _get("/stories/{name:path}", "The stored data of an incident", _story, models.Story),
     _get("/reviews", "Pending reviews", _reviews, models.Page[models.Review]),
     _search("/review", "One review, with its entity tag", _review, models.Review, params.Review, etag=_etag),
+    _post("/review/take", "Take a review", _take, models.Taken, request_bodies.TakeReview),
+    _end_one("/review/take", "Release a review", _release, models.Released, request_bodies.ReleaseReview),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, request_bodies.Decide),
+    _post(
+        "/acknowledgements", "Acknowledge an incident", _acknowledge, models.Acknowledged, request_bodies.Acknowledge
+    ),
+    _end_one(
+        "/acknowledgements",
+        "Withdraw an acknowledgement",
+        _unacknowledge,
+        models.Acknowledgement,
+        request_bodies.Acknowledge,
+    ),
     _post("/retractions", "Take false posts down", _retract, models.Retracted, request_bodies.Retract),
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, request_bodies.Correct),
     _search("/deliveries", "Deliveries", _deliveries, models.Page[models.DeliveryRow], params.StreamPage),

@@ -72,6 +72,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "heartbeats forget": _contract("No heartbeat has this name."),
     "incidents list": _contract(json=models.Page[models.IncidentRow]),
     "incidents show": _contract(_NO_INCIDENT, models.Incident),
+    "incidents ack": _contract("No incident has this name, or it isn't open."),
+    "incidents unack": _contract("No incident has this name, or it isn't acknowledged."),
     "incidents correct": _contract(
         "No incident has this name, or the update can't be corrected.",
         differs="The update has changed since you looked.",
@@ -107,6 +109,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "quarantine discard": _contract(_NO_BODY),
     "reviews list": _contract(json=models.Page[models.Review]),
     "reviews show": _contract(_NO_REVIEW, models.Review),
+    "reviews take": _contract(_NO_REVIEW, differs="Another person has taken the review. Nothing was changed."),
+    "reviews release": _contract("Nothing waits for review at this destination, or the review isn't taken."),
     "reviews approve": _contract(_NO_REVIEW, differs=_CHANGED),
     "reviews edit": _contract(_NO_REVIEW, differs=_CHANGED),
     "reviews dismiss": _contract(_NO_REVIEW, differs=_CHANGED),

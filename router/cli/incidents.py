@@ -1,4 +1,4 @@
-"""``incidents``: lists incidents, shows one with its timeline and reasons, and corrects or retracts its posts."""
+"""``incidents``: lists and shows incidents, acknowledges them, and corrects or retracts their posts."""
 
 import functools
 import sys
@@ -38,6 +38,7 @@ _COLUMNS = (
     tables.Column("muted", spare=True),
     "since",
     tables.Column("problem", shrinks=True, spare=True, style=tables.problem_style),
+    tables.Column("acknowledged", shrinks=True, spare=True),
     tables.Column("title", shrinks=True),
     tables.Column("rule", wide=True),
     tables.Column("key", wide=True),
@@ -106,6 +107,51 @@ def show(
             starting.print_json(found)
         else:
             _print(found)
+
+    reaching.reach(config, server, body)
+
+
+@app.command("ack")
+def acknowledge(
+    incident: Name,
+    *,
+    reason: starting.Reason = "",
+    by: starting.By = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
+    """Acknowledge an open incident: others see who works on it, and reminders stop.
+
+    The acknowledgement ends if the severity is raised, or if the incident ends. If the incident is acknowledged
+    already, the command says by whom, and changes nothing.
+    """
+
+    async def body(router: reaching.Reached) -> None:
+        asked = request_bodies.Acknowledge(incident=incident, reason=reason)
+        done = await router.actions.acknowledge(router.act(incident, by, reason), asked)
+        given = done.acknowledgement
+        said = "acknowledged by" if done.is_new else "nothing to do, it was acknowledged before by"
+        line = f"{done.reference}: {said} {given.by}"
+        print(terminal.plain(line if done.is_new else f"{line} at {tables.moment(given.at)}"))
+
+    reaching.reach(config, server, body)
+
+
+@app.command("unack")
+def unacknowledge(
+    incident: Name,
+    *,
+    reason: starting.Reason = "",
+    by: starting.By = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
+    """Withdraw the acknowledgement of an incident, also that of another operator. Reminders start over."""
+
+    async def body(router: reaching.Reached) -> None:
+        asked = request_bodies.Acknowledge(incident=incident, reason=reason)
+        ended = await router.actions.unacknowledge(router.act(incident, by, reason), asked)
+        print(terminal.plain(f"{incident}: the acknowledgement by {ended.by} is withdrawn"))
 
     reaching.reach(config, server, body)
 
@@ -270,7 +316,17 @@ def _row(one: models.IncidentRow) -> list[str]:
     problem = ", ".join(one.problems).replace("_", " ")
     counts = (str(one.firing), str(one.muted or ""))
     since = tables.age(one.opened_at)
-    return [name, one.severity, one.status, *counts, since, problem, _title(one), one.rule, one.key]
+    held = one.acknowledgement
+    taken = f"{held.by}, {tables.age(held.at)}" if held is not None else ""
+    return [name, one.severity, one.status, *counts, since, problem, taken, _title(one), one.rule, one.key]
+
+
+def _acknowledgement(held: models.Acknowledgement | None) -> str:
+    if held is None:
+        return ""
+    reason = f": {held.reason}" if held.reason else ""
+    stale = f" (stale at {tables.moment(held.stale_at)})" if held.stale_at is not None else ""
+    return f"by {held.by} at {tables.moment(held.at)}{stale}{reason}"
 
 
 def _title(one: models.IncidentRow) -> str:
@@ -291,6 +347,7 @@ def _print(one: models.Incident) -> None:
         ("owner", one.owner),
         ("runbook", one.runbook),
         ("problem", ", ".join(one.problems).replace("_", " ")),
+        ("acknowledged", _acknowledgement(one.acknowledgement)),
     ]
     for name, value in facts:
         if value:

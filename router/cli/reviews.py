@@ -11,6 +11,7 @@ from router import settings
 from router.cli import completing, incidents, reaching, starting, tables, terminal
 from router.domain import visible
 from router.services import actions, models, request_bodies
+from router.worker import review_takes
 
 app = typer.Typer(help="Posts that wait for a review before they are published.", no_args_is_help=True)
 
@@ -146,6 +147,59 @@ def dismiss(
     reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
 
 
+@app.command("take")
+def take(
+    incident: incidents.Name,
+    page: Page,
+    *,
+    duration: Annotated[
+        str, typer.Option("--for", help="How long you need, at most 4h: reminders and the escalation pause.")
+    ] = "15m",
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
+    """Take a review: others see that you work on it. They may decide all the same.
+
+    Reminders and the escalation pause until the time is up, or until the review is released or decided. Its deadline
+    stays as it is.
+    """
+    seconds = starting.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
+
+    async def body(router: reaching.Reached) -> None:
+        asked = request_bodies.TakeReview(incident=incident, destination=page, seconds=seconds)
+        done = await router.actions.take_review(router.act(f"{incident} at {page}", by, reason), asked)
+        until = tables.moment(done.until)
+        if done.is_new:
+            print(terminal.plain(f'taken by {done.by} until {until}: the review of "{done.incident}" at "{page}"'))
+            return
+        print(terminal.plain(f"{done.by} has taken it until {until}; nothing was changed"), file=sys.stderr)
+        raise typer.Exit(_CHANGED)
+
+    reaching.reach(config, server, body)
+
+
+@app.command("release")
+def release(
+    incident: incidents.Name,
+    page: Page,
+    *,
+    by: starting.By = "",
+    reason: starting.Reason = "",
+    server: starting.Server = "",
+    config: starting.Config = settings.DEFAULT_FILE,
+) -> None:
+    """Release a review that you, or another person, has taken. Reminders continue."""
+
+    async def body(router: reaching.Reached) -> None:
+        asked = request_bodies.ReleaseReview(incident=incident, destination=page)
+        done = await router.actions.release_review(router.act(f"{incident} at {page}", by, reason), asked)
+        print(terminal.plain(f'released: the review of "{done.incident}" at "{page}", taken by {done.taken_by}'))
+
+    reaching.reach(config, server, body)
+
+
 def plain_value(value: Any) -> str:
     """Return a field's value without the syntax of Python; lists are joined by commas."""
     if isinstance(value, list | tuple):
@@ -231,6 +285,8 @@ def _show(one: models.Review) -> None:
         shown = "resolved" if one.what == "resolution" else "published"
         done = {"publish": f"{shown} automatically", "dismiss": "dismissed"}[one.at_deadline]
         print(terminal.hanging("  ", f"{done} at {tables.moment(one.deadline_at)} unless decided before"))
+    if one.taken_by:
+        print(terminal.hanging("  ", f"taken by {one.taken_by} until {tables.moment(one.taken_until)}"))
     for line in one.because:
         print(terminal.hanging("  ", f"because {line}"))
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):

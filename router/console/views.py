@@ -166,6 +166,12 @@ _DONE = {
     "corrected": "The update is corrected next; the timeline tells what came of it.",
     "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
     "person, or what looks like a secret.",
+    "acknowledged": "Acknowledged. Reminders stop.",
+    "acknowledged-before": "It was acknowledged before. Nothing was changed.",
+    "unacknowledged": "The acknowledgement is withdrawn.",
+    "taken": "Taken: others see that you work on it.",
+    "taken-before": "Another person has taken it. Nothing was changed.",
+    "released": "Released.",
     "lifted": "Lifted: waiting operations are retried now.",
     "silenced": "The silence is active.",
     "expired": "The silence has ended.",
@@ -223,6 +229,30 @@ async def _correct(do: actions.Actions, act: actions.ActionContext, form: Mappin
     return f"/incident?key={urllib.parse.quote(body.incident, safe='')}&done={code}"
 
 
+async def _acknowledge(do: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
+    body = request_bodies.Acknowledge(incident=act.subject, reason=act.reason)
+    done = await do.acknowledge(act, body)
+    code = "acknowledged" if done.is_new else "acknowledged-before"
+    return f"/incident?key={urllib.parse.quote(act.subject, safe='')}&done={code}"
+
+
+async def _unacknowledge(do: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
+    await do.unacknowledge(act, request_bodies.Acknowledge(incident=act.subject, reason=act.reason))
+    return f"/incident?key={urllib.parse.quote(act.subject, safe='')}&done=unacknowledged"
+
+
+async def _take(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+    where = {name: form.get(name, "") for name in ("incident", "destination")}
+    done = await do.take_review(act, request_bodies.TakeReview.model_validate(where))
+    return f"/reviews?done={'taken' if done.is_new else 'taken-before'}"
+
+
+async def _release(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+    where = {name: form.get(name, "") for name in ("incident", "destination")}
+    await do.release_review(act, request_bodies.ReleaseReview.model_validate(where))
+    return "/reviews?done=released"
+
+
 async def _silence(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
@@ -256,6 +286,10 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/review", _RESPONDER, _decide),
     ("/retract", _RESPONDER, _retract),
     ("/corrections", _RESPONDER, _correct),
+    ("/acknowledge", _RESPONDER, _acknowledge),
+    ("/unacknowledge", _RESPONDER, _unacknowledge),
+    ("/review/take", _RESPONDER, _take),
+    ("/review/release", _RESPONDER, _release),
     ("/silences", _RESPONDER, _silence),
     ("/silences/expire", _RESPONDER, _simply(lambda do, act: do.expire_silence(act), "/silences?done=expired")),
     ("/heartbeats/forget", _RESPONDER, _simply(lambda do, act: do.forget_heartbeat(act), "/heartbeats?done=forgotten")),

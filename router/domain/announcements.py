@@ -18,7 +18,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import events, identity, incidents, inhibition, publications, review_reminders, severities, timing
+from router.domain import (
+    events,
+    identity,
+    incident_reminders,
+    incidents,
+    inhibition,
+    publications,
+    review_reminders,
+    severities,
+    timing,
+)
+from router.domain.reviews import Take
 
 SPACING = 30_000_000
 """Microseconds between two announcements of an incident if the later one has minor events only."""
@@ -49,7 +60,9 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
 
     ``publications`` are by the publication's name, ``reviews`` are the digests that wait, by destination. ``verdicts``
     and ``retractions`` are the times of the newest decisions, by destination. ``at`` is when the last event was
-    announced. ``reminders`` are the reminders that reviewers received, by destination.
+    announced. ``reminders`` are the reminders that reviewers received, by destination, and ``reminder`` those about the
+    incident. ``acknowledged_at`` is the time of its newest acknowledgement, ``unacknowledged_at`` when that ended.
+    ``takes`` are those of the reviews that are taken, by destination.
     """
 
     episode: str = ""
@@ -61,6 +74,10 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
     at: int = 0
     retractions: dict[str, int] = {}
     reminders: dict[str, review_reminders.Reminder] = {}
+    acknowledged_at: int = 0
+    unacknowledged_at: int = 0
+    reminder: review_reminders.Reminder | None = None
+    takes: dict[str, Take] = {}
 
 
 @dataclass(frozen=True)
@@ -93,18 +110,25 @@ def announce(before: Announced | None, observed: Observed, now: int) -> Announce
     incident = observed.incident
     if inhibition.is_key(incident.key) or incident.response is None or not incident.episode:
         return Announcement()
-    since = before if before is not None else _baseline(_state(observed), incident, now)
-    reminded = review_reminders.remind(since.reminders, _waiting(observed), about(incident), now)
-    after = msgspec.structs.replace(_state(observed), reminders=dict(reminded.after))
-    found = (*_events(since, observed, now), *_unless_new(reminded.found, since))
+    since = before if before is not None else _baseline(_state(observed, now), incident, now)
+    is_same = since.episode == incident.episode
+    reminded = review_reminders.remind(since.reminders, _waiting(observed, now), about(incident), now)
+    pending = incident_reminders.remind(since.reminder if is_same else None, incident, about(incident), now)
+    after = msgspec.structs.replace(_state(observed, now), reminders=dict(reminded.after), reminder=pending.after)
+    found = [*_events(since, observed, now), *_unless_new(reminded.found, since)]
+    # An incident that is announced only now needs no reminder.
+    if pending.found is not None and is_same:
+        found.append(pending.found)
+    ends = (take.until for take in after.takes.values())
+    next_at = min(filter(None, (reminded.due, pending.due, *ends)), default=0)
     if not found:
         # Store the first look at an old incident. Otherwise the next look would count as the first one again.
-        return Announcement(after if before is None else None, due=reminded.due)
+        return Announcement(after if before is None else None, due=next_at)
     due = since.at + SPACING
     # The clock may have been set back since: no announcement waits longer than one spacing.
     if all(isinstance(event, _MINOR) for event in found) and now < due <= now + SPACING:
-        return Announcement(due=min(due, reminded.due or due))
-    return Announcement(msgspec.structs.replace(after, at=now), found, reminded.due)
+        return Announcement(due=min(due, next_at or due))
+    return Announcement(msgspec.structs.replace(after, at=now), tuple(found), next_at)
 
 
 def _unless_new(reminders: Iterable[events.Event], before: Announced) -> Iterator[events.Event]:
@@ -132,19 +156,31 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
     return tuple(dict.fromkeys((*response.notify, *added)))
 
 
-def _waiting(observed: Observed) -> Iterator[review_reminders.Waiting]:
-    """Return the reviews that wait, each with its rule and the time since when it waits."""
+def _waiting(observed: Observed, now: int) -> Iterator[review_reminders.Waiting]:
+    """Return the reviews that wait, each with its rule, since when it waits, and until when it is taken."""
+    takes = _takes(observed, now)
     response = observed.incident.response
     targets = {one.destination: one for one in response.targets} if response is not None else {}
     for one in observed.publications:
         review, target = observed.reviews.get(one.destination), targets.get(one.destination)
         if review is not None and target is not None and one.waits_since:
-            yield review_reminders.Waiting(review, target, one.waits_since)
+            take = takes.get(one.destination)
+            yield review_reminders.Waiting(review, target, one.waits_since, take.until if take is not None else 0)
+
+
+def _takes(observed: Observed, now: int) -> dict[str, Take]:
+    """Return the takes of the waiting reviews whose time isn't up, by destination."""
+    found = {}
+    for one in observed.publications:
+        take = observed.incident.takes.get(one.name)
+        if take is not None and one.destination in observed.reviews and now < take.until:
+            found[one.destination] = take
+    return found
 
 
 def about(incident: incidents.Incident) -> events.Incident:
     """Return the description of the incident in an event."""
-    response, alert = incident.response, incident.opening_alert
+    response, alert, acknowledgement = incident.response, incident.opening_alert, incident.acknowledged
     assert response is not None and alert is not None  # noqa: S101, PT018 - what has an episode was opened by an alert
     return events.Incident(
         incident.key,
@@ -157,11 +193,13 @@ def about(incident: incidents.Incident) -> events.Incident:
         response.rule,
         response.owner,
         response.runbook,
+        events.moment(acknowledgement.at) if acknowledgement is not None else None,
+        acknowledgement.name if acknowledgement is not None else "",
     )
 
 
-def _state(observed: Observed) -> Announced:
-    incident = observed.incident
+def _state(observed: Observed, now: int) -> Announced:
+    incident, acknowledgement = observed.incident, observed.incident.acknowledgement
     return Announced(
         incident.episode,
         incident.status,
@@ -170,6 +208,9 @@ def _state(observed: Observed) -> Announced:
         {destination: review.digest for destination, review in observed.reviews.items()},
         {destination: verdict.at for destination, verdict in incident.verdicts.items()},
         retractions={name: retraction.at for name, retraction in incident.retractions.items()},
+        acknowledged_at=acknowledgement.at if acknowledgement is not None else 0,
+        unacknowledged_at=acknowledgement.ended_at if acknowledgement is not None else 0,
+        takes=_takes(observed, now),
     )
 
 
@@ -196,15 +237,58 @@ def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.
             # The end of the previous episode was never seen. That episode ended when this one opened at the latest.
             yield _resolved_before(before, incident)
         yield from _opened(incident)
-        before = msgspec.structs.replace(before, status="open", severity=incident.severity, reviews={}, verdicts={})
+        before = Announced(
+            incident.episode,
+            "open",
+            incident.severity,
+            before.publications,
+            at=before.at,
+            retractions=before.retractions,
+        )
     elif before.status != "open" and incident.status == "open":
         yield from _opened(incident)
     if incident.severity > before.severity:
         yield events.IncidentEscalated(about(incident), before.severity.word)
+    yield from _acknowledgement(before, incident)
     yield from _publications(before, observed)
     yield from _reviews(before, observed, now)
+    yield from _taken(before, observed, now)
     if before.status == "open" and incident.status != "open":
         yield events.IncidentResolved(about(incident), events.moment(incident.closed_at or now))
+
+
+def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
+    given = incident.acknowledgement
+    if given is None:
+        return
+    is_new = given.at != before.acknowledged_at
+    if is_new:
+        yield events.IncidentAcknowledged(about(incident), given.name, given.reason, given.destination)
+    if given.ended_cause and (is_new or not before.unacknowledged_at):
+        yield events.IncidentUnacknowledged(about(incident), given.ended_cause, given.ended_by, given.ended_reason)
+
+
+def _taken(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+    """Compare takes. A take that ends with its review is part of ``review.decided``."""
+    incident, takes = observed.incident, _takes(observed, now)
+    for destination, review in sorted(observed.reviews.items()):
+        was, take = before.takes.get(destination), takes.get(destination)
+        if take is not None and (was is None or take.at != was.at):
+            yield events.ReviewTaken(about(incident), review, take.who)
+        elif was is not None and take is None and _is_undecided(before, incident, destination):
+            yield events.ReviewReleased(about(incident), review, _released_by(observed, destination))
+
+
+def _is_undecided(before: Announced, incident: incidents.Incident, destination: str) -> bool:
+    """Return whether no reviewer has decided on the review that was announced."""
+    verdict = incident.verdicts.get(destination)
+    return destination in before.reviews and (verdict.at if verdict else None) == before.verdicts.get(destination)
+
+
+def _released_by(observed: Observed, destination: str) -> str:
+    takes = observed.incident.takes
+    names = (one.name for one in observed.publications if one.destination == destination)
+    return next((takes[name].released_by for name in names if name in takes), "")
 
 
 def _opened(incident: incidents.Incident) -> Iterator[events.Event]:

@@ -87,6 +87,16 @@ class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     heartbeat: int = 0
 
 
+class Reminders(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """When operators are reminded of an open incident: durations in microseconds, 0 if they aren't.
+
+    ``remind_every``: while it isn't acknowledged. ``stale_after``: an acknowledgement stops reminders for this time.
+    """
+
+    remind_every: int = 0
+    stale_after: int = 0
+
+
 class Because(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One rule that matched, and its conditions as pairs of a field (empty if it uses several) and a description."""
 
@@ -102,7 +112,8 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     are set on the alert. ``copied`` are labels that get the text of the field that they name; texts may use them.
     ``owner`` and ``runbook`` are the rule's. ``because`` are all rules that decided, in their order.
     ``follows_severity``: the incident's severity is that of the worst alert that fires now, and not the highest there
-    was. ``notify`` are the notifiers that receive every event of the incident.
+    was. ``notify`` are the notifiers that receive every event of the incident. ``reminders`` say when operators are
+    reminded of it.
     """
 
     rule: str
@@ -117,6 +128,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     because: tuple[Because, ...] = ()
     follows_severity: bool = False
     notify: tuple[str, ...] = ()
+    reminders: Reminders = Reminders()
 
 
 MuteWindow = tuple[int, int, str]

@@ -28,6 +28,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """The incident that an event is about, as it was at that time.
 
     ``reference`` is what operators see at vendors, for example ``IR-7F3K2QXM-A1B4T9``. ``firing`` counts alerts.
+    ``acknowledged_by`` acknowledged it at ``acknowledged_at``; both are absent if no acknowledgement holds.
     """
 
     key: str
@@ -40,6 +41,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str = ""
     owner: str = ""
     runbook: str = ""
+    acknowledged_at: dt.datetime | None = None
+    acknowledged_by: str = ""
 
 
 class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,7 +61,8 @@ class Review(msgspec.Struct, frozen=True, omit_defaults=True):
     ``digest`` identifies the version: an approval names it, and fails if the post has changed since. ``components`` are
     the statuses in the vendor's words. ``at_deadline`` is what happens at ``deadline`` if nobody decides. ``later`` are
     the texts that an approval publishes once no alert fires, by ``monitoring`` and ``resolution``. ``began_at`` and
-    ``ended_at`` are the times of an incident that is published afterwards.
+    ``ended_at`` are the times of an incident that is published afterwards. ``taken_by`` works on it until
+    ``taken_until``; both are absent if the review isn't taken.
     """
 
     destination: str
@@ -74,6 +78,8 @@ class Review(msgspec.Struct, frozen=True, omit_defaults=True):
     later: dict[str, str] = {}
     began_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
+    taken_by: str = ""
+    taken_until: dt.datetime | None = None
 
 
 class IncidentOpened(msgspec.Struct, frozen=True, tag_field="type", tag="incident.opened"):
@@ -110,6 +116,38 @@ class IncidentResolved(msgspec.Struct, frozen=True, tag_field="type", tag="incid
 
     incident: Incident
     resolved_at: dt.datetime
+
+
+class IncidentAcknowledged(msgspec.Struct, frozen=True, tag_field="type", tag="incident.acknowledged"):
+    """An operator acknowledged an incident. ``by`` is the operator.
+
+    If a responder acknowledged it at a vendor, ``destination`` is set, and ``by`` names the destination.
+    """
+
+    incident: Incident
+    by: str
+    reason: str = ""
+    destination: str = ""
+
+
+class IncidentUnacknowledged(msgspec.Struct, frozen=True, tag_field="type", tag="incident.unacknowledged"):
+    """An acknowledgement ended: ``by`` withdrew it, or the severity was raised."""
+
+    incident: Incident
+    cause: Literal["withdrawn", "escalated"]
+    by: str = ""
+    reason: str = ""
+
+
+class IncidentReminded(msgspec.Struct, frozen=True, tag_field="type", tag="incident.reminded"):
+    """An incident is open since ``open_seconds``, and isn't acknowledged, or its acknowledgement is stale.
+
+    A rule asks for reminders with ``acknowledgement``.
+    """
+
+    incident: Incident
+    cause: Literal["unacknowledged", "stale"]
+    open_seconds: int
 
 
 class HeartbeatMissed(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat.missed"):
@@ -149,6 +187,22 @@ class ReviewEscalated(msgspec.Struct, frozen=True, tag_field="type", tag="review
     incident: Incident
     review: Review
     waiting_seconds: int
+
+
+class ReviewTaken(msgspec.Struct, frozen=True, tag_field="type", tag="review.taken"):
+    """A person took a review, and works on it until ``review.taken_until``: no reminders are sent until then."""
+
+    incident: Incident
+    review: Review
+    by: str
+
+
+class ReviewReleased(msgspec.Struct, frozen=True, tag_field="type", tag="review.released"):
+    """A review is no longer taken: ``by`` released it, or its time was up, and then ``by`` is empty."""
+
+    incident: Incident
+    review: Review
+    by: str = ""
 
 
 class ReviewDecided(msgspec.Struct, frozen=True, tag_field="type", tag="review.decided"):
@@ -240,11 +294,16 @@ Event: TypeAlias = (
     | IncidentPublished
     | IncidentUpdated
     | IncidentResolved
+    | IncidentAcknowledged
+    | IncidentUnacknowledged
+    | IncidentReminded
     | HeartbeatMissed
     | ReviewWaiting
     | ReviewChanged
     | ReviewReminded
     | ReviewEscalated
+    | ReviewTaken
+    | ReviewReleased
     | ReviewDecided
     | OperationFailed
     | PublicationDelayed
@@ -266,11 +325,16 @@ TOPICS: dict[str, Topic] = {
     "incident.published": "incidents",
     "incident.updated": "incidents",
     "incident.resolved": "incidents",
+    "incident.acknowledged": "incidents",
+    "incident.unacknowledged": "incidents",
+    "incident.reminded": "incidents",
     "heartbeat.missed": "heartbeats",
     "review.waiting": "reviews",
     "review.changed": "reviews",
     "review.reminded": "reviews",
     "review.escalated": "reviews",
+    "review.taken": "reviews",
+    "review.released": "reviews",
     "review.decided": "reviews",
     "operation.failed": "dead_letters",
     "deliveries.failed": "dead_letters",

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from router.domain import affected_components, alert_states, decisions, heartbeat, incidents, silences, timing
+from router.domain import (
+    acknowledgements,
+    affected_components,
+    alert_states,
+    decisions,
+    heartbeat,
+    incidents,
+    silences,
+    timing,
+)
 from router.domain import asks as asking
 
 MOST_HELD = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
@@ -129,6 +138,7 @@ def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, e
         response=response,
         opening_alert=routed.alert,
         verdicts={},
+        acknowledgement=None,
         follows="",
     )
 
@@ -364,7 +374,14 @@ def _settle(
         held = timing.changed(held, now)
     held = timing.joined(held, now)
     severity = timing.severity_of(held, worst)
-    return msgspec.structs.replace(held, severity=severity, quiet_since=0, monitored_since=0, changed_at=now)
+    return msgspec.structs.replace(
+        held,
+        severity=severity,
+        quiet_since=0,
+        monitored_since=0,
+        changed_at=now,
+        acknowledgement=acknowledgements.after_severity(held.acknowledgement, severity, now),
+    )
 
 
 def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) -> incidents.Incident:

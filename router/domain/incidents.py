@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from router.domain import alert_states, alerts, decisions, reviews, severities, silences
+from router.domain import acknowledgements, alert_states, alerts, decisions, reviews, severities, silences
 from router.domain import asks as asking
 from router.domain.corrections import Correction
 
@@ -51,7 +51,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known. ``retractions`` are the
     posts that operators have taken down, by ``EPISODE/DESTINATION``. ``corrections`` are the newest corrections of
-    posted updates by operators, by ``EPISODE/DESTINATION``.
+    posted updates by operators, by ``EPISODE/DESTINATION``. ``acknowledgement`` is the newest one of the episode, also
+    after it has ended. ``takes`` say who works on a review, by ``EPISODE/DESTINATION``.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
     delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
@@ -102,6 +103,14 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     retractions: dict[str, reviews.Retraction] = {}
     ended_at: int = 0
     corrections: dict[str, Correction] = {}
+    acknowledgement: acknowledgements.Acknowledgement | None = None
+    takes: dict[str, reviews.Take] = {}
+
+    @property
+    def acknowledged(self) -> acknowledgements.Acknowledgement | None:
+        """Return the acknowledgement that holds now; None if the incident isn't open, or isn't acknowledged."""
+        found = self.acknowledgement
+        return found if self.status == "open" and found is not None and not found.ended_at else None
 
     @property
     def still_fires(self) -> int:

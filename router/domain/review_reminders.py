@@ -9,7 +9,8 @@ Example: ``review: {remind_every: 10m, escalate_after: 25m, escalate_to: [leads]
 | 10:25 | ``review.escalated``, also to ``leads`` |
 | 10:30 | ``review.reminded``, also to ``leads`` |
 
-If no worker runs from 10:05 to 10:22, one reminder is sent at 10:22.
+If no worker runs from 10:05 to 10:22, one reminder is sent at 10:22. While a person has taken the review, nothing is
+sent. When the time of that person is up, one event is sent if any was due meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,11 +31,15 @@ class Reminder(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Waiting(NamedTuple):
-    """A review that waits since a time (microseconds), and the target whose rule says when to remind."""
+    """A review that waits since a time (microseconds), and the target whose rule says when to remind.
+
+    ``taken_until`` is when the time of the person who has taken it is up (microseconds; 0: no person has).
+    """
 
     review: events.Review
     target: decisions.Target
     since: int
+    taken_until: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ def remind(before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: ev
         was = before.get(destination)
         if was is None or was.since != one.since:
             was = Reminder(one.since)  # The post has another version, so its review starts again.
+        # The reviewer who has taken it needs no reminder, and no other reviewer has to act yet.
+        if now < one.taken_until:
+            after[destination] = was
+            continue
         waited = max(0, now - one.since)
         count = max(was.count, waited // target.remind_every) if target.remind_every else 0
         is_escalated = was.is_escalated or bool(target.escalate_after and waited >= target.escalate_after)

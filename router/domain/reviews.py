@@ -43,6 +43,18 @@ class Retraction(msgspec.Struct, frozen=True, array_like=True):
     message: str = ""
 
 
+class Take(msgspec.Struct, frozen=True, array_like=True):
+    """A person's statement that they work on a review, from ``at`` until ``until`` (microseconds since the epoch).
+
+    It pauses reminders and the escalation. It keeps no other person from deciding. ``released_by`` ended it early.
+    """
+
+    who: str
+    at: int
+    until: int
+    released_by: str = ""
+
+
 def digest_of(content: str, shown: str) -> str:
     """Return the digest of a reviewer's subject: the content, and the vendor's view if a person changed it there.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import decisions, identity, incidents, timing
+from router.domain import acknowledgements, decisions, identity, incidents, timing
 from router.domain import notices as noticing
 
 MOST_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
@@ -98,7 +98,30 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> It
         way = "raised" if after.severity > before.severity else "lowered"
         text = f"The severity is {way} from {before.severity.word} to {after.severity.word}."
         yield Event(now, "severity", text, detail={"from": before.severity.word, "to": after.severity.word})
+    if after.status == "open":
+        yield from _acknowledgement_ended(before, after, now)
     yield from _end(before, after, now)
+
+
+def acknowledged(given: acknowledgements.Acknowledgement) -> Event:
+    """Return the event for an acknowledgement."""
+    reason = f": {given.reason}" if given.reason else "."
+    return Event(given.at, "acknowledged", f"Acknowledged by {given.name}{reason}", given.destination, given.who)
+
+
+def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
+    """Return the event for an acknowledgement that an operator has withdrawn."""
+    reason = f": {ended.ended_reason}" if ended.ended_reason else "."
+    text = f"{ended.ended_by} withdrew the acknowledgement by {ended.name}{reason}"
+    return Event(ended.ended_at, "unacknowledged", text, who=ended.ended_by)
+
+
+def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+    held, ended = before.acknowledgement, after.acknowledgement
+    if held is None or held.ended_at or ended is None or not ended.ended_at:
+        return
+    text = f"The acknowledgement by {ended.name} has ended, because the severity was raised."
+    yield Event(now, "unacknowledged", text)
 
 
 def _opened(after: incidents.Incident, now: int) -> Event:

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from router.domain import alert_states, asks, decisions, heartbeat, incidents, severities
+from router.domain import acknowledgements, alert_states, asks, decisions, heartbeat, incidents, severities
 from router.domain.reasons import Cause, Reason
 
 _NONE = decisions.Timing()
@@ -110,7 +110,9 @@ def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> inc
     # The hold of a further rule may be over, and the severity may follow the alerts that remain.
     if incident.status == "open":
         incident = joined(incident, now)
-        return msgspec.structs.replace(incident, severity=severity_of(incident, incident.severity))
+        severity = severity_of(incident, incident.severity)
+        acknowledgement = acknowledgements.after_severity(incident.acknowledgement, severity, now)
+        return msgspec.structs.replace(incident, severity=severity, acknowledgement=acknowledgement)
     # An alert has fired throughout the hold.
     if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
@@ -134,6 +136,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
         monitored_since=0,
         held_since=0,
         verdicts={},
+        acknowledgement=None,
         asks=asks.joined(asks_of(incident), ids),
     )
     return led(_without_joined(incident))

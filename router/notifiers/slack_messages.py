@@ -15,8 +15,13 @@ from router.domain import events
 from router.notifiers import slack_blocks, slack_reviews
 
 _COLORS = {"critical": ":red_circle:", "major": ":large_orange_circle:", "minor": ":large_yellow_circle:"}
-_REMINDERS = (events.ReviewReminded, events.ReviewEscalated)
-_BROADCAST = (*_REMINDERS, events.PublicationDelayed)
+_BROADCAST = (
+    events.IncidentReminded,
+    events.PublicationDelayed,
+    events.ReviewReminded,
+    events.ReviewEscalated,
+)
+_OF_TAKES = (events.ReviewTaken, events.ReviewReleased)
 _OUTCOMES = {
     "approved": "Approved",
     "edited": "Approved with changes",
@@ -87,6 +92,8 @@ def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
             said = {**view.decisions, event.destination: _decision(event)}
             times = {**view.decided_at, event.destination: at}
             return msgspec.structs.replace(view, decisions=said, decided_at=times)
+    if isinstance(event, _OF_TAKES):
+        return msgspec.structs.replace(view, reviews={**view.reviews, event.review.destination: event.review})
     return view
 
 
@@ -125,6 +132,7 @@ class Renderer:
         state = "Resolved" if over else f"Open, {incident.severity}"
         text = f"{state}: {slack_blocks.escaped(incident.title)} ({incident.reference})"
         facts = [f"*Severity:* {incident.severity}", f"*Started:* {slack_blocks.moment(incident.opened_at)}"]
+        facts += _acknowledged(incident)
         facts += [f"*Rule:* {slack_blocks.escaped(incident.rule)}"] if incident.rule else []
         facts += [f"*Owner:* {slack_blocks.escaped(incident.owner)}"] if incident.owner else []
         facts += [f"*Runbook:* {slack_blocks.escaped(incident.runbook)}"] if incident.runbook else []
@@ -146,6 +154,9 @@ class Renderer:
         title = slack_blocks.escaped(review.title or incident.title)
         text = f"{slack_reviews.head(shown)}: {title} at {slack_blocks.escaped(destination)}"
         blocks = self._reviews.blocks(shown)
+        if not decision and review.taken_by and review.taken_until is not None:
+            who, until = slack_blocks.escaped(review.taken_by), slack_blocks.moment(review.taken_until)
+            blocks.append(slack_blocks.context(f"{who} works on it until {until}."))
         if decision and destination in view.decided_at:
             blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
         return Message(f"{incident.reference}/{destination}", text, blocks)
@@ -160,11 +171,9 @@ class Renderer:
 def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Message]:
     """Return a reply for each reminder, and for each delayed opening: an updated message notifies no one."""
     for one in recorded:
-        if isinstance(one.event, events.PublicationDelayed):
-            text = line(one.event)
-            yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], name, is_broadcast=True)
-        if isinstance(one.event, _REMINDERS):
-            text, thread = line(one.event), f"{name}/{one.event.review.destination}"
+        if isinstance(one.event, _BROADCAST):
+            review = getattr(one.event, "review", None)
+            text, thread = line(one.event), name if review is None else f"{name}/{review.destination}"
             yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
 
 
@@ -195,7 +204,37 @@ def line(event: events.Event) -> str:
         case events.OperationFailed():
             where, problem = slack_blocks.escaped(event.destination), slack_blocks.escaped(event.problem)
             return f":warning: Rejected at {where}: {problem}"
-    return _router_line(event)
+    return _person_line(event) or _router_line(event)
+
+
+def _person_line(event: events.Event) -> str:
+    """Return one line about who works on an incident or a review; empty for any other event."""
+    match event:
+        case events.IncidentAcknowledged():
+            return f":raised_hand: Acknowledged{_by(event.by)}{_because(event.reason)}"
+        case events.IncidentUnacknowledged():
+            if event.cause == "escalated":
+                return "No longer acknowledged: the severity was raised"
+            return f"The acknowledgement was withdrawn{_by(event.by)}{_because(event.reason)}"
+        case events.IncidentReminded():
+            why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
+            return f":bell: Still open, for {event.open_seconds // 60} minutes by now, and {why}"
+        case events.ReviewTaken():
+            return f":raised_hand: Review taken{_by(event.by)} at {slack_blocks.escaped(event.review.destination)}"
+        case events.ReviewReleased():
+            return f"Review released{_by(event.by)} at {slack_blocks.escaped(event.review.destination)}"
+    return ""
+
+
+def _because(reason: str) -> str:
+    return f": {slack_blocks.escaped(reason)}" if reason else ""
+
+
+def _acknowledged(incident: events.Incident) -> list[str]:
+    if incident.acknowledged_at is None or not incident.acknowledged_by:
+        return []
+    at = slack_blocks.moment(incident.acknowledged_at)
+    return [f"*Acknowledged* by {slack_blocks.escaped(incident.acknowledged_by)} at {at}"]
 
 
 def _router_line(event: events.Event) -> str:

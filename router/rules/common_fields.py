@@ -30,6 +30,7 @@ def read(
         shape.follow_severity,
         tuple(shape.allow_text),
         None if shape.notify is None else tuple(shape.notify),
+        shape.acknowledgement.durations() if shape.acknowledgement is not None else {},
     )
 
 

@@ -115,6 +115,7 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
         because=(decisions.Because(rule.name, rule.place, describe.describe_rule(rule)),),
         follows_severity=bool(shared.follow_severity),
         notify=shared.notify or (),
+        reminders=decisions.Reminders(**shared.reminders),
     )
 
 

@@ -59,6 +59,33 @@ class ReviewShape(pydantic.BaseModel):
         return self
 
 
+class AcknowledgementShape(pydantic.BaseModel):
+    """When operators are reminded of an open incident."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    remind_every: quantities.Duration = pydantic.Field(
+        default=0, description="how often notifiers are reminded of the incident while it isn't acknowledged"
+    )
+    stale_after: quantities.Duration = pydantic.Field(
+        default=0, description="how long an acknowledgement stops the reminders; without it, until the incident ends"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.remind_every and not self.stale_after:
+            raise ValueError('set "remind_every" or "stale_after"')
+        for name, value in self.durations().items():
+            if value < _MINUTE:
+                raise ValueError(f'"{name}" must be at least 1m')
+        return self
+
+    def durations(self) -> dict[str, int]:
+        """Return the settings that are present, by the field names of ``decisions.Reminders``."""
+        found: dict[str, int] = self.model_dump(exclude_unset=True)
+        return found
+
+
 class ResolveShape(pydantic.BaseModel):
     """How a post that customers see ends once nothing fires."""
 
@@ -303,6 +330,9 @@ class SharedShape(pydantic.BaseModel):
     notify: list[str] | None = pydantic.Field(
         default=None, description="notifiers that receive every event of the incident, beside those of the settings"
     )
+    acknowledgement: AcknowledgementShape | None = pydantic.Field(
+        default=None, description="when operators are reminded of the incident while it is open"
+    )
 
 
 class DefaultsShape(SharedShape):
@@ -415,6 +445,7 @@ class CommonFields:
     follow_severity: bool | None = None
     allow_text: tuple[str, ...] = ()
     notify: tuple[str, ...] | None = None
+    reminders: Mapping[str, int] = field(default_factory=dict)
 
     def with_defaults(self, other: "CommonFields") -> "CommonFields":
         """Return these settings. Absent settings come from ``other``."""
@@ -431,6 +462,7 @@ class CommonFields:
             other.follow_severity if self.follow_severity is None else self.follow_severity,
             (*other.allow_text, *self.allow_text),
             other.notify if self.notify is None else self.notify,
+            {**other.reminders, **self.reminders},
         )
 
 

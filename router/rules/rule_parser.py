@@ -37,6 +37,7 @@ _SHOWS = (
     "mute_during",
     "inhibited_by",
     "notify",
+    "acknowledgement",
     "open",
 )
 """None of these means anything to an alert that is ignored."""

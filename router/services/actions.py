@@ -15,7 +15,7 @@ from router.services import models, presenters, queries, request_bodies, resourc
 from router.sources import base
 from router.store import access as access_store
 from router.store import incidents, publishing_state, quarantine, silences
-from router.worker import corrections
+from router.worker import acknowledgements, corrections, review_takes
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 from router.yaml_source import suggestions
@@ -234,6 +234,91 @@ class Actions:
                 raise Invalid("another correction of this post is pending") from error
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
+    async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
+        """Acknowledge an open incident. If it is acknowledged, nothing changes. Raises ``incident_names.Ambiguous``."""
+        found, key, act = await self._of_incident(act, body.incident)
+        async with self._logged(act, "acknowledge") as detail:
+            _check_found(found, body.incident)
+            try:
+                given = await self._acknowledgements().acknowledge(key, self._said(act))
+            except acknowledgements.NotOpenError as error:
+                raise Invalid(str(error)) from error
+            shown = presenters.acknowledgement(given.incident)
+            assert shown is not None  # noqa: S101 - one holds now
+            if not given.is_new:
+                detail["acknowledged_before"] = shown.by
+            reference = identity.reference(given.incident.episode)
+            return models.Acknowledged(incident=key, reference=reference, acknowledgement=shown, is_new=given.is_new)
+
+    async def unacknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledgement:
+        """Withdraw the acknowledgement of an incident, and return it. Raises ``incident_names.Ambiguous``."""
+        found, key, act = await self._of_incident(act, body.incident)
+        async with self._logged(act, "unacknowledge") as detail:
+            _check_found(found, body.incident)
+            ended = await self._acknowledgements().withdraw(key, self._said(act))
+            if ended is None:
+                raise Invalid("the incident is not acknowledged")
+            detail["acknowledged_by"] = ended.name
+            return models.Acknowledgement(
+                by=ended.name, at=models.at(ended.at), reason=ended.reason, destination=ended.destination
+            )
+
+    async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
+        """Take a pending review for a time. If another person has taken it, nothing changes."""
+        found, key, act = await self._of_incident(act, body.incident, body.destination)
+        async with self._logged(act, "take review") as detail:
+            _check_found(found, body.incident)
+            review = await self._pending(key, body.destination)
+            taken = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
+            if not taken.is_new:
+                detail["taken_by"] = taken.take.who
+            return models.Taken(
+                incident=key,
+                destination=body.destination,
+                by=taken.take.who,
+                at=models.at(taken.take.at),
+                until=models.at(taken.take.until),
+                is_new=taken.is_new,
+            )
+
+    async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
+        """End the take of a pending review, also that of another person."""
+        found, key, act = await self._of_incident(act, body.incident, body.destination)
+        async with self._logged(act, "release review") as detail:
+            _check_found(found, body.incident)
+            review = await self._pending(key, body.destination)
+            released = await self._takes().release(key, review.publication, act.actor.person.name)
+            if released is None:
+                raise Invalid("the review is not taken")
+            detail["taken_by"] = released.who
+            return models.Released(incident=key, destination=body.destination, taken_by=released.who)
+
+    def _acknowledgements(self) -> acknowledgements.Acknowledgements:
+        return acknowledgements.Acknowledgements(incidents.Incidents(self._connection), self._clock)
+
+    def _takes(self) -> review_takes.Takes:
+        return review_takes.Takes(incidents.Incidents(self._connection), self._clock)
+
+    def _said(self, act: ActionContext) -> acknowledgements.Word:
+        return acknowledgements.Word(act.actor.person.name, act.reason)
+
+    async def _of_incident(
+        self, act: ActionContext, name: str, destination: str = ""
+    ) -> tuple[str | None, str, ActionContext]:
+        """Return the key of the incident if there is one, its key or the name, and the context with that subject."""
+        found = await self._queries.find_key(name)
+        key = found or name
+        return found, key, act._replace(subject=f"{key} at {destination}" if destination else key)
+
+    async def _pending(self, key: str, destination: str) -> reviewing.Review:
+        """Return the pending review of an incident at a destination."""
+        waits = [one for one in await self._queries.pending_reviews().of(key) if one.destination == destination]
+        # A retracted post that could be published again has no review to work on.
+        waits = [one for one in waits if one.retraction is None]
+        if not waits:
+            raise NotFound(f'nothing of incident "{key}" waits for review at "{destination}"')
+        return waits[0]
+
     async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
         """Create a silence. Raises ``Invalid`` for an invalid matcher, or if the silence would match every alert."""
         async with self._logged(act, "silence"):
@@ -386,6 +471,11 @@ class Actions:
         async with self._logged(act, "revoke token"):
             if not await access_store.Tokens(self._connection).revoke(act.subject):
                 raise NotFound("no token has this ID")
+
+
+def _check_found(key: str | None, name: str) -> None:
+    if key is None:
+        raise NotFound(f'there is no incident "{name}"')
 
 
 @contextlib.contextmanager

@@ -70,6 +70,18 @@ opening. ``taken_over``: a person has changed the item at the vendor, and the ro
 """
 
 
+class Acknowledgement(Model):
+    """An acknowledgement of an incident. It holds until it is withdrawn, or until the severity is raised."""
+
+    by: str = pydantic.Field(description="The operator, or the destination where a responder acknowledged it.")
+    at: datetime | None
+    reason: str = ""
+    destination: str = pydantic.Field(default="", description="Where it was acknowledged; empty for the router itself.")
+    stale_at: datetime | None = pydantic.Field(
+        default=None, description="From then on operators are reminded again; null for never."
+    )
+
+
 class IncidentRow(Model):
     """An incident in a list.
 
@@ -91,6 +103,9 @@ class IncidentRow(Model):
     muted: int = 0
     problems: list[Problem] = []
     test: bool = False
+    acknowledgement: Acknowledgement | None = pydantic.Field(
+        default=None, description="The acknowledgement that holds; null if the incident isn't acknowledged."
+    )
 
 
 class AlertRow(Model):
@@ -263,6 +278,37 @@ class Review(Model):
     owner: str
     runbook: str
     because: list[str]
+    taken_by: str = pydantic.Field(default="", description="Who works on it; empty if the review isn't taken.")
+    taken_at: datetime | None = None
+    taken_until: datetime | None = pydantic.Field(default=None, description="When the time of that person is up.")
+
+
+class Acknowledged(Model):
+    """The acknowledgement that holds now."""
+
+    incident: str
+    reference: str
+    acknowledgement: Acknowledgement
+    is_new: bool = pydantic.Field(description="False if it was acknowledged before; the request changed nothing then.")
+
+
+class Taken(Model):
+    """Who works on a review now."""
+
+    incident: str
+    destination: str
+    by: str
+    at: datetime | None
+    until: datetime | None
+    is_new: bool = pydantic.Field(description="False if another person took it before; the request changed nothing.")
+
+
+class Released(Model):
+    """A review that is no longer taken, and who had taken it."""
+
+    incident: str
+    destination: str
+    taken_by: str
 
 
 class Corrected(Model):

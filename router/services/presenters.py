@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.assembly import dead_letters, whereabouts
-from router.domain import access, deliveries, identity, incidents, publications, recordings
+from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
 from router.rules import explain
 from router.services import models, resources
 from router.store import dataset, quarantine
@@ -51,6 +51,21 @@ def incident_row(
         muted=len(one.muted),
         problems=unreadable + problems(one, known, is_awaited=is_awaited),
         test=one.opening_alert is not None and one.opening_alert.is_test,
+        acknowledgement=acknowledgement(one),
+    )
+
+
+def acknowledgement(one: incidents.Incident) -> models.Acknowledgement | None:
+    """Return the model of the acknowledgement that holds; None if there is none."""
+    held = one.acknowledged
+    if held is None:
+        return None
+    return models.Acknowledgement(
+        by=held.name,
+        at=models.at(held.at),
+        reason=held.reason,
+        destination=held.destination,
+        stale_at=models.at(incident_reminders.stale_at(one)),
     )
 
 
@@ -95,7 +110,9 @@ def review(one: reviews.Review) -> models.Review:
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
     told["reference"] = identity.reference(one.episode)
-    for inner in ("episode", "view_digest", "retraction", "asked", "publication"):
+    if one.take is not None:
+        told |= {"taken_by": one.take.who, "taken_at": models.at(one.take.at), "taken_until": models.at(one.take.until)}
+    for inner in ("episode", "view_digest", "retraction", "asked", "publication", "take"):
         del told[inner]
     return models.Review(**told)
 

@@ -8,7 +8,7 @@ from router.domain import corrections as correction
 from router.domain import incidents, messages, plan, publications, reasons, timing
 from router.domain.reasons import Cause, Reason
 from router.services import models
-from router.worker import corrections, desired_state, retractions, reviews
+from router.worker import corrections, desired_state, retractions, rule_matches
 
 
 def publication(
@@ -104,7 +104,7 @@ def upcoming(incident: incidents.Incident, known: Iterable[models.Publication]) 
     return sorted(found, key=lambda one: (one.at is not None, one.at.timestamp() if one.at is not None else 0.0))
 
 
-def rule_matches(incident: incidents.Incident) -> list[models.RuleMatch]:
+def decided_rules(incident: incidents.Incident) -> list[models.RuleMatch]:
     """Return the rules that opened an incident, with their conditions."""
     return [
         models.RuleMatch(
@@ -112,5 +112,5 @@ def rule_matches(incident: incidents.Incident) -> list[models.RuleMatch]:
             place=one.place,
             conditions=[models.Condition(asks=words, value=value) for words, value in one.asked],
         )
-        for one in reviews.rule_matches(incident)
+        for one in rule_matches.matches(incident)
     ]

@@ -30,6 +30,7 @@ from router.store import archive, dataset, health, inbox, incident_snapshot, qua
 from router.store import incidents as incident_store
 from router.web import request_limits
 from router.worker import reviews as reviewing
+from router.worker import rule_matches
 
 
 class Queries:
@@ -136,8 +137,8 @@ class Queries:
             link=alert.link if alert is not None else "",
             place=response.place if response is not None else "",
             rules_version=response.version if response is not None else "",
-            because=list(reviewing.because(one)),
-            decided=publication_views.rule_matches(one),
+            because=list(rule_matches.because(one)),
+            decided=publication_views.decided_rules(one),
             due_at=models.at(timing.due(one)),
             coming=publication_views.upcoming(one, known),
             timing={

@@ -7,6 +7,7 @@ import pydantic_core
 
 from router.domain import visible, weekly
 from router.services import models
+from router.worker import review_takes
 
 _Short = Annotated[str, pydantic.Field(max_length=200)]
 _Long = Annotated[str, pydantic.Field(max_length=4000)]
@@ -52,6 +53,35 @@ class Correct(models.Model):
         default="",
         description="Unchanged if empty. A correction can't change the status to or from `RESOLVED`.",
     )
+    reason: Reason = ""
+
+
+class Acknowledge(models.Model):
+    """An open incident that is acknowledged, or whose acknowledgement is withdrawn."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    reason: Reason = ""
+
+
+class TakeReview(models.Model):
+    """A pending review that a person takes, for how long, or releases."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    destination: _Short
+    seconds: int = pydantic.Field(
+        default=review_takes.DEFAULT_SECONDS,
+        ge=60,
+        le=review_takes.MOST_SECONDS,
+        description="How long the person needs: reminders and the escalation pause for this time.",
+    )
+    reason: Reason = ""
+
+
+class ReleaseReview(models.Model):
+    """A pending review that is no longer taken."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    destination: _Short
     reason: Reason = ""
 
 

@@ -149,4 +149,6 @@ def event_review(review: reviews.Review) -> events.Review:
         dict(review.later),
         events.moment(review.began_at) if review.began_at else None,
         events.moment(review.ended_at) if review.ended_at else None,
+        taken_by=review.take.who if review.take is not None else "",
+        taken_until=events.moment(review.take.until) if review.take is not None else None,
     )

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from router.domain import (
-    alerts,
     decisions,
     incidents,
     messages,
@@ -22,7 +21,7 @@ from router.domain import (
 from router.domain.reasons import Cause, Reason
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.worker import desired_state, publishing_guard
+from router.worker import desired_state, publishing_guard, review_takes, rule_matches
 
 What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
 
@@ -40,7 +39,7 @@ class Review(NamedTuple):
     are the texts of a monitored post once no alert fires. A retrospective incident began at ``began_at`` and ended at
     ``ended_at``, and its resolution is in ``later``. ``publication`` names the publication among those of the incident:
     it may be of an earlier episode. ``retraction`` is what an approval ends: the post is published again. ``digest``
-    includes it then, and ``asked`` is the digest of what would be sent.
+    includes it then, and ``asked`` is the digest of what would be sent. ``take`` says who works on the review now.
     """
 
     incident: str
@@ -70,6 +69,7 @@ class Review(NamedTuple):
     asked: str = ""
     publication: str = ""
     explanation: str = ""
+    take: reviews.Take | None = None
 
     @property
     def title(self) -> str:
@@ -227,7 +227,8 @@ def decided(
     retractions = incident.retractions
     if given.kind == "approved":  # A retracted post is to be published again.
         retractions = _without(retractions, seen)
-    return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions)
+    takes = review_takes.without(incident, seen.publication)
+    return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions, takes=takes)
 
 
 def _retraction_decided(
@@ -245,7 +246,8 @@ def _retraction_decided(
         retractions[seen.publication] = msgspec.structs.replace(
             retraction, who=given.who, at=given.at, digest=seen.digest
         )
-    return msgspec.structs.replace(incident, retractions=retractions)
+    takes = review_takes.without(incident, seen.publication)
+    return msgspec.structs.replace(incident, retractions=retractions, takes=takes)
 
 
 def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dict[str, reviews.Retraction]:
@@ -309,6 +311,7 @@ def waiting(
         digest = plan.pending_review_digest(desired, one, step)
         if digest and isinstance(step, plan.Wait):
             made = _review(incident, one, desired, digest, (step.subject, step.cause))
+            made = made._replace(take=review_takes.current(incident, one.name, now))
             found.append(_previewed(made, incident, (one, desired), saying, (known, place)))
     return found
 
@@ -393,7 +396,7 @@ def _review(
         since + desired.deadline if _ends(publication, desired, what) else 0,
         response.owner,
         response.runbook,
-        because(incident),
+        rule_matches.because(incident),
         _shown(publication),
         at_vendor=_at_vendor(publication),
         view_digest=publication.view.digest if publication.taken_over else "",
@@ -455,45 +458,3 @@ def _at_vendor(publication: publications.Publication) -> Mapping[str, Any]:
         return {}
     kept = ("title", "message", "impact", "status")
     return {name: publication.view.fields[name] for name in kept if publication.view.fields.get(name)}
-
-
-class RuleMatch(NamedTuple):
-    """A rule that decided, its place, and its conditions: each as text, with the value that the alert had.
-
-    The value is empty if the text contains it, or if the condition is on no single field.
-    """
-
-    rule: str
-    place: str
-    asked: tuple[tuple[str, str], ...]
-
-
-def rule_matches(incident: incidents.Incident) -> tuple[RuleMatch, ...]:
-    """Return the rules that opened the incident, as stored with it."""
-    response, alert = incident.response, incident.opening_alert
-    if response is None or alert is None:
-        return ()
-    return tuple(
-        RuleMatch(
-            one.rule,
-            one.place,
-            tuple((f"{field} {words}".strip(), _value(field, alert)) for field, words in one.asked),
-        )
-        for one in response.because
-    )
-
-
-def because(incident: incidents.Incident) -> tuple[str, ...]:
-    """Return a line for each rule that opened the incident."""
-    lines = []
-    for one in rule_matches(incident):
-        asked = [f'{words}, it was "{value}"' if value else words for words, value in one.asked]
-        lines.append(f"rule {one.rule} ({one.place}): {'; '.join(asked) or 'matches every alert'}")
-    return tuple(lines)
-
-
-def _value(field: str, alert: alerts.Alert) -> str:
-    if not field:
-        return ""
-    part, _, key = field.partition(".")
-    return str(getattr(alert, part).get(key, "") if key else getattr(alert, part))

@@ -16,6 +16,10 @@ BODIES = {
     "decide": request_bodies.Decide(**ON_PAGE, decision="dismiss", seen="s"),
     "retract": request_bodies.Retract(**ON_PAGE, reason="not used"),
     "correct": request_bodies.Correct(**ON_PAGE, update="u", seen="s", body="b"),
+    "acknowledge": request_bodies.Acknowledge(incident="none"),
+    "unacknowledge": request_bodies.Acknowledge(incident="none"),
+    "take_review": request_bodies.TakeReview(**ON_PAGE),
+    "release_review": request_bodies.ReleaseReview(**ON_PAGE),
     "add_silence": request_bodies.AddSilence(matchers=['a="b"'], comment="upgrade of Redis"),
     "redrive_all": request_bodies.Redrive(problem="none"),
 }

@@ -133,6 +133,43 @@ def test_retract_takes_the_post_down(firing):
     assert (missing.returncode, "there is no incident" in missing.stderr) == (1, True)
 
 
+def test_incident_is_acknowledged_and_withdrawn(firing):
+    router, _ = firing
+    done = router.command("incidents", "ack", KEY, "--by", "ann", "--reason", "on it")
+    reference = json.loads(router.command("incidents", "show", KEY, "--json").stdout)["reference"]
+    assert done.stdout == f"{reference}: acknowledged by ann\n", done.stderr
+    again = router.command("incidents", "ack", reference, "--by", "bob")
+    assert (again.returncode, "it was acknowledged before by ann at" in again.stdout) == (0, True)
+    shown = router.command("incidents", "show", KEY).stdout
+    assert re.search(r"acknowledged: +by ann at .*: on it\n", shown)
+    assert "Acknowledged by ann: on it" in shown
+    assert "ann, 20" in router.command("incidents", "list").stdout
+    assert (
+        json.loads(router.command("incidents", "list", "--json").stdout)["items"][0]["acknowledgement"]["by"] == "ann"
+    )
+    ended = router.command("incidents", "unack", reference, "--by", "bob", "--reason", "handed over")
+    assert ended.stdout == f"{reference}: the acknowledgement by ann is withdrawn\n", ended.stderr
+    refused = router.command("incidents", "unack", KEY)
+    assert (refused.returncode, refused.stderr) == (1, "incident-router: the incident is not acknowledged\n")
+    missing = router.command("incidents", "ack", "no such key")
+    assert (missing.returncode, "there is no incident" in missing.stderr) == (1, True)
+    assert router.command("incidents", "ack", KEY, "--reason", " ").returncode == 2
+
+
+def test_review_is_taken_and_released(firing):
+    router, _ = firing
+    taken = decide(router, "take", "--by", "ann", "--for", "1h")
+    assert re.match(r"taken by ann until \S+ \S+.*: the review of ", taken.stdout), taken.stderr
+    assert re.search(r"taken by ann until ", decide(router, "show").stdout)
+    other = decide(router, "take", "--by", "bob")
+    assert (other.returncode, "ann has taken it until" in other.stderr) == (3, True)
+    assert decide(router, "release", "--by", "bob").stdout.endswith('at "public-page", taken by ann\n')
+    assert decide(router, "release").returncode == 1
+    for wrong in ("30s", "5h", "soon"):
+        assert decide(router, "take", "--for", wrong).returncode == 2
+    assert decide(router, "take", page="on-call").returncode == 1
+
+
 def test_publishing_states_are_shown(scene):
     router, _ = scene
     assert router.command("publishing", "status").stdout == "guard: ok\nfreeze: active\n"

@@ -1,0 +1,52 @@
+"""Acknowledgements: an operator takes note of an open incident. They are stored with the incident, for one episode.
+
+Repeats, further alerts, and a lower severity don't end an acknowledgement: the operator knows of the outage. These do:
+
+| what happens | why |
+| --- | --- |
+| an operator withdraws it | the operator no longer works on the incident |
+| the severity is raised above that at the acknowledgement | the operator has seen a smaller outage |
+| the incident ends, and opens again | a new episode may have another cause |
+"""
+
+from typing import Literal
+
+import msgspec
+
+from router.domain import severities
+
+EndCause = Literal["withdrawn", "escalated", ""]
+"""Why an acknowledgement ended before its episode; empty if it hasn't."""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
+    """An acknowledgement of an episode at ``severity``.
+
+    ``destination`` is set if a responder acknowledged the incident at that vendor; ``who`` is empty then, because
+    vendors don't say who did. ``ended_at`` is when it ended before its episode (0: it hasn't), ``ended_by`` who
+    withdrew it. Times are microseconds since the epoch.
+    """
+
+    who: str
+    at: int
+    severity: severities.Severity
+    reason: str = ""
+    destination: str = ""
+    ended_at: int = 0
+    ended_cause: EndCause = ""
+    ended_by: str = ""
+    ended_reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return who acknowledged the incident, as people read it."""
+        return self.who or f"a responder at {self.destination}"
+
+
+def after_severity(
+    acknowledgement: Acknowledgement | None, severity: severities.Severity, now: int
+) -> Acknowledgement | None:
+    """Return the acknowledgement of an incident that has this severity now; it ends if the severity is a worse one."""
+    if acknowledgement is None or acknowledgement.ended_at or severity <= acknowledgement.severity:
+        return acknowledgement
+    return msgspec.structs.replace(acknowledgement, ended_at=now, ended_cause="escalated")

@@ -1,0 +1,72 @@
+"""A Slack channel shows who has acknowledged an incident and who has taken a review, and reminds operators."""
+
+import msgspec
+import pytest
+
+from router.domain import decisions
+from router.store import incidents as incident_store
+from router.worker import acknowledgements, review_takes
+from tests.integration import workers
+from tests.integration.test_slack_notifier import play, reviewed, simulator, words  # noqa: F401 - fixtures
+
+
+def acknowledging(worker) -> acknowledgements.Acknowledgements:
+    return acknowledgements.Acknowledgements(incident_store.Incidents(worker.on.connection), workers.parts.clock)
+
+
+def reminding() -> decisions.Response:
+    return msgspec.structs.replace(workers.rule(), reminders=decisions.Reminders(300_000))
+
+
+def test_channel_shows_who_acknowledged_and_the_withdrawal(play):  # noqa: F811 - the fixture
+    async def body(worker, channel):
+        await worker.on.deliver(workers.firing())
+        await worker.turn()
+        await acknowledging(worker).acknowledge("down", acknowledgements.Word("ann <b>", "on it"))
+        await worker.turn()
+        assert "*Acknowledged* by ann &lt;b&gt; at <!date^" in words(channel.messages[0])
+        assert channel.replies == ["• :raised_hand: Acknowledged by ann &lt;b&gt;: on it"]
+        await acknowledging(worker).withdraw("down", acknowledgements.Word("bob"))
+        await worker.turn()
+        assert "Acknowledged" not in words(channel.messages[0])
+        assert channel.replies[1:] == ["• The acknowledgement was withdrawn by bob"]
+
+    play(body)
+
+
+def test_reminder_is_a_reply_until_the_incident_is_acknowledged(play):  # noqa: F811 - the fixture
+    async def body(worker, channel):
+        await worker.on.deliver(workers.firing(), response=reminding())
+        await worker.turn()
+        await worker.until(lambda: channel.replies)
+        assert channel.replies[0] == ":bell: Still open, for 0 minutes by now, and not acknowledged"
+        await acknowledging(worker).acknowledge("down", acknowledgements.Word("ann"))
+        await worker.turn()
+        reminded = [text for text in channel.replies if "Still open" in text]
+        assert channel.replies[-1].endswith("Acknowledged by ann")
+        await worker.turn()
+        assert [text for text in channel.replies if "Still open" in text] == reminded
+
+    play(body)
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_review_shows_who_has_taken_it(play, released):  # noqa: F811 - the fixture
+    async def body(worker, channel):
+        await worker.on.deliver(workers.firing(), response=reviewed(deadline=workers.HOUR))
+        await worker.turn()
+        takes = review_takes.Takes(incident_store.Incidents(worker.on.connection), workers.parts.clock)
+        incident = await worker.on.incident("down")
+        name = f"{incident.episode}/page"
+        await takes.take("down", name, "ann", 3600 if released else 1)
+        await worker.turn()
+        [review] = [one for one in channel.messages if "waits for a reviewer" in one["text"]]
+        assert "ann works on it until <!date^" in words(review)
+        if released:
+            await takes.release("down", name, "bob")
+            await worker.turn()
+        await worker.until(lambda: "works on it" not in words(channel.messages[0]))
+        [review] = channel.messages
+        assert "works on it" not in words(review)
+
+    play(body, topics={"reviews": ("hook",)})

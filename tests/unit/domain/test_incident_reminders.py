@@ -1,0 +1,92 @@
+"""Operators are reminded of open incidents until they acknowledge them, and again once that is stale."""
+
+import msgspec
+import pytest
+
+from router.domain import (
+    acknowledgements,
+    alerts,
+    announcements,
+    decisions,
+    events,
+    incident_reminders,
+    incidents,
+    severities,
+)
+
+MINUTE = 60_000_000
+OPENED = 1_800_000_000_000_000
+BOTH = decisions.Reminders(15 * MINUTE, 240 * MINUTE)
+MAJOR = severities.Severity.MAJOR
+
+
+def an_incident(reminders: decisions.Reminders = BOTH, **changes) -> incidents.Incident:
+    alert = alerts.Alert("am", "f1", "firing", OPENED, 0, title="Checkout is down")
+    response = decisions.Response("r", "rules/a.yaml:1", "v1", reminders=reminders)
+    made = incidents.Incident(
+        "down", "open", 1, "e1", MAJOR, OPENED, response=response, opening_alert=alert, fires=1, changed_at=OPENED
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def acknowledged(minute: float, **more) -> acknowledgements.Acknowledgement:
+    return acknowledgements.Acknowledgement("ada", int(OPENED + minute * MINUTE), MAJOR, **more)
+
+
+def played(*looks: tuple[float, incidents.Incident]) -> list[str]:
+    """Look at an incident at these minutes after its opening; the cause of each look's reminder, or nothing."""
+    before, found = None, []
+    for minute, incident in looks:
+        now = int(OPENED + minute * MINUTE)
+        reminded = incident_reminders.remind(before, incident, announcements.about(incident), now)
+        before = reminded.after
+        found.append(reminded.found.cause if reminded.found is not None else "")
+        assert not reminded.due or reminded.due > now
+    return found
+
+
+def test_unacknowledged_incident_reminds_every_period():
+    one = an_incident()
+    looks = [(minute, one) for minute in (0, 14.9, 15, 15.1, 29, 30, 100, 101)]
+    assert played(*looks) == ["", "", "unacknowledged", "", "", "unacknowledged", "unacknowledged", ""]
+
+
+def test_acknowledgement_stops_reminders_until_it_is_stale():
+    one, held = an_incident(), an_incident(acknowledgement=acknowledged(20))
+    looks = [(15, one), (21, held), (100, held), (259.9, held), (260, held), (261, held), (275, held)]
+    assert played(*looks) == ["unacknowledged", "", "", "", "stale", "", "stale"]
+
+
+def test_acknowledgement_without_stale_after_stops_reminders():
+    held = an_incident(decisions.Reminders(15 * MINUTE), acknowledgement=acknowledged(1))
+    assert played((15, held), (10_000, held)) == ["", ""]
+
+
+def test_stale_acknowledgement_reminds_once_without_period():
+    rule = decisions.Reminders(stale_after=60 * MINUTE)
+    held = an_incident(rule, acknowledgement=acknowledged(5))
+    assert played((60, an_incident(rule)), (64, held), (65, held), (500, held)) == ["", "", "stale", ""]
+
+
+def test_ended_acknowledgement_starts_the_period_over():
+    ended = acknowledged(20, ended_at=int(OPENED + 40 * MINUTE), ended_cause="withdrawn")
+    one = an_incident(acknowledgement=ended)
+    assert played((15, an_incident()), (41, one), (54, one), (55, one)) == ["unacknowledged", "", "", "unacknowledged"]
+
+
+@pytest.mark.parametrize("changes", [{"fires": 0}, {"status": "closed"}, {"response": None}])
+def test_nothing_reminds_while_no_alert_fires(changes):
+    one = an_incident(**changes)
+    reminded = incident_reminders.remind(None, one, announcements.about(an_incident()), OPENED + 60 * MINUTE)
+    assert (reminded.found, reminded.due) == (None, 0)
+
+
+def test_rule_without_reminders_reminds_of_nothing():
+    assert played((10_000, an_incident(decisions.Reminders()))) == [""]
+
+
+def test_reminder_says_how_long_the_incident_is_open():
+    one = an_incident()
+    reminded = incident_reminders.remind(None, one, announcements.about(one), OPENED + 16 * MINUTE)
+    assert isinstance(reminded.found, events.IncidentReminded)
+    assert (reminded.found.open_seconds, reminded.due) == (960, OPENED + 30 * MINUTE)

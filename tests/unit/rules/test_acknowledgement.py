@@ -1,0 +1,52 @@
+"""``acknowledgement`` of a rule: when operators are reminded of its incidents."""
+
+import pytest
+
+from router.domain import decisions
+from router.rules import load
+from tests.unit.rules.test_notify import ALERT, made
+
+MINUTE = 60_000_000
+
+
+def reminders(text: str) -> decisions.Reminders:
+    return made(text).decide(ALERT, 1).response.reminders
+
+
+def rule(said: str = "") -> str:
+    return f"rules: [{{name: r, when: {{}}, open: []{said}}}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (rule(), (0, 0)),
+        (rule(", acknowledgement: {remind_every: 15m}"), (15, 0)),
+        (rule(", acknowledgement: {remind_every: 15m, stale_after: 4h}"), (15, 240)),
+        ("defaults: {acknowledgement: {remind_every: 15m}}\n" + rule(), (15, 0)),
+        ("defaults: {acknowledgement: {remind_every: 15m}}\n" + rule(", acknowledgement: {stale_after: 1h}"), (15, 60)),
+        ("defaults: {acknowledgement: {remind_every: 15m}}\n" + rule(", acknowledgement: {remind_every: 5m}"), (5, 0)),
+    ],
+)
+def test_rule_says_when_operators_are_reminded(text, found):
+    assert reminders(text) == decisions.Reminders(*(minutes * MINUTE for minutes in found))
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{}", 'set "remind_every" or "stale_after"'),
+        ("{remind_every: 59s}", '"remind_every" must be at least 1m'),
+        ("{stale_after: 1s}", '"stale_after" must be at least 1m'),
+        ("{stale_ack: 4h}", 'unknown key "stale_ack"; did you mean "stale_after"?'),
+    ],
+)
+def test_mistaken_acknowledgement_is_reported(said, problem):
+    with pytest.raises(load.Refused) as refused:
+        made(rule(f", acknowledgement: {said}"))
+    assert problem in str(refused.value)
+
+
+def test_ignored_alerts_remind_nobody():
+    with pytest.raises(load.Refused, match='"acknowledgement" and "ignore" exclude each other'):
+        made("rules: [{name: r, when: {}, ignore: test, acknowledgement: {stale_after: 1h}}]")
