@@ -94,8 +94,8 @@ class VendorState(msgspec.Struct, frozen=True):
     lists what was cut or left out for the call to succeed.
 
     ``view`` is what it shows, if the destination records that. ``differs`` is what it shows differently from what was
-    sent. ``is_stale`` is set if the vendor responded with the state before the router's last operation: then nothing
-    else is known.
+    sent. ``is_acknowledged``: a responder has acknowledged it there. ``is_stale`` is set if the vendor responded with
+    the state before the router's last operation: then nothing else is known.
     """
 
     vendor_id: str
@@ -109,3 +109,4 @@ class VendorState(msgspec.Struct, frozen=True):
     view: publications.View | None = None
     differs: str = ""
     is_stale: bool = False
+    is_acknowledged: bool = False

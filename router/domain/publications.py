@@ -152,7 +152,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     response: the vendor may process it after later changes, also after the resolution. ``resolves_by_review``: only a
     reviewer resolves it, also once its episode is no longer the newest one. The vendor has kept it from opening since
     ``blocked_since``, and its failover was announced at ``delayed_at``. It ``stands_in_for`` another destination, at
-    which the incident could not be opened.
+    which the incident could not be opened. ``acknowledged_at`` is when the router first saw that a responder has
+    acknowledged it at the vendor.
 
     Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
@@ -206,6 +207,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     blocked_since: int = 0
     delayed_at: int = 0
     stands_in_for: str = ""
+    acknowledged_at: int = 0
 
     @property
     def name(self) -> str:

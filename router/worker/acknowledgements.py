@@ -1,11 +1,11 @@
-"""Operators' acknowledgements of open incidents. They are stored with the incident; a worker announces them."""
+"""Acknowledgements of open incidents by operators, and by responders at vendors. A worker announces them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import acknowledgements, incident_reminders, incidents, timeline
+from router.domain import acknowledgements, incident_reminders, incidents, publications, timeline
 from router.store import incidents as incident_store
 
 
@@ -78,6 +78,41 @@ class Acknowledgements:
 
         await self._store.update(key, make)
         return found[0] if found else None
+
+
+async def read_back(
+    store: incident_store.Incidents, incident: incidents.Incident, known: Sequence[publications.Publication]
+) -> None:
+    """Record the acknowledgement of a responder at a vendor, if the publications show a new one.
+
+    Crashes lose nothing: the publication keeps when it was seen, and the next pass compares again.
+    """
+    if with_vendors(incident, known) is incident:
+        return
+
+    def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        after = with_vendors(held.incident, known)
+        if after is held.incident or after.acknowledgement is None:
+            return None
+        events = [timeline.acknowledged(after.acknowledgement)]
+        return incident_store.Change(after, held.version, wake=True, events=events)
+
+    await store.update(incident.key, make)
+
+
+def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publication]) -> incidents.Incident:
+    """Return the incident with the newest acknowledgement at a vendor; the same object if there is no new one."""
+    given = [one for one in known if one.episode == incident.episode and one.acknowledged_at]
+    if incident.status != "open" or incident.acknowledged is not None or not given:
+        return incident
+    newest, before = max(given, key=lambda one: one.acknowledged_at), incident.acknowledgement
+    # One that was seen before the last one ended is known already, or was overruled by its end.
+    if before is not None and newest.acknowledged_at <= max(before.at, before.ended_at):
+        return incident
+    found = acknowledgements.Acknowledgement(
+        "", newest.acknowledged_at, incident.severity, destination=newest.destination
+    )
+    return msgspec.structs.replace(incident, acknowledgement=found)
 
 
 def acknowledged(incident: incidents.Incident, word: Word, now: int) -> incidents.Incident:

@@ -60,6 +60,7 @@ def after_call(
             reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
             monitored=publication.monitored or operation.kind == "monitor",
             says_monitored=operation.kind == "monitor",
+            acknowledged_at=_acknowledged_at(publication, seen, now),
             retracted=operation.kind == "retract" and seen.state != "open",
         )
     if operation.kind == "adopt":
@@ -126,7 +127,13 @@ def after_observation(
         view=view,
         told=seen.told or publication.told,
         differs=seen.differs,
+        acknowledged_at=_acknowledged_at(publication, seen, now),
     )
+
+
+def _acknowledged_at(publication: publications.Publication, seen: operations.VendorState, now: int) -> int:
+    """Return when a responder's acknowledgement at the vendor was first seen; 0 if none was."""
+    return publication.acknowledged_at or (now if seen.is_acknowledged else 0)
 
 
 def taken_over(

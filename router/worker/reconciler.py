@@ -15,6 +15,7 @@ from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
 from router.worker import (
+    acknowledgements,
     aggregator,
     backlog,
     configured_destinations,
@@ -134,6 +135,7 @@ class Reconciler:
             waits = await self._converge(session)
             added, failover_at = await failover.apply(session, self._places)
             waits = await self._converge(session) if added else waits
+            await acknowledgements.read_back(self._incidents, session.incident, session.publications)
             announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
             if self._vendor_ids is not None:

@@ -103,7 +103,10 @@ class Vendor:
         self.looks += 1
         self._missed(call)
         incident = self.incidents[call.vendor_id]
-        return operation.VendorState(call.vendor_id, incident["state"], edited=self._edited(call))
+        acknowledged = bool(incident.get("acknowledged"))
+        return operation.VendorState(
+            call.vendor_id, incident["state"], edited=self._edited(call), is_acknowledged=acknowledged
+        )
 
     async def probe(self) -> None:
         self.probes += 1

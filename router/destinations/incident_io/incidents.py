@@ -20,6 +20,7 @@ from router.destinations import (
 from router.destinations.incident_io import (
     account,
     api_versions,
+    categories,
     details,
     escalations,
     names,
@@ -27,14 +28,11 @@ from router.destinations.incident_io import (
     wire,
 )
 from router.destinations.incident_io import config as configs
-from router.domain import operations, severities
+from router.domain import operations, publications, severities
 from router.outbound import client, errors
 
-# The categories of finished incidents. "learning" is called post-incident in the application.
-_OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
 # How long before the episode's opening to search for its incident: the vendor's clock may differ.
 _SKEW = dt.timedelta(hours=3)
-_PAUSED = "paused"
 _TIMESTAMPS = "incident_timestamps"
 _PAUSED_SECONDS = 300.0
 _SPARED = ("custom_field_entries", "incident_role_assignments")
@@ -76,14 +74,14 @@ class Incidents:
         """Read the unfinished incidents whose summary has a reference."""
         query: dict[str, str | int | list[str]] = {
             "page_size": names.PAGE_SIZE,
-            "status_category[not_in]": sorted(_OVER),
+            "status_category[not_in]": sorted(categories.OVER),
             # Without it, the vendor omits tests.
             "mode[one_of]": ["standard", "test"],
         }
         found = []
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
             listed = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
-            found += [_item(one) for one in listed if one.incident_status.category not in _OVER]
+            found += [_item(one) for one in listed if one.incident_status.category not in categories.OVER]
         return [item for item in found if item.reference]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
@@ -118,6 +116,7 @@ class Incidents:
             "title": created.name,
             "summary": created.summary,
             **({"severity": created.severity.id} if created.severity is not None else {}),
+            **({"category": categories.TRIAGE} if categories.is_in_triage(created) else {}),
             **details.left(created, operation, sent),
         }
         view = observations.view(
@@ -180,7 +179,7 @@ class Incidents:
         """
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
-        if incident.incident_status.category in _OVER:
+        if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
@@ -214,14 +213,14 @@ class Incidents:
 
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
-        if incident.incident_status.category in _OVER:
+        if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
-        if incident.incident_status.category == _PAUSED:
+        if incident.incident_status.category == categories.PAUSED:
             # The vendor doesn't allow closing it. The router retries, because the person may resume or close it.
             raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
-        if edited.incident_status.id != closed and edited.incident_status.category not in _OVER:
+        if edited.incident_status.id != closed and edited.incident_status.category not in categories.OVER:
             raise errors.Unanswered(f"{self.name}: closing was answered with the status {edited.incident_status.name}")
         return operations.VendorState(edited.id, "resolved", edited.permalink)
 
@@ -448,17 +447,20 @@ def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
 def _seen(
     incident: wire.Incident, operation: operations.Operation, sent: details.Change = _NOTHING_SENT
 ) -> operations.VendorState:
-    over = incident.incident_status.category in _OVER
+    over = incident.incident_status.category in categories.OVER
     fields: dict[str, Any] = {
         "title": incident.name,
         "summary": incident.summary,
         "status": incident.incident_status.name,
+        "category": operation.view.fields.get("category") or incident.incident_status.category,
     }
     if incident.severity is not None:
         fields["severity"] = incident.severity.id
     fields |= details.left(incident, operation, sent)
     view = observations.view(operation, fields, (), stamp=observations.moment(incident.updated_at))
-    return operations.VendorState(incident.id, "resolved" if over else "open", incident.permalink, view=view)
+    state: publications.State = "resolved" if over else "open"
+    accepted = categories.is_accepted(incident, operation)
+    return operations.VendorState(incident.id, state, incident.permalink, view=view, is_acknowledged=accepted)
 
 
 def _moment(micros: int) -> dt.datetime:

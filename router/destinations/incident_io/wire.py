@@ -227,9 +227,14 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A new incident, in the response of both API versions."""
+    """A new incident, in the response of both API versions.
+
+    Version 1 has a ``status``, and version 2 an ``incident_status``.
+    """
 
     id: str
+    status: str = ""
+    incident_status: Status | None = None
     permalink: str = ""
     name: str = ""
     summary: str = ""

@@ -1,0 +1,41 @@
+"""An operator acknowledges an incident and takes a review in a browser, by touch, and others see it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import stage
+from tests.end_to_end import harness
+
+pytestmark = pytest.mark.debian("chromium")
+PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
+
+
+def test_incident_is_acknowledged_and_withdrawn(console, visit):
+    console.receives("ack")
+    waits = console.waiting("ack")
+    visitor = visit(**PHONE)
+    visitor.page.goto(f"{console.url}/incident?key={stage.quoted(waits['incident'])}")
+    about = visitor.page.get_by_role("region", name="Acknowledgement")
+    about.get_by_label("Note").fill("on it")
+    about.get_by_role("button", name="Acknowledge").tap()
+    expect(visitor.page.get_by_role("status")).to_have_text("Acknowledged. Reminders stop.")
+    expect(about).to_contain_text("Acknowledged by first try at")
+    shown = console.ask(f"/incidents/{stage.quoted(waits['incident'])}")[1]
+    assert shown["acknowledgement"]["reason"] == "on it"
+    about.get_by_text("Withdraw").first.tap()
+    about.get_by_role("button", name="Withdraw").tap()
+    expect(about).to_contain_text("Not acknowledged.")
+
+
+def test_review_is_taken_and_decided_all_the_same(console, visit):
+    console.receives("take")
+    console.waiting("take")
+    visitor = visit(**PHONE)
+    visitor.page.get_by_role("link", name="Reviews").tap()
+    review = visitor.page.get_by_role("article").filter(has_text='"take"')
+    review.get_by_role("button", name="Take for 15 minutes").tap()
+    expect(review).to_contain_text("first try works on it until")
+    assert console.waiting("take")["taken_by"] == "first try"
+    review.get_by_role("button", name="Dismiss").tap()
+    expect(visitor.page.get_by_role("status")).to_have_text("Dismissed: nothing of it is shown.")
+    harness.eventually("it no longer waits", lambda: '"take"' not in str(console.ask("/reviews")[1]["items"]))

@@ -1,0 +1,120 @@
+"""A responder's acknowledgement at a vendor is read back once, and yields to what operators say in the router."""
+
+from router.domain import severities
+from router.store import publishing_state
+from router.worker import acknowledgements, publishing_guard
+from tests.integration import vendor, workers
+
+LOOKING = publishing_guard.Limits(
+    publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
+)
+
+
+class Scene:
+    """A worker that often reads its vendor, and an operator."""
+
+    def __init__(self, on, pager):
+        self.on = on
+        self.pager = pager
+        self.operator = acknowledgements.Acknowledgements(on.incidents, workers.parts.clock)
+
+    def accept(self):
+        self.pager.incidents["v1"]["acknowledged"] = True
+
+    async def looked(self, times=3):
+        """Let the worker read the vendor some more times."""
+        wanted = self.pager.looks + times
+        await self.on.until(lambda: self.pager.looks >= wanted)
+
+    async def held(self):
+        """Wait until the incident is acknowledged; return by whom."""
+
+        async def found():
+            return (await self.on.incident()).acknowledged
+
+        await self.on.until_awaited(found)
+        return (await self.on.incident()).acknowledged
+
+    async def told(self):
+        return [event.text for event in await self.on.incidents.timeline("down") if "cknowledged" in event.what]
+
+
+def play(with_redis, body):
+    pager = vendor.Vendor()
+
+    async def main(on):
+        await on.deliver(workers.firing())
+        await on.turn()
+        await body(Scene(on, pager))
+
+    workers.run(with_redis, main, vendor.on_call(pager), limits=LOOKING)
+
+
+def test_acknowledgement_at_vendor_is_recorded_once(with_redis):
+    async def body(scene):
+        await scene.looked()
+        assert (await scene.on.incident()).acknowledgement is None
+        scene.accept()
+        held = await scene.held()
+        assert (held.destination, held.who, held.name) == ("on-call", "", "a responder at on-call")
+        await scene.looked()
+        assert (await scene.on.incident()).acknowledged == held
+        assert await scene.told() == ["Acknowledged by a responder at on-call."]
+        assert scene.pager.kinds == ["open"]
+
+    play(with_redis, body)
+
+
+def test_acknowledgement_of_an_operator_stays(with_redis):
+    async def body(scene):
+        await scene.operator.acknowledge("down", acknowledgements.Word("ann"))
+        scene.accept()
+        await scene.looked()
+        assert (await scene.on.incident()).acknowledged.who == "ann"
+
+    play(with_redis, body)
+
+
+def test_withdrawn_acknowledgement_of_the_vendor_does_not_return(with_redis):
+    async def body(scene):
+        scene.accept()
+        await scene.held()
+        ended = await scene.operator.withdraw("down", acknowledgements.Word("bob"))
+        assert ended.name == "a responder at on-call"
+        await scene.looked()
+        assert (await scene.on.incident()).acknowledged is None
+
+    play(with_redis, body)
+
+
+def test_raised_severity_ends_the_acknowledgement_of_the_vendor(with_redis):
+    async def body(scene):
+        scene.accept()
+        await scene.held()
+        await scene.on.deliver(workers.firing("f2"), level=severities.Severity.CRITICAL)
+        await scene.looked()
+        incident = await scene.on.incident()
+        assert (incident.acknowledged, incident.acknowledgement.ended_cause) == (None, "escalated")
+
+    play(with_redis, body)
+
+
+def test_crash_before_the_incident_is_written_loses_nothing(with_redis, monkeypatch):
+    async def body(scene):
+        async def fail(*_):
+            monkeypatch.undo()
+            raise RuntimeError("killed")
+
+        monkeypatch.setattr(acknowledgements, "read_back", fail)
+        scene.accept()
+        try:
+            await scene.looked()
+        except RuntimeError:
+            leases = [one.key for one in await scene.on.due()]
+            assert leases == []  # The lease of the killed worker has to expire first.
+        publications = await scene.on.publications.look("down")
+        assert publications[0].acknowledged_at
+        await acknowledgements.read_back(scene.on.incidents, await scene.on.incident(), publications)
+        assert (await scene.on.incident()).acknowledged.destination == "on-call"
+
+    play(with_redis, body)
