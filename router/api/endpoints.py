@@ -135,8 +135,9 @@ async def _acknowledge(call: Call[params.NoParams, request_bodies.Acknowledge]) 
     return await call.actions.acknowledge(call.act(call.body.incident), call.body)
 
 
-async def _unacknowledge(call: Call[request_bodies.Acknowledge, None]) -> models.Acknowledgement:
-    return await call.actions.unacknowledge(call.act(call.query.incident), call.query)
+async def _unacknowledge(call: Call[params.Acknowledgement, None]) -> models.Acknowledgement:
+    asked = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
+    return await call.actions.unacknowledge(call.act(asked.incident), asked)
 
 
 async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
@@ -144,8 +145,9 @@ async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> model
     return await call.actions.take_review(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _release(call: Call[request_bodies.ReleaseReview, None]) -> models.Released:
-    asked = call.query
+async def _release(call: Call[params.Take, None]) -> models.Released:
+    said = call.query
+    asked = request_bodies.ReleaseReview(incident=said.incident, destination=said.destination, reason=said.reason)
     return await call.actions.release_review(call.act(f"{asked.incident} at {asked.destination}"), asked)
 
 
@@ -338,7 +340,7 @@ ENDPOINTS = (
     _get("/reviews", "Pending reviews", _reviews, models.Page[models.Review]),
     _search("/review", "One review, with its entity tag", _review, models.Review, params.Review, etag=_etag),
     _post("/review/take", "Take a review", _take, models.Taken, request_bodies.TakeReview),
-    _end_one("/review/take", "Release a review", _release, models.Released, request_bodies.ReleaseReview),
+    _end_one("/review/take", "Release a review", _release, models.Released, params.Take),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, request_bodies.Decide),
     _post(
         "/acknowledgements", "Acknowledge an incident", _acknowledge, models.Acknowledged, request_bodies.Acknowledge
@@ -348,7 +350,7 @@ ENDPOINTS = (
         "Withdraw an acknowledgement",
         _unacknowledge,
         models.Acknowledgement,
-        request_bodies.Acknowledge,
+        params.Acknowledgement,
     ),
     _post("/retractions", "Take false posts down", _retract, models.Retracted, request_bodies.Retract),
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, request_bodies.Correct),

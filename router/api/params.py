@@ -79,6 +79,19 @@ class Why(NoParams):
     reason: request_bodies.Reason = ""
 
 
+class Acknowledgement(Why):
+    """The acknowledgement of an incident, by its key, its reference, or the beginning of either."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+
+
+class Take(Why):
+    """The take of a review."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    destination: Annotated[str, pydantic.Field(max_length=200)]
+
+
 class Key(NoParams):
     """Which incident."""
 
