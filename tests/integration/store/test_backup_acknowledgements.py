@@ -1,0 +1,47 @@
+"""Acknowledgements and takes are part of a backup, and of what another process reads after a restart."""
+
+from router.store import incidents
+from router.worker import acknowledgements, review_takes
+from tests.integration import vendor, workers
+from tests.integration.store.test_backup import back_up, delete_all, restore
+
+
+def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
+    async def body(connection):
+        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(workers.firing())
+        await on.turn()
+        store, clock = incidents.Incidents(connection), workers.parts.clock
+        given = await acknowledgements.Acknowledgements(store, clock).acknowledge(
+            "down", acknowledgements.Word("ann", "on it")
+        )
+        name = f"{given.incident.episode}/on-call"
+        taken = await review_takes.Takes(store, clock).take("down", name, "bob", 600)
+        data = await back_up(connection)
+        await delete_all(connection)
+        await restore(connection, data)
+        incident = (await incidents.Incidents(connection).read(["down"]))["down"].incident
+        assert (incident.acknowledged, incident.takes) == (given.acknowledgement, {name: taken.take})
+        texts = [event.text for event in await incidents.Incidents(connection).timeline("down")]
+        assert "Acknowledged by ann: on it" in texts
+
+    with_redis(body)
+
+
+def test_withdrawn_acknowledgement_can_be_given_again_at_the_same_time(with_redis):
+    """Two acknowledgements never have the same time: notifiers tell them apart by it."""
+
+    async def body(connection):
+        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(workers.firing())
+        await on.turn()
+        now = workers.parts.clock()
+        service = acknowledgements.Acknowledgements(on.incidents, lambda: now)
+        times = []
+        for who in ("ann", "bob"):
+            times.append((await service.acknowledge("down", acknowledgements.Word(who))).acknowledgement.at)
+            assert await service.withdraw("down", acknowledgements.Word(who)) is not None
+            assert await service.withdraw("down", acknowledgements.Word(who)) is None
+        assert times[0] < times[1]
+
+    with_redis(body)
