@@ -1,5 +1,7 @@
 """A responder's acknowledgement at a vendor is read back once, and yields to what operators say in the router."""
 
+import asyncio
+
 from router.domain import severities
 from router.store import publishing_state
 from router.worker import acknowledgements, publishing_guard
@@ -21,18 +23,30 @@ class Scene:
     def accept(self):
         self.pager.incidents["v1"]["acknowledged"] = True
 
+    async def until(self, met):
+        """Reconcile once what is due, and again until the condition is met: a turn may never end on a slow machine."""
+        async with asyncio.timeout(60):
+            while not await met():
+                await self.on.fold()
+                for lease in await self.on.due():
+                    await self.on.reconciler.reconcile(lease)
+
     async def looked(self, times=3):
         """Let the worker read the vendor some more times."""
         wanted = self.pager.looks + times
-        await self.on.until(lambda: self.pager.looks >= wanted)
+
+        async def met():
+            return self.pager.looks >= wanted
+
+        await self.until(met)
 
     async def held(self):
-        """Wait until the incident is acknowledged; return by whom."""
+        """Wait until the incident is acknowledged; return the acknowledgement."""
 
-        async def found():
+        async def met():
             return (await self.on.incident()).acknowledged
 
-        await self.on.until_awaited(found)
+        await self.until(met)
         return (await self.on.incident()).acknowledged
 
     async def told(self):
@@ -44,8 +58,9 @@ def play(with_redis, body):
 
     async def main(on):
         await on.deliver(workers.firing())
-        await on.turn()
-        await body(Scene(on, pager))
+        scene = Scene(on, pager)
+        await scene.looked(1)
+        await body(scene)
 
     workers.run(with_redis, main, vendor.on_call(pager), limits=LOOKING)
 
