@@ -25,6 +25,8 @@ _DECIDED = "review.decided"
 # Events that replace each other, by type; an event of any other type replaces earlier ones of its type.
 _GROUPS = {
     **dict.fromkeys(_WAITING, "waiting"),
+    **dict.fromkeys(("incident.acknowledged", "incident.unacknowledged"), "acknowledgement"),
+    **dict.fromkeys(("review.taken", "review.released"), "take"),
     "guard.tripped": "guard",
     "guard.reset": "guard",
     "freeze.started": "freeze",

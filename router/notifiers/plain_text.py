@@ -86,7 +86,7 @@ def _tone(event: events.Event) -> Tone:
         | events.PublicationRecovered,
     ):
         return "success"
-    if isinstance(event, events.TestSent):
+    if isinstance(event, events.TestSent | events.IncidentAcknowledged | events.ReviewTaken):
         return "info"
     incident = getattr(event, "incident", None)
     return "failure" if incident is not None and incident.severity in {"critical", "major"} else "warning"
@@ -126,7 +126,30 @@ def _review_line(event: events.Event) -> str:
         case events.ReviewDecided():
             reason = f": {plain(event.reason)}" if event.reason else ""
             return f"{_OUTCOMES[event.outcome]}{_by(event.by)} at {plain(event.destination)}{reason}"
-    return _router_line(event)
+    return _person_line(event) or _router_line(event)
+
+
+def _person_line(event: events.Event) -> str:
+    """Return one line about who works on an incident or a review; empty for any other event."""
+    match event:
+        case events.IncidentAcknowledged():
+            return f"Acknowledged{_by(event.by)}{_because(event.reason)}"
+        case events.IncidentUnacknowledged():
+            if event.cause == "escalated":
+                return "No longer acknowledged: the severity was raised"
+            return f"The acknowledgement was withdrawn{_by(event.by)}{_because(event.reason)}"
+        case events.IncidentReminded():
+            why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
+            return f"Still open, after {event.open_seconds // 60} minutes, and {why}"
+        case events.ReviewTaken():
+            return f"Review taken{_by(event.by)} at {plain(event.review.destination)}"
+        case events.ReviewReleased():
+            return f"Review released{_by(event.by)} at {plain(event.review.destination)}"
+    return ""
+
+
+def _because(reason: str) -> str:
+    return f": {plain(reason)}" if reason else ""
 
 
 def _router_line(event: events.Event) -> str:
@@ -203,6 +226,8 @@ def _deadline(review: events.Review) -> Iterator[str]:
 def _facts(incident: events.Incident, console: str) -> Iterator[str]:
     yield f"Severity: {incident.severity}"
     yield f"Started: {_moment(incident.opened_at)}"
+    if incident.acknowledged_at is not None:
+        yield f"Acknowledged by {plain(incident.acknowledged_by)} at {_moment(incident.acknowledged_at)}"
     for name, value in (("Rule", incident.rule), ("Owner", incident.owner), ("Runbook", incident.runbook)):
         if value:
             yield f"{name}: {_cut(plain(value), LINE)}"
