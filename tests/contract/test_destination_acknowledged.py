@@ -36,7 +36,7 @@ def test_acceptance_before_the_first_read_is_seen(life):  # noqa: F811 - the fix
     assert life.seen.is_acknowledged
 
 
-def test_incident_that_was_opened_as_active_is_not_acknowledged(life):  # noqa: F811 - the fixture
+def test_incident_opened_as_active_is_not_acknowledged(life):  # noqa: F811 - the fixture
     life.does("open", status="investigating")
     life.looks()
     accept(life, "Fixing")
@@ -45,7 +45,7 @@ def test_incident_that_was_opened_as_active_is_not_acknowledged(life):  # noqa: 
 
 
 @pytest.mark.parametrize("status", ["Declined", "Closed", "Canceled"])
-def test_incident_that_is_ended_from_triage_is_not_acknowledged(life, status):  # noqa: F811 - the fixture
+def test_incident_ended_from_triage_is_not_acknowledged(life, status):  # noqa: F811 - the fixture
     life.does("open")
     accept(life, status)
     life.looks()

@@ -34,7 +34,7 @@ def test_channel_shows_who_acknowledged_and_the_withdrawal(play):  # noqa: F811 
     play(body)
 
 
-def test_reminder_is_a_reply_until_the_incident_is_acknowledged(play):  # noqa: F811 - the fixture
+def test_acknowledgement_ends_replies_that_remind(play):  # noqa: F811 - the fixture
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reminding())
         await worker.turn()

@@ -28,7 +28,7 @@ def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
     with_redis(body)
 
 
-def test_withdrawn_acknowledgement_can_be_given_again_at_the_same_time(with_redis):
+def test_acknowledgements_at_one_time_differ(with_redis):
     """Two acknowledgements never have the same time: notifiers tell them apart by it."""
 
     async def body(connection):

@@ -46,7 +46,7 @@ def test_further_alert_of_no_worse_severity_keeps_it(level):
     assert after.acknowledged == before.acknowledgement
 
 
-def test_severity_that_falls_and_rises_to_the_acknowledged_one_keeps_it():
+def test_severity_that_returns_keeps_the_acknowledgement():
     follows = decisions.Response("r", "rules/a.yaml:1", "v1", follows_severity=True)
     opened = folded(routed("a", level=MAJOR, response=follows), routed("b", level=MINOR, response=follows))
     one = msgspec.structs.replace(opened, acknowledgement=given(MAJOR))
@@ -56,7 +56,7 @@ def test_severity_that_falls_and_rises_to_the_acknowledged_one_keeps_it():
     assert (risen.severity, risen.acknowledged) == (MAJOR, one.acknowledgement)
 
 
-def test_ended_acknowledgement_does_not_return_when_the_severity_falls():
+def test_lower_severity_does_not_renew_ended_acknowledgement():
     follows = decisions.Response("r", "rules/a.yaml:1", "v1", follows_severity=True)
     opened = folded(routed("a", level=MINOR, response=follows))
     one = msgspec.structs.replace(opened, acknowledgement=given(MINOR))
@@ -65,7 +65,7 @@ def test_ended_acknowledgement_does_not_return_when_the_severity_falls():
     assert (better.severity, better.acknowledged) == (MINOR, None)
 
 
-def test_alert_that_fires_again_before_the_end_keeps_it():
+def test_alert_that_fires_again_keeps_the_acknowledgement():
     waits = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(resolve_after=HOUR))
     opened = folded(routed(response=waits))
     one = msgspec.structs.replace(opened, acknowledgement=given(opened.severity))
@@ -110,7 +110,7 @@ def test_acknowledgement_at_vendor_names_the_destination():
     assert (event.by, event.destination) == ("a responder at on-call", "on-call")
 
 
-def test_withdrawal_is_announced_and_may_be_followed_by_another():
+def test_withdrawal_and_next_acknowledgement_are_announced():
     told = Told()
     told.look(an_incident())
     told.look(an_incident(acknowledgement=given()))
@@ -151,7 +151,7 @@ def test_unacknowledged_incident_reminds_until_acknowledged():
     assert (told.due, told.look(reminding(acknowledgement=given()), after=HOUR)) == (0, [])
 
 
-def test_incident_that_is_announced_late_is_not_reminded_of_at_once():
+def test_late_announcement_is_no_reminder():
     told = Told()
     assert told.look(reminding(), after=700 * SECOND) == ["incident.opened"]
     assert told.look(reminding(), after=SECOND) == []
@@ -187,7 +187,7 @@ def test_decision_ends_a_take_without_a_release():
     assert told.look(an_incident(verdicts={"page": verdict}), post) == ["review.decided"]
 
 
-def test_take_pauses_reminders_and_escalation_until_its_time_is_up():
+def test_take_pauses_reminders_and_escalation():
     told, post = Told(), a_publication(waits_of="d1", waits_since=NOW)
     target = decisions.Target("page", escalate_after=600 * SECOND, escalate_to=("leads",), remind_every=300 * SECOND)
     response = decisions.Response("r", "rules/a.yaml:3", "v1", (target,))
