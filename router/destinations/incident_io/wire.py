@@ -227,10 +227,7 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 class Created(msgspec.Struct, frozen=True):
-    """A new incident, in the response of both API versions.
-
-    Version 1 has a ``status``, and version 2 an ``incident_status``.
-    """
+    """A new incident. In version 1 of the API it has a ``status``, in version 2 an ``incident_status``."""
 
     id: str
     status: str = ""
