@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
+import httpx
 import msgspec
 
 import router
@@ -155,11 +156,17 @@ class Client:
         self._secrets = tuple(sorted(masked, key=len, reverse=True))
         self._read_error = read_error or _read_nothing
         self._most_bytes = most_bytes
-        # Imported here, because it takes 0.1 s, and most commands call no vendor.
+        # Imported here, because aiohttp takes 0.1 s, and most commands call no vendor.
         from router.outbound import connections
 
         agent = {"user-agent": f"incident-router/{router.__version__}", "accept": "application/json"}
-        self._connections = connections.Connections(self._base, {**agent, **headers}, timeout_seconds, most_bytes)
+        self._connections = connections.Connections(self._base, timeout_seconds, most_bytes)
+        self._http = httpx.AsyncClient(
+            transport=connections.Transport(self._connections),
+            headers={**agent, "accept-encoding": "gzip, deflate", **headers},
+            timeout=timeout_seconds,
+            trust_env=False,  # The transport reads the proxy variables.
+        )
 
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self._mask(self._base)!r})"
@@ -215,7 +222,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._connections.aclose()
+        await self._http.aclose()
 
     async def _timed_exchange(
         self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
@@ -240,14 +247,19 @@ class Client:
         body, headers = (None, {}) if content is None else (content.body, content.headers)
         url = self._base + quote(path, safe=_UNQUOTED) + (f"?{_query(query)}" if query else "")
         try:
-            reply = await self._connections.send(method, url, body, headers)
+            request = self._http.build_request(method, url, content=body, headers=headers)
+        except (httpx.InvalidURL, ValueError) as problem:
+            raise errors.Permanent(self._mask(f"{about}: {type(problem).__name__}: {problem}")) from problem
+        try:
+            response = await self._http.send(request)
         except errors.Failure as problem:
             raise type(problem)(self._mask(f"{about}: {problem.message}")) from problem.__cause__
-        if not 200 <= reply.status < 300:
-            raise self._refusal(reply.status, _parse_or_none(reply.body), reply.headers, about)
+        raw = None if response.extensions["too_large"] else response.content
+        if not 200 <= response.status_code < 300:
+            raise self._refusal(response.status_code, _parse_or_none(raw), response.headers, about)
         if content is not None and content.is_answer_ignored:
-            return Answer(reply.status, None, reply.headers, about)
-        return Answer(reply.status, self._parse(reply.body, about), reply.headers, about)
+            return Answer(response.status_code, None, response.headers, about)
+        return Answer(response.status_code, self._parse(raw, about), response.headers, about)
 
     def _parse(self, raw: bytes | None, about: str) -> Any:
         if raw is None:

@@ -1,4 +1,4 @@
-"""The kept HTTP/1.1 connections to one vendor, and what each failure of a connection means for the call.
+"""The transport of httpx to one vendor: kept HTTP/1.1 connections of aiohttp, and what each failure means for the call.
 
 A call that a vendor may have carried out must not be repeated unnoticed, and a response must not be taken for that of
 another call. So two behaviors of aiohttp are changed:
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
+import httpx
 import yarl
 
 from router.outbound import authorities, errors, loopback
@@ -49,6 +50,10 @@ OUTCOMES: Mapping[type[BaseException], type[errors.Failure]] = {
     ValueError: errors.Unanswered,
 }
 
+# aiohttp sets these headers of a request itself, and has decoded the body of a response.
+_OF_CONNECTION = frozenset({"host", "content-length", "connection", "transfer-encoding"})
+_DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding", "set-cookie"})
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -66,14 +71,12 @@ class Connections:
     so that an unreachable vendor can be told from one that doesn't respond.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], timeout_seconds: float, most_bytes: int) -> None:
-        self._headers = {"accept-encoding": "gzip, deflate", **headers}
+    def __init__(self, base_url: str, timeout_seconds: float, most_bytes: int) -> None:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=0.4 * timeout_seconds)
         self._most_bytes = most_bytes
         self._proxy, self._proxy_headers = _without_credentials(proxy_of_environment(base_url))
         # A tunnel is opened with headers of its own. A request that the proxy forwards has only one set of headers.
-        if not base_url.startswith("https:"):
-            self._headers |= self._proxy_headers
+        self._headers = self._proxy_headers if not base_url.startswith("https:") else {}
         # A proxy or an authority from the environment is meant for other hosts, never for this one.
         self._ssl = authorities.tls_context(of_environment=not loopback.is_loopback(base_url))
         self._session: aiohttp.ClientSession | None = None
@@ -120,6 +123,34 @@ class Connections:
                 trust_env=False,  # It would also read passwords from ~/.netrc.
             )
         return self._session
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Sends the requests of an httpx client through ``connections``.
+
+    A response has no ``set-cookie``, because a vendor account keeps no session. Its extension ``too_large`` is true if
+    its body is larger than the limit.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request whose body is in memory. Raises one of ``errors``, which httpx passes on."""
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_CONNECTION}
+        body = request.content if "content-length" in request.headers else None
+        reply = await self._connections.send(request.method, str(request.url), body, headers)
+        return httpx.Response(
+            reply.status,
+            # httpx would refuse other letters than ASCII in a text.
+            headers=[(name.encode(), value.encode()) for name, value in reply.headers.items() if name not in _DECODED],
+            content=reply.body or b"",
+            extensions={"too_large": reply.body is None},
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connections.aclose()
 
 
 class _Request(aiohttp.ClientRequest):

@@ -3,7 +3,7 @@
     python tests/benchmarks/calls.py --json FILE
 
 The router's own client posts an incident, decodes the response, and measures the duration for its metric. The vendor
-(``vendor.py``) is a process of its own, so its time does not count. httpx, which the client used before, takes turns.
+(``vendor.py``) is a process of its own, so its time does not count. httpx on its own transport takes turns.
 """
 
 import asyncio

@@ -62,7 +62,7 @@ def test_rejection_and_long_pause_are_raised_immediately(wire, status, headers):
 
 
 def test_call_that_used_its_time_is_not_retried(wire):
-    wire.settings["timeout_seconds"] = 0.05
+    wire.settings["timeout_seconds"] = 0.5
     wire.answers.append(None)
     assert "no answer within" in failing(wire).message
     assert len(wire.received) == 1
