@@ -68,7 +68,7 @@ def test_limit_of_the_container_is_found(container):
     assert int(done.stdout) == LIMIT
 
 
-def test_hostile_bodies_of_authentic_senders_do_not_exhaust_the_container(container):
+def test_hostile_authentic_bodies_do_not_exhaust_memory(container):
     """Each kind of body arrives many times at once, and those that inflate several times more."""
     for name, body, headers in attacks.bodies():
         request = attacks.Request("bearer", body, {**attacks.BEARER, **headers})
@@ -79,7 +79,7 @@ def test_hostile_bodies_of_authentic_senders_do_not_exhaust_the_container(contai
 
 
 @pytest.mark.parametrize("source", ["open", "signed", "form"])
-def test_bodies_of_unproven_senders_do_not_exhaust_the_container(container, source):
+def test_unauthenticated_bodies_do_not_exhaust_memory(container, source):
     """They are read before the sender is authenticated."""
     body = b'{"title":"' + b"x" * (MIB - 100) + b'"'
     statuses = attacks.attack(container, *[attacks.Request(source, body)] * UNPROVEN, honest=HONEST, at_once=UNPROVEN)

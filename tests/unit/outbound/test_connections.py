@@ -74,7 +74,7 @@ def test_connection_closed_while_idle_is_replaced(wire):
     assert (len(wire.received), wire.connections) == (2, 2)
 
 
-def test_unasked_response_is_not_taken_for_the_next_one(wire):
+def test_unasked_response_is_not_the_next_one(wire):
     wire.answer(200, b'"first"')
     wire.answer(200, b'"second"')
 
@@ -157,7 +157,7 @@ def test_compressed_response_is_read(wire):
     assert b"accept-encoding: gzip, deflate\r\n" in wire.received[0].lower()
 
 
-def test_compressed_response_is_decompressed_only_up_to_the_cap(wire):
+def test_response_is_decompressed_up_to_the_limit(wire):
     wire.settings["most_bytes"] = 1_000_000
     packed = gzip.compress(b"x" * 500_000_000, 1)
     wire.answer(200, packed, "content-encoding: gzip")

@@ -88,7 +88,7 @@ class Watching(asking.Recording):
     ],
     ids=["cut", "large and cut", "deep", "not alerts", "empty alert", "too large", "no gzip"],
 )
-def test_nothing_of_a_refused_body_is_held_while_it_is_stored(source, body, headers):
+def test_refused_body_is_released_while_stored(source, body, headers):
     store = Watching()
     token = (b"authorization", b"Bearer token")
     asking.ask(asking.door(store), f"/v1/webhooks/{source}", chunks=(body,), headers=[token, *headers])
