@@ -61,9 +61,11 @@ def shown(review: models.Review) -> slack_reviews.Shown:
     )
 
 
-def conflict(error: actions.Conflict, renderer: slack_reviews.Renderer) -> RepliedError:
-    """Return why a decision was not recorded, with the version that waits now."""
-    if error.by:
+def conflict(error: actions.Conflict, person: str, renderer: slack_reviews.Renderer) -> RepliedError:
+    """Return why the decision of a person was not recorded, with the version that waits now."""
+    if error.by == person:
+        text = "You have decided on it already."
+    elif error.by:
         by = slack_blocks.escaped(error.by)
         text = f"{by} decided first. Your decision was not recorded."
     elif error.now is None:

@@ -111,7 +111,7 @@ class Reviews:
         except actions.Conflict as error:
             if error.now is not None:
                 await self._hasten(error.now.incident)
-            raise replies.conflict(error, self._renderer) from error
+            raise replies.conflict(error, asked.person.name, self._renderer) from error
         return replies.warned(_DONE[decision], done.warnings)
 
     async def _open(self, asked: Asked, trigger: str) -> None:
@@ -121,7 +121,7 @@ class Reviews:
             await self._actions.record(asked.act(), "edit review", "refused: it has changed")
             if review is not None:
                 await self._hasten(review.incident)
-            raise replies.conflict(actions.Conflict(review, ""), self._renderer)
+            raise replies.conflict(actions.Conflict(review, ""), asked.person.name, self._renderer)
         if not forms.is_editable(review):
             raise replies.RepliedError(replies.failed("It can't be edited in a form of Slack. Use the console."))
         await self._actions.record(asked.act(), "edit review", "form opened")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import redis.asyncio
 from redis import exceptions
+from redis.commands.core import AsyncScript
 
 from router.store import cluster, damage, replica_acks
 
@@ -77,6 +78,19 @@ end
 _Answer = TypeVar("_Answer")
 
 
+class _Registered(dict[str, AsyncScript]):
+    """The scripts by name, each registered at its first use: a hash of every text would take a millisecond."""
+
+    def __init__(self, client: "redis.asyncio.Redis", texts: Mapping[str, str]) -> None:
+        super().__init__()
+        self._client = client
+        self._texts = texts
+
+    def __missing__(self, name: str) -> AsyncScript:
+        self[name] = registered = self._client.register_script(self._texts[name])
+        return registered
+
+
 class Scripts:
     """The scripts, ready to run on one connection pool."""
 
@@ -84,7 +98,7 @@ class Scripts:
         self._client = client
         self._writer = replica_acks.DurableWriter(client)
         self._texts = _texts()
-        self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
+        self._scripts = _Registered(client, self._texts)
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script. Raises ``ValueError`` if the number of keys is wrong."""

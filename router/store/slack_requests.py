@@ -14,7 +14,10 @@ from router.domain.undecodable import Undecodable
 from router.store import client, keys
 
 LIFE_SECONDS = 15 * 60
-"""How long an interaction is remembered: longer than its signature is accepted."""
+"""How long the response is remembered: longer than a signature is accepted."""
+_PENDING_MS = 2000
+"""How long an interaction without a response counts as pending. Slack repeats one after 3 seconds. The process that got
+it first may have died, so the repetition is handled then. Decisions are recorded once, however often they are made."""
 _PENDING = b"null"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -26,10 +29,10 @@ class SlackRequests:
         self._connection: Any = connection
 
     async def begin(self, kind: str, payload: Mapping[str, Any]) -> tuple[bool, Any]:
-        """Return whether an interaction is new, and else the response to it; None if there is none yet."""
+        """Return whether to handle an interaction, and else the response to it; None if it is being handled now."""
         name = _key(kind, payload)
         async with client.translate_errors():
-            if await self._connection.set(name, _PENDING, nx=True, ex=LIFE_SECONDS):
+            if await self._connection.set(name, _PENDING, nx=True, px=_PENDING_MS):
                 return True, None
             stored = await self._connection.get(name)
         try:

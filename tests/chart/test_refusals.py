@@ -65,6 +65,10 @@ BY_SCHEMA = {
         "bearer",
     ),
     "a source without a kind": ({"config": {"sources": {"alertmanager": {}}}}, "kind"),
+    "a signing secret of Slack written into the configuration": (
+        {"config": {"slack_app": {"token": {"env": "SLACK_BOT_TOKEN"}, "signing_secret": "8f742231"}}},
+        "signing_secret",
+    ),
     "a destination without a key": ({"config": {"destinations": {"on-call": {"kind": "incident-io"}}}}, "api_key"),
     "a folder of rules": ({"config": {"rules": "/elsewhere"}}, "rules"),
     "a rule file that would not be read": ({"rules": {"10.yml": "rules: []"}}, "rules"),

@@ -93,7 +93,7 @@ class SlackHarness:
 
     def interaction(self, kind: str, user: str, **more: Any) -> dict[str, Any]:
         """Return a payload of an interaction."""
-        who = {"id": user, "username": NAMES[user], "name": NAMES[user], "team_id": TEAM}
+        who = {"id": user, "username": NAMES.get(user, user), "name": NAMES.get(user, user), "team_id": TEAM}
         return {"type": kind, "user": who, "team": {"id": TEAM}, "trigger_id": f"t.{next(self._clicks)}", **more}
 
     def click(
@@ -119,7 +119,7 @@ class SlackHarness:
 
     def command(self, name: str, text: str = "", user: str = ADA) -> dict[str, str]:
         """Return the fields of a slash command."""
-        who = {"user_id": user, "user_name": NAMES[user], "team_id": TEAM}
+        who = {"user_id": user, "user_name": NAMES.get(user, user), "team_id": TEAM}
         return {"command": name, "text": text, **who, "trigger_id": f"t.{next(self._clicks)}"} | {
             "response_url": self.response_url
         }

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from router.notifiers import slack_reviews
+from router.store import slack_requests
 from tests.integration import consoles
 from tests.integration.slack_apps import ADA, BOB, EVE
 
@@ -79,6 +80,36 @@ def test_second_decision_names_the_first_reviewer(slack):
         await at.act(at.click(APPROVE, subject, ADA))
         await at.act(at.click(DISMISS, subject, BOB))
         assert "slack:U0ADA (ada) decided first" in at.text
+        assert await state(at) == "We are investigating."
+
+    slack(body)
+
+
+def test_second_click_names_the_own_decision(slack):
+    async def body(at):
+        await at.management.deliver(consoles.firing())
+        subject = await at.subject()
+        await at.act(at.click(APPROVE, subject))
+        await at.act(at.click(APPROVE, subject))
+        assert "You have decided on it already" in at.text
+
+    slack(body)
+
+
+def test_repetition_after_a_dead_process_is_handled(slack):
+    """The process that got the click first died before it decided: Slack sends the click again after 3 seconds."""
+
+    async def body(at):
+        await at.management.deliver(consoles.firing())
+        click = at.click(APPROVE, await at.subject())
+        requests = slack_requests.SlackRequests(at.management.connection)
+        assert await requests.begin("interactive", click) == (True, None)
+        [name] = [key async for key in at.management.connection.scan_iter("ir:{access}:slack:*")]
+        assert 0 < await at.management.connection.pttl(name) < 3000
+        await at.act(click)
+        assert await state(at) == ""
+        await at.management.connection.delete(name)
+        await at.act(click)
         assert await state(at) == "We are investigating."
 
     slack(body)

@@ -43,12 +43,12 @@ def test_signature_of_slacks_documentation_is_accepted():
     [
         ({"secret": "wrong"}, 401),
         ({"late": 301}, 401),
-        ({"late": -301}, 401),
+        ({"late": -400}, 401),
         ({"headers": {"x-slack-signature": ""}}, 401),
         ({"headers": {"x-slack-signature": "v1=00"}}, 401),
         ({"headers": {"x-slack-request-timestamp": "1_000"}}, 401),
         ({"headers": {"x-slack-request-timestamp": "9" * 400}}, 401),
-        ({"late": 290}, 200),
+        ({"late": 200}, 200),
     ],
 )
 def test_unsigned_late_or_forged_request_is_refused(slack, path, more, status):

@@ -1,0 +1,45 @@
+"""The page about the Slack app: its manifests and settings can be pasted, and name what the router answers."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel import yaml
+
+from router.api import slack_endpoints
+from router.settings import sections
+from router.slack import commands
+
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "decide-in-slack.md").read_text()
+MANIFESTS = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+PARTS = ["viewers", "responders", "admins"]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=["socket mode", "signed requests"])
+def test_manifest_has_commands_scopes_and_addresses(manifest):
+    given = manifest["features"]["slash_commands"]
+    assert {one["command"].removeprefix("/") for one in given} == set(commands.ROLES)
+    scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+    assert scopes == {"chat:write", "chat:write.public", "commands", "usergroups:read"}
+    settings = manifest["settings"]
+    assert settings["interactivity"]["is_enabled"]
+    if settings["socket_mode_enabled"]:
+        assert not any("url" in one for one in given)
+    else:
+        assert settings["interactivity"]["request_url"].endswith(slack_endpoints.ACTIONS)
+        assert all(one["url"].endswith(slack_endpoints.COMMANDS) for one in given)
+
+
+def test_settings_of_the_page_are_accepted():
+    blocks = [text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "slack_app:" in text]
+    assert blocks
+    for text in blocks:
+        found = yaml.YAML(typ="safe").load(text)["slack_app"]
+        filled = {name: "xoxb-1" if isinstance(value, dict) else value for name, value in found.items()}
+        assert sections.SlackApp.model_validate(filled)
+
+
+def test_both_ways_are_documented():
+    assert [one["settings"]["socket_mode_enabled"] for one in MANIFESTS] == [True, False]
+    assert all(f"`{name}`" in PAGE for name in PARTS)
