@@ -1,8 +1,10 @@
 """The query parameters of the API: one model for each endpoint, so that a misspelled parameter is an error."""
 
+import re
 from typing import Annotated, Literal
 
 import pydantic
+import pydantic_core
 
 from router.services import presenters, request_bodies
 
@@ -11,6 +13,18 @@ def _cursor(text: str) -> str:
     """Return the cursor of an incident list if it is valid."""
     if text:
         presenters.read_cursor(text)
+    return text
+
+
+_POSITION = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
+_LARGEST_POSITION = 2**64 - 1
+
+
+def _stream_cursor(text: str) -> str:
+    """Return the cursor of a stream's page if Redis accepts it: nothing comes before 0-0."""
+    found = _POSITION.fullmatch(text)
+    if text and (found is None or not 0 < max(map(int, found.groups())) <= _LARGEST_POSITION):
+        raise pydantic_core.PydanticCustomError("cursor", "is not a cursor of this list")
     return text
 
 
@@ -26,7 +40,7 @@ class NoParams(pydantic.BaseModel):
 class StreamPage(NoParams):
     """One page of many that were written one after the other: the cursor is the place of one of them."""
 
-    cursor: str = pydantic.Field(default="", pattern=r"^(\d{1,19}-\d{1,19})?$")
+    cursor: Annotated[str, pydantic.Field(max_length=41), pydantic.AfterValidator(_stream_cursor)] = ""
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 

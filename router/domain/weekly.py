@@ -6,11 +6,10 @@ zone is UTC if absent.
 """
 
 import functools
-import zoneinfo
 
 import msgspec
 
-from router.domain import patterns, recurrence
+from router.domain import patterns, recurrence, time_zones
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIMES = patterns.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])-(?:([01]?[0-9]|2[0-3]):([0-5][0-9])|24:00)")
@@ -44,9 +43,9 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
 @functools.lru_cache(maxsize=1024)
 def _interval(window: Window) -> recurrence.Interval:
     try:
-        zone = zoneinfo.ZoneInfo(window.zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        zone = zoneinfo.ZoneInfo("UTC")
+        zone = time_zones.find(window.zone)
+    except ValueError:
+        zone = time_zones.find("UTC")
     return recurrence.Interval(window.times, window.weekdays, (), (), (), zone)
 
 
@@ -94,8 +93,8 @@ def _time(text: str, whole: str) -> tuple[int, int]:
 
 def _zone(text: str, whole: str) -> str:
     try:
-        zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        time_zones.find(text)
+    except ValueError:
         raise Unreadable(f'"{text}" in "{whole}" is neither a day, a time, nor a time zone; {_EXAMPLE}') from None
     return text
 

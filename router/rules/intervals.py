@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from router.domain import recurrence
+from router.domain import recurrence, time_zones
 from router.yaml_source import suggestions
 
 _MINUTE = 60_000_000
@@ -83,8 +83,8 @@ def _in_order(first: int, last: int, least: int, most: int) -> recurrence.Range:
 
 def _zone(value: Any) -> zoneinfo.ZoneInfo:
     try:
-        return zoneinfo.ZoneInfo(str(value))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return time_zones.find(str(value))
+    except ValueError:
         if _OFFSET.fullmatch(str(value)):
             raise ValueError(
                 f'"{value}" is an offset; name a place, as Europe/Berlin, whose daylight saving time is then followed'

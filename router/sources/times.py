@@ -20,10 +20,11 @@ AM or PM, because without them it can't be told from ``dd/mm``; a source that se
 import datetime as dt
 import functools
 import re
-import zoneinfo
 from collections.abc import Callable
 
 import msgspec
+
+from router.domain import time_zones
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = 86_400_000_000
@@ -163,21 +164,16 @@ def from_number(number: float) -> int:
 def check_zone(name: str) -> str:
     """Return the name of an IANA time zone. Raises ``KeyError`` if there is no zone of this name."""
     try:
-        _zone(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        time_zones.find(name)
+    except ValueError:
         raise KeyError(name) from None
     return name
-
-
-@functools.cache
-def _zone(name: str) -> zoneinfo.ZoneInfo:
-    return zoneinfo.ZoneInfo(name)
 
 
 def _local(moment: dt.datetime, zone: str) -> int:
     """Convert a moment to microseconds. ``zone`` applies if the moment has none."""
     if zone and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_zone(zone))
+        moment = moment.replace(tzinfo=time_zones.find(zone))
     return micros(moment)
 
 

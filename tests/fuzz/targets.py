@@ -99,7 +99,7 @@ def _rules(data: bytes, folder: Path) -> str:
     report = check.check_folder(rules, rule_tests.DESTINATIONS)
     if report.rules is None:
         return "" if report.count("error") else "the rules can't be used, and no error says why"
-    report.rules.decide(alerts.Alert("json", "f", "firing", NOW, 0, title=_text(data[:200])), NOW)
+    report.rules.decide(alerts.Alert("json", "f", "firing", NOW, 0, title=data[:200].decode(errors="replace")), NOW)
     return ""
 
 
