@@ -17,7 +17,6 @@ from router.domain import identity, operations, publications, texts
 from router.domain.reasons import Edit
 from router.outbound import errors
 
-_NOTHING: Mapping[str, str] = {}
 _MOST_TITLES = 5
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ROUNDING = 1_000  # Microseconds by which a response may be newer than what the vendor has stored.
@@ -114,19 +113,18 @@ def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], o
     return None
 
 
-def edited_components(
-    operation: operations.Operation, shown: Mapping[str, str], wanted: Mapping[str, str] = _NOTHING
-) -> bool:
+def edited_components(operation: operations.Operation, shown: Mapping[str, str], *wanted: Mapping[str, str]) -> bool:
     """Return whether a person has changed a component status that a read after our last operation has shown.
 
-    An earlier attempt of this operation may have changed it to ``wanted``.
+    An earlier attempt of this operation, or an uncertain one, may have changed it to a status of ``wanted``.
     """
     view = operation.view
     if view.is_unconfirmed:
         return False
     before = view.fields.get("components") or {}
     return any(
-        before.get(one) == status and shown.get(one, status) not in {status, wanted.get(one, status)}
+        before.get(one) == status
+        and shown.get(one, status) not in {status, *(known.get(one, status) for known in wanted)}
         for one, status in view.asked.items()
     )
 

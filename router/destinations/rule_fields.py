@@ -13,10 +13,11 @@ invalid is omitted. Only an invalid required field is an error.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import pydantic
 
 from router.destinations import base, components
-from router.domain import operations
+from router.domain import operations, severities
 from router.outbound import errors
 from router.yaml_source import phrases
 
@@ -125,6 +126,18 @@ def parse_previous(shape: type[Shape], config: base.Config, operation: operation
         return _fitted(shape, config, operation.before.fields, operation.destination)[0]
     except errors.Permanent:
         return None
+
+
+def parse_uncertain(
+    shape: type[Shape], config: base.Config, operation: operations.Operation
+) -> list[tuple[Shape, severities.Severity]]:
+    """Parse the contents that the vendor may show in part or late, with their severities."""
+    found = []
+    for content in operation.uncertain:
+        earlier = msgspec.structs.replace(operation, before=content)
+        if (opening := parse_previous(shape, config, earlier)) is not None:
+            found.append((opening, content.severity))
+    return found
 
 
 def check_defaults(shape: type[base.Opening], config: base.Config) -> None:

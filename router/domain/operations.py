@@ -23,7 +23,8 @@ class Operation(msgspec.Struct, frozen=True):
     ``ended_at``, an ``open`` is of an incident that is already over and began at ``began_at``: the vendor notifies no
     subscriber. ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
     ``view`` is what the vendor showed after the router's last operation. ``lags`` is set if that was so recent that a
-    read may still show the state before it.
+    read may still show the state before it. ``uncertain`` are contents of updates that the vendor may have carried out
+    in part, or may carry out late: what the vendor shows of them is no change by a person.
     """
 
     kind: publications.Kind
@@ -41,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True):
     taken: frozenset[str] = frozenset()
     view: publications.View = publications.View()
     lags: bool = False
+    uncertain: tuple[publications.Content, ...] = ()
     message: str = ""
     began_at: int = 0
     ended_at: int = 0
@@ -49,6 +51,11 @@ class Operation(msgspec.Struct, frozen=True):
     def worsens(self) -> bool:
         """Return whether the content is worse than what was last sent, or nothing was sent yet."""
         return self.before is None or self.content.severity > self.before.severity
+
+    @property
+    def is_repeat_of_last(self) -> bool:
+        """Return whether the content is the one that was last sent: only what the vendor shows may differ."""
+        return self.before is not None and self.before.digest == self.content.digest
 
     @property
     def key(self) -> str:

@@ -17,6 +17,11 @@ SEARCH_DELAYS = (180_000_000, 900_000_000)
 """Microseconds after an unanswered call at which the router looks for what the vendor has done late."""
 
 
+# Microseconds after an unanswered change in which the router looks for it, and corrects what it finds.
+_LATEST = SEARCH_DELAYS[-1] + 120_000_000
+_MOST_UNCERTAIN = 3
+
+
 class Content(msgspec.Struct, frozen=True, array_like=True):
     """The content to send: the severity, and the destination's own fields with every template rendered."""
 
@@ -153,7 +158,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     reviewer resolves it, also once its episode is no longer the newest one. The vendor has kept it from opening since
     ``blocked_since``, and its failover was announced at ``delayed_at``. It ``stands_in_for`` another destination, at
     which the incident could not be opened. ``acknowledged_at`` is when the router first saw that a responder has
-    acknowledged it at the vendor.
+    acknowledged it at the vendor. ``uncertain`` are the contents of the newest updates that the vendor may have carried
+    out in part, or may carry out late, the newest last.
 
     Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
@@ -208,6 +214,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     delayed_at: int = 0
     stands_in_for: str = ""
     acknowledged_at: int = 0
+    uncertain: tuple[Content, ...] = ()
 
     @property
     def name(self) -> str:
@@ -241,6 +248,17 @@ def _after(unanswered_at: int, done_at: int) -> int:
     """Return the first check after an unanswered call that is later than ``done_at``; 0 if there is none."""
     moments = (unanswered_at + delay for delay in SEARCH_DELAYS if unanswered_at)
     return next((moment for moment in moments if done_at < moment), 0)
+
+
+def may_change_late(publication: Publication, now: int) -> bool:
+    """Return whether the vendor may still carry out a change that got no response."""
+    return publication.unanswered_change_at > 0 and now <= publication.unanswered_change_at + _LATEST
+
+
+def with_uncertain(publication: Publication, content: Content) -> Publication:
+    """Return the publication after an update of unknown or partial effect."""
+    kept = (*(one for one in publication.uncertain if one != content), content)
+    return msgspec.structs.replace(publication, uncertain=kept[-_MOST_UNCERTAIN:])
 
 
 def republished(publication: Publication) -> Publication:

@@ -41,10 +41,9 @@ async def call_vendor(
         if operation.kind == "open":
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
         # The vendor may have posted the update. The repeated call reads first, and posts only if the update isn't
-        # there. If the update counted as not done, it would look like a person's as soon as the incident needs another
-        # one.
+        # there. It is made later, because a read at once may still show the state before the update.
         if operation.kind in {"update", "monitor"}:
-            return await calls[operation.kind](operation)
+            raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
         wanted = _WANTED.get(operation.kind)
         if wanted is None:
             raise
@@ -182,6 +181,7 @@ def operation_of(
         told=publication.told,
         view=publication.view,
         lags=now < publication.acted_at + LAG,
+        uncertain=publication.uncertain,
         message=desired.retracted.message if desired.retracted is not None else "",
         began_at=intent.began_at,
         ended_at=intent.ended_at,

@@ -21,6 +21,7 @@ from router.worker import configured_destinations
 ANSWERS = 3
 PROOF = 60_000_000
 PROBLEM = "not found at the vendor"
+MOST_STRAY = 8  # Attempts of an open that may get "not found", about a minute, before it is believed.
 _MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
 
 
@@ -61,6 +62,11 @@ async def _probe(place: configured_destinations.ConfiguredDestination) -> None:
         await place.destination.probe()
     except errors.Permanent as problem:
         raise errors.Temporary(f"not found, and the account can't be read: {problem}") from problem
+
+
+def may_be_stray(publication: publications.Publication) -> bool:
+    """Return whether "not found" for an open may be temporary, as during a deployment of the vendor."""
+    return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY
 
 
 def noted(

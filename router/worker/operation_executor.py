@@ -40,8 +40,6 @@ _FLOORS: dict[publications.Kind, float] = {
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000
 """Microseconds for which a vendor certainly knows an idempotency key. Most documented times are 30 minutes or more."""
-MOST_STRAY = 8
-"""Attempts of an open that may get "not found", about a minute, before it is believed."""
 OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is no longer under way."""
 _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
@@ -402,7 +400,8 @@ class OperationExecutor:
         if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, missing.Missing):
-            after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
+            kept = operation_outcome.half_done(publication, problem)
+            after = missing.noted(kept, problem, session.now(), keeps_intent=begun)
             result = "not_found" if after.gone else "temporary"
             if after.gone:
                 metrics.not_found.labels(place.name).inc()
@@ -442,8 +441,9 @@ class OperationExecutor:
         now: int,
     ) -> tuple[publications.Publication, str]:
         """Return the publication after a failure. Each kind of failure says what happens next."""
-        if isinstance(problem, errors.NotFound) and _may_be_stray(publication):
+        if isinstance(problem, errors.NotFound) and missing.may_be_stray(publication):
             problem = errors.Temporary(str(problem))
+        problem = operation_outcome.believed(publication, problem)
         if isinstance(problem, errors.Permanent) and publication.intent is not None:
             if publication.intent.kind == "correct":
                 return operation_outcome.not_corrected(publication, problem), "refused"
@@ -452,7 +452,9 @@ class OperationExecutor:
         asked = getattr(problem, "retry_after", None)
         least = asked or 0.0
         unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
-        if unanswered and not repeatable:
+        has_key = repeatable and publication.intent is not None and publication.intent.kind == "open"
+        # Without an idempotency key, a call is repeated only once the first one is over, and reads show what it did.
+        if unanswered and not has_key:
             least = max(least, place.timeout_seconds)
         cap = backoff.max_delay(asked, of_account=circuit_breaker.is_of_account(problem))
         if operation_outcome.condition_of(problem) == "denied":
@@ -493,8 +495,3 @@ class OperationExecutor:
             milliseconds=round(took / 1000, 1),
             **({"trace": trace} if trace else {}),
         )
-
-
-def _may_be_stray(publication: publications.Publication) -> bool:
-    """Return whether "not found" for an open may be temporary, as during a deployment of the vendor."""
-    return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY

@@ -62,6 +62,7 @@ def after_call(
             says_monitored=operation.kind == "monitor",
             acknowledged_at=_acknowledged_at(publication, seen, now),
             retracted=operation.kind == "retract" and seen.state != "open",
+            uncertain=publication.uncertain if publications.may_change_late(publication, now) else (),
         )
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
@@ -181,14 +182,19 @@ def after_refusal(
     An open that was refused at once created nothing, so a redriven one has the same number, and the same idempotency
     key: if the vendor did create something, it responds with that.
     """
-    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
-    kind = publication.intent.kind
+    intent = publication.intent
+    assert intent is not None  # noqa: S101 - an operation under way has its intent written down
+    kind = intent.kind
+    # An earlier attempt got no response, and may have changed a part.
+    publication = half_done(publication, problem)
+    is_uncertain = intent.content in publication.uncertain
     return msgspec.structs.replace(
         publication,
+        differs=HALF_DONE if is_uncertain else publication.differs,
         intent=None,
         number=publication.number - 1 if kind == "open" else publication.number,
         dead=str(problem),
-        dead_of=plan.operation_fingerprint(kind, publication.intent.content),
+        dead_of=plan.operation_fingerprint(kind, intent.content),
         dead_at=now,
         problem=str(problem),
         attempts=0,
@@ -217,6 +223,19 @@ def lost_correction(publication: publications.Publication, asked_at: int) -> pub
     return msgspec.structs.replace(publication, corrected_at=asked_at)
 
 
+def believed(publication: publications.Publication, problem: errors.Failure) -> errors.Failure:
+    """Return the failure to record: a conflict that lasts means that the update was not made.
+
+    Otherwise, an object that takes no updates could never be resolved.
+    """
+    is_conflict = isinstance(problem, errors.Unanswered) and isinstance(problem.__cause__, errors.Conflict)
+    of_update = publication.intent is not None and publication.intent.kind in _UPDATES
+    if is_conflict and of_update and publication.attempts >= _MOST_CONFLICTS:
+        assert isinstance(problem.__cause__, errors.Failure)  # noqa: S101 - checked above
+        return problem.__cause__
+    return problem
+
+
 def after_failure(
     publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
 ) -> publications.Publication:
@@ -225,7 +244,7 @@ def after_failure(
     ``repeatable`` says that the vendor stores idempotency keys, so that an open never happens twice.
     """
     after = msgspec.structs.replace(
-        publication,
+        half_done(publication, problem),
         attempts=publication.attempts + 1,
         problem=str(problem),
         retry_at=retry_at,
@@ -236,13 +255,46 @@ def after_failure(
         of_open = publication.intent is not None and publication.intent.kind == "open"
         if of_open:
             return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
-        return msgspec.structs.replace(after, unanswered_change_at=now)
-    # At some vendors the status changes in a call before the one that failed. If alerts fire again before the next
-    # attempt, the status has to be set back.
-    if publication.intent is not None and publication.intent.kind == "monitor":
-        after = msgspec.structs.replace(after, monitored=True, says_monitored=True)
+        return msgspec.structs.replace(_noted_as_uncertain(after), unanswered_change_at=now)
     # The operation was not completed, so it is no longer under way. The next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
+
+
+HALF_DONE = "an earlier change was carried out in part"
+_UPDATES = frozenset({"update", "monitor", "publish"})  # The operations whose content the vendor shows afterwards.
+
+
+def half_done(publication: publications.Publication, problem: errors.Failure) -> publications.Publication:
+    """Return the publication after a failure of its operation whose earlier calls have changed something at the vendor.
+
+    If the content changes back before the next attempt, or the vendor refuses the operation for good, the part that was
+    changed has to be set back.
+    """
+    intent = publication.intent
+    # At some vendors the status changes in a call before the one that failed.
+    if intent is not None and intent.kind == "monitor":
+        publication = msgspec.structs.replace(publication, monitored=True, says_monitored=True)
+    left = _left(problem)
+    if left is None or intent is None or intent.kind not in _UPDATES:
+        return publication
+    view = left.view if left.view is not None else publication.view
+    return msgspec.structs.replace(_noted_as_uncertain(publication), view=view, differs=HALF_DONE)
+
+
+def _left(problem: BaseException | None) -> operations.VendorState | None:
+    """Return what the earlier calls of a failed operation have left at the vendor."""
+    while isinstance(problem, errors.Failure):
+        if isinstance(problem.left, operations.VendorState):
+            return problem.left
+        problem = problem.__cause__
+    return None
+
+
+def _noted_as_uncertain(publication: publications.Publication) -> publications.Publication:
+    intent = publication.intent
+    if intent is None or intent.kind not in _UPDATES:
+        return publication
+    return publications.with_uncertain(publication, intent.content)
 
 
 def taken_up(
@@ -255,7 +307,7 @@ def taken_up(
     """
     if intent.kind != "open":
         begun_at = max(publication.unanswered_change_at, intent.begun_at)
-        return msgspec.structs.replace(publication, unanswered_change_at=begun_at)
+        return msgspec.structs.replace(_noted_as_uncertain(publication), unanswered_change_at=begun_at)
     if repeatable:
         return publication
     return msgspec.structs.replace(publication, unanswered_at=max(publication.unanswered_at, intent.begun_at))
@@ -306,6 +358,7 @@ def look_failed(publication: publications.Publication, problem: Exception, now: 
     )
 
 
+_MOST_CONFLICTS = 2  # Attempts of an update that get a conflict, and may have been made all the same.
 SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
 
 

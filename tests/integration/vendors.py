@@ -127,18 +127,23 @@ async def running(
     kind: str,
     *,
     passed: Callable[[str], None] = lambda _: None,
+    waits_seconds: float = 0.5,
     **settings: Any,
 ) -> AsyncIterator[VendorHarness]:
-    """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation."""
+    """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation.
+
+    ``waits_seconds`` is how long the worker takes a call without a response for under way. Calls have more time, so
+    that a loaded machine ends none of them.
+    """
     page = {"page": PAGES[kind]} if kind in PAGES else {}
-    given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **NEEDED.get(kind, {}), **settings}
+    given = {"timeout_seconds": 5.0, "per_minute": 100_000, **page, **NEEDED.get(kind, {}), **settings}
     url = f"{at.url}/{VENDORS[kind]}"
     config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
     client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
     client.quota = quotas.Quota(connection, "account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = configured_destinations.ConfiguredDestination(
-        NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account"
+        NAME, registry.KINDS[kind], destination, "", waits_seconds, "account"
     )
     try:
         on = workers.WorkerHarness(connection, place, passed=passed, render=lambda fields, _: dict(fields))

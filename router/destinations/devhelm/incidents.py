@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, observations, reduced_calls, references, rule_fields, severity_mapping
+from router.destinations import base, half_done, observations, reduced_calls, references, rule_fields, severity_mapping
 from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm import config as configs
-from router.domain import operations, texts
+from router.domain import operations, severities, texts
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
@@ -109,7 +109,7 @@ class Incidents:
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
-            return _seen(detail.incident)
+            return _detailed(detail, operation)
         timeline = _timeline(detail)
         observations.check_fresh(operation, timeline, observations.moment(detail.incident.updated_at))
         incident, omitted = await self._patched(detail.incident, operation, wanted)
@@ -118,7 +118,9 @@ class Incidents:
         if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
             return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
         update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
-        answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        left = None if incident is detail.incident else _left(incident, operation)
+        with half_done.leaving(left):
+            answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
         return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
@@ -128,12 +130,12 @@ class Incidents:
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, unless it is resolved already."""
         wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
-        incident = (await self._show(operation.vendor_id)).incident
-        if _over(incident):
-            return _seen(incident)
-        text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
-        await self._resolve(operation.vendor_id, text)
-        return operations.VendorState(incident.id, "resolved", incident.shortlink or "", ended=True)
+        detail = await self._show(operation.vendor_id)
+        if not _over(detail.incident):
+            text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
+            detail = (await self._resolve(operation.vendor_id, text)).read(wire.DetailAnswer).data
+            return msgspec.structs.replace(_detailed(detail, operation), state="resolved", ended=True)
+        return _detailed(detail, operation)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, because there are no drafts."""
@@ -153,7 +155,10 @@ class Incidents:
         stamp = observations.moment(detail.incident.updated_at)
         if not _over(detail.incident) and observations.is_stale(operation, _timeline(detail), stamp):
             return msgspec.structs.replace(_seen(detail.incident), is_stale=True)
-        return _detailed(detail, operation)
+        seen = _detailed(detail, operation)
+        if seen.state != "open":
+            return seen
+        return msgspec.structs.replace(seen, differs=self._left_by_uncertain(detail.incident, operation))
 
     async def probe(self) -> None:
         """Read the account's newest incident."""
@@ -211,9 +216,12 @@ class Incidents:
         return operations.VendorState(incident.id, "open", incident.shortlink or "")
 
     def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
+        return self._severity_of(wanted, operation.content.severity)
+
+    def _severity_of(self, wanted: configs.IncidentOpening, level: severities.Severity) -> configs.Severity:
         if wanted.severity:
             return wanted.severity
-        return severity_mapping.map_severity(self._config.severities, operation.content.severity)
+        return severity_mapping.map_severity(self._config.severities, level)
 
     async def _patched(
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
@@ -241,8 +249,9 @@ class Incidents:
         severity = self._severity(wanted, operation)
         before, last = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation), operation.before
         if before is not None and last is not None:
-            ours = before.severity or severity_mapping.map_severity(self._config.severities, last.severity)
-            if incident.severity != ours:
+            ours = {self._severity_of(before, last.severity)}
+            ours |= {self._severity_of(one, level) for one, level in self._uncertain(operation)}
+            if incident.severity not in ours:
                 return None
         return severity if severity != incident.severity else None
 
@@ -250,11 +259,29 @@ class Incidents:
         self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
     ) -> str | None:
         before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
-        if before is None or before.title == wanted.title:
+        if before is None:
             return None
-        shown, ours = incident.title or "", references.add_tag(before.title, operation.reference)
-        is_ours = texts.alike(shown, ours) or texts.is_cut(shown, ours)
-        return references.add_tag(wanted.title, operation.reference) if is_ours else None
+        shown, title = incident.title or "", references.add_tag(wanted.title, operation.reference)
+        ours = [references.add_tag(one.title, operation.reference) for one, _ in self._uncertain(operation)]
+        if before.title != wanted.title:
+            ours.append(references.add_tag(before.title, operation.reference))
+        is_ours = any(texts.alike(shown, one) or texts.is_cut(shown, one) for one in ours)
+        return title if is_ours and not texts.alike(shown, title) else None
+
+    def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
+        """Return what an uncertain update has left instead of the wanted severity and title; empty if nothing."""
+        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        severity, found = self._severity(wanted, operation), set()
+        for one, level in self._uncertain(operation):
+            if incident.severity == self._severity_of(one, level) != severity:
+                found.add(f"the severity is {incident.severity}, not {severity}")
+            title = references.add_tag(one.title, operation.reference)
+            if one.title != wanted.title and texts.alike(incident.title or "", title):
+                found.add(f'the title is "{one.title}", not "{wanted.title}"')
+        return ", ".join(sorted(found))
+
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.IncidentOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(configs.IncidentOpening, self._config, operation)
 
     def _update_text(
         self, incident: wire.Incident, wanted: configs.IncidentOpening, operation: operations.Operation
@@ -268,8 +295,8 @@ class Incidents:
     async def _show(self, vendor_id: str) -> wire.Detail:
         return (await self._http.read(_path(vendor_id), wire.DetailAnswer)).data
 
-    async def _resolve(self, vendor_id: str, text: str) -> None:
-        await self._http.call("POST", f"{_path(vendor_id)}/resolve", json=wire.ResolveIncident(text or None))
+    async def _resolve(self, vendor_id: str, text: str) -> client.Answer:
+        return await self._http.call("POST", f"{_path(vendor_id)}/resolve", json=wire.ResolveIncident(text or None))
 
 
 def _path(vendor_id: str) -> str:
@@ -311,7 +338,15 @@ def _detailed(detail: wire.Detail, operation: operations.Operation) -> operation
     incident, timeline = detail.incident, _timeline(detail)
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
     stamp = observations.moment(incident.updated_at)
-    return msgspec.structs.replace(_seen(incident), view=observations.view(operation, fields, timeline, stamp=stamp))
+    view = observations.view(operation, fields, timeline, stamp=stamp)
+    return msgspec.structs.replace(_seen(incident), view=view, told=observations.marks(operation, timeline))
+
+
+def _left(incident: wire.Incident, operation: operations.Operation) -> operations.VendorState:
+    """Return the state between the two calls of an update: title and severity are changed, no text is posted yet."""
+    fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
+    stamp = observations.moment(incident.updated_at)
+    return msgspec.structs.replace(_seen(incident), view=observations.view(operation, fields, (), stamp=stamp))
 
 
 def _moment(micros: int) -> dt.datetime:

@@ -15,6 +15,7 @@ from router.outbound import client, errors
 # Search from this long before the episode opened, because the vendor's clock differs from ours.
 _SKEW = dt.timedelta(hours=1)
 _MOST_POSTED = 10
+_OF_TEXTS = ("message", "posted", "draft")  # Fields of a view that changes of a post's own fields leave as they are.
 
 
 class PostLocation(msgspec.Struct, frozen=True):
@@ -256,6 +257,15 @@ def observed(
         view=observations.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
         differs=observations.mismatched(asked, affected_components(post), "OPERATIONAL") if is_open else "",
     )
+
+
+def left(post: wire.Post, operation: operations.Operation, sent: Sent) -> operations.VendorState:
+    """Return a post's state between the two calls of an update: its fields are changed, its text isn't posted yet."""
+    seen = observed(post, operation, sent, is_answer=True)
+    assert seen.view is not None  # noqa: S101 - ``observed`` always has one
+    before = operation.view
+    fields = {**seen.view.fields, **{name: before.fields[name] for name in _OF_TEXTS if name in before.fields}}
+    return msgspec.structs.replace(seen, view=msgspec.structs.replace(seen.view, fields=fields, entries=before.entries))
 
 
 def posted(post: wire.Post, operation: operations.Operation, ours: Collection[str] = ()) -> list[list[str]]:

@@ -12,16 +12,16 @@ import msgspec
 from router.destinations import (
     base,
     components,
+    half_done,
     name_lookup,
     observations,
     reduced_calls,
     references,
     rule_fields,
-    severity_mapping,
 )
 from router.destinations.devhelm import config as configs
-from router.destinations.devhelm import corrections, linked_posts, names, posts, wire
-from router.domain import operations, severities, texts
+from router.destinations.devhelm import corrections, linked_posts, names, post_contents, posts, wire
+from router.domain import operations, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 
@@ -42,6 +42,7 @@ class StatusPages:
         self._http = http
         self._names = names.Names(http)
         self._posts = posts.Posts(http)
+        self._contents = post_contents.PostContents(config)
 
     async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
         """Find what the page, or a person on it, created for the incident that it follows.
@@ -105,8 +106,8 @@ class StatusPages:
             return await self._publish(found.post, operation, wanted)
         body = wire.CreatePost(
             title=wanted.title,
-            impact=self._impact(wanted, operation.content.severity),
-            body=_signed(wanted, operation),
+            impact=self._contents.impact(wanted, operation.content.severity),
+            body=post_contents.sign(wanted, operation),
             notify_subscribers=wanted.notify,
             status=wanted.status,
             affected_components=await self._components(page_id, operation, calls.omitted) or None,
@@ -127,7 +128,7 @@ class StatusPages:
             answer, sent = await self._put(post, operation, wanted, wanted.status)
             return await self._posts.read_back(answer, operation, sent)
         if posts.state(post) == "open":
-            return await self._change(post, operation, wanted, self._update_text(wanted))
+            return await self._change(post, operation, wanted, self._contents.update_text(wanted))
         return posts.observed(post, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
@@ -209,19 +210,19 @@ class StatusPages:
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
-        edited = self._edited(post, operation, wanted)
-        if (
-            not edited
-            and posts.state(post) == "open"
-            and observations.edited_components(operation, posts.affected_components(post))
-        ):
+        edited = self._contents.edited(post, operation, wanted)
+        if not edited and posts.state(post) == "open" and await self._has_edited_components(post, operation):
             edited = Edit.COMPONENT_CHANGED
-        return posts.observed(post, operation, edited=edited)
+        seen = posts.observed(post, operation, edited=edited)
+        if edited or posts.state(post) != "open":
+            return seen
+        differs = filter(None, (seen.differs, *self._contents.left_by_uncertain(post, operation, wanted)))
+        return msgspec.structs.replace(seen, differs=", ".join(differs))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """Return the component statuses that the rule sets, by the names that it uses."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
-        return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+        return self._contents.statuses(wanted, operation.content.severity)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the page and the default components, and check the page's mode."""
@@ -257,6 +258,11 @@ class StatusPages:
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.AffectedComponent]:
         statuses = components.merge_statuses(self.touches(operation), operation.others)
+        return await self._affected(page_id, statuses, omitted)
+
+    async def _affected(
+        self, page_id: str, statuses: Mapping[str, components.Status], omitted: list[operations.Omission]
+    ) -> list[wire.AffectedComponent]:
         found = []
         for called, status in statuses.items():
             component_id = await reduced_calls.known_or_omitted(
@@ -265,9 +271,6 @@ class StatusPages:
             if component_id is not None:
                 found.append(wire.AffectedComponent(component_id, status.upper()))
         return found
-
-    def _impact(self, wanted: configs.PostOpening, severity: severities.Severity) -> configs.Impact:
-        return severity_mapping.map_severity(self._config.impacts, severity) if wanted.impact is None else wanted.impact
 
     async def _publish(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
@@ -279,9 +282,9 @@ class StatusPages:
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS)
         body = wire.PublishPost(
             title=wanted.title,
-            impact=self._impact(wanted, operation.content.severity),
+            impact=self._contents.impact(wanted, operation.content.severity),
             status=wanted.status,
-            body=_signed(wanted, operation),
+            body=post_contents.sign(wanted, operation),
             notify_subscribers=wanted.notify,
             affected_components=await self._components(post.status_page_id, operation, calls.omitted) or None,
         )
@@ -299,29 +302,13 @@ class StatusPages:
     ) -> tuple[wire.Post, posts.Sent]:
         """Change what differs and return the vendor's response; make no call if nothing differs."""
         affected = await self._components(post.status_page_id, operation, [])
-        change = self._difference(post, operation, wanted, status)
-        change.affected_components = _changed(post, affected)
+        change = self._contents.difference(post, operation, wanted, status)
+        change.affected_components = post_contents.changed_components(post, affected)
         sent = self._sent(operation, wanted, affected)
         if change == wire.PutPost():
             return post, sent
         answer = await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)
         return answer.read(wire.PostAnswer).data, sent
-
-    def _difference(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
-    ) -> wire.PutPost:
-        """Return the changes of title, status, and impact. Values that the vendor derived from ours stay."""
-        last, view = operation.before, operation.view
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
-        impact = self._impact(wanted, operation.content.severity)
-        change = wire.PutPost(status=status if status != post.status else None)
-        if not texts.alike(wanted.title, post.title):
-            is_as_left = before is not None and before.title == wanted.title and post.title in view.titles[-1:]
-            change.title = None if is_as_left else wanted.title
-        if impact != post.impact:
-            sent = self._impact(before, last.severity) if before is not None and last is not None else None
-            change.impact = None if sent == impact and view.fields.get("impact") == post.impact else impact
-        return change
 
     def _sent(
         self,
@@ -330,20 +317,13 @@ class StatusPages:
         affected: list[wire.AffectedComponent] | None,
     ) -> posts.Sent:
         asked = {one.component_id: one.status for one in affected or ()}
-        return posts.Sent(asked, self._ours(operation, wanted))
-
-    def _ours(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
-        """Return every text that the router may have posted by this operation or the previous one."""
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
-        known = [wanted] if before is None else [before, wanted]
-        found = {_signed(one, operation) for one in known} | {self._update_text(one) for one in known}
-        return {text for text in found if text}
+        return posts.Sent(asked, self._contents.ours(operation, wanted))
 
     def _found(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.VendorState:
         """Return the state after an unanswered open. It is unknown whether the post shows what was sent."""
-        return posts.observed(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
+        return posts.observed(post, operation, posts.Sent({}, self._contents.ours(operation, wanted)), is_answer=True)
 
     async def _refusal(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
@@ -351,35 +331,21 @@ class StatusPages:
         """Return what a person has changed, which is kept. Raises ``Stale`` if the read predates our last change."""
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
-        edited = self._edited(post, operation, wanted)
+        edited = self._contents.edited(post, operation, wanted)
         if not edited and operation.kind not in {"resolve", "retract"}:
             affected = await self._components(post.status_page_id, operation, [])
-            ours = {one.component_id: one.status for one in affected}
-            if observations.edited_components(operation, posts.affected_components(post), ours):
+            if await self._has_edited_components(post, operation, affected):
                 edited = Edit.COMPONENT_CHANGED
         return posts.observed(post, operation, edited=edited) if edited else None
 
-    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
-        """Return what a person has changed: it differs from what the vendor returned and from what we want now."""
-        last, view = operation.before, operation.view
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
-        is_ended = posts.state(post) == "resolved"
-        # A draft that the page created contains nothing of ours yet. Compare it with how it was found.
-        if is_ended or (before is None and not view.fields):
-            return None
-        known = [wanted] if before is None else [before, wanted]
-        if observations.edited_title(operation, post.title, {one.title for one in known}):
-            return Edit.TITLE_CHANGED
-        impacts = {self._impact(wanted, operation.content.severity), view.fields.get("impact")}
-        if before is not None and last is not None:
-            impacts.add(self._impact(before, last.severity))
-        if post.impact not in impacts:
-            return Edit.IMPACT_CHANGED
-        ours = self._ours(operation, wanted) | posts.is_published_automatically(post)
-        return observations.edited_timeline(operation, posts.timeline(post), ours)
-
-    def _update_text(self, wanted: configs.PostOpening) -> str:
-        return self._config.update_message if wanted.update_message is None else wanted.update_message
+    async def _has_edited_components(
+        self, post: wire.Post, operation: operations.Operation, wanted: Collection[wire.AffectedComponent] = ()
+    ) -> bool:
+        """Return whether a person has changed a component: neither we nor uncertain updates set its status."""
+        uncertain = self._contents.uncertain_statuses(operation)
+        known = [wanted, *[await self._affected(post.status_page_id, statuses, []) for statuses in uncertain]]
+        ours = [{one.component_id: one.status for one in affected} for affected in known]
+        return observations.edited_components(operation, posts.affected_components(post), *ours)
 
     async def _change(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
@@ -388,28 +354,20 @@ class StatusPages:
         is_worse = operation.before is not None and operation.worsens
         answer, sent = await self._put(post, operation, wanted, wanted.update_status)
         # A post that the page published automatically doesn't have the rule's message yet.
-        if not self._has_message(post, operation, wanted):
-            text = _signed(wanted, operation)
+        if not self._contents.has_message(post, operation, wanted):
+            text = post_contents.sign(wanted, operation)
         timeline = posts.timeline(post)
         status = wanted.update_status or post.status
-        is_said = observations.is_newest_text(operation, timeline, text, status)
+        is_said = self._contents.is_said(post, operation, wanted, text, status)
         if text and not (is_said and not is_worse) and not observations.is_posted(operation, timeline, text, status):
             update = wire.PostUpdate(status, text, wanted.notify and operation.worsens)
             path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
-            answer = (
-                (await reduced_calls.ReducibleCall(self._http).call("POST", path, update)).read(wire.PostAnswer).data
-            )
+            left = None if answer is post else posts.left(answer, operation, sent)
+            with half_done.leaving(left):
+                said = await reduced_calls.ReducibleCall(self._http).call("POST", path, update)
+                answer = said.read(wire.PostAnswer).data
             sent = sent._replace(read=[entry.id for entry in timeline])
         return await self._posts.read_back(answer, operation, sent)
-
-    def _has_message(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> bool:
-        """Return whether the timeline has the rule's message, as normalized by the vendor."""
-        if posts.is_signed(post, operation.reference):
-            return True
-        ours = self._ours(operation, wanted)
-        return any(
-            texts.is_cut(entry.text, text) for entry in posts.timeline(post) for text in ours if "Reference" in text
-        )
 
     async def _post_resolution(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
@@ -480,21 +438,8 @@ def _duplicate(operation: operations.Operation) -> str:
     return references.add_footer("A duplicate of another post.", operation.reference)
 
 
-def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str:
-    return references.add_footer(wanted.message, operation.reference)
-
-
 def _kept(
     affected: list[wire.AffectedComponent] | None, calls: reduced_calls.ReducibleCall
 ) -> list[wire.AffectedComponent] | None:
     """Return the components that were sent; none if the vendor refused them."""
     return None if any(one.field == "affected_components" for one in calls.omitted) else affected
-
-
-def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wire.AffectedComponent] | None:
-    """Return the whole component list to send, or None if nothing is new. Entries that others have added stay."""
-    shown = {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
-    changed = {**shown, **{one.component_id: one.status for one in affected}}
-    if changed == shown:
-        return None
-    return [wire.AffectedComponent(component_id, status) for component_id, status in changed.items()]

@@ -10,7 +10,7 @@ response to the router's last change of a field is the base for comparing later 
     team: shop    shop         shop         nothing      team: cleared
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -141,11 +141,14 @@ def changed_name(
     operation: operations.Operation,
     wanted: config.IncidentOpening,
     before: config.IncidentOpening | None,
+    uncertain: Collection[config.IncidentOpening] = (),
 ) -> str | None:
     """Return the name to set; None if it is set already, or a person has changed it."""
     if texts.alike(incident.name, wanted.name):
         return None
     if before is None:
+        return wanted.name
+    if any(texts.alike(incident.name, one.name) for one in uncertain):
         return wanted.name
     if before.name == wanted.name or observations.edited_title(operation, incident.name, {before.name}):
         return None
@@ -157,11 +160,14 @@ def changed_summary(
     operation: operations.Operation,
     wanted: config.IncidentOpening,
     before: config.IncidentOpening | None,
+    uncertain: Collection[config.IncidentOpening] = (),
 ) -> str | None:
     """Return the summary to set; None if it is set, or is neither the one that was sent nor the one returned."""
     summary = references.add_footer(wanted.summary, operation.reference)
     if texts.alike(incident.summary, summary):
         return None
+    if any(texts.alike(incident.summary, references.add_footer(one.summary, operation.reference)) for one in uncertain):
+        return summary
     last = references.add_footer(before.summary, operation.reference) if before is not None else summary
     returned = operation.view.fields.get("summary")
     if before is not None and before.summary == wanted.summary:
@@ -170,6 +176,23 @@ def changed_summary(
         incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
     )
     return summary if is_ours or references.has_footer(incident.summary, operation.reference) else None
+
+
+def left_by_uncertain(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: config.IncidentOpening,
+    uncertain: Collection[config.IncidentOpening],
+) -> set[str]:
+    """Return which texts an uncertain update has left instead of the wanted ones."""
+    found = set()
+    for one in uncertain:
+        if texts.alike(incident.name, one.name) and not texts.alike(incident.name, wanted.name):
+            found.add(f'the name is "{incident.name}", not "{wanted.name}"')
+        left, summary = (references.add_footer(known.summary, operation.reference) for known in (one, wanted))
+        if texts.alike(incident.summary, left) and not texts.alike(incident.summary, summary):
+            found.add("the summary is an earlier one")
+    return found
 
 
 def _changed(

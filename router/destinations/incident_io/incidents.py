@@ -183,9 +183,10 @@ class Incidents:
             return _seen(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
+        uncertain = [one for one, _ in self._uncertain(operation)]
         edit = wire.Edit(
-            name=details.changed_name(incident, operation, wanted, before),
-            summary=details.changed_summary(incident, operation, wanted, before),
+            name=details.changed_name(incident, operation, wanted, before, uncertain),
+            summary=details.changed_summary(incident, operation, wanted, before, uncertain),
             severity_id=await self._changed_severity(incident, operation, wanted, before),
         )
         change = details.change(incident, operation, wanted, before)
@@ -242,8 +243,9 @@ class Incidents:
         seen = _seen(incident, operation)
         if observations.is_stale(operation, None, observations.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
+        differs = "" if seen.state != "open" else await self._left_by_uncertain(incident, operation)
         view = details.base_view(incident, operation, seen.view)
-        return self._with_pending(operation, msgspec.structs.replace(seen, view=view))
+        return self._with_pending(operation, msgspec.structs.replace(seen, view=view, differs=differs))
 
     def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:
         """Return what was read, with the page that is still to be made."""
@@ -254,7 +256,8 @@ class Incidents:
             wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
         except errors.Permanent:  # The next update reports it.
             return seen
-        return msgspec.structs.replace(seen, differs=escalations.pending(operation, wanted, paged))
+        differs = filter(None, (seen.differs, escalations.pending(operation, wanted, paged)))
+        return msgspec.structs.replace(seen, differs=", ".join(differs))
 
     async def probe(self) -> None:
         """Read the account's severities, a permission that every key needs anyway."""
@@ -384,10 +387,29 @@ class Incidents:
         if incident.severity.id == operation.view.fields.get("severity"):
             return severity_id
         last = operation.before
-        if before and last and incident.severity.id == await self._severity_id(before, last.severity, []):
-            return severity_id
+        ours = [(before, last.severity)] if before and last else []
+        for opening, severity in (*ours, *self._uncertain(operation)):
+            if incident.severity.id == await self._severity_id(opening, severity, []):
+                return severity_id
         ranks = {known.id: known.rank for known in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
+
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.IncidentOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(configs.IncidentOpening, self._config, operation)
+
+    async def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
+        """Return what an uncertain update has left instead of the wanted values; empty if nothing."""
+        uncertain = self._uncertain(operation)
+        if not uncertain:
+            return ""
+        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        found = details.left_by_uncertain(incident, operation, wanted, [one for one, _ in uncertain])
+        severity = await self._severity_id(wanted, operation.content.severity, [])
+        for one, level in uncertain:
+            left = await self._severity_id(one, level, [])
+            if incident.severity is not None and incident.severity.id == left != severity:
+                found.add(f"the severity is {incident.severity.name}")
+        return ", ".join(sorted(found))
 
     async def _closed_status_id(self) -> str:
         if self._config.closed_status:

@@ -6,10 +6,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.destinations import base, components, list_rows, name_lookup, observations, reduced_calls, rule_fields
-from router.destinations.incident_io import account, names, wire
+from router.destinations import (
+    base,
+    components,
+    half_done,
+    list_rows,
+    name_lookup,
+    observations,
+    reduced_calls,
+    rule_fields,
+)
+from router.destinations.incident_io import account, names, posts, wire
 from router.destinations.incident_io import config as configs
-from router.domain import operations, publications, texts
+from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
 
@@ -19,9 +28,7 @@ STATUS_WORDS = {"major_outage": "full_outage"}
 # How long before the episode's opening to search for its post: the vendor's clock may differ.
 _SKEW = dt.timedelta(hours=1)
 
-
 _RETROSPECTIVE = "/v2/status_page_retrospective_incidents"
-_WELL = "operational"
 _STATUS = ("incident_status",)  # Without it, an update would leave a resolved or monitored post unchanged.
 
 
@@ -61,15 +68,15 @@ class StatusPages:
         found: list[wire.Post] = []
         async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
             listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
-            found += [post for post in listed if _is_opened_by(post, wanted, since)]
+            found += [post for post in listed if posts.is_opened_by(post, wanted, since)]
         ours = [post for post in found if post.id not in operation.taken]
         # The oldest one: for a repeated key, the vendor also returns the first post.
         first = min(ours, key=lambda post: post.published_at or since, default=None)
         if first is None:
             return None
-        told = observations.marks(operation, _timeline(first))
-        view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
-        return operations.VendorState(first.id, _state(first), page.public_url, told=told, view=view)
+        told = observations.marks(operation, posts.timeline(first))
+        view = msgspec.structs.replace(posts.view(first, operation), is_unconfirmed=True)
+        return operations.VendorState(first.id, posts.state(first), page.public_url, told=told, view=view)
 
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the unresolved posts on every page that may be this destination's. Posts don't name it."""
@@ -79,7 +86,7 @@ class StatusPages:
             query: dict[str, str | int | list[str]] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
             async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
                 listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
-                found += [_item(post, page) for post in listed if _state(post) == "open"]
+                found += [posts.item(post, page) for post in listed if posts.state(post) == "open"]
         return found
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
@@ -110,7 +117,7 @@ class StatusPages:
         answer = await calls.call("POST", "/v2/status_page_incidents", body)
         post = answer.read(wire.PostAnswer).status_page_incident
         # The response to a repeated key may be about a post that has been resolved since.
-        if _state(post) == "resolved":
+        if posts.state(post) == "resolved":
             return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
         seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
         return msgspec.structs.replace(seen, url=page.public_url, omitted=tuple(calls.omitted))
@@ -141,7 +148,7 @@ class StatusPages:
             less = reduced_calls.rekeyed(msgspec.structs.replace(body, updates=plain))
             answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
         post = answer.read(wire.PostAnswer).status_page_incident
-        if _state(post) != "resolved":
+        if posts.state(post) != "resolved":
             raise errors.Unanswered(f"{self.name}: a retrospective incident was answered with the status it had before")
         return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(omitted))
 
@@ -149,22 +156,25 @@ class StatusPages:
         """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
-        if _state(post) == "resolved":
-            return _resolved(post, operation)
-        observations.check_fresh(operation, _timeline(post))
+        if posts.state(post) == "resolved":
+            return posts.resolved(post, operation)
+        observations.check_fresh(operation, posts.timeline(post))
         if edited := self._edited(post, operation, wanted):
-            return _taken_over(post, operation, edited)
+            return posts.taken_over(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
-        if observations.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
-            return _taken_over(post, operation, Edit.COMPONENT_CHANGED)
+        known = await self._uncertain_components(post.status_page_id, operation)
+        if observations.edited_components(operation, posts.affected(post), _asked(wanted_statuses, calls), *known):
+            return posts.taken_over(post, operation, Edit.COMPONENT_CHANGED)
         title = await self._renamed(post, operation, wanted)
         update = self._update_body(post, operation, wanted, wanted_statuses)
         note, entry = "", None
         if update is not None:
             note = _of_room(len(post.updates or ()) + 1)
             if len(post.updates or ()) < wire.LAST_UPDATE:
-                entry = await _posted(calls, update)
+                renamed = None if texts.alike(title, post.name) else posts.left(post, operation, title)
+                with half_done.leaving(renamed):
+                    entry = await _posted(calls, update)
         seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
@@ -186,11 +196,11 @@ class StatusPages:
         self, operation: operations.Operation, wanted: configs.PostOpening, text: str
     ) -> operations.VendorState:
         post = await self._show(operation.vendor_id)
-        if _state(post) == "resolved":
-            return _resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
-        observations.check_fresh(operation, _timeline(post))
+        if posts.state(post) == "resolved":
+            return posts.resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
+        observations.check_fresh(operation, posts.timeline(post))
         if edited := self._edited(post, operation, wanted):
-            return _taken_over(post, operation, edited)
+            return posts.taken_over(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         update = wire.CreateUpdate(
             status_page_incident_id=post.id,
@@ -201,10 +211,10 @@ class StatusPages:
         entry = await _posted(calls, update)
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
-        known = [*_timeline(post), *([entry] if entry is not None else ())]
+        known = [*posts.timeline(post), *([entry] if entry is not None else ())]
         told = (*observations.marks(operation, known), texts.mark(text))
         seen = operations.VendorState(post.id, "resolved", told=tuple(dict.fromkeys(told)))
-        view = _view(post, operation, entries=known)
+        view = posts.view(post, operation, entries=known)
         return msgspec.structs.replace(seen, view=view, omitted=tuple(calls.omitted))
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
@@ -223,16 +233,21 @@ class StatusPages:
         """Read the post's state and people's changes."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
-        if _state(post) == "open" and observations.is_stale(operation, _timeline(post)):
+        if posts.state(post) == "open" and observations.is_stale(operation, posts.timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, wanted)
-        if not edited and _state(post) == "open" and observations.edited_components(operation, _affected(post)):
-            edited = Edit.COMPONENT_CHANGED
-        differs = _differs(post, operation.view.asked) if _state(post) == "open" and not edited else ""
+        if not edited and posts.state(post) == "open":
+            known = await self._uncertain_components(post.status_page_id, operation)
+            if observations.edited_components(operation, posts.affected(post), *known):
+                edited = Edit.COMPONENT_CHANGED
+        differs = ""
+        if posts.state(post) == "open" and not edited:
+            found = (posts.differs(post, operation.view.asked), self._left_by_uncertain(post, operation, wanted))
+            differs = ", ".join(filter(None, found))
         seen = operations.VendorState(
-            post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs
+            post.id, posts.state(post), edited=edited, view=posts.view(post, operation), differs=differs
         )
-        return msgspec.structs.replace(seen, told=observations.marks(operation, _timeline(post)))
+        return msgspec.structs.replace(seen, told=observations.marks(operation, posts.timeline(post)))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """Return the statuses that the rule sets, by the component names in the rule."""
@@ -279,6 +294,21 @@ class StatusPages:
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.ComponentStatus]:
         statuses = components.merge_statuses(self.touches(operation), operation.others)
+        return await self._component_statuses(page_id, statuses, omitted)
+
+    async def _uncertain_components(self, page_id: str, operation: operations.Operation) -> list[dict[str, str]]:
+        """Return the component statuses that uncertain updates may have set, by ID."""
+        found = []
+        for one, severity in self._uncertain(operation):
+            own = components.statuses(one.components, severity, self._config.component_statuses)
+            for statuses in (own, components.merge_statuses(own, operation.others)):
+                listed = await self._component_statuses(page_id, statuses, [])
+                found.append({known.component_id: known.component_status for known in listed})
+        return found
+
+    async def _component_statuses(
+        self, page_id: str, statuses: Mapping[str, components.Status], omitted: list[operations.Omission]
+    ) -> list[wire.ComponentStatus]:
         found = []
         for called, status in statuses.items():
             identity_of = await reduced_calls.known_or_omitted(
@@ -291,12 +321,23 @@ class StatusPages:
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
         """Return what a person has changed in an open post: it is neither as the router left it nor as desired."""
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
-        if before is None or _state(post) == "resolved":
+        if before is None or posts.state(post) == "resolved":
             return None
-        if observations.edited_title(operation, post.name, {before.title, wanted.title}):
+        known = [before, wanted, *(one for one, _ in self._uncertain(operation))]
+        if observations.edited_title(operation, post.name, {one.title for one in known}):
             return Edit.TITLE_CHANGED
-        ours = {one.message for one in (before, wanted)} | {self._update_text(one) for one in (before, wanted)}
-        return observations.edited_timeline(operation, _timeline(post), ours)
+        ours = {one.message for one in known} | {self._update_text(one) for one in known}
+        return observations.edited_timeline(operation, posts.timeline(post), ours)
+
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.PostOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(configs.PostOpening, self._config, operation)
+
+    def _left_by_uncertain(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+        """Return that the title is one of an uncertain update; empty if it isn't."""
+        is_left = any(texts.alike(post.name, one.title) for one, _ in self._uncertain(operation))
+        if not is_left or texts.alike(post.name, wanted.title):
+            return ""
+        return f'the title is "{post.name}", not "{wanted.title}"'
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
@@ -305,7 +346,8 @@ class StatusPages:
         """Rename the post if its desired title differs. Return the title that the vendor has stored."""
         before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
         is_as_left = before is not None and before.title == wanted.title and post.name in operation.view.titles[-1:]
-        if is_as_left or texts.alike(post.name, wanted.title):
+        # What an uncertain update has left isn't the vendor's form of what was sent last.
+        if (is_as_left and not operation.uncertain) or texts.alike(post.name, wanted.title):
             return post.name
         path = f"/v2/status_page_incidents/{client.segment(post.id)}"
         answer = await self._http.call("PUT", path, json=wire.Rename(wanted.title))
@@ -320,8 +362,8 @@ class StatusPages:
     ) -> wire.CreateUpdate | None:
         """Return the update to post; None if there is nothing to report, or an earlier attempt has posted it."""
         message = self._update_text(wanted)
-        shown, last = _affected(post), operation.view.asked
-        is_shown = all(shown.get(one.component_id, _WELL) == one.component_status for one in asked)
+        shown, last = posts.affected(post), operation.view.asked
+        is_shown = all(shown.get(one.component_id, posts.WELL) == one.component_status for one in asked)
         # The read may be stale, so the statuses that were last sent must be the same, too.
         changes = not is_shown or any(
             last.get(one.component_id, one.component_status) != one.component_status for one in asked
@@ -331,10 +373,12 @@ class StatusPages:
         changes = changes or status not in {"", post.incident_status}
         if not message and not changes:
             return None
-        timeline = _timeline(post)
+        timeline = posts.timeline(post)
         if is_shown and observations.is_posted(operation, timeline, text, status):
             return None
-        is_said = observations.is_newest_text(operation, timeline, text, status)
+        # If only the title of an unchanged content is set back, the first text says it as well.
+        said = [text, wanted.message] if operation.is_repeat_of_last else [text]
+        is_said = any(observations.is_newest_text(operation, timeline, one, status) for one in said)
         is_worse = operation.before is not None and operation.worsens
         if is_said and not changes and not is_worse:
             return None
@@ -351,9 +395,9 @@ class StatusPages:
         self, operation: operations.Operation, post: wire.Post, sent: "_Sent"
     ) -> operations.VendorState:
         """Read the post again, for what customers see now. The result is the base for comparing later reads."""
-        known = _timeline(post) + ([sent.entry] if sent.entry is not None else [])
+        known = posts.timeline(post) + ([sent.entry] if sent.entry is not None else [])
         told = observations.marks(operation, known)
-        after = _view(post, operation, asked=sent.asked, entries=known, title=sent.title)
+        after = posts.view(post, operation, asked=sent.asked, entries=known, title=sent.title)
         unconfirmed = msgspec.structs.replace(after, is_unconfirmed=True)
         operation = msgspec.structs.replace(operation, view=unconfirmed, told=told, lags=True)
         try:
@@ -361,14 +405,14 @@ class StatusPages:
         except errors.Failure:  # The operation is done. A later observation reads the post.
             return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
-        if is_old_title or observations.is_stale(operation, _timeline(fresh)):
+        if is_old_title or observations.is_stale(operation, posts.timeline(fresh)):
             return operations.VendorState(post.id, "open", told=told, view=unconfirmed)
         return operations.VendorState(
             post.id,
-            _state(fresh),
-            told=observations.marks(operation, _timeline(fresh)),
-            view=_view(fresh, operation),
-            differs=_differs(fresh, sent.asked) if _state(fresh) == "open" else "",
+            posts.state(fresh),
+            told=observations.marks(operation, posts.timeline(fresh)),
+            view=posts.view(fresh, operation),
+            differs=posts.differs(fresh, sent.asked) if posts.state(fresh) == "open" else "",
         )
 
     async def _show(self, vendor_id: str) -> wire.Post:
@@ -384,64 +428,19 @@ def _of_room(number: int) -> str:
     return f"{last} before the resolution, for the vendor takes {wire.MOST_UPDATES}"
 
 
-def _state(post: wire.Post) -> publications.State:
-    return "resolved" if post.incident_status == "resolved" else "open"
-
-
-def _affected(post: wire.Post) -> dict[str, str]:
-    """Return the statuses of the components that the post affects now, by ID. All others are operational."""
-    if post.component_impacts is not None:
-        return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
-    # Without impacts, the updates contain the changes.
-    found: dict[str, str] = {}
-    for update in sorted(post.updates or (), key=lambda update: observations.moment(update.published_at)):
-        found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
-    return found
-
-
-def _differs(post: wire.Post, asked: Mapping[str, str]) -> str:
-    return observations.mismatched(asked, _affected(post), _WELL)
-
-
-def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
-    """Return whether a post has the title and the text of the opening, and isn't too old."""
-    if post.published_at is not None and post.published_at < since:
-        return False
-    says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
-    return says and texts.alike(post.name, wanted.title)
-
-
 def _iso(micros: int) -> str:
     return _moment(micros).isoformat()
-
-
-def _item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
-    timeline = _timeline(post)
-    first = timeline[0].text if timeline else ""
-    return operations.OpenItem(post.id, "", post.name, first, page.public_url, observations.moment(post.published_at))
 
 
 def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
 
 
-def _resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
-    """Return the state of a post that an earlier attempt or a person has resolved. Later reads are compared with it."""
-    told = observations.marks(operation, _timeline(post))
-    return operations.VendorState(post.id, "resolved", told=told, view=_view(post, operation), note=note)
-
-
-def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
-    """Return the state of a post that a person has changed. Nothing is sent, and later reads are compared with it."""
-    told = observations.marks(operation, _timeline(post))
-    return operations.VendorState(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
-
-
 async def _posted(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:
     """Post an update. Return it as the vendor has stored it, None if the response doesn't contain it."""
     answer = await calls.call("POST", "/v2/status_page_incident_updates", update)
     stored = answer.read(wire.UpdateAnswer).status_page_incident_update
-    return _entry(stored) if stored is not None else None
+    return posts.entry(stored) if stored is not None else None
 
 
 def _asked(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.ReducibleCall) -> dict[str, str]:
@@ -449,31 +448,3 @@ def _asked(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.Red
     if any(one.field == "component_statuses" for one in calls.omitted):
         return {}
     return {one.component_id: one.component_status for one in statuses or ()}
-
-
-def _entry(update: wire.Update) -> observations.Entry:
-    return observations.Entry(
-        update.id, update.message, update.incident_status, observations.moment(update.published_at)
-    )
-
-
-def _timeline(post: wire.Post) -> list[observations.Entry]:
-    return observations.sort_entries(_entry(update) for update in post.updates or ())
-
-
-def _view(
-    post: wire.Post,
-    operation: operations.Operation,
-    *,
-    asked: Mapping[str, str] | None = None,
-    entries: list[observations.Entry] | None = None,
-    title: str | None = None,
-) -> publications.View:
-    timeline = _timeline(post)
-    fields = {
-        "title": post.name if title is None else title,
-        "message": timeline[0].text if timeline else "",
-        "status": post.incident_status,
-        "components": _affected(post),
-    }
-    return observations.view(operation, fields, timeline if entries is None else entries, asked=asked)

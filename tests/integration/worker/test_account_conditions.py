@@ -184,7 +184,7 @@ def test_late_open_leaves_no_duplicate(play, kind, is_over):
             await scene.changed(unanswered_at=old)
         await scene.eventually(lambda: sorted(scene.states()) == ["resolved" if is_over else "open", "resolved"])
 
-    play(kind, body, timeout_seconds=0.5)
+    play(kind, body)
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
@@ -223,7 +223,7 @@ def test_late_open_after_resolution_is_ended(play, kind):
         await scene.changed(unanswered_at=old - 900 * MICROS)
         assert (await scene.known()).search_at == 0
 
-    play(kind, body, timeout_seconds=0.5)
+    play(kind, body)
 
 
 def omitted_count(**labels):

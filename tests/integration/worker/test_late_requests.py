@@ -265,8 +265,9 @@ def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind)
     play(kind, body)
 
 
-def test_half_done_monitoring_is_set_back_while_firing(play):
-    """DevHelm has changed the status, and refused the text for now. The alert fires before the router tries again."""
+@pytest.mark.parametrize("refused_with", [403, 400], ids=["for now", "for good"])
+def test_half_done_monitoring_is_set_back_while_firing(play, refused_with):
+    """DevHelm has changed the status, and refused the text. The alert fires before the router tries again."""
 
     async def body(scene):
         monitoring = {"update_status": "MONITORING", "update_message": "It works again."}
@@ -274,12 +275,13 @@ def test_half_done_monitoring_is_set_back_while_firing(play):
         rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[scene.kind], "auto", ending=ending))
         await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
         await scene.on.turn()
-        scene.fault("429", "POST", UPDATES[scene.kind], retry_after=2)
+        scene.fault("status", "POST", UPDATES[scene.kind], status=refused_with, retry_after=3_600)
         await scene.on.deliver(workers.resolved(starts_at=1_000), response=rule)
         await scene.on.turn()
         assert status(scene) == "monitoring"
         await scene.on.deliver(workers.firing(starts_at=2_000), response=rule)
         await scene.on.turn()
+        await scene.changed(retry_at=0)
         await scene.eventually(lambda: status(scene) == "investigating")
 
     play("devhelm-status-page", body)

@@ -215,7 +215,7 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
         assert page.is_down(int(created))
         assert len(page.scene.creates()) == 1
 
-    playing(with_redis, at, kind, play)
+    playing(with_redis, at, kind, play, waits_seconds=60.0)
 
 
 @each_kind

@@ -1,0 +1,21 @@
+"""Records on the failure of a call what earlier calls of the same operation have changed at the vendor.
+
+An update takes two calls at some vendors: one for the fields, one for the text. If the second call fails, and the
+content changes back meanwhile, the router has to set the fields back.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from router.domain import operations
+from router.outbound import errors
+
+
+@contextlib.contextmanager
+def leaving(seen: operations.VendorState | None) -> Iterator[None]:
+    """Record ``seen``, the vendor's state before the block, on a failure in the block. None: nothing was changed."""
+    try:
+        yield
+    except errors.Failure as problem:
+        problem.left = seen
+        raise

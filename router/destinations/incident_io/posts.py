@@ -1,0 +1,99 @@
+"""Reads a post of an incident.io page: its state, timeline, and components, as the base of later comparisons. Pure."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import msgspec
+
+from router.destinations import observations
+from router.destinations.incident_io import config as configs
+from router.destinations.incident_io import wire
+from router.domain import operations, publications, texts
+from router.domain.reasons import Edit
+
+WELL = "operational"
+
+
+def state(post: wire.Post) -> publications.State:
+    """Return the state of a post as a publication state."""
+    return "resolved" if post.incident_status == "resolved" else "open"
+
+
+def affected(post: wire.Post) -> dict[str, str]:
+    """Return the statuses of the components that the post affects now, by ID. All others are operational."""
+    if post.component_impacts is not None:
+        return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
+    # Without impacts, the updates contain the changes.
+    found: dict[str, str] = {}
+    for update in sorted(post.updates or (), key=lambda update: observations.moment(update.published_at)):
+        found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
+    return found
+
+
+def differs(post: wire.Post, asked: Mapping[str, str]) -> str:
+    """Return the components whose status differs from the one that was sent; empty if none does."""
+    return observations.mismatched(asked, affected(post), WELL)
+
+
+def is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
+    """Return whether a post has the title and the text of the opening, and isn't too old."""
+    if post.published_at is not None and post.published_at < since:
+        return False
+    says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
+    return says and texts.alike(post.name, wanted.title)
+
+
+def item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
+    """Return an unresolved post as an entry of the destination's list."""
+    entries = timeline(post)
+    first = entries[0].text if entries else ""
+    return operations.OpenItem(post.id, "", post.name, first, page.public_url, observations.moment(post.published_at))
+
+
+def resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
+    """Return the state of a post that an earlier attempt or a person has resolved. Later reads are compared with it."""
+    told = observations.marks(operation, timeline(post))
+    return operations.VendorState(post.id, "resolved", told=told, view=view(post, operation), note=note)
+
+
+def taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
+    """Return the state of a post that a person has changed. Nothing is sent, and later reads are compared with it."""
+    told = observations.marks(operation, timeline(post))
+    return operations.VendorState(post.id, state(post), edited=edited, told=told, view=view(post, operation))
+
+
+def left(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
+    """Return the state between the two calls of an update: the post has a new title, its text isn't posted yet."""
+    shown = view(post, operation, entries=[], title=title)
+    return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(shown, is_unconfirmed=True))
+
+
+def entry(update: wire.Update) -> observations.Entry:
+    """Return an update as an entry of a timeline."""
+    return observations.Entry(
+        update.id, update.message, update.incident_status, observations.moment(update.published_at)
+    )
+
+
+def timeline(post: wire.Post) -> list[observations.Entry]:
+    """Return the post's updates, oldest first."""
+    return observations.sort_entries(entry(update) for update in post.updates or ())
+
+
+def view(
+    post: wire.Post,
+    operation: operations.Operation,
+    *,
+    asked: Mapping[str, str] | None = None,
+    entries: list[observations.Entry] | None = None,
+    title: str | None = None,
+) -> publications.View:
+    """Return what a post shows, as the base of later comparisons. Arguments replace what the read shows."""
+    shown = timeline(post)
+    fields = {
+        "title": post.name if title is None else title,
+        "message": shown[0].text if shown else "",
+        "status": post.incident_status,
+        "components": affected(post),
+    }
+    return observations.view(operation, fields, shown if entries is None else entries, asked=asked)

@@ -1,0 +1,119 @@
+"""Some vendors take an update in two requests. If only the first one succeeds, the router sets back what it changed."""
+
+import msgspec
+import pytest
+
+from router.domain import severities
+from tests.end_to_end import harness
+from tests.integration import vendors, workers
+
+FIELDS = {"update_message": "It is worse."}
+NAMED = {"devhelm": "title", "devhelm-status-page": "title", "incident-io-status-page": "title"}
+# The request that posts the text. The one before it changes the title and, at DevHelm, the severity.
+TEXTS = {
+    "devhelm": "/api/v1/incidents/",
+    "devhelm-status-page": "/api/v1/status-pages/",
+    "incident-io-status-page": "/v2/status_page_incident_updates",
+}
+REFUSALS = {
+    "for now": {"action": "status", "status": 403, "retry_after": 30, "count": 20},
+    "for good": {"action": "status", "status": 400, "count": 20},
+    "not found": {"action": "status", "status": 404, "count": 20},
+}
+kinds = pytest.mark.parametrize("kind", TEXTS)
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(kind, play):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with vendors.running(connection, at, kind) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+async def says(scene: vendors.VendorHarness, level: severities.Severity, title: str) -> None:
+    """Let the alert fire with a severity, under a rule with a title."""
+    response = msgspec.structs.replace(scene.response(**FIELDS, title=title), follows_severity=True)
+    await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
+    await scene.on.turn()
+
+
+def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
+    """Return the end of the title that the vendor shows, and the severity or impact."""
+    state = scene.at.state()
+    if scene.kind == "devhelm":
+        one = state["devhelm"]["incidents"][0]["incident"]
+        return one["title"].partition("] ")[2] or one["title"], one["severity"]
+    if scene.kind == "devhelm-status-page":
+        one = scene.at.posts()[0]
+        return one["title"], one["impact"]
+    one = state["incident-io"]["status_page_incidents"][0]
+    return one["name"], ""
+
+
+async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, str]:
+    """Let an update change the title and the severity, but not post its text. Return what was shown before."""
+    await says(scene, severities.Severity.MINOR, "Checkout is slow")
+    before = shown(scene)
+    scene.fault(**{"method": "POST", "path": TEXTS[scene.kind], **REFUSALS[refusal]})
+    await says(scene, severities.Severity.CRITICAL, "Checkout is down")
+    after = shown(scene)
+    assert after[0].endswith("Checkout is down")
+    assert (after[1] != before[1]) == (scene.kind != "incident-io-status-page")
+    return before
+
+
+@kinds
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_half_done_update_is_set_back(play, kind, refusal):
+    async def body(scene):
+        before = await half_done(scene, refusal)
+        await says(scene, severities.Severity.MINOR, "Checkout is slow")
+        harness.ask(f"{scene.at.url}/faults", method="DELETE")
+        await scene.changed(retry_at=0)
+        await scene.eventually(lambda: shown(scene) == before)
+        assert (await scene.known()).taken_over == ""
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+
+    play(kind, body)
+
+
+@kinds
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_half_done_update_that_was_read_meanwhile_is_set_back(play, kind, refusal):
+    """A read between the failure and the next change takes it neither for a person's nor for right."""
+
+    async def body(scene):
+        before = await half_done(scene, refusal)
+        await scene.changed(looked_at=0, acted_at=1, retry_at=0, dead_at=(await scene.known()).dead_at)
+        await scene.on.turn()
+        await says(scene, severities.Severity.MINOR, "Checkout is slow")
+        harness.ask(f"{scene.at.url}/faults", method="DELETE")
+        await scene.changed(retry_at=0)
+        await scene.eventually(lambda: shown(scene) == before)
+        assert (await scene.known()).taken_over == ""
+
+    play(kind, body)
+
+
+@kinds
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_half_done_update_does_not_block_the_resolution(play, kind, refusal):
+    """The title and the severity are the router's own, so the resolution needs no reviewer."""
+
+    async def body(scene):
+        await half_done(scene, refusal)
+        harness.ask(f"{scene.at.url}/faults", method="DELETE")
+        await scene.ends()
+        await scene.changed(retry_at=0)
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+
+    play(kind, body)

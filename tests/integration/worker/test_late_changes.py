@@ -1,0 +1,199 @@
+"""A vendor carries out an update late, after a newer one: severity, title, status, and components are set back."""
+
+import msgspec
+import pytest
+
+from router.domain import severities
+from tests.end_to_end import harness
+from tests.integration import vendors, workers
+
+FIELDS = {"update_message": "Changed.", "title": "Checkout is slow"}
+WORSE = {"update_message": "Changed.", "title": "Checkout is down"}
+CHANGES = {
+    "devhelm": ("PATCH", "/api/v1/incidents/"),
+    "devhelm-status-page": ("PUT", "/api/v1/status-pages/"),
+    "incident-io": ("POST", "/v2/incidents/"),
+    "incident-io-status-page": ("POST", "/v2/status_page_incident_updates"),
+}
+OTHERS = {
+    "devhelm": {"severity": "MAINTENANCE"},
+    "devhelm-status-page": {"impact": "MAJOR"},
+    "incident-io-status-page": {"name": "Checkout fails for some"},
+}
+"""Changes by a person."""
+kinds = pytest.mark.parametrize("kind", CHANGES)
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(kind, play):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with vendors.running(connection, at, kind) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+def named(scene: vendors.VendorHarness, fields: dict) -> dict:
+    """Return the fields by the names of the kind."""
+    if scene.kind != "incident-io":
+        return fields
+    return {"name": fields["title"], "summary": f"It says {fields['title']}."}
+
+
+async def says(scene: vendors.VendorHarness, level: severities.Severity, fields: dict) -> None:
+    """Let the alert fire with a severity, under a rule with these fields, until the vendor has it."""
+    response = msgspec.structs.replace(scene.response(**named(scene, fields)), follows_severity=True)
+    await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
+    await scene.on.turn()
+
+    async def is_sent() -> bool:
+        known = await scene.known()
+        content = known.content
+        return known.intent is None and content is not None and content.severity is level
+
+    await scene.on.until_awaited(is_sent)
+
+
+def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
+    """Carry a request out that the vendor has received before."""
+    url = f"{scene.at.url}/{request['vendor']}{request['path']}"
+    status, answer = harness.ask(url, request["body"], "any key", request["method"])
+    assert status in {200, 201}, answer
+
+
+def shown(scene: vendors.VendorHarness) -> dict:
+    """Return what the vendor shows, apart from texts and times."""
+    state = scene.at.state()
+    if scene.kind == "devhelm":
+        one = state["devhelm"]["incidents"][0]["incident"]
+        return {name: one[name] for name in ("title", "severity", "status")}
+    if scene.kind == "devhelm-status-page":
+        one = scene.at.posts()[0]
+        affected = [part["componentStatus"] for part in one["affectedComponents"]]
+        return {"components": affected, **{name: one[name] for name in ("title", "impact", "status")}}
+    if scene.kind == "incident-io":
+        one = state["incident-io"]["incidents"][0]
+        return {"name": one["name"], "summary": one["summary"], "severity": one["severity"]["name"]}
+    one = state["incident-io"]["status_page_incidents"][0]
+    ongoing = [part["component_status"] for part in one["component_impacts"] if not part.get("end_at")]
+    return {"name": one["name"], "status": one["incident_status"], "components": ongoing}
+
+
+async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
+    """Let the time come at which the router looks for what the vendor has carried out late."""
+    known = await scene.known()
+    assert known.verify_at
+    await scene.changed(unanswered_change_at=known.unanswered_change_at - 181_000_000, acted_at=1, looked_at=0)
+    await scene.on.turn()
+
+
+async def lost_change(scene: vendors.VendorHarness) -> dict:
+    """Let the change to a worse severity get no answer, and be repeated. Return its first request."""
+    method, path = CHANGES[scene.kind]
+    scene.fault("drop", method, path)
+    await says(scene, severities.Severity.CRITICAL, WORSE)
+    [lost] = [call for call in scene.at.calls(method) if call["fault"] == "drop"]
+    return lost
+
+
+@kinds
+def test_change_carried_out_after_a_newer_one_is_set_back(play, kind):
+    async def body(scene):
+        await says(scene, severities.Severity.MINOR, FIELDS)
+        lost = await lost_change(scene)
+        await says(scene, severities.Severity.MINOR, FIELDS)
+        before = shown(scene)
+        carry_out(scene, lost)
+        assert shown(scene) != before
+        await three_minutes_pass(scene)
+        await scene.eventually(lambda: shown(scene) == before)
+        assert (await scene.known()).taken_over == ""
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+
+    play(kind, body)
+
+
+def test_incident_reopened_by_a_late_update_is_resolved_again(play):
+    """Updates of incidents at DevHelm can have a status, which reopens a resolved incident."""
+    fields = {"update_status": "TRIGGERED"}
+
+    async def body(scene):
+        await says(scene, severities.Severity.MINOR, {**FIELDS, **fields})
+        scene.fault("drop", "POST", "/api/v1/incidents/")
+        await says(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
+        [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+        carry_out(scene, lost)
+        assert scene.states() == ["open"]
+        await three_minutes_pass(scene)
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+        events = [event.text for event in await scene.on.incidents.timeline("down")]
+        assert any("carried out after the resolution" in text for text in events)
+
+    play("devhelm", body)
+
+
+def test_status_set_by_a_late_update_is_set_back(play):
+    """The late update of an incident at DevHelm comes after one that has set another status."""
+
+    async def body(scene):
+        await says(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
+        scene.fault("drop", "POST", "/api/v1/incidents/")
+        await says(scene, severities.Severity.CRITICAL, {**WORSE, "update_status": "TRIGGERED"})
+        [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
+        await says(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
+        assert shown(scene)["status"] == "WATCHING"
+        carry_out(scene, lost)
+        assert shown(scene)["status"] == "TRIGGERED"
+        await three_minutes_pass(scene)
+        await scene.eventually(lambda: shown(scene)["status"] == "WATCHING")
+
+    play("devhelm", body)
+
+
+def test_person_may_reopen_an_incident_after_an_unanswered_update(play):
+    """An update that the router has not posted is a person's."""
+
+    async def body(scene):
+        fields = {"update_status": "TRIGGERED"}
+        await says(scene, severities.Severity.MINOR, {**FIELDS, **fields})
+        scene.fault("drop", "POST", "/api/v1/incidents/")
+        await says(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
+        [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+        carry_out(scene, {**lost, "body": {**lost["body"], "body": "We are still looking."}})
+        await three_minutes_pass(scene)
+        assert scene.states() == ["open"]
+        assert (await scene.known()).state == "resolved"
+
+    play("devhelm", body)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_change_by_a_person_stays_after_an_unanswered_update(play, kind):
+    """A value that no unanswered update has set is a person's."""
+
+    async def body(scene):
+        await says(scene, severities.Severity.MINOR, FIELDS)
+        lost = await lost_change(scene)
+        await says(scene, severities.Severity.MINOR, FIELDS)
+        request = {**lost, "body": OTHERS[kind]}
+        if kind == "incident-io-status-page":
+            post = scene.at.state()["incident-io"]["status_page_incidents"][0]["id"]
+            request |= {"method": "PUT", "path": f"/v2/status_page_incidents/{post}"}
+        carry_out(scene, request)
+        changed = shown(scene)
+        await three_minutes_pass(scene)
+        await scene.on.turn()
+        assert shown(scene) == changed
+
+    play(kind, body)

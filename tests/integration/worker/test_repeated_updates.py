@@ -1,0 +1,92 @@
+"""An update whose outcome is unknown is repeated only if the vendor doesn't show it: its text is posted once."""
+
+import msgspec
+import pytest
+
+from router.domain import severities
+from tests.end_to_end import harness
+from tests.integration import vendors, workers
+
+TIMEOUT_SECONDS = 3.0
+FIELDS = {"update_message": "It is worse."}
+TEXTS = {
+    "devhelm": "/api/v1/incidents/",
+    "devhelm-status-page": "/api/v1/status-pages/",
+    "incident-io-status-page": "/v2/status_page_incident_updates",
+}
+kinds = pytest.mark.parametrize("kind", TEXTS)
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(kind, play):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with vendors.running(connection, at, kind, waits_seconds=TIMEOUT_SECONDS) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+async def worsens(scene: vendors.VendorHarness) -> None:
+    """Let the severity rise, for which the vendor gets an update."""
+    response = msgspec.structs.replace(scene.response(**FIELDS), follows_severity=True)
+    critical = severities.Severity.CRITICAL
+    await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
+    await scene.on.turn()
+
+
+def posted(scene: vendors.VendorHarness) -> list[str]:
+    """Return the texts of the updates that the vendor has stored."""
+    state = scene.at.state()
+    if scene.kind == "devhelm":
+        updates = state["devhelm"]["incidents"][0]["updates"]
+    elif scene.kind == "devhelm-status-page":
+        updates = scene.at.posts()[0]["updates"]
+    else:
+        updates = state["incident-io"]["status_page_incidents"][0]["updates"]
+    texts = [one.get("body", one.get("message")) or "" for one in updates]
+    return [text for text in texts if text.startswith("It is worse.")]
+
+
+@kinds
+@pytest.mark.parametrize("action", ["act-then-conflict", "act-then-drop"])
+def test_update_of_unknown_outcome_is_repeated_after_the_timeout(play, kind, action):
+    """At once, a read may still show the state before the update. The call may even still be under way."""
+
+    async def body(scene):
+        await scene.fires(**FIELDS)
+        began = await scene.on.redis_now()
+        scene.fault(action, "POST", TEXTS[kind])
+        await worsens(scene)
+        known = await scene.known()
+        assert known.intent is not None
+        assert known.retry_at >= began + int(TIMEOUT_SECONDS * 1_000_000)
+        await scene.changed(retry_at=0)
+        await scene.on.turn()
+        assert (await scene.known()).intent is None
+        assert len(posted(scene)) == 1
+
+    play(kind, body)
+
+
+@kinds
+def test_lasting_conflict_does_not_block_the_resolution(play, kind):
+    async def body(scene):
+        await scene.fires(**FIELDS)
+        scene.fault("status", "POST", TEXTS[kind], status=409, count=4)
+        await worsens(scene)
+        await scene.ends()
+        attempts = 0
+        while scene.states() != ["resolved"]:
+            attempts += 1
+            assert attempts < 10
+            await scene.changed(retry_at=0)
+            await scene.on.turn()
+        assert (await scene.known()).taken_over == ""
+
+    play(kind, body)
