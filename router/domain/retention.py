@@ -57,6 +57,7 @@ def _is_needed(publication: publications.Publication, now: int) -> bool:
 
 def _named(publication: publications.Publication) -> publications.Publication:
     """Return the publication without its texts."""
-    if publication.content is None and not publication.told and not publication.view.fields:
+    texts = (publication.content, publication.told, publication.view.fields, publication.uncertain)
+    if not any(texts):
         return publication
-    return msgspec.structs.replace(publication, content=None, told=(), view=publications.View())
+    return msgspec.structs.replace(publication, content=None, told=(), view=publications.View(), uncertain=())

@@ -191,6 +191,8 @@ def after_refusal(
     return msgspec.structs.replace(
         publication,
         differs=HALF_DONE if is_uncertain else publication.differs,
+        monitored=publication.monitored or (is_uncertain and kind == "monitor"),
+        says_monitored=publication.says_monitored or (is_uncertain and kind == "monitor"),
         intent=None,
         number=publication.number - 1 if kind == "open" else publication.number,
         dead=str(problem),
@@ -270,11 +272,12 @@ def half_done(publication: publications.Publication, problem: errors.Failure) ->
     If the content changes back before the next attempt, or the vendor refuses the operation for good, the part that was
     changed has to be set back.
     """
-    intent = publication.intent
-    # At some vendors the status changes in a call before the one that failed.
-    if intent is not None and intent.kind == "monitor":
+    intent, left = publication.intent, _left(problem)
+    is_refused = isinstance(problem, errors.Permanent)
+    # At some vendors the status changes in a call before the one that failed. If alerts fire again before the next
+    # attempt, the status has to be set back.
+    if intent is not None and intent.kind == "monitor" and (left is not None or not is_refused):
         publication = msgspec.structs.replace(publication, monitored=True, says_monitored=True)
-    left = _left(problem)
     if left is None or intent is None or intent.kind not in _UPDATES:
         return publication
     view = left.view if left.view is not None else publication.view
