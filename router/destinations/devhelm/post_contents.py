@@ -27,6 +27,10 @@ class PostContents:
         """Return the text of an update; empty if updates have none."""
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
+    def resolve_text(self, wanted: configs.PostOpening) -> str:
+        """Return the text of the resolution."""
+        return wanted.resolve_message or self._config.resolve_message
+
     def statuses(self, wanted: configs.PostOpening, severity: severities.Severity) -> Mapping[str, components.Status]:
         """Return the component statuses that a rule sets, by the names that it uses."""
         return components.statuses(wanted.components, severity, self._config.component_statuses)
@@ -77,6 +81,9 @@ class PostContents:
         """Return every text that the router may have posted by this operation, the previous one, or uncertain ones."""
         known = self._known(operation, wanted)
         found = {sign(one, operation) for one in known} | {self.update_text(one) for one in known}
+        # An earlier attempt of the resolution may have ended the post before a late update opened it again.
+        if operation.kind == "resolve":
+            found.add(self.resolve_text(wanted))
         return {text for text in found if text}
 
     def edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:

@@ -147,7 +147,7 @@ class StatusPages:
             return posts.observed(post, operation)
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
-        text = wanted.resolve_message or self._config.resolve_message
+        text = self._contents.resolve_text(wanted)
         note, read = "", [entry.id for entry in posts.timeline(post)]
         if posts.state(post) == "open":
             post, note = await self._post_resolution(post, operation, wanted, text)

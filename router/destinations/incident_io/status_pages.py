@@ -185,7 +185,7 @@ class StatusPages:
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless the post is resolved already. The vendor resets the components to operational."""
         wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
-        return await self._end(operation, wanted, wanted.resolve_message or self._config.resolve_message)
+        return await self._end(operation, wanted, self._resolve_text(wanted))
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the post with the text of a retraction: the vendor doesn't remove posts from a page."""
@@ -327,6 +327,8 @@ class StatusPages:
         if observations.edited_title(operation, post.name, {one.title for one in known}):
             return Edit.TITLE_CHANGED
         ours = {one.message for one in known} | {self._update_text(one) for one in known}
+        # An earlier attempt may have ended the post before a late update opened it again.
+        ours |= self._ending_texts(operation, wanted)
         return observations.edited_timeline(operation, posts.timeline(post), ours)
 
     def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.PostOpening, severities.Severity]]:
@@ -338,6 +340,15 @@ class StatusPages:
         if not is_left or texts.alike(post.name, wanted.title):
             return ""
         return f'the title is "{post.name}", not "{wanted.title}"'
+
+    def _ending_texts(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
+        """Return the texts that an attempt of the operation may have ended the post with; empty for an update."""
+        if operation.kind == "retract":
+            return {operation.message or self._config.retract_message}
+        return {self._resolve_text(wanted)} if operation.kind in {"resolve", "dismiss"} else set()
+
+    def _resolve_text(self, wanted: configs.PostOpening) -> str:
+        return wanted.resolve_message or self._config.resolve_message
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message

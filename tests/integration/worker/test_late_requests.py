@@ -71,10 +71,10 @@ pages = pytest.mark.parametrize("kind", UPDATES)
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
 
-    def run(kind, play, *, passed=lambda _: None):
+    def run(kind, play, **more):
         async def body(connection):
             with harness.vendors() as at:
-                async with vendors.running(connection, at, kind, passed=passed) as scene:
+                async with vendors.running(connection, at, kind, **more) as scene:
                     await play(scene)
 
         with_redis(body)
@@ -114,6 +114,7 @@ async def lost_update(scene: vendors.VendorHarness) -> dict:
     await scene.fires(**fields_of(scene))
     scene.fault("drop", "POST", UPDATES[scene.kind])
     await worsen(scene)
+    await scene.changed(retry_at=0)
     await scene.eventually(lambda: len(updates(scene)) == 2)
     lost, repeated = updates(scene)
     assert (lost["fault"], repeated["fault"]) == ("drop", "")
@@ -161,6 +162,25 @@ def test_late_update_is_undone_after_unanswered_resolution(play, kind):
         assert status(scene) == "resolved"
 
     play(kind, body)
+
+
+@pages
+def test_late_update_between_attempts_of_a_resolution_is_undone(play, kind):
+    """The post is open again, and its timeline has a resolution whose answer was lost: that is the router's own."""
+
+    async def body(scene):
+        lost = await lost_update(scene)
+        scene.fault("act-then-drop", "POST", UPDATES[kind])
+        await scene.ends()
+        assert (await scene.known()).intent.kind == "resolve"
+        assert status(scene) == "resolved"
+        carry_out(scene, lost)
+        assert status(scene) == "identified"
+        await scene.changed(retry_at=0)
+        await scene.on.turn()
+        assert (status(scene), (await scene.known()).taken_over) == ("resolved", "")
+
+    play(kind, body, waits_seconds=60.0)
 
 
 @pages
