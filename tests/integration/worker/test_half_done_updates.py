@@ -88,7 +88,7 @@ def test_half_done_update_is_set_back(play, kind, refusal):
 
 @kinds
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_half_done_update_that_was_read_meanwhile_is_set_back(play, kind, refusal):
+def test_half_done_update_is_undone_after_read(play, kind, refusal):
     """A read between the failure and the next change takes it neither for a person's nor for right."""
 
     async def body(scene):
@@ -106,7 +106,7 @@ def test_half_done_update_that_was_read_meanwhile_is_set_back(play, kind, refusa
 
 @kinds
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_half_done_update_does_not_block_the_resolution(play, kind, refusal):
+def test_half_done_update_does_not_block_resolution(play, kind, refusal):
     """The title and the severity are the router's own, so the resolution needs no reviewer."""
 
     async def body(scene):

@@ -103,7 +103,7 @@ async def lost_change(scene: vendors.VendorHarness) -> dict:
 
 
 @kinds
-def test_change_carried_out_after_a_newer_one_is_set_back(play, kind):
+def test_change_after_a_newer_one_is_undone(play, kind):
     async def body(scene):
         await says(scene, severities.Severity.MINOR, FIELDS)
         lost = await lost_change(scene)
@@ -120,7 +120,7 @@ def test_change_carried_out_after_a_newer_one_is_set_back(play, kind):
     play(kind, body)
 
 
-def test_incident_reopened_by_a_late_update_is_resolved_again(play):
+def test_incident_reopened_late_is_resolved_again(play):
     """Updates of incidents at DevHelm can have a status, which reopens a resolved incident."""
     fields = {"update_status": "TRIGGERED"}
 
@@ -141,7 +141,7 @@ def test_incident_reopened_by_a_late_update_is_resolved_again(play):
     play("devhelm", body)
 
 
-def test_status_set_by_a_late_update_is_set_back(play):
+def test_status_of_a_late_update_is_undone(play):
     """The late update of an incident at DevHelm comes after one that has set another status."""
 
     async def body(scene):
@@ -159,7 +159,7 @@ def test_status_set_by_a_late_update_is_set_back(play):
     play("devhelm", body)
 
 
-def test_person_may_reopen_an_incident_after_an_unanswered_update(play):
+def test_person_may_reopen_after_an_unanswered_update(play):
     """An update that the router has not posted is a person's."""
 
     async def body(scene):
@@ -179,7 +179,7 @@ def test_person_may_reopen_an_incident_after_an_unanswered_update(play):
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_change_by_a_person_stays_after_an_unanswered_update(play, kind):
+def test_person_s_change_stays_after_unanswered_update(play, kind):
     """A value that no unanswered update has set is a person's."""
 
     async def body(scene):

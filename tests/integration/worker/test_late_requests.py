@@ -165,7 +165,7 @@ def test_late_update_is_undone_after_unanswered_resolution(play, kind):
 
 
 @pages
-def test_late_update_between_attempts_of_a_resolution_is_undone(play, kind):
+def test_late_update_between_resolution_attempts_is_undone(play, kind):
     """The post is open again, and its timeline has a resolution whose answer was lost: that is the router's own."""
 
     async def body(scene):

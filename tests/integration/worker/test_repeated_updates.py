@@ -55,7 +55,7 @@ def posted(scene: vendors.VendorHarness) -> list[str]:
 
 @kinds
 @pytest.mark.parametrize("action", ["act-then-conflict", "act-then-drop"])
-def test_update_of_unknown_outcome_is_repeated_after_the_timeout(play, kind, action):
+def test_update_without_outcome_is_repeated_after_timeout(play, kind, action):
     """At once, a read may still show the state before the update. The call may even still be under way."""
 
     async def body(scene):
