@@ -9,6 +9,7 @@ import msgspec
 
 from router.destinations import (
     base,
+    half_done,
     list_rows,
     name_lookup,
     observations,
@@ -196,9 +197,9 @@ class Incidents:
             incident = await self._edited(incident, edit, omitted)
         seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
         view = details.base_view(incident, operation, seen.view, edit)
-        return await self._escalations.page(
-            operation, wanted, msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
-        )
+        state = msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
+        with half_done.leaving(None if edit == wire.Edit() else state):
+            return await self._escalations.page(operation, wanted, state)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Update the incident: the vendor has no drafts."""

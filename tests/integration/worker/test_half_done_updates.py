@@ -117,3 +117,26 @@ def test_half_done_update_does_not_block_resolution(play, kind, refusal):
         await scene.eventually(lambda: scene.states() == ["resolved"])
 
     play(kind, body)
+
+
+def test_raise_whose_page_is_refused_is_undone(play):
+    """incident.io takes the severity and the page of a responder in two requests."""
+    escalation = {"users": ["01FCNDV6P870EA6S7TK1DSYDG0"], "at_least": "critical", "on_raise": True}
+
+    async def says(scene, level):
+        response = msgspec.structs.replace(scene.response(escalation=escalation), follows_severity=True)
+        await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
+        await scene.on.turn()
+
+    async def body(scene):
+        def severity():
+            return scene.at.state()["incident-io"]["incidents"][0]["severity"]["name"]
+
+        await says(scene, severities.Severity.MINOR)
+        scene.fault("status", "POST", "/v2/escalations", status=400, count=20)
+        await says(scene, severities.Severity.CRITICAL)
+        assert severity() == "Critical"
+        await says(scene, severities.Severity.MINOR)
+        await scene.eventually(lambda: severity() == "Minor")
+
+    play("incident-io", body)
