@@ -37,12 +37,19 @@ class Lines:
         self._lines = lines
         self._holds_secrets = holds_secrets
         self._hidden: list[bool] | None = None
+        self._shown: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def shown(self, index: int) -> str:
         """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
+        # One line can be long and have many problems, so it is masked once.
+        if index not in self._shown:
+            self._shown[index] = self._masked(index)
+        return self._shown[index]
+
+    def _masked(self, index: int) -> str:
         if self._holds_secrets:
             return _keys_alone(patterns.encoded(self._lines[index])).decode()
         if self._hidden is None:

@@ -98,3 +98,10 @@ def test_showing_every_line_takes_linear_time():
     shown = [lines.shown(number) for number in range(40_001)]
     assert time.thread_time() - started < 4
     assert shown[2] == " - ***"
+
+
+def test_long_line_with_many_problems_is_masked_once():
+    lines = masking.Lines(["{" + "a: b, " * 5_000 + "}"])
+    started = time.thread_time()
+    assert len({lines.shown(0) for _ in range(1_000)}) == 1
+    assert time.thread_time() - started < 2
