@@ -103,6 +103,7 @@ class SlackApp:
             answer = await self._answer(kind, payload)
             await self._requests.finish(kind, payload, answer)
         except (store_errors.Unavailable, store_errors.UnreadableDocument) as error:
+            _log.warning("slack_request_interrupted", kind=kind, reason=str(error))
             reason = f"It may not have been done: {error}. Look at the console, or try again."
         except payloads.MalformedError as error:
             _log.warning("slack_request_refused", kind=kind, reason=str(error))

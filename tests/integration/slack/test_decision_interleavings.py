@@ -12,11 +12,14 @@ import os
 import random
 from typing import Any, NamedTuple
 
+from redis import exceptions
+
 from router.domain import access
 from router.notifiers import slack_reviews
 from router.services import actions, models, queries, request_bodies
 from router.slack import forms
 from router.slack.app import SlackApp
+from router.store import errors
 from tests.integration import consoles, interleaving, slack_apps
 
 INTERLEAVINGS = int(os.environ.get("INTERLEAVINGS", "300"))
@@ -55,12 +58,17 @@ class Reviewer:
         self.at, self.scheduler, self.name, self.place = at, scheduler, name, place
         self.who = f"slack:{name} ({name})" if place in {"click", "form"} else name
         self.seen: Seen | None = None
+        self.is_cut_off = False  # On a loaded machine, the server may not answer in time.
         connection = copy.copy(at.management.connection)
         call = connection.execute_command
 
         async def stopping(*arguments: Any, **more: Any) -> Any:
             await scheduler.stop(name)
-            return await call(*arguments, **more)
+            try:
+                return await call(*arguments, **more)
+            except exceptions.RedisError:
+                self.is_cut_off = True
+                raise
 
         connection.execute_command = stopping
         settings = at.management.settings
@@ -69,6 +77,10 @@ class Reviewer:
 
     async def decide(self, service: str, choice: str, randomness: random.Random) -> None:
         """Look at the review, wait for a while, and decide on what was seen."""
+        with contextlib.suppress(errors.Unavailable):
+            await self._decide(service, choice, randomness)
+
+    async def _decide(self, service: str, choice: str, randomness: random.Random) -> None:
         review = await self.queries.review(consoles.key(service), "page")
         for _ in range(randomness.randrange(12)):
             await self.scheduler.stop(self.name)
@@ -162,8 +174,8 @@ class Contest:
                     continue
                 has_decided = reviewer.who in verdicts
                 totals["decided" if has_decided else "refused"] += 1
-                [outcome] = [said for who, what, said in lines if (who, what) == (reviewer.who, "review")]
-                assert (outcome == "done") == has_decided
+                outcomes = [said for who, what, said in lines if (who, what) == (reviewer.who, "review")]
+                assert reviewer.is_cut_off or [said == "done" for said in outcomes] == [has_decided]
                 if has_decided and verdicts[reviewer.who].startswith("Approved"):
                     approved.setdefault(reviewer.seen.review.reference, set()).add(reviewer.seen.content)
         for call in self.at.management.page.calls:
