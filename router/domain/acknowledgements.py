@@ -1,12 +1,12 @@
-"""Acknowledgements: an operator takes note of an open incident. They are stored with the incident, for one episode.
+"""Acknowledgements: an operator works on an open incident. They are stored with the incident, for one episode.
 
-Repeats, further alerts, and a lower severity don't end an acknowledgement: the operator knows of the outage. These do:
+Repeated alerts, further alerts, and a lower severity don't end an acknowledgement. These events do:
 
-| what happens | why |
+| event | reason |
 | --- | --- |
 | an operator withdraws it | the operator no longer works on the incident |
-| the severity is raised above that at the acknowledgement | the operator has seen a smaller outage |
-| the incident ends, and opens again | a new episode may have another cause |
+| the severity rises above the acknowledged severity | the operator acknowledged a smaller outage |
+| the incident ends and reopens | a new episode may have another cause |
 """
 
 from typing import Literal
@@ -22,9 +22,9 @@ EndCause = Literal["withdrawn", "escalated", ""]
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     """An acknowledgement of an episode at ``severity``.
 
-    ``destination`` is set if a responder acknowledged the incident at that vendor; ``who`` is empty then, because
-    vendors don't say who did. ``ended_at`` is when it ended before its episode (0: it hasn't), ``ended_by`` who
-    withdrew it. Times are microseconds since the epoch.
+    ``destination`` is set if a responder acknowledged the incident at that vendor. ``who`` is empty then, because
+    vendors don't report the responder. ``ended_at`` is when it ended before its episode (0: not ended), ``ended_by``
+    the operator who withdrew it. Times are microseconds since the epoch.
     """
 
     who: str
@@ -39,14 +39,14 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def name(self) -> str:
-        """Return who acknowledged the incident, as people read it."""
+        """Return the display name of the operator, or of the destination if a responder acknowledged there."""
         return self.who or f"a responder at {self.destination}"
 
 
 def after_severity(
     acknowledgement: Acknowledgement | None, severity: severities.Severity, now: int
 ) -> Acknowledgement | None:
-    """Return the acknowledgement of an incident that has this severity now; it ends if the severity is a worse one."""
+    """Return the acknowledgement at the current severity. End it if the severity is worse than acknowledged."""
     if acknowledgement is None or acknowledgement.ended_at or severity <= acknowledgement.severity:
         return acknowledgement
     return msgspec.structs.replace(acknowledgement, ended_at=now, ended_cause="escalated")

@@ -1,17 +1,17 @@
-"""Quiet hours of a notifier: which events are held until the end of a window, and which of them are delivered then.
+"""Quiet hours of a notifier: hold events until a window ends, and deliver the ones that are still relevant then.
 
 Example: quiet from 22:00 to 07:00, except for ``review.escalated``.
 
-| time | event | what happens |
+| time | event | result |
 | --- | --- | --- |
 | 01:00 | ``incident.opened``, ``review.waiting`` | held |
 | 01:10, 01:20 | ``review.reminded`` | held |
-| 01:25 | ``review.escalated`` | delivered at once, after ``incident.opened``, so that the order stays |
+| 01:25 | ``review.escalated`` | delivered at once, after ``incident.opened``, to keep the order |
 | 03:00 | ``review.decided``, ``incident.resolved`` | held |
 | 07:00 | | ``review.decided`` and ``incident.resolved`` are delivered |
 
-``review.waiting`` and both reminders are left out: ``review.escalated`` has the same post, and is newer. Windows follow
-the local time. If the clocks are set back, a time that comes twice is quiet twice.
+``review.waiting`` and both reminders are dropped, because ``review.escalated`` has the same post and is newer. Windows
+follow local time. If clocks are set back, both occurrences of a repeated time are quiet.
 """
 
 import functools
@@ -22,7 +22,7 @@ from router.domain import events, recurrence
 
 _WAITING = frozenset({"review.waiting", "review.changed", "review.reminded", "review.escalated"})
 _DECIDED = "review.decided"
-# Events that replace each other, by type; an event of any other type replaces earlier ones of its type.
+# Event types that replace each other. An event of any other type replaces earlier events of the same type.
 _GROUPS = {
     **dict.fromkeys(_WAITING, "waiting"),
     **dict.fromkeys(("incident.acknowledged", "incident.unacknowledged"), "acknowledgement"),
@@ -49,24 +49,24 @@ class QuietHours:
     types: frozenset[str] = frozenset()
 
     def until(self, now: int) -> int:
-        """Return the end of the window that a time is in (both in microseconds since the epoch); 0 if it is in none."""
+        """Return the end of the window that contains ``now``, both in microseconds since the epoch; 0 if none does."""
         for start, end in _occurrences(self.windows, now - now % recurrence.HOUR):
             if start <= now < end:
                 return end
         return 0
 
     def passes(self, event: events.Event) -> bool:
-        """Return whether an event is delivered at any time. A test event is: an operator waits for it."""
+        """Return whether an event ignores quiet hours. Test events do, because an operator waits for them."""
         topic, incident = events.topic_of(event), getattr(event, "incident", None)
         if topic is None or topic in self.topics or events.type_of(event) in self.types:
             return True
         return incident is not None and incident.severity in self.severities
 
     def retries_begin(self, at: int, within: int) -> int:
-        """Return from when the retries of an event count that occurred at a time.
+        """Return the time from which the retry period of an event that occurred at ``at`` counts.
 
-        If a window holds up its delivery, or its retries within ``within`` microseconds, they count from the window's
-        end. Otherwise, an event of a Friday evening would be too old on Monday morning.
+        If a window delays the delivery, or a retry within ``within`` microseconds, the period counts from the window's
+        end. Otherwise, an event of Friday evening would be too old on Monday morning.
         """
         for start, end in _occurrences(self.windows, at - at % recurrence.HOUR):
             if start < at + within and end > at:
@@ -83,9 +83,9 @@ def _occurrences(windows: tuple[recurrence.Interval, ...], hour: int) -> tuple[r
 def deliverable(
     quiet: QuietHours, pending: Sequence[events.Recorded], now: int
 ) -> tuple[Sequence[events.Recorded], int]:
-    """Return the events to deliver now, in order, and until when the later ones are held; 0 if none is held.
+    """Return the events to deliver now, in order, and the time until which later events are held; 0 if none is held.
 
-    Events before one that passes go with it: a notifier receives the events of an incident in order.
+    Events before a passing event are delivered with it, because a notifier receives an incident's events in order.
     """
     until = quiet.until(now)
     passing = [place for place, one in enumerate(pending, 1) if not until or quiet.passes(one.event)]
@@ -94,7 +94,7 @@ def deliverable(
 
 
 def coalesce(quiet: QuietHours, pending: Sequence[events.Recorded]) -> list[events.Recorded]:
-    """Return the events without those that were held and that a later one replaces. The last event always stays."""
+    """Drop held events that a later event replaces. Always keep the last event."""
     kept: list[events.Recorded] = []
     later: set[tuple[str, str, str]] = set()
     for one in reversed(pending):
@@ -103,7 +103,7 @@ def coalesce(quiet: QuietHours, pending: Sequence[events.Recorded]) -> list[even
         is_replaced = (one.scope, group, destination) in later
         later.add((one.scope, group, destination))
         if one.type == _DECIDED:
-            # A reviewer has decided, so nobody needs to see what waited before.
+            # The review is decided, so earlier requests for a review are obsolete.
             later.add((one.scope, "waiting", destination))
         if not (is_replaced and quiet.until(one.at) and not quiet.passes(one.event)):
             kept.append(one)
@@ -111,7 +111,7 @@ def coalesce(quiet: QuietHours, pending: Sequence[events.Recorded]) -> list[even
 
 
 def _destination(event: events.Event) -> str:
-    """Return what an event is about besides its incident: the destinations that it names."""
+    """Return the destination that an event names, so that only events about one destination replace each other."""
     review = getattr(event, "review", None)
     if review is not None:
         return str(review.destination)

@@ -1,7 +1,8 @@
-"""Apprise: email, chats, push and SMS services, each by a URL.
+"""Apprise: email, chat, push, and SMS services, each configured by a URL.
 
-Apprise blocks, so each call runs in a thread of its own, and only a few at a time. A thread that doesn't end in time is
-abandoned, and counts until it ends. What was delivered is recorded for each URL, so that a retry repeats no other one.
+Apprise calls block, so each runs in its own thread, at most ``AT_ONCE`` at a time. A thread that exceeds its time limit
+is abandoned, and occupies its slot until it ends. Deliveries are recorded for each URL, so a retry calls only the URLs
+that failed.
 """
 
 import asyncio
@@ -26,18 +27,18 @@ from router.yaml_source import suggestions
 T = TypeVar("T")
 
 AT_ONCE = 4
-"""Calls of one notifier at a time, including abandoned ones."""
-_LOAD_SECONDS = 60.0  # It takes about a second, and longer on a machine that is busy.
+"""The most concurrent calls of one notifier, including abandoned calls."""
+_LOAD_SECONDS = 60.0  # Loading takes about one second, and longer on a busy machine.
 _PACKAGE = "apprise"
-_FIRST = "first"  # In the state: the sequence number of the first event that some URL has not received.
+_FIRST = "first"  # Key in the state: the sequence number of the first event that some URL hasn't received.
 _SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 _BETWEEN = re.compile(r"[/:@?&=,;+#]")
-_LEAST_MASKED = 4  # Shorter parts of a URL are no secrets, and would make messages unreadable.
+_LEAST_MASKED = 4  # Shorter parts aren't secrets. Masking them would make messages unreadable.
 _MOST_CHARACTERS = 200
 
-# Left out are services that act on the router's own machine (desktops, the system log, files), social networks, whose
-# readers are the public, and services that open incidents of their own.
+# Excluded: services that act on the router's machine (desktops, syslog, files), social networks, because their readers
+# are the public, and services that open incidents.
 EMAIL = "mailto mailtos azure o365 brevo mailersend mailgun postmark resend sendgrid sendpulse ses smtp2go sparkpost"
 CHATS = (
     "workflow workflows discord slack gchat wxteams webex mmost mmosts rocket rockets zulip matrix matrixs tgram "
@@ -54,13 +55,13 @@ SMS = (
 )
 GENERIC = "json jsons form forms xml xmls apprise apprises"
 SCHEMES = frozenset(" ".join((EMAIL, CHATS, PUSH, SMS, GENERIC)).split())
-"""The schemes of URLs that are accepted."""
-# They read files, follow redirects to other hosts, or repeat calls that the router repeats itself.
+"""The accepted URL schemes."""
+# Reject parameters that read files, follow redirects to other hosts, or retry calls: the router retries.
 _REFUSED_PARAMETERS = frozenset({"redirect", "retry", "wait", "template", "store", "attach"})
 
 
 class Config(base.Config):
-    """Services, each by its URL. A URL holds secrets, so it is named by where it is found."""
+    """Services by URL. Messages name a URL by its position, because it contains secrets."""
 
     kind: Literal["apprise"] = "apprise"
     urls: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1, max_length=20)
@@ -83,10 +84,10 @@ class Config(base.Config):
 
 
 def _check(url: str) -> None:
-    """Raise ``ValueError`` for a URL that isn't accepted. The message repeats nothing but the scheme."""
+    """Raise ``ValueError`` for a rejected URL. The message contains only the scheme, because the rest may be secret."""
     found = _SCHEME.match(url)
     if found is None:
-        raise ValueError("a URL of Apprise is needed here, such as mailtos://user:password@smtp.example.com")
+        raise ValueError("expected an Apprise URL, such as mailtos://user:password@smtp.example.com")
     scheme = found.group(1).lower()
     if scheme not in SCHEMES:
         raise ValueError(f'the scheme "{scheme}" is not accepted{suggestions.hint(scheme, SCHEMES)}')
@@ -99,7 +100,7 @@ def _check(url: str) -> None:
 
 
 class _Service(NamedTuple):
-    """One URL. ``key`` identifies it in the state, ``label`` in messages. ``masked`` may be secret."""
+    """One URL. ``key`` identifies it in the state, ``label`` in messages. Messages mask the texts in ``masked``."""
 
     url: str
     key: str
@@ -111,7 +112,7 @@ class Apprise:
     """Sends one message about all pending events of an episode to every URL."""
 
     def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
-        """Import nothing yet: loading Apprise takes about a second."""
+        """Defer importing Apprise to the first call, because loading it takes about one second."""
         self._name = name
         self._services = [_service(name, url.get_secret_value(), place) for place, url in enumerate(config.urls, 1)]
         self._console = connection.console
@@ -121,9 +122,9 @@ class Apprise:
         self._is_loaded = False
 
     async def deliver(self, batch: base.Batch) -> base.Delivered:
-        """Send the events to the URLs that haven't received them.
+        """Send the events to the URLs that haven't received them. Raise the first failure if every URL fails.
 
-        If only some URLs accept the message, return the state that says so: the others get it with the next call.
+        If only some URLs accept the message, return a state that records them. The next call sends to the others.
         """
         recorded = _of_one_episode(batch.events)
         newest = recorded[-1].sequence
@@ -141,19 +142,20 @@ class Apprise:
         return base.Delivered(recorded[0].sequence - 1, {**state, _FIRST: str(recorded[0].sequence)})
 
     def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
-        """Return what is known of the configured URLs.
+        """Return the recorded deliveries of the configured URLs.
 
-        If the events begin before those of the state, an operator wants them delivered again, to every URL.
+        If the events begin before the recorded ones, an operator has requested a redelivery. Then return nothing, so
+        that every URL receives them again.
         """
         if first < _number(state.get(_FIRST, "")):
             return {}
         return {one.key: state[one.key] for one in self._services if one.key in state}
 
     async def aclose(self) -> None:
-        """Do nothing: no connection outlives a call."""
+        """Do nothing, because no connection outlives a call."""
 
     async def _send(self, service: _Service, recorded: Sequence[events.Recorded]) -> errors.Failure | None:
-        """Send one message to one URL. Return why it failed; None if it was delivered."""
+        """Send one message to one URL. Return the failure, or None if the message was delivered."""
         message = plain_text.render(recorded, self._console)
         try:
             if self._quota is not None:
@@ -177,14 +179,14 @@ def _service(name: str, url: str, place: int) -> _Service:
 
 
 def _secrets(url: str) -> list[str]:
-    """Return the parts of a URL that may be secret, as they are written and decoded; the longest first."""
+    """Return the parts of a URL that may be secret, quoted and unquoted, longest first."""
     parts = _BETWEEN.split(url.partition("://")[2])
     found = {form for part in parts for form in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
     return sorted((one for one in found if len(one) >= _LEAST_MASKED), key=len, reverse=True)
 
 
 def _received(state: Mapping[str, str], service: _Service) -> int:
-    """Return the sequence number of the last event that a URL has received while others failed; 0 for none."""
+    """Return the sequence number of the last event that the URL has received while others failed; 0 if none."""
     return _number(state.get(service.key, ""))
 
 
@@ -197,13 +199,13 @@ def _after(recorded: Sequence[events.Recorded], sequence: int) -> Sequence[event
 
 
 def _of_one_episode(recorded: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
-    """Return the events before the next opening: a message is about one episode."""
+    """Return the events before the next opening, because a message covers one episode."""
     openings = (at for at, one in enumerate(recorded) if at and isinstance(one.event, events.IncidentOpened))
     return recorded[: next(openings, len(recorded))]
 
 
 def load() -> None:
-    """Import Apprise with its services. Disable its own log lines, which may hold parts of a URL."""
+    """Import Apprise with its services. Disable its logger, because its messages may contain parts of a URL."""
     logger = logging.getLogger(_PACKAGE)
     logger.setLevel(logging.WARNING)
     logger.propagate = False
@@ -216,7 +218,7 @@ def load() -> None:
 
 
 def _asset() -> Any:
-    """Return settings without storage, plugins from files, redirects, and anything that changes a text."""
+    """Return settings that disable storage, plugins from files, redirects, and changes to the text."""
     import apprise
 
     return apprise.AppriseAsset(
@@ -237,9 +239,9 @@ def _asset() -> Any:
 
 
 def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | None:
-    """Send one message, in a thread. Return why it failed.
+    """Send one message from a worker thread. Return the failure, or None if the message was delivered.
 
-    Each message has a service object of its own, since these objects are not safe for use by several threads.
+    Each call creates its own service object, because service objects aren't thread-safe.
     """
     import apprise
 
@@ -261,7 +263,7 @@ def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | 
 
 
 def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
-    """Return what a failure means, judged by the HTTP status that Apprise's warnings name."""
+    """Map a failed call to a failure, by the HTTP status in Apprise's warnings."""
     text = " ".join(" ".join(lines).split()) or "not delivered"
     found = _STATUS.search(text)
     for secret in service.masked:
@@ -280,10 +282,10 @@ def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
 
 
 class _Threads:
-    """Runs blocking calls, each in a thread of its own that doesn't keep the process from ending.
+    """Runs blocking calls, each in its own daemon thread, which doesn't delay the exit of the process.
 
-    A thread can't be stopped. One that doesn't end in time keeps its slot until it ends, so that a service that hangs
-    can't use up the threads of the process.
+    A thread can't be stopped. After a timeout, it keeps its slot until it ends, so a hanging service can't exhaust the
+    threads of the process.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -291,9 +293,9 @@ class _Threads:
         self._name = name
 
     async def run(self, function: Callable[[], T], about: str, seconds: float) -> T:
-        """Return the result of a call. Raises ``Unanswered`` if it takes longer than ``seconds``.
+        """Run a function in a thread and return its result. Raise ``Unanswered`` if it takes longer than ``seconds``.
 
-        Half of the time may pass before a slot is free. Raises ``Queued`` after that: the call was not made.
+        Raise ``Queued`` if no slot becomes free within half of ``seconds``. The call was not made then.
         """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
@@ -313,12 +315,12 @@ class _Threads:
             try:
                 value = function()
                 outcome = functools.partial(result.set_result, value)
-            except Exception as problem:  # noqa: BLE001 - a service may raise anything, and the caller gets it
+            except Exception as problem:  # noqa: BLE001 - a service may raise any exception; pass it to the caller
                 outcome = functools.partial(result.set_exception, _foreign(about, problem))
             try:
                 loop.call_soon_threadsafe(end, outcome)
             except RuntimeError:
-                return  # The process ends: the loop is closed.
+                return  # The loop is closed, because the process is ending.
 
         threading.Thread(target=work, name=f"notifier-{self._name}", daemon=True).start()
         try:
@@ -329,7 +331,7 @@ class _Threads:
 
 
 def _foreign(about: str, problem: Exception) -> errors.Failure:
-    """Return the failure for an exception of a service. Its text may hold secrets, so only its type is named."""
+    """Map a service's exception to a failure. Name only its type, because its text may contain secrets."""
     return errors.Unanswered(f"{about}: {type(problem).__name__}")
 
 

@@ -25,10 +25,10 @@ def url(text: str) -> str:
 
 
 class Config(pydantic.BaseModel):
-    """One configured notifier; a kind's own settings are added by its subclass.
+    """Settings that all kinds share. Each kind adds its own settings in a subclass.
 
-    ``per_minute`` is how many requests the receiver allows; the router sends at most four fifths of them. Events are
-    held during the ``quiet_hours``.
+    ``per_minute`` is the receiver's rate limit. The router sends at most four fifths of it. Events are held during the
+    ``quiet_hours``.
     """
 
     # An error must not repeat the input: it may hold a secret.
@@ -70,10 +70,10 @@ class Notifier(Protocol):
 
 
 class Connection(NamedTuple):
-    """What a notifier is built with.
+    """The shared dependencies of a notifier.
 
-    ``installation`` tells installations of the router apart. ``console`` is the console's URL, empty if it isn't known.
-    ``quota`` limits how often the receiver is called. ``has_slack_app``: the router answers clicks in Slack.
+    ``installation`` distinguishes installations of the router. ``console`` is the console's URL, empty if unknown.
+    ``quota`` limits calls to the receiver. ``has_slack_app`` is true if the router handles clicks in Slack.
     """
 
     clock: Clock

@@ -1,7 +1,7 @@
 """Renders events as a title and a plain text, for email, chats, and push services that can't update a message.
 
-Texts of alerts and posts come from outside. Control characters are removed, and what chats read as markup (a mention of
-everyone, a link that hides its target) is broken up by a space of no width. Lengths are bounded.
+Texts of alerts and posts are untrusted. Control characters are removed. A zero-width space breaks chat markup, such as
+mentions of everyone and links that hide their target. Lengths are limited.
 """
 
 import datetime as dt
@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 from router.domain import events
 
 TITLE, LINE, POST, BODY = 120, 300, 1000, 3000
-"""Characters at most of a title, a line, the text of a post, and a whole message."""
-_LINES = 20  # Lines about events in one message.
+"""The most characters of a title, a line, the text of a post, and a whole message."""
+_LINES = 20  # The most lines about events in one message.
 _BREAK = "\N{ZERO WIDTH SPACE}"
-# Mentions in Slack, Discord, Mattermost, Teams, Matrix, and Telegram, and links of Markdown.
+# Mentions in Slack, Discord, Mattermost, Teams, Matrix, and Telegram, and Markdown links.
 _MARKUP = re.compile(r"@(?=everyone|here|channel|all|room|team)|<(?=[@!#])|\](?=\()", re.IGNORECASE)
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 _OUTCOMES = {
@@ -31,11 +31,11 @@ _OUTCOMES = {
 _WAITING = (events.ReviewWaiting, events.ReviewChanged, events.ReviewReminded, events.ReviewEscalated)
 
 Tone = Literal["info", "success", "warning", "failure"]
-"""How a service may color a message."""
+"""The color that a service may give a message."""
 
 
 class Message(NamedTuple):
-    """A message about one or more events of a subject."""
+    """A message about one or more events of one subject."""
 
     title: str
     body: str
@@ -43,13 +43,13 @@ class Message(NamedTuple):
 
 
 def render(recorded: Sequence[events.Recorded], console: str) -> Message:
-    """Return one message about all events, of which there is at least one. ``console`` is a URL, empty if unknown."""
+    """Render at least one event as one message. ``console`` is the console's URL, empty if unknown."""
     newest = recorded[-1].event
     incident = getattr(newest, "incident", None)
     lines = [line(one.event) for one in recorded]
     left_out = len(lines) - _LINES
     if left_out > 0:
-        # The newest events say what to do now.
+        # Keep the newest events, because they say what to do now.
         lines = [f"({left_out} earlier events)", *lines[left_out:]]
     parts = ["\n".join(lines), *_posts(recorded)]
     if incident is None:
@@ -58,12 +58,12 @@ def render(recorded: Sequence[events.Recorded], console: str) -> Message:
 
 
 def line(event: events.Event) -> str:
-    """Return one line about an event."""
+    """Describe an event in one line."""
     return _cut(_line(event), LINE)
 
 
 def plain(text: str) -> str:
-    """Return a text from outside in one line, without control characters, mentions, and hidden links."""
+    """Return an untrusted text as one line, without control characters, mentions, and hidden links."""
     seen = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text)
     return _MARKUP.sub(lambda found: found.group() + _BREAK, " ".join(seen.split()))
 
@@ -130,7 +130,7 @@ def _review_line(event: events.Event) -> str:
 
 
 def _person_line(event: events.Event) -> str:
-    """Return one line about who works on an incident or a review; empty for any other event."""
+    """Describe who works on an incident or a review, in one line. Return an empty text for any other event."""
     match event:
         case events.IncidentAcknowledged():
             return f"Acknowledged{_by(event.by)}{_because(event.reason)}"
@@ -176,7 +176,7 @@ def _router_line(event: events.Event) -> str:
 
 
 def _other_line(event: events.Event) -> str:
-    """Return a line about an event without words of its own, such as ``Incident acknowledged by ann: Down``."""
+    """Describe an event from its type and fields, such as ``Incident acknowledged by ann: Down``."""
     incident, destination = getattr(event, "incident", None), str(getattr(event, "destination", ""))
     words = events.type_of(event).replace(".", " ").replace("_", " ").capitalize()
     line = f"{words}{_at(destination)}{_by(str(getattr(event, 'by', '')))}"
@@ -184,7 +184,7 @@ def _other_line(event: events.Event) -> str:
 
 
 def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
-    """Yield what customers will see of each review that waits after these events."""
+    """Yield the lines that customers will see, for each review that is still pending after these events."""
     reviews: dict[str, events.Review] = {}
     for one in recorded:
         if isinstance(one.event, _WAITING):
@@ -237,7 +237,7 @@ def _facts(incident: events.Incident, console: str) -> Iterator[str]:
 
 
 def _bounded(parts: Sequence[str], facts: Sequence[str]) -> str:
-    """Return the message. The facts always fit: they have the reference and the link."""
+    """Join the message within its limit. Always keep the facts, because they have the reference and the link."""
     ending = "\n".join(facts)
     shown = _cut("\n\n".join(parts), BODY - len(ending) - 2)
     return f"{shown}\n\n{ending}" if ending else shown

@@ -1,4 +1,4 @@
-"""The setting ``quiet_hours`` of a notifier."""
+"""Settings of a notifier's ``quiet_hours``, and their conversion to ``domain.quiet_hours``."""
 
 import zoneinfo
 from typing import Any, Literal
@@ -14,7 +14,7 @@ _MODEL = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide
 
 
 class Window(pydantic.BaseModel):
-    """One window of each week. A window over midnight belongs to the day on which it begins."""
+    """A weekly window. A window that crosses midnight belongs to the day on which it begins."""
 
     model_config = _MODEL
 
@@ -30,13 +30,13 @@ class Window(pydantic.BaseModel):
         return self
 
     def parsed(self, zone: str) -> weekly.Window:
-        """Return the window. Raises ``ValueError`` if it can't be read."""
+        """Parse the window in the time zone ``zone``. Raise ``ValueError`` if it is invalid."""
         times = f"{self.begins}-{self.ends}" if self.begins else ""
         return weekly.parse(" ".join(part for part in (self.days, times, zone) if part))
 
 
 class Exceptions(pydantic.BaseModel):
-    """The events that are delivered at any time."""
+    """Events that ignore quiet hours."""
 
     model_config = _MODEL
 
@@ -54,7 +54,7 @@ class Exceptions(pydantic.BaseModel):
 
 
 class QuietHours(pydantic.BaseModel):
-    """When events are held: one window, written here, or several ones in ``windows``."""
+    """The times when events are held: one window, written inline, or several in ``windows``."""
 
     model_config = _MODEL
 
@@ -89,7 +89,7 @@ class QuietHours(pydantic.BaseModel):
         return (*((Window(**given),) if any(given.values()) else ()), *self.windows)
 
     def built(self) -> quiet_hours.QuietHours:
-        """Return the quiet hours."""
+        """Build the quiet hours. The settings are valid here, because validation has parsed the windows."""
         return quiet_hours.QuietHours(
             tuple(window.parsed(self.time_zone).interval() for window in self._windows()),
             frozenset(self.exceptions.severities),

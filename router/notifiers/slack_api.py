@@ -1,11 +1,11 @@
-"""Calls Slack's Web API, and maps its errors: for most errors, Slack responds with a status of 200 and ``ok`` false."""
+"""Calls Slack's Web API and maps its errors. For most errors, Slack responds with status 200 and ``ok`` false."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.outbound import call_policy, client, errors
 
-# What an operator has to change at Slack or in the configuration, and what may work a moment later.
+# Errors that an operator has to fix at Slack or in the configuration, and errors that a retry may fix.
 _DENIED = frozenset(
     {
         "not_authed",
@@ -20,18 +20,18 @@ _DENIED = frozenset(
         "restricted_action",
     }
 )
-_NO_ERROR = "no_error_code"  # The response isn't Slack's: something between answered, so the outcome is unknown.
+_NO_ERROR = "no_error_code"  # Not Slack's response: an intermediary answered, so the outcome is unknown.
 _MOMENTARY = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", _NO_ERROR})
 _LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _RETRY_SECONDS = 5.0
 
 
 class MessageGoneError(errors.Permanent):
-    """The message to update does not exist any longer."""
+    """The message to update no longer exists."""
 
 
 class WebApi:
-    """The Web API of one workspace, as one bot."""
+    """A client of the Web API for one workspace and one bot."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class WebApi:
         timeout_seconds: float,
         quota: call_policy.Quota | None = None,
     ) -> None:
-        """Open no connection yet. ``name`` is for messages and metrics."""
+        """Defer connecting to the first call. ``name`` labels messages and metrics."""
         self._name = name
         self._client = client.Client(
             name=name,
@@ -60,7 +60,7 @@ class WebApi:
         return self._read("POST", method, await self._client.call("POST", f"/{method}", json=body))
 
     async def read(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Call a method that only reads, and accepts no JSON. Raises one of ``outbound.errors``."""
+        """Call a read method with a query, because it accepts no JSON. Raises one of ``outbound.errors``."""
         return self._read("GET", method, await self._client.call("GET", f"/{method}", query=query))
 
     async def aclose(self) -> None:

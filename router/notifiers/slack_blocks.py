@@ -1,6 +1,6 @@
-"""Builds blocks of Slack's Block Kit, within Slack's limits.
+"""Builds Block Kit blocks within Slack's limits.
 
-Texts of alerts and posts are escaped, or plain text that Slack shows as it is.
+Untrusted texts of alerts and posts are escaped, or sent as plain text, which Slack doesn't interpret.
 """
 
 import datetime as dt
@@ -23,27 +23,27 @@ def escaped(text: str) -> str:
 
 
 def moment(at: dt.datetime) -> str:
-    """Return a time that Slack shows in the reader's time zone."""
+    """Format a time as Slack markup that each reader sees in their own time zone."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
 def markdown(text: str) -> Block:
-    """Return a text object in Slack's markup."""
+    """Return a text object that Slack reads as markup. The caller escapes untrusted text."""
     return {"type": "mrkdwn", "text": text}
 
 
 def plain(text: str) -> Block:
-    """Return a text object that Slack shows as it is."""
+    """Return a text object that Slack doesn't interpret."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def section(text: str) -> Block:
-    """Return a paragraph in Slack's markup."""
+    """Return a paragraph of Slack markup."""
     return {"type": "section", "text": markdown(cut(text, TEXT))}
 
 
 def context(text: str) -> Block:
-    """Return a small line in Slack's markup."""
+    """Return a line of Slack markup in small type."""
     return {"type": "context", "elements": [markdown(cut(text, FIELD))]}
 
 
@@ -55,28 +55,28 @@ def title(text: str) -> Block:
 
 
 def verbatim(text: str) -> list[Block]:
-    """Return a text as it is, in as many blocks as it needs."""
+    """Return a text unchanged, split over as many blocks as it needs."""
     parts = [text[first : first + TEXT] for first in range(0, len(text), TEXT)]
     return [{"type": "section", "text": plain(part)} for part in parts]
 
 
 def fields(texts: Iterable[str]) -> list[Block]:
-    """Return short texts in two columns, in as many blocks as they need."""
+    """Return short texts in two columns, split over as many blocks as they need."""
     cells = [markdown(cut(text, FIELD)) for text in texts]
     return [{"type": "section", "fields": cells[first : first + FIELDS]} for first in range(0, len(cells), FIELDS)]
 
 
 def button(label: str, action: str, value: str, style: str = "", confirm: Block | None = None) -> Block:
-    """Return a button. A click sends ``action`` and ``value``, after the user confirmed the dialog ``confirm``."""
+    """Return a button. A click sends ``action`` and ``value``, after confirmation if ``confirm`` is a dialog."""
     made: Block = {"type": "button", "text": plain(label), "action_id": action, "value": value}
     return made | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
 
 
 def link_button(label: str, action: str, value: str, url: str) -> list[Block]:
-    """Return a button that also opens a URL; none if there is no URL that Slack accepts."""
+    """Return a button that also opens a URL; an empty list if Slack would reject the URL."""
     return [{**button(label, action, value), "url": url}] if url and len(url) <= _URL else []
 
 
 def cut(text: str, most: int) -> str:
-    """Return the text, shortened to ``most`` characters."""
+    """Shorten the text to at most ``most`` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

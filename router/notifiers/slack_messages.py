@@ -33,10 +33,10 @@ _OUTCOMES = {
 
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the channel shows of a subject: the newest state from the events so far.
+    """The state of a subject's message: the newest state from the events so far.
 
-    ``decisions`` say how a review ended, and ``decided_at`` when, by destination; one that waits has none.
-    ``is_incident_shown`` is false if the notifier receives reviews only.
+    ``decisions`` and ``decided_at`` have the outcome and the time of each decided review, by destination. A pending
+    review has neither. ``is_incident_shown`` is false if the notifier receives only reviews.
     """
 
     incident: events.Incident | None = None
@@ -98,7 +98,7 @@ def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
 
 
 class Renderer:
-    """Renders messages; ``console`` is the console's URL, empty if it isn't known. ``buttons``: reviews have some."""
+    """Renders messages. ``console`` is the console's URL, empty if unknown. ``buttons`` adds buttons to reviews."""
 
     def __init__(self, console: str, *, buttons: bool = False) -> None:
         self._console = console.rstrip("/")
@@ -169,7 +169,7 @@ class Renderer:
 
 
 def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Message]:
-    """Return a reply for each reminder, and for each delayed opening: an updated message notifies no one."""
+    """Yield a reply for each reminder and delayed opening, because Slack doesn't notify users of an updated message."""
     for one in recorded:
         if isinstance(one.event, _BROADCAST):
             review = getattr(one.event, "review", None)
@@ -208,7 +208,7 @@ def line(event: events.Event) -> str:
 
 
 def _person_line(event: events.Event) -> str:
-    """Return one line about who works on an incident or a review; empty for any other event."""
+    """Describe who works on an incident or a review, in one line. Return an empty text for any other event."""
     match event:
         case events.IncidentAcknowledged():
             return f":raised_hand: Acknowledged{_by(event.by)}{_because(event.reason)}"

@@ -1,6 +1,6 @@
-"""Renders a review for Slack: what customers will see, and buttons that carry the version that is shown.
+"""Renders a review for Slack: the post as customers will see it, and buttons that contain the shown version.
 
-An approval covers only what its reviewer saw. So a review that doesn't fit into a message has no button to approve it.
+An approval covers only the content that the reviewer saw. So a review that exceeds a message has no approve button.
 """
 
 import urllib.parse
@@ -14,7 +14,7 @@ from router.domain.undecodable import Undecodable
 from router.notifiers import slack_blocks
 
 APPROVE, EDIT, DISMISS, OPEN = "review_approve", "review_edit", "review_dismiss", "review_open"
-"""The IDs of the buttons."""
+"""The action IDs of the buttons."""
 _PARTS, _COMPONENTS, _LATER_PARTS = 10, 50, 2
 _LATER = {"monitoring": "Once no alert fires:", "resolution": "When it is resolved:"}
 _DISMISSED = {
@@ -28,9 +28,9 @@ _DISMISSED = {
 
 
 class Subject(msgspec.Struct, frozen=True, array_like=True):
-    """What a button decides on: an incident's review at a destination, in the version that the message shows.
+    """The subject of a button: an incident's review at a destination, in the version that the message shows.
 
-    ``incident`` is the reference: an incident key may be longer than the value of a button.
+    ``incident`` is the reference, because an incident key may exceed the length limit of a button's value.
     """
 
     incident: str
@@ -39,12 +39,12 @@ class Subject(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def value(self) -> str:
-        """Return the value of a button."""
+        """Encode the subject as the value of a button."""
         return msgspec.json.encode(self).decode()
 
 
 def read_subject(value: str) -> Subject | None:
-    """Return the subject of a button's value; None if it isn't one."""
+    """Decode the value of a button. Return None if it isn't a subject."""
     try:
         return msgspec.json.decode(value, type=Subject)
     except Undecodable:
@@ -52,7 +52,7 @@ def read_subject(value: str) -> Subject | None:
 
 
 class Shown(NamedTuple):
-    """A review to render. ``decision`` says how it ended; empty if it waits."""
+    """A review to render. ``decision`` is its outcome as text, empty while the review is pending."""
 
     incident: events.Incident
     review: events.Review
@@ -60,14 +60,14 @@ class Shown(NamedTuple):
 
 
 class Renderer:
-    """Renders reviews, with ``buttons`` or without. ``console`` is the console's URL, empty if it isn't known."""
+    """Renders reviews, with buttons if ``buttons`` is true. ``console`` is the console's URL, empty if unknown."""
 
     def __init__(self, console: str, *, buttons: bool) -> None:
         self._console = console.rstrip("/")
         self._buttons = buttons
 
     def blocks(self, shown: Shown) -> list[slack_blocks.Block]:
-        """Return the blocks of a review."""
+        """Return the blocks of a review. A decided review has no buttons."""
         incident, review, decision = shown
         icon = ":ballot_box_with_check:" if decision else ":eyes:"
         made = [
@@ -87,7 +87,7 @@ class Renderer:
 
     def _actions(self, incident: events.Incident, review: events.Review) -> Iterator[slack_blocks.Block]:
         if not is_complete(review):
-            yield slack_blocks.context("It is too long to be shown here in full: decide in the console.")
+            yield slack_blocks.context("This review is too long to show here in full. Decide in the console.")
         value = Subject(incident.reference, review.destination, review.digest).value
         buttons = []
         if is_complete(review):
@@ -107,12 +107,12 @@ class Renderer:
 
 
 def head(shown: Shown) -> str:
-    """Return what a review is about, or how it ended."""
+    """Return the outcome of a decided review, or the request for a decision."""
     return shown.decision or f"A post waits for a reviewer ({shown.review.work})"
 
 
 def content(review: events.Review) -> list[slack_blocks.Block]:
-    """Return what customers will see, now and later."""
+    """Return the content that customers will see, now and at later stages."""
     made = [slack_blocks.title(review.title)] if review.title else []
     made += slack_blocks.verbatim(review.message)[:_PARTS]
     pairs = list(review.components.items())[:_COMPONENTS]

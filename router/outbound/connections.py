@@ -1,12 +1,12 @@
-"""The transport of httpx to one vendor: kept HTTP/1.1 connections of aiohttp, and what each failure means for the call.
+"""An httpx transport to one vendor: a pool of aiohttp's HTTP/1.1 connections, and a table that maps each exception.
 
-A call that a vendor may have carried out must not be repeated unnoticed, and a response must not be taken for that of
-another call. So two behaviors of aiohttp are changed:
+The transport must not silently retry a call that the vendor may have carried out. It must not assign a response to the
+wrong call. So it changes two behaviors of aiohttp:
 
-- aiohttp sends a GET, PUT, or DELETE again if its connection breaks. ``_send_once`` reports the break instead.
-- aiohttp reuses a connection on which the server has sent something unasked, such as a gateway's 408 before it closes
-  an idle connection. The next call would get that response, and each later call the response to the one before it.
-  ``_Request`` doesn't use such a connection. Nothing was sent on it, so ``_send_once`` takes the next one.
+- aiohttp retries a GET, PUT, or DELETE if its connection breaks. ``_send_once`` reports the break instead.
+- aiohttp reuses a connection on which the server has sent unsolicited data, such as a gateway's 408 before it closes
+  an idle connection. The next call would get that response, and each later call the response to the previous call.
+  ``_Request`` rejects such a connection. Nothing was sent on it, so ``_send_once`` uses another connection.
 """
 
 import urllib.parse
@@ -21,8 +21,8 @@ import yarl
 from router.outbound import authorities, errors, loopback
 
 _MOST_CONNECTIONS = 32
-_IDLE_SECONDS = 60.0  # How long an idle connection stays open: as long as with common load balancers.
-_MOST_HEADER_BYTES = 64 * 1024  # Of one header; security policies of web pages in front of an API can be long.
+_IDLE_SECONDS = 60.0  # Idle connections stay open this long, as with common load balancers.
+_MOST_HEADER_BYTES = 64 * 1024  # For one header. Content security policies in front of an API can be long.
 
 
 class Interrupted(aiohttp.ClientError):
@@ -33,9 +33,9 @@ class _StaleConnection(aiohttp.ClientError):
     """A kept connection is unusable. Nothing was sent on it."""
 
 
-# What follows from each exception. A subclass follows from its nearest base class, also one of a later release.
+# Maps exceptions to failures. A subclass maps as its nearest base class, so subclasses of later releases map, too.
 OUTCOMES: Mapping[type[BaseException], type[errors.Failure]] = {
-    # Nothing was sent to the vendor: no address, no connection, no TLS, no free connection, or a proxy refused.
+    # Nothing was sent to the vendor: DNS, connection, or TLS failed, the pool is exhausted, or a proxy refused.
     aiohttp.ClientConnectorError: errors.Temporary,
     aiohttp.ConnectionTimeoutError: errors.Temporary,
     aiohttp.ClientHttpProxyError: errors.Temporary,
@@ -50,7 +50,7 @@ OUTCOMES: Mapping[type[BaseException], type[errors.Failure]] = {
     ValueError: errors.Unanswered,
 }
 
-# aiohttp sets these headers of a request itself, and has decoded the body of a response.
+# aiohttp sets these request headers, and has already decoded the body of a response.
 _OF_CONNECTION = frozenset({"host", "content-length", "connection", "transfer-encoding"})
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding", "set-cookie"})
 
@@ -67,24 +67,24 @@ class Reply:
 class Connections:
     """Up to 32 connections to the host of ``base_url``, through the proxy that the environment names, if any.
 
-    ``timeout_seconds`` is the time limit of a call, which the caller enforces. 40% of it are for getting a connection,
-    so that an unreachable vendor can be told from one that doesn't respond.
+    ``timeout_seconds`` is the time limit of a call, which the caller enforces. Getting a connection may take 40% of it,
+    so that failures distinguish an unreachable vendor from one that doesn't respond.
     """
 
     def __init__(self, base_url: str, timeout_seconds: float, most_bytes: int) -> None:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=0.4 * timeout_seconds)
         self._most_bytes = most_bytes
         self._proxy, self._proxy_headers = _without_credentials(proxy_of_environment(base_url))
-        # A tunnel is opened with headers of its own. A request that the proxy forwards has only one set of headers.
+        # A tunnel has its own headers. A request that the proxy forwards has only one set of headers.
         self._headers = self._proxy_headers if not base_url.startswith("https:") else {}
-        # A proxy or an authority from the environment is meant for other hosts, never for this one.
+        # A proxy or an authority from the environment applies to other hosts, never to this machine.
         self._ssl = authorities.tls_context(of_environment=not loopback.is_loopback(base_url))
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         """Send one request and read the response. Raises one of ``errors``, with the foreign exception as its cause.
 
-        ``url`` is sent as it is: whatever has to be quoted in it is quoted.
+        ``url`` is sent unchanged, so the caller must have quoted it.
         """
         address = _address(url)
         _check_headers(headers)
@@ -108,7 +108,7 @@ class Connections:
             await self._session.close()
 
     def _opened(self) -> aiohttp.ClientSession:
-        """Return the session. It belongs to the event loop of the first call."""
+        """Return the session, created on the first call, because it belongs to the running event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=self._ssl),
@@ -120,7 +120,7 @@ class Connections:
                 middlewares=(_send_once,),
                 max_line_size=_MOST_HEADER_BYTES,
                 max_field_size=_MOST_HEADER_BYTES,
-                trust_env=False,  # It would also read passwords from ~/.netrc.
+                trust_env=False,  # True would also read passwords from ~/.netrc.
             )
         return self._session
 
@@ -142,7 +142,7 @@ class Transport(httpx.AsyncBaseTransport):
         reply = await self._connections.send(request.method, str(request.url), body, headers)
         return httpx.Response(
             reply.status,
-            # httpx would refuse other letters than ASCII in a text.
+            # httpx rejects non-ASCII characters in a str.
             headers=[(name.encode(), value.encode()) for name, value in reply.headers.items() if name not in _DECODED],
             content=reply.body or b"",
             extensions={"too_large": reply.body is None},
@@ -154,7 +154,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request that doesn't use a connection on which something unasked has arrived."""
+    """A request that rejects a kept connection on which unsolicited data has arrived."""
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         if conn.protocol is None or conn.protocol.should_close or not conn.protocol.is_connected():
@@ -163,7 +163,7 @@ class _Request(aiohttp.ClientRequest):
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a request. Only what was certainly not sent is sent again, on another connection."""
+    """Send a request. Retry on another connection only if nothing was sent."""
     for _ in range(_MOST_CONNECTIONS):
         try:
             return await handler(request)
@@ -177,14 +177,14 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
 
 
 def outcome_of(problem: BaseException) -> type[errors.Failure]:
-    """Return what follows from an exception: what follows from its nearest base class in ``OUTCOMES``."""
+    """Return the failure class for an exception: that of its nearest base class in ``OUTCOMES``."""
     return next(OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES)
 
 
 def proxy_of_environment(url: str) -> yarl.URL | None:
     """Return the proxy for a URL, from ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, and ``NO_PROXY``.
 
-    None for this machine. Raises ``ValueError`` if the proxy isn't an HTTP proxy.
+    Return None for a URL on this machine. Raise ``ValueError`` if the proxy isn't an HTTP proxy.
     """
     parts = urllib.parse.urlsplit(url)
     if loopback.is_loopback(url) or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
@@ -195,12 +195,12 @@ def proxy_of_environment(url: str) -> yarl.URL | None:
         return None
     found = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
     if found.scheme not in {"http", "https"}:
-        raise ValueError(f"the proxy of the environment has to be an HTTP proxy, not {found.scheme}")
+        raise ValueError(f"the proxy from the environment must be an HTTP proxy, not {found.scheme}")
     return found
 
 
 def _without_credentials(proxy: yarl.URL | None) -> tuple[yarl.URL | None, Mapping[str, str]]:
-    """Move the password of a proxy from its URL, which error messages show, to a header."""
+    """Move a proxy's credentials from its URL to a header, because error messages show the URL."""
     if proxy is None or proxy.user is None:
         return proxy, {}
     header = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
@@ -218,7 +218,7 @@ def _address(url: str) -> yarl.URL:
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
-    """Raise ``Permanent`` if a value would end its header."""
+    """Raise ``Permanent`` if a value could inject another header."""
     for name, value in headers.items():
         if any(mark in value for mark in "\r\n\0"):
             raise errors.Permanent(f"the header {name} has a line break or a NUL")
@@ -233,7 +233,7 @@ def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 async def _read_capped(response: aiohttp.ClientResponse, most_bytes: int) -> bytes | None:
-    """Read the body, decompressed. Return None if it is larger than the limit, and close its connection."""
+    """Read and decompress the body. If it exceeds ``most_bytes``, close the connection and return None."""
     chunks = []
     size = 0
     async for chunk in response.content.iter_any():

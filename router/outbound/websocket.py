@@ -1,6 +1,6 @@
-"""Opens WebSocket connections as a client, with the proxies and authorities of other outbound connections.
+"""A WebSocket client with the proxies and certificate authorities of other outbound connections.
 
-The URL of a connection may contain a ticket, so no message and no log line contains it.
+The URL of a connection may contain a ticket, so messages and log lines never contain the URL.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 _MOST_BYTES = 1024 * 1024
-# A server that doesn't close the TCP connection after the closing handshake would hold up each end of a connection.
+# Without a limit, a server that keeps the TCP connection open after the closing handshake would delay each close.
 _CLOSE_SECONDS = 1.0
-# The library would log whole messages at the level debug. They contain URLs that let everyone respond in our name.
+# At level debug, the library logs whole messages. They contain URLs that let any reader respond as the app.
 _SILENT = logging.Logger("websockets")
 _SILENT.addHandler(logging.NullHandler())
 
 
 class WebSocket:
-    """An open connection. It closes if the server doesn't answer a ping in time."""
+    """An open connection. It closes if the server doesn't answer a ping in time. Messages are ``str`` or ``bytes``."""
 
     def __init__(self, connection: "ClientConnection") -> None:
         self._connection = connection
 
     @classmethod
     async def connect(cls, url: str, *, timeout_seconds: float, ping_seconds: float) -> Self:
-        """Connect within a time limit. Raises ``errors.Temporary``.
+        """Connect within ``timeout_seconds``. Raises ``errors.Temporary``.
 
-        A ping is sent each ``ping_seconds``, and has to be answered within as many seconds.
+        The client pings every ``ping_seconds``, and closes the connection if the pong takes longer than that.
         """
         from websockets import exceptions
         from websockets.asyncio.client import connect
@@ -44,7 +44,7 @@ class WebSocket:
             connection = await connect(
                 url,
                 ssl=authorities.tls_context(of_environment=not near) if secure else None,
-                # A proxy from the environment is meant for other hosts, never for this one.
+                # A proxy from the environment applies to other hosts, never to this machine.
                 proxy=None if near else True,
                 open_timeout=timeout_seconds,
                 ping_interval=ping_seconds,
@@ -56,12 +56,12 @@ class WebSocket:
         except exceptions.InvalidStatus as error:
             raise errors.Temporary(f"the WebSocket was refused: {error.response.status_code}") from None
         except (exceptions.WebSocketException, OSError, TimeoutError, ImportError, ValueError) as error:
-            # The text of the error may have the URL. Without it, the type still says what failed.
+            # The text of the error may contain the URL, so report only its type.
             raise errors.Temporary(f"the WebSocket can't be opened: {type(error).__name__}") from None
         return cls(connection)
 
     async def receive(self, seconds: float) -> str | bytes:
-        """Return the next message. Raises ``errors.Temporary`` if none comes in time, or if the connection closes."""
+        """Return the next message. Raises ``errors.Temporary`` if none arrives in time, or if the connection closes."""
         from websockets import exceptions
 
         try:
@@ -90,5 +90,5 @@ class WebSocket:
             raise errors.Temporary("the WebSocket is closed") from None
 
     async def close(self) -> None:
-        """Close the connection, and wait at most about one second for the server to close it, too."""
+        """Close the connection. Wait about one second at most for the server to close it, too."""
         await self._connection.close()

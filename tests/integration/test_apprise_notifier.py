@@ -288,7 +288,7 @@ class TestConfiguration:
             ("mastodon://t0ken-in-the-path@social.example", 'the scheme "mastodon" is not accepted'),
             ("pagerduty://t0ken-in-the-path", 'the scheme "pagerduty" is not accepted'),
             ("nfty://t0ken-in-the-path", 'the scheme "nfty" is not accepted; did you mean "ntfy"?'),
-            ("t0ken-in-the-path", "a URL of Apprise is needed here"),
+            ("t0ken-in-the-path", "expected an Apprise URL"),
             ("discord://a/b?template=/etc/t0ken-in-the-path", 'the parameter "template" is not accepted'),
             ("json://host?Redirect=yes", 'the parameter "redirect" is not accepted'),
             ("json://host:[t0ken-in-the-path", "the URL can't be read"),
