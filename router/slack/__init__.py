@@ -1,1 +1,1 @@
-"""The Slack app: buttons, forms, and slash commands, which act through the same services as the API and the console."""
+"""The Slack app: buttons, forms, and slash commands. They call the same services as the API and the console."""

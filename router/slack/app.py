@@ -1,6 +1,7 @@
-"""The Slack app: answers clicks, submitted forms, and slash commands of Slack's users.
+"""The Slack app: handles the clicks, submitted forms, and slash commands of Slack's users.
 
-Slack sends them by HTTP or through Socket Mode. Both ways authenticate and decode a payload, and pass it on to here.
+Slack sends payloads by HTTP or through Socket Mode. Both transports authenticate and decode a payload before they call
+``SlackApp.handle``.
 """
 
 import asyncio
@@ -19,16 +20,16 @@ from router.store import slack_requests
 from router.telemetry import log
 
 Kind = Literal["interactive", "slash_commands", "events"]
-"""The kinds of payloads, by their names in Socket Mode."""
+"""The kinds of payloads, named as in Socket Mode."""
 ACK_SECONDS = 2.5
-"""Slack waits 3 seconds for a response, including the time on the network."""
+"""Slack waits 3 seconds for a response, including network time."""
 _CALL_SECONDS = 2.0
-_SLOW = replies.Reply(":hourglass: The router is still at it. The message in the channel shows the result.")
+_SLOW = replies.Reply(":hourglass: The router is still working on it. The message in the channel shows the result.")
 _log = log.get("management")
 
 
 class SlackApp:
-    """Answers the payloads of one Slack app. ``ack_seconds`` limits how long Slack waits for a response."""
+    """Handles the payloads of one Slack app. Each response takes at most ``ack_seconds``."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class SlackApp:
         *,
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
-        """Open no connection yet."""
+        """Defer connecting to Slack to the first call."""
         self._actions = acting
         self._ack_seconds = ack_seconds
         token = config.token.get_secret_value()
@@ -56,15 +57,15 @@ class SlackApp:
 
     @classmethod
     def of(cls, asked: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
-        """Return the Slack app of the settings; None if they have none."""
+        """Create the configured Slack app. Return None if the settings have no ``slack_app``."""
         config = asked.settings.slack_app
         return cls(config, asked, acting) if config is not None else None
 
     async def handle(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Answer a payload that is authentic and decoded. Return the body of the acknowledgement; None if it is empty.
+        """Handle an authenticated, decoded payload. Return the body of the acknowledgement, or None if it is empty.
 
-        Slack waits 3 seconds for the acknowledgement. What takes longer continues after this method returns. A payload
-        that is sent again has no second effect.
+        Slack waits 3 seconds for the acknowledgement. A slower action continues after this method returns. A repeated
+        payload has no second effect.
         """
         if kind == "events":
             return None
@@ -78,12 +79,12 @@ class SlackApp:
         return replies.update(_SLOW.view()) if payload.get("type") == "view_submission" else None
 
     async def finish(self) -> None:
-        """Wait for what is under way."""
+        """Wait for actions and replies in progress."""
         while self._running:
             await asyncio.wait(set(self._running))
 
     async def aclose(self) -> None:
-        """Finish what is under way, and close the connections to Slack."""
+        """Wait for actions and replies in progress, then close the connections to Slack."""
         await self.finish()
         await self._api.aclose()
 
@@ -94,7 +95,7 @@ class SlackApp:
         return task
 
     async def _once(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Answer a payload, or return the answer again if the payload was sent before."""
+        """Handle a new payload. For a repeated payload, return the earlier response."""
         try:
             is_new, before = await self._requests.begin(kind, payload)
             if not is_new:
@@ -104,22 +105,22 @@ class SlackApp:
             await self._requests.finish(kind, payload, answer)
         except (store_errors.Unavailable, store_errors.UnreadableDocument) as error:
             _log.warning("slack_request_interrupted", kind=kind, reason=str(error))
-            reason = f"It may not have been done: {error}. Look at the console, or try again."
+            reason = f"The action may not have been done: {error}. Check the console, or try again."
         except payloads.MalformedError as error:
             _log.warning("slack_request_refused", kind=kind, reason=str(error))
             return None
-        except Exception:  # noqa: BLE001 - the user has to be told, whatever it is
+        except Exception:  # noqa: BLE001 - the user needs a reply to any failure
             _log.exception("slack_request_failed", kind=kind)
             reason = "The router failed. Its log says why."
         else:
             return answer
-        # If that fails, too, a repetition is refused for some minutes. A new click isn't.
+        # If this fails, too, a repeated payload is rejected for some minutes, but a new click is accepted.
         with contextlib.suppress(store_errors.Unavailable):
             await self._requests.forget(kind, payload)
         return self._told(kind, payload, replies.failed(reason))
 
     def _told(self, kind: Kind, payload: Mapping[str, Any], reply: replies.Reply) -> Mapping[str, Any] | None:
-        """Return the response that shows a reply, or send the reply where the response can't show it."""
+        """Return the response that shows a reply. If a response can't show it, send it to the response URL instead."""
         if kind == "slash_commands":
             return reply.message()
         if payload.get("type") == "view_submission":
@@ -179,7 +180,7 @@ class SlackApp:
             return replies.update(replies.failed(f"{error}. Nothing was changed.").view())
 
     async def _authorize(self, user: payloads.User, needed: access.Role, what: str) -> access.Person:
-        """Return the user with the role. A refusal is written to the audit log; raises ``replies.RepliedError``."""
+        """Return the user with the needed role. Otherwise, audit the refusal and raise ``replies.RepliedError``."""
         try:
             return await self._roles.authorize(user, needed)
         except roles.RefusedError as refused:
@@ -194,5 +195,5 @@ class SlackApp:
             self._start(self._urls.send(url, answer))
 
     def _reply(self, url: str, reply: replies.Reply, *, is_ephemeral: bool) -> None:
-        """Send a reply that only the user sees. It takes the place of an earlier one, whose buttons would be stale."""
+        """Send a reply that only the user sees. Replace an earlier reply, because its buttons would be stale."""
         self._start(self._urls.send(url, {**reply.message(), "replace_original": is_ephemeral}))

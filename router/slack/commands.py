@@ -1,6 +1,6 @@
-"""Slash commands: what is open and what waits, and the publishing freeze.
+"""Slash commands: list open incidents and pending reviews, and control the publishing freeze.
 
-``/incidents-staging`` is the command ``incidents`` of an installation beside others in one workspace.
+``/incidents-staging`` is the command ``incidents`` of one of several installations in a workspace.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from router.services import actions, models, queries
 from router.slack import payloads, replies
 
 ROLES = {"incidents": access.Role.VIEWER, "freeze": access.Role.RESPONDER, "unfreeze": access.Role.RESPONDER}
-"""The commands, and the role that each takes."""
+"""The commands, and the role that each requires."""
 _INCIDENTS, _REVIEWS = 20, 10
 _LONGEST_TITLE = 100
 _LONGEST_REASON = 4000
@@ -19,12 +19,12 @@ _PAGES = "public pages"
 
 
 def name_of(command: payloads.Command) -> str:
-    """Return the name of a command without the slash and the name of the installation."""
+    """Return the name of a command without its slash and its installation suffix."""
     return command.name.removeprefix("/").partition("-")[0]
 
 
 class Commands:
-    """The slash commands of the app."""
+    """Runs slash commands through the services."""
 
     def __init__(self, asked: queries.Queries, acting: actions.Actions) -> None:
         self._queries = asked
@@ -32,7 +32,7 @@ class Commands:
         self._console = asked.settings.management.public_url
 
     async def run(self, name: str, text: str, caller: actions.Caller) -> replies.Reply:
-        """Run a command of ``ROLES``. Raises ``actions.Invalid`` if it can't be done."""
+        """Run a command in ``ROLES`` and return its reply. Raise ``actions.Invalid`` if the command is rejected."""
         if name == "incidents":
             return await self._list()
         reason = text[:_LONGEST_REASON]
@@ -41,7 +41,7 @@ class Commands:
             await self._actions.unfreeze(act)
             return replies.Reply(":white_check_mark: Publishing is active. Pending updates are posted.")
         if not visible.visible(reason).strip():
-            return replies.failed("Say why: /freeze followed by the reason. Nothing was frozen.")
+            return replies.failed("A reason is required: /freeze REASON. Nothing was frozen.")
         await self._actions.freeze(act)
         return replies.Reply(":snowflake: Publishing is frozen. Nothing is posted at public pages.")
 
@@ -49,7 +49,7 @@ class Commands:
         page = await self._queries.incidents(limit=_INCIDENTS)
         waiting = await self._queries.reviews()
         link = f" <{self._console}/incidents|All in the console>" if self._console else ""
-        blocks = _list("Open", map(_incident, page.items), f"There are more.{link}" if page.next else "")
+        blocks = _list("Open", map(_incident, page.items), f"More incidents are open.{link}" if page.next else "")
         more = len(waiting) - _REVIEWS
         blocks += _list(
             "Waiting for a reviewer", map(_review, waiting[:_REVIEWS]), f"{more} more wait." if more > 0 else ""
@@ -59,7 +59,7 @@ class Commands:
 
 
 def _list(title: str, lines: Iterable[str], more: str) -> list[slack_blocks.Block]:
-    """Return a title with lines below it, in sections of at most 10 lines; nothing if there are no lines."""
+    """Return a title and its lines, in sections of at most 10 lines. Return no blocks if there are no lines."""
     shown = list(lines)
     if not shown:
         return []

@@ -1,7 +1,7 @@
-"""The form for editing a post before it is approved: it carries the version that it shows.
+"""The form for editing a post before approval. It contains the version that it shows.
 
-A field's block ID contains the version. Slack keeps what a user typed in a block with the same ID, so a new version
-would otherwise show the earlier text.
+A field's block ID contains the version, because Slack keeps a user's input in a block with an unchanged ID. Otherwise,
+the form of a new version would show the earlier text.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from router.services import models
 from router.slack import payloads, replies
 
 CALLBACK = "review_edit_form"
-_LONGEST = 3000  # Of a text that a field of a form holds.
+_LONGEST = 3000  # The most characters that a field of a form holds.
 _LABELS = {"title": "Title", "message": "Message", "update_message": "Message", "resolve_message": "Message"}
 _REASON = "reason"
 
 
 def fields_of(review: models.Review) -> dict[str, str]:
-    """Return the texts that a reviewer may change, by field, as they are now."""
+    """Return the current texts that a reviewer may change, by field."""
     match review.what:
         case "retraction":
             return {}
@@ -31,14 +31,14 @@ def fields_of(review: models.Review) -> dict[str, str]:
 
 
 def is_editable(review: models.Review) -> bool:
-    """Return whether a form can hold the texts, and a message can show the whole review."""
+    """Return whether a form can hold the texts and a message can show the whole review."""
     texts = fields_of(review)
     fits = all(len(text) <= _LONGEST for text in texts.values())
     return bool(texts) and fits and slack_reviews.is_complete(replies.shown(review).review)
 
 
 def edit(review: models.Review, own: Mapping[str, str] | None = None, reason: str = "") -> dict[str, Any]:
-    """Return the form for a review. ``own`` are texts that the reviewer wrote for an earlier version."""
+    """Build the form for a review. ``own`` has the reviewer's texts for an earlier version, by field."""
     where = slack_blocks.escaped(review.destination)
     blocks: list[slack_blocks.Block] = []
     if own is not None:
@@ -65,17 +65,17 @@ def edit(review: models.Review, own: Mapping[str, str] | None = None, reason: st
 
 
 def texts(submission: payloads.Submission) -> dict[str, str]:
-    """Return the texts of a submitted form for the post, by field."""
+    """Return the post's texts in a submitted form, by field. The reason isn't one of them."""
     return {name: text for name, text in _values(submission).items() if name in _LABELS}
 
 
 def reason(submission: payloads.Submission) -> str:
-    """Return the reason of a submitted form."""
+    """Return the reason in a submitted form; empty if the reviewer gave none."""
     return _values(submission).get(_REASON, "").strip()
 
 
 def changes(submission: payloads.Submission, review: models.Review) -> dict[str, str]:
-    """Return the fields that differ from the review, without regard to white space around a text."""
+    """Return the submitted fields that differ from the review, ignoring leading and trailing white space."""
     said = texts(submission)
     found = {}
     for name, text in fields_of(review).items():
@@ -85,12 +85,12 @@ def changes(submission: payloads.Submission, review: models.Review) -> dict[str,
 
 
 def blank(fields: Mapping[str, str]) -> list[str]:
-    """Return the fields in which a reader sees nothing."""
+    """Return the names of the fields without a visible character."""
     return [name for name, text in fields.items() if not visible.visible(text).strip()]
 
 
 def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict[str, str]:
-    """Return errors by block. An error of a field that the form doesn't have is shown at its first field."""
+    """Map errors by field to errors by block. Show the error of an unknown field at the form's first field."""
     blocks = {block.partition(":")[0]: block for block in submission.values}
     first = next(iter(blocks.values()), "")
     found: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Reads the payloads of interactions: a click on a button, a submitted form, a slash command.
+"""Parses the payloads of clicks, submitted forms, and slash commands.
 
-Slack adds members at any time, so unknown members are ignored.
+Slack may add members at any time, so the parser ignores unknown members.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _LONGEST_NAME = 80
 
 
 class MalformedError(Exception):
-    """The payload isn't one that Slack documents."""
+    """The payload doesn't match Slack's documentation."""
 
 
 class User(NamedTuple):
-    """A user of a workspace. ``id`` is stable; ``name`` can be changed by the user, and is only for people."""
+    """A user of a workspace. ``id`` is stable. ``name`` is for display only, because users can change it."""
 
     id: str
     name: str
@@ -26,14 +26,15 @@ class User(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Return the name for the timeline and the audit log."""
+        """Return the user's label in the timeline and the audit log: ID and cleaned name."""
         return f"slack:{self.id} ({self.name})" if self.name else f"slack:{self.id}"
 
 
 class Click(NamedTuple):
-    """A click on a button. ``trigger`` lets the app open a form within 3 seconds.
+    """A click on a button. ``trigger`` allows the app to open a form within 3 seconds.
 
-    ``response_url`` takes up to 5 messages within 30 minutes. ``is_ephemeral``: only the user sees the message.
+    ``response_url`` accepts up to 5 messages within 30 minutes. ``is_ephemeral`` is true if only the user sees the
+    message.
     """
 
     user: User
@@ -45,7 +46,7 @@ class Click(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """A submitted form: its kind, what the app stored in it, and the text of each field by its block."""
+    """A submitted form: its kind, the app's metadata in it, and the text of each field by block ID."""
 
     user: User
     callback: str
@@ -54,7 +55,7 @@ class Submission(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A slash command with its text."""
+    """A slash command. ``text`` is the part after its name."""
 
     user: User
     name: str
@@ -74,7 +75,7 @@ class _User(msgspec.Struct):
 
 class _Action(msgspec.Struct):
     action_id: str
-    value: str | None = None  # A button that only opens a URL has none.
+    value: str | None = None  # Absent for a button that only opens a URL.
 
 
 class _Container(msgspec.Struct):
@@ -120,13 +121,13 @@ class _SlashCommand(msgspec.Struct):
 
 
 def read_interaction(payload: Mapping[str, Any]) -> Click | Submission | None:
-    """Return a click or a submission; None for any other interaction. Raises ``MalformedError``."""
+    """Parse a click or a submission. Return None for any other interaction. Raises ``MalformedError``."""
     kind = payload.get("type")
     if kind == "block_actions":
         read = _read(payload, _BlockActions)
         if not read.actions:
             raise MalformedError("block_actions without actions")
-        action = read.actions[0]  # A click on a button is always one action.
+        action = read.actions[0]  # A click on a button is always a single action.
         user = _user(read.user, read.team)
         is_ephemeral = read.container.is_ephemeral
         return Click(user, action.action_id, action.value or "", read.trigger_id, read.response_url, is_ephemeral)
@@ -141,7 +142,7 @@ def read_interaction(payload: Mapping[str, Any]) -> Click | Submission | None:
 
 
 def read_command(payload: Mapping[str, Any]) -> Command:
-    """Return a slash command. Raises ``MalformedError``."""
+    """Parse a slash command. Raises ``MalformedError``."""
     read = _read(payload, _SlashCommand)
     user = User(read.user_id, _name(read.user_name), read.team_id)
     return Command(user, read.command, read.text.strip(), read.response_url)
@@ -159,5 +160,5 @@ def _user(user: _User, team: _Team | None) -> User:
 
 
 def _name(text: str) -> str:
-    # Users choose their names, so a name must not look like the end of the label, or like another line.
+    # Users choose their names, so a name must not be able to imitate the end of the label or another line.
     return " ".join(visible.visible(text).replace("(", " ").replace(")", " ").split())[:_LONGEST_NAME]

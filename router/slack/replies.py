@@ -1,4 +1,4 @@
-"""What the app tells a user: a text with blocks, as messages, responses to commands, and forms have them."""
+"""Replies to users, as the bodies of messages, responses to commands, and forms."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ _WARNINGS = 10
 
 
 class Reply(NamedTuple):
-    """A text in Slack's markup, and further blocks."""
+    """A text of Slack markup, followed by blocks."""
 
     text: str
     blocks: Sequence[slack_blocks.Block] = ()
@@ -29,7 +29,7 @@ class Reply(NamedTuple):
 
 
 class RepliedError(Exception):
-    """The action was not done, and ``reply`` says why. ``now`` is the review that waits instead, if any."""
+    """The action was rejected; ``reply`` has the reason. ``now`` is the review that is pending instead, if any."""
 
     def __init__(self, reply: Reply, now: models.Review | None = None) -> None:
         super().__init__(reply.text)
@@ -38,7 +38,7 @@ class RepliedError(Exception):
 
 
 def shown(review: models.Review) -> slack_reviews.Shown:
-    """Return a review in the form in which notifiers get it."""
+    """Convert a review of the services to the form that the Slack notifier renders."""
     at = review.since or events.moment(0)
     incident = events.Incident(review.incident, review.reference, review.title, review.severity, "open", at)
     return slack_reviews.Shown(
@@ -62,14 +62,14 @@ def shown(review: models.Review) -> slack_reviews.Shown:
 
 
 def conflict(error: actions.Conflict, person: str, renderer: slack_reviews.Renderer) -> RepliedError:
-    """Return why the decision of a person was not recorded, with the version that waits now."""
+    """Explain why a user's decision was not recorded. Include the version that is pending now, if any."""
     if error.by == person:
-        text = "You have decided on it already."
+        text = "You have already decided on this review."
     elif error.by:
         by = slack_blocks.escaped(error.by)
         text = f"{by} decided first. Your decision was not recorded."
     elif error.now is None:
-        text = "Nothing waits there any longer. Your decision was not recorded."
+        text = "No review is pending there any longer. Your decision was not recorded."
     else:
         text = "The post has changed since it was shown to you. Your decision was not recorded. This waits now:"
     blocks = renderer.blocks(shown(error.now)) if error.now is not None else []
@@ -77,7 +77,7 @@ def conflict(error: actions.Conflict, person: str, renderer: slack_reviews.Rende
 
 
 def warned(text: str, warnings: Sequence[str]) -> Reply:
-    """Return a reply with what customers should perhaps not read in a reviewer's own words."""
+    """Return a reply that lists the parts of a reviewer's text that may not be fit for customers."""
     if not warnings:
         return Reply(text)
     lines = "\n".join(f"• {slack_blocks.escaped(one)}" for one in warnings[:_WARNINGS])
@@ -85,12 +85,12 @@ def warned(text: str, warnings: Sequence[str]) -> Reply:
 
 
 def failed(reason: str) -> Reply:
-    """Return why nothing was done."""
+    """Return a reply with the reason why the action was rejected."""
     return Reply(f":warning: {slack_blocks.escaped(reason)}")
 
 
 def errors(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return the response to a form that shows an error at each of these blocks."""
+    """Return the response to a submission that shows errors in the form, by block ID."""
     return {
         "response_action": "errors",
         "errors": {block: text[: slack_blocks.HEADER] for block, text in fields.items()},
@@ -98,5 +98,5 @@ def errors(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def update(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the response to a form that shows another form in its place."""
+    """Return the response to a submission that replaces the form with ``view``."""
     return {"response_action": "update", "view": dict(view)}

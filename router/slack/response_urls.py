@@ -1,4 +1,4 @@
-"""Sends replies to the URLs that Slack names in interactions. A URL takes up to 5 messages within 30 minutes."""
+"""Sends replies to the response URLs of interactions. A URL accepts up to 5 messages within 30 minutes."""
 
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ _log = log.get("management")
 
 
 class ResponseUrls:
-    """Sends replies to Slack only, or to the host of ``base_url``, which stands in for it."""
+    """Sends replies only to Slack, or to the host of ``base_url``, such as the simulator."""
 
     def __init__(self, base_url: str, clock: Callable[[], int], *, timeout_seconds: float) -> None:
         self._origins = {*_HOOKS, _origin(base_url)}
@@ -22,7 +22,7 @@ class ResponseUrls:
         self._timeout_seconds = timeout_seconds
 
     async def send(self, url: str, body: Mapping[str, Any]) -> None:
-        """Send a reply once. A failure is logged: what the reply is about has been done or refused already."""
+        """Send a reply without retries. Only log a failure, because the action is already done or rejected."""
         origin, path = _origin(url), urllib.parse.urlsplit(url).path
         if origin not in self._origins:
             _log.warning("slack_reply_failed", reason="the response URL isn't Slack's")
@@ -33,7 +33,7 @@ class ResponseUrls:
             headers={},
             timeout_seconds=self._timeout_seconds,
             now=self._clock,
-            secrets=[path],  # A client that knows the URL can post there.
+            secrets=[path],  # Any client that has the URL can post there.
         )
         headers = {"content-type": "application/json"}
         try:

@@ -1,4 +1,4 @@
-"""Buttons and forms of reviews: they decide through the same actions as the API and the console."""
+"""Buttons and forms of reviews. They decide through the same actions as the API and the console."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -13,14 +13,14 @@ from router.slack import forms, payloads, replies
 from router.telemetry import log
 
 ADDRESS = "slack"
-"""The address in the audit log: requests come from Slack, not from the user."""
+"""The client address in the audit log, because requests come from Slack and not from the user's machine."""
 ROLES = {
     slack_reviews.APPROVE: access.Role.RESPONDER,
     slack_reviews.EDIT: access.Role.RESPONDER,
     slack_reviews.DISMISS: access.Role.RESPONDER,
     slack_reviews.OPEN: access.Role.VIEWER,
 }
-"""The buttons, and the role that each takes."""
+"""The buttons, and the role that each requires."""
 _log = log.get("management")
 _DONE = {
     "approve": ":white_check_mark: Approved. The router publishes it now.",
@@ -29,19 +29,19 @@ _DONE = {
 
 
 class Asked(NamedTuple):
-    """An authorized user, and the review that the click or the form names."""
+    """An authorized user, and the review in the clicked button or the submitted form."""
 
     person: access.Person
     subject: slack_reviews.Subject
 
     def act(self, reason: str = "") -> actions.ActionContext:
-        """Return the context of an action."""
+        """Return the context of an action by this user, for the audit log."""
         caller = actions.Caller(self.person, ADDRESS)
         return actions.ActionContext(caller, f"{self.subject.incident} at {self.subject.destination}", reason)
 
 
 class Reviews:
-    """Reviews that users decide on in Slack. ``hasten`` announces changes of an incident now."""
+    """Records decisions from Slack. ``hasten`` makes a worker announce an incident's changes immediately."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Reviews:
         self._renderer = slack_reviews.Renderer(asked.settings.management.public_url, buttons=True)
 
     async def click(self, asked: Asked, click: payloads.Click) -> replies.Reply | None:
-        """Do what a button says; return the reply. Raises ``replies.RepliedError`` if nothing was done."""
+        """Carry out a click and return the reply, if any. Raise ``replies.RepliedError`` if the action was rejected."""
         match click.action:
             case slack_reviews.APPROVE:
                 return await self._decide(asked, "approve")
@@ -70,14 +70,14 @@ class Reviews:
         return None
 
     async def submit(self, asked: Asked, submission: payloads.Submission) -> Mapping[str, Any]:
-        """Approve with the texts of a form; return the response. Raises ``replies.RepliedError``."""
+        """Approve a review with the form's texts. Return the response to the form. Raises ``replies.RepliedError``."""
         review = await self._review(asked)
         is_same = review is not None and review.digest == asked.subject.digest
         changed = forms.changes(submission, review) if review is not None and is_same else forms.texts(submission)
         if is_same and (blank := forms.blank(changed)):
             return replies.errors(forms.at_fields(submission, dict.fromkeys(blank, "must not be blank")))
         try:
-            # The digest of the form decides, not the review that was read here.
+            # The action compares the form's digest, because the review may change after this read.
             reply = await self._decide(asked, "approve", changed, forms.reason(submission))
         except replies.RepliedError as error:
             if error.now is not None and forms.is_editable(error.now):
@@ -115,7 +115,7 @@ class Reviews:
         return replies.warned(_DONE[decision], done.warnings)
 
     async def _open(self, asked: Asked, trigger: str) -> None:
-        """Open the form for the version that the message shows. Slack accepts the trigger for 3 seconds, and once."""
+        """Open the form for the version that the message shows. A trigger works once, within 3 seconds."""
         review = await self._review(asked)
         if review is None or review.digest != asked.subject.digest:
             await self._actions.record(asked.act(), "edit review", "refused: it has changed")
@@ -123,13 +123,13 @@ class Reviews:
                 await self._hasten(review.incident)
             raise replies.conflict(actions.Conflict(review, ""), asked.person.name, self._renderer)
         if not forms.is_editable(review):
-            raise replies.RepliedError(replies.failed("It can't be edited in a form of Slack. Use the console."))
+            raise replies.RepliedError(replies.failed("This review can't be edited in Slack. Use the console."))
         await self._actions.record(asked.act(), "edit review", "form opened")
         try:
             await self._api.call("views.open", {"trigger_id": trigger, "view": forms.edit(review)})
         except errors.Failure as failure:
             _log.warning("slack_form_not_opened", reason=failure.message)
-            raise replies.RepliedError(replies.failed("Slack did not open the form in time: click again.")) from failure
+            raise replies.RepliedError(replies.failed("Slack did not open the form in time. Click again.")) from failure
 
     async def _review(self, asked: Asked) -> models.Review | None:
         subject = asked.subject

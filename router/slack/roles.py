@@ -1,6 +1,6 @@
-"""Roles of Slack's users, from lists of users and user groups in the settings.
+"""Determines the roles of Slack's users from the users and user groups in the settings.
 
-A group that can't be read gives no user a role: an approval must not rest on a membership that may have ended.
+An unreadable group grants no role, because an approval must not rely on a membership that may have ended.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ _GROUP = "S"
 
 
 class _Members(NamedTuple):
-    """The members of a user group, and when they were read (microseconds)."""
+    """Cached members of a user group. ``read_at`` is microseconds since the epoch."""
 
     users: frozenset[str]
     read_at: int
 
 
 class RefusedError(Exception):
-    """A user may not do this. The text is for the user and for the audit log."""
+    """The user lacks the needed role. The message is shown to the user and written to the audit log."""
 
 
 class Roles:
-    """The roles of one workspace's users."""
+    """Authorizes the users of one workspace, and caches the members of user groups."""
 
     def __init__(self, config: sections.SlackApp, api: slack_api.WebApi, clock: Callable[[], int]) -> None:
         self._config = config
@@ -44,7 +44,7 @@ class Roles:
         }
 
     async def authorize(self, user: payloads.User, needed: access.Role) -> access.Person:
-        """Return the user as a person with at least this role. Raises ``RefusedError``."""
+        """Return the user as a person with at least the role ``needed``. Raises ``RefusedError``."""
         if self._config.team and user.team != self._config.team:
             raise RefusedError(f"only users of the workspace {self._config.team} may do this")
         direct = max((role for role, names in self._listed.items() if user.id in names), default=None)
@@ -64,11 +64,11 @@ class Roles:
 
     @staticmethod
     def person(user: payloads.User, role: access.Role) -> access.Person:
-        """Return the user as the caller of an action."""
+        """Convert the user to the person that services expect."""
         return access.Person(user.label, role, f"slack {user.team}/{user.id}" if user.team else f"slack {user.id}")
 
     async def _members(self, group: str) -> frozenset[str] | None:
-        """Return the members of a user group; None if they can't be read."""
+        """Return the members of a user group, cached for ``groups_for``. Return None if Slack doesn't return them."""
         known, now = self._groups.get(group), self._clock()
         if known is not None and 0 <= now - known.read_at < self._config.groups_for:
             return known.users

@@ -1,14 +1,14 @@
-"""Socket Mode: receives what Slack sends over a WebSocket that the router opens, so no endpoint has to be public.
+"""Socket Mode: receives Slack's payloads over a WebSocket that the router opens, so it needs no public endpoint.
 
-Each process with the console keeps one connection, and Slack sends each envelope to one of an app's connections. Slack
-replaces a connection every few hours: it announces the end, and the client opens the next connection before it closes
-the old one. An envelope that isn't acknowledged within 3 seconds comes again, perhaps to another process.
+Each process with the console keeps one connection. Slack sends each envelope to one of the app's connections, and
+replaces a connection every few hours: Slack announces the end, and the client opens the next connection before the old
+one closes. If an envelope isn't acknowledged within 3 seconds, Slack sends it again, possibly to another process.
 
 Example of one replacement::
 
     connection A: hello, envelopes …, disconnect (refresh_requested)
     connection B:                       opened, hello, envelopes …
-    connection A:                       answers what it has received, closed by Slack or after 10 seconds
+    connection A:                       acknowledges received envelopes, closed by Slack or after 10 seconds
 """
 
 import asyncio
@@ -28,11 +28,11 @@ from router.telemetry import log, metrics
 Kind = Literal["interactive", "slash_commands", "events"]
 Handle = Callable[[Kind, Mapping[str, Any]], Awaitable[Mapping[str, Any] | None]]
 _KINDS: Mapping[str, Kind] = {"interactive": "interactive", "slash_commands": "slash_commands", "events_api": "events"}
-_ANSWERS = 1000  # Of how many envelopes the answers are remembered.
+_ANSWERS = 1000  # The number of envelopes whose answers are cached.
 _DISABLED = "link_disabled"
-# Slack announces these ends of a connection. The next one may be opened at once.
+# Slack announces these disconnects, so the client reconnects without a pause.
 _PLANNED = frozenset({"refresh_requested", "warning"})
-_FAILED = "The router could not do this. Look at the console."
+_FAILED = "The router could not do this. Check the console."
 _log = log.get("management")
 
 
@@ -40,9 +40,10 @@ _log = log.get("management")
 class Timing:
     """Limits in seconds.
 
-    A connection needs its hello within ``hello``. Each ``ping`` seconds, a ping is sent that Slack has to answer within
-    as many seconds. An envelope is acknowledged after ``answer`` at the latest. A replaced connection stays open for
-    ``drain``. One that ended before ``settled`` counts as a failed attempt. Attempts are ``backoff`` to ``cap`` apart.
+    Slack must send hello within ``hello``. The client pings every ``ping`` seconds, and Slack must answer within the
+    same time. An envelope is acknowledged within ``answer``. A replaced connection stays open for up to ``drain``. A
+    connection that ends before ``settled`` counts as a failed attempt. Retries wait ``backoff`` to ``cap``, with full
+    jitter.
     """
 
     hello: float = 10.0
@@ -55,7 +56,7 @@ class Timing:
 
 
 class _Envelope(NamedTuple):
-    """What Slack sends. ``accepts``: the acknowledgement may have a body."""
+    """A payload to acknowledge. ``accepts`` is true if the acknowledgement may have a body."""
 
     identity: str
     kind: Kind | None
@@ -64,7 +65,7 @@ class _Envelope(NamedTuple):
 
 
 class _Connection:
-    """One connection after its hello. ``is_leaving`` is set when Slack announces its end, or when it is closed."""
+    """A connection after its hello. ``is_leaving`` is set when Slack announces its end, or when it closes."""
 
     def __init__(self, socket: websocket.WebSocket) -> None:
         self.socket = socket
@@ -73,32 +74,33 @@ class _Connection:
         self._limit = asyncio.timeout(None)
 
     async def run(self, receive: Callable[["_Connection", Any], None]) -> None:
-        """Pass on decoded messages until the connection is closed, or has stayed open for as long as it may."""
+        """Pass decoded messages to ``receive`` until the connection closes or its limit expires (see ``retire``)."""
         try:
             async with self._limit:
                 async for message in self.socket.messages():
                     receive(self, _decoded(message))
         except TimeoutError:
-            pass  # It was replaced, and Slack has not closed it.
+            pass  # The connection was replaced, and Slack hasn't closed it.
         finally:
             self.is_leaving.set()
             await self.socket.close()
 
     def leave(self, reason: str) -> None:
-        """Note that Slack is about to close the connection."""
+        """Record that Slack is about to close the connection, with Slack's reason."""
         self.reason = reason
         self.is_leaving.set()
 
     def retire(self, seconds: float) -> None:
-        """Close the connection in so many seconds, if Slack doesn't."""
-        with contextlib.suppress(RuntimeError):  # It has been closed already.
+        """Close the connection after ``seconds``, unless Slack closes it earlier."""
+        with contextlib.suppress(RuntimeError):  # The connection is already closed.
             self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 class SocketMode:
-    """Keeps a connection to Slack. ``open_url`` asks Slack for the URL of a new connection, and raises ``Failure``.
+    """Keeps one connection to Slack. ``open_url`` requests the URL of a new connection; it raises ``Failure``.
 
-    ``handle`` answers payloads; it may be called again with the same payload after a lost acknowledgement.
+    ``handle`` returns the answer to a payload. It must be idempotent, because Slack repeats a payload whose
+    acknowledgement is lost.
     """
 
     def __init__(
@@ -119,13 +121,13 @@ class SocketMode:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Receive for the length of the block. Payloads under way are answered before the block ends."""
+        """Receive payloads while the block runs. Acknowledge received payloads before the context exits."""
         metrics.slack_connected.set(0)
         task = asyncio.create_task(self._run())
         try:
             yield
         finally:
-            # Envelopes that arrive from now on aren't acknowledged: Slack sends them to another process.
+            # Don't acknowledge later envelopes, so that Slack sends them to another process.
             self._is_stopping = True
             task.cancel()
             await asyncio.wait({task})
@@ -138,7 +140,7 @@ class SocketMode:
                 await asyncio.wait(ending)
 
     async def _run(self) -> None:
-        """Keep one connection that Slack has not announced to end."""
+        """Keep one connection open, and replace it when Slack announces its end. Retry failures with backoff."""
         failures = 0
         while True:
             try:
@@ -147,7 +149,7 @@ class SocketMode:
                 failures += 1
                 await self._pause(failures, failure.message, getattr(failure, "retry_after", None) or 0.0)
                 continue
-            except Exception:  # noqa: BLE001 - a process that stops trying would stay deaf until it is restarted
+            except Exception:  # noqa: BLE001 - without retries, the process would receive nothing until a restart
                 failures += 1
                 _log.exception("slack_connection_failed")
                 await self._pause(failures, "internal error")
@@ -155,16 +157,16 @@ class SocketMode:
             opened_at = self._now()
             self._replace(connection)
             await connection.is_leaving.wait()
-            # A connection that ends right after its hello, again and again, must not be replaced without a pause.
+            # Connections that repeatedly end right after their hello must not be replaced without a pause.
             failures = failures + 1 if self._now() - opened_at < self._timing.settled else 0
             _log.info("slack_reconnecting", reason=connection.reason or "closed")
             if connection.reason not in _PLANNED or failures > 1:
                 await self._pause(max(failures, 1), connection.reason or "closed")
 
     async def _connect(self) -> _Connection:
-        """Open a connection, and wait for its hello. Raises ``errors.Failure``."""
+        """Open a connection and wait for its hello. Raises ``errors.Failure``."""
         timing = self._timing
-        # The URL is good for one connection, so each attempt asks for another one.
+        # A URL works for one connection, so each attempt requests a new URL.
         socket = await websocket.WebSocket.connect(
             await self._open_url(), timeout_seconds=timing.hello, ping_seconds=timing.ping
         )
@@ -194,13 +196,13 @@ class SocketMode:
         seconds = backoff.full_jitter(
             failures, self._randomness, base_seconds=timing.backoff, cap_seconds=timing.cap, at_least=at_least
         )
-        # Somebody has to turn Socket Mode on again. Slack would answer faster attempts in the same way.
+        # An operator has to enable Socket Mode in Slack, so faster attempts can't succeed.
         seconds = max(seconds, timing.cap) if reason == _DISABLED else seconds
         _log.warning("slack_connection_failed", reason=reason, failures=failures, retry_seconds=round(seconds, 3))
         await asyncio.sleep(seconds)
 
     def _receive(self, connection: _Connection, message: Mapping[str, Any]) -> None:
-        """Note an announced end, or begin to answer an envelope. Other messages have no meaning for the router."""
+        """Handle a disconnect announcement or an envelope. Ignore other messages."""
         if message.get("type") == "disconnect":
             connection.leave(str(message.get("reason", "")))
             return
@@ -219,11 +221,11 @@ class SocketMode:
         try:
             await connection.socket.send(msgspec.json.encode(said).decode())
         except errors.Temporary:
-            # Slack sends the envelope again. The answer is remembered, so the payload has no second effect.
+            # Slack sends the envelope again. The answer is cached, so the payload has no second effect.
             _log.warning("slack_acknowledgement_lost", kind=envelope.kind)
 
     async def _answer(self, envelope: _Envelope) -> Mapping[str, Any] | None:
-        """Return the answer in time, and the same one for an envelope that comes again."""
+        """Return the answer within the time limit. Return the cached answer for a repeated envelope."""
         if envelope.kind is None:
             return None
         answer = self._answers.get(envelope.identity)
@@ -232,14 +234,14 @@ class SocketMode:
             self._answers[envelope.identity] = answer
             while len(self._answers) > _ANSWERS:
                 self._answers.popitem(last=False)
-        # Handling continues after the time limit: to cancel it would leave a half-done action behind.
+        # Handling continues after the time limit, because canceling it could leave an action half done.
         done, _ = await asyncio.wait({answer}, timeout=self._timing.answer)
         return answer.result() if done else _apology(envelope.kind)
 
     async def _handled(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         try:
             return await self._handle(kind, payload)
-        except Exception:  # noqa: BLE001 - without an acknowledgement, Slack would repeat what fails
+        except Exception:  # noqa: BLE001 - without an acknowledgement, Slack would send the failing payload again
             _log.exception("slack_envelope_failed", kind=kind)
             return _apology(kind)
 
@@ -249,7 +251,7 @@ class SocketMode:
 
 
 def _decoded(message: str | bytes) -> Mapping[str, Any]:
-    """Return a message; empty if it isn't a JSON object."""
+    """Decode a message. Return an empty mapping and log a warning if it isn't a JSON object."""
     try:
         decoded = msgspec.json.decode(message)
     except Undecodable:
@@ -261,7 +263,7 @@ def _decoded(message: str | bytes) -> Mapping[str, Any]:
 
 
 def _hello(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the message if it is a hello. Slack refuses a connection by a disconnect message instead."""
+    """Return the message if it is a hello. Otherwise raise ``Temporary``: Slack rejects with a disconnect message."""
     if message.get("type") == "hello":
         return message
     raise errors.Temporary(
@@ -279,5 +281,5 @@ def _envelope(message: Mapping[str, Any]) -> _Envelope | None:
 
 
 def _apology(kind: Kind) -> Mapping[str, Any] | None:
-    """Return the answer to a payload that could not be handled. Only a command can be answered with a text."""
+    """Return the answer to a payload whose handling failed. Only a command's answer can contain text."""
     return {"response_type": "ephemeral", "text": _FAILED} if kind == "slash_commands" else None

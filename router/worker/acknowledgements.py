@@ -14,7 +14,7 @@ class NotOpenError(Exception):
 
     def __init__(self, status: incidents.Status) -> None:
         self.status = status
-        super().__init__(f"the incident is {status}, and only an open one can be acknowledged")
+        super().__init__(f"the incident is {status}, and only open incidents can be acknowledged")
 
 
 @dataclass(frozen=True)

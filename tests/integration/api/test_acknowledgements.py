@@ -111,7 +111,7 @@ def test_acknowledgement_that_races_with_the_end_never_reopens(play, monkeypatch
             monkeypatch.setattr(incident_store.Incidents, "write", after_end)
             answer = await acknowledge(ann)
             assert answer.status_code == 422
-            assert answer.json()["detail"] == "the incident is closed, and only an open one can be acknowledged"
+            assert answer.json()["detail"] == "the incident is closed, and only open incidents can be acknowledged"
         else:
             assert (await acknowledge(ann)).status_code == 200
             await at.deliver(consoles.resolved())

@@ -76,6 +76,6 @@ def test_closed_incident_has_no_acknowledge_button(play):
         browser, csrf = await at.browser("responder")
         assert "acknowledge" not in (await browser.get(PAGE)).text.lower()
         refused = await browser.post("/acknowledge", data={"csrf": csrf, "subject": consoles.key()})
-        assert (refused.status_code, "only an open one can be acknowledged" in refused.text) == (422, True)
+        assert (refused.status_code, "only open incidents can be acknowledged" in refused.text) == (422, True)
 
     play(body)

@@ -91,7 +91,7 @@ def test_second_click_names_the_own_decision(slack):
         subject = await at.subject()
         await at.act(at.click(APPROVE, subject))
         await at.act(at.click(APPROVE, subject))
-        assert "You have decided on it already" in at.text
+        assert "You have already decided on this review" in at.text
 
     slack(body)
 
@@ -146,7 +146,7 @@ def test_click_on_an_ended_episode_changes_nothing(slack):
         earlier = await at.subject()
         await at.management.deliver(consoles.resolved())
         await at.act(at.click(APPROVE, earlier))
-        assert "Nothing waits there any longer" in at.text
+        assert "No review is pending there any longer" in at.text
         assert await state(at) == ""
 
     slack(body)

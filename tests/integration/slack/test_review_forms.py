@@ -152,7 +152,7 @@ def test_form_that_slack_refuses_is_reported(slack, error):
     async def body(at):
         at.workspace.errors["views.open"] = error
         await opened(at)
-        assert "did not open the form in time: click again" in at.text
+        assert "did not open the form in time. Click again" in at.text
         at.workspace.errors.clear()
         await at.act(at.click(EDIT, await at.subject()))
         assert inputs(at.workspace.view)["title"] == "Checkout is unavailable"
@@ -190,7 +190,7 @@ def test_late_result_of_a_form_is_announced(slack):
         await opened(at)
         at.management.slack._ack_seconds = 0
         answer = await at.management.slack.handle("interactive", at.submission({"message": "Payments fail."}))
-        assert "still at it" in str(answer)
+        assert "still working on it" in str(answer)
         await at.management.slack.finish()
         assert (await post(at)).message == "Payments fail."
 

@@ -54,7 +54,7 @@ def test_list_is_bounded_and_mentions_nobody(slack):
 
 def test_freeze_takes_a_reason_and_a_role(slack):
     async def body(at):
-        assert "Say why" in (await said(at, "/freeze", " \u200b "))["text"]
+        assert "A reason is required" in (await said(at, "/freeze", " \u200b "))["text"]
         assert "You may not do this" in (await said(at, "/freeze", "x", EVE))["text"]
         assert not await is_frozen(at)
         assert "Publishing is frozen" in (await said(at, "/freeze", "wrong texts"))["text"]
@@ -83,7 +83,7 @@ def test_command_that_takes_long_is_answered_later(slack):
         at.workspace.held = asyncio.Event()
         at.management.slack._ack_seconds = 0.01
         answer = await at.management.slack.handle("slash_commands", at.command("/freeze", "wrong texts", BOB))
-        assert "still at it" in answer["text"]
+        assert "still working on it" in answer["text"]
         at.workspace.groups = {"S0ONCALL": [BOB]}
         at.workspace.held.set()
         await at.management.slack.finish()
