@@ -99,7 +99,7 @@ class Actions:
         await self._audit.append(line)
 
     async def record_refusal(self, act: ActionContext, what: str, why: str) -> None:
-        """Write to the audit log that a person may not do something, unless the person was refused very often."""
+        """Record a person's rejected action in the audit log, with a rate limit for each person."""
         person, address = act.actor
         line = access.Action(self._clock(), person.name, person.by, address, what, act.subject, f"refused: {why}")
         await self._audit.append_refusal(line)
@@ -235,7 +235,7 @@ class Actions:
             return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
-        """Acknowledge an open incident. If it is acknowledged, nothing changes. Raises ``incident_names.Ambiguous``."""
+        """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""
         found, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "acknowledge") as detail:
             _check_found(found, body.incident)
@@ -244,14 +244,14 @@ class Actions:
             except acknowledgements.NotOpenError as error:
                 raise Invalid(str(error)) from error
             shown = presenters.acknowledgement(given.incident)
-            assert shown is not None  # noqa: S101 - one holds now
+            assert shown is not None  # noqa: S101 - the incident is acknowledged now
             if not given.is_new:
                 detail["acknowledged_before"] = shown.by
             reference = identity.reference(given.incident.episode)
             return models.Acknowledged(incident=key, reference=reference, acknowledgement=shown, is_new=given.is_new)
 
     async def unacknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledgement:
-        """Withdraw the acknowledgement of an incident, and return it. Raises ``incident_names.Ambiguous``."""
+        """Withdraw the acknowledgement of an incident and return it. Raises ``incident_names.Ambiguous``."""
         found, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "unacknowledge") as detail:
             _check_found(found, body.incident)
@@ -264,7 +264,7 @@ class Actions:
             )
 
     async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
-        """Take a pending review for a time. If another person has taken it, nothing changes."""
+        """Take a pending review for a limited time, unless another person has taken it."""
         found, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "take review") as detail:
             _check_found(found, body.incident)
@@ -282,7 +282,7 @@ class Actions:
             )
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
-        """End the take of a pending review, also that of another person."""
+        """End the take of a pending review, even of another person. Raises ``Invalid`` if the review isn't taken."""
         found, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "release review") as detail:
             _check_found(found, body.incident)
@@ -313,7 +313,7 @@ class Actions:
     async def _pending(self, key: str, destination: str) -> reviewing.Review:
         """Return the pending review of an incident at a destination."""
         waits = [one for one in await self._queries.pending_reviews().of(key) if one.destination == destination]
-        # A retracted post that could be published again has no review to work on.
+        # A retracted post isn't pending, although an approval could publish it again.
         waits = [one for one in waits if one.retraction is None]
         if not waits:
             raise NotFound(f'nothing of incident "{key}" waits for review at "{destination}"')

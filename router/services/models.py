@@ -71,15 +71,15 @@ opening. ``taken_over``: a person has changed the item at the vendor, and the ro
 
 
 class Acknowledgement(Model):
-    """An acknowledgement of an incident. It holds until it is withdrawn, or until the severity is raised."""
+    """An acknowledgement of an incident. It ends if it is withdrawn, or if the severity rises."""
 
-    by: str = pydantic.Field(description="The operator, or the destination where a responder acknowledged it.")
+    by: str = pydantic.Field(description="The operator, or the destination of the responder.")
     at: datetime | None
     reason: str = ""
-    destination: str = pydantic.Field(default="", description="Where it was acknowledged; empty for the router itself.")
-    stale_at: datetime | None = pydantic.Field(
-        default=None, description="From then on operators are reminded again; null for never."
+    destination: str = pydantic.Field(
+        default="", description="The destination of the responder; empty for an operator."
     )
+    stale_at: datetime | None = pydantic.Field(default=None, description="When reminders resume; null for never.")
 
 
 class IncidentRow(Model):
@@ -104,7 +104,7 @@ class IncidentRow(Model):
     problems: list[Problem] = []
     test: bool = False
     acknowledgement: Acknowledgement | None = pydantic.Field(
-        default=None, description="The acknowledgement that holds; null if the incident isn't acknowledged."
+        default=None, description="The active acknowledgement; null if the incident isn't acknowledged."
     )
 
 
@@ -167,10 +167,10 @@ class Publication(Model):
     )
     correcting: bool = pydantic.Field(default=False, description="Whether a correction is pending.")
     delayed_at: datetime | None = pydantic.Field(
-        default=None, description="When a failover announced that the vendor keeps the incident from opening here."
+        default=None, description="When the failover announced that the vendor blocks the incident here."
     )
     stands_in_for: str = pydantic.Field(
-        default="", description="The destination that this one stands in for, because its vendor keeps it from opening."
+        default="", description="The destination that this one stands in for; empty if none."
     )
 
 
@@ -278,33 +278,35 @@ class Review(Model):
     owner: str
     runbook: str
     because: list[str]
-    taken_by: str = pydantic.Field(default="", description="Who works on it; empty if the review isn't taken.")
+    taken_by: str = pydantic.Field(default="", description="Who has taken the review; empty if not taken.")
     taken_at: datetime | None = None
-    taken_until: datetime | None = pydantic.Field(default=None, description="When the time of that person is up.")
+    taken_until: datetime | None = pydantic.Field(default=None, description="When the take expires; null if not taken.")
 
 
 class Acknowledged(Model):
-    """The acknowledgement that holds now."""
+    """The result of acknowledging an incident: the active acknowledgement."""
 
     incident: str
     reference: str
     acknowledgement: Acknowledgement
-    is_new: bool = pydantic.Field(description="False if it was acknowledged before; the request changed nothing then.")
+    is_new: bool = pydantic.Field(description="False if already acknowledged; the request then changed nothing.")
 
 
 class Taken(Model):
-    """Who works on a review now."""
+    """The result of taking a review: the active take."""
 
     incident: str
     destination: str
     by: str
     at: datetime | None
     until: datetime | None
-    is_new: bool = pydantic.Field(description="False if another person took it before; the request changed nothing.")
+    is_new: bool = pydantic.Field(
+        description="False if another person took it before; the request then changed nothing."
+    )
 
 
 class Released(Model):
-    """A review that is no longer taken, and who had taken it."""
+    """The result of releasing a review, with the person who had taken it."""
 
     incident: str
     destination: str

@@ -31,9 +31,9 @@ def incident_row(
     is_awaited: bool = False,
     is_unreadable: bool = False,
 ) -> models.IncidentRow:
-    """Return an incident as a list row, with its publications.
+    """Convert an incident and its publications to a list row.
 
-    ``is_awaited`` if a publication waits for a reviewer, ``is_unreadable`` if the publications can't be read.
+    ``is_awaited`` is true if a publication waits for a reviewer, ``is_unreadable`` if the publications can't be read.
     """
     unreadable: list[models.Problem] = ["unreadable"] if is_unreadable else []
     return models.IncidentRow(
@@ -56,7 +56,7 @@ def incident_row(
 
 
 def acknowledgement(one: incidents.Incident) -> models.Acknowledgement | None:
-    """Return the model of the acknowledgement that holds; None if there is none."""
+    """Convert the active acknowledgement to its model. Return None if the incident isn't acknowledged."""
     held = one.acknowledged
     if held is None:
         return None

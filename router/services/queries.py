@@ -184,8 +184,8 @@ class Queries:
     async def review(self, incident: str, destination: str, seen: str = "") -> models.Review | None:
         """Return the pending review of an incident at a destination; None if there is none.
 
-        The review is current, not cached. Posts of two episodes may be pending: the one with the digest ``seen`` comes
-        first. Raises ``incident_names.Ambiguous``.
+        The review is current, not cached. If posts of two episodes are pending, prefer the one with the digest
+        ``seen``. Raises ``incident_names.Ambiguous``.
         """
         key = await self.find_key(incident)
         of = await self.pending_reviews().of(key) if key is not None else []

@@ -14,7 +14,7 @@ _Long = Annotated[str, pydantic.Field(max_length=4000)]
 
 
 def _refuse_blank(text: str) -> str:
-    """Return the text. Raise an error if it has no visible character."""
+    """Return the text. Raise a validation error if it has no visible character."""
     if not visible.visible(text).strip():
         raise pydantic_core.PydanticCustomError("blank", "must not be blank")
     return text
@@ -57,14 +57,14 @@ class Correct(models.Model):
 
 
 class Acknowledge(models.Model):
-    """An open incident that is acknowledged, or whose acknowledgement is withdrawn."""
+    """An open incident to acknowledge, or whose acknowledgement to withdraw."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     reason: Reason = ""
 
 
 class TakeReview(models.Model):
-    """A pending review that a person takes, for how long, or releases."""
+    """A pending review to take, and the duration."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     destination: _Short
@@ -72,13 +72,13 @@ class TakeReview(models.Model):
         default=review_takes.DEFAULT_SECONDS,
         ge=60,
         le=review_takes.MOST_SECONDS,
-        description="How long the person needs: reminders and the escalation pause for this time.",
+        description="The duration in seconds. Reminders and the escalation pause for this time.",
     )
     reason: Reason = ""
 
 
 class ReleaseReview(models.Model):
-    """A pending review that is no longer taken."""
+    """A pending review to release."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     destination: _Short

@@ -10,7 +10,7 @@ from router.store import incidents as incident_store
 
 
 class NotOpenError(Exception):
-    """The incident isn't open, so that nothing of it can be acknowledged. ``status`` is what it is."""
+    """The incident can't be acknowledged, because it isn't open. ``status`` is its status."""
 
     def __init__(self, status: incidents.Status) -> None:
         self.status = status
@@ -19,7 +19,7 @@ class NotOpenError(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """An operator's statement, and the reason."""
+    """An operator's request, with its reason."""
 
     who: str
     reason: str = ""
@@ -27,7 +27,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Given:
-    """The acknowledgement that holds now, and the incident; ``is_new`` is false if another one was there before."""
+    """The active acknowledgement and its incident. ``is_new`` is false if it already existed."""
 
     incident: incidents.Incident
     acknowledgement: acknowledgements.Acknowledgement
@@ -35,16 +35,16 @@ class Given:
 
 
 class Acknowledgements:
-    """Records acknowledgements, and ends them."""
+    """Records and withdraws acknowledgements in the store."""
 
     def __init__(self, store: incident_store.Incidents, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
 
     async def acknowledge(self, key: str, word: Word) -> Given:
-        """Acknowledge an open incident, unless an acknowledgement holds already that isn't stale.
+        """Acknowledge an open incident, unless it has an active acknowledgement that isn't stale.
 
-        Of two operators who acknowledge at once, the first one is recorded. Raises ``NotOpenError``.
+        If two operators acknowledge concurrently, record the first. Raises ``NotOpenError``.
         """
         now = self._clock()
         found: list[incidents.Incident] = []
@@ -60,11 +60,11 @@ class Acknowledgements:
 
         is_new = await self._store.update(key, make)
         (incident,) = found
-        assert incident.acknowledgement is not None  # noqa: S101 - of an incident that is not open, it raises
+        assert incident.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
         return Given(incident, incident.acknowledgement, is_new)
 
     async def withdraw(self, key: str, word: Word) -> acknowledgements.Acknowledgement | None:
-        """End the acknowledgement that holds. Return it; None if none holds."""
+        """End the active acknowledgement and return it. Return None if none is active."""
         now = self._clock()
         found: list[acknowledgements.Acknowledgement] = []
 
@@ -85,7 +85,7 @@ async def read_back(
 ) -> None:
     """Record the acknowledgement of a responder at a vendor, if the publications show a new one.
 
-    Crashes lose nothing: the publication keeps when it was seen, and the next pass compares again.
+    A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
     """
     if with_vendors(incident, known) is incident:
         return
@@ -101,12 +101,12 @@ async def read_back(
 
 
 def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publication]) -> incidents.Incident:
-    """Return the incident with the newest acknowledgement at a vendor; the same object if there is no new one."""
+    """Add the newest acknowledgement at a vendor. Return the same object if there is no new one."""
     given = [one for one in known if one.episode == incident.episode and one.acknowledged_at]
     if incident.status != "open" or incident.acknowledged is not None or not given:
         return incident
     newest, before = max(given, key=lambda one: one.acknowledged_at), incident.acknowledgement
-    # One that was seen before the last one ended is known already, or was overruled by its end.
+    # An acknowledgement from before the last one ended is already recorded, or the end overrules it.
     if before is not None and newest.acknowledged_at <= max(before.at, before.ended_at):
         return incident
     found = acknowledgements.Acknowledgement(
@@ -116,24 +116,24 @@ def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publ
 
 
 def acknowledged(incident: incidents.Incident, word: Word, now: int) -> incidents.Incident:
-    """Return the incident with an acknowledgement; the same object if one holds that isn't stale.
+    """Add an acknowledgement. Return the same object if an active one isn't stale.
 
     Raises ``NotOpenError``.
     """
     if incident.status != "open":
         raise NotOpenError(incident.status)
-    # The first operator works on it. A second one has to learn who that is, and may withdraw it.
+    # The first operator works on the incident. A second operator sees the first one's name, and may withdraw.
     if incident.acknowledged is not None and not incident_reminders.is_stale(incident, now):
         return incident
     before = incident.acknowledgement
-    # Each acknowledgement has a time of its own, since notifiers tell them apart by it.
+    # Each acknowledgement needs a unique time, because notifiers distinguish acknowledgements by time.
     at = max(now, max(before.at, before.ended_at) + 1) if before is not None else now
     given = acknowledgements.Acknowledgement(word.who, at, incident.severity, word.reason)
     return msgspec.structs.replace(incident, acknowledgement=given)
 
 
 def withdrawn(incident: incidents.Incident, word: Word, now: int) -> acknowledgements.Acknowledgement | None:
-    """Return the incident's acknowledgement after an operator has withdrawn it; None if none holds."""
+    """Return the incident's acknowledgement, withdrawn by the operator. Return None if none is active."""
     held = incident.acknowledged
     if held is None:
         return None

@@ -20,9 +20,9 @@ class Announcer:
         wake: Callable[[], None],
         failover: Mapping[str, Collection[str]] = _NONE,
     ) -> None:
-        """Set up. ``preview`` renders a post as customers see it.
+        """Set the dependencies. ``preview`` renders a post as customers see it.
 
-        ``failover`` are the notifiers of each destination's failover.
+        ``failover`` has the notifiers of each destination's failover, by destination.
         """
         self._failover = failover
         self._store = store
@@ -69,7 +69,7 @@ class Announcer:
         return made.due
 
     def _with_failover(self, notify: tuple[str, ...], event: events.Event) -> tuple[str, ...]:
-        """Add the notifiers that announce what a destination can't open."""
+        """Add the failover notifiers if the event is about a destination that can't open its incident."""
         if not isinstance(event, events.PublicationDelayed | events.PublicationRecovered):
             return notify
         return tuple(dict.fromkeys((*notify, *self._failover.get(event.destination, ()))))
@@ -134,7 +134,7 @@ def _lock(stop: publishing_state.Stop) -> router_state.Lock:
 
 
 def event_review(review: reviews.Review) -> events.Review:
-    """Return a review as events describe it."""
+    """Convert a review to its representation in events."""
     return events.Review(
         review.destination,
         review.what,

@@ -11,7 +11,7 @@ class ConfiguredDestination:
     """One configured destination.
 
     ``follows`` names the destination whose incidents this page may draft posts from (empty: none). ``timeout_seconds``
-    bounds each of its calls. ``account`` distinguishes accounts at vendors, and is no secret. ``page`` is the page that
+    bounds each of its calls. ``account`` distinguishes accounts at vendors, and isn't secret. ``page`` is the page that
     it posts on if a rule names none. ``failover`` announces an incident that can't be opened here.
     """
 

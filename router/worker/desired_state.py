@@ -267,9 +267,9 @@ def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.In
 def _target_for(
     incident: incidents.Incident, publication: publications.Publication
 ) -> tuple[decisions.Target | None, str]:
-    """Return a publication's target, and the destination that the rule names.
+    """Return a publication's target, and the destination in the rule.
 
-    They are those of the destination that it stands in for, unless the rule names its own by now.
+    A stand-in uses those of the destination that it stands in for, unless the rule now names the stand-in itself.
     """
     target = target_of(incident, publication.destination)
     if target is not None or not publication.stands_in_for:

@@ -1,16 +1,16 @@
 """Announces an incident elsewhere that its vendor has kept from opening for too long.
 
 A destination with ``failover`` has a limit for the time in which an incident may wait for the vendor. Then notifiers
-and other destinations announce the incident. The router goes on trying, and opens the incident once the vendor is back:
-its outage delays the incident, and not the page.
+and other destinations announce the incident. The router keeps retrying, and opens the incident when the vendor
+recovers. The vendor's outage delays the incident, but not the page.
 
     22:00:00  the call fails            blocked since 22:00:00
     22:00:25  the circuit breaker opens
     22:05:00  ``after: 5m`` has passed  delayed: the event ``publication.delayed``, and the stand-ins open
-    22:40:00  the vendor is back        the incident opens: the event ``publication.recovered``
+    22:40:00  the vendor recovers       the incident opens: the event ``publication.recovered``
     23:10:00  the alerts resolve        the incident and its stand-ins are resolved
 
-Only a wait for the vendor counts: a failed attempt, an open circuit breaker, or a refusal. A review, a freeze, or an
+Only vendor failures count: a failed attempt, an open circuit breaker, or a rejection. A review, a freeze, or an
 alert storm delays an incident on purpose. The times are stored with the publication, so a restart changes nothing.
 """
 
@@ -29,9 +29,9 @@ _BLOCKED = frozenset({Reason.CIRCUIT_OPEN, Reason.DEAD_LETTER})
 async def apply(
     session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
 ) -> tuple[bool, int]:
-    """Record what the vendors block, and announce what they have blocked for too long.
+    """Record the publications that vendors block, and announce those that exceed their limit.
 
-    Return whether publications were added, and when the next one has waited too long (microseconds; 0 for never).
+    Return whether publications were added, and when the next one exceeds its limit (microseconds; 0 for never).
     """
     moments, added = [], False
     for publication in list(session.publications):
@@ -53,7 +53,7 @@ async def apply(
 def _is_blocked(
     session: lease_session.LeaseSession, publication: publications.Publication, wait: plan.Wait | None
 ) -> bool:
-    """Return whether the vendor keeps a publication from opening, and this wasn't announced yet."""
+    """Return whether the vendor keeps a publication from opening, and the delay isn't announced yet."""
     incident = session.incident
     if publication.state != "absent" or publication.delayed_at or publication.stands_in_for:
         return False
@@ -61,7 +61,7 @@ def _is_blocked(
         return False
     if wait is None:
         return False
-    # The last attempt has failed for a condition of the vendor or the account, and is repeated.
+    # The last attempt failed because of the vendor or the account, and the router retries it.
     is_failing = bool(publication.condition) and wait.waiting_on is plan.WaitingOn.TIME
     return is_failing or wait.cause.code in _BLOCKED
 
@@ -72,7 +72,7 @@ async def _announce(
     stand_ins: tuple[str, ...],
     places: Mapping[str, configured_destinations.ConfiguredDestination],
 ) -> bool:
-    """Record that a publication is delayed, together with its stand-ins. Return whether there are any new ones."""
+    """Record a delayed publication together with its stand-ins. Return whether there are new stand-ins."""
     there = {one.destination for one in session.publications if one.episode == publication.episode}
     added = [name for name in stand_ins if name in places and name not in there]
     for name in added:

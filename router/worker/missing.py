@@ -21,7 +21,7 @@ from router.worker import configured_destinations
 ANSWERS = 3
 PROOF = 60_000_000
 PROBLEM = "not found at the vendor"
-MOST_STRAY = 8  # Attempts of an open that may get "not found", about a minute, before it is believed.
+MOST_STRAY = 8  # Attempts to open, over about one minute, before the router trusts "not found".
 _MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
 
 

@@ -34,7 +34,7 @@ _OVERHEAD_SECONDS = 5.0  # In addition to the timeout of a request: the wait for
 
 @dataclass(frozen=True)
 class Channels:
-    """The configured notifiers by name, which events they receive, and their quiet hours by name."""
+    """The configured notifiers, their subscriptions, and their quiet hours, each by the notifier's name."""
 
     notifiers: Mapping[str, base.Notifier]
     subscribed: subscriptions.Subscriptions = field(default_factory=subscriptions.Subscriptions)
@@ -145,7 +145,7 @@ class Deliveries:
         return 0
 
     def _pending(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> list[events.Recorded]:
-        """Return the events that a notifier has not received, without those that are too old, which are dropped."""
+        """Return the events that a notifier hasn't received. Drop those that are too old."""
         progress, quiet = work.progress[name], self._channels.quiet.get(name)
         is_new = progress.sequence < 0
         oldest = work.now() - (RECENT if is_new else GIVE_UP)
@@ -160,23 +160,23 @@ class Deliveries:
             return [one for one in pending if begins[one.id] >= oldest]
         pending = [one for one in pending if one.at >= oldest]
         if pending:
-            # A new notifier starts with recent events. From now on they are retried as for any other notifier.
+            # A new notifier starts with recent events, and then retries like any other notifier.
             work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
         return pending
 
     def _hold(
         self, name: str, work: "_Work", pending: Sequence[events.Recorded]
     ) -> tuple[Sequence[events.Recorded], int]:
-        """Return the events to deliver in spite of quiet hours, and until when the others are held; 0 if none is."""
+        """Return the events to deliver despite quiet hours, and until when the others are held; 0 if none is held."""
         quiet = self._channels.quiet.get(name)
-        # An operator who asks for events again wants all of them, and now.
+        # An operator requested a redelivery, so deliver all events now.
         if quiet is None or not pending or pending[0].at <= work.progress[name].rewound_at:
             return pending, 0
         now = work.now()
         deliverable, held_until = quiet_hours.deliverable(quiet, pending, now)
         last = deliverable[-1].sequence if deliverable else 0
         left_out = sum(one.sequence <= last for one in pending) - len(deliverable)
-        # A retry leaves out the same events.
+        # Count on the first attempt only, because a retry drops the same events.
         if left_out and not work.progress[name].attempts:
             metrics.notifications.labels(name, "coalesced").inc(left_out)
         return deliverable, held_until

@@ -93,7 +93,7 @@ def _corrected(
 
 def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
     """Return the publication after a correction was refused for good: the update stays, and the timeline says so."""
-    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+    assert publication.intent is not None  # noqa: S101 - a running operation has a stored intent
     asked_at = corrections.from_content(publication.intent.content).at
     return msgspec.structs.replace(
         publication,
@@ -183,7 +183,7 @@ def after_refusal(
     key: if the vendor did create something, it responds with that.
     """
     intent = publication.intent
-    assert intent is not None  # noqa: S101 - an operation under way has its intent written down
+    assert intent is not None  # noqa: S101 - a running operation has a stored intent
     kind = intent.kind
     # An earlier attempt got no response, and may have changed a part.
     publication = half_done(publication, problem)
@@ -226,9 +226,9 @@ def lost_correction(publication: publications.Publication, asked_at: int) -> pub
 
 
 def believed(publication: publications.Publication, problem: errors.Failure) -> errors.Failure:
-    """Return the failure to record: a conflict that lasts means that the update was not made.
+    """Return the failure to record. A persistent conflict means that the vendor did not make the update.
 
-    Otherwise, an object that takes no updates could never be resolved.
+    Otherwise, an object that accepts no updates could never be resolved.
     """
     is_conflict = isinstance(problem, errors.Unanswered) and isinstance(problem.__cause__, errors.Conflict)
     of_update = publication.intent is not None and publication.intent.kind in _UPDATES
@@ -267,15 +267,15 @@ _UPDATES = frozenset({"update", "monitor", "publish"})  # The operations whose c
 
 
 def half_done(publication: publications.Publication, problem: errors.Failure) -> publications.Publication:
-    """Return the publication after a failure of its operation whose earlier calls have changed something at the vendor.
+    """Return the publication after its operation failed, recording what earlier calls changed at the vendor.
 
-    If the content changes back before the next attempt, or the vendor refuses the operation for good, the part that was
-    changed has to be set back.
+    If the desired content reverts before the next attempt, or the vendor rejects the operation permanently, the router
+    has to revert the changed part.
     """
     intent, left = publication.intent, _left(problem)
     is_refused = isinstance(problem, errors.Permanent)
-    # At some vendors the status changes in a call before the one that failed. If alerts fire again before the next
-    # attempt, the status has to be set back.
+    # At some vendors, an earlier call than the failed one changes the status. If alerts fire again before the next
+    # attempt, the router has to revert the status.
     if intent is not None and intent.kind == "monitor" and (left is not None or not is_refused):
         publication = msgspec.structs.replace(publication, monitored=True, says_monitored=True)
     if left is None or intent is None or intent.kind not in _UPDATES:
@@ -285,7 +285,7 @@ def half_done(publication: publications.Publication, problem: errors.Failure) ->
 
 
 def _left(problem: BaseException | None) -> operations.VendorState | None:
-    """Return what the earlier calls of a failed operation have left at the vendor."""
+    """Return the vendor's state after the successful earlier calls of a failed operation, if any."""
     while isinstance(problem, errors.Failure):
         if isinstance(problem.left, operations.VendorState):
             return problem.left
@@ -361,7 +361,7 @@ def look_failed(publication: publications.Publication, problem: Exception, now: 
     )
 
 
-_MOST_CONFLICTS = 2  # Attempts of an update that get a conflict, and may have been made all the same.
+_MOST_CONFLICTS = 2  # Attempts of an update that may get a conflict although the vendor made the update.
 SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
 
 

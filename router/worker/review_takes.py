@@ -1,4 +1,4 @@
-"""Takes of reviews: a person says that they work on a review, for a limited time. Others may still decide."""
+"""Takes of reviews: a person works on a review for a limited time. Other reviewers may still decide."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,26 +9,26 @@ from router.domain import incidents, reviews, timeline
 from router.store import incidents as incident_store
 
 DEFAULT_SECONDS, MOST_SECONDS = 15 * 60, 4 * 3600
-"""How long a review is taken if the person doesn't say, and at most."""
-_MOST_KEPT = 50  # Takes of one incident key. The oldest ones were over long ago.
+"""The default and the maximum duration of a take."""
+_MOST_KEPT = 50  # The most takes to keep for an incident. The oldest takes have expired.
 
 
 class Taken(NamedTuple):
-    """The take that holds now; ``is_new`` is false if another person has taken the review before."""
+    """The active take. ``is_new`` is false if another person took the review earlier."""
 
     take: reviews.Take
     is_new: bool
 
 
 class Takes:
-    """Records takes, and ends them."""
+    """Records and releases takes in the store."""
 
     def __init__(self, store: incident_store.Incidents, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
 
     async def take(self, key: str, publication: str, who: str, seconds: int) -> Taken:
-        """Take the review of a publication, unless another person has taken it. A person may take it for longer."""
+        """Take a publication's review for ``seconds``, unless another person has taken it. The taker may extend it."""
         now = self._clock()
         wanted = reviews.Take(who, now, now + seconds * 1_000_000)
         found: list[reviews.Take] = []
@@ -48,7 +48,7 @@ class Takes:
         return Taken(found[0], is_new)
 
     async def release(self, key: str, publication: str, who: str) -> reviews.Take | None:
-        """End the take of a review, also that of another person. Return it; None if the review isn't taken."""
+        """End the take of a review, even of another person. Return it, or None if the review isn't taken."""
         now = self._clock()
         found: list[reviews.Take] = []
 
@@ -67,13 +67,13 @@ class Takes:
 
 
 def current(incident: incidents.Incident, publication: str, now: int) -> reviews.Take | None:
-    """Return the take of a publication's review that holds now; None if the review isn't taken."""
+    """Return the active take of a publication's review. Return None if the review isn't taken."""
     take = incident.takes.get(publication)
     return take if take is not None and now < take.until else None
 
 
 def without(incident: incidents.Incident, publication: str) -> dict[str, reviews.Take]:
-    """Return the takes of an incident after a decision on a publication."""
+    """Return the incident's takes without that of ``publication``, whose review is decided."""
     return {name: take for name, take in incident.takes.items() if name != publication}
 
 

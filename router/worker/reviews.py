@@ -27,9 +27,9 @@ What = Literal["opening", "update", "monitoring", "resolution", "retraction", "r
 
 
 class Review(NamedTuple):
-    """One publication that waits for a reviewer; ``what`` would be done, and ``fields`` are what would be shown.
+    """A publication that waits for a reviewer. An approval carries out ``what``, and shows ``fields``.
 
-    ``reason`` is the code of why it waits, and ``explanation`` its text.
+    ``reason`` is the code of the reason for the wait, and ``explanation`` its text.
 
     ``digest`` identifies this version: a decision names it. ``since`` and ``deadline_at`` (0: there is none) are
     microseconds. ``because`` gives the conditions of each rule that decided, and the alert's values. ``before`` is what

@@ -1,4 +1,4 @@
-"""The rules that opened an incident, and the conditions that its alert fulfilled, for people who decide on it."""
+"""The rules that opened an incident, with the conditions that its alert matched, for reviewers."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from router.domain import alerts, incidents
 
 
 class RuleMatch(NamedTuple):
-    """A rule that decided, its place, and its conditions: each as text, with the value that the alert had.
+    """A matching rule, its location, and its conditions, each as text with the alert's value.
 
-    The value is empty if the text contains it, or if the condition is on no single field.
+    The value is empty if the text contains it, or if the condition doesn't concern a single field.
     """
 
     rule: str
@@ -17,7 +17,7 @@ class RuleMatch(NamedTuple):
 
 
 def matches(incident: incidents.Incident) -> tuple[RuleMatch, ...]:
-    """Return the rules that opened the incident, as stored with it."""
+    """Return the rules that opened the incident, from the stored incident, not from the current rules."""
     response, alert = incident.response, incident.opening_alert
     if response is None or alert is None:
         return ()
@@ -32,7 +32,7 @@ def matches(incident: incidents.Incident) -> tuple[RuleMatch, ...]:
 
 
 def because(incident: incidents.Incident) -> tuple[str, ...]:
-    """Return a line for each rule that opened the incident."""
+    """Describe each rule that opened the incident in one line."""
     lines = []
     for one in matches(incident):
         asked = [f'{words}, it was "{value}"' if value else words for words, value in one.asked]

@@ -1,4 +1,4 @@
-"""The content of a publication that stands in for a destination at which the incident can't be opened."""
+"""Builds the content of a publication that stands in for a destination whose vendor blocks the incident."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,9 +12,9 @@ _TITLES, _TEXTS = ("name", "title"), ("summary", "body", "description", "message
 def content_for(
     content: publications.Content, incident: incidents.Incident, opening: type[base.Opening]
 ) -> publications.Content:
-    """Return the title and the text of a rule's rendered fields, by the names that another kind has for them.
+    """Return the title and text of a rule's rendered fields, by the field names of another kind.
 
-    Without a title, that of the alert is used: the destination's defaults may have the title.
+    If the rule has no title, use the alert's title, because the title may be in the original destination's defaults.
     """
     alert = incident.opening_alert
     known = alert.title or alert.identity if alert is not None else incident.key

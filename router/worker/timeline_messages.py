@@ -159,7 +159,7 @@ def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.E
 
 
 def delayed(after: publications.Publication, stand_ins: Sequence[str], now: int) -> timeline.Event:
-    """Return the event for an incident that the vendor has kept from opening for too long."""
+    """Return the event for an incident whose opening the vendor has delayed beyond the failover limit."""
     minutes = (now - after.blocked_since) // 60_000_000
     instead = f" It is opened at {', '.join(stand_ins)} instead." if stand_ins else ""
     text = f"At {after.destination}: not opened for {minutes} minutes. Its failover announces it.{instead}"

@@ -9,7 +9,7 @@ from router.destinations import base, rule_fields
 from router.destinations.incident_io import config
 from router.domain import operations
 
-# The vendor documents no limits. These keep an alert readable on a phone, and far below the size of any request limit.
+# The vendor documents no limits. These keep an alert readable on a phone, and far below any request limit.
 MOST_TITLE = 500
 MOST_DESCRIPTION = 10_000
 MOST_VALUE = 1_000
@@ -24,29 +24,29 @@ def _link(text: str) -> str:
 
 
 class AlertOpening(base.Opening):
-    """What a rule may set for one alert. None of it is public.
+    """The fields that a rule may set for an alert. Customers never see them.
 
     The router adds ``severity`` and ``reference`` to ``metadata``, unless the rule sets them.
     """
 
     MAY_BE_EMPTY = frozenset({"description"})
 
-    title: base.Line = pydantic.Field(min_length=1, max_length=MOST_TITLE, description="the alert's title")
+    title: base.Line = pydantic.Field(min_length=1, max_length=MOST_TITLE, description="the title of the alert")
     description: str = pydantic.Field(
         default="",
         max_length=MOST_DESCRIPTION,
-        description="its text, Markdown; the router's reference is added as the last line",
+        description="the text in Markdown; the router appends its reference as the last line",
     )
     source_url: Annotated[str, pydantic.AfterValidator(_link)] | None = pydantic.Field(
         default=None, max_length=2048, description="a link to the cause, such as a dashboard"
     )
     metadata: dict[str, Value | tuple[Value, ...]] = pydantic.Field(
-        default={}, description="what alert routes select by, each value a text or a list of texts"
+        default={}, description="values that alert routes match, each a text or a list of texts"
     )
 
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
-        """Remove texts that are empty because a label is missing, including those in ``metadata``."""
+        """Remove texts that are empty because a label is missing, also from ``metadata``. Return the omissions, too."""
         found, omitted = super().without_empty(fields)
         told = found.get("metadata")
         if isinstance(told, Mapping) and len(kept := _filled(told)) < len(told):
@@ -63,10 +63,10 @@ def _filled(told: Mapping[str, Any]) -> dict[str, Any]:
 class AlertConfig(base.Config):
     """One HTTP alert source.
 
-    ``api_key`` is the token of the source, which is no API key of the account: it can only send events to this source.
-    ``account_key`` is an API key of the account that may view data. With it, the router reads back whether an alert
-    fires, finds its alerts after data was lost, and attaches them to incidents. ``attach_to`` names the destination of
-    kind ``incident-io`` whose incident an alert is attached to.
+    ``api_key`` is the source's token, not an API key of the account. It can only send events to this source.
+    ``account_key`` is an API key of the account with permission to view data. With it, the router reads whether an
+    alert fires, finds its alerts after data loss, and attaches them to incidents. ``attach_to`` names the destination
+    of kind ``incident-io`` to whose incident an alert is attached.
     """
 
     kind: Literal["incident-io-alert"] = "incident-io-alert"

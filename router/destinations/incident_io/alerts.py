@@ -1,17 +1,17 @@
 """The kind ``incident-io-alert``: an alert of an HTTP source, so that incident.io's own routes page a responder.
 
-An alert event has a deduplication key instead of an ID: the first firing event creates an alert, later ones update it,
-and a resolved event ends it. So every event can be repeated. The key is that of one episode. If it were that of the
-incident, the vendor would take the next episode for the resolved alert, and might page no responder.
+An alert event has a deduplication key instead of an ID. The first firing event creates an alert, later firing events
+update it, and a resolved event ends it. So the router can retry every event. Each episode has its own key. With one key
+for an incident, the vendor would assign the next episode to the resolved alert, and might not page a responder.
 
-The vendor accepts an event before it processes it, and drops one that the source's filter refuses. What became of an
-event is visible through the account's API alone, which needs ``account_key``:
+The vendor accepts an event before processing it, and drops events that the source's filter rejects. Only the account's
+API shows the result, which requires ``account_key``:
 
     without it   an accepted event counts as done
     with it      the alert is read back: resolved by a person, dropped by a filter, or processed late
 
-An alert is attached to the incident that another destination opened as soon as both exist. Neither waits for the other:
-an incident that can't be opened delays no page.
+As soon as both exist, the alert is attached to the incident that another destination opened. Neither waits for the
+other, so an incident that can't be opened doesn't delay a page.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from router.destinations.incident_io import account, alert_config, names, wire
 from router.domain import operations, publications, texts
 from router.outbound import client, errors
 
-_ATTACHED = "incident"  # In a view: the incident that the alert is attached to, or whose people have parted it.
+_ATTACHED = "incident"  # Key in a view: the incident that the alert is or was attached to.
 _MARK_LENGTH, _EPISODE_LENGTH = 6, 8  # Hexadecimal digits in a deduplication key.
 _HTTP = "http"
 _DROPPED = "no alert shows the accepted event: the source's filter has dropped it, or the key may not see the alert"
 
 
 class AlertClient(client.Client):
-    """The client of an alert source. ``reads`` is the client of the account; None without a key for it.
+    """The client of an alert source. ``reads`` is the client of the account; None without ``account_key``.
 
     The quota of the source doesn't apply to reads, because the vendor limits them separately.
     """
@@ -47,7 +47,7 @@ class AlertClient(client.Client):
 
 
 def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> AlertClient:
-    """Make the client of the destination ``name``: with the source's token, and the account's key if there is one."""
+    """Create the client of the destination ``name`` with the source's token, and with the account's key if set."""
     token = config.api_key.get_secret_value()
     own = config.account_key.get_secret_value() if config.account_key is not None else ""
 
@@ -80,20 +80,20 @@ class Alerts:
         self._reads = http.reads if isinstance(http, AlertClient) else None
 
     async def adopt(self, _operation: operations.Operation) -> operations.VendorState | None:
-        """Return None: the vendor creates no alert for an incident of the router."""
+        """Return None, because the vendor doesn't create alerts for the router's incidents."""
         return None
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Read the alert with the operation's deduplication key. Without ``account_key``, nothing is found."""
+        """Read the alert with the operation's deduplication key. Return None without ``account_key``."""
         alert = await self._alert(_key_of(operation)) if self._reads is not None else None
         return _seen(alert, operation) if alert is not None else None
 
     async def end_duplicates(self, _operation: operations.Operation) -> tuple[str, ...]:
-        """End nothing: the vendor creates one alert for a deduplication key."""
+        """Do nothing, because the vendor creates only one alert for a deduplication key."""
         return ()
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
-        """Read the source's firing alerts whose keys are of this destination; none without ``account_key``."""
+        """List the source's firing alerts with keys of this destination. Return none without ``account_key``."""
         if self._reads is None:
             return []
         firing: dict[str, str | int | list[str]] = {"page_size": names.PAGE_SIZE, "status[one_of]": "firing"}
@@ -105,11 +105,11 @@ class Alerts:
         return [item for item in found if item.reference]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
-        """Recognize nothing: every key has its reference."""
+        """Return False, because every deduplication key contains its reference."""
         return False
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Send a firing event."""
+        """Send a firing event, which creates the alert."""
         accepted, omitted = await self._send(operation, "firing", _key_of(operation))
         seen = _accepted(accepted.deduplication_key, operation)
         return msgspec.structs.replace(seen, omitted=omitted, differs=self._to_attach(operation, seen))
@@ -117,11 +117,11 @@ class Alerts:
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Send a firing event with the current texts, and attach the alert to its incident."""
         alert = await self._alert(operation.vendor_id) if self._reads is not None else None
-        # A person has resolved the alert. A firing event might open it again.
+        # A person has resolved the alert, and a firing event might reopen it.
         if alert is not None and alert.status != "firing":
             return _seen(alert, operation)
         omitted: tuple[operations.Omission, ...] = ()
-        # The update is about attaching alone: the alert fires, and these texts were accepted before.
+        # Only attaching is pending: the alert fires, and the vendor has already accepted these texts.
         if alert is not None and operation.before == operation.content:
             seen = _seen(alert, operation)
         else:
@@ -134,53 +134,53 @@ class Alerts:
         )
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
-        """Update the alert: the vendor has no drafts."""
+        """Update the alert, because the vendor has no drafts."""
         return await self.update(operation)
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
-        """Send a resolved event. An alert that is resolved already stays as it is."""
+        """Send a resolved event. It doesn't change an alert that is already resolved."""
         await self._send(operation, "resolved", operation.vendor_id)
         return operations.VendorState(operation.vendor_id, "resolved", ended=True)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """Resolve the alert: the vendor has no drafts."""
+        """Resolve the alert, because the vendor has no drafts."""
         return await self.resolve(operation)
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
-        """Resolve the alert: customers don't see alerts."""
+        """Resolve the alert. Nothing else is needed, because customers don't see alerts."""
         return await self.resolve(operation)
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
-        """Raise ``Permanent``: an alert has no updates."""
-        raise errors.Permanent(f"{self.name}: an alert has no updates that could be corrected")
+        """Raise ``Permanent``, because alerts have no updates."""
+        raise errors.Permanent(f"{self.name}: alerts have no updates to correct")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
-        """Read whether the alert fires. Without ``account_key``, nothing is read, and it counts as firing."""
+        """Read whether the alert fires. Without ``account_key``, read nothing and report it as firing."""
         if self._reads is None:
             return operations.VendorState(operation.vendor_id, "open")
         alert = await self._alert(operation.vendor_id)
-        # The vendor processes an event after it has accepted it.
+        # The vendor may have accepted the event without having processed it yet.
         if alert is None and operation.lags:
             return operations.VendorState(operation.vendor_id, "open", is_stale=True)
-        # The key may not see private alerts, so a missing alert counts as firing: its end has to be sent in any case.
+        # The key may lack access to private alerts. Count a missing alert as firing, so that its end is sent anyway.
         if alert is None:
             return operations.VendorState(operation.vendor_id, "open", differs=_DROPPED)
         seen = _seen(alert, operation)
         return msgspec.structs.replace(seen, differs=self._to_attach(operation, seen))
 
     async def probe(self) -> None:
-        """Read one alert; nothing without ``account_key``."""
+        """Read one alert to test the account's key. Do nothing without ``account_key``."""
         if self._reads is not None:
             await self._reads.call("GET", "/v2/alerts", query={"page_size": 1, **self._of_source()})
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
-        """Return nothing: alerts have no page."""
+        """Return an empty mapping, because alerts have no public page."""
         return {}
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
-        """Check that the source exists, takes HTTP events, and has the configured token.
+        """Check that the source exists, accepts HTTP events, and has the configured token. Return the problems.
 
-        Without ``account_key`` nothing can be checked: an event would create an alert.
+        Without ``account_key``, nothing can be checked, because a test event would create an alert.
         """
         if self._reads is None or fields:
             return []
@@ -198,7 +198,7 @@ class Alerts:
         return await name_lookup.list_problems(self.probe())
 
     async def channels(self) -> list[base.Channel]:
-        """Return nothing: alerts aren't forwarded from here."""
+        """Return no channels, because the router doesn't read where the vendor sends alerts."""
         return []
 
     async def aclose(self) -> None:
@@ -208,7 +208,7 @@ class Alerts:
     async def _send(
         self, operation: operations.Operation, status: str, key: str
     ) -> tuple[wire.EventAnswer, tuple[operations.Omission, ...]]:
-        """Send an event. Fields that the vendor refuses are left out, and reported."""
+        """Send an event. Omit and report the fields that the vendor rejects."""
         wanted, omitted = rule_fields.parse_fitted(alert_config.AlertOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         own = {"severity": operation.content.severity.word, "reference": operation.reference}
@@ -225,8 +225,8 @@ class Alerts:
         return answer, tuple(calls.omitted)
 
     async def _alert(self, key: str) -> wire.Alert | None:
-        """Read the source's alert with a deduplication key. If there are several, a firing one comes first."""
-        assert self._reads is not None  # noqa: S101 - callers have asked
+        """Read the source's alert with a deduplication key. Prefer a firing alert if there are several."""
+        assert self._reads is not None  # noqa: S101 - callers check it
         query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._of_source()}
         page = await self._reads.read("/v2/alerts", wire.Alerts, query=query)
         rows = list_rows.parse_rows(page.alerts, wire.Alert, "alert", wanted=key)
@@ -236,9 +236,9 @@ class Alerts:
     async def _attach(
         self, alert: wire.Alert, operation: operations.Operation, seen: operations.VendorState
     ) -> operations.VendorState:
-        """Attach the alert to its incident, if that is open and the alert isn't attached yet.
+        """Attach the alert to its incident, if the incident is open and the alert isn't attached yet.
 
-        A refusal is final: a person has parted the two, or the key may not attach alerts. The alert fires all the same.
+        A rejection is final: a person has detached the alert, or the key lacks the permission. The alert still fires.
         """
         incident = operation.linked_id
         if not self._to_attach(operation, seen) or self._reads is None:
@@ -252,7 +252,7 @@ class Alerts:
         return msgspec.structs.replace(seen, view=view, omitted=omitted)
 
     def _to_attach(self, operation: operations.Operation, seen: operations.VendorState) -> str:
-        """Return what is missing while the alert isn't attached to the incident; empty if nothing is."""
+        """Return the difference to report while the alert isn't attached to its incident; empty otherwise."""
         if not self._config.attach_to or not operation.linked_id or seen.state != "open":
             return ""
         fields = seen.view.fields if seen.view is not None else {}
@@ -273,8 +273,8 @@ def _mark(text: str, digits: int) -> str:
 def _key_of(operation: operations.Operation) -> str:
     """Return the deduplication key of an episode at a destination, such as ``IR-7F3K2QXM-A1B4T9.3f09c2c6a1d04e``.
 
-    After the point are hashes of the destination and of the episode: two episodes of an incident may have the same
-    reference after thousands of episodes. The key has at most 33 characters, whatever the alerts are called.
+    The part after the dot hashes the destination and the episode, because references can repeat after thousands of
+    episodes. The key has at most 33 characters.
     """
     marks = _mark(operation.destination, _MARK_LENGTH) + _mark(operation.episode, _EPISODE_LENGTH)
     return f"{operation.reference}.{marks}"

@@ -1,8 +1,8 @@
-"""Escalations of an incident at incident.io: each pages a responder, at most once for each episode.
+"""Escalations of an incident at incident.io. Each pages a responder, at most once for each severity of an episode.
 
-The view of a publication records what was paged: the severities, each with the ID of its escalation. The record exists
-from the moment when the router has opened the incident. An incident that was adopted after a loss of data has none, and
-is never escalated: its responder was paged before.
+The view of a publication records the pages: each severity with the ID of its escalation. The record exists as soon as
+the router has opened the incident. An incident that was adopted after data loss has no record, and is never escalated,
+because its responder has already been paged.
 
     opened at   now        on_raise   recorded                    next
     minor       minor      -          {}                          nothing, below ``at_least``
@@ -11,11 +11,11 @@ is never escalated: its responder was paged before.
     major       critical   yes        {major: 01A}                page, key 1
     major       critical   yes        {major: 01A, critical: 01B} nothing
 
-The idempotency key contains the number of earlier pages, and not the severity: a repeated call whose first response was
-lost gets the escalation of the first call, also if the severity has changed meanwhile.
+The idempotency key contains the number of earlier pages instead of the severity. So if the first response is lost, the
+retry returns the escalation of the first call, even if the severity has changed meanwhile.
 
-A failed page doesn't fail the opening, because the incident is open. The publication then differs from what is desired,
-and is updated until the page is confirmed. A refusal of the update is a dead letter.
+A failed page doesn't fail the opening, because the incident is open. The publication then differs from the desired
+state, and the router updates it until the page is confirmed. If the vendor rejects the update, it is a dead letter.
 """
 
 from collections.abc import Mapping
@@ -28,21 +28,21 @@ from router.domain import identity, operations, severities
 from router.outbound import client, errors
 
 PAGED = "escalations"
-"""Where a view keeps the escalations by severity."""
+"""The key in a view whose value records the escalations by severity."""
 _FIELD = "escalation"
 Paged = Mapping[str, str]
 _NONE: Paged = {}
 
 
 def opened(operation: operations.Operation, state: operations.VendorState) -> operations.VendorState:
-    """Return a state of an incident that this episode has opened, with the record of its pages."""
-    assert state.view is not None  # noqa: S101 - callers give what the vendor shows
+    """Add the record of pages to the state of an incident that this episode has opened."""
+    assert state.view is not None  # noqa: S101 - callers pass the observed state
     fields = {**state.view.fields, PAGED: _paged(operation) or {}}
     return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
 
 def pending(operation: operations.Operation, wanted: configs.IncidentOpening, paged: Paged | None) -> str:
-    """Return why a page is still to be made, for the timeline; empty if none is."""
+    """Return why a page is pending, as text for the timeline; empty if none is pending."""
     escalation, severity = wanted.escalation, operation.content.severity
     if escalation is None or paged is None or severity < severities.parse(escalation.at_least):
         return ""
@@ -54,7 +54,7 @@ def pending(operation: operations.Operation, wanted: configs.IncidentOpening, pa
 
 
 class Escalations:
-    """The escalations of one account."""
+    """Creates and cancels the escalations of one account."""
 
     def __init__(self, name: str, http: client.Client, known: names.Names) -> None:
         self._name = name
@@ -64,7 +64,7 @@ class Escalations:
     async def after_open(
         self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
-        """Page for an incident that was just opened. If that fails, return the state with what is missing."""
+        """Page for a newly opened incident. If the page fails, return the state with the difference to report."""
         before = opened(operation, state)
         try:
             return await self.page(operation, wanted, before)
@@ -74,9 +74,9 @@ class Escalations:
     async def page(
         self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
-        """Page if a page is pending, and return the state with the record of it.
+        """Page if a page is pending. Return the state with the updated record.
 
-        Raises ``Permanent`` for a refusal: an unknown path or user, or a key without the permission.
+        Raise ``Permanent`` if the vendor rejects it: an unknown path or user, or a key without permission.
         """
         paged = state.view.fields.get(PAGED) if state.view is not None else None
         if state.view is None or state.state != "open" or not pending(operation, wanted, paged):
@@ -86,10 +86,10 @@ class Escalations:
         return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
     async def cancel(self, operation: operations.Operation, wanted: configs.IncidentOpening | None) -> str:
-        """Cancel the escalations of an incident that is over. Return a note for the timeline.
+        """Cancel the escalations of an ended incident. Return a note for the timeline; empty if all are over.
 
-        One that was resolved or has expired can't be canceled, and is over as well. ``wanted`` is None if the fields of
-        the rule can no longer be read.
+        A resolved or expired escalation can't be canceled, and counts as over. ``wanted`` is None if the rule's fields
+        can no longer be read.
         """
         if wanted is not None and wanted.escalation is not None and not wanted.escalation.cancel:
             return ""
@@ -105,9 +105,9 @@ class Escalations:
     async def _create(
         self, operation: operations.Operation, wanted: configs.IncidentOpening, incident_id: str, earlier: int
     ) -> str:
-        """Create the escalation, without the incident and the description if the vendor refuses it with them.
+        """Create the escalation. If the vendor rejects the incident or the description, retry without both.
 
-        The key stays the same: the vendor creates nothing for a refused call.
+        The retry reuses the idempotency key, because the vendor creates nothing for a rejected call.
         """
         escalation = wanted.escalation
         assert escalation is not None  # noqa: S101 - a page is pending
@@ -127,13 +127,13 @@ class Escalations:
             except errors.Permanent:
                 answer = await self._http.call("POST", "/v2/escalations", json=least)
         except errors.Denied as problem:
-            # Without this permission, the key can still open incidents. A condition of the account would stop those.
+            # The key can still open incidents, so don't raise an account failure, which would pause those, too.
             message = f"{self._name}: the key may not create escalations: {problem}"
             raise errors.Permanent(message, status=problem.status, field=_FIELD) from problem
         return answer.read(wire.EscalationAnswer).escalation.id
 
 
 def _paged(operation: operations.Operation) -> Paged | None:
-    """Return the recorded pages; None if the router hasn't opened the incident."""
+    """Return the recorded pages. Return None if the router didn't open the incident."""
     recorded = operation.view.fields.get(PAGED)
     return dict(recorded) if isinstance(recorded, Mapping) else None

@@ -1,4 +1,4 @@
-"""Reads a post of an incident.io page: its state, timeline, and components, as the base of later comparisons. Pure."""
+"""Converts a post of an incident.io page to the router's state, timeline, and view. Makes no calls."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ WELL = "operational"
 
 
 def state(post: wire.Post) -> publications.State:
-    """Return the state of a post as a publication state."""
+    """Map the status of a post to a publication state."""
     return "resolved" if post.incident_status == "resolved" else "open"
 
 
 def affected(post: wire.Post) -> dict[str, str]:
-    """Return the statuses of the components that the post affects now, by ID. All others are operational."""
+    """Return the current status of each affected component, by ID. All other components are operational."""
     if post.component_impacts is not None:
         return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
     # Without impacts, the updates contain the changes.
@@ -31,12 +31,12 @@ def affected(post: wire.Post) -> dict[str, str]:
 
 
 def differs(post: wire.Post, asked: Mapping[str, str]) -> str:
-    """Return the components whose status differs from the one that was sent; empty if none does."""
+    """Describe the components whose status differs from ``asked``. Return an empty text if none differs."""
     return observations.mismatched(asked, affected(post), WELL)
 
 
 def is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
-    """Return whether a post has the title and the text of the opening, and isn't too old."""
+    """Return whether a post has the title and text of the opening, and wasn't published before ``since``."""
     if post.published_at is not None and post.published_at < since:
         return False
     says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
@@ -44,39 +44,39 @@ def is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetim
 
 
 def item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
-    """Return an unresolved post as an entry of the destination's list."""
+    """Convert an unresolved post to an entry of the destination's list of open items."""
     entries = timeline(post)
     first = entries[0].text if entries else ""
     return operations.OpenItem(post.id, "", post.name, first, page.public_url, observations.moment(post.published_at))
 
 
 def resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
-    """Return the state of a post that an earlier attempt or a person has resolved. Later reads are compared with it."""
+    """Return the state of a post that an earlier attempt or a person has resolved, as the base of later comparisons."""
     told = observations.marks(operation, timeline(post))
     return operations.VendorState(post.id, "resolved", told=told, view=view(post, operation), note=note)
 
 
 def taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
-    """Return the state of a post that a person has changed. Nothing is sent, and later reads are compared with it."""
+    """Return the state of a post that a person has changed, as the base of later comparisons. Nothing is sent."""
     told = observations.marks(operation, timeline(post))
     return operations.VendorState(post.id, state(post), edited=edited, told=told, view=view(post, operation))
 
 
 def left(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
-    """Return the state between the two calls of an update: the post has a new title, its text isn't posted yet."""
+    """Return the state between the two calls of an update: the title is changed, and the text isn't posted yet."""
     shown = view(post, operation, entries=[], title=title)
     return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(shown, is_unconfirmed=True))
 
 
 def entry(update: wire.Update) -> observations.Entry:
-    """Return an update as an entry of a timeline."""
+    """Convert an update to a timeline entry."""
     return observations.Entry(
         update.id, update.message, update.incident_status, observations.moment(update.published_at)
     )
 
 
 def timeline(post: wire.Post) -> list[observations.Entry]:
-    """Return the post's updates, oldest first."""
+    """Convert the post's updates to timeline entries, oldest first."""
     return observations.sort_entries(entry(update) for update in post.updates or ())
 
 
@@ -88,7 +88,7 @@ def view(
     entries: list[observations.Entry] | None = None,
     title: str | None = None,
 ) -> publications.View:
-    """Return what a post shows, as the base of later comparisons. Arguments replace what the read shows."""
+    """Return the view of a post, as the base of later comparisons. Arguments override the observed values."""
     shown = timeline(post)
     fields = {
         "title": post.name if title is None else title,

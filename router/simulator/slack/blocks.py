@@ -21,7 +21,7 @@ def problem(blocks: Any) -> str:
 
 
 def view_problem(view: Any) -> str:
-    """Return Slack's error about a modal; empty if Slack accepts it."""
+    """Return Slack's error for an invalid modal. Return an empty text if Slack accepts the modal."""
     if not isinstance(view, dict) or view.get("type") != "modal":
         return "not a modal"
     blocks = view.get("blocks")

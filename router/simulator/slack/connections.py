@@ -1,4 +1,4 @@
-"""Socket Mode: WebSocket connections to the app, over which Slack sends envelopes and waits for their acknowledgement.
+"""Socket Mode: WebSocket connections to the app, over which Slack sends envelopes and waits for acknowledgements.
 
 Slack sends an envelope to one connection. If it isn't acknowledged within 3 seconds, or the connection closes, Slack
 sends the envelope to another connection.
@@ -34,13 +34,13 @@ class Outcome:
 
 
 class Fault(pydantic.BaseModel):
-    """What happens to the connections, once or to the next ``count`` of something.
+    """A fault to inject: once into the open connections, or into the next ``count`` connections or envelopes.
 
     ``disconnect``: every open connection gets a disconnect message with ``reason``; with ``closes``, it is closed, too.
     ``drop``: every open connection is aborted. ``silence``: every open connection stays open, but Slack neither sends
     nor reads. ``refuse``: the next ``count`` connections get a disconnect message instead of a hello.
     ``lose-acks``: the next ``count`` acknowledgements are lost. ``twice``: the next ``count`` envelopes are sent again
-    after they were acknowledged. ``garble``: every open connection gets a message that is no JSON object.
+    after they were acknowledged. ``garble``: every open connection gets a message that isn't a JSON object.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -61,7 +61,7 @@ class _Connection:
     async def send(self, message: Mapping[str, Any] | str) -> None:
         if self.is_silent:
             return
-        with contextlib.suppress(RuntimeError, websockets.WebSocketDisconnect):  # It is closing.
+        with contextlib.suppress(RuntimeError, websockets.WebSocketDisconnect):  # The connection is already closing.
             await self.websocket.send_text(message if isinstance(message, str) else json.dumps(message))
 
     def closed(self) -> None:
@@ -87,12 +87,12 @@ class Sockets:
         return len(self._open)
 
     def ticket(self) -> str:
-        """Return a ticket for one connection."""
+        """Issue a ticket, which is valid for one connection."""
         self._tickets = [*self._tickets[1 - _TICKETS :], secrets.token_hex(8)]
         return self._tickets[-1]
 
     def heal(self) -> None:
-        """Forget ordered faults, and abort silent connections."""
+        """Discard pending faults and abort silent connections."""
         for one in self._open:
             if one.is_silent:
                 one.websocket.scope["transport"].abort()
@@ -105,7 +105,7 @@ class Sockets:
         if ticket not in self._tickets:
             await websocket.close(1008)
             return
-        self._tickets.remove(ticket)  # A URL is good for one connection.
+        self._tickets.remove(ticket)  # A URL is valid for one connection.
         await websocket.accept()
         made = _Connection(websocket)
         reason = self._refusals.pop(0) if self._refusals else ""
@@ -164,23 +164,23 @@ class Sockets:
                 self._twice -= 1
                 for again in [other for other in self._open if other is not one] or [one]:
                     await again.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
-            # Slack documents no such payload. A client that sends one would rely on it in vain.
+            # Slack documents no payload here and would ignore it, so report the client's error.
             error = "unexpected_payload" if response is not None and not accepts else ""
             return Outcome(attempt + 1, response if accepts else None, error)
         return Outcome(retries + 1, error="timeout")
 
     def _next(self, tried: list[_Connection]) -> _Connection | None:
-        """Return the connection for the next attempt: preferably another one, and one that isn't about to close."""
+        """Return the connection for the next attempt. Prefer untried connections that aren't about to close."""
         order = sorted(self._open, key=lambda one: (one in tried, one.is_leaving))
         if not order:
             return None
-        # Slack distributes envelopes. The next one goes to another connection.
+        # Rotate, because Slack distributes envelopes over the connections.
         self._open.remove(order[0])
         self._open.append(order[0])
         return order[0]
 
     async def inject(self, fault: Fault) -> None:
-        """Carry out a fault, or note it for later."""
+        """Inject a fault now, or store it for the next connections or envelopes."""
         match fault.action:
             case "refuse":
                 self._refusals += [fault.reason] * fault.count

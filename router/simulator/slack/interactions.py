@@ -1,4 +1,4 @@
-"""What a user does in Slack, and what Slack sends to the app because of it: clicks, submitted modals, and commands.
+"""Simulates users' clicks, submitted modals, and commands, and the interactions that Slack sends to the app.
 
 Slack sends each interaction to the app's request URL, signed, or over Socket Mode if no request URL is set.
 """
@@ -69,18 +69,18 @@ class Command(pydantic.BaseModel):
 
 
 class Impossible(Exception):
-    """A user can't do this: there is no such button, modal, or user."""
+    """The user's action is impossible, because the button, modal, channel, or user doesn't exist."""
 
 
 class Interactions:
-    """Carries out what users do. ``base`` is the simulator's base URL, for response URLs."""
+    """Carries out users' actions. ``base`` is the simulator's base URL, for response URLs."""
 
     def __init__(self, slack: vendor.Slack) -> None:
         self.app = App()
         self._slack = slack
 
     async def click(self, click: Click, base: str) -> connections.Outcome:
-        """Click a button of a message, of its current or an earlier version."""
+        """Click a button in the current or an earlier version of a message."""
         person = _person(click.user)
         channel = records.channel_of(click.channel)
         message = self._slack.message(channel, click.ts)
@@ -200,7 +200,7 @@ class Interactions:
             return _NO_ANSWER, b""
 
     def _told(self, person: records.Person, outcome: connections.Outcome) -> connections.Outcome:
-        """Record what Slack tells the user if the app failed."""
+        """Record the error that Slack shows the user if the app failed."""
         if outcome.error:
             self._slack.workspace.failures.append({"user": person.id, "text": f"{_FAILED} ({outcome.error})"})
         return outcome
@@ -251,7 +251,7 @@ def _button(blocks: list[Any], named: str) -> tuple[dict[str, Any], str]:
 
 
 def label(button: Mapping[str, Any]) -> str:
-    """Return the text of a button."""
+    """Return the visible text of a button."""
     return str(button.get("text", {}).get("text", ""))
 
 

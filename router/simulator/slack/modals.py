@@ -12,7 +12,7 @@ _GIVEN = ("blocks", "private_metadata", "callback_id", "title", "submit", "close
 
 
 class RefusedError(Exception):
-    """Slack refuses a call with this error code, and perhaps with ``details`` in the response."""
+    """Slack rejects a call with this error code, and with ``details`` in the response, if any."""
 
     def __init__(self, error: str, message: str = "") -> None:
         super().__init__(error)
@@ -64,7 +64,7 @@ def _view(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def completed(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a view in which every block and input element has an ID, as Slack adds them."""
+    """Add the missing IDs of blocks and input elements to a view, as Slack does."""
     blocks = []
     for position, block in enumerate(view.get("blocks", [])):
         made = {"block_id": f"b{position}", **block}
@@ -75,12 +75,12 @@ def completed(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_hash(options: settings.Options) -> str:
-    """Return the hash of a changed view."""
+    """Return a new hash, which identifies one version of a view."""
     return f"{options.clock() // 1_000_000}.{options.randomness.getrandbits(32):08x}"
 
 
 def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a modal as payloads and responses have it."""
+    """Return a modal in the format of payloads and responses."""
     given: dict[str, Any] = {name: modal.view.get(name, "" if "_id" in name else None) for name in _GIVEN}
     given["private_metadata"] = modal.view.get("private_metadata", "")
     return {
@@ -134,7 +134,7 @@ def _value(element: Mapping[str, Any], text: str | None) -> dict[str, Any]:
 
 
 def initial(element: Mapping[str, Any]) -> set[str]:
-    """Return the values of the options that are chosen at first."""
+    """Return the values of the initially selected options."""
     chosen = [*element.get("initial_options", [])]
     chosen += [element["initial_option"]] if "initial_option" in element else []
     return {one["value"] for one in chosen}

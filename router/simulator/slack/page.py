@@ -15,7 +15,7 @@ textarea, input, select { font: inherit; width: 100%; box-sizing: border-box } d
 
 
 def workspace(slack: vendor.Slack, person: records.Person) -> str:
-    """Return the page of the workspace as one user sees it."""
+    """Render the workspace as HTML for one user."""
     held = slack.workspace
     people = " · ".join(
         f"<b>{escape(one.real_name)}</b>" if one is person else f'<a href="?as={one.id}">{escape(one.real_name)}</a>'

@@ -1,4 +1,4 @@
-"""What the simulated workspace holds: people, messages, modals, triggers, and response URLs."""
+"""Records of the simulated workspace: users, messages, modals, triggers, and response URLs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,7 +48,7 @@ class Message:
     user: str = ""
 
     def replace(self, text: str, blocks: list[Any]) -> None:
-        """Show another content, and keep the old one."""
+        """Replace the content, and keep the old content in ``earlier``."""
         vars(self).setdefault("earlier", []).append((self.text, self.blocks))
         self.text, self.blocks = text, blocks
         self.edits += 1
@@ -99,5 +99,5 @@ class State:
 
 
 def channel_of(named: str) -> str:
-    """Return the ID of a channel by its ID or name; empty if there is none."""
+    """Look up a channel by its ID or name. Return its ID, or an empty text if it doesn't exist."""
     return next((one for one, name in CHANNELS.items() if named in {one, name, f"#{name}"}), "")

@@ -18,7 +18,7 @@ from router.simulator.slack import connections, modals, records
 _MOST_TEXT = 40_000
 _MINUTE = 60_000_000
 _APP_METHODS = frozenset({"apps.connections.open"})
-# These methods read no JSON.
+# These methods reject JSON bodies.
 _FORM_METHODS = frozenset({"users.info", "usergroups.users.list"})
 # Calls a minute of Slack's tiers. Other methods aren't limited here.
 _CALLS_A_MINUTE = {
@@ -46,7 +46,7 @@ class Slack:
         self.sockets = connections.Sockets()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is kept between runs, without open connections."""
+        """Return the state to keep between runs, without open connections."""
         return {"_options": self._options, "_state": self._state}
 
     @property
@@ -71,7 +71,7 @@ class Slack:
         return []
 
     def state(self) -> dict[str, Any]:
-        """Return the messages by channel, and what else users see, as plain data."""
+        """Return the messages by channel, and everything else that users see, as JSON-compatible data."""
         shown: dict[str, Any] = {
             name: [vars(one) for one in self._state.messages if one.channel == identity]
             for identity, name in records.CHANNELS.items()
@@ -81,7 +81,7 @@ class Slack:
         return {**shown, "failures": self._state.failures, "connections": self.sockets.count}
 
     def reset(self) -> None:
-        """Delete everything that calls and clicks created. Connections stay open."""
+        """Delete all state from calls and clicks. Keep connections open."""
         self._state = records.State()
         self._recent.clear()
         self.sockets.heal()
@@ -115,7 +115,7 @@ class Slack:
         return next((one for one in held if (one.channel, one.ts) == (channel, ts)), None)
 
     def add(self, channel: str, content: tuple[str, list[Any]], *, thread: str = "", user: str = "") -> records.Message:
-        """Add a message; with ``user``, an ephemeral one."""
+        """Add a message. With ``user``, add an ephemeral message."""
         # Timestamps identify the messages of a channel, so they must be unique.
         self._state.last = max(self._state.last + 1, self._options.clock())
         ts = f"{self._state.last // 1_000_000}.{self._state.last % 1_000_000:06d}"
@@ -143,7 +143,7 @@ class Slack:
             raise modals.RefusedError("not_allowed_token_type")
 
     def _limited(self, method: str) -> int:
-        """Return the seconds to wait, 0 if the call is within the limit of its method."""
+        """Count a call. Return the seconds to wait; 0 if the call is within the limit of its method."""
         most = _CALLS_A_MINUTE.get(method)
         if most is None:
             return 0

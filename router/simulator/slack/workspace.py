@@ -1,4 +1,4 @@
-"""The simulator's own endpoints for Slack: what a person or a test does in the workspace, and its page."""
+"""The simulator's endpoints for users' actions in the workspace, by a person or a test, and its page."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ class Workspace:
 def _acting(
     model: type[Action], act: Callable[[Action, str], Awaitable[connections.Outcome]]
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
-    """Return an endpoint for what a user does: JSON from a test, or a form of the page."""
+    """Create an endpoint for a user's action. It accepts JSON from tests and forms from the page."""
 
     async def endpoint(request: requests.Request) -> responses.Response:
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
