@@ -81,7 +81,7 @@ class Slack:
             try:
                 await self._api.call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})
             except slack_api.MessageGoneError:
-                del state[ts_of]  # Somebody deleted it: it is posted again.
+                del state[ts_of]  # The message was deleted in Slack, so post it again.
         if ts_of not in state:
             thread: dict[str, Any] = {}
             if f"ts:{message.thread}" in state:

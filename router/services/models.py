@@ -131,8 +131,8 @@ class PostedUpdate(Model):
 class Publication(Model):
     """An incident at one destination: the desired ``fields``, the ``shown`` ones, and the next step.
 
-    ``next_reason`` is the reason code of the next step, or of what it waits for; ``next`` is its text. ``taken_over``
-    is the code of what a person has changed at the vendor.
+    ``next_reason`` is the reason code of the next step or of the wait; ``next`` is its text. ``taken_over`` is the code
+    of a person's change at the vendor.
     """
 
     destination: str
@@ -244,11 +244,11 @@ class Review(Model):
 
     ``reason`` is the code of why the post waits, and ``explanation`` its text.
 
-    ``before`` is what the page shows now, empty if nothing. ``at_vendor`` is a draft, or a post that a person has
-    changed, as it is at the vendor: an approval replaces exactly that version. ``shown`` is what customers would see:
-    the fields merged over the page's defaults. ``components`` are the statuses in the vendor's terms. ``at_deadline``
-    is the outcome at the deadline. ``later`` are the texts of later stages, if the post is monitored before it is
-    resolved: ``monitoring`` and ``resolution``.
+    ``before`` is the text that the page shows now, empty if none. ``at_vendor`` is the vendor's version of a draft, or
+    of a post that a person has changed. An approval replaces exactly that version. ``shown`` is the content that
+    customers would see: the fields merged over the page's defaults. ``components`` are the statuses in the vendor's
+    terms. ``at_deadline`` is the outcome at the deadline. ``later`` are the texts of later stages, if the post is
+    monitored before it is resolved: ``monitoring`` and ``resolution``.
     """
 
     incident: str

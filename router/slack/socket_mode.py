@@ -121,7 +121,7 @@ class SocketMode:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Receive payloads while the block runs. Acknowledge received payloads before the context exits."""
+        """Receive payloads while the block runs. Acknowledge all received payloads before the context exits."""
         metrics.slack_connected.set(0)
         task = asyncio.create_task(self._run())
         try:

@@ -31,15 +31,15 @@ class Review(NamedTuple):
 
     ``reason`` is the code of the reason for the wait, and ``explanation`` its text.
 
-    ``digest`` identifies this version: a decision names it. ``since`` and ``deadline_at`` (0: there is none) are
-    microseconds. ``because`` gives the conditions of each rule that decided, and the alert's values. ``before`` is what
-    is shown there now, empty if nothing is. ``at_vendor`` is the vendor's state of a draft, or of a post that a person
-    has changed, and ``view_digest`` identifies it. ``shown`` is what customers would see: fields over the page's
-    defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline. ``later``
-    are the texts of a monitored post once no alert fires. A retrospective incident began at ``began_at`` and ended at
-    ``ended_at``, and its resolution is in ``later``. ``publication`` names the publication among those of the incident:
-    it may be of an earlier episode. ``retraction`` is what an approval ends: the post is published again. ``digest``
-    includes it then, and ``asked`` is the digest of what would be sent. ``take`` says who works on the review now.
+    ``digest`` identifies this version, and a decision names it. ``since`` and ``deadline_at`` (0: none) are
+    microseconds. ``because`` has the conditions of each matching rule, with the alert's values. ``before`` is the text
+    that the page shows now, empty if none. ``at_vendor`` is the vendor's state of a draft, or of a post that a person
+    has changed, and ``view_digest`` identifies it. ``shown`` is the content that customers would see: the fields merged
+    over the page's defaults. ``components`` are the statuses in the vendor's terms. ``at_deadline`` is the outcome at
+    the deadline. ``later`` has the texts of a monitored post for later stages. A retrospective incident began at
+    ``began_at`` and ended at ``ended_at``, and its resolution is in ``later``. ``publication`` names the publication,
+    which may be of an earlier episode. ``retraction`` is the retraction that an approval ends by publishing the post
+    again. ``digest`` then includes it, and ``asked`` is the digest of the content to send. ``take`` is the active take.
     """
 
     incident: str
