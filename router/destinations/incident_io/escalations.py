@@ -86,10 +86,10 @@ class Escalations:
         return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
     async def cancel(self, operation: operations.Operation, wanted: configs.IncidentOpening | None) -> str:
-        """Cancel the escalations of an ended incident. Return a note for the timeline; empty if all are over.
+        """Cancel the escalations of an ended incident. Return a note on failures; empty if none failed.
 
-        A resolved or expired escalation can't be canceled, and counts as over. ``wanted`` is None if the rule's fields
-        can no longer be read.
+        A resolved or expired escalation can't be canceled, but is over anyway. ``wanted`` is None if the rule's
+        fields can no longer be read.
         """
         if wanted is not None and wanted.escalation is not None and not wanted.escalation.cancel:
             return ""

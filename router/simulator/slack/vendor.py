@@ -18,7 +18,7 @@ from router.simulator.slack import connections, modals, records
 _MOST_TEXT = 40_000
 _MINUTE = 60_000_000
 _APP_METHODS = frozenset({"apps.connections.open"})
-# These methods reject JSON bodies.
+# These methods don't read JSON bodies.
 _FORM_METHODS = frozenset({"users.info", "usergroups.users.list"})
 # Calls a minute of Slack's tiers. Other methods aren't limited here.
 _CALLS_A_MINUTE = {
