@@ -12,7 +12,7 @@ import pydantic
 
 from router.domain import events
 from router.domain.undecodable import Undecodable
-from router.notifiers import base, slack_api, slack_messages
+from router.notifiers import base, slack_api, slack_blocks, slack_messages
 
 _POST, _UPDATE = "chat.postMessage", "chat.update"
 
@@ -76,7 +76,8 @@ class Slack:
     async def _send(self, message: slack_messages.Message, state: dict[str, str]) -> None:
         """Post or update a message, and note its timestamp and digest in the state."""
         ts_of = f"ts:{message.key}"
-        body: dict[str, Any] = {"text": message.text, "blocks": message.blocks, "unfurl_links": False}
+        text = slack_blocks.cut_markup(message.text, slack_blocks.TEXT)
+        body: dict[str, Any] = {"text": text, "blocks": message.blocks, "unfurl_links": False}
         if ts_of in state:
             try:
                 await self._api.call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})

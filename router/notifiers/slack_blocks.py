@@ -7,6 +7,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+from router.domain import visible
+
 Block = dict[str, Any]
 TEXT, FIELD, HEADER, VALUE = 3000, 2000, 150, 2000
 """The most characters of a section, of a field or a context, of a header, and of a button's value."""
@@ -15,11 +17,24 @@ FIELDS = 10
 BLOCKS = 50
 """The most blocks of a message."""
 _URL = 3000
+_LONGEST_ENTITY = len("&amp;")
 
 
 def escaped(text: str) -> str:
-    """Escape the characters that Slack reads as markup, mentions, and links."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Put untrusted text on one line, without invisible characters, and escape the characters of Slack markup.
+
+    With line breaks, a reason could look like further events. With controls of the writing direction, Slack could show
+    a text in another order than it is stored.
+    """
+    seen = visible.visible(" ".join(text.split())).strip()
+    return seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def link(url: str) -> str:
+    """Return a link to an untrusted URL, or the escaped text if the text isn't a URL that Slack accepts in brackets."""
+    shown = escaped(url)
+    is_url = shown.startswith(("https://", "http://")) and not {" ", "|"} & set(shown)
+    return f"<{shown}>" if is_url and len(shown) <= _URL else shown
 
 
 def moment(at: dt.datetime) -> str:
@@ -28,8 +43,11 @@ def moment(at: dt.datetime) -> str:
 
 
 def markdown(text: str) -> Block:
-    """Return a text object that Slack reads as markup. The caller escapes untrusted text."""
-    return {"type": "mrkdwn", "text": text}
+    """Return a text object that Slack reads as markup. The caller escapes untrusted text.
+
+    In a verbatim text, Slack leaves bare URLs, ``@channel``, and names of channels as they are.
+    """
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def plain(text: str) -> Block:
@@ -39,12 +57,12 @@ def plain(text: str) -> Block:
 
 def section(text: str) -> Block:
     """Return a paragraph of Slack markup."""
-    return {"type": "section", "text": markdown(cut(text, TEXT))}
+    return {"type": "section", "text": markdown(cut_markup(text, TEXT))}
 
 
 def context(text: str) -> Block:
     """Return a line of Slack markup in small type."""
-    return {"type": "context", "elements": [markdown(cut(text, FIELD))]}
+    return {"type": "context", "elements": [markdown(cut_markup(text, FIELD))]}
 
 
 def title(text: str) -> Block:
@@ -62,7 +80,7 @@ def verbatim(text: str) -> list[Block]:
 
 def fields(texts: Iterable[str]) -> list[Block]:
     """Return short texts in two columns, split over as many blocks as they need."""
-    cells = [markdown(cut(text, FIELD)) for text in texts]
+    cells = [markdown(cut_markup(text, FIELD)) for text in texts]
     return [{"type": "section", "fields": cells[first : first + FIELDS]} for first in range(0, len(cells), FIELDS)]
 
 
@@ -80,3 +98,16 @@ def link_button(label: str, action: str, value: str, url: str) -> list[Block]:
 def cut(text: str, most: int) -> str:
     """Shorten the text to at most ``most`` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def cut_markup(text: str, most: int) -> str:
+    """Return a text in Slack's markup, shortened to ``most`` characters, and never within a link or an entity."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    opening, entity = kept.rfind("<"), kept.rfind("&")
+    if opening > kept.rfind(">"):
+        kept = kept[:opening]
+    elif entity > kept.rfind(";") and len(kept) - entity < _LONGEST_ENTITY:
+        kept = kept[:entity]
+    return f"{kept}…"

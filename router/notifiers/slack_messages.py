@@ -135,7 +135,7 @@ class Renderer:
         facts += _acknowledged(incident)
         facts += [f"*Rule:* {slack_blocks.escaped(incident.rule)}"] if incident.rule else []
         facts += [f"*Owner:* {slack_blocks.escaped(incident.owner)}"] if incident.owner else []
-        facts += [f"*Runbook:* {slack_blocks.escaped(incident.runbook)}"] if incident.runbook else []
+        facts += [f"*Runbook:* {slack_blocks.link(incident.runbook)}"] if incident.runbook else []
         facts += [self._publication(one) for one in view.publications.values()]
         blocks = [
             slack_blocks.section(f"{mark} *{state}:* {slack_blocks.escaped(incident.title)}"),
@@ -200,7 +200,7 @@ def line(event: events.Event) -> str:
             minutes = event.waiting_seconds // 60
             return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes by now"
         case events.ReviewDecided():
-            return f"{_decision(event)} at {slack_blocks.escaped(event.destination)}"
+            return _decision(event, f" at {slack_blocks.escaped(event.destination)}")
         case events.OperationFailed():
             where, problem = slack_blocks.escaped(event.destination), slack_blocks.escaped(event.problem)
             return f":warning: Rejected at {where}: {problem}"
@@ -273,6 +273,5 @@ def _by(name: str) -> str:
     return f" by {slack_blocks.escaped(name)}" if name else ""
 
 
-def _decision(event: events.ReviewDecided) -> str:
-    reason = f": {slack_blocks.escaped(event.reason)}" if event.reason else ""
-    return f"{_OUTCOMES[event.outcome]}{_by(event.by)}{reason}"
+def _decision(event: events.ReviewDecided, where: str = "") -> str:
+    return f"{_OUTCOMES[event.outcome]}{_by(event.by)}{where}{_because(event.reason)}"

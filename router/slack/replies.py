@@ -19,7 +19,8 @@ class Reply(NamedTuple):
     def message(self) -> dict[str, Any]:
         """Return the reply as a message that only the user sees."""
         shown = [slack_blocks.section(self.text), *self.blocks][: slack_blocks.BLOCKS]
-        return {"response_type": "ephemeral", "text": slack_blocks.cut(self.text, slack_blocks.TEXT), "blocks": shown}
+        text = slack_blocks.cut_markup(self.text, slack_blocks.TEXT)
+        return {"response_type": "ephemeral", "text": text, "blocks": shown}
 
     def view(self) -> dict[str, Any]:
         """Return the reply as a form without fields."""

@@ -186,6 +186,7 @@ def test_text_of_an_alert_mentions_nobody(play):
         [message] = channel.messages
         assert "<!channel>" not in words(message) + message["text"]
         assert "&lt;!channel&gt;" in message["text"]
+        assert len(message["text"]) <= 3000
 
     play(body)
 
