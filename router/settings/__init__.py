@@ -18,7 +18,7 @@ from router.domain import patterns
 from router.notifiers import base as notifier_base
 from router.notifiers import registry as notifiers
 from router.outbound import loopback
-from router.settings import destination_links, sections, simulated_slack
+from router.settings import destination_links, inline_secrets, sections, simulated_slack
 from router.sources import base as source_base
 from router.sources import registry as sources
 from router.sources import signatures
@@ -138,10 +138,9 @@ _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
 def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.Problem]:
-    """Return warnings: vendors' API keys in the file, and no installation name although real vendors are called."""
-    document = documents.read(Path(settings.file))
+    """Return warnings: secrets in the file, and no installation name although real vendors are called."""
+    document = documents.read(Path(settings.file), holds_secrets=True)
     data = document.data if isinstance(document.data, dict) else {}
-    entries = data.get("destinations")
     found = []
     real = (one.base_url for name, one in settings.destinations.items() if name not in settings.simulated)
     if calls_vendors and not settings.installation and not all(map(loopback.is_loopback, real)):
@@ -150,13 +149,10 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
             'incidents again that are open at the vendors; add a name, such as "installation: production"'
         )
         found.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        for key in _VENDOR_KEYS if isinstance(entry, dict) else ():
-            if not isinstance(entry.get(key), str):
-                continue
-            message = "everyone who can read the file can use the key in it; refer to the key instead: {env: API_KEY}"
-            problem = document.problem(f'"{key}": {message}', ("destinations", name, key))
-            found.append(dataclasses.replace(problem, level="warning"))
+    for path in inline_secrets.paths(vars(settings), data):
+        key = next(str(part) for part in reversed(path) if isinstance(part, str))
+        hint = f"everyone who can read the file can use the secret in it; refer to it instead: {{env: {key.upper()}}}"
+        found.append(dataclasses.replace(document.problem(f'"{key}": {hint}', path), level="warning"))
     return found
 
 

@@ -1,0 +1,29 @@
+"""Finds secrets that the configuration file contains, instead of naming where they are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pydantic
+
+Path = tuple[str | int, ...]
+
+
+def paths(value: Any, entry: Any, at: Path = ()) -> Iterator[Path]:
+    """Yield the path of each secret that ``entry``, read from the file, contains as text.
+
+    ``value`` is the setting that was built from the entry.
+    """
+    match value:
+        case pydantic.SecretStr() if isinstance(entry, str) and entry:
+            yield at
+        case pydantic.BaseModel() if isinstance(entry, Mapping):
+            for name, field in type(value).model_fields.items():
+                key = field.alias or name
+                yield from paths(getattr(value, name), entry.get(key), (*at, key))
+        case Mapping() if isinstance(entry, Mapping):
+            for key, inner in value.items():
+                yield from paths(inner, entry.get(key), (*at, key))
+        case tuple() | list() if isinstance(entry, list):
+            # An entry that was built from several others has no place of its own in the file.
+            for index, inner in enumerate(value if len(value) == len(entry) else ()):
+                yield from paths(inner, entry[index], (*at, index))
