@@ -77,7 +77,7 @@ def test_too_long_review_is_not_approved_in_slack():
     review = events.Review("page", "opening", "d", "review", "t", "m" * 30_001)
     made = slack_reviews.Renderer("", buttons=True).blocks(slack_reviews.Shown(incident(), review))
     assert buttons(made) == [slack_reviews.DISMISS]
-    assert "decide in the console" in str(made)
+    assert "Decide in the console" in str(made)
 
 
 @pytest.mark.parametrize("work", WORKS)
