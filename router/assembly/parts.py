@@ -5,7 +5,7 @@ import hashlib
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def places(
         kind = destinations.KINDS[config.kind]
         connection = kind.connect(name, config, clock)
         if store is not None:
-            connection.quota = quota(store, config)
+            connection.quota = quota(store, config, settings.destinations.values())
         destination = kind.make(name, config, connection)
         follows = base.followed_by(config)
         made[name] = configured_destinations.ConfiguredDestination(
@@ -153,9 +153,19 @@ def account(config: base.Config) -> str:
     return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
 
 
-def quota(store: "redis.asyncio.Redis", config: base.Config) -> quotas.Quota:
-    """Return the quota of calls for the account of a destination."""
-    return quotas.Quota(store, account(config), config.per_minute)
+def quota(store: "redis.asyncio.Redis", config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.Quota:
+    """Return the quota of calls for the account of a destination, among all ``configured`` destinations."""
+    return quotas.Quota(store, account(config), per_minute(config, configured))
+
+
+def per_minute(config: base.Config, configured: Iterable[base.Config]) -> int:
+    """Return the call limit of a destination's account: the lowest of the destinations that share the account.
+
+    They share one token bucket. With a higher limit, a destination would wait for the bucket to fill above the lower
+    limit, to which each call of another destination empties it.
+    """
+    own = account(config)
+    return min([config.per_minute, *(one.per_minute for one in configured if account(one) == own)])
 
 
 async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
@@ -280,9 +290,8 @@ def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis"
 
 def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.SilenceService:
     """Return the service that mutes alerts: the router's own silences and the imported ones."""
-    return silencing.SilenceService(
-        silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
-    )
+    of_account = functools.partial(quota, connection, configured=settings.destinations.values())
+    return silencing.SilenceService(silences.Silences(connection), imports.silences(settings, clock, of_account))
 
 
 def _lease_seconds(

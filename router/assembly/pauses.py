@@ -86,5 +86,9 @@ class Pauses:
         return {name: stored.get(name) or parts.account(config) for name, config in self._settings.destinations.items()}
 
     def _quota(self, destination: str, account_ids: dict[str, str]) -> quotas.Quota:
-        per_minute = self._settings.destinations[destination].per_minute
+        per_minute = min(
+            self._settings.destinations[name].per_minute
+            for name, account in account_ids.items()
+            if account == account_ids[destination]
+        )
         return quotas.Quota(self._connection, account_ids[destination], per_minute)

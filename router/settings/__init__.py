@@ -395,7 +395,7 @@ class _Reading:
                 self._made_up[name] = self._stand_in.webhook_token
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] in _VENDOR_KEYS:
-                return _SIMULATED
+                return _SimulatedKey(f"simulated-{name}")
             if self._stand_in is not None and at[0] in {"notifiers", "slack_app"}:
                 return self._leave_out(at)
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
@@ -431,7 +431,7 @@ class _Reading:
             if entry.get("kind") == "slack":
                 return simulated_slack.notifier(entry, self._slack())
             self._simulated.add(str(at[1]))
-        if self._stand_in is None or entry.get("api_key") is not _SIMULATED:
+        if self._stand_in is None or not isinstance(entry.get("api_key"), _SimulatedKey):
             return entry
         kind = str(entry.get("kind", ""))
         url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
@@ -462,7 +462,10 @@ _UNUSED_KEY = "whsec_bm90LW5lZWRlZC1ieS10aGlzLXByb2Nlc3M="
 _UNSIGNED = "whsec_bm90LW5lZWRlZA=="  # A secret that no vendor signs with, in the vendors' format.
 
 
-_SIMULATED = "".join(["simulated", "-", "key"])  # A distinct string object, which is recognized by identity.
+class _SimulatedKey(str):
+    """The replacement of an unset key. It contains the variable's name: different keys are of different accounts."""
+
+    __slots__ = ()
 
 
 def _beside(file: Path, path: Path) -> Path:

@@ -169,6 +169,14 @@ def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
 
 
+def test_simulated_keys_of_different_variables_are_of_different_accounts(tmp_path):
+    """The quota of one account's calls isn't that of the other."""
+    loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
+    other = settings.load(written(tmp_path, GOOD.replace("KEY", "TOKEN")), {}, STAND_IN)
+    keys = {one.destinations["on-call"].api_key.get_secret_value() for one in (loaded, other)}
+    assert len(keys) == 2
+
+
 SLACK = """
 notifiers:
   approvals: {kind: slack, token: {env: SLACK_BOT_TOKEN}, channel: "#ours"}

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from router.assembly import parts
+from router.destinations import base
 from router.outbound import call_policy, errors
 from router.outbound import client as clients
 from router.store import client, quotas
@@ -43,6 +45,19 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
         assert 46 <= taken[0.4] <= 50 + more
         assert 14 <= taken[0.2] <= 18 + more
         assert 14 <= taken[0.0] <= 18 + more
+
+    with_redis(body)
+
+
+def test_destination_with_a_lower_limit_delays_no_other_of_its_account(with_redis):
+    """Its call emptied the bucket to its own limit, and the other destination's opens waited for several seconds."""
+
+    async def body(connection):
+        key = {"api_key": "same", "base_url": "https://vendor.example"}
+        fast, slow = base.Config(kind="test", per_minute=1200, **key), base.Config(kind="test", per_minute=120, **key)
+        alone = base.Config(kind="test", per_minute=10, **{**key, "api_key": "another"})
+        quota = [parts.quota(connection, one, (fast, slow, alone)) for one in (slow, fast)]
+        assert [(await one.admit(call_policy.Turn(quotas.OPENS))).wait for one in quota] == [0, 0]
 
     with_redis(body)
 
