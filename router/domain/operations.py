@@ -21,7 +21,10 @@ class Operation(msgspec.Struct, frozen=True):
     ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
     ``taken`` are the IDs at the vendor that belong to other publications: a search never returns one of them. With
     ``ended_at``, an ``open`` is of an incident that is already over and began at ``began_at``: the vendor notifies no
-    subscriber. ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
+    subscriber. With ``is_over``, the incident has ended: its responders aren't paged. ``failures`` counts the attempts
+    at this publication that have failed in a row.
+
+    ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
     ``view`` is what the vendor showed after the router's last operation. ``lags`` is set if that was so recent that a
     read may still show the state before it. ``uncertain`` are contents of updates that the vendor may have carried out
     in part, or may carry out late: what the vendor shows of them is no change by a person.
@@ -46,6 +49,8 @@ class Operation(msgspec.Struct, frozen=True):
     message: str = ""
     began_at: int = 0
     ended_at: int = 0
+    is_over: bool = False
+    failures: int = 0
 
     @property
     def worsens(self) -> bool:

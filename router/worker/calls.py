@@ -185,4 +185,6 @@ def operation_of(
         message=desired.retracted.message if desired.retracted is not None else "",
         began_at=intent.began_at,
         ended_at=intent.ended_at,
+        is_over=not desired.present,
+        failures=publication.attempts,
     )

@@ -78,6 +78,8 @@ def performed(
         return missing(before, after, now, f"Could not {operation.kind} at {operation.destination}")
     if result == "done" and operation.ended_at:
         text = f"Published a retrospective incident at {operation.destination} ({over_between(operation)}): {reason}."
+    elif result == "done" and operation.kind == "open" and after.state == "resolved":
+        text = f"Resolved at {operation.destination} without opening it: {reason}."
     elif result == "done":
         text = f"{_DONE[operation.kind]} at {operation.destination}: {reason}."
     else:
@@ -160,9 +162,10 @@ def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.E
 
 def delayed(after: publications.Publication, stand_ins: Sequence[str], now: int) -> timeline.Event:
     """Return the event for an incident whose opening the vendor has delayed beyond the failover limit."""
-    minutes = (now - after.blocked_since) // 60_000_000
+    seconds = (now - after.blocked_since) // 1_000_000
+    lasted = f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
     instead = f" It is opened at {', '.join(stand_ins)} instead." if stand_ins else ""
-    text = f"At {after.destination}: not opened for {minutes} minutes. Its failover announces it.{instead}"
+    text = f"At {after.destination}: not opened for {lasted}. Its failover announces it.{instead}"
     detail = {"failover": list(stand_ins), "reason": after.dead or after.problem}
     return timeline.Event(now, "operation", text, after.destination, detail=detail)
 

@@ -257,3 +257,14 @@ def test_locked_incident_is_tried_again(world, held):
 def test_attaching_needs_a_key_of_the_account():
     with pytest.raises(ValueError, match="attach_to needs account_key"):
         registry.KINDS[KIND].config(api_key="k", alert_source="01A", attach_to="incidents")
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_alert_over_before_its_event_was_confirmed_ends(world, held, has_arrived):
+    """The outcome of a firing event was unknown, and its repetition after the end paged a responder."""
+    if has_arrived:
+        perform(world, "open")
+    seen = perform(world, "open", is_repeated=True, is_over=True, failures=1)
+    assert (seen.state, seen.ended) == ("resolved", True)
+    assert [one.status for one in held.known.values()] == ["resolved"] * has_arrived
+    assert [event["status"] for event in events(world)] == ["firing"] * has_arrived + ["resolved"]

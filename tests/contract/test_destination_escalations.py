@@ -186,3 +186,20 @@ def test_check_finds_an_unknown_path(world):
 def test_escalation_pages_a_path_or_users(escalation):
     with pytest.raises(ValueError, match="either path or users"):
         registry.KINDS[KIND].config(api_key="k", defaults={"escalation": escalation})
+
+
+def test_incident_over_before_it_opened_pages_nobody(world, pages):
+    """Each attempt to open it failed without a response. The last one creates the incident, and it is resolved."""
+    life = Life(world)
+    assert life.does("open", is_over=True, is_repeated=True, failures=1).state == "open"
+    assert life.does("resolve").state == "resolved"
+    assert pages == {}
+
+
+def test_page_of_a_killed_worker_is_canceled_after_the_end(world, pages):
+    life = Life(world)
+    life.does("open")
+    again = Life(world)
+    again.does("open", is_over=True, is_repeated=True)
+    again.does("resolve")
+    assert [page.status for page in pages.values()] == ["cancelled"]

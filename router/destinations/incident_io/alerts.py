@@ -109,7 +109,11 @@ class Alerts:
         return False
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Send a firing event, which creates the alert."""
+        """Send a firing event, or a resolved one if the incident ended before the outcome of an attempt was known."""
+        # An alert of an earlier attempt ends. If there is none, the vendor creates none, and pages no one.
+        if operation.is_over and operation.is_repeated:
+            _, omitted = await self._send(operation, "resolved", _key_of(operation))
+            return operations.VendorState(_key_of(operation), "resolved", ended=True, omitted=omitted)
         accepted, omitted = await self._send(operation, "firing", _key_of(operation))
         seen = _accepted(accepted.deduplication_key, operation)
         return msgspec.structs.replace(seen, omitted=omitted, differs=self._to_attach(operation, seen))

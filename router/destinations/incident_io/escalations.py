@@ -66,6 +66,10 @@ class Escalations:
     ) -> operations.VendorState:
         """Page for a newly opened incident. If the page fails, return the state with the difference to report."""
         before = opened(operation, state)
+        # The incident ended while each attempt to open it failed, so no page was made, and none is needed. Without a
+        # recorded failure, a killed worker may have paged: repeating the page returns its ID, to cancel it.
+        if operation.is_over and operation.failures:
+            return before
         try:
             return await self.page(operation, wanted, before)
         except errors.Failure as problem:

@@ -136,6 +136,23 @@ def test_incident_over_during_the_outage_never_opens_late(play):
     play(body)
 
 
+def test_incident_over_before_its_outcome_was_known_says_so_to_the_vendor(play):
+    """The open may have happened, so it is repeated. The destination then pages no responder."""
+
+    async def body(scene):
+        await scene.fires(errors_of("500"))
+        await scene.on.deliver(workers.resolved())
+        await scene.on.turn()
+        scene.down.before.clear()
+        await scene.changed(retry_at=0)
+        scene.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
+        await scene.on.until(lambda: scene.down.states() == ["resolved"])
+        opens = [(call.is_over, call.failures > 0) for call in scene.down.calls if call.kind == "open"]
+        assert (opens[0], opens[-1]) == ((False, False), (True, True))
+
+    play(body)
+
+
 def test_nothing_is_announced_before_the_time(play):
     async def body(scene):
         await scene.fires()
@@ -293,8 +310,6 @@ def test_delay_is_counted_and_in_the_timeline(play):
         await scene.fires()
         assert vendors.metric_value("incident_router_failovers_total", destination="on-call") == before + 1
         texts = [event.text for event in await scene.on.incidents.timeline("down")]
-        assert (
-            "At on-call: not opened for 0 minutes. Its failover announces it. It is opened at pager instead." in texts
-        )
+        assert "At on-call: not opened for 0 s. Its failover announces it. It is opened at pager instead." in texts
 
     play(body)
