@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import pydantic
@@ -354,6 +355,7 @@ def _print(one: models.Incident) -> None:
             _print_behind(out, f"  {name + ':':<14}", value)
     for publication in one.publications:
         _print_publication(out, publication)
+    _print_coming(out, one.coming)
     if one.timeline:
         out.print("\nTimeline")
     for event in one.timeline:
@@ -361,6 +363,15 @@ def _print(one: models.Incident) -> None:
         if event.what == "correction" and "before" in event.detail:
             _print_behind(out, "    before: ", str(event.detail.get("before", "")))
             _print_behind(out, "    after:  ", str(event.detail.get("body", "")))
+
+
+def _print_coming(out: consoles.Console, coming: Sequence[models.Coming]) -> None:
+    """Print when each upcoming step is due."""
+    if coming:
+        out.print("\nNext")
+    for one in coming:
+        place = f"{one.destination}: " if one.destination else ""
+        _print_behind(out, f"  {tables.moment(one.at) or 'now'}  ", f"{place}{one.what}")
 
 
 def _print_publication(out: consoles.Console, one: models.Publication) -> None:
