@@ -260,7 +260,7 @@ def test_attaching_needs_a_key_of_the_account():
 
 
 @pytest.mark.parametrize("has_arrived", [True, False])
-def test_alert_over_before_its_event_was_confirmed_ends(world, held, has_arrived):
+def test_unconfirmed_alert_that_is_over_ends(world, held, has_arrived):
     """The outcome of a firing event was unknown, and its repetition after the end paged a responder."""
     if has_arrived:
         perform(world, "open")

@@ -196,7 +196,7 @@ def test_incident_over_before_it_opened_pages_nobody(world, pages):
     assert pages == {}
 
 
-def test_page_of_a_killed_worker_is_canceled_after_the_end(world, pages):
+def test_page_of_a_killed_worker_is_canceled(world, pages):
     life = Life(world)
     life.does("open")
     again = Life(world)

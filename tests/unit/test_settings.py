@@ -169,7 +169,7 @@ def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
 
 
-def test_simulated_keys_of_different_variables_are_of_different_accounts(tmp_path):
+def test_simulated_keys_of_variables_differ(tmp_path):
     """The quota of one account's calls isn't that of the other."""
     loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
     other = settings.load(written(tmp_path, GOOD.replace("KEY", "TOKEN")), {}, STAND_IN)

@@ -49,7 +49,7 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
     with_redis(body)
 
 
-def test_destination_with_a_lower_limit_delays_no_other_of_its_account(with_redis):
+def test_lower_limit_delays_no_other_destination(with_redis):
     """Its call emptied the bucket to its own limit, and the other destination's opens waited for several seconds."""
 
     async def body(connection):

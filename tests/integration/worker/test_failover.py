@@ -136,7 +136,7 @@ def test_incident_over_during_the_outage_never_opens_late(play):
     play(body)
 
 
-def test_incident_over_before_its_outcome_was_known_says_so_to_the_vendor(play):
+def test_open_repeated_after_the_end_is_marked(play):
     """The open may have happened, so it is repeated. The destination then pages no responder."""
 
     async def body(scene):
