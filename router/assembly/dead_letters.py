@@ -51,7 +51,7 @@ class Filter(NamedTuple):
         """Return whether the filter selects a dead letter."""
         known = one.publication
         destination = known.destination if known is not None else ""
-        operation = known.dead_of.partition(":")[0] if known is not None else ""
+        operation = known.rejected_operation.partition(":")[0] if known is not None else ""
         return (
             self.destination in {"", destination}
             and self.operation in {"", operation}
@@ -163,7 +163,7 @@ def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
 
 
 def _let_go(held: incident_store.StoredIncident | None, one: publications.Publication) -> bool:
-    return held is not None and held.incident.abandoned.get(one.name, 0) > one.dead_at
+    return held is not None and held.incident.abandoned.get(one.name, 0) > one.rejected_at
 
 
 def _is_dead(one: publications.Publication) -> bool:
@@ -176,9 +176,9 @@ def _decided_at(incident: incidents.Incident, name: str) -> int:
 
 
 def _operation(incident: str, one: publications.Publication, held: incident_store.StoredIncident | None) -> DeadLetter:
-    kind = one.dead_of.partition(":")[0]
+    kind = one.rejected_operation.partition(":")[0]
     what = f'the {kind} of incident "{incident}" at {one.destination}'
     said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""
     short = f"{identity.reference(one.episode)}-{one.destination}"
     decided_at = _decided_at(held.incident, one.name) if held is not None else 0
-    return DeadLetter(short, what, one.dead, one.dead_at, said + b"\n", incident, one, decided_at)
+    return DeadLetter(short, what, one.dead, one.rejected_at, said + b"\n", incident, one, decided_at)

@@ -163,9 +163,9 @@ def _waiting(observed: Observed, now: int) -> Iterator[review_reminders.Waiting]
     targets = {one.destination: one for one in response.targets} if response is not None else {}
     for one in observed.publications:
         review, target = observed.reviews.get(one.destination), targets.get(one.destination)
-        if review is not None and target is not None and one.waits_since:
+        if review is not None and target is not None and one.review_since:
             take = takes.get(one.destination)
-            yield review_reminders.Waiting(review, target, one.waits_since, take.until if take is not None else 0)
+            yield review_reminders.Waiting(review, target, one.review_since, take.until if take is not None else 0)
 
 
 def _takes(observed: Observed, now: int) -> dict[str, Take]:
@@ -206,7 +206,7 @@ def _state(observed: Observed, now: int) -> Announced:
         incident.severity,
         {one.name: _publication(one) for one in observed.publications},
         {destination: review.digest for destination, review in observed.reviews.items()},
-        {destination: verdict.at for destination, verdict in incident.verdicts.items()},
+        {destination: verdict.at for destination, verdict in incident.review_verdicts.items()},
         retractions={name: retraction.at for name, retraction in incident.retractions.items()},
         acknowledged_at=acknowledgement.at if acknowledgement is not None else 0,
         unacknowledged_at=acknowledgement.ended_at if acknowledgement is not None else 0,
@@ -215,7 +215,7 @@ def _state(observed: Observed, now: int) -> Announced:
 
 
 def _publication(publication: publications.Publication) -> AnnouncedPublication:
-    failed = f"{publication.dead_of}/{publication.dead_at}" if publication.dead else ""
+    failed = f"{publication.rejected_operation}/{publication.rejected_at}" if publication.dead else ""
     is_delayed = bool(publication.delayed_at)
     return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed, is_delayed)
 
@@ -281,7 +281,7 @@ def _taken(before: Announced, observed: Observed, now: int) -> Iterator[events.E
 
 def _is_undecided(before: Announced, incident: incidents.Incident, destination: str) -> bool:
     """Return whether no reviewer has decided on the review that was announced."""
-    verdict = incident.verdicts.get(destination)
+    verdict = incident.review_verdicts.get(destination)
     return destination in before.reviews and (verdict.at if verdict else None) == before.verdicts.get(destination)
 
 
@@ -296,7 +296,7 @@ def _opened(incident: incidents.Incident) -> Iterator[events.Event]:
     yield events.IncidentOpened(about(incident), follows)
     interval = timing.timing_of(incident).heartbeat
     if interval:
-        last = events.moment(incident.beat_at) if incident.beat_at else None
+        last = events.moment(incident.last_heartbeat_at) if incident.last_heartbeat_at else None
         yield events.HeartbeatMissed(about(incident), interval // 1_000_000, last)
 
 
@@ -360,7 +360,7 @@ def _is_update(was: AnnouncedPublication, one: publications.Publication, inciden
 
 def _reviews(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
     incident = observed.incident
-    for destination in sorted({*before.reviews, *observed.reviews, *incident.verdicts}):
+    for destination in sorted({*before.reviews, *observed.reviews, *incident.review_verdicts}):
         waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
         decided = _decided(before, observed, destination, now)
         if decided is not None:
@@ -376,7 +376,7 @@ def _decided(before: Announced, observed: Observed, destination: str, now: int) 
     """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
     incident = observed.incident
     waited, name = before.reviews.get(destination, ""), f"{incident.episode}/{destination}"
-    verdict, retraction = incident.verdicts.get(destination), incident.retractions.get(name)
+    verdict, retraction = incident.review_verdicts.get(destination), incident.retractions.get(name)
     if verdict is not None and verdict.at != before.verdicts.get(destination):
         outcome: events.ReviewOutcome = verdict.kind
         if verdict.kind == "approved" and (verdict.fields or verdict.ending):
@@ -399,6 +399,6 @@ def _lapsed(observed: Observed, destination: str, now: int) -> events.ReviewOutc
     publication = next((one for one in observed.publications if one.destination == destination), None)
     if target is None or publication is None or not target.deadline:
         return "withdrawn"
-    if now < (publication.waits_since or observed.incident.opened_at) + target.deadline:
+    if now < (publication.review_since or observed.incident.opened_at) + target.deadline:
         return "withdrawn"
     return "published_at_deadline" if target.at_deadline == "publish" else "dismissed_at_deadline"

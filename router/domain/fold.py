@@ -56,7 +56,7 @@ def fold(
     changed, unheld = _merged(incident, arrived, book, ignored)
     # The count tells operators that the incident shows only a part of the storm.
     if unheld:
-        incident = msgspec.structs.replace(incident, unheld=incident.unheld + unheld)
+        incident = msgspec.structs.replace(incident, overflow_count=incident.overflow_count + unheld)
     # Every message was a repeat or a late delivery.
     if not changed:
         return incident
@@ -137,7 +137,7 @@ def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, e
         changed_at=now,
         response=response,
         opening_alert=routed.alert,
-        verdicts={},
+        review_verdicts={},
         acknowledgement=None,
         follows="",
     )
@@ -301,14 +301,14 @@ def _with(
     # Copying 5,000 alerts for each message would dominate a storm.
     if reuse:
         known.update(changed)
-    since = incident.heard_since
+    since = incident.oldest_received_at
     held = msgspec.structs.replace(
         incident,
         alerts=known if reuse else {**known, **changed},
         fires=fires,
-        heard_since=0 if not fires else min(since or heard, heard or since) or now,
+        oldest_received_at=0 if not fires else min(since or heard, heard or since) or now,
         expires_at=_expires_at(incident, changed) if fires else 0,
-        tombstones_since=min(incident.tombstones_since or buried, buried or incident.tombstones_since),
+        oldest_tombstone_at=min(incident.oldest_tombstone_at or buried, buried or incident.oldest_tombstone_at),
     )
     return _without_old_tombstones(held, now)
 
@@ -417,8 +417,8 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
 def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:
     horizon = now - TOMBSTONE_LIFE
     # Checking every alert of a large incident is expensive, so it is done once per lifetime of tombstones.
-    if not 0 < incident.tombstones_since < horizon - TOMBSTONE_LIFE:
+    if not 0 < incident.oldest_tombstone_at < horizon - TOMBSTONE_LIFE:
         return incident
     kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
     oldest = min((state.learned_at for state in kept.values() if state.resolved), default=0)
-    return msgspec.structs.replace(incident, alerts=kept, tombstones_since=oldest)
+    return msgspec.structs.replace(incident, alerts=kept, oldest_tombstone_at=oldest)

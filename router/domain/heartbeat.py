@@ -32,8 +32,8 @@ def heard(
     response = last.decision.response
     assert response is not None  # noqa: S101 - it is a heartbeat by its response
     known = incident.response
-    same = known is not None and known.version == response.version and incident.beat_at
-    if same and incident.status == "closed" and now - incident.beat_at < response.timing.heartbeat // PARTS:
+    same = known is not None and known.version == response.version and incident.last_heartbeat_at
+    if same and incident.status == "closed" and now - incident.last_heartbeat_at < response.timing.heartbeat // PARTS:
         return incident
     over = {"status": "closed", "closed_at": now, "ended_at": now} if incident.status == "open" else {}
     return msgspec.structs.replace(
@@ -43,14 +43,14 @@ def heard(
         severity=last.decision.severity,
         alerts={},
         fires=0,
-        heard_since=0,
+        oldest_received_at=0,
         expires_at=0,
         quiet_since=0,
         monitored_since=0,
         muted={},
         asks=(),
         held_alerts={},
-        beat_at=now,
+        last_heartbeat_at=now,
         changed_at=now,
         accepted_at=accepted_at,
         trace="",
@@ -64,10 +64,10 @@ def due(incident: incidents.Incident) -> int:
     0 if the incident isn't a heartbeat's or it is missed.
     """
     response = incident.response
-    if incident.status != "closed" or not incident.beat_at or response is None:
+    if incident.status != "closed" or not incident.last_heartbeat_at or response is None:
         return 0
     every = response.timing.heartbeat
-    return incident.beat_at + every + every // PARTS if every else 0
+    return incident.last_heartbeat_at + every + every // PARTS if every else 0
 
 
 def excused(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
@@ -80,7 +80,7 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: i
     if mute is None:
         return incident
     aside = {alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
-    return msgspec.structs.replace(incident, beat_at=0, muted=aside)
+    return msgspec.structs.replace(incident, last_heartbeat_at=0, muted=aside)
 
 
 def resumed(
@@ -97,4 +97,6 @@ def resumed(
 def forgotten(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Return the incident as it is once its heartbeat is no longer expected."""
     closed_at = now if incident.status == "open" else incident.closed_at
-    return msgspec.structs.replace(incident, status="closed", beat_at=0, muted={}, closed_at=closed_at, changed_at=now)
+    return msgspec.structs.replace(
+        incident, status="closed", last_heartbeat_at=0, muted={}, closed_at=closed_at, changed_at=now
+    )

@@ -9,6 +9,15 @@ from router.domain import asks as asking
 from router.domain.corrections import Correction
 
 Status = Literal["open", "closed", "pending"]
+# Fields whose names in stored documents are those of earlier versions.
+_STORED_NAMES = {
+    "oldest_received_at": "heard_since",
+    "oldest_tombstone_at": "tombstones_since",
+    "hold_dropped_at": "unheld_at",
+    "overflow_count": "unheld",
+    "last_heartbeat_at": "beat_at",
+    "review_verdicts": "verdicts",
+}
 
 
 class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,26 +32,26 @@ class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: silences.MuteKind = "silence"
 
 
-class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename=_STORED_NAMES):
     """The alerts of one incident key, and the state of the incident that they form.
 
     ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that a
     late firing message is recognized as old. ``generation`` counts the openings, ``episode`` is the random ID of the
     current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are those of
-    the leading ask, with the destinations of every ask that has joined (see ``asks``). ``verdicts`` are the reviewers'
-    decisions in this episode, by destination. ``pardons`` are the times at which an operator last redrove an operation
-    that a vendor had refused, ``abandoned`` the times at which an operator discarded one; both by
+    the leading ask, with the destinations of every ask that has joined (see ``asks``). ``review_verdicts`` are the
+    reviewers' decisions in this episode, by destination. ``pardons`` are the times at which an operator last redrove an
+    operation that a vendor had refused, ``abandoned`` the times at which an operator discarded one; both by
     ``EPISODE/DESTINATION``.
 
     A ``pending`` incident fires and is held since ``pending_since``; it has no episode yet. An open one of which no
     alert fires is quiet since ``quiet_since``. ``follows`` is the episode that the current one reopened soon after its
     end (empty: none). ``held_since`` is when the first of several short periods of firing in a row was held,
-    ``unheld_at`` when the last of them ended. ``changes`` are the latest moments at which an incident that was opened
-    went quiet or fired again, at most as many as its decision counts.
+    ``hold_dropped_at`` when the last of them ended. ``changes`` are the latest moments at which an incident that was
+    opened went quiet or fired again, at most as many as its decision counts.
 
-    ``muted`` are alerts that fire and are silenced, by identity: they are not in ``alerts``. ``unheld`` counts the
-    firing messages about alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last received.
-    ``trace`` is the ``traceparent`` of the request that began the incident, if tracing is enabled.
+    ``muted`` are alerts that fire and are silenced, by identity: they are not in ``alerts``. ``overflow_count`` counts
+    the firing messages about alerts beyond those that an incident holds. ``last_heartbeat_at`` is when a heartbeat was
+    last received. ``trace`` is the ``traceparent`` of the request that began the incident, if tracing is enabled.
 
     ``asks`` are those of its alerts' decisions. ``sole_ask`` stands for them only in a stored document, if there is one
     ask and the incident has its response and its alert. ``held_alerts`` are the alerts, with their decisions, that
@@ -59,8 +68,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     it ends or fires again.
 
     Four fields save the fold from checking every alert: ``fires`` counts the firing alerts (-1: not counted yet), none
-    of those was last received before ``heard_since`` or expires before ``expires_at``, and no tombstone is older than
-    ``tombstones_since`` (0: none).
+    of those was last received before ``oldest_received_at`` or expires before ``expires_at``, and no tombstone is older
+    than ``oldest_tombstone_at`` (0: none).
 
     Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
@@ -77,21 +86,21 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     response: decisions.Response | None = None
     opening_alert: alerts.Alert | None = None
     alerts: dict[str, alert_states.AlertState] = {}
-    verdicts: dict[str, reviews.Verdict] = {}
+    review_verdicts: dict[str, reviews.Verdict] = {}
     pardons: dict[str, int] = {}
     abandoned: dict[str, int] = {}
     pending_since: int = 0
     quiet_since: int = 0
     follows: str = ""
     fires: int = -1
-    heard_since: int = 0
-    tombstones_since: int = 0
+    oldest_received_at: int = 0
+    oldest_tombstone_at: int = 0
     held_since: int = 0
-    unheld_at: int = 0
+    hold_dropped_at: int = 0
     changes: tuple[int, ...] = ()
     muted: dict[str, Muted] = {}
-    unheld: int = 0
-    beat_at: int = 0
+    overflow_count: int = 0
+    last_heartbeat_at: int = 0
     expires_at: int = 0
     trace: str = ""
     asks: tuple[asking.Ask, ...] = ()

@@ -194,9 +194,9 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
-    waits = observed.state == "open" and observed.waits_of == reviews.digest_of(reviews.RESOLUTION, shown)
+    waits = observed.state == "open" and observed.pending_review == reviews.digest_of(reviews.RESOLUTION, shown)
     if desired.present and waits:
-        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, waits_of="", waits_since=0)
+        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, pending_review="", review_since=0)
     if ends_by_review != observed.resolves_by_review:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review)
     return observed
@@ -235,13 +235,13 @@ def _obstacle(
     desired: publications.Desired, observed: publications.Publication, step: Execute, now: int
 ) -> Wait | None:
     """Return why an operation that is due can't begin now; None if it can."""
-    refused = observed.dead_of == operation_fingerprint(step.kind, desired.content)
+    refused = observed.rejected_operation == operation_fingerprint(step.kind, desired.content)
     # An operator has discarded the dead letter.
-    if refused and desired.discarded_at > max(observed.dead_at, desired.redriven_at):
+    if refused and desired.discarded_at > max(observed.rejected_at, desired.redriven_at):
         return Wait(Cause(Reason.DISCARDED, detail=observed.dead))
     # The vendor refuses this operation for good, so an operator has to look. Other operations still run: a page whose
     # update was refused still has to be resolved.
-    if refused and desired.redriven_at <= observed.dead_at:
+    if refused and desired.redriven_at <= observed.rejected_at:
         return Wait(Cause(Reason.DEAD_LETTER, detail=observed.dead), waiting_on=WaitingOn.OPERATOR)
     # Adopting only reads, so no freeze stops it.
     if step.kind == "adopt":
@@ -424,7 +424,7 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
     # goes on.
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
         return wait
-    due = (observed.waits_since if observed.waits_of == digest else now) + desired.deadline
+    due = (observed.review_since if observed.pending_review == digest else now) + desired.deadline
     return msgspec.structs.replace(wait, until=due) if now < due else None
 
 
@@ -445,8 +445,8 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):
         return None
     # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer without limit.
-    due = observed.waits_since + desired.deadline
-    if reason is None and desired.deadline and observed.waits_of == digest:
+    due = observed.review_since + desired.deadline
+    if reason is None and desired.deadline and observed.pending_review == digest:
         if now < due:
             return Wait(Cause(Reason.REVIEW_REQUIRED), due, WaitingOn.REVIEWER)
         return None if desired.at_deadline == "publish" else Wait(Cause(Reason.REVIEW_EXPIRED))
@@ -459,8 +459,8 @@ def is_decided_by_deadline(desired: publications.Desired, observed: publications
     if (
         desired.retracted is not None
         or not desired.deadline
-        or observed.waits_of != digest
-        or now < observed.waits_since + desired.deadline
+        or observed.pending_review != digest
+        or now < observed.review_since + desired.deadline
     ):
         return False
     # An earlier decision was about something else.
@@ -470,8 +470,8 @@ def is_decided_by_deadline(desired: publications.Desired, observed: publications
 def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Return whether a review has ended at its deadline without a publication."""
     dismisses = bool(desired.deadline) and desired.at_deadline == "dismiss"
-    is_awaited = dismisses and observed.waits_of == review_digest(desired, observed)
-    return is_awaited and now >= observed.waits_since + desired.deadline
+    is_awaited = dismisses and observed.pending_review == review_digest(desired, observed)
+    return is_awaited and now >= observed.review_since + desired.deadline
 
 
 def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:

@@ -20,6 +20,13 @@ SEARCH_DELAYS = (180_000_000, 900_000_000)
 # Microseconds after an unanswered change in which the router looks for it, and corrects what it finds.
 _LATEST = SEARCH_DELAYS[-1] + 120_000_000
 _MOST_UNCERTAIN = 3
+# Fields whose names in stored documents are those of earlier versions.
+_STORED_NAMES = {
+    "rejected_operation": "dead_of",
+    "rejected_at": "dead_at",
+    "pending_review": "waits_of",
+    "review_since": "waits_since",
+}
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -125,21 +132,21 @@ class View(msgspec.Struct, frozen=True, array_like=True):
         return hashlib.blake2b(packed, digest_size=6).hexdigest() if self.fields else ""
 
 
-class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
+class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED_NAMES):
     """The observed state of one episode at one destination.
 
     ``vendor_id`` is the ID there, ``url`` a link for people. ``digest`` is that of the content last sent. ``number``
     counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent. ``retry_at``
     is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``dead`` holds the vendor's
-    message if the operation ``dead_of`` (kind and digest) was refused for good: it is not tried again, but another one
-    is. ``adoption_tried`` says that no draft was found.
+    message if the operation ``rejected_operation`` (kind and digest) was refused for good: it is not tried again, but
+    another one is. ``adoption_tried`` says that no draft was found.
 
-    ``waits_of`` is the digest of the content that waits for a reviewer since ``waits_since``. ``taken_over`` says what
-    a person has changed at the vendor: from then on people decide. ``told`` are the marks of the texts in the vendor's
-    timeline after the router's last operation, which was at ``acted_at``; the vendor was last read at ``looked_at``,
-    and it refused an operation for good at ``dead_at``. ``ended`` says that a call of the router resolved it,
-    ``reopened`` that it is the vendor incident of the previous episode. An alert storm holds it since ``held_since``;
-    once its episode is ``admitted``, that is not checked again.
+    ``pending_review`` is the digest of the content that waits for a reviewer since ``review_since``. ``taken_over``
+    says what a person has changed at the vendor: from then on people decide. ``told`` are the marks of the texts in the
+    vendor's timeline after the router's last operation, which was at ``acted_at``; the vendor was last read at
+    ``looked_at``, and it refused an operation for good at ``rejected_at``. ``ended`` says that a call of the router
+    resolved it, ``reopened`` that it is the vendor incident of the previous episode. An alert storm holds it since
+    ``held_since``; once its episode is ``admitted``, that is not checked again.
 
     The vendor has responded "not found" ``missing_answers`` times in a row since ``missing_since``. Once that is proof
     enough, the publication is ``gone``.
@@ -177,16 +184,16 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     problem: str = ""
     dead: str = ""
-    dead_of: str = ""
+    rejected_operation: str = ""
     adoption_tried: bool = False
     opened_at: int = 0
-    waits_of: str = ""
-    waits_since: int = 0
+    pending_review: str = ""
+    review_since: int = 0
     taken_over: str = ""
     told: tuple[str, ...] = ()
     acted_at: int = 0
     looked_at: int = 0
-    dead_at: int = 0
+    rejected_at: int = 0
     ended: bool = False
     reopened: bool = False
     held_since: int = 0

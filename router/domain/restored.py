@@ -47,7 +47,7 @@ def ended_again(incident: incidents.Incident, *, now: int, episode: str) -> inci
         opened_at=now,
         closed_at=now,
         changed_at=now,
-        verdicts={},
+        review_verdicts={},
         follows="",
     )
 

@@ -27,7 +27,7 @@ def is_at_rest(publication: publications.Publication) -> bool:
         return False
     if publication.settled:
         return True
-    return publication.state == "absent" and not publication.waits_of
+    return publication.state == "absent" and not publication.pending_review
 
 
 def retained(
@@ -50,7 +50,7 @@ def retained(
 
 def _is_needed(publication: publications.Publication, now: int) -> bool:
     """Return whether a search may find a publication at rest, or its refusal is still to be shown."""
-    moment = max(publication.acted_at, publication.dead_at, publication.opened_at)
+    moment = max(publication.acted_at, publication.rejected_at, publication.opened_at)
     # A time in the future was recorded before the server's clock was set back.
     return bool(publication.vendor_id or publication.dead) and now - moment < NAMED_FOR
 

@@ -221,10 +221,10 @@ def _unheld(before: incidents.Incident, after: incidents.Incident, now: int) -> 
 
     for the first, and each power of ten.
     """
-    if after.unheld and _power_of_ten(after.unheld) > _power_of_ten(before.unheld):
-        noun = "message" if after.unheld == 1 else "messages"
-        text = f"Counted {after.unheld} {noun} of further alerts: an incident holds no more that fire at once."
-        yield Event(now, "unheld", text, detail={"messages": after.unheld, "firing": after.still_fires})
+    if after.overflow_count and _power_of_ten(after.overflow_count) > _power_of_ten(before.overflow_count):
+        noun = "message" if after.overflow_count == 1 else "messages"
+        text = f"Counted {after.overflow_count} {noun} of further alerts: an incident holds no more that fire at once."
+        yield Event(now, "unheld", text, detail={"messages": after.overflow_count, "firing": after.still_fires})
 
 
 def _power_of_ten(number: int) -> int:

@@ -51,8 +51,8 @@ def _due(incident: incidents.Incident) -> int:
         if joins_at := asks.next_join(incident.asks):
             moments.append(joins_at)
     stale_after = min(stale_by_ask(incident).values(), default=0)
-    if stale_after and incident.heard_since:
-        moments.append(incident.heard_since + stale_after)
+    if stale_after and incident.oldest_received_at:
+        moments.append(incident.oldest_received_at + stale_after)
     if incident.expires_at:
         moments.append(incident.expires_at)
     return min(moments, default=0)
@@ -80,8 +80,8 @@ def upcoming(incident: incidents.Incident) -> list[tuple[int, Cause]]:
             if ask.joins_at
         ]
     stale_after = min(stale_by_ask(incident).values(), default=0)
-    if stale_after and incident.heard_since:
-        found.append((incident.heard_since + stale_after, Cause(Reason.ALERTS_STALE)))
+    if stale_after and incident.oldest_received_at:
+        found.append((incident.oldest_received_at + stale_after, Cause(Reason.ALERTS_STALE)))
     if incident.expires_at:
         found.append((incident.expires_at, Cause(Reason.ALERT_EXPIRES)))
     return sorted(found, key=_in_order)
@@ -135,7 +135,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
         quiet_since=0,
         monitored_since=0,
         held_since=0,
-        verdicts={},
+        review_verdicts={},
         acknowledgement=None,
         asks=asks.joined(asks_of(incident), ids),
     )
@@ -243,7 +243,7 @@ def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
     outage, and its interruptions must not hold it for longer than ``max_hold``.
     """
     timing = timing_of(incident)
-    goes_on = incident.held_since and timing.max_hold and now - incident.unheld_at <= timing.open_after
+    goes_on = incident.held_since and timing.max_hold and now - incident.hold_dropped_at <= timing.open_after
     since = min([ask.since for ask in incident.asks if ask.since], default=now)
     return since, incident.held_since if goes_on else since
 
@@ -324,7 +324,7 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     incident = msgspec.structs.replace(incident, held_alerts={}) if incident.held_alerts else incident
     if incident.status != "open":
         # The alerts resolved during the hold, so no incident was opened.
-        return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
+        return msgspec.structs.replace(incident, status="closed", pending_since=0, hold_dropped_at=now)
     # The first time only: time also passes while the incident stays quiet.
     if not incident.quiet_since:
         incident = changed(incident, now)
@@ -355,7 +355,7 @@ def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident
     """Remove alerts that were not received for ``stale_after``. Such an alert fires again if it is received again."""
     stale_after = stale_by_ask(incident)
     # No alert can be stale yet: the oldest one was received recently enough.
-    if not stale_after or not 0 < incident.heard_since <= now - min(stale_after.values()):
+    if not stale_after or not 0 < incident.oldest_received_at <= now - min(stale_after.values()):
         return incident
 
     def is_kept(state: alert_states.AlertState) -> bool:
@@ -379,9 +379,9 @@ def recounted(
         incident,
         alerts=alerts,
         fires=len(firing),
-        heard_since=min((state.learned_at for state in watched if not state.resolved), default=0),
+        oldest_received_at=min((state.learned_at for state in watched if not state.resolved), default=0),
         expires_at=min((instance.ends_at for instance in instances if instance.ends_at), default=0),
-        tombstones_since=buried,
+        oldest_tombstone_at=buried,
         asks=asks.recount(asks_of(incident), alerts),
     )
 

@@ -188,7 +188,7 @@ class Simulation:
             awaiting += [one for one in self._republishable() if one.destination == destination]
         for seen in awaiting:
             incident = self.incidents[seen.incident]
-            earlier = incident.verdicts.get(destination)
+            earlier = incident.review_verdicts.get(destination)
             given = reviews.verdict(seen, word, self.now, earlier)
             self._becomes(incident, reviews.decided(incident, seen, given, earlier) or incident)
         return len(awaiting)
@@ -275,7 +275,7 @@ class Simulation:
         due = timing.due(after)
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
-        decided = (after.verdicts, after.retractions) != (before.verdicts, before.retractions)
+        decided = (after.review_verdicts, after.retractions) != (before.review_verdicts, before.retractions)
         if aggregator.visible(before, after) or decided:
             self._reconcile(after)
 
@@ -300,7 +300,7 @@ class Simulation:
             if self._approves:
                 asked = (one for one in response.targets if one.publish == "review" or one.ending.review)
                 verdicts = {one.destination: self._approval() for one in asked}
-                incident = msgspec.structs.replace(incident, verdicts=verdicts)
+                incident = msgspec.structs.replace(incident, review_verdicts=verdicts)
         known.severity = max(known.severity, incident.severity)
         if incident.status == "closed":
             known.closed_at = incident.closed_at
@@ -358,8 +358,8 @@ class Simulation:
     ) -> publications.Publication:
         """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
         digest = plan.pending_review_digest(desired, publication, step)
-        if digest and publication.waits_of != digest:
-            return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
+        if digest and publication.pending_review != digest:
+            return msgspec.structs.replace(publication, pending_review=digest, review_since=self.now)
         return publication
 
     def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:

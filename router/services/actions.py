@@ -161,7 +161,7 @@ class Actions:
         If a review is still pending, only a decision on the version that the caller has seen counts.
         """
         held = await incidents.Incidents(self._connection).read([body.incident])
-        verdict = held[body.incident].incident.verdicts.get(body.destination)
+        verdict = held[body.incident].incident.review_verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
     async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:
@@ -349,7 +349,7 @@ class Actions:
         async with self._logged(act, "forget heartbeat"):
 
             def make(held: incidents.StoredIncident) -> incidents.Change | None:
-                if not held.incident.beat_at:
+                if not held.incident.last_heartbeat_at:
                     return None
                 return incidents.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
 

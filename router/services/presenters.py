@@ -76,7 +76,7 @@ def problems(
     known = list(known)
     current = [each for each in known if desired_state.is_current(one, each, known) and not each.settled]
     holds: dict[models.Problem, bool] = {
-        "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.dead_at for each in current),
+        "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.rejected_at for each in current),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
         "retrying": any(each.condition and not each.dead for each in current),

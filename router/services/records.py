@@ -78,15 +78,15 @@ class Records:
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
         """Return all heartbeats, the least recently received first."""
-        held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.beat_at]
+        held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.last_heartbeat_at]
         return [
             resources.Heartbeat(
                 incident=one.key,
                 every_seconds=timing.timing_of(one).heartbeat / 1_000_000,
-                last_heard_at=models.at(one.beat_at),
+                last_heard_at=models.at(one.last_heartbeat_at),
                 silent=one.status == "open",
             )
-            for one in sorted(held, key=lambda one: one.beat_at)
+            for one in sorted(held, key=lambda one: one.last_heartbeat_at)
         ]
 
     async def publishing(self) -> models.Publishing:

@@ -223,7 +223,7 @@ def _life(incident: incidents.Incident) -> int:
 
     never, unless the incident is closed and nothing depends on it.
     """
-    if incident.status != "closed" or incident.muted or incident.beat_at:
+    if incident.status != "closed" or incident.muted or incident.last_heartbeat_at:
         return 0
     response = incident.response
     if response is not None and any(target.retrospective for target in response.targets):

@@ -135,7 +135,7 @@ class DesiredStateBuilder:
         """Return the desired state of the publication: that of the incident, or closed if its episode is over."""
         current = is_current(incident, publication, siblings)
         target, asked_at = _target_for(incident, publication) if current else (None, publication.destination)
-        verdict = incident.verdicts.get(publication.destination) if current else None
+        verdict = incident.review_verdicts.get(publication.destination) if current else None
         retracted = incident.retractions.get(publication.name) if place.kind.public else None
         ask, is_asked = _ask_of(incident, target, asked_at)
         ending = target.ending if target is not None else decisions.Ending()
@@ -302,8 +302,8 @@ def _over(
         return 0, 0
     ended_at = incident.ended_at if incident.ended_at >= incident.opened_at else incident.closed_at
     # A deadline that dismissed it in time was the rule's decision.
-    due = publication.waits_since + target.deadline
-    if target.deadline and target.at_deadline == "dismiss" and publication.waits_of and due <= incident.closed_at:
+    due = publication.review_since + target.deadline
+    if target.deadline and target.at_deadline == "dismiss" and publication.pending_review and due <= incident.closed_at:
         return 0, 0
     alert = incident.opening_alert
     starts_at = alert.starts_at if alert is not None else 0

@@ -13,7 +13,7 @@ from router.worker import recovery, routing
 class Found(NamedTuple):
     """The incidents of a batch that may have been lost, and when data of an earlier time were restored (0: never).
 
-    What was received after ``heard_since`` was received after the restore: the data are older than that.
+    What was received after ``oldest_received_at`` was received after the restore: the data are older than that.
     """
 
     unknown: frozenset[str] = frozenset()

@@ -33,8 +33,8 @@ def after_call(
         retry_at=0,
         problem="",
         dead="",
-        dead_of="",
-        dead_at=0,
+        rejected_operation="",
+        rejected_at=0,
         acted_at=now,
         condition="",
         failed_at=0,
@@ -158,8 +158,8 @@ def taken_over(
         looked_at=now,
         adoption_tried=True,
         held_since=0,
-        waits_of="",
-        waits_since=0,
+        pending_review="",
+        review_since=0,
         problem="",
         condition="",
         failed_at=0,
@@ -196,8 +196,8 @@ def after_refusal(
         intent=None,
         number=publication.number - 1 if kind == "open" else publication.number,
         dead=str(problem),
-        dead_of=plan.operation_fingerprint(kind, intent.content),
-        dead_at=now,
+        rejected_operation=plan.operation_fingerprint(kind, intent.content),
+        rejected_at=now,
         problem=str(problem),
         attempts=0,
         condition="",
@@ -383,5 +383,5 @@ def number_step(publication: publications.Publication, kind: publications.Kind, 
     An open that was refused and is redriven has its previous key. With other content it is another request: vendors
     refuse a known key with an unknown body, and some repeat their refusal of the first one.
     """
-    refused = publication.dead_of.partition(":")[0] == kind == "open"
-    return 2 if refused and publication.dead_of != plan.operation_fingerprint(kind, content) else 1
+    refused = publication.rejected_operation.partition(":")[0] == kind == "open"
+    return 2 if refused and publication.rejected_operation != plan.operation_fingerprint(kind, content) else 1

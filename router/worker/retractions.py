@@ -133,7 +133,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
         return "searching"
     if retraction is not None and one.state == "absent":
         return "retracted"
-    return "dismissed" if one.state == "draft" or one.waits_of else "withheld"
+    return "dismissed" if one.state == "draft" or one.pending_review else "withheld"
 
 
 def _digest(one: publications.Publication) -> str:
@@ -157,7 +157,7 @@ def retracted(
             continue
         seen = named.get(one.name, publications.Publication(one.episode, one.destination))
         # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
-        at = max(now, seen.dead_at + 1)
+        at = max(now, seen.rejected_at + 1)
         added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident

@@ -155,7 +155,7 @@ class Reviews:
         found: list[Review] = []
         for incident, documents in known:
             # The worker records what begins to wait. Rendering every open incident would take long.
-            if any(one.waits_of for one in documents):
+            if any(one.pending_review for one in documents):
                 found += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
@@ -180,7 +180,7 @@ class Reviews:
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
         now = self._clock()
-        earlier = held.incident.verdicts.get(seen.destination)
+        earlier = held.incident.review_verdicts.get(seen.destination)
         given = verdict(seen, word, now, earlier)
 
         def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
@@ -219,16 +219,16 @@ def decided(
         return None
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
-    if incident.verdicts.get(seen.destination) != earlier:
+    if incident.review_verdicts.get(seen.destination) != earlier:
         return None
     if incident.retractions.get(seen.publication) != seen.retraction:
         return None
-    verdicts = {**incident.verdicts, seen.destination: given}
+    verdicts = {**incident.review_verdicts, seen.destination: given}
     retractions = incident.retractions
     if given.kind == "approved":  # A retracted post is to be published again.
         retractions = _without(retractions, seen)
     takes = review_takes.without(incident, seen.publication)
-    return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions, takes=takes)
+    return msgspec.structs.replace(incident, review_verdicts=verdicts, retractions=retractions, takes=takes)
 
 
 def _retraction_decided(
@@ -364,7 +364,7 @@ def republishable(
             digest = plan.review_digest(desired, again)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
             made = _review(incident, again, desired, digest, (plan.Subject.POST, retracted))
-            anew = reviews.again_of(digest, retraction, incident.verdicts.get(one.destination))
+            anew = reviews.again_of(digest, retraction, incident.review_verdicts.get(one.destination))
             made = made._replace(deadline_at=0, since=retraction.at, digest=anew, asked=digest, retraction=retraction)
             found.append(_previewed(made, without, (again, desired), saying, (known, place)))
     return found
@@ -381,7 +381,7 @@ def _review(
     assert response is not None  # noqa: S101 - what waits was opened by a rule
     subject, cause = why
     what = _what(publication, desired)
-    since = publication.waits_since if publication.waits_of == digest else incident.opened_at
+    since = publication.review_since if publication.pending_review == digest else incident.opened_at
     return Review(
         incident.key,
         incident.episode,

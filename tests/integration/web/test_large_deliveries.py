@@ -121,7 +121,7 @@ def test_delivery_with_twenty_thousand_alerts_is_read(with_redis, packed):
         assert "notices" not in answer
         await on.fold()
         incident = await on.incident("all")
-        assert incident.still_fires + incident.unheld == 20_000
+        assert incident.still_fires + incident.overflow_count == 20_000
 
     play(with_redis, story)
 

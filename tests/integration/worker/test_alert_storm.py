@@ -109,9 +109,9 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
 def test_queued_incident_asks_for_no_review(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", response=WITH_PAGE)
-        assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, False]
+        assert [bool(one.pending_review) for one in await scene.on.publications.look("c")] == [False, False]
         await scene.room()
-        assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, True]
+        assert [bool(one.pending_review) for one in await scene.on.publications.look("c")] == [False, True]
 
     alert_storms.run(with_redis, play)
 
@@ -137,7 +137,9 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
 
     def make(held):
         verdicts = {"page": reviews.Verdict("approved", "ann", 1, "")}
-        return incidents.Change(msgspec.structs.replace(held.incident, verdicts=verdicts), held.version, wake=True)
+        return incidents.Change(
+            msgspec.structs.replace(held.incident, review_verdicts=verdicts), held.version, wake=True
+        )
 
     await scene.on.incidents.update(name, make)
     await scene.on.turn()
@@ -223,7 +225,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
         (one,) = await scene.on.publications.look("c")
-        assert one.waits_of
+        assert one.pending_review
         assert scene.page.states() == ["open", "open"]
 
     alert_storms.run(with_redis, play)

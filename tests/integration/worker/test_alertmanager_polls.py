@@ -186,7 +186,7 @@ def test_poll_adds_nothing_to_full_incident(playing, monkeypatch):
             scene.there.has(name, alertmanagers.BEGAN)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(6)
-        assert (await scene.on.incident()).unheld == 0
+        assert (await scene.on.incident()).overflow_count == 0
 
     playing(play)
 

@@ -178,7 +178,7 @@ def test_review_deadline_can_dismiss(with_redis):
         await scene.on.deliver(workers.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
         await scene.on.turn()
         (known,) = await scene.on.publications.look("down")
-        since = known.waits_since
+        since = known.review_since
 
         async def over():
             return await scene.on.redis_now() > since + 60_000

@@ -133,21 +133,21 @@ def test_changed_publication_is_an_update(changes):
 def test_refused_operation_is_announced_once_each_time():
     told = Told()
     told.look(an_incident(), a_publication())
-    dead = a_publication(dead="422: no such component", dead_of="open/c1", dead_at=NOW)
+    dead = a_publication(dead="422: no such component", rejected_operation="open/c1", rejected_at=NOW)
     (failed,) = told.events(an_incident(), dead)
     assert (failed.destination, failed.problem) == ("page", "422: no such component")
     assert told.look(an_incident(), dead) == []
-    assert told.look(an_incident(), msgspec.structs.replace(dead, dead_at=NOW + 1)) == ["operation.failed"]
+    assert told.look(an_incident(), msgspec.structs.replace(dead, rejected_at=NOW + 1)) == ["operation.failed"]
 
 
 class TestReviews:
     def test_waiting_changed_and_approved(self):
         told = Told()
-        (_, waiting) = told.events(an_incident(), a_publication(waits_of="d1"), reviews=[a_review()])
+        (_, waiting) = told.events(an_incident(), a_publication(pending_review="d1"), reviews=[a_review()])
         assert waiting.review.message == "We are on it."
         changed = told.events(an_incident(), reviews=[a_review("d2")], after=announcements.SPACING)
         assert [(event.previous_digest, event.review.digest) for event in changed] == [("d1", "d2")]
-        approved = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
+        approved = an_incident(review_verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
         (decided,) = told.events(approved, a_publication())
         assert (decided.outcome, decided.by, decided.reason) == ("approved", "ann", "looks right")
         assert told.look(approved, a_publication()) == []
@@ -156,19 +156,19 @@ class TestReviews:
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
         edited = review.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
-        (decided,) = told.events(an_incident(verdicts={"page": edited}))
+        (decided,) = told.events(an_incident(review_verdicts={"page": edited}))
         assert decided.outcome == "edited"
 
     def test_next_version_after_a_decision_waits_anew(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
-        decided = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
+        decided = an_incident(review_verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
         assert told.look(decided, reviews=[a_review("d2")]) == ["review.decided", "review.waiting"]
 
     def test_decision_on_a_review_never_announced_is_announced(self):
         told = Told()
         told.look(an_incident())
-        decided = an_incident(verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
+        decided = an_incident(review_verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
         assert told.look(decided) == ["review.decided"]
 
     @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ class TestReviews:
             RESPONSE, targets=(decisions.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
         )
         one = an_incident(response=response)
-        told.look(one, a_publication(waits_of="d1", waits_since=NOW), reviews=[a_review()])
-        (decided,) = told.events(one, a_publication(waits_since=NOW), after=later)
+        told.look(one, a_publication(pending_review="d1", review_since=NOW), reviews=[a_review()])
+        (decided,) = told.events(one, a_publication(review_since=NOW), after=later)
         assert (decided.outcome, decided.by) == (outcome, "")
 
     def test_approved_retraction_names_the_operator(self):
@@ -228,7 +228,7 @@ def test_what_is_no_incident_yet_is_not_announced(one):
 
 def test_missed_heartbeat_is_announced_with_its_incident():
     response = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=90 * SECOND))
-    _, missed = Told().events(an_incident(response=response, beat_at=NOW - 100 * SECOND))
+    _, missed = Told().events(an_incident(response=response, last_heartbeat_at=NOW - 100 * SECOND))
     assert (missed.interval_seconds, missed.last_received_at) == (90, events.moment(NOW - 100 * SECOND))
 
 

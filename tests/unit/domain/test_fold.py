@@ -164,7 +164,7 @@ def test_young_tombstones_outlive_old_ones():
     both = folded(routed("b", status="resolved", ends_at=9, received_at=later), start=closed, now=later)
     late = folded(routed("c"), start=both, now=NOW + 2 * fold.TOMBSTONE_LIFE + 1)
     assert set(late.alerts) == {"am/b", "am/c"}
-    assert late.tombstones_since == NOW + 2 * fold.TOMBSTONE_LIFE
+    assert late.oldest_tombstone_at == NOW + 2 * fold.TOMBSTONE_LIFE
 
 
 @given(st.lists(st.lists(arrivals, max_size=3), max_size=6), st.booleans())
@@ -173,8 +173,8 @@ def test_counters_equal_a_count_of_all_alerts(batches, reuse):
     for number, batch in enumerate(batches):
         result = fold.fold(result, batch, now=NOW + number, episode=f"e{number}", reuse=reuse)
         assert result.still_fires == len(result.firing)
-        assert bool(result.heard_since) == bool(result.firing)
-        for resolved, since in ((True, result.tombstones_since), (False, result.heard_since)):
+        assert bool(result.oldest_received_at) == bool(result.firing)
+        for resolved, since in ((True, result.oldest_tombstone_at), (False, result.oldest_received_at)):
             learned = [state.learned_at for state in result.alerts.values() if state.resolved == resolved]
             assert not learned or 0 < since <= min(learned)
         assert msgspec.structs.replace(result, fires=-1).still_fires == len(result.firing)
@@ -202,7 +202,7 @@ def test_the_time_of_acceptance_is_kept_for_measuring():
 def test_alerts_beyond_the_bound_are_told():
     full = folded(*(routed(f"f{number}") for number in range(fold.MOST_HELD)))
     more = folded(routed("one too many"), start=full)
-    assert (more.unheld, len(more.firing)) == (1, fold.MOST_HELD)
+    assert (more.overflow_count, len(more.firing)) == (1, fold.MOST_HELD)
     (event,) = timeline.events_for_change(full, more, [routed("one too many")], NOW)
     assert event.text == "Counted 1 message of further alerts: an incident holds no more that fire at once."
     again = folded(routed("another"), start=more)

@@ -137,7 +137,7 @@ def test_silenced_heartbeat_is_awaited_again_after_the_silence():
     assert (life.status, timing.due(life.incident), list(life.incident.muted)) == ("closed", end, ["am/watchdog"])
     life.incident = fold.apply_muting(life.incident, muted_until(end), now=end, episode="e")
     life.now = end
-    assert (life.incident.muted, life.incident.beat_at) == ({}, end)
+    assert (life.incident.muted, life.incident.last_heartbeat_at) == ({}, end)
     assert life.after(LATE).status == "open"
 
 
@@ -150,7 +150,7 @@ def test_heartbeat_during_an_extended_silence_ends_the_incident():
     assert timing.due(life.incident) == second
     life.now = first + SECOND
     life.beats()
-    assert (life.incident.muted, life.incident.beat_at) == ({}, life.now)
+    assert (life.incident.muted, life.incident.last_heartbeat_at) == ({}, life.now)
 
 
 def test_rule_that_becomes_a_heartbeat_ends_open_incidents():

@@ -186,7 +186,7 @@ def test_monitoring_is_kept_apart_from_the_update_before():
 
 
 def test_refused_monitoring_does_not_stop_the_resolution():
-    dead = known(dead="422", dead_of=plan.operation_fingerprint("monitor", MONITORED), dead_at=NOW - 9)
+    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("monitor", MONITORED), rejected_at=NOW - 9)
     assert step(wanted(), dead).waiting_on == "operator"
     assert step(wanted(present=False, monitored=False), dead).kind == "resolve"
 
@@ -213,8 +213,8 @@ def test_resolution_waits_for_a_reviewer():
 
 def test_deadline_resolves_only_with_on_timeout_publish():
     at_deadline = over(deadline=100, at_deadline="publish")
-    assert step(at_deadline, known(waits_of=reviews.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
-    lapsed = known(waits_of=reviews.RESOLUTION, waits_since=NOW - 100)
+    assert step(at_deadline, known(pending_review=reviews.RESOLUTION, review_since=NOW - 99)).until == NOW + 1
+    lapsed = known(pending_review=reviews.RESOLUTION, review_since=NOW - 100)
     assert step(at_deadline, lapsed).kind == "resolve"
     assert plan.is_decided_by_deadline(at_deadline, lapsed, now=NOW)
     # An approval of the opening says nothing of the end.

@@ -166,7 +166,7 @@ def test_permanent_rejection_is_not_retried(state):
     act = step(wanted(), before)
     assert isinstance(act, plan.Execute)
     dead = msgspec.structs.replace(
-        before, dead="422: no such page", dead_of=plan.operation_fingerprint(act.kind, content())
+        before, dead="422: no such page", rejected_operation=plan.operation_fingerprint(act.kind, content())
     )
     rest = step(wanted(), dead)
     assert isinstance(rest, plan.Wait)
@@ -175,12 +175,14 @@ def test_permanent_rejection_is_not_retried(state):
 
 
 def test_page_with_a_rejected_update_is_still_resolved():
-    dead = known("open", digest="other", dead="422", dead_of=plan.operation_fingerprint("update", content()))
+    dead = known("open", digest="other", dead="422", rejected_operation=plan.operation_fingerprint("update", content()))
     assert kind(step(wanted(False), dead)) == "resolve"
 
 
 def test_other_words_are_tried_after_some_were_refused():
-    dead = known("open", digest="other", dead="422", dead_of=plan.operation_fingerprint("update", content("too long")))
+    dead = known(
+        "open", digest="other", dead="422", rejected_operation=plan.operation_fingerprint("update", content("too long"))
+    )
     assert kind(step(wanted(), dead)) == "update"
 
 
@@ -221,13 +223,13 @@ publications = st.builds(
     digest=st.sampled_from(["", content("a").digest]),
     intent=st.sampled_from([None, INTENT]),
     retry_at=st.sampled_from([0, NOW + 1]),
-    dead_of=st.sampled_from(["", plan.operation_fingerprint("open", content("a"))]),
+    rejected_operation=st.sampled_from(["", plan.operation_fingerprint("open", content("a"))]),
     adoption_tried=st.booleans(),
-    waits_of=st.sampled_from(["", content("a").digest]),
-    waits_since=st.sampled_from([NOW - 5, NOW - 1]),
+    pending_review=st.sampled_from(["", content("a").digest]),
+    review_since=st.sampled_from([NOW - 5, NOW - 1]),
     taken_over=st.sampled_from(["", reasons.Edit.TITLE_CHANGED]),
     acted_at=st.sampled_from([0, NOW]),
-    dead_at=st.just(NOW - 1),
+    rejected_at=st.just(NOW - 1),
 )
 
 
@@ -246,7 +248,7 @@ def test_nothing_unintended_is_shown_publicly(desired, observed):
         verdict = desired.verdict
         approved = verdict is not None and verdict.kind == "approved" and verdict.digest in {"", digest}
         automatic = desired.publish == "auto" and not desired.review_cause and not observed.taken_over
-        lapsed = desired.at_deadline == "publish" and observed.waits_of == digest and desired.deadline
+        lapsed = desired.at_deadline == "publish" and observed.pending_review == digest and desired.deadline
         assert approved or ((automatic or lapsed) and not (verdict is not None and verdict.covers(digest)))
         assert not desired.frozen
         assert not (desired.suppressed and observed.state != "open")
@@ -412,7 +414,10 @@ class TestRetraction:
     def test_refused_retraction_is_a_dead_letter(self):
         desired = wanted(public=True, retracted=retraction())
         observed = known(
-            "open", dead="422", dead_of=plan.operation_fingerprint("retract", desired.content), dead_at=NOW - 1
+            "open",
+            dead="422",
+            rejected_operation=plan.operation_fingerprint("retract", desired.content),
+            rejected_at=NOW - 1,
         )
         assert step(desired, observed).cause == Cause(Reason.DEAD_LETTER, detail="422")
 

@@ -29,7 +29,7 @@ def kind(found: plan.Step) -> str:
 
 def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publication]:
     desired = wanted(public=True, publish="review", deadline=100, **more)
-    return desired, known(waits_of=desired.content.digest, waits_since=NOW - since)
+    return desired, known(pending_review=desired.content.digest, review_since=NOW - since)
 
 
 def test_undecided_review_ends_at_its_deadline():
@@ -44,7 +44,7 @@ def test_undecided_review_ends_at_its_deadline():
 
 def test_deadline_counts_from_this_content_s_first_wait():
     desired, observed = waiting(1000, at_deadline="publish")
-    other = msgspec.structs.replace(observed, waits_of="something else")
+    other = msgspec.structs.replace(observed, pending_review="something else")
     assert isinstance(step(desired, other), plan.Wait)
 
 
@@ -59,7 +59,7 @@ def test_a_draft_whose_review_lapses_is_dismissed():
 
 
 def test_rejected_operation_follows_redrive_and_discard():
-    dead = known(dead="422", dead_of=plan.operation_fingerprint("open", CONTENT), dead_at=NOW - 9)
+    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("open", CONTENT), rejected_at=NOW - 9)
     assert kind(step(wanted(), dead)) == "Wait"
     assert kind(step(wanted(redriven_at=NOW - 8), dead)) == "open"
     assert isinstance(step(wanted(redriven_at=NOW - 10), dead), plan.Wait)
@@ -80,7 +80,7 @@ def test_only_approvable_content_is_a_review():
     )
     frozen = wanted(public=True, publish="auto", frozen=FROZEN)
     assert plan.pending_review_digest(frozen, known(), step(frozen, known())) == ""
-    dead = known(dead="422", dead_of=plan.operation_fingerprint("open", CONTENT))
+    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("open", CONTENT))
     automatic = wanted(public=True, publish="auto")
     assert plan.pending_review_digest(automatic, dead, step(automatic, dead)) == ""
 

@@ -244,7 +244,7 @@ def test_no_more_is_kept_aside_than_is_bounded():
 def test_incident_counts_messages_beyond_its_alert_limit():
     life = Life()
     life.hears(*(of({}, fingerprint=f"f{n}") for n in range(fold.MOST_HELD + 7)))
-    assert (life.incident.still_fires, life.incident.unheld) == (fold.MOST_HELD, 7)
+    assert (life.incident.still_fires, life.incident.overflow_count) == (fold.MOST_HELD, 7)
     life.hears(of({}, fingerprint="f0", status="resolved", ends_at=9))
     assert life.hears(of({}, fingerprint="late")).incident.still_fires == fold.MOST_HELD
     assert "am/late" in life.incident.alerts

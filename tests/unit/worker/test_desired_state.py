@@ -72,22 +72,22 @@ def test_fallback_replaces_forbidden_text_with_notice():
 
 def test_reviewer_s_text_overrides_the_rule_s():
     approved = reviews.Verdict("approved", "ann", NOW, "d", fields={"title": "Hers"})
-    desired = wanted(opened(verdicts={"page": approved}))
+    desired = wanted(opened(review_verdicts={"page": approved}))
     assert desired.content.fields == {"title": "Hers", "message": "m"}
     assert desired.verdict is approved
     dismissed = reviews.Verdict("dismissed", "ann", NOW, "d")
-    assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
+    assert wanted(opened(review_verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
 
 
 def test_dismissed_update_keeps_the_earlier_reviewed_text():
     dismissed = reviews.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
-    desired = wanted(opened(verdicts={"page": dismissed}))
+    desired = wanted(opened(review_verdicts={"page": dismissed}))
     assert (desired.content.fields["title"], desired.note) == ("Hers", None)
 
 
 def test_decision_applies_to_its_episode_and_page():
     said = {"page": reviews.Verdict("approved", "ann", NOW), "other": reviews.Verdict("dismissed", "bob", NOW)}
-    one = opened(verdicts=said)
+    one = opened(review_verdicts=said)
     assert wanted(one).verdict is said["page"]
     earlier = publications.Publication("e0", "page", state="open", content=publications.Content(MAJOR, {}))
     assert wanted(one, earlier).verdict is None
@@ -147,7 +147,7 @@ def test_invisible_characters_of_a_reviewer_are_removed():
     approved = reviews.Verdict(
         "approved", "ann", NOW, "d", fields={"title": "He\u200brs\u202e", "components": ["A\u2060"]}
     )
-    shown = wanted(opened(verdicts={"page": approved}), render_public=render_public).content.fields
+    shown = wanted(opened(review_verdicts={"page": approved}), render_public=render_public).content.fields
     assert shown == {"title": "Hers", "message": "m", "components": ["A"]}
 
 
@@ -259,12 +259,12 @@ def test_only_public_posts_end_with_a_reviewer():
 def test_reviewer_s_update_text_does_not_replace_the_message():
     words = {"title": "Hers", "update_message": "We look on."}
     one = quiet(
-        target(ending=MONITORING), verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
+        target(ending=MONITORING), review_verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
     )
     fields = wanted(one, known(**OPEN)).content.fields
     assert (fields["title"], fields["update_message"]) == ("Hers", "Fixed.")
     own = reviews.Verdict("approved", "ann", NOW, "d", fields=words, ending={"update_message": "All is well."})
-    fields = wanted(msgspec.structs.replace(one, verdicts={"page": own}), known(**OPEN)).content.fields
+    fields = wanted(msgspec.structs.replace(one, review_verdicts={"page": own}), known(**OPEN)).content.fields
     assert (fields["title"], fields["update_message"]) == ("Hers", "All is well.")
 
 

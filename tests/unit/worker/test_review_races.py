@@ -32,7 +32,7 @@ def opened(what: reviews.What) -> incidents.Incident:
     """An incident with a review; all but an opening follow an earlier verdict."""
     earlier = {} if what == "opening" else {"page": review.Verdict("approved", "eve", 1)}
     status = "closed" if what == "resolution" else "open"
-    return incidents.Incident("down", status=status, generation=1, episode="e1", verdicts=earlier)
+    return incidents.Incident("down", status=status, generation=1, episode="e1", review_verdicts=earlier)
 
 
 class Document:
@@ -57,7 +57,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
     yield
     verdict, fields = WORDS[kind]
     one = seen(what)
-    earlier = checked.verdicts.get("page")
+    earlier = checked.review_verdicts.get("page")
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, who, fields=fields), 5, earlier)
     yield
     while True:
@@ -122,7 +122,7 @@ def test_exactly_one_of_two_decisions_wins(contest):
         document, outcomes = contest(randomness, what, (one, other))
         won = [given for given in outcomes.values() if given is not None]
         # Whoever begins after the other has written decides upon the other's verdict; that is no contest.
-        last = document.incident.verdicts["page"]
+        last = document.incident.review_verdicts["page"]
         assert last in won
         lost += len(won) == 1
         if len(won) == 2:
@@ -140,7 +140,7 @@ def test_one_of_several_concurrent_decisions_wins():
             next(person)
         interleaved(randomness, *people, folding(document))
         (won,) = (given for given in outcomes.values() if given is not None)
-        assert document.incident.verdicts["page"] == won
+        assert document.incident.review_verdicts["page"] == won
         assert len(outcomes) == 3
 
 
@@ -158,7 +158,9 @@ def test_retraction_defeats_decisions_on_earlier_versions():
         won = [given for given in outcomes.values() if given is not None]
         assert len(won) <= 1
         refused += not won
-        assert document.incident.verdicts.get("page") == (won[0] if won else opened(what).verdicts.get("page"))
+        assert document.incident.review_verdicts.get("page") == (
+            won[0] if won else opened(what).review_verdicts.get("page")
+        )
     assert 0 < refused < INTERLEAVINGS
 
 
@@ -173,7 +175,7 @@ def test_publishing_again_is_refused_after_another_retraction(kind):
     incident = msgspec.structs.replace(incident, retractions={})
     assert reviews.decided(incident, one, given, None) is None
     incident = msgspec.structs.replace(incident, retractions={"e1/page": first})
-    assert reviews.decided(incident, one, given, None).verdicts == {"page": given}
+    assert reviews.decided(incident, one, given, None).review_verdicts == {"page": given}
 
 
 @pytest.mark.parametrize("what", WHATS)
@@ -181,12 +183,12 @@ def test_decisions_on_two_pages_are_independent(what):
     incident = opened(what)
     for page in ("page", "other-page"):
         one = seen(what, page)
-        earlier = incident.verdicts.get(page)
+        earlier = incident.review_verdicts.get(page)
         incident = reviews.decided(
             incident, one, reviews.verdict(one, reviews.ReviewDecision("approved", "ann"), 5), earlier
         )
         assert incident is not None
-    assert incident.verdicts.keys() == {"page", "other-page"}
+    assert incident.review_verdicts.keys() == {"page", "other-page"}
 
 
 @pytest.mark.parametrize(("what", "kind"), KINDS)
@@ -194,5 +196,5 @@ def test_a_decision_on_another_episode_is_refused(what, kind):
     verdict, fields = WORDS[kind]
     one = seen(what)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)
-    later = msgspec.structs.replace(opened(what), episode="e2", verdicts={})
+    later = msgspec.structs.replace(opened(what), episode="e2", review_verdicts={})
     assert reviews.decided(later, one, given, None) is None
