@@ -488,10 +488,7 @@ class Overview(Model):
         default=None,
         description="When the active rules were saved to Redis, if the process started with invalid rule files.",
     )
-    rules_problem: str = pydantic.Field(
-        default="",
-        description="The first error of the rule files on disk; empty if they are valid.",
-    )
+    rules_problem: str = pydantic.Field(default="", description="The first error of the rule files; empty if valid.")
     publishing: Publishing
     storm: Storm | None = pydantic.Field(default=None, description="The current alert storm, or null.")
     data_set: str = pydantic.Field(

@@ -172,7 +172,6 @@ class TestRun:
             ),
             (["--simulate", "--simulator-port", "{}"], "Choose another one with --simulator-port"),
             (["--host", "192.0.2.1"], "Choose another one with --host or web.host"),
-            (["--port", "65536"], "a port is between 0 and 65535. Choose another one with --port"),
         ],
     )
     def test_unavailable_address_error_names_its_option(self, file, options, what):
