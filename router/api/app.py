@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import redis.asyncio
 from starlette import applications, datastructures, exceptions, requests, responses, routing, types
 
-from router import settings as configuration
+from router import configuration
 from router.api import auth, endpoints, openapi
 from router.domain import access
 from router.rules import reload
 from router.services import actions, queries
-from router.store import access as access_store
+from router.store.access import Audit, Sessions, Tokens
 from router.web import client_addresses, health, problems
 
 MOST_BODY_BYTES = 4 * 1024 * 1024
@@ -34,8 +34,8 @@ class Dependencies:
     queries: queries.Queries
     actions: actions.Actions
     authenticator: auth.Authenticator
-    tokens: access_store.Tokens
-    sessions: access_store.Sessions
+    tokens: Tokens
+    sessions: Sessions
 
 
 def dependencies(
@@ -47,8 +47,8 @@ def dependencies(
 ) -> Dependencies:
     """Create the objects that all routes use. ``new_text`` generates the secrets of tokens and sessions."""
     ask = queries.Queries(settings, connection, clock, in_force)
-    tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
-    known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), access_store.Audit(connection)
+    tokens, sessions = Tokens(connection), Sessions(connection)
+    known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), Audit(connection)
     keeper = auth.Authenticator(tokens, sessions, clock, known=known, audit=audit)
     return Dependencies(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette import requests
 
 from router.domain import access
-from router.store import access as access_store
+from router.store.access import Audit, Sessions, Tokens
 from router.web import client_addresses, problems
 
 COOKIE = "incident-router-session"
@@ -32,12 +32,12 @@ class Authenticator:
 
     def __init__(
         self,
-        tokens: access_store.Tokens,
-        sessions: access_store.Sessions,
+        tokens: Tokens,
+        sessions: Sessions,
         clock: Callable[[], int],
         *,
         known: client_addresses.ClientAddresses,
-        audit: access_store.Audit,
+        audit: Audit,
     ) -> None:
         self._audit = audit
         self._tokens = tokens

@@ -34,7 +34,7 @@ COMMANDS = {
     "pauses": Entry("pauses", "app", "Pauses of calls to vendors: rate limits, circuit breakers, and quotas."),
     "publishing": Entry("publishing", "app", "Stop and resume posts on public pages."),
     "sources": Entry("sources", "app", "Sources of alerts: their configuration, snippets, and samples."),
-    "rules": Entry("statistics", "app", "Rule statistics, and declarations of public variables."),
+    "rules": Entry("rules", "app", "Rule statistics, and declarations of public variables."),
     "silences": Entry("silences", "app", "Silences: matching alerts open no incidents for a time."),
     "tokens": Entry("tokens", "tokens", "Tokens for the console and the API."),
     "deliveries": Entry("deliveries", "app", "Deliveries that the router has processed."),

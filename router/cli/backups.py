@@ -11,10 +11,9 @@ from typing import IO, Annotated
 import redis.asyncio
 import typer
 
-from router import __version__
-from router import settings as configuration
-from router.assembly import parts, running
-from router.cli import auditing, files, starting, tables, terminal
+from router import __version__, configuration
+from router.bootstrap import factories, processes
+from router.cli import audit, files, startup, tables, terminal
 from router.store import backup, backup_file, client, dataset, schema
 
 _PAUSE_SECONDS = 0.2  # Between two checks for a running process.
@@ -29,13 +28,13 @@ Verify = Annotated[bool, typer.Option("--verify", help="Only check that the file
 def back_up(
     file: Annotated[str, typer.Argument(help="Where to write the backup, or - for stdout.", metavar="FILE")],
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Copy all data of the router in Redis to a file. The router may be running."""
     if file == files.STDIO and sys.stdout.isatty():
-        raise starting.usage("a backup is binary: name a file, or send stdout to one")
+        raise startup.usage("a backup is binary: name a file, or send stdout to one")
 
     async def main() -> None:
         async with _connected(config, serves_empty=False) as connection:
@@ -48,7 +47,7 @@ def back_up(
                     f"{schema.VERSION}: use the version that works with the data"
                 )
             trailer = await _write(connection, file)
-            await auditing.record(connection, auditing.Operator(by, reason), "back up", file)
+            await audit.record(connection, audit.Operator(by, reason), "back up", file)
         print(
             f"{trailer.keys} keys written to {'stdout' if file == files.STDIO else file}, sha256 {trailer.sha256}",
             file=sys.stderr if file == files.STDIO else sys.stdout,
@@ -63,13 +62,13 @@ def restore(
     verify: Verify = False,
     replace: Replace = False,
     force: Force = False,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Restore a backup into an empty Redis. Stop every `web` and `worker` first."""
     if replace and file == files.STDIO:
-        raise starting.usage("--replace needs a file: it is checked before anything is deleted")
+        raise startup.usage("--replace needs a file: it is checked before anything is deleted")
 
     async def main() -> None:
         if file != files.STDIO or verify:
@@ -86,7 +85,7 @@ def restore(
                 await _must_be_idle(connection)
             with _opened(file) as stream:
                 restored = await backup.restore(connection, backup_file.Reader(stream), replace=replace)
-            await auditing.record(connection, auditing.Operator(by, reason), "restore", file)
+            await audit.record(connection, audit.Operator(by, reason), "restore", file)
         expired = f"; {restored.expired} had expired" if restored.expired else ""
         print(f"{restored.keys} keys restored{expired}. Start a worker, then web")
 
@@ -107,14 +106,14 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
             return
         raise typer.Exit(1)
 
-    starting.until_stopped(guarded())
+    startup.until_stopped(guarded())
 
 
 @contextlib.asynccontextmanager
 async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator["redis.asyncio.Redis"]:
     """Connect to the store, regardless of the version of its data."""
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
-    with running.any_redis(settings, serves_empty=serves_empty) as server:
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    with processes.any_redis(settings, serves_empty=serves_empty) as server:
         connection = client.connect(server)
         try:
             yield connection
@@ -123,7 +122,7 @@ async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator["redi
 
 
 async def _write(connection: "redis.asyncio.Redis", file: str) -> backup_file.Trailer:
-    header = backup_file.Header(backup_file.FORMAT, schema.VERSION, parts.clock(), __version__)
+    header = backup_file.Header(backup_file.FORMAT, schema.VERSION, factories.clock(), __version__)
     with terminal.binary() if file == files.STDIO else files.created(file) as stream:
         writer = backup_file.Writer(stream, header)
         async for record in backup.records(connection):
@@ -139,7 +138,7 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
     try:
         stream = open(file, "rb")  # noqa: SIM115 - closed below; an error while it is read is another one
     except OSError as error:
-        raise starting.usage(f"{file} can't be read: {error.strerror}") from error
+        raise startup.usage(f"{file} can't be read: {error.strerror}") from error
     with stream:
         yield stream
 
@@ -163,7 +162,7 @@ async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
             raise backup.BackupError("a web or worker is running: stop every web and worker first, or add --force")
         if not waited:
             print(
-                f"waiting up to {parts.BEAT_LATE_SECONDS:.0f} s to see whether a web or worker is running",
+                f"waiting up to {factories.BEAT_LATE_SECONDS:.0f} s to see whether a web or worker is running",
                 file=sys.stderr,
             )
         waited += _PAUSE_SECONDS
@@ -175,5 +174,5 @@ async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
     marks = await dataset.marks(connection)
     async with client.translate_errors():
         seconds, microseconds = await connection.time()
-    oldest = seconds * 1_000_000 + microseconds - int(parts.BEAT_LATE_SECONDS * 1_000_000)
+    oldest = seconds * 1_000_000 + microseconds - int(factories.BEAT_LATE_SECONDS * 1_000_000)
     return {name: mark for name, mark in marks.items() if mark > oldest}

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 from rich import text
 
-from router import settings as configuration
-from router.assembly import checking, parts, replaying, running, traces
-from router.cli import starting, terminal
-from router.rules import check as checks
+from router import configuration
+from router.bootstrap import factories, online_checks, processes, replay_processes, traces
+from router.cli import startup, terminal
 from router.rules import lint_warnings, load
+from router.rules.check import Report, check_folder, warnings_of
 from router.telemetry import log
 from router.yaml_source import problems
 
@@ -30,7 +30,7 @@ _NEWEST = 10_000  # Deliveries that are searched for labels.
 def check(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: startup.Config = configuration.DEFAULT_FILE,
     simulate: Annotated[bool, typer.Option("--simulate", help="Do not ask for vendors' keys.")] = False,
     process: Annotated[Process, typer.Option("--for", help="Require only the secrets of this process.")] = "run",
     online: Annotated[bool, typer.Option("--online", help="Ask the vendors whether what is named exists.")] = False,
@@ -41,12 +41,12 @@ def check(
 ) -> None:
     """Check the configuration and the rules. Print every problem as file:line:column."""
     if online and (simulate or process == "web"):
-        raise starting.usage(f"--online needs the vendors' keys; leave {'--simulate' if simulate else '--for web'} out")
+        raise startup.usage(f"--online needs the vendors' keys; leave {'--simulate' if simulate else '--for web'} out")
     stand_in = configuration.StandIn("not-used", {}) if simulate else None
-    settings = starting.settings(config, stand_in, _NEEDS[process])
+    settings = startup.settings(config, stand_in, _NEEDS[process])
     folder = rules or settings.rules
-    world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
-    report = checks.check_folder(folder, parts.known_destinations(settings), world)
+    world = online_checks.world(settings, _labels(settings, recordings, recorded=recorded))
+    report = check_folder(folder, factories.known_destinations(settings), world)
     found = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
     if report.rules is not None:
         found += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
@@ -65,30 +65,30 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
         try:
             return {
                 name
-                for one in replaying.read(recordings, lambda _: None)
+                for one in replay_processes.read(recordings, lambda _: None)
                 for alert in one.alerts
                 for name in alert.labels
             }
-        except replaying.Broken as error:
-            raise starting.usage(str(error)) from error
+        except replay_processes.Broken as error:
+            raise startup.usage(str(error)) from error
     found: set[str] = set()
     if recorded:
 
         async def main() -> None:
-            async with running.connected(running.outside_redis(settings)) as connection:
-                found.update(await checking.labels_of(parts.archive(settings, connection), _NEWEST))
+            async with processes.connected(processes.outside_redis(settings)) as connection:
+                found.update(await online_checks.labels_of(factories.archive(settings, connection), _NEWEST))
 
-        starting.until_stopped(main())
+        startup.until_stopped(main())
     return found
 
 
-def _asked(settings: configuration.Settings, folder: Path, report: checks.Report) -> list[problems.Problem]:
+def _asked(settings: configuration.Settings, folder: Path, report: Report) -> list[problems.Problem]:
     """Return the names that the vendors don't know, as errors at the rules that use them, or at the configuration."""
     said: list[problems.Problem] = []
 
     async def main() -> None:
         assert report.rules is not None  # noqa: S101 - asked only where there are rules
-        for answer in await checking.ask_vendors(settings, report.rules):
+        for answer in await online_checks.ask_vendors(settings, report.rules):
             if answer.rule is None:
                 said.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
@@ -96,16 +96,16 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
 
     # The vendors' errors are among the problems; the log would repeat them as JSON.
     log.configure("console", "critical")
-    starting.until_stopped(main())
+    startup.until_stopped(main())
     return said
 
 
 def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Problem]:
-    placed = checks.warnings_of([doubt], load.files(folder, []))
+    placed = warnings_of([doubt], load.files(folder, []))
     return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
 
 
-def _tell(found: list[problems.Problem], report: checks.Report, format_: Format) -> None:
+def _tell(found: list[problems.Problem], report: Report, format_: Format) -> None:
     errors = sum(problem.level == "error" for problem in found)
     warnings = len(found) - errors
     if format_ == "json":

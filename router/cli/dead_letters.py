@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from router import settings
-from router.cli import completing, reaching, starting, tables, terminal
+from router import configuration
+from router.cli import completion, router_access, startup, tables, terminal
 from router.services import models, request_bodies, resources
 
 _PAGE = 500  # Dead letters per request.
@@ -20,46 +20,46 @@ Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` sh
 @app.command("list")
 def show_all(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the dead letters, and what is wrong with each."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = [one async for one in _all(router)]
-        await reaching.warn_of_unreadable(router)
+        await router_access.warn_of_unreadable(router)
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         rows = [(one.id, tables.age(one.since), one.what, one.problem) for one in found]
         columns = ("id", "since", tables.Column("what", shrinks=True), tables.Column("problem", shrinks=True))
         tables.write(columns, rows, "there are no dead letters")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
 def show(
     identity: Identity,
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one dead letter in full: an operation's content, or a delivery's body as it was received."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await _found(router, identity)
         if as_json:
-            starting.print_json(one)
+            startup.print_json(one)
             return
         print(
             f"{one.id}  {terminal.plain(one.what)}, since {tables.moment(one.since)}\n{terminal.lines(one.problem)}\n"
         )
         terminal.write_body(models.raw(one.body, one.body_base64))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("redrive")
@@ -69,60 +69,60 @@ def redrive(
     every: Annotated[bool, typer.Option("--all", help="Try all of them again, or those that the filters fit.")] = False,
     destination: Annotated[
         str,
-        typer.Option(help="With --all: only operations at this destination.", autocompletion=completing.destinations),
+        typer.Option(help="With --all: only operations at this destination.", autocompletion=completion.destinations),
     ] = "",
     operation: Annotated[str, typer.Option(help="With --all: only this operation, as `open` or `resolve`.")] = "",
     problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Try one of them again, or all of them, after whatever was wrong has been put right."""
     meant = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
     if every == bool(identity):
-        raise starting.usage("say either an id or --all")
+        raise startup.usage("say either an id or --all")
     if identity and meant != request_bodies.Redrive():
-        raise starting.usage("--destination, --operation and --problem go with --all")
+        raise startup.usage("--destination, --operation and --problem go with --all")
 
-    async def all_of_them(router: reaching.Reached) -> None:
+    async def all_of_them(router: router_access.Reached) -> None:
         done = await router.actions.redrive_all(router.act(meant.subject, by, reason), meant)
         print(f"{done.redriven} {'is' if done.redriven == 1 else 'are'} tried again")
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         one = await _found(router, identity)
         await router.actions.redrive(act)
         print(f"{one.id} is tried again")
 
-    reaching.reach(config, server, all_of_them if every else body)
+    router_access.reach(config, server, all_of_them if every else body)
 
 
 @app.command("discard")
 def discard(
     identity: Identity,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Discard a dead letter. It can't be restored."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         one = await _found(router, identity)
         await router.actions.discard_dead_letter(act)
         print(f"discarded {one.id}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
-def _all(router: reaching.Reached) -> AsyncIterator[resources.DeadLetter]:
-    return reaching.rows(router.queries.records.dead_letters, _PAGE)
+def _all(router: router_access.Reached) -> AsyncIterator[resources.DeadLetter]:
+    return router_access.rows(router.queries.records.dead_letters, _PAGE)
 
 
-async def _found(router: reaching.Reached, identity: str) -> resources.DeadLetter:
+async def _found(router: router_access.Reached, identity: str) -> resources.DeadLetter:
     async for one in _all(router):
         if one.id == identity:
             return one

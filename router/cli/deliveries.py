@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich import progress
 
-from router import settings
-from router.assembly import parts
-from router.cli import files, reaching, replay, starting, tables, terminal
+from router import configuration
+from router.bootstrap import factories
+from router.cli import files, replay, router_access, startup, tables, terminal
 from router.services import models
 
 _PAGE = 500  # Deliveries per request.
@@ -36,21 +36,21 @@ Since = Annotated[str, typer.Option("--since", help="Only what is newer than thi
 @app.command("list")
 def show_all(
     *,
-    limit: starting.Limit = 20,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    limit: startup.Limit = 20,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest deliveries."""
 
-    async def body(router: reaching.Reached) -> None:
-        found = [one async for one in reaching.rows(router.queries.deliveries, _PAGE, limit)]
+    async def body(router: router_access.Reached) -> None:
+        found = [one async for one in router_access.rows(router.queries.deliveries, _PAGE, limit)]
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
         else:
             tables.write(_COLUMNS, map(_row, found), "no deliveries are kept")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
@@ -60,20 +60,20 @@ def show(
     payload: Annotated[
         bool, typer.Option("--body", help="Print the body as it was received, and nothing else.")
     ] = False,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show the alerts of one delivery, and what was decided of each."""
     if payload and as_json:
-        raise starting.usage("--body and --json exclude each other")
+        raise startup.usage("--body and --json exclude each other")
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await router.queries.delivery(delivery)
         if one is None:
-            raise starting.not_kept(delivery)
+            raise startup.not_kept(delivery)
         if as_json:
-            starting.print_json(one)
+            startup.print_json(one)
             return
         if payload:
             terminal.write_body(models.raw(one.body, one.body_base64))
@@ -92,7 +92,7 @@ def show(
             for line in _now(decision):
                 out.print(f"  {terminal.markup(line)}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("export")
@@ -102,25 +102,25 @@ def export(
     ],
     *,
     since: Since = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
-    begin = parts.clock() - starting.duration("--since", since) if since else 0
+    begin = factories.clock() - startup.duration("--since", since) if since else 0
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         count = 0
         out = terminal.console(stderr=True)
         with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
             task = bar.add_task("deliveries", total=None)
-            async for one in reaching.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
+            async for one in router_access.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
                 write(one.model_dump_json().encode())
                 count += 1
                 bar.update(task, completed=count)
         if str(file) != files.STDIO:
             print(f"{count} deliveries written to {file}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 def _row(one: models.DeliveryRow) -> tuple[str, ...]:

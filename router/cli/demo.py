@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich import console, live
 
-from router import settings as configuration
-from router.assembly import listeners, pages, parts, running
-from router.cli import starting, story, terminal
+from router import configuration
+from router.bootstrap import factories, listeners, processes, public_pages
+from router.cli import demo_scenario, startup, terminal
 from router.outbound import client
 from router.store import incidents, publications
 from router.telemetry import log
@@ -25,36 +25,36 @@ def demo(
 ) -> None:
     """Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."""
     log.configure("console", "error")
-    starting.until_stopped(_demo(wait))
+    startup.until_stopped(_demo(wait))
 
 
 async def _demo(wait: bool) -> None:
     out = terminal.console(wide=False)
     with tempfile.TemporaryDirectory(prefix="incident-router-demo-") as folder:
-        async with running.simulating() as simulator, asyncio.TaskGroup() as group:
+        async with processes.simulating() as simulator, asyncio.TaskGroup() as group:
             vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
             stand_in = configuration.StandIn(_TOKEN, vendors)
             environment = {"INCIDENT_ROUTER_DATA": folder}
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
-            with running.redis_server(settings) as server, listeners.opened(settings) as sockets:
+            with processes.redis_server(settings) as server, listeners.opened(settings) as sockets:
                 async with (
-                    running.connected(server) as connection,
-                    running.working(settings, connection, group),
-                    running.door(settings, connection, group, sockets) as router,
+                    processes.connected(server) as connection,
+                    processes.working(settings, connection, group),
+                    processes.door(settings, connection, group, sockets) as router,
                 ):
-                    teller = story.Story(
+                    teller = demo_scenario.Story(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
                         vendors=_caller("simulator", simulator, {}),
                         store=incidents.Incidents(connection),
                         documents=publications.Publications(connection, lease_seconds=30.0),
-                        reviews=pages.reviews(settings, connection, parts.clock),
-                        clock=parts.clock,
+                        reviews=public_pages.reviews(settings, connection, factories.clock),
+                        clock=factories.clock,
                         pace=1.0 if wait else 0.0,
                     )
                     await _tell(teller, out, simulator)
 
 
-async def _tell(teller: story.Story, out: console.Console, simulator: str) -> None:
+async def _tell(teller: demo_scenario.Story, out: console.Console, simulator: str) -> None:
     """Show the scenario as a live table, and its summary at the end."""
     out.print(f"\nThe simulated status pages, to look at meanwhile: [bold]{simulator}/[/]\n")
     with live.Live(teller, console=out, refresh_per_second=8):
@@ -64,4 +64,4 @@ async def _tell(teller: story.Story, out: console.Console, simulator: str) -> No
 
 
 def _caller(name: str, url: str, headers: dict[str, str]) -> client.Client:
-    return client.Client(name=name, base_url=url, headers=headers, timeout_seconds=10.0, now=parts.clock)
+    return client.Client(name=name, base_url=url, headers=headers, timeout_seconds=10.0, now=factories.clock)

@@ -10,12 +10,12 @@ import msgspec
 import typer
 from rich import tree
 
-from router import settings as configuration
-from router.assembly import pages, parts, running, whereabouts
-from router.cli import completing, reaching, starting, tables, terminal
+from router import configuration
+from router.bootstrap import current_alerts, factories, processes, public_pages
+from router.cli import completion, router_access, startup, tables, terminal
 from router.domain import alerts, deliveries
-from router.domain import notices as noticing
-from router.rules import explain as explaining
+from router.domain.notices import Notice
+from router.rules.explain import ConditionResult, Post, RuleResult, explain_alert
 from router.services import actions, models, presenters, request_bodies
 from router.sources import base
 from router.web import request_limits
@@ -27,20 +27,20 @@ _LONGEST = 200  # The number of characters of a value that are shown. The JSON o
 
 
 def explain(
-    payload: starting.Payload = "-",
+    payload: startup.Payload = "-",
     *,
     source: Annotated[
         str,
         typer.Option(
-            "--source", "-s", help="The source whose format the payload has.", autocompletion=completing.sources
+            "--source", "-s", help="The source whose format the payload has.", autocompletion=completion.sources
         ),
     ] = "",
     delivery: Annotated[str, typer.Option("--delivery", help="Explain a delivery that is kept, by its id.")] = "",
     folder: Annotated[Path | None, typer.Option("--rules", help="The rule folder, if not the configured one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show each condition of the rules that do not match.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
-    server: starting.Server = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Explain what the rules decide for a payload. Nothing is sent."""
     if server:
@@ -58,75 +58,77 @@ def explain(
 def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
     """Return the decisions of the rules on this machine, for a payload in the format of a source or for a delivery."""
     source, delivery, folder = what
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
-    now = parts.clock()
-    places: list[whereabouts.Whereabouts] = []
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    now = factories.clock()
+    places: list[current_alerts.Whereabouts] = []
     if delivery:
         kept, places = _kept(settings, delivery)
         read, now = [row.alert for row in kept.rows], kept.received_at
     else:
         read = _parsed(settings, source, payload, now)
-    rules = starting.rules(settings, folder)
-    public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    told = [presenters.explanation(explaining.explain_alert(rules, alert, now, public)) for alert in read]
+    rules = startup.rules(settings, folder)
+    public = {name for name, place in public_pages.kinds(settings).items() if place.kind.public}
+    told = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read]
     return [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
 
 
 def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
     """Return the request to another router, which uses its own rules and doesn't guess the source."""
     if folder is not None:
-        raise starting.usage("--rules can't be said with --server: it is that router's rules that are asked")
+        raise startup.usage("--rules can't be said with --server: it is that router's rules that are asked")
     if delivery:
         return request_bodies.Explain(delivery=delivery)
     if not source:
-        raise starting.usage("with --server, say --delivery, or with --source which format the payload has")
+        raise startup.usage("with --server, say --delivery, or with --source which format the payload has")
     try:
-        return request_bodies.Explain(source=source, payload=starting.payload(payload).decode())
+        return request_bodies.Explain(source=source, payload=startup.payload(payload).decode())
     except ValueError as error:  # The payload isn't UTF-8, or is too long.
-        raise starting.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
+        raise startup.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
 
 
 def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list[dict[str, Any]]:
     """Return the decisions of another router."""
     found: list[dict[str, Any]] = []
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         try:
             found.extend((await router.queries.explain(asked)).alerts)
         except actions.NotFound:
             if asked.delivery:
-                raise starting.not_kept(asked.delivery) from None
+                raise startup.not_kept(asked.delivery) from None
             raise
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
     return found
 
 
-def _kept(settings: configuration.Settings, delivery: str) -> tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]:
+def _kept(
+    settings: configuration.Settings, delivery: str
+) -> tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]:
     """Return a delivery, and the current state of its alerts."""
-    found: list[tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]] = []
+    found: list[tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]] = []
 
     async def main() -> None:
-        async with running.connected(running.outside_redis(settings)) as connection:
-            recorded = await parts.archive(settings, connection).find(delivery)
+        async with processes.connected(processes.outside_redis(settings)) as connection:
+            recorded = await factories.archive(settings, connection).find(delivery)
             if recorded is None:
-                raise starting.not_kept(delivery)
+                raise startup.not_kept(delivery)
             one = recorded.delivery
-            found.append((one, await whereabouts.find(settings, connection, one)))
+            found.append((one, await current_alerts.find(settings, connection, one)))
 
-    starting.until_stopped(main())
+    startup.until_stopped(main())
     _say(found[0][0].notices)
     return found[0]
 
 
 def _parsed(settings: configuration.Settings, source: str, payload: str, now: int) -> list[alerts.Alert]:
-    endpoints = parts.endpoints(settings)
+    endpoints = factories.endpoints(settings)
     if source and source not in endpoints:
-        raise starting.usage(f'there is no source "{source}"{suggestions.hint(source, endpoints)}')
-    body = starting.payload(payload)
+        raise startup.usage(f'there is no source "{source}"{suggestions.hint(source, endpoints)}')
+    body = startup.payload(payload)
     read: dict[str, base.Parsed] = {}
-    limits = parts.limits(settings)
-    named = functools.partial(parts.labels_named, settings)
+    limits = factories.limits(settings)
+    named = functools.partial(factories.labels_named, settings)
     refused = {}
     for name in [source] if source else endpoints:
         try:
@@ -134,7 +136,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
         except base.Unparsable as error:
             refused[name] = str(error)
     if len(read) > 1:
-        raise starting.usage(f"several sources can read this; say with --source which: {', '.join(read)}")
+        raise startup.usage(f"several sources can read this; say with --source which: {', '.join(read)}")
     if not read:
         for name, said in refused.items():
             print(f"incident-router: source {name} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
@@ -144,7 +146,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     return parsed.alerts
 
 
-def _say(notices: Iterable[noticing.Notice]) -> None:
+def _say(notices: Iterable[Notice]) -> None:
     """Print what was cut, replaced, or ignored before the rules decided."""
     for notice in notices:
         about = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
@@ -154,7 +156,7 @@ def _say(notices: Iterable[noticing.Notice]) -> None:
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
     """Return the tree of an explanation from ``presenters.explanation`` or from the API."""
     alert = one["alert"]
-    looked_at = msgspec.convert(one["looked_at"], list[explaining.RuleResult])
+    looked_at = msgspec.convert(one["looked_at"], list[RuleResult])
     title = _shown(alert["title"] or alert["fingerprint"])
     root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
     hidden = 0
@@ -171,12 +173,12 @@ def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
     return root
 
 
-def _nearly(looked: explaining.RuleResult) -> bool:
+def _nearly(looked: RuleResult) -> bool:
     """Return whether a rule that doesn't match nearly did: at least one of its conditions holds."""
     return any(one.holds for one in looked.conditions)
 
 
-def _branch(root: tree.Tree, looked: explaining.RuleResult) -> None:
+def _branch(root: tree.Tree, looked: RuleResult) -> None:
     mark = "[green]✓[/]" if looked.matches else "[red]✗[/]"
     owner = f", {_shown(looked.owner)}" if looked.owner else ""
     branch = root.add(f"{mark} rule [bold]{_shown(looked.rule)}[/] {looked.result}  [dim]{looked.place}{owner}[/]")
@@ -186,7 +188,7 @@ def _branch(root: tree.Tree, looked: explaining.RuleResult) -> None:
         _leaf(branch, told)
 
 
-def _leaf(branch: tree.Tree, told: explaining.ConditionResult) -> None:
+def _leaf(branch: tree.Tree, told: ConditionResult) -> None:
     mark = "[green]✓[/]" if told.holds else "[red]✗[/]"
     name = f"{_shown(told.field)} " if told.field else ""
     value = ""
@@ -214,7 +216,7 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
     if one.get("why"):
         outcome.add(f"[yellow]warning:[/] {_shown(one['why'])}")
     _muting(outcome, one)
-    posts = msgspec.convert(one.get("posts", []), list[explaining.Post])
+    posts = msgspec.convert(one.get("posts", []), list[Post])
     if not posts:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:
@@ -228,7 +230,7 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
         _ending(branch, post)
 
 
-def _ending(branch: tree.Tree, post: explaining.Post) -> None:
+def _ending(branch: tree.Tree, post: Post) -> None:
     """Add how the post ends once no alert fires, if not immediately."""
     if post.monitor_for:
         branch.add(f"monitored for {post.monitor_for} before it is resolved: {_shown(post.monitor_message)}")

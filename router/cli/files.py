@@ -9,7 +9,7 @@ from typing import IO
 
 import typer
 
-from router.cli import starting
+from router.cli import startup
 
 STDIO = "-"
 """Names standard input or standard output instead of a file."""
@@ -28,7 +28,7 @@ def created(name: str) -> Iterator[IO[bytes]]:
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | (0 if is_special else os.O_TRUNC), 0o600)
     except OSError as error:
-        raise starting.usage(f"{name} can't be written: {error.strerror}") from error
+        raise startup.usage(f"{name} can't be written: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
             if not is_special:

@@ -2,8 +2,8 @@
 
 import typer
 
-from router import settings
-from router.cli import incidents, reaching, starting, tables
+from router import configuration
+from router.cli import incidents, router_access, startup, tables
 from router.services import actions, resources
 from router.yaml_source import quantities
 
@@ -13,22 +13,22 @@ app = typer.Typer(help="Signals that have to be received regularly.", no_args_is
 @app.command("list")
 def show_all(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the expected heartbeats, those received longest ago first."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.records.heartbeats()
-        await reaching.warn_of_unreadable(router)
+        await router_access.warn_of_unreadable(router)
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         columns = (tables.Column("incident", shrinks=True), "every", "last received", "state")
         tables.write(columns, map(_row, found), "no heartbeat was ever received")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 def _row(one: resources.Heartbeat) -> tuple[str, ...]:
@@ -40,18 +40,18 @@ def _row(one: resources.Heartbeat) -> tuple[str, ...]:
 def forget(
     incident: incidents.Name,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Stop expecting a heartbeat until it is received again."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         try:
             await router.actions.forget_heartbeat(router.act(incident, by, reason))
         except actions.NotFound:
-            raise starting.not_there(f'there is no heartbeat "{incident}"') from None
+            raise startup.not_there(f'there is no heartbeat "{incident}"') from None
         print(f"{incident} is no longer expected")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)

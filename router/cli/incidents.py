@@ -10,9 +10,9 @@ import typer
 from rich import console as consoles
 from rich import text
 
-from router import settings
+from router import configuration
 from router.api import request_parsing
-from router.cli import completing, reaching, starting, tables, terminal
+from router.cli import completion, router_access, startup, tables, terminal
 from router.domain import messages
 from router.services import actions, models, request_bodies
 from router.worker import retractions
@@ -26,7 +26,7 @@ Name = Annotated[
     typer.Argument(
         metavar="INCIDENT",
         help="The incident: its reference (IR-…), its key, or the beginning of either if no other incident has it.",
-        autocompletion=completing.incidents,
+        autocompletion=completion.incidents,
     ),
 ]
 Status = Literal["open", "pending", "closed", "all"]
@@ -65,61 +65,61 @@ def show_all(
         str, typer.Option("--search", help="Incidents whose reference, key, title, rule, or labels hold this text.")
     ] = "",
     muted: Annotated[bool, typer.Option("--muted", help="List the muted alerts, and what mutes each.")] = False,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List open and pending incidents, the worst and newest first."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         if muted:
             await _list_muted(router, as_json=as_json)
-            await reaching.warn_of_unreadable(router)
+            await router_access.warn_of_unreadable(router)
             return
         ask = functools.partial(
             router.queries.incidents, status="all" if closed else status, severity=severity or "", text=search
         )
-        found = [one async for one in reaching.rows(ask, _PAGE)]
+        found = [one async for one in router_access.rows(ask, _PAGE)]
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
         else:
             none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
             tables.write(_COLUMNS, map(_row, found), none)
-        await reaching.warn_of_unreadable(router)
+        await router_access.warn_of_unreadable(router)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
 def show(
     incident: Name,
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one incident: where it appears, what comes next, and its timeline."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.incident(incident)
         if found is None:
-            raise starting.not_there(f'there is no incident "{incident}"')
+            raise startup.not_there(f'there is no incident "{incident}"')
         if as_json:
-            starting.print_json(found)
+            startup.print_json(found)
         else:
             _print(found)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("ack")
 def acknowledge(
     incident: Name,
     *,
-    reason: starting.Reason = "",
-    by: starting.By = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    reason: startup.Reason = "",
+    by: startup.By = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Acknowledge an open incident: others see who works on it, and reminders stop.
 
@@ -127,7 +127,7 @@ def acknowledge(
     already, the command says by whom, and changes nothing.
     """
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         asked = request_bodies.Acknowledge(incident=incident, reason=reason)
         done = await router.actions.acknowledge(router.act(incident, by, reason), asked)
         given = done.acknowledgement
@@ -135,26 +135,26 @@ def acknowledge(
         line = f"{done.reference}: {said} {given.by}"
         print(terminal.plain(line if done.is_new else f"{line} at {tables.moment(given.at)}"))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("unack")
 def unacknowledge(
     incident: Name,
     *,
-    reason: starting.Reason = "",
-    by: starting.By = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    reason: startup.Reason = "",
+    by: startup.By = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Withdraw the acknowledgement of an incident, also that of another operator. Reminders start over."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         asked = request_bodies.Acknowledge(incident=incident, reason=reason)
         ended = await router.actions.unacknowledge(router.act(incident, by, reason), asked)
         print(terminal.plain(f"{incident}: the acknowledgement by {ended.by} is withdrawn"))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("retract")
@@ -166,39 +166,37 @@ def retract(
         typer.Option(
             "--destination",
             help="The public page; all pages of the incident if left out.",
-            autocompletion=completing.destinations,
+            autocompletion=completion.destinations,
         ),
     ] = "",
     reason: Annotated[
         str,
-        typer.Option(
-            "--reason", callback=starting.not_blank, help="Why the post is false; it is kept in the timeline."
-        ),
+        typer.Option("--reason", callback=startup.not_blank, help="Why the post is false; it is kept in the timeline."),
     ],
     message: Annotated[
         str,
         typer.Option(
             "--message",
-            callback=starting.not_blank,
+            callback=startup.not_blank,
             help="What customers read at a page that takes no post down; the destination's own text if left out.",
         ),
     ] = "",
-    by: starting.By = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Take down public posts that are false. Nothing of this episode is published again, unless a reviewer approves it.
 
     It works while public pages are frozen, too.
     """
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         subject = f"{incident} at {destination}" if destination else incident
         wanted = {"incident": incident, "destination": destination, "reason": reason, "message": message}
         try:
             asked = request_bodies.Retract.model_validate(wanted)
         except pydantic.ValidationError as error:
-            raise starting.usage(request_parsing.describe_errors("the retraction", error)) from None
+            raise startup.usage(request_parsing.describe_errors("the retraction", error)) from None
         done = await router.actions.retract(router.act(subject, by, reason), asked)
         for one in done.items:
             print(f"{one.destination} ({one.reference}): {_RETRACTED[one.outcome]}")
@@ -208,7 +206,7 @@ def retract(
         if not any(one.outcome in retractions.DONE for one in done.items):
             raise typer.Exit(1)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 _RETRACTED = {
@@ -228,11 +226,11 @@ def correct(
     incident: Name,
     destination: Annotated[
         str,
-        typer.Argument(help="The page where the update is posted.", autocompletion=completing.destinations),
+        typer.Argument(help="The page where the update is posted.", autocompletion=completion.destinations),
     ],
     *,
     body: Annotated[
-        str, typer.Option("--body", callback=starting.not_blank, help="The text that replaces the update's.")
+        str, typer.Option("--body", callback=startup.not_blank, help="The text that replaces the update's.")
     ],
     update: Annotated[
         str, typer.Option("--update", help="The update's ID, or how it begins; the newest if left out.")
@@ -252,24 +250,24 @@ def correct(
         ),
     ] = "",
     reason: Annotated[
-        str, typer.Option("--reason", callback=starting.not_blank, help="The reason; it is kept in the timeline.")
+        str, typer.Option("--reason", callback=startup.not_blank, help="The reason; it is kept in the timeline.")
     ] = "",
-    by: starting.By = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Correct an update that the router has posted at a page of DevHelm.
 
     A worker makes the call: the incident's timeline tells what came of it. incident.io can't change posted updates.
     """
 
-    async def act(router: reaching.Reached) -> None:
+    async def act(router: router_access.Reached) -> None:
         key, found = await _posted(router, incident, destination, update)
         wanted = {"incident": key, "destination": destination, "update": found.id, "seen": seen or found.seen}
         try:
             asked = request_bodies.Correct.model_validate(wanted | {"body": body, "status": status})
         except pydantic.ValidationError as error:
-            raise starting.usage(request_parsing.describe_errors("the correction", error)) from None
+            raise startup.usage(request_parsing.describe_errors("the correction", error)) from None
         try:
             done = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), asked)
         except actions.Conflict:
@@ -279,30 +277,30 @@ def correct(
         for warning in done.warnings:
             print(f"warning: your text has {warning.partition(': ')[2]}", file=sys.stderr)
 
-    reaching.reach(config, server, act)
+    router_access.reach(config, server, act)
 
 
 async def _posted(
-    router: reaching.Reached, incident: str, destination: str, update: str
+    router: router_access.Reached, incident: str, destination: str, update: str
 ) -> tuple[str, models.PostedUpdate]:
     """Return the incident's key, and the current state of the selected update."""
     one = await router.queries.incident(incident)
     if one is None:
-        raise starting.not_there(f'there is no incident "{incident}"')
+        raise startup.not_there(f'there is no incident "{incident}"')
     at = [publication for publication in one.publications if publication.destination == destination]
     found = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
     if not found:
         # The API reports the reason: the vendor can't change the update, or the router has posted no such update.
         return one.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
     if update and len(found) > 1:
-        raise starting.usage(f"{len(found)} updates begin with {update}")
+        raise startup.usage(f"{len(found)} updates begin with {update}")
     return one.key, found[-1]
 
 
-async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:
+async def _list_muted(router: router_access.Reached, *, as_json: bool) -> None:
     found = await router.queries.records.muted()
     if as_json:
-        starting.print_items(found)
+        startup.print_items(found)
         return
     rows = [
         (one.incident, one.severity, tables.age(one.starts_at), one.muted_by, one.title or one.alert) for one in found

@@ -6,22 +6,22 @@ from typing import Annotated
 import redis.asyncio
 import typer
 
-from router import settings as configuration
-from router.assembly import notifying, parts
-from router.cli import auditing, completing, starting, tables
+from router import configuration
+from router.bootstrap import factories, notification_delivery
+from router.cli import audit, completion, startup, tables
 from router.outbound import errors
 from router.services import resources
 
 app = typer.Typer(help="Where operators hear about incidents and reviews.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The notifier's name.", autocompletion=completing.notifiers)]
+Name = Annotated[str, typer.Argument(help="The notifier's name.", autocompletion=completion.notifiers)]
 
 
 @app.command("list")
-def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the configured notifiers with their kinds, and the topics and owners that each is subscribed to."""
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
-    subscribed = notifying.subscribed(settings)
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    subscribed = notification_delivery.subscribed(settings)
     found = [
         resources.Notifier(
             name=name,
@@ -32,7 +32,7 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
         for name, one in settings.notifiers.items()
     ]
     if as_json:
-        starting.print_items(found)
+        startup.print_items(found)
         return
     rows = [(one.name, one.kind, ", ".join(one.topics), ", ".join(one.owners)) for one in found]
     columns = ("name", "kind", tables.Column("topics", shrinks=True), tables.Column("owners", shrinks=True))
@@ -40,20 +40,20 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = conf
 
 
 @app.command("test")
-def send_test(name: Name, *, by: starting.By = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def send_test(name: Name, *, by: startup.By = "", config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """Send one test event to a notifier, and print whether it was delivered."""
-    settings = starting.settings(config, needs={"notifiers"})
-    starting.must_be_known("notifier", name, settings.notifiers)
+    settings = startup.settings(config, needs={"notifiers"})
+    startup.must_be_known("notifier", name, settings.notifiers)
 
     async def main() -> None:
         try:
-            await notifying.send_test(settings, name, by or starting.login_name(), parts.clock)
+            await notification_delivery.send_test(settings, name, by or startup.login_name(), factories.clock)
         except errors.Failure as failure:
             print(f"incident-router: {failure.message}", file=sys.stderr)
             raise typer.Exit(1) from failure
         print(f"{name}: delivered")
 
-    starting.until_stopped(main())
+    startup.until_stopped(main())
 
 
 @app.command("redeliver")
@@ -63,21 +63,21 @@ def redeliver(
     incident: Annotated[str, typer.Option(help="The incident key; the router's own events if left out.")] = "",
     after: Annotated[
         int,
-        typer.Option(parser=starting.integer(0, 2**63 - 1), help="Deliver events with higher sequence numbers only."),
+        typer.Option(parser=startup.integer(0, 2**63 - 1), help="Deliver events with higher sequence numbers only."),
     ] = 0,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Deliver the events of an incident to a notifier again, with the same IDs."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        starting.must_be_known("notifier", name, settings.notifiers)
-        count = await notifying.redeliver(connection, name, incident, after)
+        startup.must_be_known("notifier", name, settings.notifiers)
+        count = await notification_delivery.redeliver(connection, name, incident, after)
         if not count:
-            raise starting.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
+            raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"
-        await auditing.record(connection, auditing.Operator(by, reason), "redeliver", subject)
+        await audit.record(connection, audit.Operator(by, reason), "redeliver", subject)
         print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, as far as {name} receives them")
 
-    starting.with_store(config, body)
+    startup.with_store(config, body)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from router import settings
-from router.cli import reaching, starting, tables
+from router import configuration
+from router.cli import router_access, startup, tables
 from router.services import actions
 
 app = typer.Typer(
@@ -16,16 +16,16 @@ app = typer.Typer(
 @app.command("list")
 def show_all(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List orphans, oldest first. An alert of its incident adopts or resolves an orphan."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.records.orphans()
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         rows = [
             (one.id, one.destination, tables.age(one.opened_at), one.reference or "none", one.title, one.url)
@@ -35,27 +35,27 @@ def show_all(
         columns = ("id", "destination", "opened", "reference", title, link)
         tables.write(columns, rows, "every open item belongs to a known incident")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("resolve")
 def resolve(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The ID, as `orphans list` shows it.")],
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Have a worker resolve an item at its vendor. A draft is dismissed."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         try:
             done = await router.actions.resolve_orphan(router.act(identity, by, reason))
         except actions.NotFound:
-            raise starting.not_there(f'there is no orphan "{identity}"') from None
+            raise startup.not_there(f'there is no orphan "{identity}"') from None
         print(f"{done.id} at {done.destination} will be resolved")
         if (await router.queries.records.publishing()).freeze == "frozen":
             print("publishing is frozen: an item on a public page is resolved after `publishing unfreeze`")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)

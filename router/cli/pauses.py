@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from router import settings
-from router.cli import reaching, starting, tables
+from router import configuration
+from router.cli import router_access, startup, tables
 
 app = typer.Typer(help="Pauses of calls to vendors: rate limits, circuit breakers, and quotas.", no_args_is_help=True)
 
@@ -13,16 +13,16 @@ app = typer.Typer(help="Pauses of calls to vendors: rate limits, circuit breaker
 @app.command("list")
 def show_all(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the pauses that hold now."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.records.pauses()
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         rows = [
             (
@@ -36,22 +36,22 @@ def show_all(
         ]
         tables.write(("destination", "why", "calls", "until", "waiting"), rows, "nothing is paused")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("lift")
 def lift(
     destination: Annotated[str, typer.Argument(help="The destination, as `pauses list` shows it.")],
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """End all pauses of a destination's account, and try what waits there again."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         done = await router.actions.lift_pauses(router.act(destination, by, reason))
         print(f"lifted {done.lifted} of {destination}; {done.looked_at} incidents that waited are looked at now")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)

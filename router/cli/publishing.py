@@ -2,8 +2,8 @@
 
 import typer
 
-from router import settings
-from router.cli import reaching, starting
+from router import configuration
+from router.cli import router_access, startup
 
 app = typer.Typer(help="Stop and resume posts on public pages.", no_args_is_help=True)
 
@@ -11,36 +11,36 @@ app = typer.Typer(help="Stop and resume posts on public pages.", no_args_is_help
 @app.command("status")
 def status(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show whether the publishing guard has tripped, and whether publishing is frozen."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         state = await router.queries.records.publishing()
         if as_json:
-            starting.print_json(state)
+            startup.print_json(state)
             return
         print(f"guard: {state.guard}" + (f" ({state.guard_reason})" if state.guard_reason else ""))
         for page, reason in state.tripped_pages.items():
             print(f"guard at {page}: tripped ({reason})")
         print(f"freeze: {state.freeze}" + (f" ({state.freeze_reason})" if state.freeze_reason else ""))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("freeze")
 def freeze(
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Stop all posts on public pages, including resolutions, until `publishing unfreeze`. Calls in progress end."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act("public pages", by, reason)
         state = await router.queries.records.publishing()
         if state.freeze == "frozen":
@@ -50,20 +50,20 @@ def freeze(
         name = f" by {act.actor.person.name}" if act.actor.person.name else ""
         print(f"publishing is frozen{name} until `incident-router publishing unfreeze`")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("unfreeze")
 def unfreeze(
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Resume posts on public pages. Pending updates are posted immediately."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act("public pages", by, reason)
         if (await router.queries.records.publishing()).freeze == "active":
             print("publishing is active already")
@@ -71,20 +71,20 @@ def unfreeze(
         woken = await router.actions.unfreeze(act)
         print(f"publishing is active: {woken.looked_at} incidents are looked at now")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("reset")
 def reset(
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Reset the publishing guard. Automatic posts that wait for an approval are then published."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act("guard", by, reason)
         if (await router.queries.records.publishing()).guard == "ok":
             print("the publishing guard has not tripped")
@@ -92,4 +92,4 @@ def reset(
         woken = await router.actions.reset_guard(act)
         print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)

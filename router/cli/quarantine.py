@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from router import settings
-from router.cli import reaching, starting, tables, terminal
+from router import configuration
+from router.cli import router_access, startup, tables, terminal
 from router.services import models, resources
 
 _PAGE = 20  # Bodies per request. Each may be as large as a delivery.
@@ -19,23 +19,23 @@ Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine lis
 @app.command("list")
 def show_all(
     *,
-    limit: starting.Limit = 20,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    limit: startup.Limit = 20,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest bodies with what is wrong with them."""
 
-    async def body(router: reaching.Reached) -> None:
-        found = [one async for one in reaching.rows(router.queries.records.quarantine, _PAGE, limit)]
+    async def body(router: router_access.Reached) -> None:
+        found = [one async for one in router_access.rows(router.queries.records.quarantine, _PAGE, limit)]
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         rows = [(one.id, tables.age(one.kept_at), one.source, one.problem) for one in found]
         columns = ("id", "kept", "source", tables.Column("problem", shrinks=True))
         tables.write(columns, rows, "nothing is in quarantine")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
@@ -43,18 +43,18 @@ def show(
     identity: Identity,
     *,
     payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one body, its headers without secrets, and what is wrong with it."""
     if payload and as_json:
-        raise starting.usage("--body and --json exclude each other")
+        raise startup.usage("--body and --json exclude each other")
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await _found(router, identity)
         if as_json:
-            starting.print_json(one)
+            startup.print_json(one)
             return
         if not payload:
             out = terminal.console(soft_wrap=True)
@@ -65,50 +65,50 @@ def show(
             out.print()
         terminal.write_body(models.raw(one.body, one.body_base64))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("retry")
 def retry(
     identity: Identity,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Process a body again, with the current configuration and rules."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         await _found(router, identity)
         made = await router.actions.retry_quarantined(act)
         print(f"handed in as delivery {made.delivery} with {made.alerts} alerts")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("discard")
 def discard(
     identity: Identity,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Discard a body. It can't be restored."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         one = await _found(router, identity)
         await router.actions.discard_quarantined(act)
         print(f"discarded {one.id}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
-async def _found(router: reaching.Reached, identity: str) -> resources.Quarantined:
+async def _found(router: router_access.Reached, identity: str) -> resources.Quarantined:
     one = await router.queries.records.quarantined(identity)
     if one is None:
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)

@@ -10,11 +10,11 @@ import msgspec
 import typer
 from rich import progress, text
 
-from router import settings as configuration
-from router.assembly import parts, replaying, running
-from router.cli import starting, terminal
-from router.domain import recordings as recording
-from router.dry_run import replay as replays
+from router import configuration
+from router.bootstrap import factories, processes, replay_processes
+from router.cli import startup, terminal
+from router.domain.recordings import encode, from_delivery
+from router.dry_run.replay import Call, Difference, Life, Played, compare, differences, told
 from router.yaml_source import quantities
 
 Format = Literal["text", "json", "markdown"]
@@ -38,25 +38,25 @@ def replay(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"End with status {_DIFFERS} where anything differs.")
     ] = False,
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Play recorded deliveries under two sets of rules; show the incidents and posts that appear, vanish or change."""
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
     for folder in (before, after):
-        starting.rules(settings, folder)
+        startup.rules(settings, folder)
     with tempfile.TemporaryDirectory() as scratch:
-        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", starting.duration("--since", since))
+        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", startup.duration("--since", since))
         works = [
-            replaying.Work(settings, folder, recordings, starting.duration("--tail", tail))
+            replay_processes.Work(settings, folder, recordings, startup.duration("--tail", tail))
             for folder in (before, after)
         ]
         with progress.Progress(console=terminal.console(stderr=True), transient=True) as bar:
             task = bar.add_task("replaying", total=1.0)
             try:
-                played = replaying.both((works[0], works[1]), lambda share: bar.update(task, completed=share))
-            except replaying.Broken as error:
-                raise starting.usage(str(error)) from error
-    difference = replays.compare(*played)
+                played = replay_processes.both((works[0], works[1]), lambda share: bar.update(task, completed=share))
+            except replay_processes.Broken as error:
+                raise startup.usage(str(error)) from error
+    difference = compare(*played)
     most = None if every else _SHOWN
     match format_:
         case "json":
@@ -73,22 +73,22 @@ def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
     """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
-        async with running.connected(running.outside_redis(settings)) as connection:
+        async with processes.connected(processes.outside_redis(settings)) as connection:
             with file.open("wb") as output:
-                async for one in parts.archive(settings, connection).since(parts.clock() - since):
-                    output.write(recording.encode(recording.from_delivery(one.delivery)) + b"\n")
+                async for one in factories.archive(settings, connection).since(factories.clock() - since):
+                    output.write(encode(from_delivery(one.delivery)) + b"\n")
 
-    starting.until_stopped(main())
+    startup.until_stopped(main())
     return file
 
 
-def _summary(difference: replays.Difference) -> list[tuple[str, int, int]]:
+def _summary(difference: Difference) -> list[tuple[str, int, int]]:
     """Return the counts of both replays, by name."""
     before, after = _counted(difference.before), _counted(difference.after)
     return [(name, before[name], after[name]) for name in before]
 
 
-def _counted(played: replays.Played) -> dict[str, int]:
+def _counted(played: Played) -> dict[str, int]:
     return {
         "alerts ignored": played.ignored,
         "incidents": len(played.lives),
@@ -98,13 +98,13 @@ def _counted(played: replays.Played) -> dict[str, int]:
     }
 
 
-def _posts(played: replays.Played, publish: tuple[str, ...]) -> int:
+def _posts(played: Played, publish: tuple[str, ...]) -> int:
     return sum(
         call.publish in publish and call.kind in {"open", "publish"} for life in played.lives for call in life.calls
     )
 
 
-def _print(difference: replays.Difference, most: int | None) -> None:
+def _print(difference: Difference, most: int | None) -> None:
     out = terminal.console(soft_wrap=True)
     for sign, line in _lines(difference, most):
         out.print(text.Text(terminal.plain(line), style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
@@ -116,14 +116,14 @@ def _print(difference: replays.Difference, most: int | None) -> None:
     out.print(f"  {_counts(difference)}", style="bold")
 
 
-def _counts(difference: replays.Difference) -> str:
+def _counts(difference: Difference) -> str:
     return (
         f"{len(difference.appear):,} incidents appear, {len(difference.vanish):,} vanish, "
         f"{len(difference.change):,} change, {difference.same:,} stay the same"
     )
 
 
-def _lines(difference: replays.Difference, most: int | None) -> list[tuple[str, str]]:
+def _lines(difference: Difference, most: int | None) -> list[tuple[str, str]]:
     """Return the incidents that differ, each line with its sign."""
     found: list[tuple[str, str]] = []
     for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
@@ -133,7 +133,7 @@ def _lines(difference: replays.Difference, most: int | None) -> list[tuple[str, 
         found += _more(len(lives), most)
     for change in difference.change[:most]:
         found.append(("~", f"~ {_life(change.after)}"))
-        for what, before, after in replays.differences(change):
+        for what, before, after in differences(change):
             found += [("-", f"-     {what}: {before}")] * bool(before) + [("+", f"+     {what}: {after}")] * bool(after)
     return found + _more(len(difference.change), most)
 
@@ -142,17 +142,17 @@ def _more(count: int, most: int | None) -> list[tuple[str, str]]:
     return [("", f"  … and {count - most:,} more (--all shows them)")] if most is not None and count > most else []
 
 
-def _life(life: replays.Life) -> str:
+def _life(life: Life) -> str:
     began = datetime.fromtimestamp(life.began_at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return f"{began}  {life.severity:<8} {life.key}  by rule {life.rule}"
 
 
-def _shown(call: replays.Call) -> str:
+def _shown(call: Call) -> str:
     how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
-    return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {replays.told(call)}"
+    return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {told(call)}"
 
 
-def _markdown(difference: replays.Difference, most: int | None) -> list[str]:
+def _markdown(difference: Difference, most: int | None) -> list[str]:
     """Return a comment for a pull request: the counts, and the details to expand."""
     lines = [
         "### What these rules would change",
@@ -184,7 +184,7 @@ def _longest_fence(line: str) -> int:
     return max(map(len, "".join(letter if letter == "`" else " " for letter in line).split()), default=0)
 
 
-def _json(difference: replays.Difference) -> str:
+def _json(difference: Difference) -> str:
     whole: dict[str, Any] = {
         "deliveries": difference.before.deliveries,
         "alerts": difference.before.alerts,

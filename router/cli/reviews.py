@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from router import settings
-from router.cli import completing, incidents, reaching, starting, tables, terminal
+from router import configuration
+from router.cli import completion, incidents, router_access, startup, tables, terminal
 from router.domain import visible
 from router.services import actions, models, request_bodies
 from router.worker import review_takes
@@ -16,7 +16,7 @@ from router.worker import review_takes
 app = typer.Typer(help="Posts that wait for a review before they are published.", no_args_is_help=True)
 
 Page = Annotated[
-    str, typer.Argument(metavar="DESTINATION", help="Where it waits.", autocompletion=completing.destinations)
+    str, typer.Argument(metavar="DESTINATION", help="Where it waits.", autocompletion=completion.destinations)
 ]
 Seen = Annotated[
     str,
@@ -47,24 +47,24 @@ _WOULD = {
 @app.command("list")
 def show_all(
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the posts that wait for a reviewer, with their texts as customers would see them."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.reviews()
-        await reaching.warn_of_unreadable(router)
+        await router_access.warn_of_unreadable(router)
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         if not found:
             print("nothing waits for review")
         for one in found:
             _show(one)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
@@ -72,23 +72,23 @@ def show(
     incident: incidents.Name,
     page: Page,
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one review in full."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await _found(router, incident, page)
         if as_json:
-            starting.print_json(one)
+            startup.print_json(one)
             return
         _show(one)
         for name, value in one.shown.items():
             if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
                 print(f"  {terminal.plain(name)}: {terminal.plain(plain_value(value))}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("approve")
@@ -97,13 +97,13 @@ def approve(
     page: Page,
     *,
     seen: Seen = "",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Let what waits be shown at one page."""
-    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
+    router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
 
 
 @app.command("edit")
@@ -115,21 +115,21 @@ def edit(
     message: Annotated[str, typer.Option("--message", help="Your text in place of the rule's.")] = "",
     other: Annotated[list[str] | None, typer.Option("--set", help="Any other field, as NAME=VALUE.")] = None,
     seen: Seen = "",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Approve what waits in your own words; the rest stays as the rule says it."""
     fields: dict[str, Any] = {name: text for name, text in (("title", title), ("message", message)) if text}
     for pair in other or ():
         name, found, value = pair.partition("=")
         if not found:
-            raise starting.usage(f'"{pair}" is not of the form NAME=VALUE')
+            raise startup.usage(f'"{pair}" is not of the form NAME=VALUE')
         fields[name] = {"true": True, "false": False}.get(value, value)
     if not fields:
-        raise starting.usage("say what to change: --title, --message or --set")
-    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
+        raise startup.usage("say what to change: --title, --message or --set")
+    router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
 
 
 @app.command("dismiss")
@@ -138,13 +138,13 @@ def dismiss(
     page: Page,
     *,
     seen: Seen = "",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
-    reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
+    router_access.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
 
 
 @app.command("take")
@@ -155,19 +155,19 @@ def take(
     duration: Annotated[
         str, typer.Option("--for", help="How long you need, at most 4h: reminders and the escalation pause.")
     ] = "15m",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Take a review: others see that you work on it. They may decide all the same.
 
     Reminders and the escalation pause until the time is up, or until the review is released or decided. Its deadline
     stays as it is.
     """
-    seconds = starting.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
+    seconds = startup.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         asked = request_bodies.TakeReview(incident=incident, destination=page, seconds=seconds)
         done = await router.actions.take_review(router.act(f"{incident} at {page}", by, reason), asked)
         until = tables.moment(done.until)
@@ -177,7 +177,7 @@ def take(
         print(terminal.plain(f"{done.by} has taken it until {until}; nothing was changed"), file=sys.stderr)
         raise typer.Exit(_CHANGED)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("release")
@@ -185,19 +185,19 @@ def release(
     incident: incidents.Name,
     page: Page,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Release a review that you, or another person, has taken. Reminders continue."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         asked = request_bodies.ReleaseReview(incident=incident, destination=page)
         done = await router.actions.release_review(router.act(f"{incident} at {page}", by, reason), asked)
         print(terminal.plain(f'released: the review of "{done.incident}" at "{page}", taken by {done.taken_by}'))
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 def plain_value(value: Any) -> str:
@@ -214,14 +214,14 @@ def _deciding(
     decision: Literal["approve", "dismiss"],
     said: tuple[str, str],
     fields: dict[str, Any] | None = None,
-) -> Callable[[reaching.Reached], Awaitable[None]]:
+) -> Callable[[router_access.Reached], Awaitable[None]]:
     """Return a command body that decides on a review.
 
     ``where`` is the incident, the page, and the version seen; ``said`` is the person and the reason.
     """
     incident, page, seen = where
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await _found(router, incident, page)
         act = router.act(f"{one.incident} at {page}", *said)
         if seen and not one.digest.startswith(seen):
@@ -232,7 +232,7 @@ def _deciding(
                 act, request_bodies.Decide.model_validate({**wanted, "fields": fields or {}})
             )
         except actions.Invalid as error:
-            raise starting.usage(str(error)) from None
+            raise startup.usage(str(error)) from None
         except actions.Conflict as error:
             raise _changed(error.now, error.by) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
@@ -246,12 +246,12 @@ def _deciding(
     return body
 
 
-async def _found(router: reaching.Reached, incident: str, page: str) -> models.Review:
+async def _found(router: router_access.Reached, incident: str, page: str) -> models.Review:
     one = await router.queries.review(incident, page)
     if one is None:
         if await router.queries.incident(incident) is None:
-            raise starting.not_there(f'there is no incident "{incident}"')
-        raise starting.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
+            raise startup.not_there(f'there is no incident "{incident}"')
+        raise startup.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
     return one
 
 

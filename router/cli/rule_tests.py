@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 import typer
 from rich import console, text
 
-from router import settings as configuration
-from router.assembly import rehearsing
-from router.cli import starting, terminal
+from router import configuration
+from router.bootstrap import rule_test_runs
+from router.cli import startup, terminal
 from router.dry_run import notification_checks, rule_test_runner
 from router.yaml_source import problems, quantities
 
@@ -22,15 +22,15 @@ def run(
     only: Annotated[str, typer.Option("-k", help="Run only the tests whose names contain this.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each test, with every operation.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML, too.")] = None,
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Run the tests of the rule files."""
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
     began = time.perf_counter()
-    suite = starting.unless_refused(lambda: rehearsing.suite(settings, rules))
+    suite = startup.unless_refused(lambda: rule_test_runs.suite(settings, rules))
     chosen = [case for case in suite.listed if only in case.shape.name]
     if not chosen:
-        raise starting.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
+        raise startup.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
     out = terminal.console(soft_wrap=True)
     results = list(_told(out, (suite.run(case) for case in chosen), verbose=verbose))
     failed = [result for result in results if not result.passed]
@@ -112,7 +112,7 @@ def _write_junit(file: Path, results: list[rule_test_runner.Result], seconds: fl
     try:
         ET.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
     except OSError as error:
-        raise starting.usage(f"{file} can't be written: {error.strerror}") from error
+        raise startup.usage(f"{file} can't be written: {error.strerror}") from error
 
 
 def _first_line(problem: problems.Problem) -> str:

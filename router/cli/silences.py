@@ -6,9 +6,9 @@ from typing import Annotated
 import pydantic
 import typer
 
-from router import settings
+from router import configuration
 from router.api import request_parsing
-from router.cli import reaching, starting, tables, terminal
+from router.cli import router_access, startup, tables, terminal
 from router.services import actions, request_bodies, resources
 
 app = typer.Typer(help="Silences: matching alerts open no incidents for a time.", no_args_is_help=True)
@@ -33,40 +33,40 @@ _COLUMNS = (
 def show_all(
     *,
     over: Annotated[bool, typer.Option("--all", help="Include expired silences.")] = False,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List active and pending silences, and how many firing alerts match each now."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         found = await router.queries.records.silences(over=over)
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         tables.write(_COLUMNS, map(_row, found), "there is no silence")
         for one in found:
             _warn(one)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("show")
 def show(
     identity: Identity,
     *,
-    as_json: starting.AsJson = False,
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one silence, also an expired one, and how many firing alerts match it now."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         one = await _named(router, identity)
         if one is None:
-            raise starting.not_there(f'there is no silence "{identity}"')
+            raise startup.not_there(f'there is no silence "{identity}"')
         if as_json:
-            starting.print_json(one)
+            startup.print_json(one)
             return
         facts = {
             "id": one.id,
@@ -84,15 +84,15 @@ def show(
                 print(terminal.hanging(f"{name + ':':<10} ", value))
         _warn(one)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
-async def _named(router: reaching.Reached, identity: str) -> resources.Silence | None:
+async def _named(router: router_access.Reached, identity: str) -> resources.Silence | None:
     """Return the silence with an ID or its prefix; None if there is none."""
     found = [one for one in await router.queries.records.silences(over=True) if one.id.startswith(identity)]
     exact = [one for one in found if one.id == identity] or found
     if len(exact) > 1:
-        raise starting.usage(f'"{identity}" is ambiguous: {", ".join(one.id for one in exact[:10])}')
+        raise startup.usage(f'"{identity}" is ambiguous: {", ".join(one.id for one in exact[:10])}')
     return exact[0] if exact else None
 
 
@@ -136,7 +136,7 @@ _OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--reaso
 def add(
     matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
     *,
-    reason: Annotated[str, typer.Option("--reason", callback=starting.not_blank, help="The reason.")],
+    reason: Annotated[str, typer.Option("--reason", callback=startup.not_blank, help="The reason.")],
     during: Annotated[
         list[str] | None,
         typer.Option("--during", help="Only in this weekly window: 'mon-fri 22:00-06:00 Europe/Zurich'. Repeatable."),
@@ -145,49 +145,49 @@ def add(
         str, typer.Option("--for", help="How long, such as 2h or 3d (default: 1h; with --during: 365d).")
     ] = "",
     after: Annotated[str, typer.Option("--in", help="In how long it begins.")] = "0s",
-    by: starting.By = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
-    begins = starting.duration("--in", after, most="366d")
-    lasts = starting.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
+    begins = startup.duration("--in", after, most="366d")
+    lasts = startup.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
     said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
         wanted = request_bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        raise starting.usage(request_parsing.describe_errors("the silence", error, _OPTIONS)) from error
+        raise startup.usage(request_parsing.describe_errors("the silence", error, _OPTIONS)) from error
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         try:
             made = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), wanted)
         except actions.Invalid as error:
-            raise starting.usage(str(error)) from None
+            raise startup.usage(str(error)) from None
         print(terminal.hanging("", f"{made.id} until {tables.moment(made.ends_at)}; matches {_matches(made)}"))
         _warn(made)
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)
 
 
 @app.command("expire")
 def expire(
     identity: Identity,
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    server: starting.Server = "",
-    config: starting.Config = settings.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """End a silence now. What still fires opens its incidents within 15 seconds."""
 
-    async def body(router: reaching.Reached) -> None:
+    async def body(router: router_access.Reached) -> None:
         try:
             found = await _named(router, identity)
             # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
             one = found.id if found is not None else identity
             await router.actions.expire_silence(router.act(one, by, reason))
         except actions.NotFound:
-            raise starting.not_there(f'there is no silence "{identity}" that is still to end') from None
+            raise startup.not_there(f'there is no silence "{identity}" that is still to end') from None
         print(f"ended {one}")
 
-    reaching.reach(config, server, body)
+    router_access.reach(config, server, body)

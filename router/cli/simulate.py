@@ -4,26 +4,26 @@ from typing import Annotated
 
 import typer
 
-from router.assembly import listeners, running
-from router.cli import starting, terminal
+from router.bootstrap import listeners, processes
+from router.cli import startup, terminal
 
 
 def simulate(
     *,
     host: Annotated[str, typer.Option("--host", help="Listen on this address.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", parser=starting.PORT, help="Listen on this port; 0 takes a free one.")
+        int, typer.Option("--port", parser=startup.PORT, help="Listen on this port; 0 takes a free one.")
     ] = 8090,
 ) -> None:
     """Run the simulated vendors alone, to try settings against them."""
-    starting.until_stopped(_simulate(host, port))
+    startup.until_stopped(_simulate(host, port))
 
 
 async def _simulate(host: str, port: int) -> None:
-    async with running.simulating(listeners.simulator(host, port, listeners.SIMULATOR_ALONE)) as url:
+    async with processes.simulating(listeners.simulator(host, port, listeners.SIMULATOR_ALONE)) as url:
         out = terminal.console()
         out.print(f"status pages  {url}/")
         out.print(f"incident.io   {url}/incident-io   as base_url, with any api_key")
         out.print(f"DevHelm       {url}/devhelm   as base_url, with any api_key")
         out.print(f"faults        POST {url}/faults   calls GET {url}/calls")
-        await starting.stopped()
+        await startup.stopped()

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from router import settings
-from router.cli import completing, sources_parse, sources_send, starting, tables
+from router import configuration
+from router.cli import completion, sources_parse, sources_send, startup, tables
 from router.services import resources, source_views
 from router.sources import registry, samples
 from router.web import webhooks
@@ -13,7 +13,7 @@ from router.web import webhooks
 app = typer.Typer(help="Sources of alerts: their configuration, snippets, and samples.", no_args_is_help=True)
 
 Kind = Annotated[
-    str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completing.kinds)
+    str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completion.kinds)
 ]
 
 app.command("parse")(sources_parse.parse)
@@ -29,11 +29,11 @@ _COLUMNS = (
 
 
 @app.command("list")
-def show_all(*, as_json: starting.AsJson = False, config: starting.Config = settings.DEFAULT_FILE) -> None:
+def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the configured sources, and how each is told who sends. No secret has to be set, and none is shown."""
-    found = [source_views.row(name, one) for name, one in starting.settings(config, needs=()).sources.items()]
+    found = [source_views.row(name, one) for name, one in startup.settings(config, needs=()).sources.items()]
     if as_json:
-        starting.print_items(found)
+        startup.print_items(found)
         return
     rows = (
         (one.name, one.kind, one.path, *(", ".join(part) for part in (one.proofs, one.allow_from, one.warnings)))
@@ -43,11 +43,11 @@ def show_all(*, as_json: starting.AsJson = False, config: starting.Config = sett
 
 
 @app.command("kinds")
-def kinds(*, as_json: starting.AsJson = False) -> None:
+def kinds(*, as_json: startup.AsJson = False) -> None:
     """List the kinds of sources that can be configured."""
     found = [resources.SourceKind(kind=name, summary=kind.summary) for name, kind in registry.KINDS.items()]
     if as_json:
-        starting.print_items(found)
+        startup.print_items(found)
         return
     tables.write(("kind", tables.Column("reads", shrinks=True)), [(one.kind, one.summary) for one in found])
 
@@ -62,11 +62,11 @@ def snippet(
     ] = "https://incident-router.example.com",
 ) -> None:
     """Print what to paste on both sides: into the router's configuration, and into the monitoring system."""
-    starting.must_be_known("kind", kind, registry.KINDS)
+    startup.must_be_known("kind", kind, registry.KINDS)
     name = name or kind
     if not samples.can_be_named(name):
-        raise starting.usage(f'"{name}": a name begins with a letter; letters, digits and . _ - may follow')
-    print(f"# Into {settings.DEFAULT_FILE}:\n")
+        raise startup.usage(f'"{name}": a name begins with a letter; letters, digits and . _ - may follow')
+    print(f"# Into {configuration.DEFAULT_FILE}:\n")
     print(samples.settings(kind, name))
     print("# Into the monitoring system:\n")
     print(samples.sender(kind, name, f"{url.rstrip('/')}{webhooks.PREFIX}{name}"), end="")

@@ -11,9 +11,9 @@ import msgspec
 import typer
 from rich import table
 
-from router import settings as configuration
-from router.assembly import parts
-from router.cli import completing, starting, tables, terminal
+from router import configuration
+from router.bootstrap import factories
+from router.cli import completion, startup, tables, terminal
 from router.domain import alerts
 from router.services import models
 from router.sources import base, mapping, registry
@@ -25,12 +25,12 @@ _ALL = "*"  # In a mapping of names to paths: all names at that path.
 
 
 def parse(
-    payload: starting.Payload = "-",
+    payload: startup.Payload = "-",
     *,
     source: Annotated[
         str,
         typer.Option(
-            "--source", "-s", help="The configured source that is to read it.", autocompletion=completing.sources
+            "--source", "-s", help="The configured source that is to read it.", autocompletion=completion.sources
         ),
     ],
     header: Annotated[
@@ -38,22 +38,22 @@ def parse(
     ] = None,
     query: Annotated[str, typer.Option("--query", help="The query of the delivery's address, as name=value&…")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    config: starting.Config = configuration.DEFAULT_FILE,
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show the alerts that come out of a payload."""
-    settings = starting.settings(config, needs=())
+    settings = startup.settings(config, needs=())
     configured = settings.sources
-    starting.must_be_known("source", source, configured)
+    startup.must_be_known("source", source, configured)
     endpoint = registry.build(source, configured[source])
     paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())
     if query:
         headers[base.QUERY] = query.encode()
-    now = parts.clock()
+    now = factories.clock()
     try:
-        body = starting.payload(payload)
-        named = functools.partial(parts.labels_named, settings)
-        parsed = request_limits.read(endpoint, body, headers, now, bounds=parts.limits(settings), named=named)
+        body = startup.payload(payload)
+        named = functools.partial(factories.labels_named, settings)
+        parsed = request_limits.read(endpoint, body, headers, now, bounds=factories.limits(settings), named=named)
     except base.Unparsable as error:
         said = f"{error}{_looked_at(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
@@ -77,7 +77,7 @@ def _paths(config: base.Config) -> base.Config:
 def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise starting.usage(f'"{text}" is not of the form NAME: VALUE')
+        raise startup.usage(f'"{text}" is not of the form NAME: VALUE')
     return name.strip().lower().encode(), value.strip().encode()
 
 

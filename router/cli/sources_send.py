@@ -12,9 +12,9 @@ import msgspec
 import pydantic
 import typer
 
-from router import settings
-from router.assembly import parts
-from router.cli import completing, starting, terminal
+from router import configuration
+from router.bootstrap import factories
+from router.cli import completion, startup, terminal
 from router.domain import alerts
 from router.outbound import client, errors
 from router.sources import base, proof, registry, samples
@@ -26,7 +26,7 @@ _TEST = request_limits.TEST.decode()
 
 def send(
     kind: Annotated[
-        str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completing.kinds)
+        str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completion.kinds)
     ],
     *,
     to: Annotated[str, typer.Option("--to", help="URL of the webhook: `https://HOST/v1/webhooks/NAME`.")],
@@ -44,25 +44,25 @@ def send(
 
     A test never reaches a public page. It does open incidents elsewhere: --dry-run shows where, --resolved ends them.
     """
-    starting.must_be_known("kind", kind, registry.KINDS)
+    startup.must_be_known("kind", kind, registry.KINDS)
     address = parse.urlsplit(to)
     if address.scheme not in {"http", "https"} or not address.netloc:
-        raise starting.usage(f'"{to}" is no address of a webhook: https://HOST/v1/webhooks/NAME')
+        raise startup.usage(f'"{to}" is no address of a webhook: https://HOST/v1/webhooks/NAME')
     status: alerts.Status = "resolved" if resolved else "firing"
-    now, identity = parts.clock(), parts.new_id()
+    now, identity = factories.clock(), factories.new_id()
     body = samples.body(kind, status, now, identity)
     given = _given(kind, secret_env, bearer_env)
     proven = proof.of(given, body, now, identity) if given is not None else proof.Proven(body, {}, {})
     if given is not None and proven == (body, {}, {}):
-        raise starting.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
+        raise startup.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
     marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
-    starting.until_stopped(_post(address, marked, kind, as_json=as_json))
+    startup.until_stopped(_post(address, marked, kind, as_json=as_json))
 
 
 def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
     """Return the settings of a source that expects the given credential; None if none is given."""
     if secret_env and bearer_env:
-        raise starting.usage("--secret-env and --bearer-env exclude each other")
+        raise startup.usage("--secret-env and --bearer-env exclude each other")
     if bearer_env:
         return registry.KINDS[kind].config(kind=kind, bearer=(pydantic.SecretStr(_secret(bearer_env)),))
     return _as_pasted(kind, secret_env) if secret_env else None
@@ -71,18 +71,18 @@ def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
 def _as_pasted(kind: str, secret_env: str) -> base.Config:
     """Return the source as its snippet configures it, with this secret."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / settings.DEFAULT_FILE
+        file = Path(folder) / configuration.DEFAULT_FILE
         file.write_text(samples.settings(kind, kind), encoding="utf-8")
         try:
-            return settings.load(file, {samples.variable(kind): _secret(secret_env)}).sources[kind]
-        except settings.Refused as refused:
-            raise starting.usage(f"{secret_env}: {refused.problems[0].message}") from None
+            return configuration.load(file, {samples.variable(kind): _secret(secret_env)}).sources[kind]
+        except configuration.Refused as refused:
+            raise startup.usage(f"{secret_env}: {refused.problems[0].message}") from None
 
 
 def _secret(variable: str) -> str:
     value = os.environ.get(variable, "")
     if not value:
-        raise starting.usage(f"the environment variable {variable} is not set")
+        raise startup.usage(f"the environment variable {variable} is not set")
     return value
 
 
@@ -92,7 +92,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
         base_url=f"{address.scheme}://{address.netloc}",
         headers=proven.headers,
         timeout_seconds=_SECONDS,
-        now=parts.clock,
+        now=factories.clock,
         secrets=[value for name, value in proven.headers.items() if name != _TEST] + list(proven.query.values()),
         read_error=_read_problem,
     )

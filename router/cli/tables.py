@@ -14,7 +14,7 @@ from datetime import datetime
 from rich import cells as cell_widths
 from rich import text
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.cli import terminal
 from router.services import models
 
@@ -60,7 +60,7 @@ def moment(at: datetime | None) -> str:
 
 def age(at: datetime | None) -> str:
     """Return how long ago a time was, such as ``5m``, or how far ahead it is; outside a terminal, the time in full."""
-    now = models.at(parts.clock())
+    now = models.at(factories.clock())
     if at is None or now is None or not is_terminal():
         return moment(at)
     seconds = round((now - at).total_seconds())

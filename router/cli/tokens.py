@@ -7,10 +7,10 @@ import pydantic
 import redis.asyncio
 import typer
 
-from router import settings as configuration
+from router import configuration
 from router.api import app, request_parsing
-from router.assembly import parts
-from router.cli import starting, tables
+from router.bootstrap import factories
+from router.cli import startup, tables
 from router.domain import access
 from router.services import actions, request_bodies, resources
 
@@ -23,44 +23,44 @@ def create(
     *,
     role: Annotated[str, typer.Option("--role", help="viewer, responder or admin.")] = "viewer",
     for_: Annotated[str, typer.Option("--for", help="How long it holds, as 12h or 90d; 0s is for ever.")] = "90d",
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Make a token and print it, this once: only a hash of it is kept."""
     if role not in access.ROLES:
-        raise starting.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
-    seconds = starting.duration("--for", for_) // 1_000_000
+        raise startup.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
+    seconds = startup.duration("--for", for_) // 1_000_000
     try:
         wanted = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
-        raise starting.usage(
+        raise startup.usage(
             request_parsing.describe_errors("the token", error, {"seconds": "--for", "name": "NAME"})
         ) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
+        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
         token = await made.actions.make_token(actions.ActionContext(_actor(by), name, reason), wanted)
         print(token.token)
 
-    starting.with_store(config, body)
+    startup.with_store(config, body)
 
 
 @tokens.command("list")
-def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the tokens, without their secrets."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         found = await app.dependencies(
-            settings, connection, parts.clock, secrets.token_urlsafe
+            settings, connection, factories.clock, secrets.token_urlsafe
         ).queries.records.tokens()
         if as_json:
-            starting.print_items(found)
+            startup.print_items(found)
             return
         rows = ((one.id, one.name, one.role, _until(one)) for one in found)
         tables.write(("id", "name", "role", "until"), rows, "there are no tokens")
 
-    starting.with_store(config, body)
+    startup.with_store(config, body)
 
 
 def _until(one: resources.TokenRow) -> str:
@@ -71,22 +71,22 @@ def _until(one: resources.TokenRow) -> str:
 def revoke(
     identity: Annotated[str, typer.Argument(help="Its id, as `tokens list` shows it.")],
     *,
-    by: starting.By = "",
-    reason: starting.Reason = "",
-    config: starting.Config = configuration.DEFAULT_FILE,
+    by: startup.By = "",
+    reason: startup.Reason = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Take a token back; it holds for nothing from now on."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.dependencies(settings, connection, parts.clock, secrets.token_urlsafe)
+        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
         try:
             await made.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
         except actions.NotFound as error:
-            raise starting.not_there(str(error)) from None
+            raise startup.not_there(str(error)) from None
         print(f"revoked {identity}")
 
-    starting.with_store(config, body)
+    startup.with_store(config, body)
 
 
 def _actor(by: str) -> actions.Caller:
-    return actions.Caller(access.Person(by or starting.login_name(), access.Role.ADMIN, "command line"))
+    return actions.Caller(access.Person(by or startup.login_name(), access.Role.ADMIN, "command line"))

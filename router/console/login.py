@@ -9,7 +9,7 @@ from router.api import app, auth, endpoints
 from router.console import oidc
 from router.domain import access
 from router.services import actions
-from router.store import access as access_store
+from router.store.access import SESSION_SECONDS
 from router.telemetry import log
 
 BACK = "/sign-in/oidc/back"
@@ -90,7 +90,7 @@ class Signing:
         """Start a session, and end the previous session of the browser."""
         secret, csrf = self._new_text(32), self._new_text(24)
         session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
-        provider, lasts = self._made.queries.settings.management.oidc, access_store.SESSION_SECONDS
+        provider, lasts = self._made.queries.settings.management.oidc, SESSION_SECONDS
         if provider is not None and not token:
             secret, lasts = auth.OF_PROVIDER + secret, provider.session_lifetime // 1_000_000
         await self._made.sessions.save(secret, session, lasts)
@@ -100,7 +100,7 @@ class Signing:
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
-        answer.set_cookie(auth.COOKIE, secret, max_age=access_store.SESSION_SECONDS, **flags)
+        answer.set_cookie(auth.COOKIE, secret, max_age=SESSION_SECONDS, **flags)
         return answer
 
     def _flags(self, request: requests.Request) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import errors as jose_errors
 from joserfc import jwk, jwt
 
+from router.configuration import sections
 from router.domain import access
 from router.outbound import loopback
-from router.settings import sections
-from router.store import access as access_store
+from router.store.access import Sessions
 
 UNDER_WAY_SECONDS = 600  # The time limit for signing in at the provider.
 _METADATA_LIFE = 600_000_000  # Microseconds. A provider may change its endpoints while the router runs.
@@ -78,7 +78,7 @@ class Provider:
     def __init__(
         self,
         config: sections.Oidc,
-        sessions: access_store.Sessions,
+        sessions: Sessions,
         clock: Callable[[], int],
         new_text: access.RandomText,
     ) -> None:
@@ -237,7 +237,7 @@ def _plain(text: Any) -> str:
 
 def provider(
     config: sections.Management,
-    sessions: access_store.Sessions,
+    sessions: Sessions,
     clock: Callable[[], int],
     new_text: access.RandomText,
 ) -> Provider | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from router.domain import alerts, decisions, severities
-from router.domain import notices as noticing
+from router.domain.notices import Notice
 
 SCHEMA = 1
 
@@ -51,7 +51,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     responses: list[decisions.Response]
     rows: list[Row]
     trace: str = ""
-    notices: tuple[noticing.Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     retry_window: int | None = None
 
 
@@ -62,7 +62,7 @@ def pack(
     routed: list[tuple[alerts.Alert, decisions.Decision]],
     *,
     trace: str = "",
-    notices: tuple[noticing.Notice, ...] = (),
+    notices: tuple[Notice, ...] = (),
     retry_window: int | None = None,
 ) -> Delivery:
     """Combine alerts and decisions into a delivery.

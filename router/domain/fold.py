@@ -14,7 +14,7 @@ from router.domain import (
     silences,
     timing,
 )
-from router.domain import asks as asking
+from router.domain.asks import Ask, Book, is_equal, with_texts_of
 
 MOST_HELD = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
@@ -52,7 +52,7 @@ def fold(
     if not arrived:
         return incident
     # A closed incident starts without asks: those of the previous episode are over.
-    book = asking.Book(() if incident.status == "closed" else timing.asks_of(incident))
+    book = Book(() if incident.status == "closed" else timing.asks_of(incident))
     changed, unheld = _merged(incident, arrived, book, ignored)
     # The count tells operators that the incident shows only a part of the storm.
     if unheld:
@@ -68,7 +68,7 @@ def fold(
 def _merged(
     incident: incidents.Incident,
     arrived: list[decisions.Routed],
-    book: asking.Book,
+    book: Book,
     ignored: list[decisions.Routed] | None,
 ) -> tuple[dict[str, alert_states.AlertState], int]:
     """Merge the messages into the states of their alerts.
@@ -99,7 +99,7 @@ def _merged(
     return changed, unheld
 
 
-def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertState:
+def _message(routed: decisions.Routed, book: Book) -> alert_states.AlertState:
     # A resolution asks for nothing, so it belongs to no ask.
     if routed.alert.status == "resolved":
         return alert_states.message_of(routed, routed.received_at)
@@ -189,7 +189,7 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
 def _without_muted(incident: incidents.Incident, found: dict[str, incidents.Muted], now: int) -> incidents.Incident:
     """Return the incident with these firing alerts set aside, as if their messages had not been received yet."""
     incident = timing.without(incident, found.keys())
-    asks = asking.with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
+    asks = with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
     incident = msgspec.structs.replace(incident, muted={**incident.muted, **found}, asks=asks, changed_at=now)
     return timing.quiet(incident, now) if not incident.fires else timing.led(incident)
 
@@ -249,9 +249,9 @@ def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
     # An alert that escalates to a rule with further destinations is checked again.
     response = routed.decision.response
     # The alert asks for what the incident already has.
-    if response is None or incident.response is None or asking.is_equal(response, incident.response):
+    if response is None or incident.response is None or is_equal(response, incident.response):
         return False
-    return not any(ask.is_joined and asking.is_equal(ask.response, response) for ask in incident.asks)
+    return not any(ask.is_joined and is_equal(ask.response, response) for ask in incident.asks)
 
 
 def _is_held(incident: incidents.Incident, identity: str) -> bool:
@@ -328,7 +328,7 @@ def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.Al
 
 def _with_asks(
     incident: incidents.Incident,
-    asks: tuple[asking.Ask, ...],
+    asks: tuple[Ask, ...],
     arrived: list[decisions.Routed],
     changed: dict[str, alert_states.AlertState],
 ) -> incidents.Incident:

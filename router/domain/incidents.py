@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import acknowledgements, alert_states, alerts, decisions, reviews, severities, silences
-from router.domain import asks as asking
+from router.domain.asks import Ask, StoredAsk
 from router.domain.corrections import Correction
 
 Status = Literal["open", "closed", "pending"]
@@ -103,12 +103,12 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename
     last_heartbeat_at: int = 0
     expires_at: int = 0
     trace: str = ""
-    asks: tuple[asking.Ask, ...] = ()
+    asks: tuple[Ask, ...] = ()
     held_alerts: dict[str, decisions.Routed] = {}
     ignored_at: int = 0
     quiet_after: int = 0
     monitored_since: int = 0
-    sole_ask: asking.StoredAsk | None = None
+    sole_ask: StoredAsk | None = None
     retractions: dict[str, reviews.Retraction] = {}
     ended_at: int = 0
     corrections: dict[str, Correction] = {}

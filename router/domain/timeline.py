@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from router.domain import acknowledgements, decisions, identity, incidents, timing
-from router.domain import notices as noticing
+from router.domain.notices import Code, Notice
 
 MOST_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
 MOST_NAMES = 5  # Names in one sentence.
@@ -67,9 +67,9 @@ def alerts_vanished(names: list[str], now: int) -> Event:
     return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
 
 
-def noticed(notices: Iterable[noticing.Notice], now: int) -> list[Event]:
+def noticed(notices: Iterable[Notice], now: int) -> list[Event]:
     """Return an event for each code of the notices: what was cut, replaced, or ignored in the received alerts."""
-    by_code: dict[noticing.Code, dict[noticing.Notice, None]] = {}
+    by_code: dict[Code, dict[Notice, None]] = {}
     for notice in notices:  # A notice about a whole delivery occurs once for each of its alerts.
         by_code.setdefault(notice.code, {})[notice] = None
     events = []

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from router.dry_run import announcing
+from router.dry_run import simulated_events
 from router.rules import rule_tests
 from router.yaml_source import problems, quantities
 
 
-def check(case: rule_tests.RuleTest, notified: Sequence[announcing.Notified], start: int) -> Iterator[problems.Problem]:
+def check(
+    case: rule_tests.RuleTest, notified: Sequence[simulated_events.Notified], start: int
+) -> Iterator[problems.Problem]:
     """Yield the differences. Notifications at the same time match in any order."""
     left = list(notified)
     for index, expected in enumerate(case.shape.expect.notifications or ()):
@@ -28,7 +30,7 @@ def check(case: rule_tests.RuleTest, notified: Sequence[announcing.Notified], st
         yield case.problem(message, "expect", "notifications")
 
 
-def lines(notified: Iterable[announcing.Notified], start: int) -> Iterator[str]:
+def lines(notified: Iterable[simulated_events.Notified], start: int) -> Iterator[str]:
     """Yield the notifications in the form that a test expects, for authors of tests."""
     for one in notified:
         given = {"at": quantities.shown(one.at - start), "to": one.notifier, "event": one.type}
@@ -36,7 +38,7 @@ def lines(notified: Iterable[announcing.Notified], start: int) -> Iterator[str]:
         yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in shown.items()) + "}"
 
 
-def _matches(expected: rule_tests.Notification, one: announcing.Notified) -> bool:
+def _matches(expected: rule_tests.Notification, one: simulated_events.Notified) -> bool:
     return (one.notifier, one.type) == (expected.to, expected.event) and expected.destination in {None, one.destination}
 
 
@@ -45,6 +47,6 @@ def _named(expected: rule_tests.Notification) -> str:
     return f"{expected.event}{place} to {expected.to}"
 
 
-def _more(notified: Iterable[announcing.Notified], expected: rule_tests.Notification) -> str:
+def _more(notified: Iterable[simulated_events.Notified], expected: rule_tests.Notification) -> str:
     types = dict.fromkeys(one.type for one in notified if one.notifier == expected.to)
     return f" (there were: {', '.join(types)})" if types else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.domain import recordings as recording
+from router.domain.recordings import Recording
 from router.dry_run import simulation
 
 _SECOND = 1_000_000
@@ -76,9 +76,7 @@ class Difference(msgspec.Struct, frozen=True):
         return bool(self.appear or self.vanish or self.change)
 
 
-def play(
-    recordings: Iterable[recording.Recording], playing: simulation.Simulation, version: str, *, tail: int
-) -> Played:
+def play(recordings: Iterable[Recording], playing: simulation.Simulation, version: str, *, tail: int) -> Played:
     """Deliver all recordings in the order of their times, then advance the clock by ``tail`` microseconds."""
     deliveries = alerts = ignored = 0
     for one in recordings:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from router.domain import alerts, decisions
-from router.dry_run import announcing, notification_checks, simulation
+from router.dry_run import notification_checks, simulated_events, simulation
 from router.rules import rule_tests
 from router.worker import retractions, reviews
 from router.yaml_source import problems, quantities
@@ -26,7 +26,7 @@ class Result(NamedTuple):
     problems: tuple[problems.Problem, ...]
     calls: tuple[simulation.Called, ...]
     started_at: int
-    notifications: tuple[announcing.Notified, ...] = ()
+    notifications: tuple[simulated_events.Notified, ...] = ()
 
     @property
     def passed(self) -> bool:

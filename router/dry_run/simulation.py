@@ -27,10 +27,19 @@ from router.domain import (
     subscriptions,
     timing,
 )
-from router.domain import reviews as review
 from router.domain.reasons import Cause, Reason
-from router.dry_run import announcing, muting
-from router.worker import aggregator, announcer, calls, desired_state, operation_outcome, retractions, reviews, routing
+from router.domain.reviews import Verdict
+from router.dry_run import muting, simulated_events
+from router.worker import (
+    aggregator,
+    announcer,
+    desired_state,
+    operation_outcome,
+    retractions,
+    reviews,
+    routing,
+    vendor_calls,
+)
 from router.yaml_source import quantities
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
@@ -122,15 +131,15 @@ class Simulation:
         self._reviews: list[tuple[int, str]] = []
         self._numbers = itertools.count(1)
         self._subscribed = subscribed or subscriptions.Subscriptions()
-        self._announcing: announcing.Announcing | None = None
+        self._announcing: simulated_events.Announcing | None = None
         self._announcements: list[tuple[int, str]] = []
 
     def announce(self) -> None:
         """Announce events to notifiers from now on."""
-        self._announcing = announcing.Announcing(self._subscribed)
+        self._announcing = simulated_events.Announcing(self._subscribed)
 
     @property
-    def notified(self) -> Sequence[announcing.Notified]:
+    def notified(self) -> Sequence[simulated_events.Notified]:
         """Return the events that notifiers have received, in order."""
         return self._announcing.notified if self._announcing is not None else ()
 
@@ -259,9 +268,9 @@ class Simulation:
             self._homes[identity] = key
         return key
 
-    def _approval(self) -> review.Verdict:
+    def _approval(self) -> Verdict:
         """Return a reviewer's approval of the whole episode."""
-        return review.Verdict("approved", "somebody", self.now)
+        return Verdict("approved", "somebody", self.now)
 
     def _episode(self) -> str:
         return f"{next(self._numbers):032x}"
@@ -383,7 +392,7 @@ class Simulation:
         is_over = kind == "open" and plan.is_retrospective(desired, publication)
         if is_over:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
-        operation = calls.operation_of(begun, intent, desired, self.now)
+        operation = vendor_calls.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
             return operation_outcome.after_call(begun, operation, self._drafted(publication.destination), self.now)
         response = incident.response

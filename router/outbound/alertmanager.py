@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from router.domain import silences as silence
+from router.domain.silences import Imported, Matcher, Operator, Silence
 from router.outbound import client
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -83,12 +83,12 @@ class Condition(msgspec.Struct, frozen=True):
     settled: bool
 
 
-async def silences(http: client.Client, name: str) -> silence.Imported:
+async def silences(http: client.Client, name: str) -> Imported:
     """Return the active and future silences. Raises ``errors.Failure``.
 
     A silence that can't be parsed, such as one without matchers, is skipped.
     """
-    found: list[silence.Silence] = []
+    found: list[Silence] = []
     skipped: dict[str, str] = {}
     for position, listed in enumerate(await http.read("/api/v2/silences", list[Any])):
         if _has_expired(listed):
@@ -98,7 +98,7 @@ async def silences(http: client.Client, name: str) -> silence.Imported:
         except msgspec.ValidationError as error:
             identity = listed.get("id") if isinstance(listed, dict) else None
             skipped[identity if isinstance(identity, str) else f"[{position}]"] = str(error)
-    return silence.Imported(found, skipped)
+    return Imported(found, skipped)
 
 
 def _has_expired(listed: Any) -> bool:
@@ -135,10 +135,10 @@ async def receivers(http: client.Client) -> list[str]:
     return [one.name for one in await http.read("/api/v2/receivers", list[_Receiver])]
 
 
-def _read(one: _Silence, name: str) -> silence.Silence:
-    return silence.Silence(
+def _read(one: _Silence, name: str) -> Silence:
+    return Silence(
         one.id,
-        tuple(silence.Matcher(m.name, _operator(m), m.value) for m in one.matchers),
+        tuple(Matcher(m.name, _operator(m), m.value) for m in one.matchers),
         _micros(one.starts_at),
         _micros(one.ends_at),
         one.created_by,
@@ -147,7 +147,7 @@ def _read(one: _Silence, name: str) -> silence.Silence:
     )
 
 
-def _operator(one: _Matcher) -> silence.Operator:
+def _operator(one: _Matcher) -> Operator:
     if one.is_regex:
         return "=~" if one.is_equal else "!~"
     return "=" if one.is_equal else "!="

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 from router.domain import alerts, decisions
-from router.domain import notices as noticing
+from router.domain.notices import Notice
 from router.rules import incident_keys
 
 
-def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[noticing.Notice]:
+def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[Notice]:
     """Return a notice for each firing alert without any field of ``group_by``. All such alerts join one incident."""
     return [
-        noticing.Notice("group_empty", "group_by", why(decision), alert.fingerprint)
+        Notice("group_empty", "group_by", why(decision), alert.fingerprint)
         for alert, decision in routed
         if incident_keys.is_ungrouped(decision.incident_key) and alert.status == "firing"
     ]

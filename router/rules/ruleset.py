@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from router.domain import alerts, decisions
-from router.rules import compile as compiling
 from router.rules import decide, inhibitor, model, referenced_labels, severity_aliases
+from router.rules.compile import compile_rules
 
 
 class RuleSet:
@@ -17,7 +17,7 @@ class RuleSet:
         """Compile validated rules."""
         self.version = version
         self.rules = tuple(rules)
-        self._root = compiling.compile_rules(self.rules, version)
+        self._root = compile_rules(self.rules, version)
         self._combined = decide.Combined()
         inhibits = any(rule.label_inhibitions or rule.rule_inhibitions for rule in self.rules)
         self._inhibitor = inhibitor.Inhibitor(self.rules) if inhibits else None

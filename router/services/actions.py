@@ -8,16 +8,16 @@ from typing import NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.assembly import again, dead_letters, orphans, pages, parts, pauses
+from router.bootstrap import dead_letters, factories, orphans, pauses, public_pages, reprocessing
 from router.domain import access, heartbeat, identity, weekly
-from router.domain import silences as silencing
+from router.domain.silences import Silence, Unreadable, matcher
 from router.services import models, presenters, queries, request_bodies, resources
 from router.sources import base
-from router.store import access as access_store
 from router.store import incidents, publishing_state, quarantine, silences
+from router.store.access import Audit, Tokens
 from router.worker import acknowledgements, corrections, review_takes
-from router.worker import retractions as retracting
-from router.worker import reviews as reviewing
+from router.worker.retractions import RetractionRequest
+from router.worker.reviews import ChangedError, Review, ReviewDecision
 from router.yaml_source import suggestions
 
 
@@ -78,7 +78,7 @@ class Actions:
         self._connection = connection
         self._clock = asked.clock
         self._new_text = new_text
-        self._audit = access_store.Audit(connection)
+        self._audit = Audit(connection)
 
     async def record(
         self, act: ActionContext, what: str, outcome: str = "done", detail: Mapping[str, str] | None = None
@@ -137,14 +137,14 @@ class Actions:
                 raise Invalid("a dismissal takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
-                if wrong := pages.wrong_fields(self._settings, body.destination, fields):
+                if wrong := public_pages.wrong_fields(self._settings, body.destination, fields):
                     errors = [FieldError(("fields", *one.path), one.detail) for one in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
-            word = reviewing.ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
+            word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:
                 verdict = await reviews.decide(waits[0], word)
-            except reviewing.ChangedError as error:
+            except ChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
                 raise Conflict(now, await self._first_reviewer(body, gone=now is None)) from error
             return models.Decided(
@@ -152,7 +152,7 @@ class Actions:
                 who=verdict.who,
                 at=models.at(verdict.at),
                 digest=verdict.digest,
-                warnings=pages.doubtful(self._settings, verdict.fields),
+                warnings=public_pages.doubtful(self._settings, verdict.fields),
             )
 
     async def _first_reviewer(self, body: request_bodies.Decide, *, gone: bool) -> str:
@@ -171,8 +171,8 @@ class Actions:
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
         async with self._logged(act, "retract"):
             self._check_retraction(body)
-            word = retracting.RetractionRequest(act.actor.person.name, body.reason, body.message)
-            retractions = pages.retractions(self._settings, self._connection, self._clock)
+            word = RetractionRequest(act.actor.person.name, body.reason, body.message)
+            retractions = public_pages.retractions(self._settings, self._connection, self._clock)
             found = await retractions.retract(body.incident, body.destination, word)
             if not found:
                 held = await incidents.Incidents(self._connection).read([body.incident])
@@ -187,11 +187,11 @@ class Actions:
                 for one in found
             ]
             shown_text = {"message": body.message} if body.message else {}
-            return models.Retracted(items=items, warnings=pages.doubtful(self._settings, shown_text))
+            return models.Retracted(items=items, warnings=public_pages.doubtful(self._settings, shown_text))
 
     def _check_retraction(self, body: request_bodies.Retract) -> None:
         """Refuse an unknown page, and a message that no page would show."""
-        places = pages.kinds(self._settings)
+        places = public_pages.kinds(self._settings)
         public = {name: place for name, place in places.items() if place.kind.public}
         if body.destination and body.destination not in public:
             if body.destination in places:
@@ -216,12 +216,12 @@ class Actions:
             config = self._settings.destinations.get(body.destination)
             if config is None:
                 raise NotFound(f'there is no destination "{body.destination}"')
-            if not corrections.takes(pages.kinds(self._settings), body.destination):
+            if not corrections.takes(public_pages.kinds(self._settings), body.destination):
                 raise Invalid(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason
             )
-            correcting = pages.corrections(self._settings, self._connection, self._clock)
+            correcting = public_pages.corrections(self._settings, self._connection, self._clock)
             try:
                 detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text
             except corrections.UnknownUpdateError as error:
@@ -232,7 +232,7 @@ class Actions:
                 raise Conflict(None, "") from error
             except corrections.UnderWayError as error:
                 raise Invalid("another correction of this post is pending") from error
-            return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
+            return models.Corrected(warnings=public_pages.doubtful(self._settings, {"body": body.body}))
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""
@@ -310,7 +310,7 @@ class Actions:
         key = found or name
         return found, key, act._replace(subject=f"{key} at {destination}" if destination else key)
 
-    async def _pending(self, key: str, destination: str) -> reviewing.Review:
+    async def _pending(self, key: str, destination: str) -> Review:
         """Return the pending review of an incident at a destination."""
         waits = [one for one in await self._queries.pending_reviews().of(key) if one.destination == destination]
         # A retracted post isn't pending, although an approval could publish it again.
@@ -323,15 +323,15 @@ class Actions:
         """Create a silence. Raises ``Invalid`` for an invalid matcher, or if the silence would match every alert."""
         async with self._logged(act, "silence"):
             try:
-                matchers = tuple(silencing.matcher(text) for text in body.matchers)
-            except silencing.Unreadable as error:
+                matchers = tuple(matcher(text) for text in body.matchers)
+            except Unreadable as error:
                 raise Invalid(str(error)) from error
             if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
                 raise Invalid("the matchers match every alert: add at least one non-empty matcher")
             starts_at = self._clock() + body.begins_in_seconds * 1_000_000
             ends_at = starts_at + body.seconds * 1_000_000
             who = act.actor.person.name
-            made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
+            made = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
             await silences.Silences(self._connection).save(made)
             self._queries.invalidate()
@@ -382,7 +382,9 @@ class Actions:
         return act.actor.person.name, self._clock(), act.reason
 
     async def _wake_all(self) -> resources.Requeued:
-        return resources.Requeued(looked_at=await pages.publications(self._settings, self._connection).wake_all())
+        return resources.Requeued(
+            looked_at=await public_pages.publications(self._settings, self._connection).wake_all()
+        )
 
     async def redrive(self, act: ActionContext) -> None:
         """Retry a dead letter."""
@@ -430,7 +432,7 @@ class Actions:
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
-                made = await again.of_quarantine(self._settings, self._connection, one)
+                made = await reprocessing.of_quarantine(self._settings, self._connection, one)
                 return resources.Reingested(delivery=made.id, alerts=len(made.rows))
             except KeyError:
                 raise Invalid(f"source {one.source} is not configured any more") from None
@@ -440,10 +442,10 @@ class Actions:
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
         """Process the alerts of a stored delivery again, by the current rules."""
         async with self._logged(act, "run delivery"):
-            one = await parts.archive(self._settings, self._connection).find(act.subject)
+            one = await factories.archive(self._settings, self._connection).find(act.subject)
             if one is None:
                 raise NotFound("the delivery is not kept")
-            made = await again.of_archive(self._connection, one, self._queries.rule_set())
+            made = await reprocessing.of_archive(self._connection, one, self._queries.rule_set())
             return resources.Reingested(delivery=made.id, alerts=len(made.rows))
 
     async def discard_quarantined(self, act: ActionContext) -> None:
@@ -463,13 +465,13 @@ class Actions:
             now = self._clock()
             expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
             made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
-            await access_store.Tokens(self._connection).save(made)
+            await Tokens(self._connection).save(made)
             return resources.MadeToken(**presenters.token(made).model_dump(), token=text)
 
     async def revoke_token(self, act: ActionContext) -> None:
         """Revoke a token."""
         async with self._logged(act, "revoke token"):
-            if not await access_store.Tokens(self._connection).revoke(act.subject):
+            if not await Tokens(self._connection).revoke(act.subject):
                 raise NotFound("no token has this ID")
 
 

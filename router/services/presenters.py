@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.assembly import dead_letters, whereabouts
+from router.bootstrap import current_alerts, dead_letters
 from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
 from router.rules import explain
 from router.services import models, resources
@@ -270,7 +270,7 @@ def recording(one: deliveries.Delivery) -> resources.Recording:
 
 
 def decision(
-    one: deliveries.Delivery, decided: deliveries.Row, place: whereabouts.Whereabouts | None = None
+    one: deliveries.Delivery, decided: deliveries.Row, place: current_alerts.Whereabouts | None = None
 ) -> models.Decision:
     """Return the model of one alert of a delivery: its decision, and which incident holds it now."""
     alert = decided.alert
@@ -292,7 +292,7 @@ def decision(
     )
 
 
-def whereabouts_of(place: whereabouts.Whereabouts) -> dict[str, Any]:
+def whereabouts_of(place: current_alerts.Whereabouts) -> dict[str, Any]:
     """Return which incident holds an alert of a delivery now."""
     return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from router.assembly import pages
-from router.domain import corrections as correction
+from router.bootstrap import public_pages
 from router.domain import incidents, messages, plan, publications, reasons, timing
+from router.domain.corrections import pending
 from router.domain.reasons import Cause, Reason
 from router.services import models
 from router.worker import corrections, desired_state, retractions, rule_matches
 
 
 def publication(
-    story: pages.Story,
+    story: public_pages.Story,
     one: publications.Publication,
-    place: pages.Place | None,
+    place: public_pages.Place | None,
     desires: desired_state.DesiredStateBuilder,
     now: int,
 ) -> models.Publication:
@@ -50,13 +50,15 @@ def publication(
         next_reason=next_reason,
         next_at=models.at(next_at),
         posted=_posted(one) if place is not None and place.kind.corrects else [],
-        correcting=correction.pending(story.incident.corrections, one) is not None,
+        correcting=pending(story.incident.corrections, one) is not None,
         delayed_at=models.at(one.delayed_at),
         stands_in_for=one.stands_in_for,
     )
 
 
-def _retraction(story: pages.Story, one: publications.Publication, place: pages.Place | None) -> dict[str, Any]:
+def _retraction(
+    story: public_pages.Story, one: publications.Publication, place: public_pages.Place | None
+) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
     incident, retraction = story.incident, story.incident.retractions.get(one.name)
     if place is None or not place.kind.public:

@@ -9,12 +9,11 @@ from datetime import datetime
 import msgspec
 import redis.asyncio
 
-from router import settings as configuration
-from router.assembly import pages, parts, whereabouts
+from router import configuration
+from router.bootstrap import current_alerts, factories, public_pages
 from router.domain import alerts, publications, severities, timing
-from router.rules import explain as explaining
-from router.rules import load as rules
-from router.rules import reload, ruleset
+from router.rules import load, reload, ruleset
+from router.rules.explain import explain_alert
 from router.services import (
     incident_names,
     models,
@@ -27,10 +26,10 @@ from router.services import (
     sandbox,
 )
 from router.store import archive, dataset, health, inbox, incident_snapshot, quarantine, review_outcomes
-from router.store import incidents as incident_store
+from router.store.incidents import Incidents
 from router.web import request_limits
-from router.worker import reviews as reviewing
 from router.worker import rule_matches
+from router.worker.reviews import Reviews
 
 
 class Queries:
@@ -47,22 +46,24 @@ class Queries:
         self.connection = connection
         self.clock = clock
         self._in_force = in_force
-        self._places = pages.kinds(settings)
+        self._places = public_pages.kinds(settings)
         self._rates = rate_meter.Rates()
-        self._sight = incident_snapshot.SnapshotCache(connection, pages.publications(settings, connection), clock)
+        self._sight = incident_snapshot.SnapshotCache(
+            connection, public_pages.publications(settings, connection), clock
+        )
         self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[incident_snapshot.Snapshot | None, list[models.Review]] = (None, [])
         self.records = records.Records(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
-        """Return the active rules. Raises ``rules.Refused`` if they have to be read first and are invalid."""
-        return self._in_force.in_force if self._in_force is not None else parts.load_rules(self.settings)
+        """Return the active rules. Raises ``load.Refused`` if they have to be read first and are invalid."""
+        return self._in_force.in_force if self._in_force is not None else factories.load_rules(self.settings)
 
     def _labels_named(self) -> Collection[str]:
         """Return the labels that the rules name; none if the rules are invalid."""
         try:
             return self.rule_set().labels_named()
-        except rules.Refused:
+        except load.Refused:
             return frozenset()
 
     async def incidents(
@@ -101,15 +102,15 @@ class Queries:
 
         Raises ``incident_names.Ambiguous`` if the text names several incidents.
         """
-        found = await incident_names.find_keys(incident_store.Incidents(self.connection), text, earlier=earlier)
+        found = await incident_names.find_keys(Incidents(self.connection), text, earlier=earlier)
         if len(found) <= 1:
             return found[0] if found else None
         rows = await self._rows(found[: incident_names.MOST_CANDIDATES])
         raise incident_names.ambiguity(text, rows, more=len(found) > incident_names.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
-        held = await incident_store.Incidents(self.connection).read(names, {})
-        known = await pages.publications(self.settings, self.connection).look_at_all(names)
+        held = await Incidents(self.connection).read(names, {})
+        known = await public_pages.publications(self.settings, self.connection).look_at_all(names)
         both = [(held[name].incident, of) for name, of in zip(names, known, strict=True) if name in held]
         awaited = {one.incident for one in await self.pending_reviews().among(both)}
         return [presenters.incident_row(one, of, is_awaited=one.key in awaited) for one, of in both]
@@ -117,12 +118,12 @@ class Queries:
     async def incident(self, name: str) -> models.Incident | None:
         """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await pages.told(self.settings, self.connection, key) if key is not None else None
+        story = await public_pages.told(self.settings, self.connection, key) if key is not None else None
         if key is None or story is None:
             return None
         one = story.incident
         (row,) = await self._rows([key])
-        desires = await pages.pages(self.settings, self.connection).desires(public=True)
+        desires = await public_pages.pages(self.settings, self.connection).desires(public=True)
         known = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
@@ -164,12 +165,12 @@ class Queries:
     async def story(self, name: str) -> models.Story | None:
         """Return an incident as it is stored; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await pages.told(self.settings, self.connection, key) if key is not None else None
+        story = await public_pages.told(self.settings, self.connection, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
-    def pending_reviews(self) -> reviewing.Reviews:
+    def pending_reviews(self) -> Reviews:
         """Return the object that reads pending reviews and records decisions."""
-        return pages.reviews(self.settings, self.connection, self.clock)
+        return public_pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
         """Return the pending reviews, the oldest first. They are at most one second old, as incidents are."""
@@ -208,7 +209,7 @@ class Queries:
         if found is None:
             return None
         one, text = found.delivery, models.text(found.body)
-        places = await whereabouts.find(self.settings, self.connection, one)
+        places = await current_alerts.find(self.settings, self.connection, one)
         return models.Delivery(
             **presenters.delivery_row(one).model_dump(),
             decisions=[presenters.decision(one, decided, at) for decided, at in zip(one.rows, places, strict=True)],
@@ -225,7 +226,7 @@ class Queries:
         return models.Page(items=[presenters.recording(one.delivery) for one in found], next=more)
 
     def _archive(self) -> archive.Archive:
-        return parts.archive(self.settings, self.connection)
+        return factories.archive(self.settings, self.connection)
 
     def _rules_problems(self) -> list[str]:
         """Return the problems of the rules on the disk; none if they are valid."""
@@ -280,8 +281,8 @@ class Queries:
                 raise KeyError(asked.delivery)
             return [decided.alert for decided in kept.delivery.rows], kept.delivery.received_at
         now = self.clock()
-        endpoint = parts.endpoints(self.settings)[asked.source]
-        limits, named = parts.limits(self.settings), self.rule_set().labels_named
+        endpoint = factories.endpoints(self.settings)[asked.source]
+        limits, named = factories.limits(self.settings), self.rule_set().labels_named
         return request_limits.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
 
     async def explain(self, asked: request_bodies.Explain) -> models.Explained:
@@ -289,9 +290,9 @@ class Queries:
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        told = [presenters.explanation(explaining.explain_alert(rules, alert, now, public)) for alert in found]
+        told = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in found]
         if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
-            places = await whereabouts.find(self.settings, self.connection, kept.delivery)
+            places = await current_alerts.find(self.settings, self.connection, kept.delivery)
             told = [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
         return models.Explained(alerts=told)
 

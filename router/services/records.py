@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection
 
 import redis.asyncio
 
-from router import settings as configuration
-from router.assembly import dead_letters, orphans, parts
-from router.assembly import pauses as pausing
-from router.domain import silences as silencing
+from router import configuration
+from router.bootstrap import dead_letters, factories, orphans
+from router.bootstrap.pauses import Pauses
 from router.domain import timing
+from router.domain.silences import Silence
 from router.services import models, presenters, resources, silence_matches, source_views
 from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
@@ -28,7 +28,7 @@ class Records:
         self.connection = connection
         self.clock = clock
         self._sight = looking
-        self._matching = silence_matches.SilenceMatches(parts.archive(settings, connection), named, clock)
+        self._matching = silence_matches.SilenceMatches(factories.archive(settings, connection), named, clock)
         self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
@@ -45,9 +45,7 @@ class Records:
         """Clear the cache of what silences match."""
         self._matching.invalidate()
 
-    async def _silence(
-        self, one: silencing.Silence, now: int, firing: silence_matches.FiringAlerts
-    ) -> resources.Silence:
+    async def _silence(self, one: Silence, now: int, firing: silence_matches.FiringAlerts) -> resources.Silence:
         starts_at, ends_at = one.window(now) or (0, 0)
         state = one.state(now)
         return resources.Silence(
@@ -122,7 +120,7 @@ class Records:
                 kind=pause.kind,
                 waiting=pause.waiting,
             )
-            for pause in await pausing.Pauses(self.settings, self.connection).read(parts.clock())
+            for pause in await Pauses(self.settings, self.connection).read(factories.clock())
         ]
 
     async def orphans(self) -> list[resources.Orphan]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from router import settings as configuration
-from router.assembly import parts
+from router import configuration
+from router.bootstrap import factories
 from router.rules import explain, load
 from router.services import presenters, sandbox
 
@@ -26,12 +26,12 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     """Load the rules, and explain the decision for each alert."""
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
-        made = parts.load_rules(settings, Path(task.folder))
+        made = factories.load_rules(settings, Path(task.folder))
     except load.Refused as refused:
         listed = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
         more = [f"and {len(listed) - _MOST_PROBLEMS} more"] if len(listed) > _MOST_PROBLEMS else []
         return sandbox.Outcome(problems=listed[:_MOST_PROBLEMS] + more)
-    known = parts.known_destinations(settings)
+    known = factories.known_destinations(settings)
     public = {name for name, one in known.items() if one.public}
     return sandbox.Outcome(
         [presenters.explanation(explain.explain_alert(made, alert, task.at, public)) for alert in task.alerts]

@@ -7,22 +7,22 @@ import pydantic
 from starlette import applications, requests, responses, routing, types
 
 from router.simulator import calls, faults, pages, vendor, webhooks
-from router.simulator import options as settings
-from router.simulator.devhelm import vendor as devhelm
-from router.simulator.incident_io import vendor as incident_io
-from router.simulator.slack import vendor as slack
+from router.simulator.devhelm.vendor import DevHelm
+from router.simulator.incident_io.vendor import IncidentIo
+from router.simulator.options import Options
 from router.simulator.slack import workspace
+from router.simulator.slack.vendor import Slack
 
 
 def create(
-    options: settings.Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
+    options: Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
 ) -> applications.Starlette:
     """Create the application. ``app.state`` has its ``vendors``, ``calls``, and ``faults`` for in-process use.
 
     ``remembered`` are the vendors of an earlier run, as loaded by ``snapshot``.
     """
-    chosen = options or settings.Options()
-    made = (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen), slack.Slack(chosen))
+    chosen = options or Options()
+    made = (IncidentIo(chosen), DevHelm(chosen), Slack(chosen))
     # A snapshot by an earlier version lacks vendors that were added since.
     vendors: dict[str, vendor.Vendor] = {one.name: one for one in made} | (remembered or {})
     log = calls.Calls()
@@ -31,7 +31,7 @@ def create(
     gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
     desk = Desk(vendors, log, wanted, hooks, gates)
     used = vendors["slack"]
-    assert isinstance(used, slack.Slack)  # noqa: S101 - a snapshot has each vendor under its own name
+    assert isinstance(used, Slack)  # noqa: S101 - a snapshot has each vendor under its own name
     app = Simulator([*desk.routes(), *workspace.Workspace(used).routes()], gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log

@@ -15,8 +15,8 @@ import pydantic
 from starlette import types
 
 from router.simulator import awkward, vendor
-from router.simulator import calls as call_log
-from router.simulator import options as settings
+from router.simulator.calls import Call, Calls, read_body
+from router.simulator.options import Options
 
 Action = Literal[
     "429",
@@ -98,7 +98,7 @@ class Fault(pydantic.BaseModel):
         """Create the fault's random generator."""
         self._die = random.Random(self.seed)
 
-    def strikes(self, call: call_log.Call) -> bool:
+    def strikes(self, call: Call) -> bool:
         """Return whether this call is affected. An affected call uses up one of the count, except during a window."""
         if not self._matches(call):
             return False
@@ -112,7 +112,7 @@ class Fault(pydantic.BaseModel):
             self._window_ends = now + self.lasts_seconds
         return True
 
-    def _matches(self, call: call_log.Call) -> bool:
+    def _matches(self, call: Call) -> bool:
         """Return whether the fault applies to the call by its vendor, method, path, and action."""
         if self.vendor not in {"", call.vendor} or self.method.upper() not in {"", call.method}:
             return False
@@ -120,7 +120,7 @@ class Fault(pydantic.BaseModel):
             return False
         return call.path.startswith(self.path) and self._fits(call)
 
-    def _fits(self, call: call_log.Call) -> bool:
+    def _fits(self, call: Call) -> bool:
         """Return whether the action is possible for the call."""
         match self.action:
             case "refuse-field":
@@ -147,8 +147,8 @@ class Gate:
         self,
         app: types.ASGIApp,
         of: vendor.Vendor,
-        options: settings.Options,
-        log: call_log.Calls,
+        options: Options,
+        log: Calls,
         faults: list[Fault],
     ) -> None:
         self._app = app
@@ -173,7 +173,7 @@ class Gate:
             self._options.clock(), self._vendor.name, scope["method"], path, scope["query_string"].decode()
         )
         raw = await _read(receive)
-        call_log.read_body(call, raw)
+        read_body(call, raw)
         answer = _Answer(send, call)
         if self._too_many(call):
             await self._fail(answer, 429, 60.0)
@@ -219,7 +219,7 @@ class Gate:
         for message in _shaped(kept.messages, shaping):
             await answer(message)
 
-    def _too_many(self, call: call_log.Call) -> bool:
+    def _too_many(self, call: Call) -> bool:
         limit = self._options.calls_a_minute
         if not limit:
             return False
@@ -303,7 +303,7 @@ class Gate:
 class _Answer:
     """Forwards a response, and records its status."""
 
-    def __init__(self, send: types.Send, call: call_log.Call) -> None:
+    def __init__(self, send: types.Send, call: Call) -> None:
         self.send = send
         self.call = call
 

@@ -15,8 +15,8 @@ from typing import Any
 import pydantic
 
 from router.outbound import errors, fetch
-from router.simulator import options as settings
 from router.simulator import vendor
+from router.simulator.options import Options
 
 _TIMEOUT_SECONDS = 5.0
 _INCIDENT_IO = "incident-io"
@@ -39,7 +39,7 @@ class Endpoint(pydantic.BaseModel):
 class Webhooks:
     """Sends changed objects to the endpoints of their vendors."""
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self.endpoints: list[Endpoint] = []
         self.sent = 0
         self._options = options

@@ -9,14 +9,14 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
-from router.assembly import notifying
+from router.bootstrap import notification_delivery
+from router.configuration import sections
 from router.domain import access
 from router.notifiers import slack_api, slack_reviews
 from router.services import actions, incident_names, queries
-from router.settings import sections
 from router.slack import commands, forms, payloads, replies, response_urls, reviews, roles
-from router.store import errors as store_errors
 from router.store import slack_requests
+from router.store.errors import Unavailable, UnreadableDocument
 from router.telemetry import log
 
 Kind = Literal["interactive", "slash_commands", "events"]
@@ -51,7 +51,7 @@ class SlackApp:
         self._running: set[asyncio.Task[Any]] = set()
 
         async def hasten(incident: str) -> None:
-            await notifying.hasten(asked.settings, asked.connection, incident)
+            await notification_delivery.hasten(asked.settings, asked.connection, incident)
 
         self._reviews = reviews.Reviews(asked, acting, self._api, hasten)
 
@@ -103,7 +103,7 @@ class SlackApp:
                 return before if isinstance(before, dict) else None
             answer = await self._answer(kind, payload)
             await self._requests.finish(kind, payload, answer)
-        except (store_errors.Unavailable, store_errors.UnreadableDocument) as error:
+        except (Unavailable, UnreadableDocument) as error:
             _log.warning("slack_request_interrupted", kind=kind, reason=str(error))
             reason = f"The action may not have been done: {error}. Check the console, or try again."
         except payloads.MalformedError as error:
@@ -115,7 +115,7 @@ class SlackApp:
         else:
             return answer
         # If this fails, too, a repeated payload is rejected for some minutes, but a new click is accepted.
-        with contextlib.suppress(store_errors.Unavailable):
+        with contextlib.suppress(Unavailable):
             await self._requests.forget(kind, payload)
         return self._told(kind, payload, replies.failed(reason))
 

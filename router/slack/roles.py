@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from router.configuration import sections
 from router.domain import access
 from router.notifiers import slack_api
 from router.outbound import errors
-from router.settings import sections
 from router.slack import payloads
 from router.telemetry import log
 

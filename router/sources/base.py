@@ -9,7 +9,7 @@ import msgspec
 import pydantic
 
 from router.domain import alert_states, alerts
-from router.domain import notices as noticing
+from router.domain.notices import Notice
 from router.sources import authentication, calls, signatures, tokens, verifications
 from router.yaml_source import quantities
 
@@ -130,7 +130,7 @@ class Parsed(msgspec.Struct, frozen=True):
     truncated: int = 0
     about: dict[str, str] = {}
     rejected: Rejected | None = None
-    notices: tuple[noticing.Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class Source(Protocol):

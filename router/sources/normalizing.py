@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from router.domain import alerts
-from router.domain import notices as noticing
+from router.domain.notices import Notice, bounded
 from router.sources import base, links
 
 _BLANKS = re.compile(r"\s+")
@@ -45,7 +45,7 @@ class Normalizing:
 def _normalized(parsed: base.Parsed) -> base.Parsed:
     normal = [_normal(alert) for alert in parsed.alerts]
     lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
-    notices = noticing.bounded((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
+    notices = bounded((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
     return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
 
 
@@ -64,6 +64,6 @@ def _normal(alert: alerts.Alert) -> alerts.Alert:
     return msgspec.structs.replace(alert, title=title, link=link)
 
 
-def _ignored(alert: alerts.Alert) -> noticing.Notice:
+def _ignored(alert: alerts.Alert) -> Notice:
     detail = f"{alert.link[:80]!r} is not an absolute http or https address; the field is ignored"
-    return noticing.Notice("field_ignored", "link", detail, alert.fingerprint)
+    return Notice("field_ignored", "link", detail, alert.fingerprint)

@@ -12,7 +12,7 @@ import redis.asyncio
 
 from router.domain import inhibition, publications
 from router.store import client, codec, damage, errors, incidents, keys, scripts
-from router.store import publications as publication_store
+from router.store.publications import Publications
 
 _FRESH_MICROSECONDS = 1_000_000
 _LEFT_MICROSECONDS = 60_000_000
@@ -44,7 +44,7 @@ class SnapshotCache:
     def __init__(
         self,
         connection: "redis.asyncio.Redis",
-        documents: publication_store.Publications,
+        documents: Publications,
         clock: Callable[[], int],
     ) -> None:
         self._scripts = scripts.Scripts(connection)

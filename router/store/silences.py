@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import redis.asyncio
 
-from router.domain import silences as silencing
+from router.domain.silences import Silence
 from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks
 from router.telemetry import log
 
 KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds for which an expired silence is kept.
 
-_decode = msgspec.msgpack.Decoder(silencing.Silence).decode
+_decode = msgspec.msgpack.Decoder(Silence).decode
 _log = log.get("store")
 
 
@@ -23,7 +23,7 @@ class Silences:
         self._connection = connection
         self._writer = replica_acks.DurableWriter(connection)
 
-    async def read(self) -> list[silencing.Silence]:
+    async def read(self) -> list[Silence]:
         """Return all silences, sorted by their end."""
         async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.SILENCES)
@@ -36,12 +36,12 @@ class Silences:
                 _log.error("silence_unreadable", silence=identity.decode(), reason=str(error))
         return sorted(silences, key=lambda one: (one.ends_at, one.id))
 
-    async def save(self, silence: silencing.Silence) -> None:
+    async def save(self, silence: Silence) -> None:
         """Store a silence, replacing one with the same ID."""
         async with client.translate_errors():
             await self._writer.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
-    async def expire(self, identity: str, now: int) -> silencing.Silence | None:
+    async def expire(self, identity: str, now: int) -> Silence | None:
         """End a silence now. Return None if no active or future silence has this ID."""
         found = next((one for one in await self.read() if one.id == identity and one.state(now) != "expired"), None)
         if found is None:

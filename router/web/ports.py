@@ -1,4 +1,4 @@
-"""Interfaces to the store and the rules that the webhook server needs. The assembly passes implementations."""
+"""Interfaces to the store and the rules that the webhook server needs. The bootstrap passes implementations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import alerts
-from router.domain import notices as noticing
+from router.domain.notices import Code, Notice, bounded
 from router.sources import base, registry, repairs
 from router.web import budget, problems
 
@@ -104,7 +104,7 @@ def _parsed(
             return parsed
     not_too_deep(fixed.body, bounds.depth)
     parsed = endpoint.source.parse(fixed.body, headers, now, bounds.alerts)
-    notice = noticing.Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
+    notice = Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
     return msgspec.structs.replace(parsed, notices=(notice, *parsed.notices))
 
 
@@ -210,7 +210,7 @@ def within(
     notices = list(parsed.notices)
     if len(found) > bounds.alerts:
         detail = f"{len(found)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
-        notices.append(noticing.Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
+        notices.append(Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
         found = found[: bounds.alerts]
     # A short body contains no long text: decoding never makes a text longer.
     is_short = len(body) <= bounds.value_bytes
@@ -218,7 +218,7 @@ def within(
     found = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in found]
     if not notices:
         return parsed
-    return msgspec.structs.replace(parsed, alerts=found, notices=noticing.bounded(notices))
+    return msgspec.structs.replace(parsed, alerts=found, notices=bounded(notices))
 
 
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
@@ -239,9 +239,7 @@ def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool
 class _Cutting:
     """Cuts alerts, and adds a notice about each cut."""
 
-    def __init__(
-        self, bounds: RequestLimits, named: Callable[[], Collection[str]], notices: list[noticing.Notice]
-    ) -> None:
+    def __init__(self, bounds: RequestLimits, named: Callable[[], Collection[str]], notices: list[Notice]) -> None:
         self._bounds = bounds
         self._most = bounds.value_bytes
         self._named = named
@@ -314,8 +312,8 @@ class _Cutting:
         self._long.append(("link, which is left out", size))
         return ""
 
-    def _note(self, code: noticing.Code, where: str, detail: str, fingerprint: str, count: int) -> None:
-        self._notices.append(noticing.Notice(code, where, detail, fingerprint, count))
+    def _note(self, code: Code, where: str, detail: str, fingerprint: str, count: int) -> None:
+        self._notices.append(Notice(code, where, detail, fingerprint, count))
 
 
 _CUT = "…"

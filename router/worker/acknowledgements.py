@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import acknowledgements, incident_reminders, incidents, publications, timeline
-from router.store import incidents as incident_store
+from router.store.incidents import Change, Incidents, StoredIncident
 
 
 class NotOpenError(Exception):
@@ -37,7 +37,7 @@ class Given:
 class Acknowledgements:
     """Records and withdraws acknowledgements in the store."""
 
-    def __init__(self, store: incident_store.Incidents, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Incidents, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
 
@@ -49,14 +49,14 @@ class Acknowledgements:
         now = self._clock()
         found: list[incidents.Incident] = []
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             after = acknowledged(held.incident, word, now)
             found[:] = [after]
             if after is held.incident:
                 return None
             assert after.acknowledgement is not None  # noqa: S101 - it was acknowledged above
             events = [timeline.acknowledged(after.acknowledgement)]
-            return incident_store.Change(after, held.version, wake=True, events=events)
+            return Change(after, held.version, wake=True, events=events)
 
         is_new = await self._store.update(key, make)
         (incident,) = found
@@ -68,21 +68,19 @@ class Acknowledgements:
         now = self._clock()
         found: list[acknowledgements.Acknowledgement] = []
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             ended = withdrawn(held.incident, word, now)
             found[:] = [] if ended is None else [ended]
             if ended is None:
                 return None
             after = msgspec.structs.replace(held.incident, acknowledgement=ended)
-            return incident_store.Change(after, held.version, wake=True, events=[timeline.unacknowledged(ended)])
+            return Change(after, held.version, wake=True, events=[timeline.unacknowledged(ended)])
 
         await self._store.update(key, make)
         return found[0] if found else None
 
 
-async def read_back(
-    store: incident_store.Incidents, incident: incidents.Incident, known: Sequence[publications.Publication]
-) -> None:
+async def read_back(store: Incidents, incident: incidents.Incident, known: Sequence[publications.Publication]) -> None:
     """Record the acknowledgement of a responder at a vendor, if the publications show a new one.
 
     A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
@@ -90,12 +88,12 @@ async def read_back(
     if with_vendors(incident, known) is incident:
         return
 
-    def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+    def make(held: StoredIncident) -> Change | None:
         after = with_vendors(held.incident, known)
         if after is held.incident or after.acknowledgement is None:
             return None
         events = [timeline.acknowledged(after.acknowledgement)]
-        return incident_store.Change(after, held.version, wake=True, events=events)
+        return Change(after, held.version, wake=True, events=events)
 
     await store.update(incident.key, make)
 

@@ -19,11 +19,11 @@ from router.domain import (
     timeline,
     timing,
 )
-from router.domain import notices as noticing
+from router.domain.notices import by_fingerprint
 from router.store import codec, dataset, errors, inbox, keys
-from router.store import incidents as incident_store
+from router.store.incidents import Change, Incidents, StoredIncident
 from router.telemetry import log, metrics, tracing
-from router.worker import conflicting_alerts, lost, routing, silencing
+from router.worker import conflicting_alerts, lost_incidents, routing, silencing
 
 MOST_TRIES = 50  # Two workers that conflict finish long before this; more tries point to a fault.
 
@@ -43,7 +43,7 @@ class Aggregator:
     def __init__(
         self,
         reader: inbox.InboxReader,
-        store: incident_store.Incidents,
+        store: Incidents,
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
@@ -54,7 +54,7 @@ class Aggregator:
         data: dataset.DataSet | None = None,
     ) -> None:
         """Set up. ``data`` says whether the data set was lost, so that a resolution may be of an unknown incident."""
-        self._ends = lost.Ends(data, installation, randomness)
+        self._ends = lost_incidents.Ends(data, installation, randomness)
         self._installation = installation
         self._reader = reader
         self._store = store
@@ -125,7 +125,7 @@ class Aggregator:
             if self._traces.on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
                 trace = spans.enter_context(span).traceparent
-            noticed = noticing.by_fingerprint(delivery.notices)
+            noticed = by_fingerprint(delivery.notices)
             for routed in deliveries.unpack(delivery):
                 at, notices = routed.received_at, noticed(routed.alert.fingerprint)
                 if routed.decision.response is not None or routed.alert.status == "resolved":
@@ -198,8 +198,8 @@ class Aggregator:
         return routed.again | {arrival.identity for key in refused for arrival in routed.groups[key]}
 
     def _changed(
-        self, key: str, routed: routing.Routing, muting: silences.Muting | None, found: lost.Found
-    ) -> incident_store.Change | None:
+        self, key: str, routed: routing.Routing, muting: silences.Muting | None, found: lost_incidents.Found
+    ) -> Change | None:
         """Return the change that the alerts of a group make to their incident; None if nothing changes."""
         held, group = routed.held[key], routed.groups[key]
         ignored: list[decisions.Routed] = []
@@ -223,11 +223,9 @@ class Aggregator:
         events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
         if inhibition.is_key(key):
             events = []  # No destination shows this incident.
-        return incident_store.Change(after, held.version, visible(held.incident, after), events)
+        return Change(after, held.version, visible(held.incident, after), events)
 
-    async def _commit(
-        self, changes: list[incident_store.Change], unchanged: list[incident_store.StoredIncident]
-    ) -> set[str]:
+    async def _commit(self, changes: list[Change], unchanged: list[StoredIncident]) -> set[str]:
         """Write changes and wake the reconciler.
 
         Return the keys of incidents that another worker has changed meanwhile.
@@ -252,7 +250,7 @@ class Aggregator:
 
     def _fold(
         self,
-        held: incident_store.StoredIncident,
+        held: StoredIncident,
         group: list[routing.Arrival],
         muting: silences.Muting | None,
         ignored: list[decisions.Routed],
@@ -291,7 +289,7 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
     return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
 
 
-async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
+async def firing_now(store: Incidents, names: set[str]) -> set[str]:
     """Return the incidents that fire, whether they are open or held."""
     held = await store.read(names, {})
     return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}

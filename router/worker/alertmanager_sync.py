@@ -24,11 +24,11 @@ from router.domain import (
     timeline,
 )
 from router.outbound import alertmanager, client
-from router.outbound import errors as outbound_errors
+from router.outbound.errors import Failure
 from router.sources import base, polled
 from router.store import errors, sync_state
-from router.store import inbox as stream
-from router.store import incidents as incident_store
+from router.store.inbox import Inbox
+from router.store.incidents import Change, Incidents, StoredIncident
 from router.telemetry import log, metrics
 
 _READ = 64  # Incidents that are read together. Requests to the webhook server wait meanwhile.
@@ -90,8 +90,8 @@ class AlertmanagerSync:
         asked: Sequence[Asked],
         decide: Decide,
         *,
-        inbox: stream.Inbox,
-        store: incident_store.Incidents,
+        inbox: Inbox,
+        store: Incidents,
         turns: sync_state.SyncState,
         clock: Callable[[], int],
         randomness: identity.Randomness,
@@ -127,7 +127,7 @@ class AlertmanagerSync:
             if not await self._turns.acquire(one.source, one.every):
                 return ""
             result = await self._poll(one)
-        except outbound_errors.Failure as failure:
+        except Failure as failure:
             self._log.warning("poll_failed", source=one.source, reason=failure.message)
             result = "failed"
         except errors.Unavailable as error:
@@ -240,12 +240,12 @@ class AlertmanagerSync:
 
 
 def _noted(
-    held: incident_store.StoredIncident,
+    held: StoredIncident,
     *,
     source: str,
     known: Mapping[str, alertmanager_diff.Known],
     to: dict[str, _Held],
-) -> incident_store.Change | None:
+) -> Change | None:
     """Return a change with the reason for the ends in the timeline, and put the alerts that still fire into ``to``.
 
     Return None if none fires. An alert that was received since isn't the one that the response was about.
@@ -258,7 +258,7 @@ def _noted(
     if not to:
         return None
     event = timeline.alerts_vanished([f"{source}/{name}" for name in to], held.read_at)
-    return incident_store.Change(held.incident, held.version, wake=False, events=[event])
+    return Change(held.incident, held.version, wake=False, events=[event])
 
 
 def _still(incident: incidents.Incident, name: str, known: alertmanager_diff.Known) -> _Held | None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import corrections, incidents, publications, texts, timeline, visible
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.publications import Publications
 from router.worker import desired_state
 
 _MOST_KEPT = 20
@@ -66,8 +66,8 @@ class Corrections:
 
     def __init__(
         self,
-        documents: publication_store.Publications,
-        store: incident_store.Incidents,
+        documents: Publications,
+        store: Incidents,
         clock: Callable[[], int],
     ) -> None:
         self._documents = documents
@@ -87,14 +87,14 @@ class Corrections:
             raise StatusError(corrections.STATUS_REFUSED)
         now = self._clock()
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             incident = held.incident
             if corrections.pending(incident.corrections, one) is not None:
                 raise UnderWayError
             wanted = corrections.Correction(
                 word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
             )
-            return incident_store.Change(
+            return Change(
                 _with(incident, one.name, wanted), held.version, wake=True, events=[_told(one, update, wanted)]
             )
 

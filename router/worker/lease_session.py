@@ -10,7 +10,7 @@ from router.destinations import components
 from router.domain import incidents, operations, plan, publications, retention, timeline
 from router.outbound import errors
 from router.store import dataset
-from router.store import publications as publication_store
+from router.store.publications import Lease, LeaseLostError, Publications
 from router.worker import configured_destinations, desired_state, publishing_guard
 
 FRESH = 100_000
@@ -22,8 +22,8 @@ class LeaseSession:
 
     def __init__(
         self,
-        lease: publication_store.Lease,
-        store: publication_store.Publications,
+        lease: Lease,
+        store: Publications,
         ticks: Callable[[], int],
         desires: desired_state.DesiredStateBuilder,
         pages: publishing_guard.PublishingGuard,
@@ -64,7 +64,7 @@ class LeaseSession:
                 self._data_set = await data.check()
             return self._data_set
 
-    def with_lease(self, lease: publication_store.Lease) -> "LeaseSession":
+    def with_lease(self, lease: Lease) -> "LeaseSession":
         """Return a session for the same incident under another lease."""
         return LeaseSession(lease, self._store, self._ticks, self.desires, self._pages)
 
@@ -131,4 +131,4 @@ class LeaseSession:
         # stay.
         async with self._writing:
             if not await self._store.record(self.lease, self.publications, events):
-                raise publication_store.LeaseLostError
+                raise LeaseLostError

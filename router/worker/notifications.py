@@ -15,8 +15,8 @@ import msgspec
 from router.domain import events, identity, notification, quiet_hours, subscriptions
 from router.notifiers import base
 from router.outbound import backoff, errors
-from router.store import errors as store_errors
 from router.store import notifications
+from router.store.errors import StoreError
 from router.telemetry import log, metrics
 from router.worker import circuit_breaker
 
@@ -109,7 +109,7 @@ class Deliveries:
                 await self._deliver_all(lease)
         except _LeaseLostError:
             self._log.warning("lease_lost", subject=lease.subject)
-        except store_errors.StoreError as error:
+        except StoreError as error:
             # The subject is claimed again at the end of the lease.
             self._log.warning("delivery_interrupted", subject=lease.subject, reason=str(error))
 

@@ -13,14 +13,14 @@ from router.outbound import backoff, client, errors
 from router.store import quotas
 from router.telemetry import log, metrics, tracing
 from router.worker import (
-    calls,
     circuit_breaker,
     configured_destinations,
     lease_session,
-    missing,
+    not_found,
     operation_outcome,
     spans,
     timeline_messages,
+    vendor_calls,
 )
 
 Passed = Callable[[str], None]
@@ -89,12 +89,12 @@ class OperationExecutor:
         await session.record(publication)
         self._passed("after-intent")
         operation = await session.with_component_context(
-            place, calls.operation_of(publication, intent, desired, session.now())
+            place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         again = repeated and not place.destination.repeatable_open
-        call = calls.opened_again(place, operation) if again else calls.call_vendor(place, operation)
-        call = missing.asked_again(call, place, operation, publication.attempts)
+        call = vendor_calls.opened_again(place, operation) if again else vendor_calls.call_vendor(place, operation)
+        call = not_found.asked_again(call, place, operation, publication.attempts)
         after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
         if after.settled and after.unanswered_at:
             return await self._end_duplicates(session, place, after, operation)
@@ -111,25 +111,25 @@ class OperationExecutor:
         """Complete an operation of unknown outcome without executing it twice."""
         publication = operation_outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
         operation = await session.with_component_context(
-            place, calls.operation_of(publication, intent, desired, session.now())
+            place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
         call: Awaitable[operations.VendorState | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
-            call = calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
+            call = vendor_calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
         elif intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
-            call = calls.still_unknown(self._found(session, place, operation, settled_at))
+            call = vendor_calls.still_unknown(self._found(session, place, operation, settled_at))
         elif intent.kind == "open":
             age = session.now() - intent.begun_at
-            repeat = calls.Repeat(
+            repeat = vendor_calls.Repeat(
                 age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.other_vendor_ids, place)
             )
-            call = calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
+            call = vendor_calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
         elif intent.kind == "publish":
-            call = calls.unanswered(calls.published(place, operation))
+            call = vendor_calls.unanswered(vendor_calls.published(place, operation))
         else:
-            call = calls.unanswered(calls.call_vendor(place, operation))
-        call = missing.asked_again(call, place, operation, publication.attempts)
+            call = vendor_calls.unanswered(vendor_calls.call_vendor(place, operation))
+        call = not_found.asked_again(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, begun=True)
 
     async def _found_alone(
@@ -156,14 +156,14 @@ class OperationExecutor:
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
-        operation = calls.operation_of(publication, intent, desired, session.now())
+        operation = vendor_calls.operation_of(publication, intent, desired, session.now())
         # A change that the vendor reports during the read may not be in its response.
         began = session.now()
         try:
             async with asyncio.timeout(self._most_seconds):
-                call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+                call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
                 seen = await call
-        except missing.Missing as problem:
+        except not_found.Missing as problem:
             if publication.settled:  # It is no longer shown.
                 after = msgspec.structs.replace(publication, looked_at=began)
                 await session.record(after)
@@ -212,10 +212,10 @@ class OperationExecutor:
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
-        problem: missing.Missing,
+        problem: not_found.Missing,
     ) -> publications.Publication:
         """Record that a read has found nothing."""
-        after = missing.noted(publication, problem, session.now())
+        after = not_found.noted(publication, problem, session.now())
         self._log.warning(
             "not_found",
             destination=place.name,
@@ -241,7 +241,7 @@ class OperationExecutor:
         If the publication needs an incident and has no known one, it adopts the found one. Every other one is ended.
         """
         intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
-        operation = calls.operation_of(publication, intent, desired, session.now())
+        operation = vendor_calls.operation_of(publication, intent, desired, session.now())
         if publication.state == "absent" and (desired.present or desired.retracted is not None):
             return await self._find_late(session, place, publication, operation)
         return await self._end_duplicates(session, place, publication, operation)
@@ -260,10 +260,10 @@ class OperationExecutor:
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
         named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
-        operation = calls.operation_of(named, intent, desired, session.now())
-        call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+        operation = vendor_calls.operation_of(named, intent, desired, session.now())
+        call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
         seen = await self._ask(session, place, call)
-        if isinstance(seen, missing.Missing):
+        if isinstance(seen, not_found.Missing):
             return None
         if isinstance(seen, errors.Failure):
             return seen
@@ -288,9 +288,9 @@ class OperationExecutor:
         """Return the vendor's view of a publication. Nothing is sent or recorded."""
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
-        operation = calls.operation_of(publication, intent, desired, session.now())
+        operation = vendor_calls.operation_of(publication, intent, desired, session.now())
         return await self._ask(
-            session, place, missing.asked_again(place.destination.observe(operation), place, operation, 0)
+            session, place, not_found.asked_again(place.destination.observe(operation), place, operation, 0)
         )
 
     async def _find_late(
@@ -399,9 +399,9 @@ class OperationExecutor:
         # Each of its calls got a response, or waited for its turn, so the vendor isn't at fault.
         if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
-        if isinstance(problem, missing.Missing):
+        if isinstance(problem, not_found.Missing):
             kept = operation_outcome.half_done(publication, problem)
-            after = missing.noted(kept, problem, session.now(), keeps_intent=begun)
+            after = not_found.noted(kept, problem, session.now(), keeps_intent=begun)
             result = "not_found" if after.gone else "temporary"
             if after.gone:
                 metrics.not_found.labels(place.name).inc()
@@ -441,7 +441,7 @@ class OperationExecutor:
         now: int,
     ) -> tuple[publications.Publication, str]:
         """Return the publication after a failure. Each kind of failure says what happens next."""
-        if isinstance(problem, errors.NotFound) and missing.may_be_stray(publication):
+        if isinstance(problem, errors.NotFound) and not_found.may_be_stray(publication):
             problem = errors.Temporary(str(problem))
         problem = operation_outcome.believed(publication, problem)
         if isinstance(problem, errors.Permanent) and publication.intent is not None:

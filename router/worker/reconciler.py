@@ -8,30 +8,30 @@ import msgspec
 
 from router.domain import corrections, fold, identity, incidents, plan, publications, silences, timeline, timing
 from router.domain.reasons import Cause, Reason
-from router.store import accounts as account_store
 from router.store import errors
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
-from router.store import vendor_ids as vendor_id_store
+from router.store.accounts import Accounts
+from router.store.incidents import Change, Incidents
+from router.store.publications import Lease, LeaseLostError, Publications
+from router.store.vendor_ids import VendorIds
 from router.telemetry import log, metrics
 from router.worker import (
     acknowledgements,
+    adoption,
     aggregator,
     backlog,
     configured_destinations,
     failover,
+    index_repair,
     lease_session,
     operation_executor,
     operation_outcome,
     publishing_guard,
-    reclaim,
-    restored,
+    restored_incidents,
     silencing,
     storm_control,
     timeline_messages,
-    upkeep,
 )
-from router.worker import announcer as announcing
+from router.worker.announcer import Announcer
 
 MOST_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
@@ -42,8 +42,8 @@ class Reconciler:
 
     def __init__(
         self,
-        store: publication_store.Publications,
-        incidents: incident_store.Incidents,
+        store: Publications,
+        incidents: Incidents,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         performer: operation_executor.OperationExecutor,
         pages: publishing_guard.PublishingGuard,
@@ -52,11 +52,11 @@ class Reconciler:
         randomness: identity.Randomness,
         muting: silencing.SilenceService | None = None,
         storms: storm_control.StormControl | None = None,
-        accounts: account_store.Accounts,
+        accounts: Accounts,
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
-        vendor_ids: vendor_id_store.VendorIds | None = None,
-        reclaimer: reclaim.Reclaimer | None = None,
-        announcer: announcing.Announcer | None = None,
+        vendor_ids: VendorIds | None = None,
+        reclaimer: adoption.Reclaimer | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         """Set up. ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
 
@@ -68,7 +68,7 @@ class Reconciler:
         self._installation = reclaimer.installation if reclaimer is not None else ""
         self._reclaimer = reclaimer
         self._restored = (
-            restored.Restored(
+            restored_incidents.Restored(
                 reclaimer.data, performer, incidents, randomness=randomness, installation=self._installation
             )
             if reclaimer is not None
@@ -86,8 +86,8 @@ class Reconciler:
         self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
-        self._interrupted: list[publication_store.Lease] = []
-        self._upkeep = upkeep.Upkeep(store, incidents)
+        self._interrupted: list[Lease] = []
+        self._upkeep = index_repair.Upkeep(store, incidents)
 
     async def gauge(self, now: int) -> None:
         """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
@@ -104,7 +104,7 @@ class Reconciler:
         await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
         return rebuilt
 
-    async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
+    async def claim(self, shard: int, most: int) -> list[Lease]:
         """Lease incidents of the shard that are due now."""
         return await self._store.claim(shard, most)
 
@@ -120,7 +120,7 @@ class Reconciler:
                 self._interrupted.append(lease)
                 raise
 
-    async def reconcile(self, lease: publication_store.Lease) -> bool:
+    async def reconcile(self, lease: Lease) -> bool:
         """Take the steps of one incident that are due now. Return True if it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
@@ -143,7 +143,7 @@ class Reconciler:
             fold_at = self._due(lease.incident, session.now())
             moments = [moment for moment in (due, again, announce_at, fold_at, failover_at) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
-        except publication_store.LeaseLostError:
+        except LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
             # An immediate retry can't help with unreadable or damaged data.
@@ -182,7 +182,7 @@ class Reconciler:
             return session
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
         events = timeline.events_for_change(lease.incident, after, arrived, now)
-        change = incident_store.Change(after, lease.version, wake=False, events=events)
+        change = Change(after, lease.version, wake=False, events=events)
         version = await self._incidents.write(change)
         if not version:
             return session
@@ -202,7 +202,7 @@ class Reconciler:
             return self._muting
         return self._muting.while_open(await aggregator.firing_now(self._incidents, named))
 
-    def _is_public(self, lease: publication_store.Lease) -> bool:
+    def _is_public(self, lease: Lease) -> bool:
         """Return whether customers could see anything of the incident."""
         response = lease.incident.response
         names = {one.destination for one in lease.publications if not one.settled}

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from router.domain import identity
 from router.outbound import client, errors
 from router.store import accounts, dataset
-from router.store import errors as store_errors
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store.errors import StoreError
+from router.store.incidents import Incidents
+from router.store.publications import Publications
 from router.telemetry import log, metrics
 from router.worker import configured_destinations
 
@@ -33,8 +33,8 @@ class Recovery:
         self,
         data: dataset.DataSet,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
-        incidents: incident_store.Incidents,
-        publications: publication_store.Publications,
+        incidents: Incidents,
+        publications: Publications,
         *,
         shared: accounts.Accounts,
         installation: str,
@@ -81,7 +81,7 @@ class Recovery:
             if problem:
                 self._log.warning("open_items_unread", destination=place.name, reason=problem)
                 await self._data.reading_failed(place.name, problem)
-        except store_errors.StoreError as error:  # The next turn starts it again.
+        except StoreError as error:  # The next turn starts it again.
             self._log.warning("store_unavailable", reason=str(error))
         finally:
             self._reading.pop(place.name, None)

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from router.domain import incidents, publications, reviews, timeline, visible
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.publications import Publications
 from router.worker import desired_state, publishing_guard
 
 Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
@@ -57,8 +57,8 @@ class Retractions:
 
     def __init__(
         self,
-        documents: publication_store.Publications,
-        store: incident_store.Incidents,
+        documents: Publications,
+        store: Incidents,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
@@ -79,14 +79,14 @@ class Retractions:
         found: list[Retracted] = []
         retracted_before: set[str] = set()
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             found[:] = outcomes(held.incident, known, self._places, destination)
             retracted_before.clear()
             retracted_before.update(held.incident.retractions)
             after = retracted(held.incident, known, found, word, now)
             if after is held.incident:
                 return None
-            return incident_store.Change(after, held.version, wake=True, events=told(found, word, now))
+            return Change(after, held.version, wake=True, events=told(found, word, now))
 
         await self._store.update(key, make)
         incident = (await self._store.read([key]))[key].incident

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import incidents, reviews, timeline
-from router.store import incidents as incident_store
+from router.store.incidents import Change, Incidents, StoredIncident
 
 DEFAULT_SECONDS, MOST_SECONDS = 15 * 60, 4 * 3600
 """The default and the maximum duration of a take."""
@@ -23,7 +23,7 @@ class Taken(NamedTuple):
 class Takes:
     """Records and releases takes in the store."""
 
-    def __init__(self, store: incident_store.Incidents, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Incidents, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
 
@@ -33,7 +33,7 @@ class Takes:
         wanted = reviews.Take(who, now, now + seconds * 1_000_000)
         found: list[reviews.Take] = []
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             other = current(held.incident, publication, now)
             if other is not None and other.who != who:
                 found[:] = [other]
@@ -42,7 +42,7 @@ class Takes:
             text = f"{who} took the review at {_destination(publication)}."
             event = timeline.Event(now, "review_taken", text, _destination(publication), who)
             after = _with(held.incident, publication, wanted)
-            return incident_store.Change(after, held.version, wake=True, events=[event])
+            return Change(after, held.version, wake=True, events=[event])
 
         is_new = await self._store.update(key, make)
         return Taken(found[0], is_new)
@@ -52,7 +52,7 @@ class Takes:
         now = self._clock()
         found: list[reviews.Take] = []
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             take = current(held.incident, publication, now)
             found[:] = [] if take is None else [take]
             if take is None:
@@ -60,7 +60,7 @@ class Takes:
             text = f"{who} released the review at {_destination(publication)}, which {take.who} had taken."
             event = timeline.Event(now, "review_released", text, _destination(publication), who)
             after = _with(held.incident, publication, msgspec.structs.replace(take, until=now, released_by=who))
-            return incident_store.Change(after, held.version, wake=True, events=[event])
+            return Change(after, held.version, wake=True, events=[event])
 
         await self._store.update(key, make)
         return found[0] if found else None

@@ -19,8 +19,8 @@ from router.domain import (
     visible,
 )
 from router.domain.reasons import Cause, Reason
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.publications import Publications
 from router.worker import desired_state, publishing_guard, review_takes, rule_matches
 
 What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
@@ -121,8 +121,8 @@ class Reviews:
 
     def __init__(
         self,
-        documents: publication_store.Publications,
-        store: incident_store.Incidents,
+        documents: Publications,
+        store: Incidents,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], int],
@@ -183,11 +183,11 @@ class Reviews:
         earlier = held.incident.review_verdicts.get(seen.destination)
         given = verdict(seen, word, now, earlier)
 
-        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
+        def make(held: StoredIncident) -> Change | None:
             after = decided(held.incident, seen, given, earlier)
             if after is None:
                 return None
-            return incident_store.Change(after, held.version, wake=True, events=[verdict_event(seen, given)])
+            return Change(after, held.version, wake=True, events=[verdict_event(seen, given)])
 
         if not await self._store.update(seen.incident, make):
             held = (await self._store.read([seen.incident]))[seen.incident]

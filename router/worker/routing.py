@@ -36,9 +36,9 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import decisions, fold, incidents, inhibition
-from router.domain import notices as noticing
+from router.domain.notices import Notice
 from router.store import alert_owners
-from router.store import incidents as incident_store
+from router.store.incidents import Change, Incidents, StoredIncident
 
 # The incident key of an alert that no rule matches: only the incident that holds it may receive its messages.
 IGNORED = ""
@@ -54,7 +54,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     received_at: int
     delivery: str = ""
     trace: str = ""
-    notices: tuple[noticing.Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     overtaken_at: int = 0  # See ``domain.ending``.
     entry: bytes = b""
 
@@ -78,7 +78,7 @@ class Routing(NamedTuple):
     """
 
     groups: dict[str, list[Arrival]]
-    held: dict[str, incident_store.StoredIncident]
+    held: dict[str, StoredIncident]
     moves: dict[str, alert_owners.Move]
     begun: list[alert_owners.Move]
     unsure: set[str]
@@ -95,7 +95,7 @@ class Routing(NamedTuple):
 class Router:
     """Routes batches. ``new_token`` returns a unique text without spaces."""
 
-    def __init__(self, store: incident_store.Incidents, new_token: Callable[[], str]) -> None:
+    def __init__(self, store: Incidents, new_token: Callable[[], str]) -> None:
         self._store = store
         self._new_token = new_token
 
@@ -160,19 +160,17 @@ class Router:
         await self._store.owners.abort_moves(unlike)
         like = [move for move in moves if move not in unlike]
         origins = {move.origin: held[move.origin] for move in like}
-        committed = [incident_store.Change(one.incident, one.version, wake=False) for one in origins.values()]
+        committed = [Change(one.incident, one.version, wake=False) for one in origins.values()]
         refused = set(await self._store.commit(committed))
         await self._store.owners.finish_moves([move for move in like if move.origin not in refused])
 
 
-def _is_like(move: alert_owners.Move, held: incident_store.StoredIncident | None) -> bool:
+def _is_like(move: alert_owners.Move, held: StoredIncident | None) -> bool:
     """Return whether an incident still has the state of an alert that it had when the move was decided."""
     return held is not None and state_of(held.incident, move.alert) == move.state
 
 
-def _claims(
-    arrivals: Iterable[Arrival], held: Mapping[str, incident_store.StoredIncident]
-) -> dict[str, alert_owners.Claim]:
+def _claims(arrivals: Iterable[Arrival], held: Mapping[str, StoredIncident]) -> dict[str, alert_owners.Claim]:
     """Return the alerts whose homes have to be read, each with the home that it gets if it has none.
 
     A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
@@ -188,14 +186,14 @@ def _claims(
     return claims
 
 
-def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.StoredIncident]) -> bool:
+def _is_placed(arrival: Arrival, held: Mapping[str, StoredIncident]) -> bool:
     """Return whether an alert goes to the incident decided for it, whatever its home is."""
     if inhibition.is_key(arrival.key):
         return True
     return _is_live_in(held.get(arrival.key), arrival.identity)
 
 
-def _is_live_in(held: incident_store.StoredIncident | None, alert: str) -> bool:
+def _is_live_in(held: StoredIncident | None, alert: str) -> bool:
     return held is not None and is_live(held.incident, alert)
 
 

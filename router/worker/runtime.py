@@ -17,7 +17,7 @@ from router.worker import (
     self_monitor,
     silencing,
 )
-from router.worker import reconciler as reconcile
+from router.worker.reconciler import Reconciler
 
 _AWAY_SECONDS = 1.0
 _LAST_SECONDS = 1.0  # Time for cancelled tasks to end, and for the store to record that.
@@ -63,7 +63,7 @@ class Worker:
         name: str,
         reader: inbox.InboxReader,
         triage_stage: aggregator.Aggregator,
-        reconciler: reconcile.Reconciler,
+        reconciler: Reconciler,
         condition: health.Health,
         *,
         depth: Callable[[], Awaitable[tuple[int, int]]],

@@ -14,7 +14,7 @@ from router.destinations import base
 from router.domain import alerts, decisions, deliveries, identity
 from router.outbound import errors
 from router.store import health, incidents, publishing_state, unreadable_deliveries
-from router.store import inbox as stream
+from router.store.inbox import Inbox
 from router.telemetry import log
 from router.worker import circuit_breaker, configured_destinations, self_alerts, storm_control
 
@@ -48,7 +48,7 @@ class SelfMonitor:
         breakers: circuit_breaker.CircuitBreakers,
         *,
         store: incidents.Incidents,
-        inbox: stream.Inbox,
+        inbox: Inbox,
         publishing: publishing_state.PublishingControls,
         storms: storm_control.StormControl,
         randomness: identity.Randomness,

@@ -5,30 +5,30 @@ import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from router.domain import decisions, inhibition
-from router.domain import silences as silencing
+from router.domain.silences import Imported, Mute, Muting, Silence, Silencer, by_window
 from router.outbound import errors
 from router.store import silences
 from router.telemetry import log, metrics
 
-Imported = Callable[[], Awaitable[silencing.Imported]]
+Importer = Callable[[], Awaitable[Imported]]
 """Requests the silences of another system. Raises ``outbound.errors.Failure`` if it doesn't respond."""
 
 
 class SilenceService:
     """Checks every firing alert. Usually there is no silence to check."""
 
-    def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Imported]] = ()) -> None:
+    def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Importer]] = ()) -> None:
         """Set up. ``imports`` are other systems whose silences apply here, too, by name."""
         self._store = store
         self._imports = imports
-        self._imported: dict[str, silencing.Imported] = {}
-        self._own: list[silencing.Silence] = []
-        self._silencer = silencing.Silencer(())
+        self._imported: dict[str, Imported] = {}
+        self._own: list[Silence] = []
+        self._silencer = Silencer(())
         self._log = log.get("worker")
 
-    def __call__(self, routed: decisions.Routed, now: int) -> silencing.Mute | None:
+    def __call__(self, routed: decisions.Routed, now: int) -> Mute | None:
         """Return what mutes an alert now; None if nothing does."""
-        if (mute := silencing.by_window(routed.decision, now)) is not None:
+        if (mute := by_window(routed.decision, now)) is not None:
             return mute
         return self._silencer.mute(routed.alert, now) if self._silencer else None
 
@@ -37,7 +37,7 @@ class SilenceService:
         """Return whether there is any silence to check."""
         return bool(self._silencer)
 
-    def while_open(self, firing: Collection[str]) -> silencing.Muting:
+    def while_open(self, firing: Collection[str]) -> Muting:
         """Return a function that also finds alerts that are muted while incidents of these keys fire."""
         return functools.partial(_inhibited, self, firing)
 
@@ -52,7 +52,7 @@ class SilenceService:
         """Import the silences of other systems, all at once. If one doesn't respond, its last response applies."""
         await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
 
-    async def _ask(self, name: str, imported: Imported) -> None:
+    async def _ask(self, name: str, imported: Importer) -> None:
         try:
             found = await imported()
         except errors.Failure as failure:
@@ -72,15 +72,11 @@ class SilenceService:
         await self._store.delete_expired(now)
 
     def _compile(self) -> None:
-        self._silencer = silencing.Silencer(
-            [*self._own, *(one for found in self._imported.values() for one in found.silences)]
-        )
+        self._silencer = Silencer([*self._own, *(one for found in self._imported.values() for one in found.silences)])
         for identity, reason in self._silencer.unreadable.items():
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
 
 
-def _inhibited(
-    silenced: silencing.Muting, firing: Collection[str], routed: decisions.Routed, now: int
-) -> silencing.Mute | None:
+def _inhibited(silenced: Muting, firing: Collection[str], routed: decisions.Routed, now: int) -> Mute | None:
     """Return what mutes an alert: an incident that inhibits it, a time window, or a silence."""
     return inhibition.mute(routed.decision, firing, now) or silenced(routed, now)

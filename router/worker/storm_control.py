@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from router.domain import incidents, plan, timeline
-from router.domain import publications as publishing
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.domain.publications import Publication
 from router.store import storm_queue
+from router.store.incidents import Incidents
+from router.store.publications import Publications
 from router.telemetry import log, metrics
 from router.worker import configured_destinations, lease_session, self_alerts, timeline_messages
 
@@ -22,8 +22,8 @@ class StormControl:
     def __init__(
         self,
         store: storm_queue.StormQueue | None,
-        known: incident_store.Incidents,
-        documents: publication_store.Publications,
+        known: Incidents,
+        documents: Publications,
     ) -> None:
         """Set up with the count that all workers share, and the stores to read and wake incidents."""
         self._store = store
@@ -73,7 +73,7 @@ class StormControl:
             await self._documents.wake([one.incident for one in there])
         return storm
 
-    async def _end(self, session: lease_session.LeaseSession, held: list[publishing.Publication]) -> None:
+    async def _end(self, session: lease_session.LeaseSession, held: list[Publication]) -> None:
         """Remove episodes from the queue that were over first: nothing of them was opened, and nothing will be."""
         if held:
             await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
@@ -85,7 +85,7 @@ class StormControl:
 
 
 async def _mark(
-    session: lease_session.LeaseSession, of: list[publishing.Publication], what: dict[str, int], *events: timeline.Event
+    session: lease_session.LeaseSession, of: list[Publication], what: dict[str, int], *events: timeline.Event
 ) -> None:
     """Change several publications in the same way."""
     names = {one.name for one in of}
@@ -95,7 +95,7 @@ async def _mark(
     await session.record(next(one for one in session.publications if one.name in names), *events)
 
 
-def _over(session: lease_session.LeaseSession, publication: publishing.Publication) -> bool:
+def _over(session: lease_session.LeaseSession, publication: Publication) -> bool:
     return session.incident.status != "open" or publication.episode != session.incident.episode
 
 
@@ -106,7 +106,7 @@ def _waits(incident: incidents.Incident, episode: str) -> bool:
 
 def _asks(
     session: lease_session.LeaseSession,
-    current: list[publishing.Publication],
+    current: list[Publication],
     places: Mapping[str, configured_destinations.ConfiguredDestination],
 ) -> bool:
     """Return whether the episode would open something now without an approval, and nothing was opened before.
@@ -125,8 +125,8 @@ def _asks(
 
 def _opens(
     session: lease_session.LeaseSession,
-    publication: publishing.Publication,
-    siblings: list[publishing.Publication],
+    publication: Publication,
+    siblings: list[Publication],
     place: configured_destinations.ConfiguredDestination | None,
 ) -> bool:
     if place is None:

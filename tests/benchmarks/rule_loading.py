@@ -19,7 +19,7 @@ from concurrent import futures
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from router.assembly import running
+from router.bootstrap import processes
 from router.rules import load, reload
 from tests.benchmarks import figures, match
 
@@ -47,8 +47,8 @@ def write(folder, rules, comment):
 async def lag(folder, rules):
     """Return the longest wait of a coroutine during reloads, in seconds of this process' processor time."""
     webhooks = Webhooks()
-    in_force = reload.Rules(folder, match.DESTINATIONS, changed=lambda loaded: running.put_in_force(webhooks, loaded))
-    running.put_in_force(webhooks, in_force.in_force)
+    in_force = reload.Rules(folder, match.DESTINATIONS, changed=lambda loaded: processes.put_in_force(webhooks, loaded))
+    processes.put_in_force(webhooks, in_force.in_force)
     longest = 0.0
     for number in range(RELOADS):
         write(folder, rules, f"reload {number}")

@@ -22,7 +22,7 @@ import msgspec
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from router import settings
+from router import configuration
 from router.sources import proof, registry, samples
 from tests import sample_secrets
 from tests.benchmarks import amazon, figures
@@ -43,7 +43,7 @@ def configured(kind):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "incident-router.yaml"
         file.write_text(samples.settings(kind, kind))
-        return settings.load(file, {samples.variable(kind): sample_secrets.of(kind)}).sources[kind]
+        return configuration.load(file, {samples.variable(kind): sample_secrets.of(kind)}).sources[kind]
 
 
 def deliveries(config, first):

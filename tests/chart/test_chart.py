@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router import settings
-from router.assembly import parts
+from router import configuration
+from router.bootstrap import factories
 from tests.chart import helm
 
 SECRETS = ["WEBHOOK_TOKEN", "GRAFANA_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"]
@@ -72,7 +72,7 @@ def test_a_deployment_selects_its_own_pods_only(rendered):
 
 
 def test_probes_use_the_port_of_health_and_metrics(rendered):
-    configured = configuration(rendered)
+    configured = read_configuration(rendered)
     assert configured["web"]["health_host"] == "::"
     for deployment in deployments(rendered):
         runs = container(deployment)
@@ -110,7 +110,7 @@ def test_service_account_is_rendered_or_the_default(rendered):
         assert account == "default" or ("ServiceAccount", account) in rendered
 
 
-def configuration(rendered) -> helm.Object:
+def read_configuration(rendered) -> helm.Object:
     return helm.read(rendered["ConfigMap", "shop-incident-router"]["data"]["incident-router.yaml"])
 
 
@@ -129,20 +129,20 @@ def written(rendered, folder) -> Any:
 
 def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path):
     environment = dict.fromkeys(SECRETS, "secret") | {"SCRIPTS_CREDENTIALS": "user:secret"}
-    loaded = settings.load(written(rendered, tmp_path), environment)
-    parts.load_rules(loaded)
+    loaded = configuration.load(written(rendered, tmp_path), environment)
+    factories.load_rules(loaded)
     assert (loaded.web.host, loaded.worker.health_host, loaded.management.host) == ("::", "::", "::")
 
 
 def test_sources_are_those_of_the_values():
     """Helm merges maps: a source among the defaults would stay open beside the user's own."""
     for case in ["separate", "all"]:
-        assert configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
+        assert read_configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
 
 
 def test_other_configuration_is_kept():
     rendered = helm.case("separate")
-    assert configuration(rendered)["worker"] == {
+    assert read_configuration(rendered)["worker"] == {
         "lease_seconds": 45,
         "health_host": "::",
         "health_port": 8081,

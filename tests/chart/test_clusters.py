@@ -3,7 +3,7 @@
 import kubernetes_validate
 import pytest
 
-from router import settings
+from router import configuration
 from tests.chart import clusters, described, helm, mounts
 from tests.chart.clusters import FULLNAME
 
@@ -41,7 +41,7 @@ def test_router_accepts_the_configuration(name, tmp_path):
     if name == "full-name":
         found["ConfigMap", FULLNAME] = found["ConfigMap", "alert-router"]
     secrets = ["TOKEN_NEW", "TOKEN_OLD", "INCIDENT_IO_API_KEY", "WEBHOOK_TOKEN", "OIDC_SECRET", "SENTINEL_PASSWORD"]
-    loaded = settings.load(mounts.files(found, first, tmp_path), dict.fromkeys(secrets, "secret"))
+    loaded = configuration.load(mounts.files(found, first, tmp_path), dict.fromkeys(secrets, "secret"))
     assert loaded.web.port == 8080
 
 
@@ -393,7 +393,7 @@ def test_budget():
 def test_memory_budget_follows_the_limit(name, budget, tmp_path):
     found = clusters.rendered(name)
     [first, *_] = [spec for called, spec in helm.pods(found).items() if called.startswith("Deployment/")]
-    loaded = settings.load(mounts.files(found, first, tmp_path), {})
+    loaded = configuration.load(mounts.files(found, first, tmp_path), {})
     assert loaded.web.max_bytes_in_flight == budget
     assert loaded.web.max_body_bytes <= budget
     limit = mounts.only(first)["resources"].get("limits", {}).get("memory")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from router import settings
-from router.assembly import checking, parts
+from router import configuration
+from router.bootstrap import factories, online_checks
 from router.rules import check, reload
 from router.store import keys
 from tests import ports
@@ -117,9 +117,9 @@ def test_check_accepts_the_rendered_rules(name, tmp_path):
     rendered = helm.case(name)
     spec = next(spec for called, spec in helm.pods(rendered).items() if called.startswith("Deployment/"))
     variables = {key: value for secret in THEIRS.values() for key, value in secret.items()}
-    configured = settings.load(mounts.files(rendered, spec, tmp_path), variables | {"WEBHOOK_TOKEN": "token"})
+    configured = configuration.load(mounts.files(rendered, spec, tmp_path), variables | {"WEBHOOK_TOKEN": "token"})
     report = check.check_folder(
-        configured.rules, parts.known_destinations(configured), checking.world(configured, set())
+        configured.rules, factories.known_destinations(configured), online_checks.world(configured, set())
     )
     assert report.rules is not None
     assert report.problems == []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.assembly import doubling
+from router.bootstrap import double_reports
 from router.destinations import registry
 from router.simulator import faults
 from router.worker import configured_destinations
@@ -37,7 +37,7 @@ def found(url, kinds, page="", pages=None):
                 name, registry.KINDS[kind], destination, page=named
             )
         try:
-            return await doubling.found(made, pages)
+            return await double_reports.found(made, pages)
         finally:
             await asyncio.gather(*(one.destination.aclose() for one in made.values()))
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from router import settings
-from router.assembly import imports
+from router import configuration
+from router.bootstrap import silence_imports
 from router.destinations.incident_io import account, config, maintenance
 from router.domain import alerts, silences
 from router.simulator.incident_io import maintenance as vendor_side
@@ -112,7 +112,7 @@ def test_configured_account_is_asked(simulator, vendor, tmp_path):
         "destinations:\n"
         f"  io: {{kind: incident-io, api_key: {scripted.SECRET}, base_url: '{simulator.url}/incident-io'}}\n"
     )
-    made = imports.silences(settings.load(file, {}), lambda: scripted.OPENED_AT, lambda _: None)
+    made = silence_imports.silences(configuration.load(file, {}), lambda: scripted.OPENED_AT, lambda _: None)
     ((called, ask),) = made
 
     async def main():

@@ -3,7 +3,7 @@
 import json
 import re
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import registry as kinds
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
@@ -27,10 +27,12 @@ def shown() -> bytes:
 def test_documented_rule_test_passes():
     document = documents.parse(shown(), "r")
     made = load.from_document(document, DESTINATIONS)
-    places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    places = {name: public_pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
     problems = []
     (case,) = rule_tests.read(document, DESTINATIONS, problems)
-    result = rule_test_runner.run(case, lambda now: simulation.Simulation(made.decide, places, pages.render, now=now))
+    result = rule_test_runner.run(
+        case, lambda now: simulation.Simulation(made.decide, places, public_pages.render, now=now)
+    )
     assert (problems, list(map(str, result.problems))) == ([], [])
 
 

@@ -8,7 +8,7 @@ import pytest
 from ruamel import yaml
 
 from router.api import slack_endpoints
-from router.settings import sections
+from router.configuration import sections
 from router.slack import commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "decide-in-slack.md").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router import settings
+from router import configuration
 from router.domain import alerts
 from router.sources import base, registry, samples
 from tests import sample_secrets
@@ -52,7 +52,7 @@ whole = pytest.mark.parametrize("kind", [kind for kind in KINDS if (FOLDER / kin
 def configured(kind: str, folder: Path, name: str = "tried-out") -> base.Config:
     file = folder / "incident-router.yaml"
     file.write_text(samples.settings(kind, name))
-    return settings.load(file, {samples.variable(name): sample_secrets.of(kind)}).sources[name]
+    return configuration.load(file, {samples.variable(name): sample_secrets.of(kind)}).sources[name]
 
 
 def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:

@@ -71,9 +71,9 @@ def test_disabled_tracing_imports_no_opentelemetry():
     program = (
         "import sys\n"
         "from router.cli import main\n"
-        "from router.assembly import running\n"
-        "from router.assembly import traces\n"
-        "from router.settings import sections\n"
+        "from router.bootstrap import running\n"
+        "from router.bootstrap import traces\n"
+        "from router.configuration import sections\n"
         "assert not traces.start(sections.Tracing()).on\n"
         "wanted = ('router.telemetry.otel', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(wanted)])\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router.assembly import parts, running
+from router.bootstrap import factories, processes
 from router.store import connection_settings
 from tests.end_to_end import harness
 from tests.structure import tree
@@ -19,7 +19,7 @@ from tools.soak import cluster, command, load, trial
 HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-every", "4s")
 
 
-def processes(folder) -> list[int]:
+def processes_below(folder) -> list[int]:
     """The ids of all processes whose working folder is below this one."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -63,7 +63,7 @@ def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
         assert one["memory_mb"] > 1, kind
         assert one["descriptors_late"] > 5, kind
     assert len(lines.splitlines()) >= 10
-    assert processes(tmp_path) == []
+    assert processes_below(tmp_path) == []
 
 
 @pytest.mark.long
@@ -74,7 +74,7 @@ def test_signal_ends_soak_with_a_report(soaking, tmp_path):
     assert process.stop() == 0, process.said
     assert "alerts accepted in" in process.said
     assert "valkey" not in process.said.partition("killed: ")[2].partition("\n")[0]
-    assert processes(tmp_path) == []
+    assert processes_below(tmp_path) == []
 
 
 def test_soak_ended_before_start_proves_nothing(soaking, tmp_path):
@@ -82,7 +82,7 @@ def test_soak_ended_before_start_proves_nothing(soaking, tmp_path):
     harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.said
     assert "lost 0" not in process.said or "behind 1" in process.said
-    assert processes(tmp_path) == []
+    assert processes_below(tmp_path) == []
 
 
 @pytest.mark.parametrize("wrong", [["--hours", "0"], ["--hours", "1", "--fault-every", "soon"], []])
@@ -112,8 +112,10 @@ class TestThatWhatIsWrongIsFound:
 
     async def _tried(self, place: cluster.Cluster, change) -> trial.Findings:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
-        async with running.connected(connection_settings.Server(place.redis_url)) as connection:
-            one = trial.Trial(place, connection, plan, chance=parts.chance(1), clock=parts.clock, ticks=parts.ticks)
+        async with processes.connected(connection_settings.Server(place.redis_url)) as connection:
+            one = trial.Trial(
+                place, connection, plan, chance=factories.chance(1), clock=factories.clock, ticks=factories.ticks
+            )
             looked = []
 
             def tell(found: trial.Findings) -> None:

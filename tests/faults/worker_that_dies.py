@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from router import settings as configuration
-from router.assembly import running
+from router import configuration
+from router.bootstrap import processes
 from router.destinations.devhelm import incidents
 from router.store import inbox, keys, publications
 from router.worker import lease_session, operation_executor
@@ -113,8 +113,8 @@ async def main(file: str) -> None:
     settings = configuration.load(Path(file), os.environ)
     async with (
         asyncio.TaskGroup() as group,
-        running.connected(os.environ["REDIS_URL"]) as connection,
-        running.working(settings, connection, group, passed=passed),
+        processes.connected(os.environ["REDIS_URL"]) as connection,
+        processes.working(settings, connection, group, passed=passed),
     ):
         print("started", flush=True)
         await asyncio.Event().wait()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from router import settings
+from router import configuration
 from router.cli import terminal
 from router.domain import alerts, decisions, severities, silences
 from router.rules import check, expressions, leak_guard, templates
@@ -107,8 +107,8 @@ def _configuration(data: bytes, folder: Path) -> str:
     file = folder / "incident-router.yaml"
     file.write_bytes(data)
     try:
-        settings.load(file, {})
-    except settings.Refused as refused:
+        configuration.load(file, {})
+    except configuration.Refused as refused:
         return "" if refused.problems else "it is refused, and no problem says why"
     return ""
 

@@ -11,7 +11,7 @@ import msgspec
 import uvicorn
 from starlette import applications, requests, responses, routing
 
-from router.assembly import polling
+from router.bootstrap import alertmanager_polls
 from router.domain import alerts as alert
 from router.domain import decisions, severities
 from router.sources import alertmanager, base, polled
@@ -113,7 +113,7 @@ class AlertmanagerHarness:
         self.there = there
         self.now = START
         self.config = polled.Config(url=url, **config)
-        self.http = polling._client("am", self.config)
+        self.http = alertmanager_polls._client("am", self.config)
         self.asked = alertmanager_sync.Asked("am", self.config, self.http, self.read, polled.concerns(self.config))
         self.polls = self.worker()
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from router import settings as configuration
+from router import configuration
 from router.api import app, slack_endpoints
-from router.assembly import pages, parts
+from router.bootstrap import factories, public_pages
 from router.console import views
 from router.destinations import registry as destinations
 from router.domain import access, deliveries, identity
@@ -84,7 +84,7 @@ class Clock:
     offset = 0
 
     def __call__(self) -> int:
-        return parts.clock() + self.offset
+        return factories.clock() + self.offset
 
 
 class ManagementHarness:
@@ -107,7 +107,7 @@ class ManagementHarness:
                 at,
                 "",
                 10.0,
-                account=parts.account(settings.destinations[name]),
+                account=factories.account(settings.destinations[name]),
             )
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
@@ -118,14 +118,14 @@ class ManagementHarness:
             self.on.incidents,
             places,
             self.on.performer,
-            pages.pages(settings, connection),
+            public_pages.pages(settings, connection),
             ticks=itertools.count().__next__,
             randomness=workers.NoJitter(),
             muting=self.on.mutes,
             accounts=accounts.Accounts(connection),
         )
         self.clock = clock
-        self._decide = parts.load_rules(settings).decide
+        self._decide = factories.load_rules(settings).decide
         self._clients = contextlib.AsyncExitStack()
 
     async def client(self, **headers: str) -> httpx.AsyncClient:
@@ -160,7 +160,7 @@ class ManagementHarness:
 
     async def put(self, *alerts: alert.Alert) -> None:
         """Deliver alerts without folding them."""
-        now = parts.clock()
+        now = factories.clock()
         self.last = identity.new_delivery_id(now, random.Random(now))
         packed = deliveries.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
         await self.on.inbox.accept(packed, b'{"title": "as it was sent"}')

@@ -3,8 +3,8 @@
 import asyncio
 import dataclasses
 
-from router.assembly import pages as assembled
-from router.assembly import parts
+from router.bootstrap import factories
+from router.bootstrap import public_pages as assembled
 from router.destinations import registry
 from router.domain import decisions
 from router.simulator.devhelm import requests
@@ -35,7 +35,9 @@ class DraftHarness:
         by_name = {place.name: place for place in places}
         shown = {place.name: assembled.Place(place.kind, place.follows, place.destination._config) for place in places}
         preview = assembled.previewer(shown)
-        self.reviews = reviews.Reviews(on.publications, on.incidents, on.pages, by_name, parts.clock, preview=preview)
+        self.reviews = reviews.Reviews(
+            on.publications, on.incidents, on.pages, by_name, factories.clock, preview=preview
+        )
 
     @property
     def post(self):
@@ -92,7 +94,7 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
             ("page", "devhelm-status-page", {"page": page, "follows": "devhelm"}),
         ):
             given = {"kind": kind, "api_key": "any", "base_url": f"{simulator.url}/devhelm", **more}
-            destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
+            destination = registry.build(name, registry.KINDS[kind].config(**given), factories.clock)
             places.append(
                 configured_destinations.ConfiguredDestination(
                     name, registry.KINDS[kind], destination, more.get("follows", "")

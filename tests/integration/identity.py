@@ -22,9 +22,9 @@ import httpx
 from joserfc import jwk, jwt
 from starlette import applications, requests, responses, routing
 
-from router import settings as configuration
+from router import configuration
 from router.api import app, auth
-from router.assembly import running
+from router.bootstrap import processes
 from router.console import views
 from router.domain import access
 from tests import ports
@@ -194,7 +194,7 @@ async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
     async with (
         asyncio.timeout(60),
         asyncio.TaskGroup() as group,
-        running.serving(application, "127.0.0.1", port, group) as address,
+        processes.serving(application, "127.0.0.1", port, group) as address,
     ):
         yield address.url
 

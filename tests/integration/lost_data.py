@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
-from router import settings as configuration
-from router.assembly import parts
+from router import configuration
+from router.bootstrap import factories
 from router.domain import alerts, decisions, deliveries, publications, severities, timeline
 from router.store import dataset, inbox
 from router.store import incidents as incident_store
@@ -56,7 +56,7 @@ class LostDataHarness:
         """Send one message for each incident; ``name`` distinguishes the alerts of one incident."""
         for key in keys:
             self._number += 1
-            now = parts.clock()
+            now = factories.clock()
             ends_at = now if status == "resolved" else 0
             one = alerts.Alert(
                 "am", f"{key}{name}", status, starts_at or now - 60_000_000, ends_at, title=f"{key} is down"
@@ -112,7 +112,7 @@ class LostDataHarness:
 
     async def state(self) -> dataset.DataSetState:
         """Return the state of the data set."""
-        return await dataset.look(self.connection, parts.clock())
+        return await dataset.look(self.connection, factories.clock())
 
     async def until_noticed(self, reason: str) -> dataset.DataSetState:
         """Wait until the router has noticed the loss and read every destination."""
@@ -135,11 +135,11 @@ class LostDataHarness:
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Run a worker for the length of the block."""
-        places = parts.places(self.settings, self.connection)
+        places = factories.places(self.settings, self.connection)
         stop = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(parts.worker(self.settings, self.connection, places).run(stop))
+                group.create_task(factories.worker(self.settings, self.connection, places).run(stop))
                 try:
                     yield
                 finally:

@@ -14,8 +14,8 @@ import httpx
 from slack_sdk.models import blocks, views
 from starlette import applications, requests, responses, routing
 
+from router.configuration import sections
 from router.notifiers import slack_reviews
-from router.settings import sections
 from router.store import access as access_store
 from router.store import slack_requests
 from tests.integration import consoles, servers

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from router import settings
-from router.assembly import notifying
+from router import configuration
+from router.bootstrap import notification_delivery
 from router.domain import events, quiet_hours
 from router.notifiers import apprise
 from router.store import keys
@@ -141,7 +141,7 @@ def test_redelivery_is_not_held(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
-        assert await notifying.redeliver(harness.on.connection, "hook", "down", 0) == 2
+        assert await notification_delivery.redeliver(harness.on.connection, "hook", "down", 0) == 2
         await harness.deliver()
         assert at.types == ["incident.opened", "incident.published"]
 
@@ -182,8 +182,8 @@ def test_settings_reach_the_delivery(with_redis, tmp_path):
     )
 
     async def main(connection):
-        loaded = settings.load(config, {"OPS_URL": "json://127.0.0.1"})
-        channels = notifying._channels(loaded, connection, lambda: 0)
+        loaded = configuration.load(config, {"OPS_URL": "json://127.0.0.1"})
+        channels = notification_delivery._channels(loaded, connection, lambda: 0)
         assert set(channels.quiet) == {"ops"}
         assert channels.quiet["ops"].severities == {"critical"}
 

@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import alerts as alert
 from router.domain import decisions, deliveries, severities
 from router.domain import incidents as incident
@@ -233,7 +233,7 @@ class WorkerHarness:
 
     def redis_time(self) -> int:
         """Return the time of this machine, which is about the time of Redis."""
-        return parts.clock()
+        return factories.clock()
 
     async def incident(self, key: str = "down") -> incident.Incident:
         return (await self.incidents.read([key]))[key].incident

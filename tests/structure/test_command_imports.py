@@ -8,7 +8,7 @@ import typer.main
 
 from router import cli
 
-HEAVY = {"aiohttp", "cryptography", "httpx", "liquid", "msgspec", "redis", "router.settings", "starlette", "yaml"}
+HEAVY = {"aiohttp", "cryptography", "httpx", "liquid", "msgspec", "redis", "router.configuration", "starlette", "yaml"}
 CODE = """
 import contextlib, sys
 from router import cli

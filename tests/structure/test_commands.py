@@ -6,8 +6,8 @@ import shlex
 import pytest
 import typer.main
 
-from router import cli, settings
-from router.assembly import parts
+from router import cli, configuration
+from router.bootstrap import factories
 from router.sources import registry as sources
 from tests.structure import commands, tree
 
@@ -59,11 +59,11 @@ def readme_webhook() -> tuple[str, bytes]:
 
 
 def test_readme_webhook_opens_an_incident():
-    stand_in = settings.StandIn("try-it", {"incident-io": "http://127.0.0.1:1", "devhelm": "http://127.0.0.1:1"})
-    configured = settings.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
+    stand_in = configuration.StandIn("try-it", {"incident-io": "http://127.0.0.1:1", "devhelm": "http://127.0.0.1:1"})
+    configured = configuration.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
     source, body = readme_webhook()
     read = sources.build(source, configured.sources[source]).source.parse(body, {}, 1)
-    decided = [parts.load_rules(configured).decide(alert, 0) for alert in read.alerts]
+    decided = [factories.load_rules(configured).decide(alert, 0) for alert in read.alerts]
     assert [decision.ignored for decision in decided] == [""]
     assert all(decision.response and decision.response.targets for decision in decided)
 

@@ -10,11 +10,11 @@ import pydantic
 import pytest
 from ruamel import yaml
 
-from router import settings
+from router import configuration
+from router.configuration import sections
 from router.destinations import registry as destinations
 from router.domain import notices
 from router.notifiers import registry as notifiers
-from router.settings import sections
 from router.sources import registry as sources
 from router.telemetry import label_sets, metrics
 from tests import collectors
@@ -65,7 +65,7 @@ def setting_names(section: type[pydantic.BaseModel], before: str = "") -> list[s
 
 
 @pytest.fixture(scope="module")
-def configuration() -> str:
+def configuration_page() -> str:
     return (tree.ROOT / "docs/reference/configuration.md").read_text()
 
 
@@ -145,14 +145,14 @@ def test_every_value_of_a_label_is_explained(name, metric_tables):
     assert set(re.findall(r"`(\w+)`", row)) == VALUES[name]
 
 
-def test_every_setting_is_explained(configuration):
+def test_every_setting_is_explained(configuration_page):
     names = setting_names(sections.File)
     assert "web.port" in names
-    assert [name for name in names if f"`{name}`" not in configuration] == []
+    assert [name for name in names if f"`{name}`" not in configuration_page] == []
 
 
-def test_no_setting_is_explained_that_is_not_there(configuration):
-    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", configuration, re.MULTILINE)
+def test_no_setting_is_explained_that_is_not_there(configuration_page):
+    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", configuration_page, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
     assert settings_of_file == set(setting_names(sections.File))
@@ -179,8 +179,8 @@ def documented_defaults(text: str) -> dict[str, str]:
     return found
 
 
-def test_the_shown_defaults_are_those_of_the_code(configuration):
-    shown = {name: value for name, value in documented_defaults(configuration).items() if name not in DESCRIBED}
+def test_the_shown_defaults_are_those_of_the_code(configuration_page):
+    shown = {name: value for name, value in documented_defaults(configuration_page).items() if name not in DESCRIBED}
     written: dict[str, typing.Any] = {}
     for name, value in shown.items():
         *parents, last = name.split(".")
@@ -197,8 +197,10 @@ def attribute(section: object, name: str) -> object:
     return functools.reduce(getattr, name.split("."), section)
 
 
-def test_the_environment_s_settings_are_explained(configuration):
-    assert [name for name in settings._Environment.model_fields if f"`{name.upper()}`" not in configuration] == []
+def test_the_environment_s_settings_are_explained(configuration_page):
+    assert [
+        name for name in configuration._Environment.model_fields if f"`{name.upper()}`" not in configuration_page
+    ] == []
 
 
 def test_the_changelog_keeps_its_form():

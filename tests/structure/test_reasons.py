@@ -14,7 +14,7 @@ RENDERED = {"next", "explanation"}
 TAKE_APART = {"startswith", "endswith", "partition", "rpartition", "split", "removeprefix", "find", "index"}
 TEMPLATE = re.compile(r"\.(next|explanation|text) *(==|!=| in )|\.(next|explanation)\.\w+\(")
 FOREIGN = {
-    "router/assembly/listeners.py",  # asyncio says by text alone why a port can't be bound.
+    "router/bootstrap/listeners.py",  # asyncio says by text alone why a port can't be bound.
     "router/sources/",  # Senders write "no severity", "no data".
     "router/store/client.py",  # Redis answers with texts, and redis-py puts its own around them.
     "router/store/damage.py",

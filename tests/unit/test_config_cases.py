@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from router import settings
+from router import configuration
 
 CASES = sorted((pathlib.Path(__file__).parents[1] / "data" / "config").glob("*.bad.yaml"))
 SECRETS = {"TOKEN": "a-token", "KEY": "a-key"}
@@ -18,8 +18,8 @@ def test_a_mistake_gives_every_message_it_announces(path):
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
     )
     try:
-        found = settings.doubtful(settings.load(path, SECRETS))
-    except settings.Refused as refused:
+        found = configuration.doubtful(configuration.load(path, SECRETS))
+    except configuration.Refused as refused:
         found = refused.problems
     assert expected
     assert sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found) == expected

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from router.assembly import memory
+from router.bootstrap import memory
 
 MIB = 1024 * 1024
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

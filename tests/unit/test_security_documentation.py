@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from router import settings
+from router import configuration
 from router.console import login, oidc
 from router.sources import base, registry, signatures
 
@@ -12,12 +12,12 @@ SENDERS = (DOCS / "reference" / "authentication.md").read_text()
 SIGN_IN = (DOCS / "how-to" / "sign-in-with-openid-connect.md").read_text()
 
 
-def shown(page: str, tmp_path) -> settings.Settings:
+def shown(page: str, tmp_path) -> configuration.Settings:
     """Load the example of a page."""
     [example] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     file = tmp_path / "router.yaml"
     file.write_text(example)
-    return settings.load(file, dict.fromkeys(re.findall(r"env: (\w+)", example), "whatever"))
+    return configuration.load(file, dict.fromkeys(re.findall(r"env: (\w+)", example), "whatever"))
 
 
 def test_the_sources_that_are_shown_can_be_configured(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router import settings
+from router import configuration
 from router.sources import signatures
 
 GOOD = """
@@ -32,13 +32,13 @@ def written(tmp_path, text: str):
 
 
 def refused(tmp_path, text: str, environment=SECRETS, **more) -> list[str]:
-    with pytest.raises(settings.Refused) as error:
-        settings.load(written(tmp_path, text), environment, **more)
+    with pytest.raises(configuration.Refused) as error:
+        configuration.load(written(tmp_path, text), environment, **more)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.value.problems]
 
 
 def test_valid_file_is_read_with_secrets_and_defaults(tmp_path):
-    loaded = settings.load(written(tmp_path, GOOD), SECRETS)
+    loaded = configuration.load(written(tmp_path, GOOD), SECRETS)
     assert loaded.sources["am"].bearer[0].get_secret_value() == "very-secret-token"
     assert loaded.destinations["page"].follows == "devhelm"
     assert (loaded.web.host, loaded.web.port, loaded.redis.url) == ("127.0.0.1", 8080, None)
@@ -48,13 +48,13 @@ def test_valid_file_is_read_with_secrets_and_defaults(tmp_path):
 
 
 def test_empty_file_is_a_router_without_sources(tmp_path):
-    loaded = settings.load(written(tmp_path, "# nothing yet\n"), {})
+    loaded = configuration.load(written(tmp_path, "# nothing yet\n"), {})
     assert loaded.sources == loaded.destinations == {}
 
 
 def test_no_secret_is_in_what_settings_look_like(tmp_path):
     secrets = {**SECRETS, "REDIS": "redis://:very-secret@redis:6379"}
-    loaded = settings.load(written(tmp_path, GOOD + "redis: {url: {env: REDIS}}\n"), secrets)
+    loaded = configuration.load(written(tmp_path, GOOD + "redis: {url: {env: REDIS}}\n"), secrets)
     assert "very-secret" not in repr(loaded)
     assert "very-secret" not in repr(loaded.sources) + repr(loaded.destinations)
 
@@ -62,7 +62,7 @@ def test_no_secret_is_in_what_settings_look_like(tmp_path):
 def test_secrets_may_stand_in_files(tmp_path):
     (tmp_path / "key").write_text("from-a-file\n")
     text = GOOD.replace("api_key: {env: KEY}", f"api_key: {{file: {tmp_path / 'key'}}}")
-    loaded = settings.load(written(tmp_path, text), SECRETS)
+    loaded = configuration.load(written(tmp_path, text), SECRETS)
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "from-a-file"
 
 
@@ -104,7 +104,7 @@ def test_quota_too_small_for_one_operation_is_refused(tmp_path):
     text = "destinations:\n  c: {kind: devhelm, api_key: {env: KEY}, per_minute: %d}\n"
     (problem,) = refused(tmp_path, text % 9)
     assert problem == '2:55: "per_minute": must be greater than or equal to 10'
-    assert settings.load(written(tmp_path, text % 10), SECRETS).destinations["c"].per_minute == 10
+    assert configuration.load(written(tmp_path, text % 10), SECRETS).destinations["c"].per_minute == 10
 
 
 def test_page_can_follow_only_an_existing_destination(tmp_path):
@@ -124,14 +124,14 @@ def test_broken_yaml_is_told_with_its_place(tmp_path):
 
 
 def test_missing_file_is_reported_as_missing(tmp_path):
-    with pytest.raises(settings.Refused, match="can't be read: No such file"):
-        settings.load(tmp_path / "absent.yaml", {})
+    with pytest.raises(configuration.Refused, match="can't be read: No such file"):
+        configuration.load(tmp_path / "absent.yaml", {})
 
 
 def test_no_secret_is_in_what_a_refusal_says(tmp_path):
     text = GOOD.replace("kind: incident-io", "kind: incident-oi") + "web: {port: very-secret-port}\n"
-    with pytest.raises(settings.Refused) as error:
-        settings.load(written(tmp_path, text), SECRETS)
+    with pytest.raises(configuration.Refused) as error:
+        configuration.load(written(tmp_path, text), SECRETS)
     assert "very-secret-token" not in str(error.value)
     assert "very-secret-key" not in str(error.value)
 
@@ -145,17 +145,17 @@ def test_the_environment_goes_over_the_file(tmp_path):
         "INCIDENT_ROUTER_LOG_FORMAT": "console",
         "INCIDENT_ROUTER_LOG_LEVEL": "debug",
     }
-    loaded = settings.load(written(tmp_path, GOOD + "log: {format: json, level: error}\n"), said)
+    loaded = configuration.load(written(tmp_path, GOOD + "log: {format: json, level: error}\n"), said)
     assert loaded.redis.url.get_secret_value() == "redis://elsewhere:6379/1"
     assert (str(loaded.rules), str(loaded.data)) == ("/etc/rules", "/var/data")
     assert (loaded.log.format, loaded.log.level) == ("console", "debug")
 
 
-STAND_IN = settings.StandIn("made-up", {"incident-io": "http://s/i", "devhelm": "http://s/d"})
+STAND_IN = configuration.StandIn("made-up", {"incident-io": "http://s/i", "devhelm": "http://s/d"})
 
 
 def test_simulate_replaces_unset_keys_by_simulated_vendors(tmp_path):
-    loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
+    loaded = configuration.load(written(tmp_path, GOOD), {}, STAND_IN)
     assert loaded.simulated == {"on-call", "devhelm", "page"}
     assert loaded.destinations["on-call"].base_url == "http://s/i"
     assert loaded.destinations["page"].base_url == "http://s/d"
@@ -163,7 +163,7 @@ def test_simulate_replaces_unset_keys_by_simulated_vendors(tmp_path):
 
 
 def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
-    loaded = settings.load(written(tmp_path, GOOD), {"KEY": "real"}, STAND_IN)
+    loaded = configuration.load(written(tmp_path, GOOD), {"KEY": "real"}, STAND_IN)
     assert loaded.simulated == frozenset()
     assert loaded.destinations["on-call"].base_url == "https://api.incident.io"
     assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
@@ -171,8 +171,8 @@ def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
 
 def test_simulated_keys_of_variables_differ(tmp_path):
     """The quota of one account's calls isn't that of the other."""
-    loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
-    other = settings.load(written(tmp_path, GOOD.replace("KEY", "TOKEN")), {}, STAND_IN)
+    loaded = configuration.load(written(tmp_path, GOOD), {}, STAND_IN)
+    other = configuration.load(written(tmp_path, GOOD.replace("KEY", "TOKEN")), {}, STAND_IN)
     keys = {one.destinations["on-call"].api_key.get_secret_value() for one in (loaded, other)}
     assert len(keys) == 2
 
@@ -187,8 +187,8 @@ slack_app: {token: {env: SLACK_BOT_TOKEN}, signing_secret: {env: SLACK_SECRET}, 
 
 
 def test_simulate_replaces_slack_without_tokens(tmp_path):
-    stand_in = settings.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
-    loaded = settings.load(written(tmp_path, GOOD + SLACK), {}, stand_in)
+    stand_in = configuration.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
+    loaded = configuration.load(written(tmp_path, GOOD + SLACK), {}, stand_in)
     assert loaded.simulated == {"on-call", "devhelm", "page", "hook"}
     approvals, app = loaded.notifiers["approvals"], loaded.slack_app
     assert (approvals.base_url, approvals.channel) == ("http://s/slack/api", "#status-approvals")
@@ -197,29 +197,29 @@ def test_simulate_replaces_slack_without_tokens(tmp_path):
 
 
 def test_slack_without_tokens_is_left_out_of_simulation(tmp_path):
-    loaded = settings.load(written(tmp_path, GOOD + SLACK), {}, STAND_IN)
+    loaded = configuration.load(written(tmp_path, GOOD + SLACK), {}, STAND_IN)
     assert loaded.simulated == {"on-call", "devhelm", "page", "approvals", "hook"}
     assert loaded.slack_app is None
 
 
 def test_simulate_uses_real_slack_with_tokens(tmp_path):
-    stand_in = settings.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
+    stand_in = configuration.StandIn("made-up", {**STAND_IN.vendors, "slack": "http://s/slack/api"})
     tokens = {
         "SLACK_BOT_TOKEN": "xoxb-1",
         "SLACK_SECRET": "s",
         "HOOK_SECRET": "whsec_aGlkZGVuLXNlY3JldC1vZi10aGUtaG9vaw==",
     }
-    loaded = settings.load(written(tmp_path, GOOD + SLACK), tokens, stand_in)
+    loaded = configuration.load(written(tmp_path, GOOD + SLACK), tokens, stand_in)
     assert loaded.notifiers["approvals"].base_url == loaded.slack_app.base_url == "https://slack.com/api"
     assert loaded.slack_app.team == "T0OURS"
 
 
 def test_process_needs_only_its_own_secrets(tmp_path):
     file = written(tmp_path, GOOD)
-    assert settings.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer
-    assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
-    with pytest.raises(settings.Refused, match="KEY is not set"):
-        settings.load(file, {"TOKEN": "t"}, needs={"destinations"})
+    assert configuration.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer
+    assert configuration.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
+    with pytest.raises(configuration.Refused, match="KEY is not set"):
+        configuration.load(file, {"TOKEN": "t"}, needs={"destinations"})
 
 
 def test_a_certificate_for_redis_needs_its_key(tmp_path):
@@ -229,7 +229,7 @@ def test_a_certificate_for_redis_needs_its_key(tmp_path):
 def test_sentinels_are_named_by_host_and_port(tmp_path):
     nodes = "[sentinel-0, 'sentinel-1:26380', '[::1]:26381']"
     section = f"redis: {{sentinel: {{service: acme, nodes: {nodes}, password: {{env: TOKEN}}}}}}\n"
-    redis = settings.load(written(tmp_path, section), SECRETS).redis
+    redis = configuration.load(written(tmp_path, section), SECRETS).redis
     assert redis.sentinel.nodes == (("sentinel-0", 26379), ("sentinel-1", 26380), ("::1", 26381))
     assert redis.sentinel.password.get_secret_value() == "very-secret-token"
     assert "very-secret" not in repr(redis)
@@ -260,27 +260,27 @@ def test_a_cluster_has_no_sentinels(tmp_path):
 )
 def test_sender_secrets_are_not_needed_by_workers(secret, proof, tmp_path):
     file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
-    assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
-    with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
-        settings.load(file, {})
+    assert configuration.load(file, {}, needs=()).sources["a"].kind == "json"
+    with pytest.raises(configuration.Refused, match=r"is not set|can't be read"):
+        configuration.load(file, {})
 
 
 WEBHOOK = GOOD.replace("follows: devhelm", "follows: devhelm\n    webhook: {secrets: [{env: SIGNING}]}")
 
 
 def test_webhook_secret_is_needed_by_the_web_server(tmp_path):
-    for needs in ({"sources"}, settings.SECRET_PARTS):
+    for needs in ({"sources"}, configuration.SECRET_PARTS):
         (problem,) = refused(tmp_path, WEBHOOK, needs=needs)
         assert problem == "17:25: the environment variable SIGNING is not set"
-        loaded = settings.load(written(tmp_path, WEBHOOK), {**SECRETS, "SIGNING": "s"}, needs=needs)
+        loaded = configuration.load(written(tmp_path, WEBHOOK), {**SECRETS, "SIGNING": "s"}, needs=needs)
         assert loaded.destinations["page"].webhook.secrets[0].get_secret_value() == "s"
-    loaded = settings.load(written(tmp_path, WEBHOOK), SECRETS, needs={"destinations"})
+    loaded = configuration.load(written(tmp_path, WEBHOOK), SECRETS, needs={"destinations"})
     assert loaded.destinations["page"].webhook is not None
 
 
 def test_first_try_needs_no_secret_of_a_webhook(tmp_path):
     text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [{env: SIGNING}]}\n")
-    assert settings.load(written(tmp_path, text), {}, STAND_IN).destinations["on-call"].webhook is not None
+    assert configuration.load(written(tmp_path, text), {}, STAND_IN).destinations["on-call"].webhook is not None
 
 
 def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
@@ -301,7 +301,10 @@ def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
 )
 def test_wrong_variable_is_a_problem_naming_it(tmp_path, monkeypatch, variable, value, said):
     monkeypatch.setenv(variable, value)
-    with pytest.raises(settings.Refused) as caught:
-        settings.load(written(tmp_path, ""), {variable: value})
+    with pytest.raises(configuration.Refused) as caught:
+        configuration.load(written(tmp_path, ""), {variable: value})
     assert str(caught.value) == f"{variable}: {said}"
-    assert settings.load(written(tmp_path, ""), {variable: ""}).log == settings.load(written(tmp_path, ""), {}).log
+    assert (
+        configuration.load(written(tmp_path, ""), {variable: ""}).log
+        == configuration.load(written(tmp_path, ""), {}).log
+    )

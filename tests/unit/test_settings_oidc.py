@@ -2,7 +2,7 @@
 
 import pytest
 
-from router import settings
+from router import configuration
 
 GOOD = {
     "issuer": "https://id.example.com",
@@ -16,11 +16,11 @@ def loaded(tmp_path, **changed):
     lines = "".join(f"    {name}: {value}\n" for name, value in {**GOOD, **changed}.items() if value)
     file = tmp_path / "router.yaml"
     file.write_text(f"management:\n  public_url: https://console.example.com\n  oidc:\n{lines}")
-    return settings.load(file, {"OIDC_SECRET": "very-secret", "EMPTY": ""})
+    return configuration.load(file, {"OIDC_SECRET": "very-secret", "EMPTY": ""})
 
 
 def refused(tmp_path, **changed) -> str:
-    with pytest.raises(settings.Refused) as error:
+    with pytest.raises(configuration.Refused) as error:
         loaded(tmp_path, **changed)
     return "\n".join(f"{one.line}: {one.message}" for one in error.value.problems)
 
@@ -68,8 +68,8 @@ def test_provider_needs_a_public_url(tmp_path):
     (tmp_path / "router.yaml").write_text(
         "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
     )
-    with pytest.raises(settings.Refused) as error:
-        settings.load(tmp_path / "router.yaml", {"S": "very-secret"})
+    with pytest.raises(configuration.Refused) as error:
+        configuration.load(tmp_path / "router.yaml", {"S": "very-secret"})
     (problem,) = error.value.problems
     assert "oidc requires public_url" in problem.message
 
@@ -77,8 +77,8 @@ def test_provider_needs_a_public_url(tmp_path):
 @pytest.mark.parametrize("url", ["https://console.example.com/", "https://console.example.com/console", "console"])
 def test_console_must_be_at_the_root_path(tmp_path, url):
     (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
-    with pytest.raises(settings.Refused):
-        settings.load(tmp_path / "router.yaml", {})
+    with pytest.raises(configuration.Refused):
+        configuration.load(tmp_path / "router.yaml", {})
 
 
 @pytest.mark.parametrize(("said", "microseconds"), [("", 3600_000_000), ("5m", 300_000_000), ("12h", 43_200_000_000)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router import settings
+from router import configuration
 
 SECRET = "hunter2-hunter2"
 NUMBER = "987654321987654321"
@@ -63,8 +63,8 @@ SHAPES = {
 def test_no_message_shows_a_secret(tmp_path, shape, secret):
     (tmp_path / "router.yaml").write_text("rules: rules\n" + shape % secret)
     try:
-        settings.load(tmp_path / "router.yaml", {})
-    except settings.Refused as refused:
+        configuration.load(tmp_path / "router.yaml", {})
+    except configuration.Refused as refused:
         told = "\n".join(map(str, refused.problems))
         assert told
         assert secret not in told
@@ -74,8 +74,8 @@ def test_a_line_still_shows_where_the_mistake_is(tmp_path):
     (tmp_path / "router.yaml").write_text(
         "sources:\n  s: {kind: jsn, auth: none}\nweb: {port: 8O}\nlog: {level: loud}\n"
     )
-    with pytest.raises(settings.Refused) as refused:
-        settings.load(tmp_path / "router.yaml", {})
+    with pytest.raises(configuration.Refused) as refused:
+        configuration.load(tmp_path / "router.yaml", {})
     told = "\n".join(map(str, refused.value.problems))
     assert "s: {kind: jsn, auth: none}" in told
     assert "log: {level: loud}" in told

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from router.assembly import parts, running
-from router.cli import starting
+from router.bootstrap import factories, processes
+from router.cli import startup
 from router.store import connection_settings
 from tools.soak import cluster, figures, trial
 
@@ -42,24 +42,24 @@ def soak(
         seconds=hours * 3600,
         rate=rate,
         incident_keys=keys,
-        fault_seconds=starting.duration("--fault-every", fault_every) / trial.MICROS,
+        fault_seconds=startup.duration("--fault-every", fault_every) / trial.MICROS,
         spares=() if kill_redis else ("valkey",),
     )
-    starting.until_stopped(_soak(plan, seed, as_json))
+    startup.until_stopped(_soak(plan, seed, as_json))
 
 
 async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
     stop = asyncio.Event()
-    stopping = asyncio.create_task(starting.stopped())
+    stopping = asyncio.create_task(startup.stopped())
     stopping.add_done_callback(lambda _: stop.set())
     await asyncio.sleep(0)  # Install the signal handlers before any process exists that a signal could leave behind.
     with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:
         place = cluster.Cluster(Path(folder))
         try:
             place.start()
-            async with running.connected(connection_settings.Server(place.redis_url)) as connection:
+            async with processes.connected(connection_settings.Server(place.redis_url)) as connection:
                 one = trial.Trial(
-                    place, connection, plan, chance=parts.chance(seed), clock=parts.clock, ticks=parts.ticks
+                    place, connection, plan, chance=factories.chance(seed), clock=factories.clock, ticks=factories.ticks
                 )
                 out = sys.stderr if as_json else sys.stdout
                 found = await one.run(lambda so_far: print(_line(so_far), file=out, flush=True), stop)

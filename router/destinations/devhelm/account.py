@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from router.destinations import base, list_rows
-from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import wire
+from router.destinations.devhelm.config import IncidentConfig, PostConfig
 from router.outbound import client
 
 _MOST_PAGES = 100  # Pages of 200 rows; a longer list means that the vendor never ends it.
@@ -13,7 +13,7 @@ _MOST_PAGES = 100  # Pages of 200 rows; a longer list means that the vendor neve
 Entry = TypeVar("Entry")
 
 
-def connect(name: str, config: configs.IncidentConfig | configs.PostConfig, now: base.Clock) -> client.Client:
+def connect(name: str, config: IncidentConfig | PostConfig, now: base.Clock) -> client.Client:
     """Create the client of the account of the destination ``name``."""
     key = config.api_key.get_secret_value()
     headers = {"authorization": f"Bearer {key}"}

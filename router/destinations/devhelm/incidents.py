@@ -11,7 +11,7 @@ import msgspec
 
 from router.destinations import base, half_done, observations, reduced_calls, references, rule_fields, severity_mapping
 from router.destinations.devhelm import account, names, wire
-from router.destinations.devhelm import config as configs
+from router.destinations.devhelm.config import IncidentConfig, IncidentOpening, Severity
 from router.domain import operations, severities, texts
 from router.outbound import client, errors
 
@@ -32,7 +32,7 @@ class Incidents:
 
     repeatable_open = False
 
-    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: IncidentConfig, http: client.Client) -> None:
         self.name = name
         self._config = config
         self._http = http
@@ -87,7 +87,7 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident, or reopen the previous one. If the vendor doesn't reopen it, create a new one."""
-        wanted, omitted = rule_fields.parse_fitted(configs.IncidentOpening, self._config, operation)
+        wanted, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
         if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
             return again
@@ -106,7 +106,7 @@ class Incidents:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Change severity and title unless a person has, and post an update with the current severity."""
-        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
             return _detailed(detail, operation)
@@ -129,7 +129,7 @@ class Incidents:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, unless it is resolved already."""
-        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if not _over(detail.incident):
             text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
@@ -198,7 +198,7 @@ class Incidents:
         return seen if seen.state == "open" else None
 
     async def _opened_again(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening
+        self, operation: operations.Operation, wanted: IncidentOpening
     ) -> operations.VendorState | None:
         """Reopen a resolved incident; an open one stays. Return None if it is gone or the vendor refuses."""
         try:
@@ -215,16 +215,16 @@ class Incidents:
             raise
         return operations.VendorState(incident.id, "open", incident.shortlink or "")
 
-    def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
+    def _severity(self, wanted: IncidentOpening, operation: operations.Operation) -> Severity:
         return self._severity_of(wanted, operation.content.severity)
 
-    def _severity_of(self, wanted: configs.IncidentOpening, level: severities.Severity) -> configs.Severity:
+    def _severity_of(self, wanted: IncidentOpening, level: severities.Severity) -> Severity:
         if wanted.severity:
             return wanted.severity
         return severity_mapping.map_severity(self._config.severities, level)
 
     async def _patched(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
     ) -> tuple[wire.Incident, tuple[operations.Omission, ...]]:
         """Update severity and title to the content, unless a person has changed them."""
         change = wire.PatchIncident(
@@ -244,10 +244,10 @@ class Incidents:
         return answer.read(wire.DetailAnswer).data.incident, ()
 
     def _changed_severity(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
     ) -> str | None:
         severity = self._severity(wanted, operation)
-        before, last = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation), operation.before
+        before, last = rule_fields.parse_previous(IncidentOpening, self._config, operation), operation.before
         if before is not None and last is not None:
             ours = {self._severity_of(before, last.severity)}
             ours |= {self._severity_of(one, level) for one, level in self._uncertain(operation)}
@@ -256,9 +256,9 @@ class Incidents:
         return severity if severity != incident.severity else None
 
     def _changed_title(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
     ) -> str | None:
-        before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
+        before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
         if before is None:
             return None
         shown, title = incident.title or "", references.add_tag(wanted.title, operation.reference)
@@ -270,7 +270,7 @@ class Incidents:
 
     def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted severity and title; empty if nothing."""
-        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         severity, found = self._severity(wanted, operation), set()
         for one, level in self._uncertain(operation):
             if incident.severity == self._severity_of(one, level) != severity:
@@ -280,12 +280,10 @@ class Incidents:
                 found.add(f'the title is "{one.title}", not "{wanted.title}"')
         return ", ".join(sorted(found))
 
-    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.IncidentOpening, severities.Severity]]:
-        return rule_fields.parse_uncertain(configs.IncidentOpening, self._config, operation)
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[IncidentOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(IncidentOpening, self._config, operation)
 
-    def _update_text(
-        self, incident: wire.Incident, wanted: configs.IncidentOpening, operation: operations.Operation
-    ) -> str:
+    def _update_text(self, incident: wire.Incident, wanted: IncidentOpening, operation: operations.Operation) -> str:
         severity = self._severity(wanted, operation)
         said = f"Severity is now {operation.content.severity.word}."
         if severity != incident.severity:

@@ -9,7 +9,7 @@ import datetime as dt
 import msgspec
 
 from router.destinations.devhelm import account, wire
-from router.domain import silences as silence
+from router.domain.silences import Matcher, Silence
 from router.outbound import client
 
 PATH = "/api/v1/maintenance-windows"
@@ -31,7 +31,7 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
     reason: str | None = None
 
 
-async def read_silences(http: client.Client, name: str) -> list[silence.Silence]:
+async def read_silences(http: client.Client, name: str) -> list[Silence]:
     """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
     client.floor.set(_SPARING)
     found: dict[str, Window] = {}
@@ -42,9 +42,9 @@ async def read_silences(http: client.Client, name: str) -> list[silence.Silence]
     return [_silence(one, name) for one in found.values()]
 
 
-def _silence(one: Window, name: str) -> silence.Silence:
-    of = silence.Matcher(LABEL, "=", one.monitor_id) if one.monitor_id else silence.Matcher(LABEL, "=~", _ANY)
-    return silence.Silence(one.id, (of,), _micros(one.starts_at), _micros(one.ends_at), _AUTHOR, one.reason or "", name)
+def _silence(one: Window, name: str) -> Silence:
+    of = Matcher(LABEL, "=", one.monitor_id) if one.monitor_id else Matcher(LABEL, "=~", _ANY)
+    return Silence(one.id, (of,), _micros(one.starts_at), _micros(one.ends_at), _AUTHOR, one.reason or "", name)
 
 
 def _micros(moment: dt.datetime) -> int:

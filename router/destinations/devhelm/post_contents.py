@@ -7,8 +7,8 @@ and is set back.
 from collections.abc import Collection, Mapping
 
 from router.destinations import components, observations, references, rule_fields, severity_mapping
-from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import posts, wire
+from router.destinations.devhelm.config import Impact, PostConfig, PostOpening
 from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 
@@ -16,22 +16,22 @@ from router.domain.reasons import Edit
 class PostContents:
     """The contents of posts of one destination."""
 
-    def __init__(self, config: configs.PostConfig) -> None:
+    def __init__(self, config: PostConfig) -> None:
         self._config = config
 
-    def impact(self, wanted: configs.PostOpening, severity: severities.Severity) -> configs.Impact:
+    def impact(self, wanted: PostOpening, severity: severities.Severity) -> Impact:
         """Return the impact to show."""
         return severity_mapping.map_severity(self._config.impacts, severity) if wanted.impact is None else wanted.impact
 
-    def update_text(self, wanted: configs.PostOpening) -> str:
+    def update_text(self, wanted: PostOpening) -> str:
         """Return the text of an update; empty if updates have none."""
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
-    def resolve_text(self, wanted: configs.PostOpening) -> str:
+    def resolve_text(self, wanted: PostOpening) -> str:
         """Return the text of the resolution."""
         return wanted.resolve_message or self._config.resolve_message
 
-    def statuses(self, wanted: configs.PostOpening, severity: severities.Severity) -> Mapping[str, components.Status]:
+    def statuses(self, wanted: PostOpening, severity: severities.Severity) -> Mapping[str, components.Status]:
         """Return the component statuses that a rule sets, by the names that it uses."""
         return components.statuses(wanted.components, severity, self._config.component_statuses)
 
@@ -44,11 +44,11 @@ class PostContents:
         return found
 
     def difference(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, status: str | None
     ) -> wire.PutPost:
         """Return the changes of title, status, and impact. Values that the vendor derived from ours stay."""
         last, view = operation.before, operation.view
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(PostOpening, self._config, operation)
         impact = self.impact(wanted, operation.content.severity)
         change = wire.PutPost(status=status if status != post.status else None)
         # What an uncertain update has left isn't derived from what was sent last.
@@ -62,9 +62,7 @@ class PostContents:
             change.impact = None if is_certain and is_derived else impact
         return change
 
-    def left_by_uncertain(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> list[str]:
+    def left_by_uncertain(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> list[str]:
         """Return what an uncertain update has left in the post instead of the wanted title, impact, and status."""
         impact, status = self.impact(wanted, operation.content.severity), wanted.update_status
         found = set()
@@ -77,7 +75,7 @@ class PostContents:
                 found.add(f"the status is {post.status}, not {status}")
         return sorted(found)
 
-    def ours(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
+    def ours(self, operation: operations.Operation, wanted: PostOpening) -> set[str]:
         """Return every text that the router may have posted by this operation, the previous one, or uncertain ones."""
         known = self._known(operation, wanted)
         found = {sign(one, operation) for one in known} | {self.update_text(one) for one in known}
@@ -86,10 +84,10 @@ class PostContents:
             found.add(self.resolve_text(wanted))
         return {text for text in found if text}
 
-    def edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
+    def edited(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> Edit | None:
         """Return what a person has changed: it differs from what the vendor returned and from what we want now."""
         last, view = operation.before, operation.view
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(PostOpening, self._config, operation)
         is_ended = posts.state(post) == "resolved"
         # A draft that the page created contains nothing of ours yet. Compare it with how it was found.
         if is_ended or (before is None and not view.fields):
@@ -105,7 +103,7 @@ class PostContents:
         ours = self.ours(operation, wanted) | posts.is_published_automatically(post)
         return observations.edited_timeline(operation, posts.timeline(post), ours)
 
-    def has_message(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> bool:
+    def has_message(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> bool:
         """Return whether the timeline has the rule's message, as normalized by the vendor."""
         if posts.is_signed(post, operation.reference):
             return True
@@ -115,7 +113,7 @@ class PostContents:
         )
 
     def is_said(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str, status: str
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, text: str, status: str
     ) -> bool:
         """Return whether the post's newest update says the text with the status already.
 
@@ -125,16 +123,16 @@ class PostContents:
         said = [text, sign(wanted, operation)] if operation.is_repeat_of_last else [text]
         return any(observations.is_newest_text(operation, timeline, one, status) for one in said)
 
-    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.PostOpening, severities.Severity]]:
-        return rule_fields.parse_uncertain(configs.PostOpening, self._config, operation)
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(PostOpening, self._config, operation)
 
-    def _known(self, operation: operations.Operation, wanted: configs.PostOpening) -> list[configs.PostOpening]:
+    def _known(self, operation: operations.Operation, wanted: PostOpening) -> list[PostOpening]:
         """Return the contents of which the post may show a part."""
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(PostOpening, self._config, operation)
         return [*([] if before is None else [before]), wanted, *(one for one, _ in self._uncertain(operation))]
 
 
-def sign(wanted: configs.PostOpening, operation: operations.Operation) -> str:
+def sign(wanted: PostOpening, operation: operations.Operation) -> str:
     """Return the post's first text, with the router's reference."""
     return references.add_footer(wanted.message, operation.reference)
 

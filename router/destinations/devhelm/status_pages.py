@@ -19,8 +19,8 @@ from router.destinations import (
     references,
     rule_fields,
 )
-from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import corrections, linked_posts, names, post_contents, posts, wire
+from router.destinations.devhelm.config import PostConfig, PostOpening
 from router.domain import operations, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
@@ -36,7 +36,7 @@ class StatusPages:
 
     repeatable_open = False
 
-    def __init__(self, name: str, config: configs.PostConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: PostConfig, http: client.Client) -> None:
         self.name = name
         self._config = config
         self._http = http
@@ -51,14 +51,14 @@ class StatusPages:
 
         Nothing is changed yet: an update or the publication sets the rule's texts.
         """
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         found = await self._posts.linked(page_id, operation)
         return _linked(found, operation) if found else None
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search for our reference, then for the link. Keep the oldest post with the reference and end the others."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         ours = await self._posts.find_signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
         for further in ours[1:]:
@@ -72,7 +72,7 @@ class StatusPages:
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Delete or resolve every other post with our reference on the page that the rule names."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         mine = posts.PostLocation.parse(operation.vendor_id).post_id
         ours = await self._posts.find_signed(page_id, operation.reference, operation.opened_at)
@@ -94,7 +94,7 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post, which is public immediately. If the page has created one meanwhile, use that."""
-        wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
+        wanted, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(wanted)
         found = await self._posts.linked(page_id, operation)
@@ -120,7 +120,7 @@ class StatusPages:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Update title, impact, status, and components. A published post also gets the update text once."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
@@ -133,7 +133,7 @@ class StatusPages:
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Publish the draft with the rule's texts, unless it is published already."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
@@ -141,7 +141,7 @@ class StatusPages:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless the post is resolved already, and then the postmortem if the rule has one."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) == "draft":
             return posts.observed(post, operation)
@@ -177,7 +177,7 @@ class StatusPages:
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Unpublish the post, reset its components, and delete the resulting draft."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
         if posts.state(post) == "resolved":
@@ -206,7 +206,7 @@ class StatusPages:
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state, and what a person has changed."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
@@ -221,7 +221,7 @@ class StatusPages:
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """Return the component statuses that the rule sets, by the names that it uses."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         return self._contents.statuses(wanted, operation.content.severity)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
@@ -248,7 +248,7 @@ class StatusPages:
         await self._posts.aclose()
         await self._http.aclose()
 
-    async def _page_id(self, wanted: configs.PostOpening) -> str:
+    async def _page_id(self, wanted: PostOpening) -> str:
         called = wanted.page or self._config.page
         if not called:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
@@ -273,7 +273,7 @@ class StatusPages:
         return found
 
     async def _publish(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening
     ) -> operations.VendorState:
         if posts.state(post) == "resolved":
             return posts.observed(post, operation)
@@ -298,7 +298,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def _put(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, status: str | None
     ) -> tuple[wire.Post, posts.Sent]:
         """Change what differs and return the vendor's response; make no call if nothing differs."""
         affected = await self._components(post.status_page_id, operation, [])
@@ -313,20 +313,18 @@ class StatusPages:
     def _sent(
         self,
         operation: operations.Operation,
-        wanted: configs.PostOpening,
+        wanted: PostOpening,
         affected: list[wire.AffectedComponent] | None,
     ) -> posts.Sent:
         asked = {one.component_id: one.status for one in affected or ()}
         return posts.Sent(asked, self._contents.ours(operation, wanted))
 
-    def _found(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> operations.VendorState:
+    def _found(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> operations.VendorState:
         """Return the state after an unanswered open. It is unknown whether the post shows what was sent."""
         return posts.observed(post, operation, posts.Sent({}, self._contents.ours(operation, wanted)), is_answer=True)
 
     async def _refusal(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening
     ) -> operations.VendorState | None:
         """Return what a person has changed, which is kept. Raises ``Stale`` if the read predates our last change."""
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
@@ -348,7 +346,7 @@ class StatusPages:
         return observations.edited_components(operation, posts.affected_components(post), *ours)
 
     async def _change(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, text: str
     ) -> operations.VendorState:
         """Change a published post and post the update, unless an earlier attempt of this operation has posted it."""
         is_worse = operation.before is not None and operation.worsens
@@ -370,7 +368,7 @@ class StatusPages:
         return await self._posts.read_back(answer, operation, sent)
 
     async def _post_resolution(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
+        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, text: str
     ) -> tuple[wire.Post, str]:
         affected, note = await self._set_back(post, operation)
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
@@ -415,7 +413,7 @@ class StatusPages:
         called = {one.id: one.name for one in known}
         return {one: called.get(one, one) for one in found}
 
-    async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> tuple[operations.Omission, ...]:
+    async def _put_postmortem(self, post: wire.Post, wanted: PostOpening) -> tuple[operations.Omission, ...]:
         """Set the postmortem. The post is resolved already, so a refusal doesn't undo the resolution."""
         body = wanted.postmortem_body if wanted.postmortem_body != (post.postmortem_body or None) else None
         url = wanted.postmortem_url if wanted.postmortem_url != (post.postmortem_url or None) else None

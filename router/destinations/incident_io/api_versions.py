@@ -12,7 +12,7 @@ version is valid for the other is undocumented.
 
 from typing import Literal
 
-from router.destinations.incident_io import config as configs
+from router.destinations.incident_io.config import IncidentConfig
 from router.outbound import client, errors
 from router.telemetry import log
 
@@ -24,7 +24,7 @@ _MOST_REMEMBERED = 1000
 class ApiVersion:
     """The version that creates one account's incidents."""
 
-    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: IncidentConfig, http: client.Client) -> None:
         self._name = name
         self._is_auto = config.api == "auto"
         self._http = http

@@ -22,8 +22,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import names, wire
+from router.destinations.incident_io.config import IncidentOpening
 from router.domain import identity, operations, severities
 from router.outbound import client, errors
 
@@ -41,7 +41,7 @@ def opened(operation: operations.Operation, state: operations.VendorState) -> op
     return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
 
-def pending(operation: operations.Operation, wanted: configs.IncidentOpening, paged: Paged | None) -> str:
+def pending(operation: operations.Operation, wanted: IncidentOpening, paged: Paged | None) -> str:
     """Return why a page is pending, as text for the timeline; empty if none is pending."""
     escalation, severity = wanted.escalation, operation.content.severity
     if escalation is None or paged is None or severity < severities.parse(escalation.at_least):
@@ -62,7 +62,7 @@ class Escalations:
         self._names = known
 
     async def after_open(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
+        self, operation: operations.Operation, wanted: IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
         """Page for a newly opened incident. If the page fails, return the state with the difference to report."""
         before = opened(operation, state)
@@ -76,7 +76,7 @@ class Escalations:
             return msgspec.structs.replace(before, differs=f"no page is confirmed yet: {problem}")
 
     async def page(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening, state: operations.VendorState
+        self, operation: operations.Operation, wanted: IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
         """Page if a page is pending. Return the state with the updated record.
 
@@ -89,7 +89,7 @@ class Escalations:
         fields = {**state.view.fields, PAGED: {**(paged or _NONE), operation.content.severity.word: escalation_id}}
         return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
-    async def cancel(self, operation: operations.Operation, wanted: configs.IncidentOpening | None) -> str:
+    async def cancel(self, operation: operations.Operation, wanted: IncidentOpening | None) -> str:
         """Cancel the escalations of an ended incident. Return a note on failures; empty if none failed.
 
         A resolved or expired escalation can't be canceled, but is over anyway. ``wanted`` is None if the rule's
@@ -107,7 +107,7 @@ class Escalations:
         return "; ".join(notes)
 
     async def _create(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening, incident_id: str, earlier: int
+        self, operation: operations.Operation, wanted: IncidentOpening, incident_id: str, earlier: int
     ) -> str:
         """Create the escalation. If the vendor rejects the incident or the description, retry without both.
 

@@ -28,7 +28,7 @@ from router.destinations.incident_io import (
     online_checks,
     wire,
 )
-from router.destinations.incident_io import config as configs
+from router.destinations.incident_io.config import IncidentConfig, IncidentOpening, to_builtins
 from router.domain import operations, publications, severities
 from router.outbound import client, errors
 
@@ -46,7 +46,7 @@ class Incidents:
     # A repeated idempotency key gets the original response.
     repeatable_open = True
 
-    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: IncidentConfig, http: client.Client) -> None:
         self.name = name
         self._config = config
         self._http = http
@@ -95,7 +95,7 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident."""
-        wanted, omitted = rule_fields.parse_fitted(configs.IncidentOpening, self._config, operation)
+        wanted, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
         version = self._versions.choose(operation.key, is_repeated=operation.is_repeated)
@@ -140,7 +140,7 @@ class Incidents:
         return await calls.call("POST", f"/{version}/incidents", sent)
 
     async def _timestamps(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening, omitted: list[operations.Omission]
+        self, operation: operations.Operation, wanted: IncidentOpening, omitted: list[operations.Omission]
     ) -> list[wire.TimestampValue]:
         """Return the times by the IDs of the account's incident timestamps. Those whose lookup fails are left out."""
         found = []
@@ -178,12 +178,12 @@ class Incidents:
 
         A severity that a person has set is raised, never lowered.
         """
-        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
-        before = rule_fields.parse_previous(configs.IncidentOpening, self._config, operation)
+        before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
         uncertain = [one for one, _ in self._uncertain(operation)]
         edit = wire.Edit(
             name=details.changed_name(incident, operation, wanted, before, uncertain),
@@ -210,7 +210,7 @@ class Incidents:
         resolved = await self._close(operation)
         wanted = None
         with contextlib.suppress(errors.Permanent):
-            wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+            wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, wanted))
 
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
@@ -254,7 +254,7 @@ class Incidents:
         if seen.state != "open" or paged is None:
             return seen
         try:
-            wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+            wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         except errors.Permanent:  # The next update reports it.
             return seen
         differs = filter(None, (seen.differs, escalations.pending(operation, wanted, paged)))
@@ -306,7 +306,7 @@ class Incidents:
     async def _create_body(
         self,
         operation: operations.Operation,
-        wanted: configs.IncidentOpening,
+        wanted: IncidentOpening,
         severity_id: str | None,
         omitted: list[operations.Omission],
     ) -> wire.CreateV1:
@@ -323,8 +323,8 @@ class Incidents:
             severity_id=severity_id,
             incident_type_id=type_id,
             status=wanted.status,
-            custom_field_entries=configs.to_builtins(wanted.custom_field_entries) or None,
-            incident_role_assignments=configs.to_builtins(wanted.incident_role_assignments) or None,
+            custom_field_entries=to_builtins(wanted.custom_field_entries) or None,
+            incident_role_assignments=to_builtins(wanted.incident_role_assignments) or None,
             slack_team_id=wanted.slack_team_id,
             source_message_channel_id=wanted.source_message_channel_id,
             source_message_timestamp=wanted.source_message_timestamp,
@@ -351,7 +351,7 @@ class Incidents:
         )
 
     async def _severity_id(
-        self, wanted: configs.IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
+        self, wanted: IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
     ) -> str | None:
         """Return the ID of the rule's severity, of the mapped severity, or of the nearest one that the account has."""
         for called in dict.fromkeys(
@@ -373,8 +373,8 @@ class Incidents:
         self,
         incident: wire.Incident,
         operation: operations.Operation,
-        wanted: configs.IncidentOpening,
-        before: configs.IncidentOpening | None,
+        wanted: IncidentOpening,
+        before: IncidentOpening | None,
     ) -> str | None:
         """Return the ID of the severity to set; None if it is set already, or a person has set a worse one."""
         severity_id = await self._severity_id(wanted, operation.content.severity, [])
@@ -395,15 +395,15 @@ class Incidents:
         ranks = {known.id: known.rank for known in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 
-    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.IncidentOpening, severities.Severity]]:
-        return rule_fields.parse_uncertain(configs.IncidentOpening, self._config, operation)
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[IncidentOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(IncidentOpening, self._config, operation)
 
     async def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted values; empty if nothing."""
         uncertain = self._uncertain(operation)
         if not uncertain:
             return ""
-        wanted = rule_fields.parse_current(configs.IncidentOpening, self._config, operation)
+        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
         found = details.left_by_uncertain(incident, operation, wanted, [one for one, _ in uncertain])
         severity = await self._severity_id(wanted, operation.content.severity, [])
         for one, level in uncertain:

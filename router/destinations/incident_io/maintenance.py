@@ -18,7 +18,7 @@ import msgspec
 
 from router.destinations import list_rows
 from router.destinations.incident_io import account, wire
-from router.domain import silences as silence
+from router.domain.silences import Imported, Matcher, Silence
 from router.outbound import client
 
 PATH = "/v1/maintenance_windows"
@@ -80,7 +80,7 @@ class Window(msgspec.Struct, frozen=True):
     escalation_targets: list[Any] | None = None
 
 
-async def read_silences(http: client.Client, name: str, labels: Mapping[str, str]) -> silence.Imported:
+async def read_silences(http: client.Client, name: str, labels: Mapping[str, str]) -> Imported:
     """Return the active and upcoming windows as silences. Raises ``errors.Failure`` if the call fails.
 
     ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.
@@ -93,17 +93,17 @@ async def read_silences(http: client.Client, name: str, labels: Mapping[str, str
         async for answer in account.list_pages(http, PATH, wire.Windows, query):
             read = list_rows.parse_rows(answer.maintenance_windows, Window, "maintenance window")
             found.update((one.id, one) for one in read if not one.archived_at)
-    made: list[silence.Silence] = []
+    made: list[Silence] = []
     skipped: dict[str, str] = {}
     for one in found.values():
         try:
             made += _silences(one, name, labels)
         except Unreadable as problem:
             skipped[one.id] = f"{one.name}: {problem}"
-    return silence.Imported(made, skipped)
+    return Imported(made, skipped)
 
 
-def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[silence.Silence]:
+def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[Silence]:
     """Return a silence for each group of conditions."""
     if one.escalation_targets:
         raise Unreadable("its alerts are escalated to somebody else")
@@ -111,7 +111,7 @@ def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[silence
     if not groups or len(groups) < len(one.alert_condition_groups):
         raise Unreadable("it has no conditions, and would mute every alert")
     return [
-        silence.Silence(
+        Silence(
             one.id if len(groups) == 1 else f"{one.id}-{number}",
             tuple(matcher for condition in group.conditions for matcher in _matchers(condition, labels)),
             _micros(one.start_at),
@@ -124,7 +124,7 @@ def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[silence
     ]
 
 
-def _matchers(condition: Condition, labels: Mapping[str, str]) -> list[silence.Matcher]:
+def _matchers(condition: Condition, labels: Mapping[str, str]) -> list[Matcher]:
     label = labels.get(condition.subject.label)
     if label is None:
         raise Unreadable(f'no label is configured for the attribute "{condition.subject.label}"')
@@ -134,17 +134,17 @@ def _matchers(condition: Condition, labels: Mapping[str, str]) -> list[silence.M
     return make(label, condition)
 
 
-def _one_of(label: str, condition: Condition) -> list[silence.Matcher]:
-    return [silence.Matcher(label, "=~", _any_of(condition))]
+def _one_of(label: str, condition: Condition) -> list[Matcher]:
+    return [Matcher(label, "=~", _any_of(condition))]
 
 
-def _not_one_of(label: str, condition: Condition) -> list[silence.Matcher]:
+def _not_one_of(label: str, condition: Condition) -> list[Matcher]:
     # Alerts without the label aren't covered: incident.io doesn't document whether they are.
-    return [silence.Matcher(label, "!=", ""), silence.Matcher(label, "!~", _any_of(condition))]
+    return [Matcher(label, "!=", ""), Matcher(label, "!~", _any_of(condition))]
 
 
-def _is_set(label: str, _condition: Condition) -> list[silence.Matcher]:
-    return [silence.Matcher(label, "!=", "")]
+def _is_set(label: str, _condition: Condition) -> list[Matcher]:
+    return [Matcher(label, "!=", "")]
 
 
 def _any_of(condition: Condition) -> str:
@@ -164,7 +164,7 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{one}" if one.isascii() and not one.isalnum() else one for one in text)
 
 
-_OPERATIONS: Mapping[str, Callable[[str, Condition], list[silence.Matcher]]] = {
+_OPERATIONS: Mapping[str, Callable[[str, Condition], list[Matcher]]] = {
     "one_of": _one_of,
     "not_one_of": _not_one_of,
     "is_set": _is_set,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import msgspec
 
 from router.destinations import observations
-from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import wire
+from router.destinations.incident_io.config import PostOpening
 from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
 
@@ -35,7 +35,7 @@ def differs(post: wire.Post, asked: Mapping[str, str]) -> str:
     return observations.mismatched(asked, affected(post), WELL)
 
 
-def is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
+def is_opened_by(post: wire.Post, wanted: PostOpening, since: dt.datetime) -> bool:
     """Return whether a post has the title and text of the opening, and wasn't published before ``since``."""
     if post.published_at is not None and post.published_at < since:
         return False

@@ -17,7 +17,7 @@ from router.destinations import (
     rule_fields,
 )
 from router.destinations.incident_io import account, names, posts, wire
-from router.destinations.incident_io import config as configs
+from router.destinations.incident_io.config import PostConfig, PostOpening
 from router.domain import operations, severities, texts
 from router.domain.reasons import Edit
 from router.outbound import client, errors
@@ -46,7 +46,7 @@ class StatusPages:
     # A repeated idempotency key gets the original response.
     repeatable_open = True
 
-    def __init__(self, name: str, config: configs.PostConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: PostConfig, http: client.Client) -> None:
         self.name = name
         self._config = config
         self._http = http
@@ -61,7 +61,7 @@ class StatusPages:
         A post has no reference, since customers read it. It is identified by its title, its first text, and its time.
         Posts of the router's other incidents may look the same; ``operation.taken`` has their IDs.
         """
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         page = await self._page(wanted)
         query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
         since = _moment(operation.began_at or operation.opened_at) - _SKEW
@@ -91,7 +91,7 @@ class StatusPages:
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
         """Return whether a post has the title and the first text with which the operation would open it."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         return texts.alike(item.title, wanted.title) and texts.alike(item.text, wanted.message)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
@@ -100,7 +100,7 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the post, which is public immediately."""
-        wanted, omitted = rule_fields.parse_fitted(configs.PostOpening, self._config, operation)
+        wanted, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(wanted)
         if operation.ended_at:
@@ -125,7 +125,7 @@ class StatusPages:
     async def _open_retrospective(
         self,
         operation: operations.Operation,
-        wanted: configs.PostOpening,
+        wanted: PostOpening,
         page: wire.Page,
         omitted: list[operations.Omission],
     ) -> operations.VendorState:
@@ -154,7 +154,7 @@ class StatusPages:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "resolved":
             return posts.resolved(post, operation)
@@ -184,17 +184,15 @@ class StatusPages:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Post the resolution, unless the post is resolved already. The vendor resets the components to operational."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         return await self._end(operation, wanted, self._resolve_text(wanted))
 
     async def retract(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the post with the text of a retraction: the vendor doesn't remove posts from a page."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         return await self._end(operation, wanted, operation.message or self._config.retract_message)
 
-    async def _end(
-        self, operation: operations.Operation, wanted: configs.PostOpening, text: str
-    ) -> operations.VendorState:
+    async def _end(self, operation: operations.Operation, wanted: PostOpening, text: str) -> operations.VendorState:
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "resolved":
             return posts.resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
@@ -231,7 +229,7 @@ class StatusPages:
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state and people's changes."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "open" and observations.is_stale(operation, posts.timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
@@ -251,7 +249,7 @@ class StatusPages:
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """Return the statuses that the rule sets, by the component names in the rule."""
-        wanted = rule_fields.parse_current(configs.PostOpening, self._config, operation)
+        wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
@@ -275,7 +273,7 @@ class StatusPages:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _page(self, wanted: configs.PostOpening) -> wire.Page:
+    async def _page(self, wanted: PostOpening) -> wire.Page:
         called = wanted.page or self._config.page
         if not called:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
@@ -318,9 +316,9 @@ class StatusPages:
                 found.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
         return found
 
-    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
+    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> Edit | None:
         """Return what a person has changed in an open post: it is neither as the router left it nor as desired."""
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(PostOpening, self._config, operation)
         if before is None or posts.state(post) == "resolved":
             return None
         known = [before, wanted, *(one for one, _ in self._uncertain(operation))]
@@ -331,31 +329,31 @@ class StatusPages:
         ours |= self._ending_texts(operation, wanted)
         return observations.edited_timeline(operation, posts.timeline(post), ours)
 
-    def _uncertain(self, operation: operations.Operation) -> list[tuple[configs.PostOpening, severities.Severity]]:
-        return rule_fields.parse_uncertain(configs.PostOpening, self._config, operation)
+    def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
+        return rule_fields.parse_uncertain(PostOpening, self._config, operation)
 
-    def _left_by_uncertain(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+    def _left_by_uncertain(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> str:
         """Return that the title is one of an uncertain update; empty if it isn't."""
         is_left = any(texts.alike(post.name, one.title) for one, _ in self._uncertain(operation))
         if not is_left or texts.alike(post.name, wanted.title):
             return ""
         return f'the title is "{post.name}", not "{wanted.title}"'
 
-    def _ending_texts(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
+    def _ending_texts(self, operation: operations.Operation, wanted: PostOpening) -> set[str]:
         """Return the texts that an attempt of the operation may have ended the post with; empty for an update."""
         if operation.kind == "retract":
             return {operation.message or self._config.retract_message}
         return {self._resolve_text(wanted)} if operation.kind in {"resolve", "dismiss"} else set()
 
-    def _resolve_text(self, wanted: configs.PostOpening) -> str:
+    def _resolve_text(self, wanted: PostOpening) -> str:
         return wanted.resolve_message or self._config.resolve_message
 
-    def _update_text(self, wanted: configs.PostOpening) -> str:
+    def _update_text(self, wanted: PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
-    async def _renamed(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+    async def _renamed(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> str:
         """Rename the post if its desired title differs. Return the title that the vendor has stored."""
-        before = rule_fields.parse_previous(configs.PostOpening, self._config, operation)
+        before = rule_fields.parse_previous(PostOpening, self._config, operation)
         is_as_left = before is not None and before.title == wanted.title and post.name in operation.view.titles[-1:]
         # What an uncertain update has left isn't the vendor's form of what was sent last.
         if (is_as_left and not operation.uncertain) or texts.alike(post.name, wanted.title):
@@ -368,7 +366,7 @@ class StatusPages:
         self,
         post: wire.Post,
         operation: operations.Operation,
-        wanted: configs.PostOpening,
+        wanted: PostOpening,
         asked: list[wire.ComponentStatus],
     ) -> wire.CreateUpdate | None:
         """Return the update to post; None if there is nothing to report, or an earlier attempt has posted it."""

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from router.simulator import options as settings
 from router.simulator.devhelm import refusals, requests
+from router.simulator.options import Options
 
 MODES = {"acme": ("Acme", "MANUAL"), "acme-eu": ("Acme EU", "REVIEW"), "acme-auto": ("Acme Auto", "AUTOMATIC")}
 COMPONENTS = ("Checkout API", "Payments", "Web shop", "Search")
@@ -95,7 +95,7 @@ class Page:
 class State:
     """The whole state of one organization at DevHelm."""
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
         self.incidents: dict[str, Incident] = {}
         self.pages: dict[str, Page] = {}

@@ -11,10 +11,10 @@ import pydantic
 from starlette import requests as http
 from starlette import responses, routing
 
-from router.simulator import options as settings
 from router.simulator import vendor
 from router.simulator.devhelm import answers, channels, maintenance, refusals, requests
-from router.simulator.devhelm import state as holdings
+from router.simulator.devhelm.state import Incident, Page, Post, State
+from router.simulator.options import Options
 
 Shape = TypeVar("Shape", bound=requests.Request)
 Record = TypeVar("Record")
@@ -33,9 +33,9 @@ class DevHelm:
     name = "devhelm"
     refuses_with = 400
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
-        self._state = holdings.State(options)
+        self._state = State(options)
         self._windows = maintenance.Windows()
         self.channels = channels.Channels()
 
@@ -95,12 +95,12 @@ class DevHelm:
         self._windows.known.clear()
         self.channels.known.clear()
 
-    def remembered(self) -> holdings.State:
+    def remembered(self) -> State:
         """Return a copy of the vendor's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
-    def as_of(self, remembered: holdings.State) -> Iterator[None]:
+    def as_of(self, remembered: State) -> Iterator[None]:
         """Respond from an earlier state during the block."""
         now, self._state = self._state, remembered
         try:
@@ -144,13 +144,13 @@ class DevHelm:
     async def _unknown(self, request: http.Request) -> Answer:
         raise refusals.Refusal(404, f"No such endpoint: {request.method} /{request.path_params['rest']}")
 
-    def _incident(self, request: http.Request) -> holdings.Incident:
+    def _incident(self, request: http.Request) -> Incident:
         return _found(self._state.incidents, request.path_params["incident"], "incident not found")
 
-    def _of(self, request: http.Request) -> holdings.Page:
+    def _of(self, request: http.Request) -> Page:
         return _found(self._state.pages, request.path_params["page"], "status page not found")
 
-    def _post(self, request: http.Request) -> tuple[holdings.Page, holdings.Post]:
+    def _post(self, request: http.Request) -> tuple[Page, Post]:
         page = self._of(request)
         return page, _found(page.posts, request.path_params["post"], "status page incident not found")
 
@@ -183,7 +183,7 @@ class DevHelm:
         self._state.resolve_incident(incident, (await _body(request, requests.Resolve)).body)
         return 200, self._detail(incident)
 
-    def _detail(self, incident: holdings.Incident) -> dict[str, Any]:
+    def _detail(self, incident: Incident) -> dict[str, Any]:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
 
     async def _list_channels(self, request: http.Request) -> Answer:
@@ -270,7 +270,7 @@ class DevHelm:
         self._state.settle(page)
         return 204, None
 
-    def _page(self, page: holdings.Page) -> vendor.Page:
+    def _page(self, page: Page) -> vendor.Page:
         shown = [post for post in reversed(page.posts.values()) if post.published_at]
         return vendor.Page(
             page.slug,
@@ -279,7 +279,7 @@ class DevHelm:
             tuple(self._shown(page, post) for post in shown),
         )
 
-    def _shown(self, page: holdings.Page, post: holdings.Post) -> vendor.Post:
+    def _shown(self, page: Page, post: Post) -> vendor.Post:
         names = {component.id: component.name for component in page.components}
         return vendor.Post(
             post.id,
@@ -324,7 +324,7 @@ def _listed(request: http.Request, shape: type[Shape]) -> Shape:
     return shape.model_validate(given)
 
 
-def _matches(one: holdings.Incident, wanted: requests.ListIncidents) -> bool:
+def _matches(one: Incident, wanted: requests.ListIncidents) -> bool:
     search = (wanted.search or "").lower()
     return (
         wanted.status in {None, one.status}

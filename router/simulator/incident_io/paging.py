@@ -6,7 +6,7 @@ from typing import Any
 from starlette import requests as http
 
 from router.simulator.incident_io import alerts, escalations, requests
-from router.simulator.incident_io import state as holdings
+from router.simulator.incident_io.state import Refusal, State
 
 Answer = tuple[int, Any]
 Handler = Callable[[http.Request], Awaitable[Answer]]
@@ -24,7 +24,7 @@ class Paging:
         self.alerts.reset()
         self.escalations.known.clear()
 
-    def state(self, of: holdings.State) -> dict[str, Any]:
+    def state(self, of: State) -> dict[str, Any]:
         """Return all alerts, their incidents, and all escalations as plain data.
 
         An alert also has its ``metadata``, and ``pages``: how often it began to fire.
@@ -38,7 +38,7 @@ class Paging:
         }
 
 
-Of = Callable[[], tuple[Paging, holdings.State]]
+Of = Callable[[], tuple[Paging, State]]
 """Returns the state to respond from, which is an earlier one while reads lag behind."""
 
 
@@ -52,7 +52,7 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
     async def event(request: http.Request) -> Answer:
         paging, state = of()
         if request.path_params["source"] != alerts.SOURCE:
-            raise holdings.Refusal(404, "not_found", "alert source config not found")
+            raise Refusal(404, "not_found", "alert source config not found")
         wanted = alerts.CreateEvent.model_validate_json(await request.body() or b"{}")
         return 202, paging.alerts.accept(wanted, state)
 
@@ -62,7 +62,7 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
     async def shown(request: http.Request) -> Answer:
         alert = of()[0].alerts.known.get(request.path_params["alert"])
         if alert is None:
-            raise holdings.Refusal(404, "not_found", "alert not found")
+            raise Refusal(404, "not_found", "alert not found")
         return 200, {"alert": alert.answer()}
 
     async def attach(request: http.Request) -> Answer:

@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.simulator import options as settings
 from router.simulator.incident_io import requests
+from router.simulator.options import Options
 
 MOST_UPDATES = 100
 MOST_NOTIFIED = 1000
@@ -99,7 +99,7 @@ class Post:
 class State:
     """The whole state of one organization at incident.io."""
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
         self.severities = self._named("Minor", "Major", "Critical")
         self.types = self._named("Default", "Security")

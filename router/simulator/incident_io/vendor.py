@@ -11,13 +11,13 @@ import pydantic
 from starlette import requests as http
 from starlette import responses, routing
 
-from router.simulator import options as settings
 from router.simulator import vendor
 from router.simulator.incident_io import answers, maintenance, paging, requests
-from router.simulator.incident_io import state as holdings
+from router.simulator.incident_io.state import Incident, Post, Refusal, State
+from router.simulator.options import Options
 
 Shape = TypeVar("Shape", bound=requests.Request)
-Record = TypeVar("Record", holdings.Incident, holdings.Post)
+Record = TypeVar("Record", Incident, Post)
 Answer = tuple[int, Any]
 _TYPES = {401: "authentication_error", 404: "not_found", 422: "validation_error", 429: "too_many_requests"}
 
@@ -28,9 +28,9 @@ class IncidentIo:
     name = "incident-io"
     refuses_with = 422
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
-        self._state = holdings.State(options)
+        self._state = State(options)
         self.windows = maintenance.Windows()
         self.paging = paging.Paging()
 
@@ -95,12 +95,12 @@ class IncidentIo:
         self.paging.reset()
         self.windows.known.clear()
 
-    def remembered(self) -> tuple[holdings.State, paging.Paging]:
+    def remembered(self) -> tuple[State, paging.Paging]:
         """Return a copy of the vendor's current state."""
         return copy.deepcopy((self._state, self.paging))
 
     @contextlib.contextmanager
-    def as_of(self, remembered: tuple[holdings.State, paging.Paging]) -> Iterator[None]:
+    def as_of(self, remembered: tuple[State, paging.Paging]) -> Iterator[None]:
         """Respond from an earlier state during the block."""
         now = self._state, self.paging
         self._state, self.paging = remembered
@@ -111,7 +111,7 @@ class IncidentIo:
 
     def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """Return an error in incident.io's envelope."""
-        body = self._envelope(holdings.Refusal(failure.status, "simulated", failure.message, failure.field))
+        body = self._envelope(Refusal(failure.status, "simulated", failure.message, failure.field))
         if failure.status == 429:
             at = self._options.clock() / 1_000_000 + (failure.retry_after_seconds or 0.0)
             body["rate_limit"] = {
@@ -129,7 +129,7 @@ class IncidentIo:
                 status, body = await handler(request)
             except pydantic.ValidationError as error:
                 return self._invalid(error)
-            except holdings.Refusal as refusal:
+            except Refusal as refusal:
                 return responses.JSONResponse(self._envelope(refusal), refusal.status)
             return responses.JSONResponse(body, status)
 
@@ -140,11 +140,11 @@ class IncidentIo:
         # An alert source has a secret of its own, which is no API key, and no API key of the account is valid there.
         if "/alert_events/" in request.url.path and self.paging.alerts.token:
             if given != f"Bearer {self.paging.alerts.token}":
-                raise holdings.Refusal(401, "unauthorized", "the token is not that of the alert source")
+                raise Refusal(401, "unauthorized", "the token is not that of the alert source")
         elif not self._options.allows(given):
-            raise holdings.Refusal(401, "unauthorized", "API key is missing or not valid")
+            raise Refusal(401, "unauthorized", "API key is missing or not valid")
 
-    def _envelope(self, refusal: holdings.Refusal) -> dict[str, Any]:
+    def _envelope(self, refusal: Refusal) -> dict[str, Any]:
         entry: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
         if refusal.field_name:
             entry["source"] = _source(refusal.field_name)
@@ -152,7 +152,7 @@ class IncidentIo:
         return {"type": kind, "status": refusal.status, "request_id": str(uuid.uuid4()), "errors": [entry]}
 
     def _invalid(self, error: pydantic.ValidationError) -> responses.Response:
-        body = self._envelope(holdings.Refusal(422, "invalid", "invalid"))
+        body = self._envelope(Refusal(422, "invalid", "invalid"))
         body["errors"] = [
             {
                 "code": "is_required" if detail["type"] == "missing" else "invalid_value",
@@ -179,7 +179,7 @@ class IncidentIo:
     async def _options_of_field(self, request: http.Request) -> Answer:
         field = request.query_params.get("custom_field_id")
         if field not in {self._state.custom_field.id, self._state.select_field.id}:
-            raise holdings.Refusal(422, "invalid_value", "no such custom field", "custom_field_id")
+            raise Refusal(422, "invalid_value", "no such custom field", "custom_field_id")
         known = self._state.options if field == self._state.select_field.id else []
         found = [{"id": one.id, "custom_field_id": field, "value": one.name, "sort_key": one.rank} for one in known]
         return 200, {"custom_field_options": found, "pagination_meta": {"page_size": 250}}
@@ -239,12 +239,12 @@ class IncidentIo:
 
     async def _structure(self, request: http.Request) -> Answer:
         if request.path_params["page"] != self._state.page.id:
-            raise holdings.Refusal(404, "not_found", "status page not found")
+            raise Refusal(404, "not_found", "status page not found")
         return 200, answers.structure(self._state)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         if request.query_params.get("status_page_id") != self._state.page.id:
-            raise holdings.Refusal(422, "invalid_value", "no such status page", "status_page_id")
+            raise Refusal(422, "invalid_value", "no such status page", "status_page_id")
         found, meta = _paged(request, list(reversed(self._state.posts.values())))
         return 200, {"status_page_incidents": [answers.post(one) for one in found], "pagination_meta": meta}
 
@@ -274,19 +274,19 @@ class IncidentIo:
         update = self._state.update_post(self._post(wanted.status_page_incident_id), wanted)
         return 201, {"status_page_incident_update": answers.update(update, wanted.status_page_incident_id)}
 
-    def _incident(self, request: http.Request) -> holdings.Incident:
+    def _incident(self, request: http.Request) -> Incident:
         wanted = request.path_params["incident"]
         for incident in self._state.incidents.values():
             if wanted in {incident.id, str(incident.number)}:
                 return incident
-        raise holdings.Refusal(404, "not_found", "incident not found")
+        raise Refusal(404, "not_found", "incident not found")
 
-    def _post(self, identity: str) -> holdings.Post:
+    def _post(self, identity: str) -> Post:
         if identity not in self._state.posts:
-            raise holdings.Refusal(404, "not_found", "status page incident not found")
+            raise Refusal(404, "not_found", "status page incident not found")
         return self._state.posts[identity]
 
-    def _shown(self, post: holdings.Post) -> vendor.Post:
+    def _shown(self, post: Post) -> vendor.Post:
         names = {component.id: component.name for component in self._state.components}
         going_on = [impact for impact in post.impacts if impact["end_at"] is None]
         return vendor.Post(

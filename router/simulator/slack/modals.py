@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from router.simulator import options as settings
-from router.simulator.slack import blocks as limits
+from router.simulator.options import Options
 from router.simulator.slack import records
+from router.simulator.slack.blocks import is_too_large, view_problem
 
 _GIVEN = ("blocks", "private_metadata", "callback_id", "title", "submit", "close", "external_id")
 
@@ -19,7 +19,7 @@ class RefusedError(Exception):
         self.details = {"response_metadata": {"messages": [f"[ERROR] {message}"]}} if message else {}
 
 
-def open_view(workspace: records.State, body: Mapping[str, Any], options: settings.Options) -> dict[str, Any]:
+def open_view(workspace: records.State, body: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """Open a modal for the user of the trigger. Raises ``RefusedError``."""
     view = _view(body)
     trigger = workspace.triggers.get(str(body.get("trigger_id", "")))
@@ -36,7 +36,7 @@ def open_view(workspace: records.State, body: Mapping[str, Any], options: settin
     return shown(modal)
 
 
-def update_view(workspace: records.State, body: Mapping[str, Any], options: settings.Options) -> dict[str, Any]:
+def update_view(workspace: records.State, body: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """Replace an open modal. Raises ``RefusedError``."""
     view = _view(body)
     named = {str(body.get("view_id", "")), str(body.get("external_id", ""))} - {""}
@@ -55,9 +55,9 @@ def _view(body: Mapping[str, Any]) -> dict[str, Any]:
         view = json.loads(view) if isinstance(view, str) else view
     except ValueError:
         raise RefusedError("invalid_arguments", "view is not JSON") from None
-    if limits.is_too_large(view):
+    if is_too_large(view):
         raise RefusedError("view_too_large")
-    if problem := limits.view_problem(view):
+    if problem := view_problem(view):
         raise RefusedError("invalid_arguments", problem)
     made: dict[str, Any] = dict(view) if isinstance(view, dict) else {}
     return made
@@ -74,7 +74,7 @@ def completed(view: Mapping[str, Any]) -> dict[str, Any]:
     return {**view, "blocks": blocks}
 
 
-def new_hash(options: settings.Options) -> str:
+def new_hash(options: Options) -> str:
     """Return a new hash, which identifies one version of a view."""
     return f"{options.clock() // 1_000_000}.{options.randomness.getrandbits(32):08x}"
 
@@ -140,7 +140,7 @@ def initial(element: Mapping[str, Any]) -> set[str]:
     return {one["value"] for one in chosen}
 
 
-def apply(workspace: records.State, modal: records.Modal, response: Any, options: settings.Options) -> str:
+def apply(workspace: records.State, modal: records.Modal, response: Any, options: Options) -> str:
     """Apply the app's response to a submission. Return the error that the user sees; empty if nothing failed."""
     said = response if isinstance(response, dict) else {}
     action = said.get("response_action")
@@ -154,7 +154,7 @@ def apply(workspace: records.State, modal: records.Modal, response: Any, options
             return "We had some trouble connecting. Try again?"
         modal.errors = {name: str(text) for name, text in errors.items()}
         return ""
-    if action in {"update", "push"} and not limits.view_problem(said.get("view")):
+    if action in {"update", "push"} and not view_problem(said.get("view")):
         modal.view, modal.hash, modal.errors = completed(said["view"]), new_hash(options), {}
         return ""
     return "We had some trouble connecting. Try again?"

@@ -10,10 +10,10 @@ from typing import Any
 
 from starlette import requests, responses, routing
 
-from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.slack import blocks as limits
+from router.simulator.options import Options
 from router.simulator.slack import connections, modals, records
+from router.simulator.slack.blocks import problem
 
 _MOST_TEXT = 40_000
 _MINUTE = 60_000_000
@@ -39,7 +39,7 @@ class Slack:
     name = "slack"
     refuses_with = 200
 
-    def __init__(self, options: settings.Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
         self._state = records.State()
         self._recent: dict[str, list[int]] = {}
@@ -55,7 +55,7 @@ class Slack:
         return self._state
 
     @property
-    def options(self) -> settings.Options:
+    def options(self) -> Options:
         """The settings of the simulator."""
         return self._options
 
@@ -287,6 +287,6 @@ def _content(body: Body) -> tuple[str, list[Any]]:
         raise modals.RefusedError("no_text")
     if len(text) > _MOST_TEXT:
         raise modals.RefusedError("msg_too_long")
-    if limits.problem(shown):
+    if problem(shown):
         raise modals.RefusedError("invalid_blocks")
     return text, shown

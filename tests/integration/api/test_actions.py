@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import access, operations
 from router.outbound import call_policy, errors
 from router.store import access as access_store
@@ -172,7 +172,7 @@ def test_pause_is_listed_and_lifted_with_waiting_incidents(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         config = at.settings.destinations["on-call"]
-        await parts.quota(at.connection, config).pause(600.0, "POST /v1/incidents")
+        await factories.quota(at.connection, config).pause(600.0, "POST /v1/incidents")
         at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
         await at.deliver(consoles.firing())
         await at.on.turn()
@@ -239,11 +239,11 @@ def test_console_shows_and_lifts_an_open_circuit(play):
 def test_used_up_quota_is_shown_without_a_button(play):
     async def body(at):
         config = at.settings.destinations["on-call"]
-        quota = parts.quota(at.connection, config)
+        quota = factories.quota(at.connection, config)
         while (await quota.admit(call_policy.Turn(quotas.OPENS, "POST /v1/incidents"))).wait == 0:
             pass
         later = await at.on.redis_now() + 60_000_000  # The quota doesn't fill up before this time.
-        await at.connection.hset(keys.quota(parts.account(config)), "at", later)
+        await at.connection.hset(keys.quota(factories.account(config)), "at", later)
         browser, _ = await at.browser("responder")
         (paused, *_) = await items(browser, "/pauses")
         assert paused["kind"] == "quota"

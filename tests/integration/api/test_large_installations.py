@@ -4,7 +4,7 @@ import operator
 import random
 import time
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import deliveries, identity
 from router.store import codec, keys
 from tests.integration import consoles
@@ -19,7 +19,7 @@ async def fill(at):
     for first in range(0, INCIDENTS, 40):  # No more at once than there are connections.
         more = {"calm": "yes"} if first >= WAITING else {}
         await at.deliver(*(consoles.firing(f"service-{first + number:04}", **more) for number in range(40)))
-    now = parts.clock()
+    now = factories.clock()
     pipeline = at.connection.pipeline(transaction=False)
     for number in range(DELIVERIES):
         name = identity.new_delivery_id(now, random.Random(number))

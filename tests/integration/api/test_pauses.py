@@ -3,9 +3,9 @@
 import pathlib
 import secrets
 
-from router import settings as configuration
+from router import configuration
 from router.api import app
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import access
 from router.outbound import errors
 from router.services import actions
@@ -21,7 +21,7 @@ def without_vendor_keys(at):
 
 
 async def pause(at, name="on-call", endpoint=ENDPOINT):
-    await parts.quota(at.connection, at.settings.destinations[name]).pause(600.0, endpoint)
+    await factories.quota(at.connection, at.settings.destinations[name]).pause(600.0, endpoint)
 
 
 async def lift(made, name):

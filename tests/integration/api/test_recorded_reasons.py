@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from router.api import api_client, endpoints
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import access
 from router.services import actions, request_bodies
 from router.store import access as access_store
@@ -44,7 +44,7 @@ async def act(do, name):
 @pytest.mark.parametrize("name", ACTIONS)
 def test_reason_of_every_action_is_recorded(play, name):
     async def body(at):
-        client = api_client.ApiClient(at.url, await at.token("admin", name="bob"), parts.clock)
+        client = api_client.ApiClient(at.url, await at.token("admin", name="bob"), factories.clock)
         try:
             await act(api_client.Actions(client), name)
         finally:

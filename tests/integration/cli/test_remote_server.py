@@ -13,7 +13,7 @@ from urllib import parse
 
 import pytest
 
-from router.assembly import running
+from router.bootstrap import processes
 from router.cli import contracts
 from router.store import embedded, quarantine
 from tests import ports
@@ -362,7 +362,7 @@ def test_quarantine_is_emptied_remotely(scene):
 
 async def keep(scene, body):
     """Put a body into the quarantine that could not be read before the rules or the configuration were mended."""
-    async with running.connected(embedded.running_address(scene.router.file.parent / "data")) as connection:
+    async with processes.connected(embedded.running_address(scene.router.file.parent / "data")) as connection:
         return await quarantine.Quarantine(connection).add("json", body, {}, "no title", 1)
 
 

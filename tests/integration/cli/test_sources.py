@@ -9,7 +9,7 @@ import pytest
 from ruamel import yaml
 from typer import testing
 
-from router import cli, settings
+from router import cli, configuration
 from router.sources import registry, samples
 from tests import sample_secrets
 from tests.end_to_end import harness
@@ -89,7 +89,7 @@ def test_snippet_uses_one_address_on_both_sides(kind, tmp_path):
     ours, theirs = halves(done.stdout)
     assert list(yaml.YAML(typ="safe").load(ours)["sources"]) == ["shop"]
     (tmp_path / "incident-router.yaml").write_text(ours)
-    loaded = settings.load(tmp_path / "incident-router.yaml", {"SHOP_SECRET": sample_secrets.of(kind)})
+    loaded = configuration.load(tmp_path / "incident-router.yaml", {"SHOP_SECRET": sample_secrets.of(kind)})
     assert loaded.sources["shop"].kind == kind
     assert "https://router.example.com/v1/webhooks/shop" in theirs
 

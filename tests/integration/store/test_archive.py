@@ -2,7 +2,7 @@
 
 import random
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import deliveries, identity
 from router.store import archive, keys
 from router.store import inbox as stream
@@ -12,7 +12,7 @@ HOUR = 3_600_000_000
 
 
 def packed(name: str, now: int | None = None) -> deliveries.Delivery:
-    moment = parts.clock() if now is None else now
+    moment = factories.clock() if now is None else now
     made = identity.new_delivery_id(moment, random.Random(name))
     return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decisions.Decision(ignored="no rule"))])
 
@@ -47,7 +47,7 @@ def test_processed_delivery_moves_to_archive_with_body(with_redis):
 
 def test_late_processed_delivery_is_found_by_id(with_redis):
     async def play(connection):
-        late = packed("late", parts.clock() - 24 * HOUR)
+        late = packed("late", factories.clock() - 24 * HOUR)
         await processed(connection, late, *(packed(str(number)) for number in range(10)))
         assert (await kept(connection).find(late.id)).delivery == late
 
@@ -61,7 +61,7 @@ def test_archive_lists_newest_first_and_exports_oldest_first(with_redis):
         assert [recorded.delivery.source for recorded in newest] == ["1202", "1201", "1200"]
         found = [recorded.delivery.source async for recorded in kept(connection).since(0)]
         assert found == [str(number) for number in range(1203)]
-        assert [recorded async for recorded in kept(connection).since(parts.clock() + HOUR)] == []
+        assert [recorded async for recorded in kept(connection).since(factories.clock() + HOUR)] == []
 
     with_redis(play)
 

@@ -234,7 +234,7 @@ def test_sweep_sets_no_timer_for_resting_incidents(with_redis):
 
 
 def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
-    monkeypatch.setattr("router.worker.upkeep.PAGE", 3)
+    monkeypatch.setattr("router.worker.index_repair.PAGE", 3)
 
     async def play(on, at):
         names = [name for name in (f"n{number}" for number in range(300)) if keys.shard(name) == SHARD][:10]

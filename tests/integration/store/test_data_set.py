@@ -8,7 +8,7 @@ import pytest
 from router.destinations import registry as destinations
 from router.domain import decisions, operations
 from router.store import dataset, keys
-from router.worker import configured_destinations, reclaim, reconciler
+from router.worker import adoption, configured_destinations, reconciler
 from tests.integration import vendor, workers
 
 ITEM = operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
@@ -258,7 +258,7 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
         }
         on = workers.WorkerHarness(connection, *places.values())
         data = Counted(connection, "a", random.Random(1))
-        reclaimer = reclaim.Reclaimer(data, on.performer, on.accounts, places, installation="")
+        reclaimer = adoption.Reclaimer(data, on.performer, on.accounts, places, installation="")
         on.reconciler = reconciler.Reconciler(
             on.publications,
             on.incidents,

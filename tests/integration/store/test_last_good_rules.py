@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import redis
 
-from router import settings as configuration
-from router.assembly import fallback
+from router import configuration
+from router.bootstrap import initial_rules
 from router.domain import rule_files
 from router.rules import folders, load, reload
 from router.store import embedded, errors, good_rules, keys
@@ -109,7 +109,7 @@ def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
         store = good_rules.GoodRules(connection)
         assert await store.read() is None
         rules = started(folder)
-        turn = fallback.keeper(rules, connection)
+        turn = initial_rules.keeper(rules, connection)
         await turn()
         kept = await store.read()
         assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)
@@ -175,6 +175,6 @@ def test_first_start_with_broken_rules_fails(folder, with_redis, tmp_path):
     async def body(connection):
         settings = configuration.load(tmp_path / "router.yaml", {})
         with pytest.raises(load.Refused, match="wen"):
-            await fallback.rules(settings, connection, lambda _: None)
+            await initial_rules.rules(settings, connection, lambda _: None)
 
     with_redis(body)

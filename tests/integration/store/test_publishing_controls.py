@@ -6,7 +6,7 @@ import pytest
 
 from router.domain import alerts, decisions, plan, severities
 from router.store import keys, publishing_state, review_outcomes
-from router.worker import desired_state, lease_session, missing, publishing_guard
+from router.worker import desired_state, lease_session, not_found, publishing_guard
 from tests.integration import public_pages, vendor, workers
 
 CRITICAL = severities.Severity.CRITICAL
@@ -242,7 +242,7 @@ def test_frequent_updates_are_combined(with_redis):
 
 
 def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
-    monkeypatch.setattr(missing, "PROOF", 20_000)
+    monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
     looking = publishing_guard.Limits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.destinations import base
 from router.outbound import call_policy, errors
 from router.outbound import client as clients
@@ -56,7 +56,7 @@ def test_lower_limit_delays_no_other_destination(with_redis):
         key = {"api_key": "same", "base_url": "https://vendor.example"}
         fast, slow = base.Config(kind="test", per_minute=1200, **key), base.Config(kind="test", per_minute=120, **key)
         alone = base.Config(kind="test", per_minute=10, **{**key, "api_key": "another"})
-        quota = [parts.quota(connection, one, (fast, slow, alone)) for one in (slow, fast)]
+        quota = [factories.quota(connection, one, (fast, slow, alone)) for one in (slow, fast)]
         assert [(await one.admit(call_policy.Turn(quotas.OPENS))).wait for one in quota] == [0, 0]
 
     with_redis(body)

@@ -61,7 +61,7 @@ def container(tmp_path_factory):
 
 
 def test_limit_of_the_container_is_found(container):
-    code = "from router.assembly import memory; print(memory.limit())"
+    code = "from router.bootstrap import memory; print(memory.limit())"
     done = subprocess.run(
         container.group.command(sys.executable, "-c", code), capture_output=True, text=True, check=True
     )

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from router.api import endpoints
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import deliveries, identity, notices
 from tests.end_to_end import commands
 from tests.integration import consoles
@@ -61,7 +61,7 @@ def test_explain_shows_notices_beside_the_matching_rule(file, payload):
 
 def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
     async def play(at):
-        now = parts.clock()
+        now = factories.clock()
         name = identity.new_delivery_id(now, random.Random(1))
         routed = [(consoles.firing(), at._decide(consoles.firing(), now))]
         await at.on.inbox.accept(deliveries.pack(name, "json", now, routed, notices=(CUT,)), b"{}")

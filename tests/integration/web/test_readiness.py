@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from starlette import applications
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.rules import reload
 from router.store import client, embedded, health
 from router.web import health as web_health
@@ -26,9 +26,9 @@ class Scene:
         self.server = server
         self.connection = client.connect(server.url)
         rules = reload.Rules(folder, {}, changed=lambda _: None)
-        self.checks = parts.checks(self.connection, rules)
+        self.checks = factories.checks(self.connection, rules)
         self._web = probes(self.checks)
-        self._worker = probes(parts.checks(self.connection))
+        self._worker = probes(factories.checks(self.connection))
 
     async def web(self):
         return await self._asked(self._web)
@@ -87,7 +87,7 @@ def test_webhook_server_stays_ready_without_redis(with_scene):
         await scene.start()
         status, said = await scene.web()
         assert (status, said["status"]) == (200, "degraded"), "no worker runs"
-        await health.Health(scene.connection).record_heartbeat("w1", parts.clock())
+        await health.Health(scene.connection).record_heartbeat("w1", factories.clock())
         assert (await scene.web())[1]["status"] == "ready"
         assert (await scene.worker())[0] == 200
         await scene.stop()
@@ -116,7 +116,7 @@ def test_webhook_server_stays_ready_without_earlier_probe(with_scene):
 def test_worker_without_heartbeat_is_not_ready(with_scene):
     async def body(scene):
         await scene.start()
-        await health.Health(scene.connection).record_heartbeat("w1", parts.clock() - 16_000_000)
+        await health.Health(scene.connection).record_heartbeat("w1", factories.clock() - 16_000_000)
         assert (await scene.worker())[0] == 503
         assert (await scene.web())[0] == 200
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from router import settings
-from router.assembly import reporting
+from router import configuration
+from router.bootstrap import self_reports
 from router.domain import severities
 from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
 from router.worker import self_alerts, self_monitor
@@ -126,7 +126,7 @@ def test_unreadable_deliveries_are_reported_like_other_failures(tmp_path, said, 
     file = tmp_path / "router.yaml"
     one = "{kind: incident-io, api_key: {env: KEY}}"
     file.write_text(f"self_report: {said}\ndestinations: {{on-call: {one}, second: {one}}}\n")
-    assert reporting._wanted(settings.load(file, {"KEY": "k"})).of_unreadable == expected
+    assert self_reports._wanted(configuration.load(file, {"KEY": "k"})).of_unreadable == expected
 
 
 def test_unknown_report_destination_is_refused(tmp_path):
@@ -136,6 +136,6 @@ def test_unknown_report_destination_is_refused(tmp_path):
         "destinations: {on-call: {kind: incident-io, api_key: {env: KEY}}}\n"
     )
     with pytest.raises(
-        settings.Refused, match=r'router\.yaml:1:43: unknown destination "on-cal"; did you mean "on-call"'
+        configuration.Refused, match=r'router\.yaml:1:43: unknown destination "on-cal"; did you mean "on-call"'
     ):
-        settings.load(file, {"KEY": "k"})
+        configuration.load(file, {"KEY": "k"})

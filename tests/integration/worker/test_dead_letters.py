@@ -2,8 +2,8 @@
 
 import pytest
 
-from router import settings
-from router.assembly import dead_letters
+from router import configuration
+from router.bootstrap import dead_letters
 from router.store import dead_deliveries, inbox, keys
 from tests.integration import vendor, workers
 
@@ -12,7 +12,7 @@ from tests.integration import vendor, workers
 def configured(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text("")
-    return settings.load(file, {})
+    return configuration.load(file, {})
 
 
 def letters(configured, on) -> dead_letters.DeadLetters:

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from router.assembly import orphans, parts
+from router.bootstrap import factories, orphans
 from router.store import dataset, publishing_state
-from router.worker import restored
+from router.worker import restored_incidents
 from tests.end_to_end import harness
 from tests.integration import lost_data
 
@@ -262,7 +262,7 @@ def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts)
     """The router resolved the incident after the backup, whose data say that it is open."""
 
     async def play(scene):
-        start = parts.clock() - 60_000_000 if starts == "same" else 0
+        start = factories.clock() - 60_000_000 if starts == "same" else 0
         async with scene.working():
             await scene.say("firing", ["a"], starts_at=start)
             await scene.until_shown("open")
@@ -343,7 +343,7 @@ def test_episode_opened_after_backup_is_resolved(with_redis, tmp_path, fires):
 
 def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch):
     """Nothing is concluded from an error: what the data say is open there waits until the vendor answers."""
-    monkeypatch.setattr(restored, "_AGAIN", 200_000)
+    monkeypatch.setattr(restored_incidents, "_AGAIN", 200_000)
 
     async def play(scene):
         async with scene.working():

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from router import settings
-from router.assembly import imports, parts
+from router import configuration
+from router.bootstrap import factories, silence_imports
 from router.domain import alerts
 from router.domain import silences as silence
 from router.outbound import call_policy, errors
@@ -36,8 +36,8 @@ def of(monitor: str = MONITOR) -> alerts.Alert:
 def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Imported]]:
     file = harness.configure(tmp_path, at)
     file.write_text(file.read_text() + "silences: {devhelm: [devhelm], poll_interval: 1s}\n")
-    loaded = settings.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
-    return imports.silences(loaded, parts.clock, lambda _: Unlimited())
+    loaded = configuration.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
+    return silence_imports.silences(loaded, factories.clock, lambda _: Unlimited())
 
 
 class Unlimited:
@@ -69,7 +69,7 @@ def test_maintenance_window_silences_its_monitors(tmp_path):
         plans(at, begins=-7200, lasts=60, monitorId=OTHER)
         found = {one.comment: one for one in asked(tmp_path, at).silences}
     assert found.keys() == {"new disks", "everything"}
-    now = parts.clock()
+    now = factories.clock()
     one, everything = found["new disks"], found["everything"]
     assert (one.state(now), everything.state(now)) == ("active", "pending")
     assert (one.author, one.source) == ("DevHelm's maintenance", "devhelm")
@@ -102,7 +102,7 @@ def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
             muting = silencing.SilenceService(silences.Silences(connection), others)
             for _ in range(2):
                 await muting.ask()
-                assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), parts.clock()).by
+                assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), factories.clock()).by
                 at.fault(vendor="devhelm", action="500", path=PLANNED)
             await others[0][1].args[0].aclose()
 
@@ -147,8 +147,8 @@ def test_only_an_account_at_devhelm_has_windows(tmp_path):
         "silences: {devhelm: [devhelp, on-call], incident_io: {devhelm: {Service: service}}}\n"
         "destinations:\n  devhelm: {kind: devhelm, api_key: k}\n  on-call: {kind: incident-io, api_key: k}\n"
     )
-    with pytest.raises(settings.Refused) as refused:
-        settings.load(file, {})
+    with pytest.raises(configuration.Refused) as refused:
+        configuration.load(file, {})
     assert 'unknown destination "devhelp"; did you mean "devhelm"?' in str(refused.value)
     assert '"on-call" is no account at DevHelm' in str(refused.value)
     assert '"devhelm" is no account at incident.io' in str(refused.value)

@@ -5,7 +5,7 @@ import pytest
 from router.domain import plan
 from router.store import publishing_state
 from router.telemetry import metrics
-from router.worker import missing, publishing_guard
+from router.worker import not_found, publishing_guard
 from tests.integration import vendor, workers
 
 LOOKING = publishing_guard.Limits(
@@ -16,7 +16,7 @@ LOOKING = publishing_guard.Limits(
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """What takes a minute takes some milliseconds."""
-    monkeypatch.setattr(missing, "PROOF", 20_000)
+    monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
 
 

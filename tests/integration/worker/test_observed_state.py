@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.destinations import registry
 from router.domain import alerts as alert
 from router.domain import decisions, plan, severities
@@ -178,7 +178,7 @@ async def playing(connection, simulator, play):
         page = {"page": PAGES[kind]} if kind in PAGES else {}
         url = f"{simulator.url}/{account}"
         config = registry.KINDS[kind].config(kind=kind, api_key="any", base_url=url, timeout_seconds=5, **page)
-        destination = registry.build(kind, config, parts.clock)
+        destination = registry.build(kind, config, factories.clock)
         places.append(
             configured_destinations.ConfiguredDestination(kind, registry.KINDS[kind], destination, timeout_seconds=0.05)
         )

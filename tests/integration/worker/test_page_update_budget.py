@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from router.configuration import sections
 from router.domain import decisions, operations, plan, publications, reviews, severities
 from router.domain.reasons import Cause, Reason
-from router.settings import sections
 from router.store import publishing_state
 from router.worker import publishing_guard
 from tests.integration import vendor, workers

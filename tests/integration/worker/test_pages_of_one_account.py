@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.assembly import orphans, parts
+from router.bootstrap import factories, orphans
 from router.domain import alerts, decisions, deliveries, identity, operations, severities
 from router.store import dataset
 from router.worker import recovery
@@ -32,7 +32,7 @@ async def say(scene, number, key, status, *at):
     """Send a message of an alert whose rule opens posts at these destinations."""
     targets = tuple(decisions.Target(name, PUBLIC, publish="auto") for name in at)
     response = decisions.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decisions.Timing())
-    now = parts.clock()
+    now = factories.clock()
     one = alerts.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
     decided = decisions.Decision(key, severities.Severity.MAJOR, response)
     await scene.inbox.accept(deliveries.pack(f"m{number}", "am", now, [(one, decided)]), b"{}")

@@ -6,7 +6,7 @@ import random
 import pytest
 from starlette import applications, requests, responses, routing
 
-from router import settings
+from router import configuration
 from router.destinations import base, registry
 from router.outbound import errors, fetch
 from router.store import codec, health, incidents, keys, publishing_state
@@ -272,8 +272,8 @@ def test_unknown_or_public_report_destination_is_refused(tmp_path):
         f"destinations:\n  on-call: {key % ('incident-io', '')}\n"
         f"  page: {key % ('incident-io-status-page', ', page: Acme')}\n"
     )
-    with pytest.raises(settings.Refused) as refused:
-        settings.load(file, {"KEY": "k"})
+    with pytest.raises(configuration.Refused) as refused:
+        configuration.load(file, {"KEY": "k"})
     said = str(refused.value)
     assert 'unknown destination "on-cal"' in said
     assert "on-call" in said

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.domain import decisions
 from tests.integration import vendor, workers
 
@@ -23,13 +23,13 @@ def test_held_alert_opens_after_its_hold(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        began = parts.clock()
+        began = factories.clock()
         await on.deliver(workers.firing(), response=timed(open_after=SHORT))
         await on.turn()
         assert at.states() == []
         assert (await on.incident()).status == "pending"
         await on.until(lambda: at.states() == ["open"])
-        assert parts.clock() - began >= SHORT
+        assert factories.clock() - began >= SHORT
         assert at.kinds == ["open"]
 
     workers.run(with_redis, play, vendor.on_call(at))

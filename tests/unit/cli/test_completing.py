@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from router.cli import completing
+from router.cli import completion
 from router.sources import registry
 
 CONFIGURATION = """
@@ -21,27 +21,27 @@ def context(tmp_path):
 
 
 def test_kinds_and_configured_names_are_completed(context):
-    assert dict(completing.kinds("uptime")) == {
+    assert dict(completion.kinds("uptime")) == {
         name: kind.summary for name, kind in registry.KINDS.items() if name.startswith("uptime")
     }
-    assert completing.destinations(context, "on") == [("on-call", "incident-io")]
-    assert completing.destinations(context, "x") == []
-    assert completing.sources(context, "s") == [("shop", "json"), ("staging", "grafana")]
+    assert completion.destinations(context, "on") == [("on-call", "incident-io")]
+    assert completion.destinations(context, "x") == []
+    assert completion.sources(context, "s") == [("shop", "json"), ("staging", "grafana")]
 
 
 def test_completion_without_configuration_prints_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INCIDENT_ROUTER_SERVER", raising=False)
     nowhere = SimpleNamespace(params={})
-    assert completing.destinations(nowhere, "") == []
-    assert completing.incidents(nowhere, "") == []
+    assert completion.destinations(nowhere, "") == []
+    assert completion.incidents(nowhere, "") == []
     beyond = SimpleNamespace(params={"server": "http://127.0.0.1:1"})
-    assert completing.incidents(beyond, "") == []
+    assert completion.incidents(beyond, "") == []
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("title", ["$(reboot)", "`reboot`", "a;b|c&d>e", "'\"\\", "x\ny\x1b[2J", "(ab):[c]"])
 def test_a_title_has_nothing_that_a_shell_reads(title):
     """Zsh evaluates the answer, and senders wrote the titles."""
-    assert not set(completing._harmless(title)) & set("$`;|&<>'\"\\\n\x1b()[]:{}*?!#~")
-    assert len(completing._harmless(title * 20)) <= 40
+    assert not set(completion._harmless(title)) & set("$`;|&<>'\"\\\n\x1b()[]:{}*?!#~")
+    assert len(completion._harmless(title * 20)) <= 40

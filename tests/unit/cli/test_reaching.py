@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.cli import reaching
+from router.cli import router_access
 from router.services import models
 
 
@@ -24,7 +24,7 @@ class Shelf:
 
 def taken(shelf: Shelf, at_once: int, *most: int) -> list[int]:
     async def main() -> list[int]:
-        return [one async for one in reaching.rows(shelf.read, at_once, *most)]
+        return [one async for one in router_access.rows(shelf.read, at_once, *most)]
 
     return asyncio.run(main())
 
@@ -62,7 +62,7 @@ def test_reading_stops_at_the_row_searched_for():
     shelf = Shelf(100)
 
     async def first_above(number: int) -> int:
-        async for one in reaching.rows(shelf.read, 10):
+        async for one in router_access.rows(shelf.read, 10):
             if one > number:
                 return one
         raise AssertionError

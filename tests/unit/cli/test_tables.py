@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from rich import cells
 
-from router.assembly import parts
+from router.bootstrap import factories
 from router.cli import tables, terminal
 from router.services import models
 
@@ -93,7 +93,7 @@ def test_control_characters_stay_in_their_cell(monkeypatch):
 
 
 def test_times_are_ages_in_terminals_and_absolute_elsewhere(monkeypatch):
-    at = models.at(parts.clock()) - timedelta(hours=50)
+    at = models.at(factories.clock()) - timedelta(hours=50)
     monkeypatch.setattr(sys, "stdout", Terminal())
     assert tables.age(at) == "2d"
     assert tables.age(at + timedelta(days=30)) == "in 27d"

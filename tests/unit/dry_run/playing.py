@@ -1,6 +1,6 @@
 """Rules from data, a world of them, and tests from the YAML that people write."""
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import base
 from router.dry_run import rule_test_runner, simulation
 from router.rules import load, rule_tests
@@ -44,7 +44,7 @@ def rules(text):
 
 
 def a_world(ruleset, now=START):
-    return simulation.Simulation(ruleset.decide, PLACES, pages.render, now=now)
+    return simulation.Simulation(ruleset.decide, PLACES, public_pages.render, now=now)
 
 
 def results(text):

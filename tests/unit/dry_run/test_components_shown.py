@@ -1,6 +1,6 @@
 """Operations in tests of rule files have the component statuses that are published."""
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import registry
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
@@ -22,7 +22,7 @@ tests:
     expect: {operations: [{open: page, components: {Web shop: STATUS}}]}
 """
 KIND = registry.KINDS["incident-io-status-page"]
-PLACES = {"page": pages.Place(KIND, "", KIND.config(kind=KIND.name, api_key="key", page="Acme"))}
+PLACES = {"page": public_pages.Place(KIND, "", KIND.config(kind=KIND.name, api_key="key", page="Acme"))}
 DESTINATIONS = {"page": destination_info.DestinationInfo(KIND.opening, public=True, kind=KIND.name)}
 
 
@@ -32,7 +32,9 @@ def run(status):
     (case,) = rule_tests.read(document, DESTINATIONS, [])
 
     def make(now):
-        return simulation.Simulation(ruleset.decide, PLACES, pages.render, preview=pages.previewer(PLACES), now=now)
+        return simulation.Simulation(
+            ruleset.decide, PLACES, public_pages.render, preview=public_pages.previewer(PLACES), now=now
+        )
 
     return rule_test_runner.run(case, make)
 
@@ -52,7 +54,9 @@ def test_operations_are_told_with_the_statuses():
 def test_reviewers_see_the_vendor_s_status_names():
     document = documents.parse(FILE.replace("publish: auto", "publish: review").encode(), "r.yaml")
     ruleset = load.from_document(document, DESTINATIONS)
-    played = simulation.Simulation(ruleset.decide, PLACES, pages.render, preview=pages.previewer(PLACES), now=1)
+    played = simulation.Simulation(
+        ruleset.decide, PLACES, public_pages.render, preview=public_pages.previewer(PLACES), now=1
+    )
     (case,) = rule_tests.read(document, DESTINATIONS, [])
     played.arrive([rule_test_runner.alert(case.shape.alerts[0], 1, {})])
     (review,) = played.awaiting()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import registry
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
@@ -32,12 +32,15 @@ def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
     (case,) = rule_tests.read(document, DESTINATIONS, found)
     assert found == []
     places = {
-        name: pages.Place(registry.KINDS[kind], follows if name == "page" else "") for name, kind in KINDS.items()
+        name: public_pages.Place(registry.KINDS[kind], follows if name == "page" else "")
+        for name, kind in KINDS.items()
     }
     made = load.from_document(document, DESTINATIONS)
 
     def make(now):
-        return simulation.Simulation(made.decide, places, pages.render, examine=pages.examiner(()), now=now)
+        return simulation.Simulation(
+            made.decide, places, public_pages.render, examine=public_pages.examiner(()), now=now
+        )
 
     return [problem.message for problem in rule_test_runner.run(case, make).problems]
 

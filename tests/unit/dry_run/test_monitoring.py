@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import registry
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
@@ -23,7 +23,7 @@ DESTINATIONS = {
     )
     for name, kind in KINDS.items()
 }
-PLACES = {name: pages.Place(registry.KINDS[kind], "") for name, kind in KINDS.items()}
+PLACES = {name: public_pages.Place(registry.KINDS[kind], "") for name, kind in KINDS.items()}
 FIRES, ENDS = "{at: %s, labels: {a: b}}", "{at: %s, status: resolved, labels: {a: b}}"
 OPENED = "{at: 0s, open: page}, {at: 0s, open: on-call}"
 MONITOR = 'resolve: {monitor_for: 15m, message: "It works again. We keep an eye on it."}'
@@ -51,7 +51,9 @@ def complaints(rules, alerts, operations, **more):
     (case,) = rule_tests.read(document, DESTINATIONS, found)
     assert found == []
     made = load.from_document(document, DESTINATIONS)
-    result = rule_test_runner.run(case, lambda now: simulation.Simulation(made.decide, PLACES, pages.render, now=now))
+    result = rule_test_runner.run(
+        case, lambda now: simulation.Simulation(made.decide, PLACES, public_pages.render, now=now)
+    )
     return [problem.message for problem in result.problems]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.domain import subscriptions
 from router.dry_run import notification_checks, rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
@@ -43,7 +43,7 @@ def results(test: str, *, subscribed=SUBSCRIBED, destinations=CONFIGURED) -> lis
     made = load.from_document(document, destinations)
 
     def world(now: int) -> simulation.Simulation:
-        return simulation.Simulation(made.decide, playing.PLACES, pages.render, now=now, subscribed=subscribed)
+        return simulation.Simulation(made.decide, playing.PLACES, public_pages.render, now=now, subscribed=subscribed)
 
     return [rule_test_runner.run(case, world) for case in read]
 

@@ -1,6 +1,6 @@
 """Two sets of rules over the same recordings: what appears, vanishes and changes, and nothing else."""
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.domain import alerts
 from router.domain import recordings as recording
 from router.dry_run import replay, simulation
@@ -30,7 +30,7 @@ MOVES = [(0, "firing", EU), (10, "firing", US), (20, "firing", API), (30, "firin
 
 def played(text, moves=MOVES):
     ruleset, _, _ = playing.rules(text)
-    scene = simulation.Simulation(ruleset.decide, playing.PLACES, pages.render, approves=True)
+    scene = simulation.Simulation(ruleset.decide, playing.PLACES, public_pages.render, approves=True)
     return replay.play(recordings(*moves), scene, ruleset.version, tail=3600 * playing.SECOND)
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import registry as kinds
 from router.domain import severities
 from router.dry_run import rule_test_runner, simulation
@@ -42,11 +42,11 @@ def test_every_example_loads(example, folder):
 def test_every_test_that_is_shown_passes(example):
     made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     follows = {"devhelm-page": "devhelm"}
-    places = {name: pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
+    places = {name: public_pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
     found = []
     for case in rule_tests.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
         result = rule_test_runner.run(
-            case, lambda now: simulation.Simulation(made.decide, places, pages.render, now=now)
+            case, lambda now: simulation.Simulation(made.decide, places, public_pages.render, now=now)
         )
         assert result.passed, "\n".join(map(str, result.problems))
     assert found == []

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from router.assembly import running
+from router.bootstrap import processes
 from router.rules import garbage_collection, load, reload
 
 RULES = [
@@ -86,8 +86,8 @@ def write(folder, comment):
 def test_reload_frees_old_rules_without_full_collection(tmp_path, thresholds, collections):
     write(tmp_path, "first")
     webhooks = Webhooks()
-    rules = reload.Rules(tmp_path, {}, changed=lambda loaded: running.put_in_force(webhooks, loaded))
-    running.put_in_force(webhooks, rules.in_force)
+    rules = reload.Rules(tmp_path, {}, changed=lambda loaded: processes.put_in_force(webhooks, loaded))
+    processes.put_in_force(webhooks, rules.in_force)
     before, old = rules.in_force.version, weakref.ref(rules.in_force)
     write(tmp_path, "second")
     collections.clear()

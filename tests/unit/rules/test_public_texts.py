@@ -5,7 +5,7 @@ import pathlib
 import msgspec
 import pytest
 
-from router.assembly import pages
+from router.bootstrap import public_pages
 from router.destinations import base
 from router.domain import alerts, decisions, incidents, plan, publications, severities
 from router.rules import leak_guard, public_texts, templates
@@ -43,7 +43,7 @@ def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incide
 def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     """The fields that the worker would post by itself now; None where it would not."""
     one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
-    desires = desired_state.DesiredStateBuilder(pages.render, pages.public_renderer(["acme.com"]))
+    desires = desired_state.DesiredStateBuilder(public_pages.render, public_pages.public_renderer(["acme.com"]))
     known = publications.Publication("e1", "page", opened_at=NOW)
     desired = desires.build(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)

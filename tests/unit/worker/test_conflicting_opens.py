@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from router.outbound import errors
-from router.worker import calls
+from router.worker import vendor_calls
 from tests.unit.destinations import scripted
 
 
@@ -23,5 +23,5 @@ class Conflicting:
 def test_open_that_met_conflict_has_an_unknown_outcome():
     place = SimpleNamespace(destination=Conflicting())
     with pytest.raises(errors.Unanswered, match="it is so already") as caught:
-        asyncio.run(calls.call_vendor(place, scripted.operation("open", {})))
+        asyncio.run(vendor_calls.call_vendor(place, scripted.operation("open", {})))
     assert isinstance(caught.value.__cause__, errors.Conflict)

@@ -6,7 +6,7 @@ import pytest
 
 from router.domain import operations, publications, severities
 from router.outbound import errors
-from router.worker import missing
+from router.worker import not_found
 from tests.integration import vendor
 
 SECOND = 1_000_000
@@ -23,13 +23,13 @@ def ask(at, kind="update", *, vendor_id="v1", attempts=0):
     asked = operation(kind, vendor_id)
     place = vendor.place("on-call", at)
     call = getattr(at, kind)(asked)
-    return asyncio.run(missing.asked_again(call, place, asked, attempts))
+    return asyncio.run(not_found.asked_again(call, place, asked, attempts))
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss", "observe"])
 def test_object_that_is_not_there_is_missing(kind):
     at = vendor.Vendor()
-    with pytest.raises(missing.Missing, match="404"):
+    with pytest.raises(not_found.Missing, match="404"):
         ask(at, kind)
     assert (at.looks > 0, at.probes) == (True, 1)
 
@@ -57,7 +57,7 @@ def test_account_that_cannot_be_read_proves_nothing(problem):
     at.unreadable = problem
     with pytest.raises((errors.Temporary, errors.Unanswered)) as caught:
         ask(at)
-    assert not isinstance(caught.value, missing.Missing)
+    assert not isinstance(caught.value, not_found.Missing)
 
 
 def test_other_not_found_errors_are_rejections_finally():
@@ -72,7 +72,7 @@ def test_other_not_found_errors_are_rejections_finally():
 
 
 def noted(publication, seconds, **more):
-    return missing.noted(publication, missing.Missing("404"), NOW + seconds * SECOND, **more)
+    return not_found.noted(publication, not_found.Missing("404"), NOW + seconds * SECOND, **more)
 
 
 def test_three_answers_over_a_minute_are_proof():
@@ -80,7 +80,7 @@ def test_three_answers_over_a_minute_are_proof():
     assert (found.state, found.gone, found.missing_answers) == ("open", False, 2)
     assert not noted(found, 59).gone
     found = noted(found, 60)
-    assert (found.state, found.gone, found.problem) == ("dismissed", True, missing.PROBLEM)
+    assert (found.state, found.gone, found.problem) == ("dismissed", True, not_found.PROBLEM)
 
 
 def test_many_answers_within_seconds_are_no_proof():

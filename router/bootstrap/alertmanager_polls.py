@@ -1,0 +1,100 @@
+"""Builds the polling of Alertmanagers. Polled alerts are processed as if the webhook server had received them."""
+
+import base64
+import functools
+import random
+from collections.abc import Iterator
+
+import redis.asyncio
+
+from router import configuration
+from router.bootstrap import factories
+from router.domain import alerts, decisions
+from router.outbound import client, errors
+from router.outbound.alertmanager import condition, receivers
+from router.rules import reload
+from router.sources import alertmanager, base, polled, registry
+from router.store import incidents, sync_state
+from router.store.inbox import Inbox
+from router.web import request_limits
+from router.worker import alertmanager_sync
+
+_TIMEOUT_SECONDS = 10.0
+_MOST_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
+
+
+def polling(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: Inbox
+) -> alertmanager_sync.AlertmanagerSync:
+    """Return the object that polls the Alertmanagers."""
+
+    def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
+        return in_force.in_force.decide(alert, now)
+
+    return alertmanager_sync.AlertmanagerSync(
+        list(_asked(settings, in_force)),
+        decide,
+        inbox=inbox,
+        store=incidents.Incidents(connection),
+        turns=sync_state.SyncState(connection),
+        clock=factories.clock,
+        randomness=random.SystemRandom(),
+    )
+
+
+def polled_sources(settings: configuration.Settings) -> list[str]:
+    """Return the sources whose Alertmanager is polled."""
+    return [name for name, _ in _polled(settings)]
+
+
+async def problems(settings: configuration.Settings) -> list[str]:
+    """Poll each Alertmanager once. Return the errors, each with the source's name."""
+    found = []
+    for name, config in _polled(settings):
+        http = _client(name, config)
+        try:
+            await condition(http)
+            known = await receivers(http)
+        except errors.Failure as failure:
+            found.append(failure.message)
+        else:
+            if not any(map(polled.receives(config), known)):
+                names = ", ".join(known)
+                found.append(f'{name}: poll.receiver "{config.receiver}" is none of its receivers, which are {names}')
+        finally:
+            await http.aclose()
+    return found
+
+
+def _polled(settings: configuration.Settings) -> Iterator[tuple[str, polled.Config]]:
+    for name, config in settings.sources.items():
+        if isinstance(config, alertmanager.Config) and config.poll is not None:
+            yield name, config.poll
+
+
+def _client(name: str, config: polled.Config) -> client.Client:
+    token, pair = (secret.get_secret_value() if secret is not None else "" for secret in (config.bearer, config.basic))
+    word = f"Bearer {token}" if token else f"Basic {base64.b64encode(pair.encode()).decode()}" if pair else ""
+    return client.Client(
+        name=name,
+        base_url=config.url,
+        headers={"authorization": word} if word else {},
+        timeout_seconds=_TIMEOUT_SECONDS,
+        now=factories.clock,
+        secrets=[token, pair, pair.partition(":")[2], word.partition(" ")[2]],
+        most_bytes=_MOST_BYTES,
+    )
+
+
+def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.Asked]:
+    limits = factories.limits(settings)
+    for name, config in _polled(settings):
+        source = registry.build(name, settings.sources[name]).source
+        read = functools.partial(_read, source, limits, in_force)
+        yield alertmanager_sync.Asked(name, config, _client(name, config), read, polled.concerns(config))
+
+
+def _read(
+    source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: int
+) -> base.Parsed:
+    return request_limits.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

@@ -1,0 +1,110 @@
+"""Drafts declarations of public variables, from the values in recorded deliveries, for the author of the rules."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from router import configuration
+from router.bootstrap import factories
+from router.domain import alerts, recordings, visible
+from router.rules import leak_guard, load, model, public_texts, ruleset, templates
+
+_MOST = 50
+"""Texts that are written out; more of them than this are no list that an author reads through."""
+
+_LONGEST = 60
+
+
+class Draft(NamedTuple):
+    """The undeclared public variables of one rule. Each has the texts that were recorded, and how often."""
+
+    rule: model.Rule
+    seen: dict[templates.Variable, Counter[str]]
+
+
+def load_undeclared(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
+    """Load rules whose public variables need no declaration yet. Raises ``load.Refused`` for every other error."""
+    known = {
+        name: dataclasses.replace(one, declares=False) for name, one in factories.known_destinations(settings).items()
+    }
+    return load.load(folder, known)
+
+
+def drafts(
+    settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recordings.Recording]
+) -> list[Draft]:
+    """Decide on recorded alerts, and collect the values of the rules' undeclared public variables."""
+    destinations = factories.known_destinations(settings)
+    found = {}
+    for rule in made.rules:
+        names = _undeclared(rule, {name for name, one in destinations.items() if one.public})
+        if names:
+            found[rule.name] = Draft(rule, {variable: Counter() for variable in names})
+    for one in recorded:
+        for alert in one.alerts:
+            _add(made, alert, one.received_at, found)
+    return list(found.values())
+
+
+def written(draft: Draft) -> Iterator[str]:
+    """Return the lines to paste into the rule, with comments on omitted values."""
+    yield f"# {draft.rule.place}: rule {draft.rule.name}"
+    yield "    public:"
+    for variable, seen in draft.seen.items():
+        name = _name(variable)
+        texts = [text for text, _ in seen.most_common()]
+        fit = [text for text in texts if _is_fit(text)]
+        if not texts:
+            yield f"      # {name}: no recorded alert carried a text; write its list yourself"
+        elif len(fit) > _MOST:
+            yield f"      # {name}: {len(fit)} different texts; write a pattern or a list, or do without the variable"
+        elif fit:
+            yield f"      {name}: {{values: [{', '.join(map(_quoted, fit))}]}}"
+        if left := len(texts) - len(fit):
+            yield f"      # {name}: {left} texts are left out: customers should not see them"
+
+
+def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
+    shown = [target for target in rule.targets if target.destination in pages]
+    texts = [
+        text
+        for target in shown
+        for text in public_texts.templates_in({**target.fields, "resolve": target.ending.monitoring})
+    ]
+    used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
+    declared = {*rule.common.public, *public_texts.MADE_HERE}
+    return [one for one in used if one not in declared and templates.LOOKED_UP not in one and len(one) > 1]
+
+
+def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: int, found: dict[str, Draft]) -> None:
+    decision = made.decide(alert, now)
+    response = decision.response
+    if response is None or alert.status != "firing":
+        return
+    seen = templates.context(
+        alert, response, key=decision.incident_key, severity=decision.severity, reference="", opened_at=now
+    )
+    for because in response.because:
+        draft = found.get(because.rule)
+        for variable, counter in draft.seen.items() if draft is not None else ():
+            text = public_texts.value(variable, seen)
+            if text:
+                counter[text] += 1
+
+
+def _is_fit(text: str) -> bool:
+    return (
+        len(text) <= _LONGEST and text == visible.visible(text) and text.isprintable() and not leak_guard.in_value(text)
+    )
+
+
+def _name(variable: templates.Variable) -> str:
+    plain = all(letter.isalnum() or letter in "_-" for letter in variable[-1])
+    return ".".join(variable) if plain else f"\"{'.'.join(variable[:-1])}['{variable[-1]}']\""
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a YAML scalar that YAML parsers read as the same text."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,452 @@
+"""Creates the parts of a process from the settings, one function each. Only here are clocks and randomness created."""
+
+import functools
+import hashlib
+import random
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis.asyncio
+
+from router import configuration
+from router.bootstrap import double_reports, memory, notification_delivery, public_pages, self_reports, silence_imports
+from router.destinations import base
+from router.destinations.registry import KINDS
+from router.domain import identity, rule_files
+from router.outbound import errors, fetch
+from router.rules import destination_info, load, reload, ruleset
+from router.sources import signatures, verifications
+from router.sources.registry import ConfiguredSource, build
+from router.store import (
+    accounts,
+    dataset,
+    delivery_dedup,
+    health,
+    incidents,
+    publications,
+    publishing_state,
+    quarantine,
+    quotas,
+    schema,
+    silences,
+    vendor_ids,
+)
+from router.store.archive import Archive
+from router.store.inbox import Inbox, InboxReader, depth
+from router.telemetry import log, tracing
+from router.web import client_addresses, request_limits, webhooks
+from router.web.health import Check, Startup, State
+from router.web.vendor_webhooks import Receiver, VendorWebhooks
+from router.worker import (
+    adoption,
+    aggregator,
+    configured_destinations,
+    conflicting_alerts,
+    operation_executor,
+    placements,
+    reconciler,
+    recovery,
+    runtime,
+    silencing,
+)
+
+_REMEMBERED_BY_WEB = 20_000
+_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded, about 40 MiB.
+_MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
+BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
+
+
+def clock() -> int:
+    """Return the time in microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+def chance(seed: int) -> random.Random:
+    """Return randomness that is the same for the same seed. Only for trials, never for IDs or secrets."""
+    return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
+
+
+def new_id() -> str:
+    """Return a random ID."""
+    return identity.new_id(random.SystemRandom())
+
+
+def ticks() -> int:
+    """Return the microseconds of a clock that is never set back."""
+    return time.monotonic_ns() // 1000
+
+
+def known_destinations(settings: configuration.Settings) -> destination_info.Configured:
+    """Return the data about configured destinations and notifiers that rules need."""
+    found = {
+        name: destination_info.DestinationInfo(
+            KINDS[config.kind].opening,
+            KINDS[config.kind].public,
+            config.kind,
+            config.defaults,
+            {"config": config},
+            settings.pages.allowed_hosts,
+            KINDS[config.kind].monitoring,
+            retrospective=KINDS[config.kind].retrospective,
+        )
+        for name, config in settings.destinations.items()
+    }
+    return destination_info.Configured(found, settings.notifiers)
+
+
+def rules_in_force(
+    settings: configuration.Settings,
+    changed: Callable[[ruleset.RuleSet], None],
+    kept: rule_files.RuleFiles | None = None,
+) -> reload.Rules:
+    """Return the rules of the settings, which can be reloaded when they change. Raises ``rules.Refused``.
+
+    ``kept`` are used if the rules on the disk are invalid.
+    """
+    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept=kept)
+
+
+def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
+    """Load the rule folder, or another one. Raises ``rules.Refused`` with every problem."""
+    return load.load(folder or settings.rules, known_destinations(settings))
+
+
+def labels_named(settings: configuration.Settings) -> frozenset[str]:
+    """Return the labels that the rules of the settings name; none if the rules can't be loaded."""
+    try:
+        return load_rules(settings).labels_named()
+    except load.Refused:
+        return frozenset()
+
+
+def places(
+    settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None
+) -> dict[str, configured_destinations.ConfiguredDestination]:
+    """Return the configured destinations with their clients. With a store, the quotas of their accounts apply."""
+    made = {}
+    for name, config in settings.destinations.items():
+        kind = KINDS[config.kind]
+        connection = kind.connect(name, config, clock)
+        if store is not None:
+            connection.quota = quota(store, config, settings.destinations.values())
+        destination = kind.make(name, config, connection)
+        follows = base.followed_by(config)
+        made[name] = configured_destinations.ConfiguredDestination(
+            name,
+            kind,
+            destination,
+            follows,
+            timeout_seconds=config.timeout_seconds,
+            account=account(config),
+            page=base.page_of(config),
+            failover=config.failover,
+        )
+    return made
+
+
+def account(config: base.Config) -> str:
+    """Return a value that identifies the account of a destination. It is no secret."""
+    secret = config.api_key.get_secret_value()
+    return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
+
+
+def quota(store: "redis.asyncio.Redis", config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.Quota:
+    """Return the quota of calls for the account of a destination, among all ``configured`` destinations."""
+    return quotas.Quota(store, account(config), per_minute(config, configured))
+
+
+def per_minute(config: base.Config, configured: Iterable[base.Config]) -> int:
+    """Return the call limit of a destination's account: the lowest of the destinations that share the account.
+
+    They share one token bucket. With a higher limit, a destination would wait for the bucket to fill above the lower
+    limit, to which each call of another destination empties it.
+    """
+    own = account(config)
+    return min([config.per_minute, *(one.per_minute for one in configured if account(one) == own)])
+
+
+async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
+    """Ask every vendor once whether the configured names exist and fit together. Log a warning for each problem."""
+    for name, place in at.items():
+        try:
+            found = await place.destination.check()
+        except errors.Failure as failure:
+            found = [failure.message]
+        for problem in found:
+            log.get("worker").warning("destination_problem", destination=name, problem=problem)
+    for problem in await double_reports.found(at):
+        log.get("worker").warning("double_reporting", problem=problem)
+
+
+def endpoints(settings: configuration.Settings) -> dict[str, ConfiguredSource]:
+    """Return the configured sources with their parsers. Log a warning for each source without authentication."""
+    for name, config in settings.sources.items():
+        if config.auth == "none":
+            log.get("web").warning("source_without_authentication", source=name)
+    return {name: build(name, config, _fetch_key) for name, config in settings.sources.items()}
+
+
+async def _fetch_key(url: str) -> bytes:
+    """Fetch a vendor's key for signatures."""
+    try:
+        return await fetch.get(url, timeout_seconds=5.0, most_bytes=_MAX_KEY_BYTES)
+    except errors.Temporary as error:
+        raise verifications.UnavailableError(error.message) from error
+
+
+def worker(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    at: Mapping[str, configured_destinations.ConfiguredDestination],
+    *,
+    passed: operation_executor.Passed = lambda _: None,
+    traces: tracing.Traces = tracing.OFF,
+) -> runtime.Worker:
+    """Return the worker. ``passed`` is called at each point of an operation, for tests that crash there."""
+    randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
+    lease_seconds = _lease_seconds(settings, at)
+    bell, inbox = runtime.WakeSignal(), Inbox(connection)
+    reader = InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    store = incidents.Incidents(connection, remembered=_REMEMBERED)
+    silenced, shared = muting(settings, connection), accounts.Accounts(connection)
+    data = data_set(settings, connection)
+    published = publications.Publications(connection, lease_seconds=lease_seconds)
+    performer = operation_executor.OperationExecutor(
+        randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces
+    )
+    notifiers = notification_delivery.notifying(settings, connection, randomness, clock, ticks)
+    stage = _stage(settings, connection, at, (reader, store, silenced, data), bell.ring, traces=traces)
+    return runtime.Worker(
+        name,
+        reader,
+        stage,
+        reconciler.Reconciler(
+            published,
+            store,
+            at,
+            performer,
+            public_pages.pages(settings, connection),
+            ticks=ticks,
+            randomness=randomness,
+            muting=silenced,
+            storms=self_reports.storms(settings, connection),
+            accounts=shared,
+            oldest_unfolded=reader.oldest_unfolded,
+            vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
+            reclaimer=adoption.Reclaimer(data, performer, shared, at, installation=settings.installation),
+            announcer=notifiers.incidents,
+        ),
+        health.Health(connection),
+        depth=lambda: depth(connection),
+        clock=clock,
+        bell=bell,
+        kept=archive(settings, connection),
+        kept_aside=kept_aside(settings, connection),
+        silenced=silenced,
+        vintage=schema.Schema(connection),
+        itself=self_reports.itself(settings, connection, at, performer.breakers, randomness, inbox=inbox),
+        pace=_pace(settings),
+        watching=recovery.Recovery(data, at, store, published, shared=shared, installation=settings.installation),
+        notifying=notifiers.worker,
+    )
+
+
+def _stage(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    at: Mapping[str, configured_destinations.ConfiguredDestination],
+    shared: tuple[InboxReader, incidents.Incidents, silencing.SilenceService, dataset.DataSet],
+    wake: Callable[[set[int]], None],
+    *,
+    traces: tracing.Traces,
+) -> aggregator.Aggregator:
+    """Build the stage that folds deliveries. ``shared`` are objects that the worker's other parts use, too."""
+    reader, store, silenced, data = shared
+    public = {name for name, place in at.items() if place.kind.public}
+    return aggregator.Aggregator(
+        reader,
+        store,
+        randomness=random.SystemRandom(),
+        wake=wake,
+        contradicted=conflicting_alerts.ConflictGuard(publishing_state.PublishingControls(connection), store, public),
+        muting=silenced,
+        traces=traces,
+        installation=settings.installation,
+        data=data,
+    )
+
+
+def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> dataset.DataSet:
+    """Return the data set as this process knows it.
+
+    If the data set is new, the previous one may have been lost while no process ran. Only a named installation can
+    distinguish its own items at the vendors from those of others, so a new data set is reconciled only with a name.
+    """
+    return dataset.DataSet(connection, new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
+
+
+def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.SilenceService:
+    """Return the service that mutes alerts: the router's own silences and the imported ones."""
+    of_account = functools.partial(quota, connection, configured=settings.destinations.values())
+    return silencing.SilenceService(
+        silences.Silences(connection), silence_imports.silences(settings, clock, of_account)
+    )
+
+
+def _lease_seconds(
+    settings: configuration.Settings, at: Mapping[str, configured_destinations.ConfiguredDestination]
+) -> float:
+    """Return for how long an incident is leased. No call may take longer."""
+    longest = max((place.timeout_seconds for place in at.values()), default=10.0)
+    return max(settings.worker.lease_seconds, 4 * longest)
+
+
+def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
+    return runtime.LoopIntervals(
+        concurrency=settings.worker.concurrency,
+        reclaim_idle_seconds=settings.worker.reclaim_idle_seconds,
+        silence_poll_seconds=settings.silences.poll_interval / 1_000_000,
+        ping_seconds=settings.self_report.ping_interval / 1_000_000,
+    )
+
+
+def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> Archive:
+    """Return the archive of recently processed deliveries."""
+    return Archive(connection, retention=settings.archive.retention, max_bytes=settings.archive.max_bytes)
+
+
+def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:
+    """Return the quarantine of bodies that could not be read."""
+    return quarantine.Quarantine(connection, most_bytes=settings.quarantine.max_bytes)
+
+
+def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None) -> dict[str, Check]:
+    """Return the checks of ``/readyz``: Redis, a recent worker heartbeat, and the active rules.
+
+    A worker is not ready without Redis or without a heartbeat. A process that receives deliveries, which has rules
+    ``in_force``, becomes ready once Redis answers, and stays ready: accepted deliveries are safe until a worker runs,
+    and while Redis is unavailable, senders get an error and retry.
+    """
+    condition = health.Health(connection)
+    receives = in_force is not None
+
+    async def redis_answers() -> State:
+        await condition.ping()
+        return State(True, "answers")
+
+    async def worker_lives() -> State:
+        silent = (clock() - await condition.latest_heartbeat()) / 1_000_000
+        if silent > BEAT_LATE_SECONDS:
+            said = "no worker has been heard of lately; deliveries are kept until one is"
+            return State(receives, said, degraded=receives)
+        return State(True, "alive")
+
+    async def data_set_is_known() -> State:
+        state = await dataset.look(connection, clock())
+        return State(True, state.describe(), degraded=bool(state.since))
+
+    async def rules_are_there() -> State:
+        assert in_force is not None  # noqa: S101 - asked only where there are rules
+        said = f"version {in_force.in_force.version}"
+        if in_force.fallback is not None:
+            kept = datetime.fromtimestamp(in_force.fallback.kept_at / 1_000_000, UTC)
+            said += f", the last good rules from Redis, kept at {kept:%Y-%m-%d %H:%M:%S} UTC"
+        if in_force.problems:
+            first = in_force.problems[0]
+            said += f"; refused on the disk: {first.place}: {first.message}"
+        return State(True, said, degraded=bool(in_force.problems))
+
+    if not receives:
+        return {"redis": redis_answers, "worker": worker_lives, "data": data_set_is_known}
+    started = {"redis": Startup(redis_answers), "worker": Startup(worker_lives)}
+    return {**started, "data": Startup(data_set_is_known), "rules": rules_are_there}
+
+
+def door(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    rule_set: ruleset.RuleSet,
+    inbox: Inbox,
+    traces: tracing.Traces = tracing.OFF,
+    *,
+    silenced: silencing.SilenceService | None = None,
+) -> webhooks.WebhookHandler:
+    """Return the handler of webhooks, which decides by these rules.
+
+    With ``silenced``, responses name the incident that holds each alert, or what mutes it.
+    """
+    store = incidents.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
+    made = webhooks.WebhookHandler(
+        endpoints(settings),
+        rule_set.decide,
+        inbox=inbox,
+        quarantine=kept_aside(settings, connection),
+        clock=clock,
+        randomness=random.SystemRandom(),
+        seen=delivery_dedup.DeliveryIds(connection),
+        placements=placements.Placements(store, silenced) if silenced is not None else None,
+        limits=limits(settings),
+        known=client_addresses.ClientAddresses(settings.web.trusted_proxies),
+        public=[name for name, one in settings.destinations.items() if KINDS[one.kind].public],
+        traces=traces,
+    )
+    made.labels_named = rule_set.labels_named
+    return made
+
+
+def vendor_webhooks(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> VendorWebhooks:
+    """Return the handler of the webhooks of those destinations that have one."""
+    receivers = {
+        name: Receiver(
+            name,
+            tuple(
+                signatures.Signature(
+                    signatures.Config.model_validate({"scheme": scheme, "secrets": config.webhook.secrets})
+                )
+                for scheme in KINDS[config.kind].webhook_schemes
+            ),
+            _at_the_same_vendor(settings, config),
+        )
+        for name, config in settings.destinations.items()
+        if config.webhook is not None
+    }
+    ids = _vendor_ids(settings, connection)
+    return VendorWebhooks(receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), clock)
+
+
+def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:
+    """Return the store of the vendor IDs that webhooks may mention."""
+    names = {
+        name
+        for config in settings.destinations.values()
+        if config.webhook is not None
+        for name in _at_the_same_vendor(settings, config)
+    }
+    return vendor_ids.VendorIds(connection, names)
+
+
+def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:
+    """Return the destinations whose changes a webhook of ``config`` may report."""
+    return tuple(name for name, one in settings.destinations.items() if one.base_url == config.base_url)
+
+
+def with_webhooks(settings: configuration.Settings) -> list[str]:
+    """Return the destinations whose vendor sends webhooks."""
+    return [name for name, config in settings.destinations.items() if config.webhook is not None]
+
+
+def limits(settings: configuration.Settings) -> request_limits.RequestLimits:
+    """Return the size limits of one delivery, and the memory limit of all deliveries in flight."""
+    in_flight = settings.web.max_bytes_in_flight
+    return request_limits.RequestLimits(
+        settings.web.max_body_bytes,
+        settings.web.max_depth,
+        settings.web.max_alerts,
+        settings.web.max_labels,
+        settings.web.max_value_bytes,
+        settings.web.max_in_flight,
+        memory.bytes_in_flight() if in_flight is None else in_flight,
+    )

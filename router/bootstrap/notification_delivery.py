@@ -1,0 +1,128 @@
+"""Builds the announcer of events and the delivery to notifiers, from the settings."""
+
+from typing import NamedTuple
+
+import msgspec
+import redis.asyncio
+
+from router import configuration
+from router.bootstrap import public_pages
+from router.domain import events, identity, subscriptions
+from router.notifiers import base, registry
+from router.store import dead_deliveries, publishing_state, quotas
+from router.store.notifications import Notifications, unpack_announced
+from router.telemetry import log
+from router.worker import announcer, notifications, runtime
+
+_LEAST_LEASE_SECONDS = 60.0
+
+
+class Notifying(NamedTuple):
+    """The announcer of incidents, and the worker's part for notifiers; both None if no notifier is configured."""
+
+    incidents: announcer.Announcer | None = None
+    worker: runtime.Notifying | None = None
+
+
+def notifying(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    randomness: identity.Randomness,
+    clock: base.Clock,
+    ticks: base.Clock,
+) -> Notifying:
+    """Return what a worker needs for its notifiers."""
+    channels = _channels(settings, connection, clock)
+    if not channels.notifiers:
+        return Notifying()
+    store = Notifications(connection, lease_seconds=_lease_seconds(channels))
+    deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
+    places = public_pages.kinds(settings)
+    return Notifying(
+        announcer.Announcer(store, places, public_pages.previewer(places), deliveries.wake, _failover(settings)),
+        runtime.Notifying(
+            announcer.RouterAnnouncer(
+                store,
+                publishing_state.PublishingControls(connection),
+                dead_deliveries.DeadDeliveries(connection),
+                clock,
+                deliveries.wake,
+            ),
+            deliveries,
+        ),
+    )
+
+
+def _failover(settings: configuration.Settings) -> dict[str, tuple[str, ...]]:
+    """Return the notifiers of each destination's failover."""
+    failovers = {name: config.failover for name, config in settings.destinations.items()}
+    return {name: failover.notify for name, failover in failovers.items() if failover is not None}
+
+
+def _lease_seconds(channels: notifications.Channels) -> float:
+    """Return for how long a subject is leased: longer than any attempt takes."""
+    return max(_LEAST_LEASE_SECONDS, 4 * channels.timeout_seconds)
+
+
+def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
+    """Return the notifiers that each topic, and the incidents of each owner, are delivered to."""
+    notify = settings.notify
+    topics: dict[events.Topic, tuple[str, ...]] = {
+        "incidents": notify.incidents,
+        "reviews": notify.reviews,
+        "guard": notify.guard,
+        "dead_letters": notify.dead_letters,
+        "delays": notify.delays,
+        "freezes": notify.freezes,
+        "heartbeats": notify.heartbeats,
+    }
+    return subscriptions.Subscriptions(topics, notify.owners)
+
+
+async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
+    """Deliver one test event to a notifier, without Redis. Raises one of ``outbound.errors`` if that fails."""
+    config = settings.notifiers[name]
+    connected = base.Connection(clock, settings.installation, settings.management.public_url)
+    notifier = registry.KINDS[config.kind].make(name, config, connected)
+    event = events.Recorded(1, clock(), events.ROUTER, "test", events.TestSent(by))
+    try:
+        await notifier.deliver(base.Batch([event], {}))
+    finally:
+        await notifier.aclose()
+
+
+async def hasten(settings: configuration.Settings, connection: "redis.asyncio.Redis", incident: str) -> None:
+    """Have changes of an incident announced now that would wait for the spacing of announcements."""
+    store = Notifications(connection)
+    packed = await store.announced(incident)
+    before = unpack_announced(packed)
+    if before is not None and before.at:
+        # If a worker has announced meanwhile, this writes nothing, and nothing is left to hasten.
+        await store.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
+    await public_pages.publications(settings, connection).wake([incident])
+
+
+async def redeliver(connection: "redis.asyncio.Redis", name: str, subject: str, after: int) -> int:
+    """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
+    store = Notifications(connection)
+    found = await store.events(subject, after)
+    if found:
+        await store.rewind(subject, name, after)
+    return len(found)
+
+
+def _channels(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: base.Clock
+) -> notifications.Channels:
+    made = {}
+    for name, config in settings.notifiers.items():
+        if name in settings.simulated:
+            log.get("worker").warning("notifier_without_secret", notifier=name)
+            continue
+        quota = quotas.Quota(connection, f"notifier/{name}", config.per_minute)
+        has_slack_app = settings.slack_app is not None
+        connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
+        made[name] = registry.KINDS[config.kind].make(name, config, connected)
+    longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
+    quiet = {name: config.quiet_hours.built() for name, config in settings.notifiers.items() if config.quiet_hours}
+    return notifications.Channels(made, subscribed(settings), longest, quiet)

@@ -1,0 +1,122 @@
+"""Checks names at the vendors, the reachability of Alertmanagers, and which labels recorded deliveries have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import pydantic
+
+from router import configuration
+from router.bootstrap import alertmanager_polls, double_reports, factories
+from router.outbound import errors
+from router.rules import lint_warnings, model, ruleset, templates
+from router.store import archive
+from router.worker import configured_destinations
+
+_REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
+"""Kinds that send an alert again and again while it fires."""
+_TIMESTAMPS = "incident_timestamps"
+_NAMING = (
+    "page",
+    "components",
+    "severity",
+    "incident_type",
+    "status",
+    "custom_field_entries",
+    "incident_role_assignments",
+    "escalation",
+    _TIMESTAMPS,
+)
+"""The fields that name something at a vendor."""
+
+
+class Answer(NamedTuple):
+    """An error that a vendor reports about a rule or the configuration."""
+
+    rule: model.Rule | None
+    text: str
+    level: Literal["error", "warning"] = "error"
+
+
+async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[Answer]:
+    """Look up every name of the configuration and the rules. Return the missing names, each with its rule.
+
+    Channels through which one vendor reports incidents to another vendor are warnings.
+    """
+    at = factories.places(settings)
+    try:
+        found: list[Answer] = []
+        for name, place in at.items():
+            known = await _asked(place, {})
+            found += [Answer(None, f"{name}: {problem}") for problem in known]
+            seen: dict[bytes, list[str]] = {}
+            for rule, fields in _naming(rules, name):
+                key = msgspec.json.encode(fields, order="sorted")
+                if key not in seen:
+                    seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
+                found += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
+        found += [Answer(None, problem) for problem in await alertmanager_polls.problems(settings)]
+        return found + [Answer(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))]
+    finally:
+        for place in at.values():
+            await place.destination.aclose()
+
+
+def _pages(rules: ruleset.RuleSet) -> set[str]:
+    """Return the pages that rules name."""
+    named = (target.fields.get("page") for rule in rules.rules for target in rule.targets)
+    return {page for page in named if isinstance(page, str)}
+
+
+async def _asked(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
+    try:
+        return await place.destination.check(fields)
+    except errors.Failure as failure:
+        return [failure.message]
+
+
+def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Rule, dict[str, Any]]]:
+    """Return the rules that name something at the destination. Names from templates can't be checked in advance."""
+    for rule in rules.rules:
+        for target in rule.targets:
+            named = {key: value for key, value in target.fields.items() if key in _NAMING}
+            if target.parts:
+                mapped = [name for of_field in target.parts.values() for name in of_field.values()]
+                named["components"] = [*(named.get("components") or ()), *mapped]
+            if isinstance(named.get(_TIMESTAMPS), Mapping):  # The names are literals; the values are templates.
+                named[_TIMESTAMPS] = list(named[_TIMESTAMPS])
+            literal = {key: kept for key, value in named.items() if (kept := _literal(value)) is not None}
+            if target.destination == destination and literal:
+                yield rule, literal
+
+
+def _literal(value: Any) -> Any:
+    """Return a value without its templates; None if the value is a template."""
+    if isinstance(value, str):
+        return None if templates.is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: kept for key, inner in value.items() if (kept := _literal(inner)) is not None}
+    if isinstance(value, list | tuple):
+        return [kept for inner in value if (kept := _literal(inner)) is not None]
+    return value
+
+
+async def labels_of(kept: archive.Archive, most: int) -> set[str]:
+    """Return the names of all labels in the newest deliveries."""
+    return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
+
+
+def world(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
+    """Return the context that rules are linted against."""
+    repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
+    limits = {name: _limits(known.opening) for name, known in factories.known_destinations(settings).items()}
+    return lint_warnings.LintContext(tuple(settings.sources), frozenset(labels), repeating, limits)
+
+
+def _limits(opening: type[pydantic.BaseModel]) -> dict[str, int]:
+    """Return the maximum length in characters of each field that has one."""
+    found = {}
+    for name, field in opening.model_json_schema()["properties"].items():
+        most = [one["maxLength"] for one in (field, *field.get("anyOf", ())) if "maxLength" in one]
+        found.update({name: most[0]} if most else {})
+    return found

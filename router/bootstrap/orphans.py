@@ -1,0 +1,73 @@
+"""Resolves items that are open at a vendor and belong to no incident, on an operator's request.
+
+Each item gets its own closed incident. So the worker adopts and resolves the item like any other: once, with retries,
+and never while publishing is frozen.
+"""
+
+import random
+
+import msgspec
+import redis.asyncio
+
+from router import configuration
+from router.bootstrap import factories, public_pages
+from router.domain import alerts, decisions, identity, incidents, timeline
+from router.store import dataset
+from router.store.incidents import Change, Incidents, StoredIncident
+
+_RULE = "incident-router"
+
+
+async def listed(connection: "redis.asyncio.Redis") -> list[dataset.Orphan]:
+    """Return all orphans, the oldest first. Raises ``Unavailable``."""
+    found = [one async for one in dataset.orphans(connection)]
+    return sorted(found, key=lambda one: (one.item.opened_at, one.id))
+
+
+def incident_key(orphan: dataset.Orphan) -> str:
+    """Return the key of the incident that an orphan gets."""
+    return f'{_RULE}{{orphan="{orphan.id}"}}'
+
+
+async def resolve(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan, who: str
+) -> bool:
+    """Request that a worker resolves an orphan.
+
+    Return False if an incident holds the item now, so that it is no orphan.
+    """
+    if await _is_held(settings, connection, orphan):
+        await dataset.settle(connection, orphan)
+        return False
+    key = incident_key(orphan)
+    owner = identity.owner(settings.installation, key)
+    episode = identity.new_episode(settings.installation, key, random.SystemRandom())
+    about = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, factories.clock(), orphan.item.title)
+    response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
+
+    def make(held: StoredIncident) -> Change | None:
+        after = msgspec.structs.replace(
+            incidents.Incident(key),
+            generation=held.incident.generation + 1,
+            episode=episode,
+            opened_at=held.read_at,
+            closed_at=held.read_at,
+            changed_at=held.read_at,
+            response=response,
+            opening_alert=about,
+        )
+        text = f"{who} resolves an item at {orphan.destination} that belongs to no known incident."
+        event = timeline.Event(held.read_at, "person", text, orphan.destination, who)
+        return Change(after, held.version, wake=True, events=[event])
+
+    await dataset.give(connection, orphan, owner)
+    await Incidents(connection).update(key, make)
+    return True
+
+
+async def _is_held(settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan) -> bool:
+    """Return whether a publication holds the item, at its destination or at another one of the same kind."""
+    configured = settings.destinations
+    kind = configured[orphan.destination].kind if orphan.destination in configured else ""
+    names = {orphan.destination, *(name for name, config in configured.items() if config.kind == kind)}
+    return orphan.item.vendor_id in await public_pages.publications(settings, connection).vendor_ids(names)

@@ -1,0 +1,96 @@
+"""Lists and lifts the pauses of destinations: rate limits, open circuit breakers, and used-up quotas.
+
+A pause belongs to an account at a vendor, so destinations of one account share it. Workers store the account of each
+destination, because other processes and commands may run without the vendors' API keys that identify an account.
+"""
+
+from typing import Literal, NamedTuple
+
+import redis.asyncio
+
+from router import configuration
+from router.bootstrap import factories, public_pages
+from router.store import accounts, quotas
+
+Kind = Literal["rate_limit", "circuit_breaker", "quota"]
+
+
+class Pause(NamedTuple):
+    """A pause of the calls to a destination.
+
+    ``endpoint`` is empty if the pause is about the whole account. ``ends_at`` is in microseconds since the epoch.
+    ``waiting`` is the number of incidents that wait for the destination.
+    """
+
+    destination: str
+    kind: Kind
+    endpoint: str
+    ends_at: int
+    waiting: int
+
+
+class Lifted(NamedTuple):
+    """The number of pauses that were lifted, and the incidents that waited for a destination of the account."""
+
+    lifted: int
+    incidents: list[str]
+
+
+class Pauses:
+    """The pauses of all configured destinations."""
+
+    def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        self._settings = settings
+        self._connection = connection
+        self._accounts = accounts.Accounts(connection)
+
+    async def read(self, now: int) -> list[Pause]:
+        """Return the active pauses in the order of the configured destinations."""
+        circuits = await self._accounts.open_circuits(now)
+        account_ids = await self._account_ids()
+        pauses = []
+        for name in self._settings.destinations:
+            quota = self._quota(name, account_ids)
+            active: list[tuple[Kind, str, int]] = [
+                ("rate_limit", pause.endpoint, now + int(pause.seconds_left * 1_000_000))
+                for pause in await quota.pauses()
+            ]
+            if name in circuits:
+                active.append(("circuit_breaker", "", circuits[name]))
+            is_paused = any(not endpoint for _, endpoint, _ in active)
+            if not is_paused and (seconds := await quota.exhausted_for()):
+                active.append(("quota", "", now + int(seconds * 1_000_000)))
+            waiting = await self._accounts.count_waiting(name) if active else 0
+            pauses += [Pause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
+        return pauses
+
+    async def lift(self, destination: str, now: int) -> Lifted:
+        """End the pauses of the destination's account, and wake every incident that waits for the account.
+
+        The circuit breakers of all destinations of the account close as well.
+        """
+        account_ids = await self._account_ids()
+        lifted = await self._quota(destination, account_ids).lift()
+        circuits = await self._accounts.open_circuits(now)
+        incidents: dict[str, None] = {}
+        for name, account in account_ids.items():
+            if account == account_ids[destination]:
+                lifted += name in circuits
+                incidents |= dict.fromkeys(await self._accounts.resume(name, now, lifted=True))
+        await public_pages.publications(self._settings, self._connection).wake(list(incidents))
+        return Lifted(lifted, list(incidents))
+
+    async def _account_ids(self) -> dict[str, str]:
+        """Return the account of each configured destination: as a worker stored it, or else by its API key here."""
+        stored = await self._accounts.read()
+        return {
+            name: stored.get(name) or factories.account(config) for name, config in self._settings.destinations.items()
+        }
+
+    def _quota(self, destination: str, account_ids: dict[str, str]) -> quotas.Quota:
+        per_minute = min(
+            self._settings.destinations[name].per_minute
+            for name, account in account_ids.items()
+            if account == account_ids[destination]
+        )
+        return quotas.Quota(self._connection, account_ids[destination], per_minute)

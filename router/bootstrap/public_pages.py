@@ -1,0 +1,199 @@
+"""Builds the publishing guard of all public pages, and the previews and reviews of incidents, from the settings."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+import pydantic
+import redis.asyncio
+
+from router import configuration
+from router.destinations import base, preview, registry, rule_fields
+from router.domain import decisions, identity, incidents, timeline
+from router.domain.publications import Content, Publication
+from router.rules import leak_guard, public_texts, templates
+from router.store import components, publishing_state, review_outcomes
+from router.store.incidents import Incidents
+from router.store.publications import Publications
+from router.worker import desired_state, publishing_guard
+from router.worker.corrections import Corrections
+from router.worker.retractions import Retractions
+from router.worker.reviews import Preview, Reviews, Shown, plain
+
+_HOUR = 3_600_000_000  # Microseconds.
+
+
+@dataclass(frozen=True)
+class Place:
+    """A configured destination, without the connection to its vendor."""
+
+    kind: base.Kind
+    follows: str
+    config: base.Config | None = None
+
+    def preview(self, name: str, content: Content, what: str) -> Shown:
+        """Return what customers would see of a content at this destination."""
+        if self.config is None:
+            return plain(name, content, what)
+        fields = preview.preview_fields(self.kind, self.config, name, content, what)
+        return Shown(fields, preview.component_statuses(self.kind, fields))
+
+
+def kinds(settings: configuration.Settings) -> dict[str, Place]:
+    """Return the configured destinations, without their vendors."""
+    return {
+        name: Place(registry.KINDS[config.kind], base.followed_by(config), config)
+        for name, config in settings.destinations.items()
+    }
+
+
+def previewer(places: Mapping[str, Place]) -> Preview:
+    """Return a function that shows how a destination displays a content."""
+
+    def show(name: str, content: Content, what: str) -> Shown:
+        place = places.get(name)
+        return plain(name, content, what) if place is None else place.preview(name, content, what)
+
+    return show
+
+
+def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
+    """Return a renderer of public texts. Links that contain variables may only lead to ``hosts``."""
+
+    def render_public(
+        fields: Mapping[str, Any], incident: incidents.Incident, allowed: Mapping[str, decisions.Allowed]
+    ) -> tuple[dict[str, Any], str]:
+        return public_texts.render(fields, _context(incident), allowed, hosts)
+
+    return render_public
+
+
+def examiner(hosts: Collection[str]) -> desired_state.Examine:
+    """Return a function that checks texts that don't come from a rule. They may name hosts of the domains ``hosts``."""
+
+    def examine(texts: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(said for text in texts for said in leak_guard.objections(text, hosts)))
+
+    return examine
+
+
+def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+    """Render a target's templates with the data of the incident."""
+    return templates.render(fields, _context(incident))
+
+
+def _context(incident: incidents.Incident) -> Mapping[str, Any]:
+    alert, response = incident.opening_alert, incident.response
+    assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
+    return templates.context(
+        alert,
+        response,
+        key=incident.key,
+        severity=incident.severity,
+        reference=identity.reference(incident.episode),
+        follows=identity.reference(incident.follows) if incident.follows else "",
+        opened_at=incident.opened_at,
+    )
+
+
+def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publishing_guard.PublishingGuard:
+    """Return the publishing guard of all public pages."""
+    wanted = settings.pages
+    limits = publishing_guard.Limits(
+        publishing_state.Limit(wanted.automatic_posts.max, wanted.automatic_posts.window),
+        publishing_state.Limit(wanted.automatic_components.max, wanted.automatic_components.window),
+        wanted.min_update_interval,
+        wanted.observe_interval,
+        publishing_state.Limit(wanted.max_updates_per_hour, _HOUR),
+    )
+    hosts = wanted.allowed_hosts
+    desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
+    return publishing_guard.PublishingGuard(
+        publishing_state.PublishingControls(connection),
+        review_outcomes.ReviewOutcomes(connection),
+        components.Components(connection),
+        limits,
+        desires,
+    )
+
+
+def publications(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> Publications:
+    """Return the store of all incidents' publications."""
+    return Publications(connection, lease_seconds=settings.worker.lease_seconds)
+
+
+def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]) -> Reviews:
+    """Return the reviews of the configured public pages."""
+    places = kinds(settings)
+    return Reviews(
+        publications(settings, connection),
+        Incidents(connection),
+        pages(settings, connection),
+        places,
+        clock,
+        preview=previewer(places),
+    )
+
+
+def retractions(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+) -> Retractions:
+    """Return the object that stores retractions."""
+    return Retractions(
+        publications(settings, connection),
+        Incidents(connection),
+        pages(settings, connection),
+        kinds(settings),
+        clock,
+    )
+
+
+def corrections(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+) -> Corrections:
+    """Return the object that stores corrections of posted updates."""
+    return Corrections(publications(settings, connection), Incidents(connection), clock)
+
+
+class WrongField(NamedTuple):
+    """An invalid field that a reviewer wrote: its path, and the error."""
+
+    path: tuple[str | int, ...]
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path))}: {self.detail}"
+
+
+def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> list[WrongField]:
+    """Return the errors in the fields that a reviewer wrote for a destination; none if they are valid."""
+    config = settings.destinations[destination]
+    try:
+        rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
+    except pydantic.ValidationError as error:
+        return [WrongField(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
+    return []
+
+
+def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
+    """Return the objections to publishing the fields that a reviewer wrote. The reviewer makes the final decision."""
+    hosts = settings.pages.allowed_hosts
+    return [f"{name}: {said}" for name, text in fields.items() for said in leak_guard.objections(str(text), hosts)]
+
+
+class Story(msgspec.Struct, frozen=True):
+    """The complete record of an incident: the incident, its publications, and its timeline."""
+
+    incident: incidents.Incident
+    publications: list[Publication]
+    timeline: list[timeline.Event]
+
+
+async def told(settings: configuration.Settings, connection: "redis.asyncio.Redis", name: str) -> Story | None:
+    """Return the record of the incident with this key; None if there is none."""
+    store = Incidents(connection)
+    held = (await store.read([name]))[name]
+    if not held.version:
+        return None
+    return Story(held.incident, await publications(settings, connection).look(name), await store.timeline(name))

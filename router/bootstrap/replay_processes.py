@@ -1,0 +1,110 @@
+"""Replays recordings with two rule folders at once, each in a separate process."""
+
+import gzip
+import multiprocessing
+from collections.abc import Callable, Iterator
+from multiprocessing import connection as connections
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from router import configuration
+from router.bootstrap import factories, public_pages
+from router.domain import recordings
+from router.dry_run import replay, simulation
+
+_TELL_EVERY = 500  # Deliveries.
+
+
+class Broken(Exception):
+    """A file of recordings that can't be read. The text has the position and the error."""
+
+
+class Work(NamedTuple):
+    """The work of one process: play the recordings of a file with the rules of a folder."""
+
+    settings: configuration.Settings
+    folder: Path
+    file: Path
+    tail: int
+
+
+def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recording]:
+    """Yield the recordings of a file, one per line. Raises ``Broken``.
+
+    ``told`` is called with the share of the file that has been read, from 0 to 1.
+    """
+    try:
+        size = file.stat().st_size or 1
+        with file.open("rb") as raw:
+            lines: Any = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
+            for number, line in enumerate(lines, 1):
+                if number % _TELL_EVERY == 0:
+                    told(raw.tell() / size)
+                try:
+                    yield recordings.decode(line)
+                except ValueError as error:
+                    raise Broken(f"{file}:{number}: not a recorded delivery: {error}") from error
+    except (OSError, EOFError) as error:
+        raise Broken(f"{file}: can't be read: {error}") from error
+
+
+def play(work: Work, told: Callable[[float], None]) -> replay.Played:
+    """Play in this process."""
+    rules = factories.load_rules(work.settings, work.folder)
+    shown = public_pages.public_renderer(work.settings.pages.allowed_hosts)
+    playing = simulation.Simulation(
+        rules.decide, public_pages.kinds(work.settings), public_pages.render, render_public=shown, approves=True
+    )
+    return replay.play(read(work.file, told), playing, rules.version, tail=work.tail)
+
+
+def both(works: tuple[Work, Work], told: Callable[[float], None]) -> tuple[replay.Played, replay.Played]:
+    """Play both at the same time. ``told`` is called with the progress. Raises ``Broken``.
+
+    Check the rules first: this function doesn't report why rules are refused.
+    """
+    context = multiprocessing.get_context("spawn")
+    pipes = []
+    processes = []
+    for work in works:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_child, args=(work, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        results = _collected(pipes, told)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    return results[0], results[1]
+
+
+def _collected(pipes: list[Any], told: Callable[[float], None]) -> list[replay.Played]:
+    shares = dict.fromkeys(range(len(pipes)), 0.0)
+    found: dict[int, replay.Played] = {}
+    while len(found) < len(pipes):
+        for ready in connections.wait([pipe for number, pipe in enumerate(pipes) if number not in found]):
+            number = pipes.index(ready)
+            try:
+                message = pipes[number].recv()
+            except EOFError as error:
+                raise Broken("a process that replayed has ended before it was done") from error
+            if isinstance(message, str):
+                raise Broken(message)
+            if isinstance(message, float):
+                shares[number] = message
+            else:
+                found[number] = message
+                shares[number] = 1.0
+            told(sum(shares.values()) / len(pipes))
+    return [found[number] for number in range(len(pipes))]
+
+
+def _child(work: Work, pipe: Any) -> None:
+    try:
+        pipe.send(play(work, pipe.send))
+    except Broken as error:
+        pipe.send(str(error))

@@ -1,0 +1,61 @@
+"""Runs the tests of rules: loads their folder, reads their tests, and creates simulations to run them in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from router import configuration
+from router.bootstrap import factories, notification_delivery, public_pages
+from router.domain import subscriptions
+from router.dry_run import rule_test_runner, simulation
+from router.rules import load, rule_tests, ruleset
+from router.yaml_source import problems
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tests of a rule folder, and the rules that they are run against."""
+
+    folder: Path
+    listed: list[rule_tests.RuleTest]
+    rules: ruleset.RuleSet
+    places: dict[str, public_pages.Place]
+    hosts: tuple[str, ...] = ()
+    subscribed: subscriptions.Subscriptions = field(default_factory=subscriptions.Subscriptions)
+
+    def run(self, case: rule_tests.RuleTest) -> rule_test_runner.Result:
+        """Run one test."""
+        return rule_test_runner.run(case, self.world)
+
+    def world(self, now: int) -> simulation.Simulation:
+        """Return an empty simulation with these rules."""
+        return simulation.Simulation(
+            self.rules.decide,
+            self.places,
+            public_pages.render,
+            render_public=public_pages.public_renderer(self.hosts),
+            examine=public_pages.examiner(self.hosts),
+            preview=public_pages.previewer(self.places),
+            now=now,
+            subscribed=self.subscribed,
+        )
+
+
+def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
+    """Load rules and tests. Raises ``rules.Refused`` if any of them is invalid."""
+    chosen = folder or settings.rules
+    loaded = factories.load_rules(settings, chosen)
+    found: list[problems.Problem] = []
+    read = list(_read(settings, chosen, found))
+    if found:
+        raise load.Refused(found)
+    places, subscribed = public_pages.kinds(settings), notification_delivery.subscribed(settings)
+    return Suite(chosen, read, loaded, places, settings.pages.allowed_hosts, subscribed)
+
+
+def _read(
+    settings: configuration.Settings, folder: Path, found: list[problems.Problem]
+) -> Iterator[rule_tests.RuleTest]:
+    known = factories.known_destinations(settings)
+    for document in load.files(folder, found):
+        yield from rule_tests.read(document, known, found)

@@ -1,0 +1,24 @@
+"""Writes lines to the audit log for commands that act on Redis without ``services.actions``."""
+
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router.bootstrap import factories
+from router.cli import startup
+from router.domain import access
+from router.store.access import Audit
+
+
+class Operator(NamedTuple):
+    """The person who runs the command, and the reason: the options ``--by`` and ``--reason``."""
+
+    by: str
+    reason: str
+
+
+async def record(connection: "redis.asyncio.Redis", operator: Operator, what: str, subject: str) -> None:
+    """Write a line to the audit log."""
+    name = operator.by or startup.login_name()
+    line = access.Action(factories.clock(), name, "command line", "", what, subject, reason=operator.reason)
+    await Audit(connection).append(line)

@@ -1,0 +1,116 @@
+"""The banner of a started process: webhook URLs, the console, and a command to try."""
+
+import json
+import os
+import signal
+import sys
+from typing import NamedTuple
+
+from rich import console as consoles
+from rich import table
+
+from router import __version__, configuration
+from router.bootstrap import processes
+from router.cli import terminal
+from router.telemetry import log
+
+_EXAMPLE = {
+    "title": "Checkout answers 5xx",
+    "status": "firing",
+    "severity": "critical",
+    "labels": {"service": "checkout", "severity": "critical", "region": "eu"},
+}
+
+
+class Trial(NamedTuple):
+    """A first try: the address of the simulated vendors, and the console's token."""
+
+    simulator: str
+    token: str
+
+
+def started(role: str, router: processes.Running, console_url: str, trial: Trial | None = None) -> None:
+    """Print the addresses of webhooks and console, and the active rules; in a first try, a command to try, too."""
+    log.get("process").info(
+        "started",
+        role=role,
+        version=__version__,
+        webhooks=f"{router.address.url}/v1/webhooks/",
+        sources=list(router.settings.sources),
+        console=f"{console_url}/",
+        readiness=f"{router.health.url}/readyz",
+        metrics=f"{router.health.url}/metrics",
+        rules_version=router.rules.version,
+    )
+    if trial is None and not _is_read(router.settings.log.format):
+        return
+    out = terminal.console()
+    grid = table.Table.grid(padding=(0, 2))
+    for name in router.settings.sources:
+        grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{terminal.markup(name)}[/]")
+    grid.add_row("readiness", f"{router.health.url}/readyz")
+    grid.add_row("metrics", f"{router.health.url}/metrics")
+    grid.add_row("rules", f"{terminal.markup(str(router.settings.rules))} (version {router.rules.version})")
+    grid.add_row("console", f"[bold]{console_url}/[/]")
+    if trial is not None and router.settings.simulated:
+        names = ", ".join(sorted(router.settings.simulated))
+        grid.add_row("simulated", f"{terminal.markup(names)}: no keys are set")
+        grid.add_row("status pages", f"[bold]{trial.simulator}/[/]")
+    out.print(grid)
+    # Not with real API keys: the command contains the webhook token, which must not appear in a log.
+    if trial is not None:
+        _try(out, router, trial.token)
+
+
+def _is_read(format_: str) -> bool:
+    """Return whether a person reads standard output. A log collector parses a container's output as log lines."""
+    return format_ == "console" or sys.stdout.isatty()
+
+
+def _try(out: consoles.Console, router: processes.Running, token: str) -> None:
+    for name, secret in router.settings.made_up.items():
+        out.print(f"{name} is not set; made up for it: {secret}", soft_wrap=True, highlight=False, markup=False)
+    if command := example(router):
+        out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
+        out.print(command, soft_wrap=True, highlight=False, markup=False)
+    if token:
+        out.print(
+            f"\nSign in to the console with this token:\n\n{token}", soft_wrap=True, highlight=False, markup=False
+        )
+    out.print("\nCtrl-C stops everything.", style="dim")
+
+
+def example(router: processes.Running) -> str:
+    """Return a curl command that opens an incident; empty without a source of kind ``json``."""
+    name = next((name for name, config in router.settings.sources.items() if config.kind == "json"), None)
+    if name is None:
+        return ""
+    bearer = router.settings.sources[name].bearer
+    auth = f" -H {_quoted(f'Authorization: Bearer {_shown(router, bearer[0].get_secret_value())}')}" if bearer else ""
+    body = json.dumps(_EXAMPLE, separators=(",", ":"))
+    return f"curl -sS{auth} {router.address.url}/v1/webhooks/{name} -d '{body}'"
+
+
+def _shown(router: processes.Running, secret: str) -> str:
+    """Return a secret that was generated for this run, or the environment variable that holds a configured one."""
+    if secret in router.settings.made_up.values():
+        return secret
+    return "$" + next((name for name, value in sorted(os.environ.items()) if value == secret), "TOKEN")
+
+
+def _quoted(text: str) -> str:
+    """Quote a text for a shell, which expands variables in it."""
+    return f'"{text}"' if "$" in text else f"'{text}'"
+
+
+def stopping(number: signal.Signals) -> None:
+    """Log that the process has received a signal to stop, and finishes its work."""
+    log.get("process").info("stopping", signal=number.name)
+
+
+def working(settings: configuration.Settings, address: processes.Address) -> None:
+    """Log and print the address of a worker's probes."""
+    readiness, metrics = f"{address.url}/readyz", f"{address.url}/metrics"
+    log.get("process").info("started", role="worker", version=__version__, readiness=readiness, metrics=metrics)
+    if _is_read(settings.log.format):
+        terminal.console().print(f"worker started; health at {readiness}, metrics at {metrics}", soft_wrap=True)

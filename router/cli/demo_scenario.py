@@ -1,0 +1,164 @@
+"""The scenario of the demo: the alerts that are sent, the events that are awaited, and the table that shows them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich import console, panel, table, text
+
+from router.domain import incidents, publications
+from router.outbound import client
+from router.store.incidents import Incidents
+from router.store.publications import Publications
+from router.worker.reviews import ReviewDecision, Reviews
+
+KEY = 'checkout-down{labels.service="checkout"}'
+PATIENCE_SECONDS = 20.0
+_ROUNDS, _SHOPS = 25, 20  # The alert storm: the number of deliveries, and of shops with an alert in each.
+_COLOURS = {"open": "red", "resolved": "green", "draft": "yellow", "absent": "dim", "dismissed": "dim"}
+
+
+class ToldOtherwiseError(Exception):
+    """The demo failed: an expected event did not happen."""
+
+
+@dataclass
+class Story:
+    """Plays the scenario and shows its progress. ``pace`` 1.0 takes about one minute; 0.0 waits for no reader."""
+
+    sender: client.Client
+    vendors: client.Client
+    store: Incidents
+    documents: Publications
+    reviews: Reviews
+    clock: Callable[[], int]
+    pace: float
+    chapter: str = ""
+    alerts_in: int = 0
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    incident: incidents.Incident = field(default_factory=lambda: incidents.Incident(key=KEY))
+    known: list[publications.Publication] = field(default_factory=list)
+    waiting: int = 0
+
+    async def tell(self) -> None:
+        """Play all chapters. Raises ``ToldOtherwiseError`` if an expected event doesn't happen."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._storm()
+            await self._escalate()
+            await self._approve()
+            await self._resolve()
+        finally:
+            watching.cancel()
+            await self.sender.aclose()
+        await self._look()
+        await self.vendors.aclose()
+
+    async def _storm(self) -> None:
+        self.chapter = f"1  A storm: {_SHOPS} shops report failing payments, again and again"
+        began = self.clock()
+        for _ in range(_ROUNDS):
+            await self._send("firing", "warning", began)
+            await self._rest(0.6)
+        await self._until("one incident is open", lambda: self.incident.status == "open")
+        await self._until("both pages wait for a person", lambda: self.waiting == 2)
+        await self._rest(4)
+
+    async def _escalate(self) -> None:
+        self.chapter = "2  It gets worse: the alerts turn critical, and the incident is raised"
+        await self._send("firing", "critical", self.clock())
+        await self._until("the incident is critical", lambda: self._called("/actions/edit"))
+        await self._rest(12)
+
+    async def _approve(self) -> None:
+        self.chapter = "3  A person approves, and customers are told"
+        for review in await self.reviews.waiting():
+            await self.reviews.decide(review, ReviewDecision("approved", "you"))
+        await self._until("both pages show it", lambda: self._states() == {"open"})
+        await self._rest(14)
+
+    async def _resolve(self) -> None:
+        self.chapter = "4  The alerts resolve, and so does everything else"
+        await self._send("resolved", "critical", self.clock())
+        await self._until("everything is resolved", lambda: self._states() == {"resolved"})
+        await self._rest(10)
+
+    async def _send(self, status: str, severity: str, at: int) -> None:
+        """Send one delivery with an alert of every shop."""
+        shops = [
+            {
+                "title": f"Payments fail in shop {number}",
+                "status": status,
+                "dedup_key": f"shop-{number}",
+                "severity": severity,
+                "starts_at": at // 1000,
+                "labels": {"service": "checkout", "shop": str(number), "region": "eu"},
+            }
+            for number in range(_SHOPS)
+        ]
+        for shop in shops:
+            await self.sender.call("POST", "/v1/webhooks/shop-monitoring", json=shop)
+            self.alerts_in += 1
+
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds * self.pace)
+
+    async def _until(self, what: str, met: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._look()
+                while not met():
+                    await asyncio.sleep(0.02)
+                    await self._look()
+        except TimeoutError:
+            raise ToldOtherwiseError(f"it did not come to pass within {PATIENCE_SECONDS:g} s that {what}") from None
+
+    async def _watch(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(0.2)
+
+    async def _look(self) -> None:
+        self.incident = (await self.store.read([KEY]))[KEY].incident
+        self.known = await self.documents.look(KEY)
+        self.waiting = len(await self.reviews.waiting())
+        self.calls = (await self.vendors.call("GET", "/calls")).body["calls"]
+
+    def _states(self) -> set[str]:
+        return {one.state for one in self.known}
+
+    def _called(self, part: str) -> bool:
+        return any(part in call["path"] for call in self.calls)
+
+    @property
+    def changes(self) -> int:
+        """The number of calls that changed something at a vendor."""
+        return sum(call["method"] != "GET" for call in self.calls)
+
+    def summary(self) -> console.RenderableType:
+        """Return the final figures."""
+        grid = table.Table.grid(padding=(0, 2))
+        grid.add_row("alerts in", str(self.alerts_in))
+        grid.add_row("incidents out", str(self.incident.generation))
+        grid.add_row("vendor calls", f"{len(self.calls)}, of which {self.changes} changed something")
+        for one in self.known:
+            grid.add_row(one.destination, f"{one.state}  {one.url}")
+        return panel.Panel(grid, title="Summary", title_align="left")
+
+    def __rich_console__(self, _console: console.Console, _options: console.ConsoleOptions) -> Iterator[Any]:
+        yield text.Text(self.chapter, style="bold")
+        facts = table.Table.grid(padding=(0, 3))
+        severity = self.incident.severity.word if self.incident.generation else ""
+        facts.add_row("alerts in", str(self.alerts_in), "incident", f"{self.incident.status} {severity}")
+        facts.add_row("vendor calls", str(len(self.calls)), "waiting for a person", str(self.waiting))
+        yield facts
+        rows = table.Table("destination", "state", "operations", "where", expand=True)
+        for one in self.known:
+            rows.add_row(
+                one.destination,
+                text.Text(one.state, style=_COLOURS[one.state]),
+                str(one.number),
+                one.url or one.vendor_id,
+            )
+        yield rows

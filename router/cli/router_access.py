@@ -1,0 +1,123 @@
+"""Connects a command to a router: through its Redis, or with ``--server`` through the API of a router elsewhere."""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib import parse
+
+import typer
+
+from router import configuration
+from router.api import api_client, app
+from router.bootstrap import factories, processes
+from router.cli import startup, terminal
+from router.domain import access
+from router.services import actions, incident_names, models, queries
+
+Row = TypeVar("Row")
+
+
+ActionContext = actions.ActionContext  # The field ``actions`` hides the module in the class below.
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A router to query and act on. ``server`` is its address, empty if the command uses its Redis."""
+
+    queries: queries.Queries | api_client.Queries
+    actions: actions.Actions | api_client.Actions
+    server: str = ""
+
+    def act(self, subject: str, by: str = "", reason: str = "") -> ActionContext:
+        """Return the caller, subject, and reason of an action. With ``--server``, the token names the person."""
+        if self.server and by:
+            raise startup.usage("--by isn't accepted with --server: the token names you")
+        name = by or ("" if self.server else startup.login_name())
+        return actions.ActionContext(
+            actions.Caller(access.Person(name, access.Role.ADMIN, "command line")), subject, reason
+        )
+
+
+def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]]) -> None:
+    """Run a command body against a router. If the router refuses, print the reason and exit with status 1."""
+
+    async def main() -> None:
+        try:
+            async with elsewhere(server) if server else _here(config) as reached:
+                await body(reached)
+        except (actions.NotFound, actions.Invalid, actions.Conflict, api_client.Refused) as error:
+            print(f"incident-router: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except incident_names.Ambiguous as error:
+            raise _ambiguous(error) from None
+
+    startup.until_stopped(main())
+
+
+def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
+    """Print the incidents that a name may refer to, and return the exit to raise."""
+    print(f"incident-router: {error}:", file=sys.stderr)
+    for one in error.candidates:
+        line = f"{one.reference or '-':<11}  {one.status:<7}  {one.key}"
+        print(f"  {terminal.plain(line)}", file=sys.stderr)
+    if error.more:
+        print("  …", file=sys.stderr)
+    return typer.Exit(2)
+
+
+async def warn_of_unreadable(router: Reached) -> None:
+    """Print a warning for each incident that a list leaves out, or shows in part, because it can't be read."""
+    for line in (await router.queries.incidents(limit=1)).unreadable:
+        print(f"warning: can't be read: {terminal.plain(line)}; the log says what to do", file=sys.stderr)
+
+
+class Reads(Protocol[Row]):
+    """Reads a page of a list: at most ``limit`` rows after ``cursor``, or the first rows if it is empty."""
+
+    def __call__(self, *, cursor: str, limit: int) -> Awaitable[models.Page[Row]]:
+        """Return the page, with the cursor of the next one."""
+
+
+async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> AsyncIterator[Row]:
+    """Yield the rows of a list in order: at most ``most``, read ``at_once`` per request."""
+    cursor, left = "", most
+    while True:
+        page = await read(cursor=cursor, limit=min(left, at_once))
+        for one in page.items:
+            yield one
+        cursor, left = page.next, left - len(page.items)
+        if not cursor or left <= 0:
+            return
+
+
+@contextlib.asynccontextmanager
+async def _here(config: Path) -> AsyncIterator[Reached]:
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    async with processes.connected(processes.outside_redis(settings)) as connection:
+        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+        yield Reached(made.queries, made.actions)
+
+
+@contextlib.asynccontextmanager
+async def elsewhere(server: str) -> AsyncIterator[Reached]:
+    """Connect to the router whose console is at this URL. An invalid URL is a usage error."""
+    if not _address(server):
+        raise startup.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
+    line = api_client.ApiClient(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), factories.clock)
+    try:
+        yield Reached(api_client.Queries(line), api_client.Actions(line), server)
+    finally:
+        await line.aclose()
+
+
+def _address(server: str) -> bool:
+    try:
+        read = parse.urlsplit(server)
+        return read.scheme in {"http", "https"} and bool(read.hostname) and not (read.query or read.fragment)
+    except ValueError:
+        return False

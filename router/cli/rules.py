@@ -1,0 +1,93 @@
+"""``rules``: shows review outcomes by rule, and drafts declarations of public variables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from router import configuration
+from router.bootstrap import declaration_drafts, factories, processes, replay_processes
+from router.cli import router_access, startup, tables
+from router.domain.recordings import Recording, from_delivery
+from router.store import review_outcomes
+
+app = typer.Typer(help="Rule statistics, and declarations of public variables.", no_args_is_help=True)
+
+_COLUMNS: dict[review_outcomes.Outcome, str] = {
+    "approved": "approved",
+    "edited": "edited",
+    "dismissed": "dismissed",
+    "over": "over",
+    "lapsed": "deadline",
+    "automatic": "auto",
+    "shadow": "shadow",
+    "retracted": "retracted",
+}
+
+
+@app.callback()
+def rules() -> None:
+    """Show statistics of rules."""
+
+
+@app.command("stats")
+def stats(
+    *,
+    as_json: startup.AsJson = False,
+    server: startup.Server = "",
+    config: startup.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
+
+    async def body(router: router_access.Reached) -> None:
+        found = await router.queries.outcomes()
+        if as_json:
+            startup.print_json(found)
+            return
+        rows = (
+            (rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in found.rules.items()
+        )
+        columns = [tables.Column("rule", shrinks=True), *map(tables.Column, _COLUMNS.values())]
+        tables.write(columns, rows, "no rule has had anything to publish yet")
+
+    router_access.reach(config, server, body)
+
+
+@app.command("declare")
+def declare(
+    rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
+    *,
+    recordings: Annotated[
+        Path | None, typer.Option("--recordings", help="Deliveries of a file, as `deliveries export` writes them.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
+    config: startup.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Write `public` for the variables that public texts use undeclared, from the values of recorded deliveries."""
+    settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    made = startup.unless_refused(lambda: declaration_drafts.load_undeclared(settings, rules or settings.rules))
+    try:
+        recorded = _kept(settings, startup.duration("--since", since)) if recordings is None else _read(recordings)
+    except replay_processes.Broken as error:
+        raise startup.usage(str(error)) from error
+    drafts = declaration_drafts.drafts(settings, made, recorded)
+    for draft in drafts:
+        print("\n".join(declaration_drafts.written(draft)))
+    if not drafts:
+        print("every variable in a public text is declared")
+
+
+def _read(file: Path) -> list[Recording]:
+    return list(replay_processes.read(file, lambda _: None))
+
+
+def _kept(settings: configuration.Settings, since: int) -> list[Recording]:
+    found: list[Recording] = []
+
+    async def main() -> None:
+        async with processes.connected(processes.outside_redis(settings)) as connection:
+            kept = factories.archive(settings, connection).since(factories.clock() - since)
+            found.extend([from_delivery(one.delivery) async for one in kept])
+
+    startup.until_stopped(main())
+    return found

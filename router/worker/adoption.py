@@ -1,0 +1,180 @@
+"""Adopts what is open at a vendor for an incident after the data set was lost, so that nothing is opened beside it.
+
+An item is an incident's own if its reference names the incident's key and this installation. A kind whose posts carry
+no reference recognizes its own by their texts: two incidents that would post exactly the same words are the same to
+customers, and each of them adopts one post at the most.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import msgspec
+
+from router.domain import identity, operations, plan, publications
+from router.domain.reasons import Cause, Reason
+from router.outbound import errors
+from router.store import accounts, dataset
+from router.worker import configured_destinations, lease_session, operation_executor, recovery, vendor_calls
+
+_WAIT = 60_000_000  # Microseconds. Waiting incidents are woken as soon as the destination has been read.
+_AGAIN = 15_000_000
+_TITLES = ("title", "name")
+_TEXTS = ("message", "summary", "body")
+
+
+class Reclaimer:
+    """Looks for orphans before anything is opened, and when an incident has ended for which nothing open is known."""
+
+    def __init__(
+        self,
+        data: dataset.DataSet,
+        performer: operation_executor.OperationExecutor,
+        shared: accounts.Accounts,
+        places: Mapping[str, configured_destinations.ConfiguredDestination],
+        *,
+        installation: str,
+    ) -> None:
+        self.data = data
+        self._performer = performer
+        self._accounts = shared
+        self._places = places
+        self.installation = installation
+
+    async def before_opening(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication | plan.Wait:
+        """Return the publication after it has adopted what is open already; or a rest until that is known."""
+        state = await session.data_set(self.data)
+        if state.is_unread(place.name):
+            await self._accounts.add_waiting(place.name, session.incident.key)
+            # A reading that ended before the incident was added to the waiting ones didn't wake it.
+            state = await self.data.check()
+        if state.is_unread(place.name):
+            return plan.Wait(Cause(Reason.READING_AFTER_DATA_LOSS), session.now() + _WAIT, plan.WaitingOn.TIME)
+        if not state.orphans:
+            return publication
+        async for orphan in self._candidates(session, place, publication, desired):
+            after = await self._adopted(session, place, publication, desired, orphan)
+            if after is not None:
+                return after
+        return publication
+
+    async def after_end(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
+    ) -> int:
+        """Adopt what is open of an incident that has ended since the loss. The plan resolves it.
+
+        Return when to call this again (microseconds), 0 for never.
+        """
+        incident = session.incident
+        if incident.status != "closed" or not incident.episode:
+            return 0
+        state = await session.data_set(self.data)
+        if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+            return 0
+        again = 0
+        for place in places.values():
+            publication = publications.Publication(incident.episode, place.name, opened_at=incident.opened_at)
+            known = next((one for one in session.publications if one.name == publication.name), publication)
+            if known.state == "absent":
+                again = max(again, await self._adopt_to_end(session, place, known))
+        return again
+
+    async def _adopt_to_end(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        publication: publications.Publication,
+    ) -> int:
+        desired = session.desires.build(session.incident, publication, session.publications, place)
+        async for orphan in self._candidates(session, place, publication, desired):
+            session.add(publication)
+            after = await self._adopted(session, place, publication, desired, orphan)
+            if after is not None:
+                return after.until or 0 if isinstance(after, plan.Wait) else 0
+        return 0
+
+    async def _candidates(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> AsyncIterator[dataset.Orphan]:
+        """Claim the orphans at a destination that belong to the incident, and yield them, the oldest first."""
+        key = session.incident.key
+        owner = identity.owner(self.installation, key)
+        found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
+        if not place.kind.has_references:
+            operation = vendor_calls.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
+            unowned = [one async for one in self.data.orphans("") if one.destination == place.name]
+            found += [one for one in unowned if _recognizes(place, one, operation)]
+        held = await self._held(session, place, owner, found)
+        for orphan in sorted(found, key=lambda one: (one.item.opened_at, one.item.vendor_id)):
+            if orphan.item.vendor_id in held:  # It was adopted or opened since the destination was read.
+                await self.data.settle(orphan)
+            elif await self.data.claim(orphan, key):
+                yield orphan
+
+    async def _held(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        owner: str,
+        found: Sequence[dataset.Orphan],
+    ) -> set[str]:
+        """Return the IDs at the vendor that the router's publications hold, at this destination or another of its kind.
+
+        An item with the incident's own reference can't belong to another incident.
+        """
+        known = {one.vendor_id for one in session.publications if one.vendor_id}
+        if all(identity.owner_of(orphan.item.reference) == owner for orphan in found):
+            return known
+        return known | await session.held(configured_destinations.of_kind(self._places, place))
+
+    async def _adopted(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        orphan: dataset.Orphan,
+    ) -> publications.Publication | plan.Wait | None:
+        """Adopt an orphan as the vendor shows it now.
+
+        Return None if it is over, a rest if the vendor's state is unknown.
+        """
+        if not desired.content.fields:
+            desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))
+        after = await self._performer.take_over(session, place, publication, desired, orphan.item)
+        if isinstance(after, errors.Failure):
+            cause = Cause(Reason.OPEN_ITEM_UNREADABLE, detail=str(after))
+            return plan.Wait(cause, session.now() + _AGAIN, plan.WaitingOn.TIME)
+        await self.data.settle(orphan)
+        return after
+
+
+def _recognizes(
+    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, operation: operations.Operation
+) -> bool:
+    try:
+        return place.destination.recognizes(orphan.item, operation)
+    except errors.Permanent:  # These fields can't be posted, so no post has them.
+        return False
+
+
+def _intent(publication: publications.Publication, desired: publications.Desired, now: int) -> publications.Intent:
+    return publications.Intent("adopt", publication.number, now, desired.content)
+
+
+def _content(
+    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, wanted: publications.Content
+) -> publications.Content:
+    """Return the content of an item, for an incident without a rule's content."""
+    known = place.kind.opening.model_fields
+    fields = {name: orphan.item.title for name in _TITLES if name in known}
+    fields |= {name: orphan.item.text or orphan.item.title for name in _TEXTS if name in known}
+    return publications.Content(wanted.severity, fields)

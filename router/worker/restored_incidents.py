@@ -1,0 +1,171 @@
+"""After a restore to an earlier state, checks whether the open publications were resolved since.
+
+Each publication that is open in the restored data and was last seen before the loss is compared with what its vendor
+shows, before anything is planned for it. If it is over there, its episode is over: nothing is written at that vendor.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import identity, incidents, publications, restored, timeline
+from router.outbound import errors
+from router.store import dataset
+from router.store.incidents import Change, Incidents
+from router.worker import (
+    configured_destinations,
+    desired_state,
+    lease_session,
+    not_found,
+    operation_executor,
+    operation_outcome,
+    recovery,
+    timeline_messages,
+)
+
+_AGAIN = 15_000_000  # Microseconds until a vendor that gave no response is read again.
+_AT_ONCE = 1  # Microseconds since the epoch: long ago.
+
+
+class _Compared(NamedTuple):
+    """A publication after its comparison. It is not ``known`` if the vendor's state is unknown."""
+
+    before: publications.Publication
+    after: publications.Publication
+    known: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        return self.after.settled
+
+
+class Restored:
+    """Compares incidents with their vendors after a restore, and ends those that are over."""
+
+    def __init__(
+        self,
+        data: dataset.DataSet,
+        performer: operation_executor.OperationExecutor,
+        store: Incidents,
+        *,
+        randomness: identity.Randomness,
+        installation: str,
+    ) -> None:
+        self._data = data
+        self._performer = performer
+        self._incidents = store
+        self._randomness = randomness
+        self._installation = installation
+
+    async def compare(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
+    ) -> int:
+        """Compare the open publications with the vendors, once after each loss.
+
+        Return when to do this again (microseconds), 0 for never.
+        """
+        opened = [one for one in session.publications if one.state == "open" and one.destination in places]
+        if not opened:
+            return 0
+        state = await session.data_set(self._data)
+        lost_at = dataset.restored_at(state)
+        old = [one for one in opened if max(one.acted_at, one.looked_at) < lost_at]
+        if not old:
+            return 0
+        found = await asyncio.gather(*(self._ask(session, places[one.destination], one) for one in old))
+        unchecked = {one.before.name for one in found if not one.known}
+        over = [one for one in found if one.known and one.is_over]
+        if over and not await self._end(session, [one.before for one in over], lost_at):
+            session.unchecked = frozenset(one.before.name for one in found)
+            return _AT_ONCE
+        for one in found:
+            await session.record(one.after, *self._told(one, session))
+        session.complete()
+        session.unchecked = frozenset(unchecked)
+        return session.now() + _AGAIN if unchecked else 0
+
+    async def end_rest(
+        self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
+    ) -> int:
+        """Begin and end one more episode for what is open of an incident in addition to its own publications.
+
+        It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Return when to call
+        this again (microseconds), 0 for never.
+        """
+        incident = session.incident
+        if incident.status != "closed" or not incident.episode:
+            return 0
+        state = await session.data_set(self._data)
+        # Only ends by a message or a time limit count: an alert that ``compare`` has ended may have fired again since.
+        is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
+        if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+            return 0
+        owner = identity.owner(self._installation, incident.key)
+        found = {one.destination async for one in self._data.orphans(owner)}
+        own = [one for one in session.publications if one.episode == incident.episode and one.state != "absent"]
+        if not found & {one.destination for one in own} & places.keys():
+            return 0
+        now = session.now()
+        after = restored.ended_again(incident, now=now, episode=self._new_episode(incident.key))
+        await self._write(session, after, [timeline.found_over(after, now)])
+        return _AT_ONCE
+
+    async def _ask(
+        self,
+        session: lease_session.LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        publication: publications.Publication,
+    ) -> _Compared:
+        if self._performer.breakers.is_open(place.name, session.now(), 0):
+            return _Compared(publication, publication, known=False)
+        desired = session.desires.build(session.incident, publication, session.publications, place)
+        began = session.now()
+        seen = await self._performer.observed(session, place, publication, desired)
+        if isinstance(seen, not_found.Missing):
+            noted = not_found.noted(publication, seen, session.now())
+            # Until "not found" is proved, the vendor is read again as if it had not been read.
+            after = noted if noted.gone else msgspec.structs.replace(noted, looked_at=publication.looked_at)
+            return _Compared(publication, after, known=noted.gone)
+        if seen is None or isinstance(seen, errors.Failure):
+            return _Compared(publication, publication, known=False)
+        after = msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+        if seen.state not in {"resolved", "dismissed"}:
+            return _Compared(publication, operation_outcome.after_observation(after, seen, began))
+        after = msgspec.structs.replace(
+            after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
+        )
+        return _Compared(publication, after)
+
+    def _told(self, one: _Compared, session: lease_session.LeaseSession) -> list[timeline.Event]:
+        if one.is_over or not one.known:
+            return []
+        return list(timeline_messages.noticed(one.before, one.after, session.now(), present=True))
+
+    async def _end(
+        self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: int
+    ) -> bool:
+        """End the episode if it is the current one. Return False if another process has changed the incident meanwhile.
+
+        The incident is written first: after a crash, its publications are compared again.
+        """
+        incident = session.incident
+        current = [one for one in over if desired_state.is_current(incident, one, session.publications)]
+        if incident.status != "open" or not current:
+            return True
+        now = session.now()
+        after = restored.ended(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
+        return await self._write(session, after, restored.told([one.destination for one in current], after, now))
+
+    async def _write(
+        self, session: lease_session.LeaseSession, after: incidents.Incident, events: list[timeline.Event]
+    ) -> bool:
+        change = Change(after, session.lease.version, wake=False, events=events)
+        version = await self._incidents.write(change)
+        if version:
+            session.become(after, version)
+        return bool(version)
+
+    def _new_episode(self, incident_key: str) -> str:
+        return identity.new_episode(self._installation, incident_key, self._randomness)
