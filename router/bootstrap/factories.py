@@ -365,7 +365,7 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
     return {**started, "data": Startup(data_set_is_known), "rules": rules_are_there}
 
 
-def door(
+def webhook_handler(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     rule_set: ruleset.RuleSet,

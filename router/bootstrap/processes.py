@@ -145,7 +145,7 @@ async def serving(
 
 
 @contextlib.asynccontextmanager
-async def door(
+async def webhook_server(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     group: asyncio.TaskGroup,
@@ -159,15 +159,14 @@ async def door(
     ``roles`` are the roles of the process, whose metrics are exported.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    in_force = await initial_rules.rules(settings, connection, lambda loaded: put_in_force(taker, loaded))
+    in_force = await initial_rules.rules(settings, connection, lambda loaded: put_in_force(handler, loaded))
     inbox = Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = factories.muting(settings, connection)
-    taker = factories.door(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
+    handler = factories.webhook_handler(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
     polls = alertmanager_polls.polling(settings, connection, in_force, inbox)
-    label_sets.start_web(
-        settings.sources, alertmanager_polls.polled_sources(settings), factories.with_webhooks(settings)
-    )
+    polled = alertmanager_polls.polled_sources(settings)
+    label_sets.start_web(settings.sources, polled, factories.with_webhooks(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     checks = factories.checks(connection, in_force)
@@ -181,11 +180,7 @@ async def door(
         group.create_task(_follow(initial_rules.keeper(in_force, connection), initial_rules.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: factories.clock() / 1_000_000, hangup)),
     ]
-    app = create(
-        taker,
-        checks=checks,
-        vendors=factories.vendor_webhooks(settings, connection),
-    )
+    app = create(handler, checks=checks, vendors=factories.vendor_webhooks(settings, connection))
     _freeze()
     try:
         limits = connections.ConnectionLimits(
@@ -223,9 +218,9 @@ def _connections(wanted: int) -> int:
     return allowed
 
 
-def put_in_force(taker: webhooks.WebhookHandler, loaded: ruleset.RuleSet) -> None:
+def put_in_force(handler: webhooks.WebhookHandler, loaded: ruleset.RuleSet) -> None:
     """Switch the webhook server to other rules. The old or the new rules decide each delivery entirely."""
-    taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
+    handler.decide, handler.labels_named = loaded.decide, loaded.labels_named
     # The rules are exempt from garbage collection, which would take longer with each new set. To collect garbage first
     # would block the event loop for 120 ms at 5,000 rules. The replaced rules are freed by their reference counts.
     gc.freeze()

@@ -40,7 +40,7 @@ async def _demo(wait: bool) -> None:
                 async with (
                     processes.connected(server) as connection,
                     processes.working(settings, connection, group),
-                    processes.door(settings, connection, group, sockets) as router,
+                    processes.webhook_server(settings, connection, group, sockets) as router,
                 ):
                     teller = demo_scenario.Story(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),

@@ -99,7 +99,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
         connection = await stack.enter_async_context(processes.connected(server, patient=True))
         async with (
             processes.working(settings, connection, group, stop=stop),
-            processes.door(settings, connection, group, sockets, stop=stop, roles=registries.ROLES) as router,
+            processes.webhook_server(settings, connection, group, sockets, stop=stop, roles=registries.ROLES) as router,
             console_server.serving(router, connection, group, sockets.console, stop) as console,
         ):
             token = await console_server.first_token(router, connection, settings.data) if simulator else ""
@@ -119,7 +119,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
     async with (
         asyncio.TaskGroup() as group,
         processes.connected(processes.outside_redis(settings), patient=True) as connection,
-        processes.door(settings, connection, group, sockets, stop=stop) as router,
+        processes.webhook_server(settings, connection, group, sockets, stop=stop) as router,
         console_server.serving(router, connection, group, sockets.console, stop) as console,
     ):
         banner.started("web", router, console)

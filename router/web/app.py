@@ -15,26 +15,26 @@ _DETAILS = {404: "there is nothing at this path", 405: "this path does not answe
 class App(applications.Starlette):
     """A Starlette application whose webhooks skip Starlette's middleware, since they are the hot path."""
 
-    def __init__(self, door: webhooks.WebhookHandler, routes: Sequence[routing.BaseRoute]) -> None:
+    def __init__(self, handler: webhooks.WebhookHandler, routes: Sequence[routing.BaseRoute]) -> None:
         super().__init__(
             routes=routes,
             exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
         )
         self.router.redirect_slashes = False  # A redirect would repeat the sender's Host header back to it.
-        self.door = door
+        self.handler = handler
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and (
             scope["path"].startswith(webhooks.PREFIX) or scope["path"] == webhooks.ALERTS_V2
         ):
-            await self.door(scope, receive, send)
+            await self.handler(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
 def create(
-    door: webhooks.WebhookHandler,
+    handler: webhooks.WebhookHandler,
     *,
     checks: Mapping[str, health.Check],
     vendors: vendor_webhooks.VendorWebhooks | None = None,
@@ -48,7 +48,7 @@ def create(
     if vendors is not None:
         own.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
     probes = health.probes(functools.partial(health.states, checks))
-    return App(door, [*probes, *own, *routes])
+    return App(handler, [*probes, *own, *routes])
 
 
 async def _described(_request: starlette_requests.Request) -> responses.Response:

@@ -133,7 +133,7 @@ class AlertmanagerSync:
         except errors.Unavailable as error:
             self._log.warning("store_unavailable", reason=error.reason)
             result = "unavailable"
-        except Exception:  # noqa: BLE001 - logged; whatever an answer brings about, the door beside goes on
+        except Exception:  # noqa: BLE001 - logged; a response must not stop the webhook server
             self._log.exception("poll_failed", source=one.source)
             result = "failed"
         metrics.polls.labels(one.source, result).inc()

@@ -1,4 +1,4 @@
-"""What the door is measured against: a bare Starlette endpoint, pydantic for the body, one awaited XADD a request."""
+"""The baseline of the webhook server: a bare Starlette endpoint, pydantic for the body, one awaited XADD per request."""
 
 import os
 

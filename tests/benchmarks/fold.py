@@ -27,7 +27,7 @@ RESPONSE = decisions.Response("storm", "rules.yaml:2", "v1")
 
 
 def packed(first: int, alerts: int, incidents: int) -> bytes:
-    """One delivery as the door would have written it."""
+    """One delivery as the webhook server would have written it."""
     routed = [
         (
             alert.Alert(

@@ -37,7 +37,7 @@ SOURCES = f"""
   sns: {{kind: cloudwatch, topics: ["{TOPIC}"]}}
 """
 CONFIGURATION = f"""
-web: {{{{port: {{door}}, health_port: {{health}}}}}}
+web: {{{{port: {{web_server}}, health_port: {{health}}}}}}
 management: {{{{port: 0}}}}
 sources: {SOURCES.replace("{", "{{").replace("}", "}}")}
 log: {{{{level: error, format: console}}}}
@@ -189,7 +189,7 @@ def _served(stage: scene.Scene, group: cgroups.MemoryGroup | str) -> Iterator[Po
     server = Ports(ports.free(), ports.free())
     (stage.folder / "rules").mkdir()
     (stage.folder / "rules" / "a.yaml").write_text("rules: [{name: all, when: {source: bearer}, ignore: enough}]")
-    text = CONFIGURATION.format(door=server.port, health=server.health_port)
+    text = CONFIGURATION.format(web_server=server.port, health=server.health_port)
     (stage.folder / "router.yaml").write_text(text)
     command = [harness.COMMAND, "web", "--config", "router.yaml"]
     process = stage.start(command if isinstance(group, str) else group.command(*command), "router")

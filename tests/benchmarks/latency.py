@@ -44,9 +44,9 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     return head, await reader.readexactly(int(length.partition(b":")[2]))
 
 
-async def one_at_a_time(door: int, vendor: int, numbers: range) -> list[float]:
+async def one_at_a_time(web_server: int, vendor: int, numbers: range) -> list[float]:
     """Seconds from before the request is written until the vendor has the create; then the next one."""
-    to_door = await asyncio.open_connection("127.0.0.1", door)
+    to_web = await asyncio.open_connection("127.0.0.1", web_server)
     to_vendor = await asyncio.open_connection("127.0.0.1", vendor)
     found = []
     for number, request in zip(numbers, requests(numbers), strict=True):
@@ -54,21 +54,21 @@ async def one_at_a_time(door: int, vendor: int, numbers: range) -> list[float]:
         waiting = asyncio.create_task(exchange(*to_vendor, asked))
         await asyncio.sleep(0)
         began = time.monotonic_ns()
-        head, _ = await exchange(*to_door, request)
+        head, _ = await exchange(*to_web, request)
         assert head.startswith(b"HTTP/1.1 202"), head
         _, received = await asyncio.wait_for(waiting, harness.PATIENCE_SECONDS)
         found.append((int(received) - began) / 1e9)
-    for _, writer in (to_door, to_vendor):
+    for _, writer in (to_web, to_vendor):
         writer.close()
     return found
 
 
-def at_a_rate(door: int, vendor: int, numbers: range, rate: int = RATE) -> list[float]:
+def at_a_rate(web_server: int, vendor: int, numbers: range, rate: int = RATE) -> list[float]:
     """Seconds from when each request was due until the vendor has its create."""
     # Both clocks count on, but they do not begin at the same time.
     offset = time.monotonic_ns() / 1e9 - time.perf_counter()
     run = load.Open(requests(numbers), rate)
-    run.drive(door)
+    run.drive(web_server)
     run.only(202)
     url = f"http://127.0.0.1:{vendor}/received"
 
@@ -119,15 +119,15 @@ def main() -> None:
     given = scene.arguments(__doc__)
     with scene.scene(given) as stage:
         vendor = started_vendor(stage)
-        door = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=OPENS)
+        web_server = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=OPENS)
         scene.measure_on_core_1()
         # Connections, caches and the names of severities are there once these are through.
-        uvloop.run(one_at_a_time(door, vendor, range(90_000, 90_000 + WARM_UP)))
+        uvloop.run(one_at_a_time(web_server, vendor, range(90_000, 90_000 + WARM_UP)))
         with stage.busy("router") as busy:
-            single = uvloop.run(one_at_a_time(door, vendor, range(20 if given.quick else 500)))
+            single = uvloop.run(one_at_a_time(web_server, vendor, range(20 if given.quick else 500)))
         rows = [row("one at a time", single, **busy)]
         with stage.busy("router") as busy:
-            crowd = at_a_rate(door, vendor, range(10_000, 10_000 + int(given.seconds * RATE)))
+            crowd = at_a_rate(web_server, vendor, range(10_000, 10_000 + int(given.seconds * RATE)))
         rows.append(row("at a rate", crowd, **busy))
     scene.report("milliseconds from the POST to the vendor's receipt of the create", rows, given)
 

@@ -25,14 +25,14 @@ def main() -> None:
     with scene.scene(given) as stage:
         vendor, slack = latency.started_vendor(stage), latency.started_vendor(stage, "slack")
         settings = SETTINGS.format(slack=f"http://127.0.0.1:{slack}")
-        door = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=latency.OPENS, settings=settings)
+        web_server = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=latency.OPENS, settings=settings)
         scene.measure_on_core_1()
-        uvloop.run(latency.one_at_a_time(door, slack, range(90_000, 90_000 + latency.WARM_UP)))
+        uvloop.run(latency.one_at_a_time(web_server, slack, range(90_000, 90_000 + latency.WARM_UP)))
         with stage.busy("router") as busy:
-            single = uvloop.run(latency.one_at_a_time(door, slack, range(20 if given.quick else 200)))
+            single = uvloop.run(latency.one_at_a_time(web_server, slack, range(20 if given.quick else 200)))
         rows = [latency.row("one at a time", single, GOALS, RATE, **busy)]
         with stage.busy("router") as busy:
-            crowd = latency.at_a_rate(door, slack, range(10_000, 10_000 + int(given.seconds * RATE)), RATE)
+            crowd = latency.at_a_rate(web_server, slack, range(10_000, 10_000 + int(given.seconds * RATE)), RATE)
         rows.append(latency.row("at a rate", crowd, GOALS, RATE, **busy))
     scene.report("milliseconds from the POST to Slack's receipt of the message", rows, given)
 

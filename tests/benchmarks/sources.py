@@ -4,9 +4,9 @@
 
 Each kind gets its own sample with the proof that its snippet asks for; "signed" are samples of the kind json under the
 scheme that signs most. Every delivery is new: its times were never seen before, so nothing that is remembered helps.
-Verifying and reading are what the door does between a request's last byte and the rules. The bare decoding of the same
-bytes by msgspec is measured in turn with it. The median of the batches is told, in microseconds of the processor's
-time a delivery; nothing fails on a time.
+Verifying and reading are the work of the webhook server between a request's last byte and the rules. The bare decoding
+of the same bytes by msgspec is measured in turn with it. The results are medians of the batches, in microseconds of
+processor time per delivery; nothing fails on a time.
 """
 
 import asyncio

@@ -59,7 +59,7 @@ def _dead_letter(console: stage.Console, told: dict[str, object]) -> None:
 def _unreadable(console: stage.Console) -> int:
     headers = {"authorization": f"Bearer {harness.TOKEN}", "content-type": "text/html", "x-evil": EVIL}
     headers["user-agent"] = EVIL
-    request = urllib.request.Request(f"{console.door}/v1/webhooks/json", EVIL.encode(), headers)
+    request = urllib.request.Request(f"{console.web_server}/v1/webhooks/json", EVIL.encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status

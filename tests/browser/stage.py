@@ -80,9 +80,9 @@ _SESSIONS: dict[str, Any] = {}  # The cookies of each console's first visitor.
 
 @dataclass(frozen=True)
 class Console:
-    """A running router: where its door, its console and the simulated vendors are."""
+    """A running router: where its web_server, its console and the simulated vendors are."""
 
-    door: str
+    web_server: str
     url: str
     simulator: str
     token: str

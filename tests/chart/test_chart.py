@@ -58,9 +58,9 @@ def test_service_selects_the_webhook_pods(rendered):
         for deployment in deployments(rendered)
         if service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
     ]
-    [door] = chosen
-    assert container(door)["args"][0] in {"web", "run"}
-    ports = {port["name"]: port["containerPort"] for port in container(door)["ports"]}
+    [web_server] = chosen
+    assert container(web_server)["args"][0] in {"web", "run"}
+    ports = {port["name"]: port["containerPort"] for port in container(web_server)["ports"]}
     assert [ports[port["targetPort"]] for port in service["spec"]["ports"]] == [8080]
 
 

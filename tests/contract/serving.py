@@ -43,7 +43,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
 
     async def main() -> None:
         connection = client.connect(redis_url)
-        door = webhooks.WebhookHandler(
+        web_server = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),
@@ -62,7 +62,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
         found["task"] = asyncio.current_task()
         found["loop"] = asyncio.get_running_loop()
         with contextlib.suppress(asyncio.CancelledError):
-            await serve.serve(app.create(door, checks={"all": fine}), "127.0.0.1", 0, started)
+            await serve.serve(app.create(web_server, checks={"all": fine}), "127.0.0.1", 0, started)
         await connection.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))

@@ -109,7 +109,7 @@ class Town(chaos.Deployment):
         self.took: dict[str, float] = {}
         self.statuses: dict[str, int] = {}
 
-    def door(self, _web: int) -> int:
+    def web_server(self, _web: int) -> int:
         return self.balancer.port
 
     def replace(self, name: str) -> None:

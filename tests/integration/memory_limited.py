@@ -39,7 +39,7 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 async def main(url: str, more_mib: int) -> None:
     """Serve until standard input ends."""
     connection = client.connect(url)
-    door = webhooks.WebhookHandler(
+    web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
@@ -51,12 +51,12 @@ async def main(url: str, more_mib: int) -> None:
     gc.collect()
     gc.freeze()
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
+    serving = asyncio.create_task(serve.serve(app.create(web_server, checks={}), "127.0.0.1", 0, started.set_result))
     port = await started
     async with health_server.serving(_no_checks, {"web"}, serve.listen("127.0.0.1", 0)) as health_port:
         # Each thread reserves address space, so all of them start before the limit is set.
         await asyncio.to_thread(base64.b64encode, b"")
-        for threads in (door._parser, door._helper):
+        for threads in (web_server._parser, web_server._helper):
             threads.submit(base64.b64encode, b"").result()
         size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         most = size + more_mib * 1024 * 1024

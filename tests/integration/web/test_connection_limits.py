@@ -40,7 +40,7 @@ async def served(
     url: str, limits: request_limits.RequestLimits, patience: connections.ConnectionLimits
 ) -> AsyncIterator[tuple[int, Any]]:
     connection = client.connect(url)
-    door = webhooks.WebhookHandler(
+    web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
@@ -51,7 +51,7 @@ async def served(
         limits=limits,
     )
     try:
-        async with servers.serving(app.create(door, checks={}), patience) as (port, _):
+        async with servers.serving(app.create(web_server, checks={}), patience) as (port, _):
             yield port, connection
     finally:
         await connection.aclose()

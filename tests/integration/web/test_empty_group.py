@@ -17,7 +17,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
     decide = load.build(RULES, conftest.DESTINATIONS).decide
 
     async def main(connection) -> None:
-        door = webhooks.WebhookHandler(
+        web_server = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
             inbox=inbox.Inbox(connection),
@@ -26,7 +26,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             randomness=workers.NoJitter(),
         )
         async with (
-            servers.serving(app.create(door, checks={})) as (port, _),
+            servers.serving(app.create(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             body = large.body(large.alert(1), large.alert(2, team="shop"))

@@ -40,7 +40,7 @@ class Service(NamedTuple):
 @contextlib.asynccontextmanager
 async def served(url: str) -> AsyncIterator[Service]:
     connection = client.connect(url)
-    door = webhooks.WebhookHandler(
+    web_server = webhooks.WebhookHandler(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
         lambda _alert, _now: decisions.Decision("k", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
@@ -50,7 +50,7 @@ async def served(url: str) -> AsyncIterator[Service]:
     )
     try:
         async with (
-            servers.serving(app.create(door, checks={})) as (port, _),
+            servers.serving(app.create(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/webhooks") as http_client,
         ):
             yield Service(http_client, connection)

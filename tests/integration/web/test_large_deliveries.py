@@ -37,7 +37,7 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
         return decisions.Decision(key, severities.Severity.MAJOR, workers.rule())
 
     async def main(connection) -> None:
-        door = webhooks.WebhookHandler(
+        web_server = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
             inbox=inbox.Inbox(connection),
@@ -46,9 +46,9 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
             randomness=workers.NoJitter(),
             limits=limits,
         )
-        door.labels_named = lambda: frozenset({"zz_team"})
+        web_server.labels_named = lambda: frozenset({"zz_team"})
         async with (
-            servers.serving(app.create(door, checks={})) as (port, _),
+            servers.serving(app.create(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             await story(http, workers.WorkerHarness(connection))

@@ -54,8 +54,8 @@ def container(tmp_path_factory):
         process = harness.Process(command, folder, "web", REDIS_URL=valkey.url)
         try:
             ports = (r"(?:127\.0\.0\.1):(\d+)/v1/webhooks", r"127\.0\.0\.1:(\d+)/readyz")
-            door, health = (int(process.says(port)[1]) for port in ports)
-            yield Container(door, health, group, process)
+            web_server, health = (int(process.says(port)[1]) for port in ports)
+            yield Container(web_server, health, group, process)
         finally:
             process.stop()
 

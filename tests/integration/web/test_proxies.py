@@ -33,7 +33,7 @@ frontend buffered
   option http-buffer-request
   default_backend router
 backend router
-  server one 127.0.0.1:{door}
+  server one 127.0.0.1:{web_server}
 """
 NGINX = """
 daemon off;
@@ -50,7 +50,7 @@ http {{
   server {{
     listen 127.0.0.1:{plain};
     location / {{
-      proxy_pass http://127.0.0.1:{door};
+      proxy_pass http://127.0.0.1:{web_server};
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_http_version 1.1;
     }}
@@ -95,7 +95,7 @@ async def status(port: int, parts: list[bytes]) -> int:
 
 async def served(port: int) -> "asyncio.Task[None]":
     config = registry.KINDS["json"].config
-    door = asking.door(
+    web_server = asking.web_server(
         asking.Recording(),
         endpoints={
             "near": registry.build("near", config(auth="none", allow_from=[f"{ALLOWED}/32"])),
@@ -106,13 +106,13 @@ async def served(port: int) -> "asyncio.Task[None]":
         ),
     )
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", port, started.set_result))
+    serving = asyncio.create_task(serve.serve(app.create(web_server, checks={}), "127.0.0.1", port, started.set_result))
     await started
     return serving
 
 
-async def all_are_refused(door: int, *proxies: int) -> None:
-    serving = await served(door)
+async def all_are_refused(web_server: int, *proxies: int) -> None:
+    serving = await served(web_server)
     forged = b"X-Forwarded-For: 203.0.113.5\r\n"
     try:
         for port in proxies:
@@ -129,33 +129,33 @@ async def all_are_refused(door: int, *proxies: int) -> None:
 @pytest.mark.debian("haproxy")
 def test_trailer_through_haproxy_keeps_the_sender_address(tmp_path: Path):
     """Accepted as a header, it would be the last ``X-Forwarded-For``, and pass ``allow_from``."""
-    door, plain, buffered = (ports.free() for _ in range(3))
+    web_server, plain, buffered = (ports.free() for _ in range(3))
     file = tmp_path / "haproxy.cfg"
-    file.write_text(HAPROXY.format(door=door, plain=plain, buffered=buffered))
+    file.write_text(HAPROXY.format(web_server=web_server, plain=plain, buffered=buffered))
     with running(["haproxy", "-db", "-f", str(file)], plain, buffered):
-        asyncio.run(all_are_refused(door, plain, buffered))
+        asyncio.run(all_are_refused(web_server, plain, buffered))
 
 
 @pytest.mark.debian("nginx")
 def test_trailer_through_nginx_keeps_the_sender_address(tmp_path: Path):
-    door, plain = ports.free(), ports.free()
+    web_server, plain = ports.free(), ports.free()
     file = tmp_path / "nginx.conf"
-    file.write_text(NGINX.format(door=door, plain=plain, folder=tmp_path))
+    file.write_text(NGINX.format(web_server=web_server, plain=plain, folder=tmp_path))
     with running(["nginx", "-p", str(tmp_path), "-c", str(file)], plain):
-        asyncio.run(all_are_refused(door, plain))
+        asyncio.run(all_are_refused(web_server, plain))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one read", "in two"])
 def test_trailer_without_proxy_is_no_header(together):
     async def main() -> None:
-        door = ports.free()
-        serving = await served(door)
+        web_server = ports.free()
+        serving = await served(web_server)
         try:
             whole = request(b"", b"Authorization: Bearer word\r\n").replace(b"/near ", b"/token ")
             head, end, rest = whole.partition(b"\r\n\r\n")
-            assert await status(door, [whole] if together else [head + end, rest]) == 401
+            assert await status(web_server, [whole] if together else [head + end, rest]) == 401
             good = request(b"Authorization: Bearer word\r\n", b"X: y\r\n").replace(b"/near ", b"/token ")
-            assert await status(door, [good]) == 202
+            assert await status(web_server, [good]) == 202
         finally:
             serving.cancel()
             await asyncio.wait([serving])

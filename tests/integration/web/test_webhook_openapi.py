@@ -34,7 +34,7 @@ def served(url: str) -> Iterator[str]:
 
     async def main() -> None:
         connection = client.connect(url)
-        door = webhooks.WebhookHandler(
+        web_server = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
             inbox=inbox.Inbox(connection),
@@ -60,7 +60,7 @@ def served(url: str) -> Iterator[str]:
             vendors = vendor_webhooks.VendorWebhooks(
                 receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), lambda: NOW
             )
-            made = app.create(door, checks={"all": fine}, vendors=vendors)
+            made = app.create(web_server, checks={"all": fine}, vendors=vendors)
             await serve.serve(made, "127.0.0.1", 0, started)
         await connection.aclose()
 
@@ -155,10 +155,10 @@ def test_every_other_path_answers_as_documented(redis_url):
 
 
 def test_openapi_document_lists_every_path():
-    door = webhooks.WebhookHandler(
+    web_server = webhooks.WebhookHandler(
         {}, lambda *_: decisions.Decision(), inbox=None, quarantine=None, clock=int, randomness=None
     )
-    there = {route.path for route in app.create(door, checks={}).routes}
+    there = {route.path for route in app.create(web_server, checks={}).routes}
     described = set(openapi.document()["paths"])
     assert there <= described
     assert {path for path in described - there if "webhooks" not in path} == {"/api/v2/alerts"}

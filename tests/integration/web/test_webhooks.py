@@ -41,7 +41,7 @@ class Service(NamedTuple):
 
 def application(connection: Any) -> app.App:
     settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
-    door = webhooks.WebhookHandler(
+    web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE),
         inbox=inbox.Inbox(connection),
@@ -55,7 +55,7 @@ def application(connection: Any) -> app.App:
         await health.Health(connection).ping()
         return web_health.State(True, "answers")
 
-    return app.create(door, checks={"redis": redis})
+    return app.create(web_server, checks={"redis": redis})
 
 
 @contextlib.asynccontextmanager

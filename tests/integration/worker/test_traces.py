@@ -31,7 +31,7 @@ class Traced:
         provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
         traces = traces or otel.Traces(provider)
         self.on = workers.WorkerHarness(connection, vendor.on_call(at), traces=traces)
-        door = webhooks.WebhookHandler(
+        web_server = webhooks.WebhookHandler(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
             lambda *_: decisions.Decision("down", severities.Severity.MAJOR, workers.rule()),
             inbox=self.on.inbox,
@@ -40,7 +40,7 @@ class Traced:
             randomness=random.Random(3),
             traces=traces,
         )
-        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door")
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(web_server), base_url="http://web_server")
 
     async def receives(self, status: str = "firing", traceparent: str = SENDER, token: str = "token", **more) -> int:
         headers = {"authorization": f"Bearer {token}"} | ({"traceparent": traceparent} if traceparent else {})

@@ -202,8 +202,8 @@ def test_subscription_is_confirmed_only_at_sns():
 
 def posted(amazon: Amazon, body: bytes, store: asking.Recording, **more: object) -> asking.Answer:
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
-    door = asking.door(store, endpoints={"aws": registry.build("aws", config, amazon.fetch)}, **more)
-    answer = asking.ask(door, "/v1/webhooks/aws", chunks=(body,), headers=())
+    web_server = asking.web_server(store, endpoints={"aws": registry.build("aws", config, amazon.fetch)}, **more)
+    answer = asking.ask(web_server, "/v1/webhooks/aws", chunks=(body,), headers=())
     assert answer is not None
     return answer
 
@@ -317,12 +317,14 @@ def test_sender_network_is_that_of_the_request():
     amazon = Amazon()
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
     known = client_addresses.ClientAddresses([ipaddress.ip_network("10.0.0.0/8")])
-    door = asking.door(asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, known=known)
+    web_server = asking.web_server(
+        asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, known=known
+    )
 
     def ask(number: int, sender: str) -> int:
         body = json.dumps(other(number)).encode()
         headers = [(b"x-forwarded-for", sender.encode())]
-        answer = asking.ask(door, "/v1/webhooks/aws", chunks=(body,), headers=headers, client=("10.1.2.3", 5))
+        answer = asking.ask(web_server, "/v1/webhooks/aws", chunks=(body,), headers=headers, client=("10.1.2.3", 5))
         assert answer is not None
         return answer.status
 

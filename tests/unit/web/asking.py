@@ -61,7 +61,7 @@ def decide(alert: Any, _: int) -> decisions.Decision:
     return decisions.Decision(f"checkout/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE)
 
 
-def door(store: Recording, **settings: Any) -> webhooks.WebhookHandler:
+def web_server(store: Recording, **settings: Any) -> webhooks.WebhookHandler:
     endpoints = settings.pop("endpoints", None) or {
         "prod": registry.build("prod", registry.KINDS["alertmanager"].config(bearer=["token"], basic=["ann:word"])),
         "any": registry.build("any", registry.KINDS["json"].config(bearer=["token"])),

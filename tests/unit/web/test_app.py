@@ -31,7 +31,7 @@ async def hanging() -> health.State:
 
 
 def application(**settings) -> app.App:
-    return app.create(asking.door(asking.Recording()), checks=settings.pop("checks", {}), **settings)
+    return app.create(asking.web_server(asking.Recording()), checks=settings.pop("checks", {}), **settings)
 
 
 def get(path: str, method: str = "GET", **settings) -> asking.Answer:
@@ -40,7 +40,7 @@ def get(path: str, method: str = "GET", **settings) -> asking.Answer:
     return answer
 
 
-def test_a_webhook_goes_straight_to_the_door():
+def test_a_webhook_goes_straight_to_its_handler():
     body = b'{"status":"ok","dedup_key":"a"}'
     answer = asking.ask(application(), "/v1/webhooks/open", chunks=(body,), headers=())
     assert answer.status == 202

@@ -50,13 +50,13 @@ def test_an_unknown_address_is_in_no_network():
 def status(peer: str, forwarded: str = "", **settings: object) -> int:
     config = registry.KINDS["json"].config(bearer=["token"], allow_from=["203.0.113.0/24"], **settings)
     known = client_addresses.ClientAddresses(NETWORKS)
-    door = asking.door(asking.Recording(), endpoints={"any": registry.build("any", config)}, known=known)
+    web_server = asking.web_server(asking.Recording(), endpoints={"any": registry.build("any", config)}, known=known)
     headers = [(b"authorization", b"Bearer token")]
     if forwarded:
         headers.append((b"x-forwarded-for", forwarded.encode()))
 
     async def from_there(scope, receive, send):
-        await door({**scope, "client": (peer, 4711)}, receive, send)
+        await web_server({**scope, "client": (peer, 4711)}, receive, send)
 
     body = b'{"status": "firing", "title": "t"}'
     answer = asking.ask(from_there, "/v1/webhooks/any", chunks=(body,), headers=headers)

@@ -14,8 +14,8 @@ def source(kind: str = "json", **config) -> dict[str, registry.ConfiguredSource]
 
 
 def ask(*headers, path="/v1/webhooks/any", **settings) -> asking.Answer:
-    door = asking.door(store := asking.Recording(), **settings)
-    answer = asking.ask(door, path, method="OPTIONS", headers=headers)
+    web_server = asking.web_server(store := asking.Recording(), **settings)
+    answer = asking.ask(web_server, path, method="OPTIONS", headers=headers)
     assert store.accepted == store.kept == []
     return answer
 

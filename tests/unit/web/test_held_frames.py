@@ -91,5 +91,5 @@ class Watching(asking.Recording):
 def test_refused_body_is_released_while_stored(source, body, headers):
     store = Watching()
     token = (b"authorization", b"Bearer token")
-    asking.ask(asking.door(store), f"/v1/webhooks/{source}", chunks=(body,), headers=[token, *headers])
+    asking.ask(asking.web_server(store), f"/v1/webhooks/{source}", chunks=(body,), headers=[token, *headers])
     assert store.held == []

@@ -180,7 +180,7 @@ def test_sixteen_mebibytes_of_anything_are_measured_quickly(body):
 def test_a_compressed_body_is_inflated_and_taken(name, pack):
     store = asking.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", name)]
-    answer = asking.ask(asking.door(store), ANY, chunks=(pack(BODY),), headers=headers)
+    answer = asking.ask(asking.web_server(store), ANY, chunks=(pack(BODY),), headers=headers)
     assert answer.status == 202
     assert store.accepted[0][1] == BODY
 
@@ -197,8 +197,8 @@ def test_a_compressed_body_is_inflated_and_taken(name, pack):
 def test_body_that_cannot_be_decompressed_is_refused(encoding, body, status):
     store = asking.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", encoding)]
-    door = asking.door(store, limits=request_limits.RequestLimits(100_000))
-    answer = asking.ask(door, ANY, chunks=(body,), headers=headers)
+    web_server = asking.web_server(store, limits=request_limits.RequestLimits(100_000))
+    answer = asking.ask(web_server, ANY, chunks=(body,), headers=headers)
     assert (answer.status, store.accepted, store.kept) == (status, [], [])
     assert answer.json["detail"]
 
@@ -231,7 +231,7 @@ def test_a_bomb_is_never_inflated_beyond_the_bound():
 def test_body_nested_too_deeply_is_quarantined():
     store = asking.Recording()
     body = b'{"status": "firing", "labels": ' + nested(40, "{}") + b"}"
-    answer = asking.ask(asking.door(store), ANY, chunks=(body,))
+    answer = asking.ask(asking.web_server(store), ANY, chunks=(body,))
     assert answer.status == 422
     assert "max_depth" in answer.json["detail"]
     assert store.kept[0][1] == body
@@ -246,7 +246,7 @@ def test_invalid_value_is_repaired_or_quarantined(kind, value):
     store = asking.Recording()
     endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
     body = b'{"status": "firing", "title": ' + value + b"}"
-    answer = asking.ask(asking.door(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
+    answer = asking.ask(asking.web_server(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
     if store.accepted:
         assert answer.status == 202
         assert store.accepted[0][0].notices[0].code == "body_repaired"
@@ -259,7 +259,7 @@ def test_invalid_value_is_repaired_or_quarantined(kind, value):
 def test_invalid_unused_value_loses_no_alert(value):
     store = asking.Recording()
     body = b'{"status": "firing", "title": "a", "dedup_key": "a", "output": ' + value + b"}"
-    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
+    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202
     (notice,) = store.accepted[0][0].notices
     assert (notice.code, notice.where) == ("body_repaired", "body")
 
@@ -267,14 +267,14 @@ def test_invalid_unused_value_loses_no_alert(value):
 def test_repair_keeps_the_depth_limit():
     store = asking.Recording()
     body = b'{"status": "firing", "title": "a", "x": "\xe9", "labels": ' + nested(40, "{}") + b"}"
-    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 422
+    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 422
     assert store.kept[0][1] == body
 
 
 def test_last_of_duplicate_keys_counts():
     store = asking.Recording()
     body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
-    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
+    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "last"
 
 
@@ -299,8 +299,8 @@ def test_refused_authentic_deliveries_count_as_unreadable(path, headers, body, c
         "pages": registry.build("pages", kinds["json"].config(token={"member": "key", "values": ["word"]})),
         "signed": registry.build("signed", kinds["json"].config(signature=secret)),
     }
-    door = asking.door(store, limits=request_limits.RequestLimits(100_000), endpoints=endpoints)
-    assert asking.ask(door, path, chunks=(body,), headers=headers).status in {401, 413, 415}
+    web_server = asking.web_server(store, limits=request_limits.RequestLimits(100_000), endpoints=endpoints)
+    assert asking.ask(web_server, path, chunks=(body,), headers=headers).status in {401, 413, 415}
     assert len(store.refusals) == counted
 
 

@@ -1,4 +1,4 @@
-"""The door: what is taken in, what is refused, and what each sender is told."""
+"""The webhook server: what is taken in, what is refused, and what each sender is told."""
 
 import json
 
@@ -23,7 +23,7 @@ def group(*alerts: dict, **top) -> bytes:
 
 
 def post(store: asking.Recording, body: bytes, path: str = PROD, **request) -> asking.Answer:
-    answer = asking.ask(asking.door(store), path, chunks=(body,), **request)
+    answer = asking.ask(asking.web_server(store), path, chunks=(body,), **request)
     assert answer is not None
     return answer
 
@@ -65,9 +65,9 @@ def test_inbox_gets_alerts_decisions_and_the_original_body():
 
 def test_every_delivery_has_an_id_of_its_own():
     store = asking.Recording()
-    door = asking.door(store)
+    web_server = asking.web_server(store)
     for _ in range(3):
-        asking.ask(door, PROD, chunks=(group(alert()),))
+        asking.ask(web_server, PROD, chunks=(group(alert()),))
     assert len({entry.id for entry, _ in store.accepted}) == 3
 
 
@@ -108,9 +108,9 @@ def test_delivery_without_alerts_is_accepted_without_entry():
 
 def test_rules_may_be_replaced_between_two_deliveries():
     store = asking.Recording()
-    door = asking.door(store)
-    door.decide = lambda alert, now: asking.decide(alert, now).__class__(ignored="new rules")
-    answer = asking.ask(door, PROD, chunks=(group(alert()),))
+    web_server = asking.web_server(store)
+    web_server.decide = lambda alert, now: asking.decide(alert, now).__class__(ignored="new rules")
+    answer = asking.ask(web_server, PROD, chunks=(group(alert()),))
     assert answer.json["alerts"] == [{"fingerprint": "f1", "ignored": "new rules"}]
 
 
@@ -140,7 +140,7 @@ def test_unknown_source_is_404_without_naming_sources(path):
 )
 def test_wrong_credentials_are_401_before_body_is_read(header):
     store = asking.Recording()
-    answer = asking.ask(asking.door(store), PROD, chunks=(), headers=header)
+    answer = asking.ask(asking.web_server(store), PROD, chunks=(), headers=header)
     assert answer.status == 401
     assert answer.headers[b"www-authenticate"].startswith(b"Bearer, Basic realm=")
     assert answer.headers[b"content-type"] == b"application/problem+json"
@@ -155,14 +155,14 @@ def test_basic_credentials_and_open_sources_are_let_in():
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
 def test_other_method_is_405_naming_the_right_one(method):
-    answer = asking.ask(asking.door(asking.Recording()), PROD, method=method)
+    answer = asking.ask(asking.web_server(asking.Recording()), PROD, method=method)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
 
 
 def test_a_body_may_come_in_pieces():
     store = asking.Recording()
     body = group(alert())
-    answer = asking.ask(asking.door(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
+    answer = asking.ask(asking.web_server(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
     assert (answer.status, store.accepted[0][1]) == (202, body)
 
 
@@ -170,7 +170,10 @@ def test_a_body_may_come_in_pieces():
 def test_announced_oversize_body_is_413_before_reading(length):
     headers = [(b"authorization", b"Bearer token"), (b"content-length", length)]
     answer = asking.ask(
-        asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=(), headers=headers
+        asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(100)),
+        PROD,
+        chunks=(),
+        headers=headers,
     )
     assert (answer.status, answer.json["limit_bytes"]) == (413, 100)
 
@@ -179,7 +182,7 @@ def test_announced_oversize_body_is_413_before_reading(length):
 def test_growing_oversize_body_is_413_immediately(chunks):
     assert (
         asking.ask(
-            asking.door(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=chunks
+            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=chunks
         ).status
         == 413
     )
@@ -189,13 +192,15 @@ def test_a_body_of_exactly_the_limit_is_read():
     body = group(alert())
     assert (
         asking.ask(
-            asking.door(asking.Recording(), limits=request_limits.RequestLimits(len(body))), PROD, chunks=(body,)
+            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(len(body))), PROD, chunks=(body,)
         ).status
         == 202
     )
     assert (
         asking.ask(
-            asking.door(asking.Recording(), limits=request_limits.RequestLimits(len(body) - 1)), PROD, chunks=(body,)
+            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(len(body) - 1)),
+            PROD,
+            chunks=(body,),
         ).status
         == 413
     )
@@ -205,7 +210,7 @@ def test_a_body_of_exactly_the_limit_is_read():
 def test_nothing_is_accepted_from_a_disconnected_sender(chunks):
     store = asking.Recording()
     before = counted("deliveries", source="prod", outcome="disconnected")
-    assert asking.ask(asking.door(store), PROD, chunks=chunks) is None
+    assert asking.ask(asking.web_server(store), PROD, chunks=chunks) is None
     assert (store.accepted, store.kept) == ([], [])
     assert counted("deliveries", source="prod", outcome="disconnected") == before + 1
 

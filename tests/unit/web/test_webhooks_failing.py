@@ -1,4 +1,4 @@
-"""The door when a body makes no sense, or the router itself fails: kept, told, and nothing given away."""
+"""The webhook server when a body makes no sense, or the router itself fails: kept, told, and nothing given away."""
 
 import asyncio
 import io
@@ -37,7 +37,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def post(store: asking.Recording, body: bytes, path: str, **settings) -> asking.Answer:
-    answer = asking.ask(asking.door(store, **settings), path, chunks=(body,), headers=HEADERS)
+    answer = asking.ask(asking.web_server(store, **settings), path, chunks=(body,), headers=HEADERS)
     assert answer is not None
     return answer
 
@@ -114,9 +114,9 @@ def test_failing_inbox_is_500_without_a_stack_trace(written):
 
 
 def test_log_has_refusals_and_no_secrets(written):
-    door = asking.door(asking.Recording())
-    asking.ask(door, PROD, headers=[(b"authorization", b"Bearer hunter2")])
-    asking.ask(door, ANY, chunks=(b"nonsense",), headers=HEADERS)
+    web_server = asking.web_server(asking.Recording())
+    asking.ask(web_server, PROD, headers=[(b"authorization", b"Bearer hunter2")])
+    asking.ask(web_server, ANY, chunks=(b"nonsense",), headers=HEADERS)
     events = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [(event["event"], event.get("status")) for event in events] == [
         ("delivery_refused", 401),
@@ -141,8 +141,10 @@ class Held(asking.Recording):
         await self.may_go_on.wait()
 
 
-async def posted(door: webhooks.WebhookHandler, body: bytes = b'{"status":"ok","dedup_key":"a"}') -> asking.Answer:
-    answer = await asking.asked(door, ANY, chunks=(body,), headers=HEADERS)
+async def posted(
+    web_server: webhooks.WebhookHandler, body: bytes = b'{"status":"ok","dedup_key":"a"}'
+) -> asking.Answer:
+    answer = await asking.asked(web_server, ANY, chunks=(body,), headers=HEADERS)
     assert answer is not None
     return answer
 
@@ -150,13 +152,13 @@ async def posted(door: webhooks.WebhookHandler, body: bytes = b'{"status":"ok","
 def test_requests_in_flight_are_limited():
     async def main() -> None:
         store = Held()
-        door = asking.door(store, limits=request_limits.RequestLimits(in_flight=2))
-        first = [asyncio.create_task(posted(door)) for _ in range(2)]
+        web_server = asking.web_server(store, limits=request_limits.RequestLimits(in_flight=2))
+        first = [asyncio.create_task(posted(web_server)) for _ in range(2)]
         await store.has_two.wait()
-        refused = await posted(door)
+        refused = await posted(web_server)
         assert (refused.status, refused.headers[b"retry-after"]) == (503, b"1")
         store.may_go_on.set()
         assert [answer.status for answer in await asyncio.gather(*first)] == [202, 202]
-        assert (await posted(door)).status == 202
+        assert (await posted(web_server)).status == 202
 
     asyncio.run(main())

@@ -40,12 +40,12 @@ class Failing(asking.Recording):
 )
 def test_response_is_measured(store, request_, source, code):
     before = measured(source, code)
-    answer = asking.ask(asking.door(store()), **{"path": PROD, "chunks": (BODY,), **request_})
+    answer = asking.ask(asking.web_server(store()), **{"path": PROD, "chunks": (BODY,), **request_})
     assert f"{answer.status // 100}xx" == code
     assert measured(source, code) == before + 1
 
 
 def test_request_that_gets_no_response_is_not_measured():
     before = [measured("prod", code) for code in ("2xx", "4xx", "5xx")]
-    assert asking.ask(asking.door(asking.Recording()), PROD, chunks=(b"{", None)) is None
+    assert asking.ask(asking.web_server(asking.Recording()), PROD, chunks=(b"{", None)) is None
     assert [measured("prod", code) for code in ("2xx", "4xx", "5xx")] == before

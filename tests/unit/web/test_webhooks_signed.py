@@ -1,4 +1,4 @@
-"""Who may send, at the door itself: tokens and signatures, and 401 that says what is missing and nothing more."""
+"""Who may send, at the webhook server itself: tokens and signatures, and 401 that says what is missing and nothing more."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ BODY = json.dumps({"status": "firing", "title": "t"}).encode()
 SECRET = "shared"
 
 
-def door(store, **settings):
+def web_server(store, **settings):
     config = registry.KINDS["json"].config(**settings)
     return webhooks.WebhookHandler(
         {"any": registry.build("any", config)},
@@ -29,7 +29,7 @@ def door(store, **settings):
 def sent(given, body=BODY, *, query=b"", **headers):
     store = asking.Recording()
     pairs = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
-    answer = asking.ask(door(store, **given), "/v1/webhooks/any", chunks=(body,), headers=pairs, query=query)
+    answer = asking.ask(web_server(store, **given), "/v1/webhooks/any", chunks=(body,), headers=pairs, query=query)
     return answer, store
 
 

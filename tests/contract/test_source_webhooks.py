@@ -1,4 +1,4 @@
-"""Deliveries of every kind at the door itself: taken in or kept aside, and never an error of the router's."""
+"""Deliveries of every kind at the webhook server itself: taken in or kept aside, and never an error of the router's."""
 
 import json
 from pathlib import Path
@@ -25,8 +25,8 @@ def post(
 ) -> tuple[asking.Answer, asking.Recording]:
     store = asking.Recording()
     config = registry.KINDS[kind].config(auth="none", **(settings or {}))
-    door = asking.door(store, endpoints={"here": registry.build("here", config)})
-    answer = asking.ask(door, "/v1/webhooks/here", chunks=(body,), headers=(), query=query)
+    web_server = asking.web_server(store, endpoints={"here": registry.build("here", config)})
+    answer = asking.ask(web_server, "/v1/webhooks/here", chunks=(body,), headers=(), query=query)
     assert answer is not None
     return answer, store
 
@@ -130,8 +130,8 @@ def test_bad_alert_that_cannot_be_kept_is_retried(kind):
 
     store = Full()
     config = registry.KINDS[kind].config(auth="none")
-    door = asking.door(store, endpoints={"here": registry.build("here", config)})
-    answer = asking.ask(door, "/v1/webhooks/here", chunks=(mixed(kind),), headers=())
+    web_server = asking.web_server(store, endpoints={"here": registry.build("here", config)})
+    answer = asking.ask(web_server, "/v1/webhooks/here", chunks=(mixed(kind),), headers=())
     assert answer is not None
     assert answer.status == 503
     assert b"retry-after" in answer.headers
