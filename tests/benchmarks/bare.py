@@ -1,4 +1,4 @@
-"""The baseline of the webhook server: a bare Starlette endpoint, pydantic for the body, one awaited XADD per request."""
+"""The baseline of the webhook server: a bare Starlette endpoint, pydantic for the body, one XADD per request."""
 
 import os
 

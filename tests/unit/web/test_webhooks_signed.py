@@ -1,4 +1,4 @@
-"""Who may send, at the webhook server itself: tokens and signatures, and 401 that says what is missing and nothing more."""
+"""Authentication of senders at the webhook server: tokens and signatures, and 401 that says only what is missing."""
 
 import hashlib
 import hmac
