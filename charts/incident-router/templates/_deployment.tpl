@@ -76,7 +76,7 @@ spec:
           ports:
             - name: health
               containerPort: 8081
-            {{- if eq $component (include "incident-router.door" $root) }}
+            {{- if eq $component (include "incident-router.webhookComponent" $root) }}
             - name: http
               containerPort: 8080
             - name: console

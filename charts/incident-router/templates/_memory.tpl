@@ -8,7 +8,7 @@ limit, a quarter of the default limit: a quarter of the node's memory is too muc
 
 {{/* The memory limit in bytes of the pods that receive webhooks; 0 without one. */}}
 {{- define "incident-router.memoryLimit" -}}
-{{- $resources := (get .Values (include "incident-router.door" .)).resources | default dict -}}
+{{- $resources := (get .Values (include "incident-router.webhookComponent" .)).resources | default dict -}}
 {{- include "incident-router.bytes" (dig "limits" "memory" "" $resources | toString) -}}
 {{- end -}}
 

@@ -47,7 +47,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{/* The component that receives webhooks: the Service leads to it. */}}
-{{- define "incident-router.door" -}}
+{{- define "incident-router.webhookComponent" -}}
 {{- eq .Values.mode "all" | ternary "all" "web" -}}
 {{- end -}}
 

@@ -42,7 +42,7 @@ The value of a variable of the pods that receive webhooks, as an entry of `env` 
 {{- $key := index . 1 -}}
 {{- $web := merge (dict) $root.Values.secrets.web (dict "values" dict) -}}
 {{- $shared := merge (dict) $root.Values.secrets.shared (dict "values" dict) -}}
-{{- $own := (get $root.Values (include "incident-router.door" $root)).extraEnv | default list -}}
+{{- $own := (get $root.Values (include "incident-router.webhookComponent" $root)).extraEnv | default list -}}
 {{- $given := dict -}}
 {{- range concat ($root.Values.extraEnv | default list) $own -}}
 {{- if eq .name $key -}}

@@ -72,7 +72,7 @@
 {{- end -}}
 
 {{- define "incident-router.validateMemory" -}}
-{{- $component := include "incident-router.door" . -}}
+{{- $component := include "incident-router.webhookComponent" . -}}
 {{- $limit := include "incident-router.memoryLimit" . | int64 -}}
 {{- $web := .Values.config.web | default dict -}}
 {{- if $limit -}}
