@@ -1,4 +1,4 @@
-"""The client of the management API, before a router that answers as it should not, or in words of another version."""
+"""The management API client: invalid responses, and responses from a router of another version."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ def problem(status, **more):
 
 
 def asked(answer, question, token="irt_x"):
-    """What a question comes to where the router answers so; returns also what it was asked."""
+    """Call a router that gives this answer. Return the result and the requests that the router received."""
     seen = []
 
     async def answered(request):

@@ -1,4 +1,4 @@
-"""What the shell completes: names that are known here, and nothing that a shell could take for a command."""
+"""Shell completion: only configured names are offered, and no candidate can run a shell command."""
 
 from types import SimpleNamespace
 
@@ -42,6 +42,6 @@ def test_completion_without_configuration_prints_nothing(tmp_path, capsys, monke
 
 @pytest.mark.parametrize("title", ["$(reboot)", "`reboot`", "a;b|c&d>e", "'\"\\", "x\ny\x1b[2J", "(ab):[c]"])
 def test_a_title_has_nothing_that_a_shell_reads(title):
-    """Zsh evaluates the answer, and senders wrote the titles."""
+    """Zsh evaluates completions, and titles come from senders."""
     assert not set(completion._harmless(title)) & set("$`;|&<>'\"\\\n\x1b()[]:{}*?!#~")
     assert len(completion._harmless(title * 20)) <= 40

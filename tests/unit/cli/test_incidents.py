@@ -1,4 +1,4 @@
-"""How `incidents show` prints upcoming steps, and long values in a narrow terminal."""
+"""`incidents show`: upcoming steps, and long values in a narrow terminal."""
 
 import datetime as dt
 import io

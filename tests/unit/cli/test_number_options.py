@@ -1,4 +1,4 @@
-"""Every option of a command that takes a number, a duration, or a choice names itself and what it takes."""
+"""Numeric, duration, and choice options: an error names the option and the accepted values."""
 
 import typing
 
@@ -20,7 +20,7 @@ INVALID = ["x", "", " ", "-1", "1.5", "1e3", "0x10", "٣", "99999999999999999999
 
 
 def result(words, command, option, text):
-    """The result of the command with this option, and a text for each of its arguments."""
+    """Run the command with this option and a placeholder for each argument."""
     arguments = ["x" for one in command.params if isinstance(one, core.TyperArgument)]
     return testing.CliRunner().invoke(cli.app, [*words.split(), *arguments, f"{option}={text}"], env=SURROUNDINGS)
 

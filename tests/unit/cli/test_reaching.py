@@ -1,4 +1,4 @@
-"""How a command reads a list of which a router tells a page at a time."""
+"""Reading paginated lists from a router."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from router.services import models
 
 
 class Shelf:
-    """A list of numbers that is told by pages, and what it was asked for."""
+    """A paginated list of numbers that records the requests it receives."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -1,4 +1,4 @@
-"""How `reviews show` prints the fields of a post."""
+"""`reviews show`: the fields of a post."""
 
 import pytest
 

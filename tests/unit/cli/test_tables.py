@@ -1,4 +1,4 @@
-"""Tables fit a terminal; in a pipe every value is there in full, one row a line."""
+"""Tables fit the terminal. In a pipe, each row is one line and no value is truncated."""
 
 import io
 import sys
@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 
 
 def told(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str:
-    """What is written to a terminal so wide, or to a pipe."""
+    """Return the output for a terminal of this width, or for a pipe."""
     out = io.StringIO() if columns is None else Terminal()
     monkeypatch.setattr(sys, "stdout", out)
     for name, value in {"COLUMNS": str(columns or 10), "TERM": "xterm-256color", **environment}.items():
@@ -107,7 +107,7 @@ WORDS = "Orders may fail at the last step. We are investigating and will tell yo
 
 @pytest.mark.parametrize("columns", [12, 40, 80, 200])
 def test_prose_is_wrapped_in_terminals_and_never_cut(monkeypatch, columns):
-    """A reviewer approves what customers will read: all of it has to be there, however narrow the terminal is."""
+    """A reviewer approves text for customers, so the full text must be visible at any terminal width."""
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))
     told = terminal.hanging("    ", WORDS)

@@ -1,4 +1,4 @@
-"""Output of the commands: text from senders and vendors can't control the terminal or forge lines."""
+"""Command output: text from senders and vendors can't control the terminal or forge lines."""
 
 import ast
 import io
@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def printed(monkeypatch):
-    """Print with the guard in place to a stream of this kind, and return what got through."""
+    """Print to a stream of this kind with the guard installed, and return the output."""
 
     def printed(stream, act) -> str:
         monkeypatch.setattr("sys.stdout", stream)
@@ -109,7 +109,7 @@ def test_the_streams_are_given_back():
 
 
 def test_commands_make_their_consoles_here():
-    """Another console would write past both nets."""
+    """A console made elsewhere would bypass both guards."""
     makes = []
     for path in tree.python("router"):
         if path.parent.name != "cli" or path.name == "terminal.py":

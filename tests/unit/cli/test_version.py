@@ -1,4 +1,4 @@
-"""What every command understands: ``--version`` and ``-h``."""
+"""Options of every command: ``--version`` and ``-h``."""
 
 import click
 import pytest
@@ -10,7 +10,7 @@ from router import cli
 
 
 def paths(command: click.Command, names: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The names of a command and of all commands below it."""
+    """Return the paths of a command and its subcommands."""
     below = getattr(command, "commands", {})
     return [names] + [path for name, one in below.items() for path in paths(one, (*names, name))]
 

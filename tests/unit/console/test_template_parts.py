@@ -1,4 +1,4 @@
-"""Pieces of pages that compare: only what differs is told, and both sides of it, hostile texts as texts."""
+"""Comparison templates: only differences are shown, with both sides, and hostile text is escaped."""
 
 import re
 import urllib.parse

@@ -1,4 +1,4 @@
-"""For each kind of destination an account in which every operation succeeds, and a rule that sets every field."""
+"""For each destination kind, an account in which every operation succeeds, and a rule that sets every field."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,7 +26,7 @@ POST = {
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """One kind's account: what it answers, what is set there, and the operations that make sense of it."""
+    """An account of one kind: scripted answers, settings, and supported operations."""
 
     script: Callable[[scripted.Vendor, bool], None]
     fields: dict[str, Any]
@@ -59,7 +59,7 @@ SOURCE = "01GW2G3V0S59R238FAHPDS1R66"
 
 
 def incident_io_alert(vendor: scripted.Vendor, draft: bool = False) -> None:
-    """An HTTP alert source at incident.io, whose only alert fires and is attached to no incident yet."""
+    """An HTTP alert source at incident.io. Its only alert is firing and not attached to an incident yet."""
     accepted = {"status": "success", "message": "Event accepted for processing", "deduplication_key": "key"}
     vendor.answer("POST", f"/v2/alert_events/http/{SOURCE}", accepted, status=202)
     alert = {"id": "alert", "deduplication_key": "key", "status": "firing", "title": "Old"}
@@ -99,7 +99,7 @@ def devhelm(vendor: scripted.Vendor, draft: bool = False) -> None:
 
 
 def devhelm_page(vendor: scripted.Vendor, draft: bool = False) -> None:
-    """A status page at DevHelm; its post is linked, and a draft or published."""
+    """A status page at DevHelm with a linked post, which is a draft or published."""
     path = f"/api/v1/status-pages/{PAGE}/incidents"
     listed = {"hasNext": False, "hasPrev": False}
     vendor.answer("GET", "/api/v1/status-pages", {"data": [{"id": PAGE, "name": "Public"}], **listed})
@@ -218,8 +218,8 @@ ACCOUNTS = {
 }
 
 OPERATIONS = [(kind, operation) for kind, account in ACCOUNTS.items() for operation in account.kinds]
-CHANGES = [one for one in OPERATIONS if one[1] != "adopt"]  # To adopt is to look.
-# These make sense of a draft only.
+CHANGES = [one for one in OPERATIONS if one[1] != "adopt"]  # Adopting a post only reads from the vendor.
+# These operations apply only to drafts.
 OF_DRAFTS = {"adopt", "publish", "dismiss"}
 
 
@@ -237,7 +237,7 @@ def perform(vendor: scripted.Vendor, kind: str, operation: str, **settings: Any)
 
 
 def scripted_account(kind: str, operation: str) -> scripted.Vendor:
-    """The vendor as that operation needs it."""
+    """Script the vendor for this operation."""
     vendor = scripted.Vendor()
     ACCOUNTS[kind].script(vendor, operation in OF_DRAFTS)
     return vendor

@@ -1,4 +1,4 @@
-"""What the tests of destinations share: a scripted vendor, operations, and the key that nobody may see."""
+"""Fixtures for destination tests: a scripted vendor, operations, and a secret API key."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from tests.unit.destinations import scripted
 
 @pytest.fixture
 def vendor():
-    """A vendor that has nothing scripted yet."""
+    """A vendor without scripted answers."""
     return scripted.Vendor()
 
 
 @pytest.fixture
 def operation():
-    """Makes operations."""
+    """A factory for operations."""
     return scripted.operation
 
 
 @pytest.fixture
 def secret():
-    """The key of the account."""
+    """The API key of the account."""
     return scripted.SECRET

@@ -1,4 +1,4 @@
-"""A vendor on loopback that answers as a test has scripted it, and a destination that calls it."""
+"""A scripted vendor on the loopback interface, and a destination that calls it."""
 
 import asyncio
 import json
@@ -25,9 +25,10 @@ class Call(NamedTuple):
 
 
 class Vendor:
-    """Answers by (method, path); of several answers to the same call the last one stays.
+    """Answers calls by (method, path).
 
-    While ``failing`` is a status, every call that is not a GET is answered with it, and with the caller's key.
+    The last of several answers repeats. While ``failing`` is a status, every call except GET returns that status and
+    echoes the caller's key.
     """
 
     def __init__(self) -> None:
@@ -37,30 +38,30 @@ class Vendor:
         self._connections = 0
 
     def answer(self, method: str, path: str, body: Any = None, status: int = 200, **headers: str) -> None:
-        """Script an answer; ``status=0`` takes the call and drops the connection."""
+        """Script an answer. ``status=0`` accepts the call and drops the connection."""
         self._answers.setdefault((method, path), []).append((status, body, headers))
 
     def forget(self, method: str, path: str) -> None:
-        """Unscript what was answered so far."""
+        """Remove all scripted answers."""
         self._answers.pop((method, path), None)
 
     @property
     def made(self) -> list[str]:
-        """The calls, each as ``METHOD path``."""
+        """Return the calls, each as ``METHOD path``."""
         return [f"{call.method} {call.path}" for call in self.calls]
 
     @property
     def changes(self) -> list[str]:
-        """The calls that were not only to read."""
+        """Return the calls other than reads."""
         return [call for call in self.made if not call.startswith("GET")]
 
     def body_of(self, made: str) -> Any:
-        """The body of the only call that was made so."""
+        """Return the body of the only call with this method and path."""
         (body,) = [call.body for call in self.calls if f"{call.method} {call.path}" == made]
         return body
 
     def run(self, kind: str, body: Callable[[Any], Coroutine[Any, Any, Any]], **settings: Any) -> Any:
-        """Run ``body`` with a destination of that kind, whose account is at this vendor."""
+        """Run ``body`` with a destination of this kind, whose account is at this vendor."""
 
         async def main() -> Any:
             self._ended = asyncio.Semaphore(0)
@@ -101,7 +102,7 @@ class Vendor:
 
 
 def envelope(status: int, message: str) -> dict[str, Any]:
-    """An error in the format of either vendor."""
+    """Return an error in either vendor's format."""
     return {"status": status, "code": "SCRIPTED", "message": message, "type": "scripted", "errors": []}
 
 
@@ -124,7 +125,8 @@ def _raw(status: int, body: Any, headers: dict[str, str]) -> bytes:
 def operation(
     kind: publications.Kind, fields: dict[str, Any], *, severity: str = "critical", **others: Any
 ) -> operations.Operation:
-    """Make an operation: its kind, the rule's fields, and what differs from a critical incident's first."""
+    """Make an operation from its kind, the rule's fields, and differences from a critical incident's first operation.
+    Make an operation from its kind, the rule's fields, and differences from a critical incident's first operation."""
     content = publications.Content(severities.parse(severity), fields)
     given = {"episode": EPISODE, "destination": "there", "number": 1, "opened_at": OPENED_AT, **others}
     return operations.Operation(kind=kind, content=content, **given)

@@ -1,4 +1,4 @@
-"""Promises of saying how badly components are affected."""
+"""Component statuses: set by the rule, or derived from the severity."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Promises of the kind ``devhelm``: at most one open incident with our reference, and nothing that people ended."""
+"""``devhelm`` destinations: at most one open incident per reference, and manually closed incidents stay closed."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def detail(updates=(), **others):
 
 @pytest.fixture
 def account(vendor):
-    """The vendor that takes every change."""
+    """A vendor that accepts every change."""
     vendor.answer("POST", PATH, detail(), status=201)
     vendor.answer("POST", f"{PATH}/{ID}/updates", detail(), status=201)
     vendor.answer("POST", f"{PATH}/{ID}/resolve", detail(status="RESOLVED"))
@@ -69,7 +69,7 @@ def test_organisation_and_workspace_headers_are_sent_if_set(account, operation):
 
 
 def test_update_describes_the_severity_in_words(account, operation):
-    """The vendor's description knows no way to change a severity."""
+    """The vendor's API can't change a severity."""
     account.answer(*SHOW, detail(severity="DEGRADED"))
     fields = {**FIELDS, "update_message": "It has spread.", "update_status": "CONFIRMED", "notify": True}
     account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id=ID)))
@@ -135,7 +135,7 @@ def test_unreadable_state_is_not_taken_for_deleted(account, operation):
 
 
 def found(account, operation, *pages):
-    """Find among pages of (id, changes) incidents; ``TAG`` in a title stands for our reference."""
+    """Search pages of (id, changes) for incidents. ``TAG`` in a title stands for the router's reference."""
     wanted = operation("open", FIELDS)
     for number, page in enumerate(pages):
         listed = [incident(**{**one, "title": one["title"].replace("TAG", f"[{wanted.reference}]")}) for one in page]
@@ -233,7 +233,8 @@ def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation)
 
 
 def test_response_about_another_incident_is_rejected(vendor, operation):
-    """A broken proxy swaps answers: the incident is then found by its reference, as if no answer had come."""
+    """If a broken proxy swaps responses, the router finds the incident by its reference, as after a missing response.
+    If a broken proxy swaps responses, the router finds the incident by its reference, as after a missing response."""
     vendor.answer("POST", PATH, detail(title="[IR-7F3K2QXM-ABCDEF] Another is down"), status=201)
     with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):
         vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))

@@ -1,4 +1,4 @@
-"""One list serves all who ask at the same time, and nobody gets one that was begun before they asked."""
+"""Concurrent searches share one list request, but never one that started before the search."""
 
 import asyncio
 import datetime as dt
@@ -12,14 +12,14 @@ NOON = dt.datetime(2023, 11, 14, 12, tzinfo=dt.UTC)
 
 
 class Post:
-    """What of a post is looked at here."""
+    """The fields of a post that the tests compare."""
 
     def __init__(self, number: int, created_at: dt.datetime = NOON) -> None:
         self.number, self.created_at = number, created_at
 
 
 class Page:
-    """A page whose list is answered when the test says so, with the posts that were there when it was asked for."""
+    """A page that answers a list request when the test releases it, with the posts at the time of the request."""
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
@@ -71,7 +71,7 @@ def test_hundred_concurrent_searches_share_two_lists():
 
 
 def test_search_during_a_listing_gets_the_next_one():
-    """It may have been begun before the post that they look for was made."""
+    """The running request may have started before the post was created."""
 
     async def play(page, asked):
         first = asyncio.create_task(asked.posts("p", NOON))

@@ -1,4 +1,4 @@
-"""Promises of the kind ``devhelm-status-page``: one post an incident, and only words that a rule or a person meant."""
+"""``devhelm-status-page`` destinations: one post per incident, with text only from a rule or a person."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def page(mode="MANUAL"):
 
 
 def signed(*updates):
-    """A timeline that began with our message."""
+    """Return a timeline whose first message carries the router's reference."""
     reference = scripted.operation("open", {}).reference
     return [*updates, {"status": "INVESTIGATING", "body": f"Payments may fail.\n\nReference: {reference}"}]
 
@@ -43,7 +43,7 @@ def listed(*entries, more=False):
 
 @pytest.fixture
 def account(vendor):
-    """The vendor with one page that takes every change."""
+    """A vendor with one page that accepts every change."""
     vendor.answer("GET", "/api/v1/status-pages", listed(page()))
     components = [{"id": WEB, "name": "Website"}, {"id": API, "name": "API"}]
     vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", listed(*components))

@@ -1,4 +1,4 @@
-"""Promises of ending posts of the kind ``devhelm-status-page``, and of finding them after an unanswered call."""
+"""``devhelm-status-page`` destinations: ending posts, and finding them after an unanswered call."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def listed(*entries, more=False):
 
 @pytest.fixture
 def account(vendor):
-    """The vendor that takes every change."""
+    """A vendor that accepts every change."""
     for id_ in (POST, SECOND):
         vendor.answer("POST", f"{POSTS}/{id_}/updates", {"data": post(id_)})
         vendor.answer("POST", f"{POSTS}/{id_}/dismiss", status=204)
@@ -100,7 +100,7 @@ def test_missing_post_is_not_found_and_not_recreated(account, operation, kind):
 
 
 def drafted(mode=None, author="USER"):
-    """A draft that belongs to an incident, and that incident as the vendor shows it."""
+    """Return a draft that belongs to an incident, and that incident as the vendor returns it."""
     shown = {"id": LINKED, "status": "CONFIRMED", "severity": "DOWN", "createdAt": AT}
     rows = [None, {"id": SECOND, "connectionMode": "AUTO"}]
     rows += [{"id": POST, "connectionMode": mode}] if mode else []
@@ -211,7 +211,7 @@ def test_posts_of_other_incidents_are_not_read_individually(account, operation):
     account.answer("GET", ONE, {"data": post(incidentId=LINKED, signed=reference)})
     assert find(account, operation, linked_id=LINKED).vendor_id == VENDOR_ID
     assert account.made.count(f"GET {ONE}") == 1
-    assert len(account.made) <= 3  # The page's name, the list, and the one that may be ours.
+    assert len(account.made) <= 3  # The page's name, the list, and the candidate post.
 
 
 def test_oldest_post_stays_and_others_are_resolved_quietly(account, operation):

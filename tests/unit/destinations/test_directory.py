@@ -1,4 +1,4 @@
-"""Promises of turning names into ids."""
+"""Resolving names to IDs."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from router.outbound import errors
 
 
 class Thing(msgspec.Struct, frozen=True):
-    """Something with a name."""
+    """An object with a name."""
 
     id: str
     name: str
@@ -23,7 +23,7 @@ def qualified(thing):
 
 
 class Account:
-    """An account whose things may change between two fetches."""
+    """An account whose objects may change between two fetches."""
 
     def __init__(self, *versions):
         self.versions = list(versions)

@@ -1,4 +1,4 @@
-"""Promises of the kind ``incident-io``: what each operation sends, and what it leaves to people."""
+"""``incident-io`` destinations: the requests of each operation, and manual changes that are preserved."""
 
 import functools
 
@@ -31,7 +31,7 @@ EDIT = "POST /v2/incidents/inc-1/actions/edit"
 
 @pytest.fixture
 def account(vendor):
-    """The vendor with everything that has a name."""
+    """A vendor with every named object."""
     vendor.answer("GET", "/v1/severities", SEVERITIES)
     vendor.answer("GET", "/v1/incident_types", TYPES)
     vendor.answer("GET", "/v1/incident_statuses", STATUSES)
@@ -220,7 +220,7 @@ def test_summary_edited_by_a_person_is_kept(account, operation):
 
 
 def test_a_severity_is_never_lowered(account, operation):
-    """Somebody has called it worse than the rule does, and the person wins."""
+    """If a responder has raised the severity above the rule's, the responder's severity is kept."""
     account.answer(*SHOW, shown(severity=SEVERITIES["severities"][2]))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, severity="minor", vendor_id="inc-1")))
     assert account.changes == []
@@ -297,7 +297,7 @@ def test_unknown_incident_is_not_found(account, operation):
 
 
 def test_unanswered_open_is_repeated_under_the_same_key(account, operation):
-    """The vendor gives the original answer."""
+    """For a repeated idempotency key, the vendor returns the original response."""
     wanted = operation("open", FIELDS)
 
     async def body(there):

@@ -1,4 +1,4 @@
-"""Promises of the kind ``incident-io-status-page``: what customers are shown, once, and what is left to people."""
+"""``incident-io-status-page`` destinations: each update is published once, and manual changes are preserved."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def update_of(message, status="investigating", statuses=()):
 
 @pytest.fixture
 def account(vendor):
-    """The vendor with one page."""
+    """A vendor with one page."""
     vendor.answer("GET", "/v2/status_pages", PAGES)
     vendor.answer("GET", "/v2/status_page_structures/page-1", STRUCTURE)
     vendor.answer("POST", "/v2/status_page_incidents", post(), status=201)
@@ -158,7 +158,7 @@ AT = "2023-11-14T22:13:%sZ"
 
 @pytest.mark.parametrize("listed", [1, -1], ids=["oldest first", "newest first"])
 def test_same_words_further_up_say_nothing_of_now(account, operation, listed):
-    """It was down, it got better, it is down again: the page has to say so again."""
+    """After down, recovered, and down again, the page needs a second "down" update."""
     well = [{"component_id": "c-web", "component_status": "operational"}]
     said = [update_of("Still looking.", statuses=FULL), update_of("Still looking.", statuses=well)]
     said = [{**one, "id": str(number), "published_at": AT % (20 + number)} for number, one in enumerate(said)]

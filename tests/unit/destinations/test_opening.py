@@ -1,4 +1,4 @@
-"""Promises of reading a rule's fields: merged over the defaults, all problems named, none at the price of a secret."""
+"""Reading a rule's fields: defaults are merged, all problems are reported, and no secret is disclosed."""
 
 import pydantic
 import pytest

@@ -1,4 +1,4 @@
-"""What reviewers are shown is what is published: defaults, the text that goes out, and the status of each component."""
+"""A review preview equals the published post: defaults, final text, and the status of each component."""
 
 import pytest
 

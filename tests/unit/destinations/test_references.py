@@ -1,4 +1,4 @@
-"""A reference is found again wherever it was written, and nothing else is taken for one."""
+"""References are recognized wherever they are written, and no other text is mistaken for one."""
 
 import pytest
 

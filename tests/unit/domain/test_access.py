@@ -1,4 +1,4 @@
-"""Roles, tokens and what is kept of them: nothing that would let somebody in."""
+"""Roles and tokens: a stored token can't be used to authenticate."""
 
 import itertools
 import secrets

@@ -1,4 +1,4 @@
-"""An acknowledgement holds for one episode, until it is withdrawn or the severity is raised."""
+"""An acknowledgement lasts for one episode, until it is withdrawn or the severity rises."""
 
 import msgspec
 import pytest

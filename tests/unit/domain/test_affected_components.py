@@ -1,4 +1,4 @@
-"""Components follow the alerts that affect them, one by one."""
+"""Component statuses follow the alerts that affect each component."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What the messages of one alert amount to, by their times of receipt and by their sender's times."""
+"""The state of an alert from its messages, by receipt time and by sender time."""
 
 import itertools
 from typing import NamedTuple
@@ -20,7 +20,7 @@ def at(minute: float) -> int:
 
 
 def message(status: str, received: float, starts: float = 0, ends: float = 0, level=MINOR, origin: str = ""):
-    """A message; times in minutes, an end of 0 is none."""
+    """Make a message. Times are in minutes; an end of 0 means no end."""
     one = alerts.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
     return alert_states.message_of(decisions.Routed(one, decisions.Decision("k", level)), at(received))
 
@@ -58,7 +58,7 @@ def test_late_firing_message_within_the_window_is_ignored():
 
 
 def test_same_start_fires_again_after_the_window():
-    """Alertmanager sends the same start again after it lost its connection to Prometheus."""
+    """Alertmanager repeats a start after it has lost its connection to Prometheus."""
     assert fires_in_any_order(firing(1), resolved(20), firing(25.1))
 
 
@@ -69,7 +69,7 @@ def test_known_end_does_not_end_it_again():
 
 
 def test_resolution_older_than_the_window_is_late():
-    """A delivery may wait with a worker that was killed, while later ones pass it."""
+    """A killed worker may delay a delivery while later deliveries are processed."""
     assert fires_in_any_order(firing(1), firing(30), resolved(20, ends=19))
 
 
@@ -90,25 +90,25 @@ def test_repeat_costs_a_write_once_a_window():
 
 
 class TestSeveralSenders:
-    """An HA pair of Prometheus servers, or two clusters, that share a fingerprint."""
+    """A shared fingerprint: an HA pair of Prometheus servers, or two clusters."""
 
     def test_newer_start_replaces_older_one_of_one_sender(self):
         """Alertmanager sends no resolution if an alert resolves and fires again between two flushes."""
         assert not fires_in_any_order(firing(1), firing(10, starts=9), resolved(12, starts=9))
 
     def test_other_origin_still_fires(self):
-        """Two clusters: one resolves, the other still fires."""
+        """One of two clusters resolves while the other is still firing."""
         a = firing(1, origin="a")
         b = [firing(2, starts=1.5, origin="b"), resolved(10, starts=1.5, origin="b")]
         assert fires_in_any_order(a, *b)
         assert not fires_in_any_order(a, *b, resolved(20, origin="a"))
 
     def test_other_origin_may_resolve_the_same_start(self):
-        """A peer of an Alertmanager cluster takes over, and tells of the end."""
+        """Another peer of the Alertmanager cluster takes over and sends the resolution."""
         assert not fires(firing(1, origin="am-0"), resolved(9, origin="am-1"))
 
     def test_repeated_older_start_still_fires(self):
-        """Two senders that can't be told apart, each repeating its own start."""
+        """Two indistinguishable senders each repeat their own start."""
         both = [firing(1), firing(3, starts=2), firing(9), resolved(12, starts=2)]
         assert fires(*both)
         assert not fires(*both, resolved(13))
@@ -123,14 +123,17 @@ class TestSeveralSenders:
 
 
 class TestClocks:
-    """Senders whose clocks are wrong."""
+    """Senders with wrong clocks."""
 
     def test_future_start_ends_with_its_resolution(self):
         ahead = {"starts": 60}
         assert not fires_in_any_order(firing(1, **ahead), resolved(10, ends=70, **ahead))
 
     def test_clock_set_back_does_not_hide_next_start(self):
-        """An hour ahead, then right: the next start is older by the sender's clock, and newer by receipt."""
+        """A sender's clock is an hour fast and is then corrected.
+
+        The next start is older by that clock but newer by receipt.
+        """
         assert fires(firing(1, starts=60), resolved(10, starts=60, ends=70), firing(20, starts=19))
 
     def test_future_end_is_limited_to_its_receipt(self):
@@ -147,7 +150,7 @@ class TestClocks:
 
 
 class TestExpiry:
-    """Alerts that end unless they are repeated."""
+    """Alerts that expire unless they are repeated."""
 
     def test_expired_alert_that_continues_fires_at_once(self):
         state = alert_states.expire(state_after(firing(1, ends=5)), at(5))
@@ -185,9 +188,10 @@ said = st.builds(Said, st.integers(1, 6), st.booleans(), st.just(1), st.booleans
 
 
 def oracle(messages: list[Said]) -> bool:
-    """Whether an alert with one start fires: its last message counts, and a late one doesn't contradict.
+    """Return whether an alert with one start fires.
 
-    It reads the messages in the order of their receipt, with whole knowledge, and knows nothing of merging.
+    The last message decides, except a late one. The oracle reads all messages in order of receipt and does not merge
+    states.
     """
     ends = [one.received for one in messages if one.is_resolved]
     last_end = max(ends, default=None)
@@ -210,7 +214,7 @@ replicas = st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.sampled_from(
 
 @given(replicas, st.randoms(use_true_random=False))
 def test_fires_while_any_replica_does(messages, order):
-    """Each replica has its own origin and its own start; a late delivery of one is none of the other's business."""
+    """Each replica has its own origin and start, so a late delivery of one doesn't affect the others."""
     starts = {"a": -100, "b": -90}
     made = [
         (resolved if is_resolved else firing)(slot * 20 + ord(origin) - 97, starts=starts[origin], origin=origin)

@@ -1,4 +1,4 @@
-"""Comparing with what the monitoring holds: it heals what was lost, and never ends what is active there."""
+"""Comparing incidents with Alertmanager: lost messages are recovered, and active alerts never resolve."""
 
 import msgspec
 import pytest
@@ -37,7 +37,7 @@ def compared(memory, here, there, minute: int, *, whole: bool = True) -> alertma
 
 
 class World:
-    """An Alertmanager, a wire on which webhooks may be lost, and one incident here; every step takes a while."""
+    """An Alertmanager, a network that may lose webhooks, and one incident. Each step takes time."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -59,7 +59,7 @@ class World:
             self.told[name] = routed(name, "resolved", self.gone[name], self.now)
 
     def back(self, name: str) -> None:
-        """The same one again, as after a while in which nobody could reach it."""
+        """Restore the same Alertmanager after an outage."""
         if name in self.gone and name not in self.there:
             self.there[name] = self.gone[name]
             self.told[name] = routed(name, "firing", self.there[name])
@@ -70,7 +70,7 @@ class World:
             self.here = folded(self.told[name], start=self.here, now=self.now)
 
     def late(self, name: str) -> None:
-        """What the first webhook told, once more."""
+        """Deliver the first webhook again."""
         if name in self.first:
             self.here = folded(self.first[name], start=self.here, now=self.now)
 
@@ -263,7 +263,7 @@ def test_moved_alert_belongs_to_its_firing_incident():
 
 
 def test_replaced_start_repeated_late_ends_with_next_polls():
-    """A late webhook tells of a start that a newer one had replaced: the alert fires again until it is seen absent."""
+    """A late webhook repeats a replaced start. The alert fires until a poll finds it absent."""
     world = World()
     for action in ("begin", "webhook", "end", "begin", "webhook", "poll", "poll", "poll", "end", "webhook", "late"):
         world.step(action, "a")

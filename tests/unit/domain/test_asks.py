@@ -1,4 +1,4 @@
-"""An incident follows what all of its firing alerts ask for, in whatever order they arrive."""
+"""An incident combines the requests of all its firing alerts, independent of their order."""
 
 import itertools
 from typing import NamedTuple
@@ -145,7 +145,7 @@ def test_worst_alert_gives_the_texts_in_either_order():
 
 
 def test_texts_stay_when_a_rule_edit_changes_them():
-    """An edit adds destinations to an open incident; what is said there stays."""
+    """An edit adds destinations to an open incident but keeps the text of existing ones."""
     edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decisions.Target("page")))
     life = Life().fires().after(60).fires(asks=edited)
     assert life.at == ["page", "tickets"]
@@ -168,7 +168,7 @@ def test_test_alert_adds_nothing_to_a_real_incident():
 
 
 def test_incident_of_an_earlier_version_is_followed():
-    """A document without asks has those of its only response."""
+    """A document without asks uses those of its only response."""
     opened = Life().fires().incident
     life = Life()
     life.incident = msgspec.structs.replace(opened, asks=())

@@ -1,4 +1,4 @@
-"""A delivery carries its alerts with what was decided of each, and gives back just that."""
+"""A delivery survives serialization with its alerts and their decisions."""
 
 import msgspec
 
@@ -71,7 +71,7 @@ def test_mute_windows_and_inhibition_keys_survive_the_store():
 
 
 def test_delivery_of_an_older_version_is_readable():
-    """Fields that were appended since have their defaults."""
+    """Fields added since that version have their defaults."""
     (row,) = deliveries.pack("d", "am", 5, [(subject("1"), ROUTED)]).rows
     older = msgspec.to_builtins(row)[:6]
     assert msgspec.convert(older, deliveries.Row).decision([RESPONSE]) == ROUTED

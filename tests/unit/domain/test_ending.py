@@ -1,4 +1,4 @@
-"""When an incident may end although deliveries that were accepted before wait to be folded."""
+"""Ending an incident while accepted deliveries wait to be folded."""
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ OVERTAKEN_AT = NOW - SECOND
 
 
 def quiet_after_fold(resolve_after: int = 0, **fields) -> tuple[incidents.Incident, incidents.Incident]:
-    """An open incident, and what a fold makes of it that resolves its last alert."""
+    """Fold the resolution of an open incident's last alert."""
     timings = decisions.Timing(resolve_after=resolve_after)
     response = decisions.Response("down", "rules/a.yaml:3", "v1", timing=timings)
     before = incidents.Incident("key", status="open", episode="e1", generation=1, response=response, **fields)

@@ -1,4 +1,4 @@
-"""Event types: each has a topic, a stable ID, and a form that every later version reads."""
+"""Event types: each has a topic, a stable ID, and a format that later versions can read."""
 
 import msgspec
 
@@ -20,7 +20,7 @@ def test_event_id_is_stable():
 
 
 def test_ids_differ_after_the_sequence_went_back():
-    """A restored backup counts from an earlier number: a receiver must not take new events for repeated ones."""
+    """After a restored backup, the sequence restarts lower. A receiver must not discard new events as duplicates."""
     event = events.FreezeEnded("ann")
     first, second = (events.Recorded(7, at, "", "router", event) for at in (1_000_000, 2_000_000))
     assert first.id != second.id

@@ -1,4 +1,4 @@
-"""Alerts that end by themselves unless they are repeated, said with a clock that the tests move."""
+"""Alerts that expire unless they are repeated, on a simulated clock."""
 
 import itertools
 

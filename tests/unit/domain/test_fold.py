@@ -1,4 +1,4 @@
-"""Folding alerts into an incident: order and repetition change nothing, and an episode has one decision."""
+"""Folding alerts into an incident is idempotent and independent of order. Each episode has one decision."""
 
 import itertools
 
@@ -210,7 +210,7 @@ def test_alerts_beyond_the_bound_are_told():
 
 
 def test_end_of_lost_incident_is_an_ended_episode():
-    """Data was lost, and only the resolution comes: it is resolved at the vendors, and never published afterwards."""
+    """After data loss, only the resolution arrives. The incident is resolved at the vendors and never published."""
     later = decisions.Response(
         "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(open_after=60)
     )

@@ -1,4 +1,4 @@
-"""A heartbeat that is not heard of any more is an incident; its next beat ends it. Time is the tests' own."""
+"""A missed heartbeat opens an incident, and the next beat resolves it. The tests set the time."""
 
 import itertools
 
@@ -113,7 +113,7 @@ def test_heartbeat_is_missed_a_twentieth_after_its_interval(pauses):
     life = Life()
     for pause in pauses:
         life.beats()
-        last = life.now  # By the test's own watch: a beat that was not written is one all the same.
+        last = life.now  # The test's own model: a beat counts even if it was not stored.
         life.after(pause)
         silent = life.now - last
         if silent < EVERY * SECOND:

@@ -1,4 +1,4 @@
-"""References and keys are the same after any crash, and differ between whatever must not be mixed up."""
+"""References and keys are stable across crashes and unique per installation, incident, and episode."""
 
 import random
 import re
@@ -26,7 +26,7 @@ def test_reference_is_stable_and_unique_per_episode():
 
 
 def test_the_reference_of_an_episode_never_changes():
-    """Vendors are searched for it: what was opened under one version of the router is found by another."""
+    """Vendors are searched for the reference, so it must not change between versions of the router."""
     assert identity.reference("e1") == "IR-4R3YMT7A"
 
 
@@ -48,7 +48,7 @@ def test_idempotency_key_depends_on_episode_destination_and_number():
 
 
 def test_reference_starts_with_incident_key_and_installation():
-    """What is open at a vendor can be told by it when all else is forgotten: it never changes."""
+    """After a loss of all data, the prefix identifies open incidents at a vendor, so it must never change."""
     episode = identity.new_episode("production", "down{service=checkout}", random.Random(1))
     assert identity.reference(episode) == "IR-B1HR8X2R-VTNK7G"
     assert identity.owner_of(identity.reference(episode)) == identity.owner("production", "down{service=checkout}")

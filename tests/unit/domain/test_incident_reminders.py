@@ -1,4 +1,4 @@
-"""Operators are reminded of open incidents until they acknowledge them, and again once that is stale."""
+"""Operators are reminded of open incidents until they acknowledge them, and again when the acknowledgement is stale."""
 
 import msgspec
 import pytest
@@ -34,7 +34,7 @@ def acknowledged(minute: float, **more) -> acknowledgements.Acknowledgement:
 
 
 def played(*looks: tuple[float, incidents.Incident]) -> list[str]:
-    """Look at an incident at these minutes after its opening; the cause of each look's reminder, or nothing."""
+    """Look at an incident at these minutes after it opened. Return the cause of each reminder, or None."""
     before, found = None, []
     for minute, incident in looks:
         now = int(OPENED + minute * MINUTE)

@@ -1,4 +1,4 @@
-"""Before a post is resolved it may be monitored, and a reviewer may have to end it: time, plan, and timeline."""
+"""Monitoring before a post is resolved, and reviews of its end: timing, plan, and timeline."""
 
 import msgspec
 import pytest
@@ -77,7 +77,7 @@ def test_incident_that_fires_again_is_the_same_episode():
     assert (found.status, found.episode, found.generation) == ("open", "e0", 1)
     assert (found.monitored_since, found.quiet_since, timing.due(found)) == (0, 0, 0)
     anew = folded(found, "resolved", 200)
-    assert anew.still_fires == 1  # That was an old message: the alert has fired since.
+    assert anew.still_fires == 1  # An old message: the alert has fired since.
 
 
 def test_the_longest_monitoring_of_all_posts_counts():
@@ -206,7 +206,7 @@ def test_resolution_waits_for_a_reviewer():
     )
     assert plan.pending_review_digest(over(), known(), found) == reviews.RESOLUTION
     assert step(over(verdict=verdict("approved")), known()).kind == "resolve"
-    # The approval of what was shown before is none of its end.
+    # The approval of the earlier text doesn't approve the end.
     assert step(over(verdict=verdict("approved", CONTENT.digest)), known()) == found
     assert step(over(verdict=verdict("dismissed")), known()) == plan.Wait(Cause(Reason.LEFT_TO_REVIEWER, who="ann"))
 
@@ -217,12 +217,12 @@ def test_deadline_resolves_only_with_on_timeout_publish():
     lapsed = known(pending_review=reviews.RESOLUTION, review_since=NOW - 100)
     assert step(at_deadline, lapsed).kind == "resolve"
     assert plan.is_decided_by_deadline(at_deadline, lapsed, now=NOW)
-    # An approval of the opening says nothing of the end.
+    # An approval of the opening doesn't approve the end.
     assert plan.is_decided_by_deadline(
         over(deadline=100, at_deadline="publish", verdict=verdict("approved", "x")), lapsed, now=NOW
     )
     assert step(over(deadline=100), lapsed).waiting_on == "reviewer"
-    # A person's change at the vendor isn't replaced because time has passed.
+    # A timeout doesn't replace a manual change at the vendor.
     taken = msgspec.structs.replace(lapsed, taken_over=Edit.TITLE_CHANGED)
     assert step(at_deadline, taken).waiting_on == "reviewer"
 

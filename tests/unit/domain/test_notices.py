@@ -1,4 +1,4 @@
-"""Notices: bounded in number, and told in the timeline of the incidents that they concern."""
+"""Notices are limited in number and appear in the timelines of the affected incidents."""
 
 from router.domain import notices, timeline
 
@@ -26,7 +26,7 @@ def test_alert_has_its_own_and_its_delivery_s_notices():
 
 
 def test_one_event_of_each_code_is_told():
-    """However many alerts of a delivery are folded at once, and though each carries the notices of the delivery."""
+    """Each alert of a delivery carries the notices of the delivery, so folding must deduplicate them."""
     other = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "g", 6)
     cut, labels = timeline.noticed([ALERTS, LABELS, ALERTS, other, ALERTS], 7)
     assert (cut.at, cut.what, cut.text) == (

@@ -1,4 +1,4 @@
-"""The next step for a publication: every state and every wish has one answer, and the answer has a reason."""
+"""The next step for a publication: each pair of observed and desired state has one step with a reason."""
 
 import msgspec
 import pytest
@@ -265,7 +265,7 @@ def test_what_is_frozen_stays_as_it_is(desired, observed):
 @given(desires, publications)
 def test_item_changed_by_a_person_is_not_updated(desired, observed):
     found = step(desired, observed)
-    if desired.retracted is not None:  # Its digest is that of a post which nobody has changed.
+    if desired.retracted is not None:  # The digest matches a post without manual changes.
         assert not (observed.taken_over and observed.view.digest and isinstance(found, plan.Execute))
     elif observed.taken_over and observed.state == "open" and desired.public and isinstance(found, plan.Execute):
         assert desired.verdict is not None
@@ -289,7 +289,7 @@ NEXT = {"open": "open", "publish": "open", "resolve": "resolved", "dismiss": "di
 
 @given(desires, publications)
 def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
-    """Each step is carried out as a vendor would; within four the plan has nothing more to do."""
+    """A simulated vendor performs each step. The plan is complete after at most four steps."""
     for _ in range(5):
         found = step(desired, observed, NOW + 2)
         if isinstance(found, plan.Wait):

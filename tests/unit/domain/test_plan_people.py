@@ -1,4 +1,4 @@
-"""What people decide, and what time decides in their place, in the plan of a publication."""
+"""Manual decisions and review timeouts in the plan of a publication."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Quiet hours: when they hold in a time zone, what passes, and what is left of a night in the morning."""
+"""Quiet hours: their bounds in a time zone, the events that pass, and the digest at the end."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -29,7 +29,7 @@ NIGHT = quiet(**{"from": "22:00", "to": "07:00"})
 
 
 def recorded(*found: events.Event, first: int = 1, moment: int | None = None) -> list[events.Recorded]:
-    """Events of one night, a minute apart."""
+    """Return the events of one night, a minute apart."""
     begins = at("2030-01-09T23:00") if moment is None else moment
     return [
         events.Recorded(number, begins + number * 60_000_000, "down", "IR-1", event)
@@ -60,14 +60,14 @@ class TestWindows:
             time_zone="Europe/Zurich",
             windows=[{"days": "mon-fri", "from": "18:00", "to": "08:00"}, {"days": "sat,sun"}],
         )
-        # The night to Monday begins on Sunday, which has no night here.
+        # The night to Monday begins on Sunday, which has no quiet hours here.
         assert both.until(at("2030-01-11T20:00", "Europe/Zurich")) == at("2030-01-14T00:00", "Europe/Zurich")
         assert both.until(at("2030-01-14T03:00", "Europe/Zurich")) == 0
 
     @pytest.mark.parametrize(
         ("zone", "now", "until"),
         [
-            # The clocks go from 02:00 to 03:00: the night is an hour shorter, and its end is as written.
+            # Clocks skip from 02:00 to 03:00: the night is an hour shorter and ends at the configured time.
             ("Europe/Zurich", "2030-03-31T01:59", "2030-03-31T05:00:00+00:00"),
             ("Europe/Zurich", "2030-10-27T01:00", "2030-10-27T06:00:00+00:00"),
             ("America/New_York", "2030-03-10T01:30", "2030-03-10T11:00:00+00:00"),
@@ -88,7 +88,7 @@ class TestWindows:
         assert morning.until(at("2030-03-31T01:00")) == at("2030-03-31T03:00")
 
     def test_time_that_comes_twice_is_quiet_twice(self):
-        """02:00 to 03:00 comes twice, and so does the half hour before the end at 02:30."""
+        """02:00 to 03:00 occurs twice, and so does the half hour before the end at 02:30."""
         night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
         zurich = "Europe/Zurich"
         assert night.until(at("2030-10-27T02:10", zurich)) == at("2030-10-27T02:30", zurich)
@@ -131,7 +131,7 @@ class TestPassing:
         assert (types(found), until) == (([events.type_of(event)], 0) if passes else ([], at("2030-01-10T07:00")))
 
     def test_events_before_one_that_passes_go_with_it(self):
-        """A notifier receives events in order: what waited is older context of what can't wait."""
+        """A notifier receives events in order: held events are context for an event that must not wait."""
         night = quiet(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
         opened, waiting, reminded, escalated = (samples.ALL[place] for place in (0, 6, 8, 9))
         pending = recorded(opened, waiting, reminded, escalated, samples.ALL[2])
@@ -192,7 +192,7 @@ class TestMorning:
             "review.decided",
             "operation.failed",
         }
-        # What is delivered first doesn't change what is left: a crash in between repeats no other event.
+        # The first delivery doesn't change the rest, so a crash in between repeats no other event.
         for count in range(1, len(kept)):
             rest = [one for one in pending if one.sequence > kept[count - 1].sequence]
             assert quiet_hours.coalesce(NIGHT, rest) == kept[count:]

@@ -1,4 +1,4 @@
-"""What is recorded is read again as it was, and a line that is no recording says so."""
+"""Recordings survive a round trip, and an invalid line is reported as such."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Occurrences of recurring intervals, against a reading that asks ``holds`` for every minute."""
+"""Occurrences of recurring intervals, compared with an oracle that calls ``holds`` for every minute."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -48,7 +48,7 @@ def test_current_occurrence_is_first_and_past_ones_omitted():
     ("day", "start", "end"),
     [
         ("2030-03-31", "2030-03-31T00:30:00+00:00", "2030-03-31T01:30:00+00:00"),  # 02:30 does not exist.
-        ("2030-10-27", "2030-10-26T23:30:00+00:00", "2030-10-27T02:30:00+00:00"),  # 02:00 to 03:00 comes twice.
+        ("2030-10-27", "2030-10-26T23:30:00+00:00", "2030-10-27T02:30:00+00:00"),  # 02:00 to 03:00 occurs twice.
     ],
 )
 def test_occurrences_follow_the_wall_clock_over_dst(day, start, end):

@@ -1,4 +1,4 @@
-"""A publications document stays as small after 500 episodes as after 20, and nothing that needs handling leaves it."""
+"""A publications document doesn't grow between 20 and 500 episodes, and keeps every entry that needs handling."""
 
 import msgspec
 import pytest

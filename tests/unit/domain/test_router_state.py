@@ -1,4 +1,4 @@
-"""What is announced of the router itself: freezes, the publishing guard, and dead deliveries."""
+"""Announcements about the router: freezes, the publishing guard, and dead letters."""
 
 import pytest
 

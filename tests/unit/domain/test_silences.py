@@ -1,4 +1,4 @@
-"""Silences mean what they mean in Alertmanager; what they keep aside is heard of when they end, and not lost."""
+"""Silences match as in Alertmanager. Alerts that still fire when a silence ends are handled then."""
 
 import itertools
 
@@ -102,7 +102,7 @@ def test_longest_of_several_silences_is_named():
 
 
 class Life:
-    """An incident, silences that come and go, and a clock."""
+    """An incident, silences that start and end, and a clock."""
 
     def __init__(self, **timings: int) -> None:
         self.silences: list[silences.Silence] = []
@@ -202,7 +202,7 @@ def test_repeats_of_what_is_silenced_change_nothing():
 
 
 def test_hold_counts_from_receipt_while_muted():
-    """What has fired for longer than the hold opens as soon as its silence ends."""
+    """An alert that has fired for longer than the hold opens an incident when its silence ends."""
     life = silenced(open_after=90 * SECOND).after(3600)
     assert (life.status, life.incident.opened_at) == ("open", NOW + 3600 * SECOND)
     life = silenced(open_after=7200 * SECOND).after(3600)

@@ -1,4 +1,4 @@
-"""Texts are the same if their words are: what a vendor makes of markup and blanks is no edit, other words are."""
+"""Text comparison ignores a vendor's markup and whitespace changes, but not changed words."""
 
 import pytest
 

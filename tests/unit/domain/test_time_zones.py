@@ -1,4 +1,4 @@
-"""Time zones are found by their names; any other text is an error, and never ends a process."""
+"""Time zones are looked up by name. Any other text is an error and never ends the process."""
 
 import zoneinfo
 

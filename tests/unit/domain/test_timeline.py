@@ -1,4 +1,4 @@
-"""A timeline tells what matters, once, in order; a storm does not drown it."""
+"""The timeline lists important changes once and in order, even during an alert storm."""
 
 import itertools
 
@@ -14,7 +14,7 @@ MINOR, CRITICAL = severities.Severity.MINOR, severities.Severity.CRITICAL
 
 
 class Told:
-    """An incident and everything that was told of it."""
+    """An incident and its timeline."""
 
     def __init__(self, **durations: int) -> None:
         because = (decisions.Because("r", "f:1", (("labels.a", '= "b"'),)),)

@@ -1,4 +1,4 @@
-"""What time alone does to an incident, said with a clock that the tests move."""
+"""Time-driven transitions of an incident, on a simulated clock."""
 
 import itertools
 
@@ -13,7 +13,7 @@ START = 1_700_000_000 * SECOND
 
 
 class Life:
-    """One incident and a clock; what is not said fires and resolves the alert ``a``."""
+    """One incident and a clock. By default, the alert ``a`` fires and resolves."""
 
     def __init__(self, **seconds: float) -> None:
         durations = {name: value if name == "flap_changes" else int(value * SECOND) for name, value in seconds.items()}
@@ -31,7 +31,7 @@ class Life:
         return self._arrives(alerts.Alert("am", name, "resolved", self._starts, self._starts + 1))
 
     def after(self, seconds: float) -> "Life":
-        """Move the clock on; whatever falls due meanwhile happens when it falls due."""
+        """Advance the clock and apply each transition when it is due."""
         end = self.now + int(seconds * SECOND)
         while (due := timing.due(self.incident)) and due <= end:
             self.now = max(self.now, due)

@@ -1,4 +1,4 @@
-"""The upcoming changes of an incident are those that time then makes, in the same order."""
+"""The predicted changes of an incident are those that time then makes, in the same order."""
 
 import pytest
 
@@ -11,7 +11,7 @@ START = 1_700_000_000 * SECOND
 
 
 def held(*alerts: alert.Alert, now: int = START, **seconds: int) -> incidents.Incident:
-    """What is made of alerts that came one after the other, a second apart."""
+    """Fold alerts that arrive a second apart."""
     timed = decisions.Timing(**{name: value * SECOND for name, value in seconds.items()})
     response = decisions.Response("r", "f:1", "v", timing=timed)
     found = incidents.Incident(key="key")
@@ -30,7 +30,7 @@ def resolved(name: str = "a") -> alert.Alert:
 
 
 def upcoming(one: incidents.Incident) -> list[tuple[int, Reason]]:
-    """The upcoming changes, with seconds after the start."""
+    """Return the upcoming changes, with seconds after the start."""
     return [((at - START) // SECOND, cause.code) for at, cause in timing.upcoming(one)]
 
 

@@ -1,4 +1,4 @@
-"""Recurring silences: how their windows are written, and when they mute."""
+"""Recurring silences: the format of their windows, and when they mute."""
 
 from datetime import UTC, datetime
 
