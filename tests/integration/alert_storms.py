@@ -23,7 +23,7 @@ class StormHarness:
             await self.on.turn()
 
     async def room(self) -> None:
-        """Let the window pass: earlier openings no longer count."""
+        """Expire the window, so that earlier openings no longer count."""
         await self.connection.delete(keys.ADMITTED)
         await self.on.storms.turn()
         await self.on.turn()

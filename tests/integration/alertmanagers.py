@@ -23,7 +23,7 @@ from tests.integration import workers
 
 MINUTE = 60_000_000
 START = 0
-"""When a scene begins, in microseconds; set anew for each. Recent, so that what has ended is remembered."""
+"""The start of the current scene in microseconds. It is recent, so that the router still remembers ended alerts."""
 BEGAN = 0
 
 

@@ -1,4 +1,4 @@
-"""Hostile requests to a webhook server, and honest ones beside them, on connections of their own."""
+"""Hostile requests to a webhook server, and concurrent valid ones on separate connections."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ BEARER = {"Authorization": "Bearer word"}
 
 
 class Server(Protocol):
-    """A running server, by its ports."""
+    """The ports of a running server."""
 
     @property
     def port(self) -> int:
@@ -47,7 +47,7 @@ async def post(server: Server, request: Request) -> int:
     try:
         writer.write(head.encode() + request.body)
         line = await reader.readline()
-    except ConnectionError:  # Refused before all of the body was sent.
+    except ConnectionError:  # The server refused the request before it had the whole body.
         pass
     finally:
         writer.close()
@@ -57,18 +57,18 @@ async def post(server: Server, request: Request) -> int:
 
 
 async def probe(server: Server, over: asyncio.Event) -> None:
-    """Ask for ``/healthz`` again and again: each time it responds within the time that a liveness probe has."""
+    """Request ``/healthz`` repeatedly. Each response must arrive within the timeout of a liveness probe."""
     while not over.is_set():
         async with asyncio.timeout(PROBE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.health_port)
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
             writer.close()
-        await asyncio.sleep(0.05)  # Probes shouldn't be a load themselves.
+        await asyncio.sleep(0.05)  # Limit the load of the probes.
 
 
 def attack(server: Server, *requests: Request, honest: Request, at_once: int = 1) -> set[int]:
-    """Send everything, and an honest delivery after it, while ``/healthz`` is probed. Return the statuses."""
+    """Send all requests, then a valid delivery, while ``/healthz`` is probed. Return the statuses."""
 
     async def main() -> set[int]:
         slots = asyncio.Semaphore(at_once)

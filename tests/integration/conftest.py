@@ -19,7 +19,7 @@ def play(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
-    """Run a coroutine function with the console and a provider whose answers a test chooses."""
+    """Run a coroutine function with the console and a simulated provider that returns the test's responses."""
 
     def run(body: Callable[..., Any], **more: Any) -> None:
         async def main(connection: Any) -> None:

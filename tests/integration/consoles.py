@@ -1,4 +1,4 @@
-"""Runs the management application beside a whole worker, with real rules and signed-in users."""
+"""Runs the management application with a whole worker, real rules, and signed-in users."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Acknowledging incidents through the API: two operators at once, races with the end, and what others see of it."""
+"""Acknowledging incidents through the API: two concurrent operators, races with the end of an incident, and display."""
 
 import asyncio
 
@@ -68,7 +68,7 @@ def test_second_acknowledgement_learns_of_the_first(play):
 
 @pytest.fixture
 def together(monkeypatch):
-    """Let two changes of incidents be written only after both have begun."""
+    """Delay the writes of two incident changes until both changes have begun."""
     barrier = asyncio.Barrier(2)
     update = incident_store.Incidents.update
 

@@ -1,4 +1,4 @@
-"""What people do through the API: each action works, is refused where it can't be, and written down."""
+"""Operator actions through the API: each one works or is refused, and is recorded in the audit log."""
 
 import pytest
 
@@ -20,7 +20,7 @@ async def items(client, path, **query):
 
 
 async def told(at, most=1):
-    """The newest lines of the audit log as (who, what, subject, outcome), the newest first."""
+    """Return the newest audit log entries as (actor, action, subject, outcome), newest first."""
     lines, _ = await access_store.Audit(at.connection).page("", most)
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
 
@@ -272,7 +272,7 @@ def test_cursors_visit_each_dead_letter_once_despite_removals(play):
             answer = (await client.get(f"{API}/dead-letters", params={"limit": 1, "cursor": cursor})).json()
             seen += [one["id"] for one in answer["items"]]
             cursor = answer["next"]
-            await client.delete(f"{API}/dead-letters/{seen[-1]}")  # What is let go meanwhile moves nothing.
+            await client.delete(f"{API}/dead-letters/{seen[-1]}")  # must not shift the cursor
         assert seen == whole
         assert (await client.get(f"{API}/overview")).json()["dead_letters"] == 0
 
@@ -303,7 +303,7 @@ def test_quarantined_body_is_retried_once_readable(play):
 
 
 async def walked(client, path, name):
-    """The named member of everything, two at a time."""
+    """Page through the list two items at a time, and return one field of every item."""
     seen, cursor = [], ""
     while True:
         answer = (await client.get(f"{API}{path}", params={"limit": 2, "cursor": cursor})).json()

@@ -1,4 +1,4 @@
-"""What somebody asks for who may not: refused, and written down, but by nobody so often that the log is full of it."""
+"""Unauthorized requests are refused and audited, at a limited rate, so that they can't fill the audit log."""
 
 from router.domain import access
 from router.store import access as access_store
@@ -8,7 +8,7 @@ API = "/api/v1"
 
 
 async def refused(at) -> list[access.Action]:
-    """The lines of the audit log that tell of what was not allowed, the newest first."""
+    """Return the audit log entries about unauthorized requests, newest first."""
     lines, _ = await access_store.Audit(at.connection).page("", 1000)
     return [one for one in lines if one.what == "request"]
 

@@ -1,4 +1,4 @@
-"""A reason that nobody can read is no reason: API, console, and commands refuse blank texts and name the field."""
+"""The API, the console, and the commands refuse blank texts and name the field."""
 
 import pytest
 from typer import testing

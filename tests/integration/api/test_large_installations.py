@@ -1,4 +1,4 @@
-"""The console at the size it is made for: 1,000 open incidents, 120 waiting for a person, and 100,000 deliveries."""
+"""The console at its design size: 1,000 open incidents, 120 pending reviews, and 100,000 deliveries."""
 
 import operator
 import random
@@ -11,12 +11,12 @@ from tests.integration import consoles
 
 INCIDENTS, WAITING, DELIVERIES = 1_000, 120, 100_000
 PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
-MOST_SECONDS, MOST_WORK = 1.5, 0.12  # On a machine that does much else; alone it is 0.1 s, 0.03 of them of work.
+MOST_SECONDS, MOST_WORK = 1.5, 0.12  # For a loaded machine. Idle: 0.1 s, of which 0.03 s CPU time.
 MOST_BYTES = 100_000
 
 
 async def fill(at):
-    for first in range(0, INCIDENTS, 40):  # No more at once than there are connections.
+    for first in range(0, INCIDENTS, 40):  # Concurrency is limited to the number of connections.
         more = {"calm": "yes"} if first >= WAITING else {}
         await at.deliver(*(consoles.firing(f"service-{first + number:04}", **more) for number in range(40)))
     now = factories.clock()
@@ -31,7 +31,7 @@ async def fill(at):
 
 
 async def measured(client, at, path):
-    """The medians of five, each after the memory of the last has run out: elapsed, of this processor; and the bytes."""
+    """Return the medians of five uncached requests: elapsed time, CPU time, and bytes."""
     taken, worked = [], []
     for _ in range(5):
         at.clock.offset += 2_000_000

@@ -1,4 +1,4 @@
-"""Pauses belong to an account at a vendor: any process can list and lift them, for all destinations of the account."""
+"""Pauses belong to an account at a vendor: any process can list and lift them for all destinations of the account."""
 
 import pathlib
 import secrets
@@ -15,7 +15,7 @@ ENDPOINT = "POST /v1/incidents"
 
 
 def without_vendor_keys(at):
-    """The management application of a process that has no API key of a vendor."""
+    """Create the management application of a process without API keys of vendors."""
     settings = configuration.load(pathlib.Path(at.settings.file), {}, configuration.StandIn("not-used", {}))
     return app.dependencies(settings, at.connection, at.clock, secrets.token_urlsafe)
 
@@ -52,7 +52,7 @@ def test_pauses_are_lifted_without_vendor_keys(play):
 
 
 def test_lift_wakes_all_destinations_of_the_account(play):
-    """`page` is of the same account as `on-call`, so its lifted pause lets the incident at `on-call` open, too."""
+    """`page` and `on-call` share an account. Lifting the pause of `page` lets the incident at `on-call` open."""
 
     async def body(at):
         await pause(at)

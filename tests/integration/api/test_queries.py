@@ -1,4 +1,4 @@
-"""The management API over real HTTP, beside a real worker: what it answers, and what follows from what is done."""
+"""The management API over real HTTP with a real worker: responses, and the effects of actions."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_cursors_visit_each_incident_once_despite_changes(play):
         while True:
             answer = (await client.get(f"{API}/incidents", params={"limit": 5, "cursor": cursor})).json()
             seen += [one["key"] for one in answer["items"]]
-            if len(seen) == 10:  # The incident that the cursor stands for ends, and sorts elsewhere from now on.
+            if len(seen) == 10:  # The incident at the cursor resolves, which changes its position in the list.
                 await at.deliver(consoles.resolved(seen[-1].split('"')[1]))
                 at.clock.offset += 2_000_000
             cursor = answer["next"]

@@ -1,4 +1,4 @@
-"""The reason of every action reaches the audit log, also if the action is refused, through the API and beside it."""
+"""The audit log records the reason of every action, including refused ones, through the API and the commands."""
 
 import contextlib
 import inspect

@@ -1,4 +1,4 @@
-"""A kept delivery is handed in again: by the rules of now, once for each time that somebody asks, and written down."""
+"""An archived delivery is redelivered under the current rules, once per request, and each request is audited."""
 
 from tests.integration import consoles
 

@@ -1,4 +1,4 @@
-"""What docs/reference/api.md and the OpenAPI document say of the management API is what it answers."""
+"""The management API responds as docs/reference/api.md and the OpenAPI document describe."""
 
 import asyncio
 import os
@@ -50,14 +50,14 @@ def test_every_reference_in_the_document_leads_somewhere():
 
 
 class Checked:
-    """Compares answers with the document, and remembers what was asked."""
+    """Compares responses with the document, and records the requested operations."""
 
     def __init__(self, document):
         self.document = document
         self.seen = set()
 
     def problem(self, method, path, answer):
-        """What of an answer the document does not say; empty where it says all of it."""
+        """Return the first undocumented part of a response, or an empty string."""
         operation = self.document["paths"][endpoints.PREFIX + path][method.lower()]
         described = operation["responses"].get(str(answer.status_code))
         if described is None:
@@ -73,12 +73,12 @@ class Checked:
         return "; ".join(f"{method} {path}: {one.message}" for one in found)
 
 
-# It succeeds only at a page of DevHelm: see test_cli_corrections.
+# It succeeds only at a DevHelm page: see cli/test_corrections.
 ELSEWHERE = {("POST", "/corrections")}
 
 
 async def furnish(at, client):
-    """Something of everything; returns what to ask each endpoint with: path values, query, body."""
+    """Create an object of every kind. Return the path values, query, and body for each endpoint."""
     at.on_call.before.append(vendor.permanent())
     delivered = await at.deliver(consoles.firing())
     await at.deliver(consoles.firing("beats", beat="yes"), consoles.firing("x", noise="yes"))
@@ -168,13 +168,13 @@ def test_undocumented_response_would_be_noticed(play):
 
 
 def examples():
-    """The curl commands of the page, without those that work only at a page of DevHelm: see test_cli_corrections."""
+    """Return the curl commands of the page, except those for DevHelm pages only: see cli/test_corrections."""
     found = [said.text for said in commands.said(PAGE) if said.text.startswith("curl ")]
     return [command for command in found if "/corrections" not in command and "/incidents/IR-" not in command]
 
 
 def typed(command, url, **environment):
-    """Run a command of the page against another address; what it prints."""
+    """Run a command of the page against another address, and return its output."""
     words = [os.path.expandvars(word) for word in shlex.split(command.replace("http://127.0.0.1:8082", url))]
     for name, value in environment.items():
         words = [word.replace(f"${name}", value) for word in words]
@@ -186,7 +186,7 @@ def test_every_documented_curl_works(play):
         token = await at.token("responder")
         await at.deliver(consoles.firing())
         seen = (await at.parts.queries.reviews())[0].digest
-        # What is retracted is never opened, so that comes last.
+        # A retracted post never opens, so retraction comes last.
         for command in sorted(examples(), key=lambda one: "retractions" in one):
             if "retractions" in command:
                 await at.on.turn()

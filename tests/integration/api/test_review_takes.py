@@ -1,4 +1,4 @@
-"""Taking a review through the API: others see who works on it, and may decide all the same."""
+"""Taking a review through the API: other reviewers see who has taken it, and can still decide."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Who may look and act: every route of the API and of the console, without a credential and with each role."""
+"""Authorization of every route of the API and the console, without a credential and with each role."""
 
 import pytest
 import starlette.routing
@@ -27,7 +27,7 @@ def filled(path):
 
 
 def allowed(answer):
-    """Whether whoever asked was let in, whatever came of it: what is asked for here is not there."""
+    """Return whether a request was authorized. Ignore other errors: the requested object doesn't exist."""
     return answer.status_code not in {401, 403}
 
 
@@ -75,7 +75,7 @@ def test_page_admits_its_role_and_redirects_strangers(play, role):
         client = (await at.browser(role))[0] if role else await at.client()
         for path, needed in VIEWED.items():
             if path == "/events" and role:
-                continue  # It does not end; who is let in is asked as for every page.
+                continue  # The stream never ends. Its authorization is that of every page.
             answer = await client.get(path)
             told = f"{path} as {role or 'nobody'}: {answer.status_code}"
             if not role:
@@ -125,7 +125,7 @@ def test_expired_revoked_or_malformed_token_is_refused(play):
                         answer = await admin.get(endpoints.PREFIX + filled(one.path), headers=headers)
                         assert answer.status_code == 401, (one.path, credential)
                     if scheme != "Bearer":
-                        break  # One endpoint tells: all ask the same gatekeeper.
+                        break  # One endpoint is enough, because all endpoints share the authorization code.
 
     play(body)
 

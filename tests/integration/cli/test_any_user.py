@@ -10,12 +10,12 @@ from router.store import embedded
 from tests import ports
 from tests.end_to_end import commands, harness
 
-USER = 1000680000  # As OpenShift chooses them.
+USER = 1000680000  # OpenShift assigns such user IDs.
 BY = f"uid {USER} on "
 
 
 class Scene:
-    """A router with its own Redis on a port, which another user may reach, too."""
+    """A router with its own Redis on a port that another user can reach, too."""
 
     def __init__(self, router, folder, address):
         self.router, self.folder, self.address = router, folder, address
@@ -23,7 +23,7 @@ class Scene:
         harness.eventually("the delivery is processed", lambda: self.delivery in self("deliveries", "list").stdout)
 
     def __call__(self, *arguments, **environment):
-        """Run a command as a user without a name, and without the secrets that no command needs."""
+        """Run a command as a user without a name, and without the secrets that commands don't need."""
         given = {"REDIS_URL": self.address, **environment}
         file = ("--config", str(self.folder / "router.yaml"))
         return commands.ran(*arguments, *file, cwd="/", environment=given, user=USER)
@@ -33,7 +33,7 @@ class Scene:
 def scene(tmp_path_factory):
     port = ports.free()
     address = f"redis://127.0.0.1:{port}/0"
-    # Not pytest's own folder: other users have no access to it.
+    # Other users have no access to pytest's temporary folder.
     with tempfile.TemporaryDirectory(prefix="any-user-") as name, harness.vendors() as at:
         folder = Path(name)
         file = harness.configure(folder, at)
@@ -72,7 +72,7 @@ def test_given_name_takes_precedence(scene):
 
 
 def test_deliveries_are_saved_to_standard_output(scene):
-    """In a pod nothing can be written, so they go through the pipe of `kubectl exec`."""
+    """A pod's file system is read-only, so the output goes through the pipe of `kubectl exec`."""
     done = scene("deliveries", "export", "-")
     assert done.returncode == 0
     assert scene.delivery in {json.loads(line)["id"] for line in done.stdout.splitlines()}

@@ -1,4 +1,4 @@
-"""``backup`` and ``restore`` beside a running router and on a new machine."""
+"""``backup`` and ``restore`` with a running router and on a new machine."""
 
 import shutil
 import subprocess
@@ -73,7 +73,7 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
     finally:
         assert process.stop() == 0
     assert '"signal": "SIGTERM"' in process.said, "the log says why the process ends"
-    # As if another process had been killed: its mark is almost too old to be that of a running one.
+    # Simulates a killed process: its mark has almost expired.
     seconds, micros = connection.time()
     connection.hset(keys.MARKS, "killed", seconds * 1_000_000 + micros - 14_500_000)
     done = run(*restore, cwd=tmp_path, REDIS_URL=redis_url)
@@ -117,7 +117,7 @@ def test_restored_router_adopts_incidents_opened_after_backup(saved, at, tmp_pat
             receives(router, region)
         for region in ("eu", "us"):
             receives(router, region, "resolved")
-        # Exactly two everywhere: nothing was opened again.
+        # Exactly two at each destination: no incident was opened twice.
         harness.eventually("both are resolved everywhere", lambda: all_of(at, "resolved", "resolved"))
     again = run("restore", str(folder / "all.backup"), "--config", str(file), cwd=tmp_path)
     assert (again.returncode, "the store is not empty: add --replace" in again.stderr) == (1, True)
@@ -152,7 +152,7 @@ def test_backup_needs_no_configuration(redis_url, saved, tmp_path):
 
 
 def test_empty_redis_is_not_backed_up(redis_url, saved, tmp_path):
-    """A backup of a store that has lost everything would take the place of a good one."""
+    """A backup of a store that has lost its data would replace a good one."""
     folder, _ = saved
     file = tmp_path / "all.backup"
     file.write_bytes(b"a good one")

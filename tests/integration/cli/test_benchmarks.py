@@ -1,4 +1,4 @@
-"""Each benchmark runs in its shortest form, finds plausible figures, and leaves no process behind."""
+"""Each benchmark runs in its shortest form, measures plausible figures, and ends all of its processes."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]
 
 
 def left_behind(folder: Path) -> list[str]:
-    """The processes that a benchmark of this test has started and not ended."""
+    """Return the processes that a benchmark of this test has started and not ended."""
     wanted = f"{MARK}={folder}".encode()
     return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and wanted in _environment(entry)]
 
@@ -42,20 +42,20 @@ def _environment(process: Path) -> list[bytes]:
 
 
 def rows(script: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """What a script that measures processes wrote as JSON, after it has ended well."""
+    """Return the JSON rows of a script that measures processes. The script must succeed."""
     found = written_whole(script, folder)
     assert found["machine"]["cores"] == os.cpu_count()
     yield from found["rows"]
 
 
 def written(script: str, folder: Path) -> list[dict[str, Any]]:
-    """The rows that the script wrote."""
+    """Return the rows that the script wrote."""
     found: list[dict[str, Any]] = written_whole(script, folder)["rows"]
     return found
 
 
 def written_whole(script: str, folder: Path) -> dict[str, Any]:
-    """What the script wrote as JSON, after it has ended well."""
+    """Return the JSON document of a script. The script must succeed."""
     file = folder / "out" / f"{script}.json"
     process = started(script, folder, "--quick", "--json", str(file))
     said, _ = process.communicate(timeout=300)
@@ -213,7 +213,7 @@ def test_stopped_benchmark_leaves_no_process(number: signal.Signals, tmp_path: P
     process = started("end_to_end", tmp_path, "--seconds", "60")
     harness.eventually("router and Valkey have started", lambda: len(left_behind(tmp_path)) >= 4)
     process.send_signal(number)
-    process.communicate(timeout=300)  # A router that is told to end has forty seconds.
+    process.communicate(timeout=300)  # A router has 40 seconds to shut down.
     assert process.returncode != 0
     harness.eventually("all of them have ended", lambda: not left_behind(tmp_path))
 

@@ -82,7 +82,7 @@ def test_online_check_looks_up_names_in_rules(file):
 
 
 def test_online_check_prints_no_line_of_the_log(tmp_path):
-    """A vendor that can't be reached is one of the problems, and not a line of JSON beside them."""
+    """An unreachable vendor is reported as a problem, not as a log line in JSON."""
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, rules=GOOD)
         at.fault(vendor="incident-io", action="status", status=503, count=100)

@@ -95,7 +95,7 @@ def test_unknown_option_is_a_usage_error():
 
 
 def test_printed_curl_command_opens_an_incident(tmp_path):
-    """As `make run` does it: nothing configured but the example, no keys, a free port."""
+    """As with `make run`: the example configuration, no API keys, and a free port."""
     root = os.getcwd()
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]
     unset = dict.fromkeys(("WEBHOOK_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "")
@@ -123,7 +123,7 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
 
 
 def test_simulated_vendors_remember_what_they_held(tmp_path):
-    """Ended and started again, nothing is opened a second time and nothing is forgotten."""
+    """After a restart, nothing is opened twice and all objects still exist."""
     root = os.getcwd()
     port = str(ports.free())
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]

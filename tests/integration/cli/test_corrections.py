@@ -1,4 +1,4 @@
-"""`incidents correct`, the API, and the console correct an update at a DevHelm page, beside a running router."""
+"""`incidents correct`, the API, and the console correct an update at a DevHelm page, with a running router."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ PAGE = tree.ROOT / "docs/reference/api.md"
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A router whose incident is published at both pages."""
+    """Run a router whose incident is published at both pages."""
     folder = tmp_path_factory.mktemp("corrections")
     with harness.vendors() as at:
         file = harness.configure(folder, at)
@@ -30,7 +30,7 @@ def scene(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def console(scene):
-    """Where the console is, and the token of a responder."""
+    """Return the URL of the console and a responder's token."""
     router, _ = scene
     made = router.command("tokens", "create", "ada", "--role", "responder")
     assert made.returncode == 0, made.stderr

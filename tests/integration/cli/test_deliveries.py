@@ -1,4 +1,4 @@
-"""``deliveries`` and ``explain --delivery`` beside a running router."""
+"""``deliveries`` and ``explain --delivery`` with a running router."""
 
 import gzip
 import json

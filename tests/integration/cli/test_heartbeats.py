@@ -1,4 +1,4 @@
-"""Heartbeats beside a running router: received, missed, listed, and deleted."""
+"""Heartbeats with a running router: received, missed, listed, and deleted."""
 
 import pytest
 

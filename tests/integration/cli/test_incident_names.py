@@ -1,4 +1,4 @@
-"""An incident is found by its key, its reference, and their prefixes, wherever it is named."""
+"""Every command and endpoint finds an incident by its key, its reference, or a prefix of either."""
 
 import asyncio
 import random
@@ -68,7 +68,7 @@ def test_similar_letters_and_digits_name_one_incident(with_redis):
 
 
 def test_reference_of_earlier_episode_finds_nothing(with_redis):
-    """An approval by an old reference must not reach what has happened since."""
+    """An approval by an old reference must not apply to a later episode."""
 
     async def body(connection):
         store = incident_store.Incidents(connection)
@@ -82,7 +82,7 @@ def test_reference_of_earlier_episode_finds_nothing(with_redis):
 
 
 def test_reference_of_an_earlier_episode_shows_its_incident(with_redis):
-    """After data was lost, an item at a vendor carries the reference that its incident had before."""
+    """After data loss, an item at a vendor has the earlier reference of its incident."""
 
     async def body(connection):
         store = incident_store.Incidents(connection)
@@ -174,7 +174,7 @@ def play(with_redis, tmp_path):
 
 
 async def two(at) -> tuple[str, str]:
-    """Two incidents that wait for review, and their references."""
+    """Open two incidents that wait for review, and return their references."""
     await at.deliver(consoles.firing(), consoles.firing("cart"))
     client = await at.as_("viewer")
     rows = (await client.get(f"{API}/incidents")).json()["items"]

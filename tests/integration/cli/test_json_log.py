@@ -1,4 +1,4 @@
-"""A serving process writes JSON from its first log line to its last, whatever fails."""
+"""A serving process writes every log line as JSON, also after failures."""
 
 import contextlib
 import json
@@ -51,7 +51,7 @@ main()
 
 
 def lines(text: str) -> list[dict]:
-    """Every line, as JSON."""
+    """Parse every line as JSON."""
     found = [json.loads(line) for line in text.splitlines()]
     assert found
     assert all({"event", "level", "timestamp"} <= line.keys() for line in found)
@@ -70,7 +70,7 @@ def file(tmp_path, at):
 
 
 def refused(*arguments: str, **environment: str) -> list[dict]:
-    """What a command that does not start writes, to both streams."""
+    """Return the output of a command that fails to start, on both streams."""
     done = commands.ran(*arguments, environment={**harness.SECRETS, **environment})
     assert done.returncode == 1
     return lines(done.stdout + done.stderr)
@@ -132,7 +132,7 @@ def test_unhandled_errors_are_log_lines():
 
 
 def test_failure_that_no_command_foresees_is_a_line(file):
-    """The command line's own library would print it."""
+    """Otherwise the library of the command line would print the exception."""
     program = [sys.executable, "-c", UNFORESEEN, "web", "--config", str(file)]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -145,7 +145,7 @@ def test_failure_that_no_command_foresees_is_a_line(file):
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory, at):
-    """All that `run` writes from its start to its end, with an embedded Valkey and a vendor that refuses."""
+    """Return the complete output of `run` with an embedded Valkey and a vendor that refuses calls."""
     folder = tmp_path_factory.mktemp("log")
     file = harness.configure(folder, at)
     at.fault(vendor="incident-io", method="POST", action="status", status=422, count=100)

@@ -11,9 +11,9 @@ import pytest
 from tests import programs
 from tests.structure import tree
 
-# What Debian 12 puts into a new environment.
+# The version in a new virtual environment on Debian 12.
 OLDEST = "pip==23.0.1 --hash=sha256:236bcb61156d76c4b8a05821b988c7b8c35bf0da28a4b614e8d6ab5212c25c6f\n"
-# `make lock UPGRADE=--upgrade` keeps it the newest. A test that asked for the newest one could fail overnight.
+# `make lock UPGRADE=--upgrade` updates it. A test of the newest version could fail without a change here.
 NEWEST = (tree.ROOT / "requirements/pip.txt").read_text()
 
 
@@ -32,7 +32,7 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
 
 
 def commands(venv: Path, target: str) -> list[str]:
-    """The commands by which make would reach a target of this environment."""
+    """Return the commands that make would run for a target of this environment."""
     printed = run("make", "--dry-run", f"VENV={venv}", f"{venv}/{target}")
     assert printed.returncode == 0, printed.stdout
     return printed.stdout.replace("\\\n", " ").splitlines()
@@ -40,7 +40,7 @@ def commands(venv: Path, target: str) -> list[str]:
 
 @pytest.fixture(params=[OLDEST, NEWEST], ids=["oldest", "newest"])
 def venv(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """An environment that `make` made, with this version of pip in it."""
+    """Create an environment with `make` and this version of pip."""
     made = run(tree.ROOT / "scripts/make-venv", sys.executable, tmp_path / "venv")
     assert made.returncode == 0, made.stdout
     (tmp_path / "pip.txt").write_text(request.param)

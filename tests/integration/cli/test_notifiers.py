@@ -1,4 +1,4 @@
-"""A running router delivers events to a webhook, and ``notifiers`` lists, tests, and delivers again."""
+"""A running router delivers events to a webhook, and ``notifiers`` lists, tests, and redelivers."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Decisions of operators in a terminal, beside a running router: reviews, freezes, dead letters, and timelines."""
+"""Operator decisions in a terminal with a running router: reviews, freezes, dead letters, and timelines."""
 
 import json
 import re
@@ -12,7 +12,7 @@ KEY = 'checkout-down{labels.service="checkout"}'
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A router whose rule wants a review at both pages, and the vendors."""
+    """Run a router whose rule requires a review at both pages, and the simulated vendors."""
     folder = tmp_path_factory.mktemp("people")
     with harness.vendors() as at:
         file = harness.configure(folder, at, publish="review")
@@ -22,7 +22,7 @@ def scene(tmp_path_factory):
 
 @pytest.fixture
 def firing(scene):
-    """The incident is open and waits at both pages; in the end all is over."""
+    """Open an incident that waits for review at both pages, and resolve it after the test."""
     router, at = scene
     router.receives(severity="major")
     harness.eventually("both pages wait", lambda: router.command("reviews", "list").stdout.count("would be shown") == 2)

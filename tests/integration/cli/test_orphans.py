@@ -1,4 +1,4 @@
-"""``orphans resolve`` says what happens next, also if a publishing freeze holds the resolution back."""
+"""``orphans resolve`` prints the next step, also if a publishing freeze delays the resolution."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class Scene:
         self.orphans = {name: dataset.Orphan(name, operations.OpenItem("v1")) for name in ("on-call", "public-page")}
 
     def with_store(self, use):
-        """The result of a coroutine function that uses a connection."""
+        """Run a coroutine function with a connection, and return its result."""
 
         async def main():
             connection = client.connect(self.url)

@@ -1,4 +1,4 @@
-"""Standard output that can't be written to: a reader that has ended, and a disk that is full."""
+"""Standard output that can't be written to: a reader that has ended, and a full disk."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def test_reader_that_has_ended_ends_the_command_quietly(arguments):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_full_disk_is_reported_in_one_line(unbuffered):
-    """Without a buffer the first write fails, else the last one."""
+    """Without a buffer, the first write fails; otherwise, the last one."""
     with open("/dev/full", "wb") as full:
         status, said = ends(full, "sources", "kinds", PYTHONUNBUFFERED=unbuffered)
     assert (status, said) == (1, "incident-router: standard output can't be written: No space left on device\n")

@@ -1,4 +1,4 @@
-"""``quarantine`` beside a running router: every authentic body that can't be read is kept."""
+"""``quarantine`` with a running router: every authentic but unreadable body is kept."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.integration.cli.test_commands import run
 
 @pytest.fixture
 def kept(router):
-    """A body of the mapped source that has no title: authentic, and not to be read."""
+    """Send an authentic but unreadable body: the mapped source requires a title."""
     sent = {"title": "t", "status": "odd", "labels": {"service": "x"}}
     code, answer = harness.ask(f"{router.url}/v1/webhooks/json", sent, harness.TOKEN)
     assert code == 422, answer

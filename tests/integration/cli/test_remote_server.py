@@ -1,4 +1,4 @@
-"""Commands with ``--server`` print and do through the management API what they do beside the router's Redis."""
+"""With ``--server``, commands have the same output and effects as with direct access to the router's Redis."""
 
 import asyncio
 import functools
@@ -50,7 +50,7 @@ class Scene:
 
     @functools.cached_property
     def reference(self):
-        """The reference of the incident that waits for review, in the spelling of a hurry."""
+        """The reference of the incident that waits for review, in lower case as operators may type it."""
         rows = json.loads(self.here("incidents", "list", "--json").stdout)["items"]
         return next(one["reference"] for one in rows if one["key"] == KEY).lower()
 
@@ -62,7 +62,7 @@ class Scene:
         return run(*arguments, "--server", self.url, cwd=self.folder, INCIDENT_ROUTER_TOKEN=secret)
 
     def both(self, *arguments):
-        """The same command both ways, at once."""
+        """Run a command locally and remotely at the same time."""
         with futures.ThreadPoolExecutor() as pool:
             ways = [pool.submit(way, *arguments) for way in (self.here, self.elsewhere)]
             return [way.result() for way in ways]
@@ -70,7 +70,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """An open incident that waits at two pages and was refused at a third place, and something in every other list."""
+    """Open an incident with two pending reviews and a refused operation, and fill every other list."""
     folder = tmp_path_factory.mktemp("server")
     with harness.vendors() as at:
         file = harness.configure(folder, at, rules=RULES)
@@ -95,7 +95,7 @@ def fill(scene):
 
 
 def refused(router, body):
-    """The id under which a body that can't be read is in quarantine."""
+    """Return the quarantine ID of an unreadable body."""
     headers = {"authorization": f"Bearer {harness.TOKEN}", "content-type": "application/json"}
     request = urllib.request.Request(f"{router.url}/v1/webhooks/json", body, headers)
     with pytest.raises(urllib.error.HTTPError) as error:
@@ -150,7 +150,7 @@ AS_JSON = {
 
 @pytest.fixture
 def silence(scene, words):
-    """A silence, for the commands that show one."""
+    """Create a silence for the commands that show one."""
     if not words.startswith("silences"):
         yield ""
         return
@@ -191,7 +191,7 @@ def test_remote_export_equals_local_export(scene, tmp_path):
 
 
 def told(done):
-    """The one sentence that a command ends with."""
+    """Return the error message of a command, which is one sentence."""
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     return done.returncode, line.removeprefix("incident-router: ")
@@ -218,7 +218,7 @@ def test_references_are_completed_locally_and_remotely(scene):
     beside = {"INCIDENT_ROUTER_CONFIG": str(scene.router.file), **harness.SECRETS}
     for surroundings in (beyond, beside):
         complete = functools.partial(run, cwd=scene.router.file.parent, **typed, **words, **surroundings)
-        # A completion that takes too long completes nothing.
+        # A completion that times out offers nothing.
         harness.eventually("it is completed", lambda ask=complete: ask().stdout.split() == [scene.reference.upper()])
 
 
@@ -361,7 +361,7 @@ def test_quarantine_is_emptied_remotely(scene):
 
 
 async def keep(scene, body):
-    """Put a body into the quarantine that could not be read before the rules or the configuration were mended."""
+    """Quarantine a body that became readable when the rules or the configuration were fixed."""
     async with processes.connected(embedded.running_address(scene.router.file.parent / "data")) as connection:
         return await quarantine.Quarantine(connection).add("json", body, {}, "no title", 1)
 

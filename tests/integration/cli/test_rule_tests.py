@@ -1,4 +1,4 @@
-"""``test``: output like pytest's, exit statuses for scripts, and JUnit reports for continuous integration."""
+"""``test``: output like pytest's, exit statuses, and JUnit reports."""
 
 from xml.etree import ElementTree as ET
 

@@ -1,4 +1,4 @@
-"""``schema`` as an editor calls it."""
+"""``schema`` prints the JSON schemas for editors."""
 
 import json
 

@@ -75,7 +75,7 @@ def test_every_kind_is_listed_with_what_it_reads():
 
 
 def halves(said: str) -> tuple[str, str]:
-    """What goes into the router's configuration, and what goes into the monitoring system."""
+    """Split a snippet into the router's part and the monitoring system's part."""
     ours, heading, theirs = said.partition("# Into the monitoring system:\n\n")
     assert heading
     return ours.removeprefix("# Into incident-router.yaml:\n\n"), theirs
@@ -84,7 +84,7 @@ def halves(said: str) -> tuple[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_snippet_uses_one_address_on_both_sides(kind, tmp_path):
     command = ["sources", "snippet", kind, "--name", "shop", "--url", "https://router.example.com/"]
-    done = testing.CliRunner().invoke(cli.app, command)  # A process for each of so many kinds takes its time.
+    done = testing.CliRunner().invoke(cli.app, command)  # Starting one process per kind is slow.
     assert done.exit_code == 0, done.stderr
     ours, theirs = halves(done.stdout)
     assert list(yaml.YAML(typ="safe").load(ours)["sources"]) == ["shop"]

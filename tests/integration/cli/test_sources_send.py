@@ -14,13 +14,13 @@ from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
 KINDS = sorted(registry.KINDS)
-# What only the sender itself can sign: its snippet has no secret.
+# Only the vendor can sign these deliveries, so the snippet has no secret.
 UNSIGNED = {kind for kind in KINDS if samples.variable(kind) not in samples.settings(kind, kind)}
 RULES = "rules: [{name: everything, when: {}, group_by: [source], open: []}]\n"
 
 
 def configure(folder: Path) -> Path:
-    """A source of every kind, each as its snippet has it, and those that the tests need beside them."""
+    """Configure a source of every kind as in its snippet, and further sources for the tests."""
     every = [yaml.YAML(typ="safe").load(samples.settings(kind, kind))["sources"][kind] for kind in KINDS]
     sources = dict(zip(KINDS, every, strict=True))
     sources["by-token"] = {"kind": "azure", "bearer": [{"env": "WEBHOOK_TOKEN"}]}
@@ -43,7 +43,7 @@ def router(tmp_path_factory):
 
 
 def sent(router, kind: str, *more: str, to: str = "", **environment: str):
-    """Run in this process: starting a process for each kind takes long."""
+    """Run the command in this process, because starting a process for each kind is slow."""
     command = ["sources", "send", kind, "--json", "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
     known = {"OURS": sample_secrets.of(kind), "WRONG": sample_secrets.wrong(kind)}
     return testing.CliRunner().invoke(cli.app, command, env={**known, **environment})

@@ -1,4 +1,4 @@
-"""``tokens`` beside a running router: created once, listed without secrets, and refused after they are revoked."""
+"""``tokens`` with a running router: created once, listed without secrets, and refused after revocation."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.end_to_end import harness
 
 @pytest.fixture
 def management(router):
-    """Ask the management API with a token; the status, and the answer as JSON."""
+    """Send a request to the management API with a token. Return the status and the JSON body."""
     url = router.process.says(harness.CONSOLE)[1]
 
     def ask(token, path="/overview"):

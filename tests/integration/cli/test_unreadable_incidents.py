@@ -49,7 +49,7 @@ def scene(tmp_path_factory):
 
 @pytest.fixture(params=["junk", "wrong type"])
 def damage(scene, request):
-    """Damages a key for the length of a test."""
+    """Damage a key for the duration of a test."""
     kept = {}
 
     def do(key):
@@ -67,7 +67,7 @@ def damage(scene, request):
 
 @pytest.fixture(params=[keys.incident, keys.publications], ids=["incident", "publications"])
 def damaged(damage, request):
-    """The key of a document that can't be read."""
+    """Return the key of an unreadable document."""
     damage(request.param(KEY))
     return request.param(KEY)
 

@@ -1,4 +1,4 @@
-"""The console shows who has acknowledged an incident and who has taken a review, and has a button for each."""
+"""The console shows who has acknowledged an incident and who has taken a review, and has buttons for both."""
 
 import urllib.parse
 

@@ -15,7 +15,7 @@ def play(with_redis, tmp_path):
 
 
 async def listened(stack: contextlib.AsyncExitStack, client) -> int:
-    """Open an event stream, wait for its first bytes, and keep it open; returns the status."""
+    """Open an event stream, wait for its first bytes, and keep it open. Return the status."""
     answer = await stack.enter_async_context(client.stream("GET", "/events"))
     if answer.status_code == 200:
         parts = await stack.enter_async_context(contextlib.aclosing(answer.aiter_bytes()))
@@ -43,7 +43,7 @@ def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
         async with contextlib.AsyncExitStack() as stack:
             assert await listened(stack, client) == 200
         async with asyncio.timeout(30):
-            while True:  # The server notices a moment later.
+            while True:  # The server needs a moment to notice the disconnect.
                 async with contextlib.AsyncExitStack() as stack:
                     if await listened(stack, client) == 200:
                         return

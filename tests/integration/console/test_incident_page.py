@@ -1,4 +1,4 @@
-"""One incident as people see it at three in the morning: why, where, as it is and should be, and what comes next."""
+"""The incident page: cause, destinations, desired and observed state, and next steps."""
 
 import functools
 
@@ -74,7 +74,7 @@ def test_rejected_change_is_shown_beside_the_current_state(play):
         assert "It is not as it should be" in page
         row = page[page.index('<table class="compared">') : page.index("</table>")]
         assert row.index("It is major") < row.index("It is critical")
-        assert "checkout is down" not in row  # Only what differs.
+        assert "checkout is down" not in row  # The page shows differing fields only.
 
     play(body)
 

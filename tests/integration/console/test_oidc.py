@@ -1,4 +1,4 @@
-"""Signing in with a real OpenID Connect provider: whom it lets in, where they go, and what a browser keeps of it."""
+"""Sign-in with a real OpenID Connect provider: authorization, redirects, and cookies."""
 
 import urllib.parse
 
@@ -25,7 +25,7 @@ def issuer():
 
 @pytest.fixture
 def signed_in_by(with_redis, tmp_path, issuer):
-    """Run a test with the console, and the real provider behind it."""
+    """Run a test with the console and a real provider."""
 
     def run(body, **more):
         async def main(connection):
@@ -38,7 +38,7 @@ def signed_in_by(with_redis, tmp_path, issuer):
 
 
 async def agree(found, who, to="/", **form):
-    """Leave for the provider, sign in there, and come back: the console's answer."""
+    """Sign in at the provider, follow the redirect, and return the console's response."""
     there = await found.leave(to)
     async with identity.browser() as at_provider:
         page = await at_provider.get(there)
@@ -153,7 +153,7 @@ def test_several_tabs_may_sign_in_concurrently(signed_in_by):
 
 
 def test_callback_of_another_browser_signs_nobody_in(signed_in_by):
-    """Else one could have others act, unaware, in one's own name."""
+    """Otherwise an attacker could sign a user in under the attacker's name (login CSRF)."""
 
     async def body(found):
         there = await found.leave()
@@ -182,7 +182,7 @@ def test_cookies_are_hidden_from_scripts_and_other_sites(signed_in_by, secure):
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
         path = back.removeprefix(public_url)
         begun = left.headers["set-cookie"]
-        # Before a proxy that ends TLS a browser would send this by itself.
+        # Behind a proxy that terminates TLS, a browser would send this cookie automatically.
         kept = {"cookie": begun.split(";")[0]}
         session = (await found.browser.get(path, headers=kept)).headers["set-cookie"]
         assert begun.startswith(f"{login.BEGUN}=")
@@ -225,7 +225,7 @@ def test_signing_in_anew_ends_the_session_before(signed_in_by):
 
 
 def test_signing_out_takes_a_form_of_the_session(signed_in_by):
-    """No other site can sign somebody out, and who signed out is out though the cookie is still sent."""
+    """Other sites can't sign a user out. After sign-out, the session is invalid even if the cookie is still sent."""
 
     async def body(found):
         await agree(found, "ada")

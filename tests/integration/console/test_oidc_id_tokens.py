@@ -1,4 +1,4 @@
-"""A provider that errs or lies: no id token that is not wholly right lets anybody in, and nothing breaks over it."""
+"""A faulty or malicious provider: every invalid ID token is refused without an internal error."""
 
 import base64
 import datetime as dt
@@ -17,7 +17,7 @@ OTHER_KEY = jwk.RSAKey.generate_key(2048, {"kid": "one"})
 
 
 def at_once(claims):
-    """The claims with what they say of times relative to now, which is not when the tests were collected."""
+    """Return the claims with relative times resolved now, because tests may run long after their collection."""
     now = identity.microseconds() // 1_000_000
     return {
         name: now + int(said.total_seconds()) if isinstance(said, dt.timedelta) else said
@@ -34,17 +34,17 @@ def text64(part):
 
 
 def without_signature(claims):
-    """An id token of the algorithm ``none``."""
+    """Create an ID token with the algorithm ``none``."""
     return f"{text64({'alg': 'none'})}.{text64(claims)}."
 
 
 def with_secret(claims):
-    """An id token that whoever knows the client's secret could have signed."""
+    """Create an ID token that is signed with the client secret."""
     return jwt.encode({"alg": "HS256"}, claims, jwk.OctKey.import_key(identity.SECRET))
 
 
 def test_valid_id_token_signs_in_with_pkce(with_liar):
-    """What is broken in the tests below is whole here."""
+    """Prove that the token is valid without the defects of the tests below."""
 
     async def body(provider, found):
         assert (await identity.come_back(provider, found)).headers["location"] == "/"

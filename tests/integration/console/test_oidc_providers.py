@@ -1,4 +1,4 @@
-"""What a provider that works, works in its own way, or does not work means to whoever signs in with it."""
+"""Sign-in with working, unusual, and failing providers."""
 
 import base64
 
@@ -199,7 +199,7 @@ def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):
 
 
 def test_only_the_provider_s_hosts_are_called(with_liar):
-    """A redirect of the provider's is not followed: codes and secrets go where the configuration sends them."""
+    """Redirects of the provider aren't followed, so codes and secrets reach configured hosts only."""
 
     async def body(provider, found):
         provider.metadata = {"jwks_uri": "file:///etc/passwd"}

@@ -1,4 +1,4 @@
-"""How long a role lasts that a provider has given: as configured, and then the provider is asked again."""
+"""A role from a provider expires after the configured time. Then the console asks the provider again."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.integration import identity
 
 @pytest.fixture
 def playing(with_redis, tmp_path):
-    """Run a test with the console, the provider behind it, and the connection to the store."""
+    """Run a test with the console, its provider, and the connection to the store."""
 
     def run(body, **more):
         async def main(connection):

@@ -1,4 +1,4 @@
-"""What the console says of a retraction that the vendor refuses."""
+"""The console shows that the vendor refuses a retraction."""
 
 from tests.integration import consoles, vendor
 

@@ -1,4 +1,4 @@
-"""Sessions that a token began: they last no longer than the token, and each browser has one."""
+"""Sessions of tokens: a session expires with its token at the latest, and each browser has its own session."""
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ START = 1_772_450_000_000_000
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that advances only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = START
@@ -25,7 +25,7 @@ class Clock:
 
 @pytest.fixture
 def with_console(with_redis, tmp_path):
-    """Run a test with a console without a provider, on a clock that the test moves."""
+    """Run a test with a console without a provider and a clock that the test controls."""
 
     def run(body):
         async def main(connection):

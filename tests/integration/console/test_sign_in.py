@@ -1,4 +1,4 @@
-"""Signing in and out of the console with a token: cookies, tries, forms of other sites, and where it leads."""
+"""Sign-in and sign-out with a token: cookies, rate limit, cross-site forms, and redirects."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_eleventh_attempt_within_a_minute_is_refused(play):
         answer = await client.post("/sign-in", data={"token": text})
         assert (answer.status_code, "set-cookie" in answer.headers) == (429, False)
         assert 0 < await at.connection.ttl("ir:{access}:sign-ins:127.0.0.1") <= 60
-        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # As it goes by itself after the minute.
+        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # instead of a wait of a minute
         assert (await client.post("/sign-in", data={"token": text})).status_code == 303
 
     play(body)

@@ -1,4 +1,4 @@
-"""The console's scripts and styles: loaded once, small on the way, and never another version's for long."""
+"""The console's scripts and styles are cached, compressed, and replaced when the version changes."""
 
 import gzip
 import re
@@ -21,7 +21,7 @@ def play(play):
 
 
 async def addresses(client):
-    """Where a page says that its scripts and styles are."""
+    """Return the URLs of a page's scripts and styles."""
     found = re.findall(r'(?:src|href)="(/static/[^"]*)"', (await client.get("/sign-in")).text)
     assert len(found) == 4
     return found
