@@ -63,7 +63,7 @@ class Vendor:
     def event(self):
         """The next event: its name, and what it is about."""
         headers, body = self._arrived.get(timeout=20)
-        assert self._signature.problem(headers, body, vendors.workers.parts.clock()) == ""
+        assert self._signature.problem(headers, body, vendors.workers.factories.clock()) == ""
         said = json.loads(body)
         event = said.get("event_type") or said["event"]
         return event, said.get(event) or said["data"]

@@ -71,7 +71,7 @@ def test_disabled_tracing_imports_no_opentelemetry():
     program = (
         "import sys\n"
         "from router.cli import main\n"
-        "from router.bootstrap import running\n"
+        "from router.bootstrap import processes\n"
         "from router.bootstrap import traces\n"
         "from router.configuration import sections\n"
         "assert not traces.start(sections.Tracing()).on\n"

@@ -44,7 +44,7 @@ class NotifierHarness:
             on.notifications,
             publishing_state.PublishingControls(on.connection),
             dead_deliveries.DeadDeliveries(on.connection),
-            workers.parts.clock,
+            workers.factories.clock,
             self.deliveries.wake,
         )
 
@@ -85,7 +85,7 @@ async def running(
     **more: Any,
 ) -> AsyncIterator[NotifierHarness]:
     """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
-    connected = base.Connection(workers.parts.clock, "prod")
+    connected = base.Connection(workers.factories.clock, "prod")
     made = {name: registry.KINDS[config.kind].make(name, config, connected) for name, config in configs.items()}
     playing = NotifierHarness(
         workers.WorkerHarness(connection, *places, announces=True, **more),

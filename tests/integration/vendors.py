@@ -139,7 +139,7 @@ async def running(
     given = {"timeout_seconds": 5.0, "per_minute": 100_000, **page, **NEEDED.get(kind, {}), **settings}
     url = f"{at.url}/{VENDORS[kind]}"
     config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
-    client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
+    client = registry.KINDS[kind].connect(NAME, config, workers.factories.clock)
     client.quota = quotas.Quota(connection, "account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = configured_destinations.ConfiguredDestination(

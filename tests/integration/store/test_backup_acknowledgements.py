@@ -11,7 +11,7 @@ def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
         on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.turn()
-        store, clock = incidents.Incidents(connection), workers.parts.clock
+        store, clock = incidents.Incidents(connection), workers.factories.clock
         given = await acknowledgements.Acknowledgements(store, clock).acknowledge(
             "down", acknowledgements.Word("ann", "on it")
         )
@@ -35,7 +35,7 @@ def test_acknowledgements_at_one_time_differ(with_redis):
         on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.turn()
-        now = workers.parts.clock()
+        now = workers.factories.clock()
         service = acknowledgements.Acknowledgements(on.incidents, lambda: now)
         times = []
         for who in ("ann", "bob"):

@@ -18,7 +18,7 @@ class Scene:
     def __init__(self, on, pager):
         self.on = on
         self.pager = pager
-        self.operator = acknowledgements.Acknowledgements(on.incidents, workers.parts.clock)
+        self.operator = acknowledgements.Acknowledgements(on.incidents, workers.factories.clock)
 
     def accept(self):
         self.pager.incidents["v1"]["acknowledged"] = True

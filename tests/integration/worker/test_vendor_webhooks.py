@@ -46,7 +46,7 @@ class Told:
     async def post(self, body, *, said=STANDARD, name="", to="on-call", now=0, headers=None):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         if headers is None:
-            headers = signature(said).sign(raw, now or workers.parts.clock(), name or str(uuid.uuid4()))
+            headers = signature(said).sign(raw, now or workers.factories.clock(), name or str(uuid.uuid4()))
         return await self.http.post(f"/v1/vendor-webhooks/{to}", content=raw, headers=headers)
 
     async def known(self):
@@ -70,7 +70,7 @@ def playing(with_redis, play):
             "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
         }
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), workers.parts.clock
+            receivers, ids.recheck, seen.DeliveryIds(connection), workers.factories.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             await on.deliver(workers.firing())
@@ -238,7 +238,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
             return seen
 
         told.at.observe = edited_meanwhile
-        told.on.reconciler._ticks = workers.parts.ticks  # The look takes as long as it takes.
+        told.on.reconciler._ticks = workers.factories.ticks  # The look takes as long as it takes.
         await told.post(telling(ID))
         await told.on.turn()
         assert told.at.looks == 2
@@ -264,7 +264,7 @@ def test_unstored_webhook_is_answered_for_retry():
         ids = vendor_ids.VendorIds(connection, ["on-call"])
         receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), workers.parts.clock
+            receivers, ids.recheck, seen.DeliveryIds(connection), workers.factories.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             answer = await Told(None, None, http).post(telling(ID))
