@@ -20,7 +20,7 @@ INVALID = ["x", "", " ", "-1", "1.5", "1e3", "0x10", "٣", "99999999999999999999
 
 
 def result(words, command, option, text):
-    """Run the command with this option and a placeholder for each argument."""
+    """Run the command with this option and a placeholder for each argument. Return the result."""
     arguments = ["x" for one in command.params if isinstance(one, core.TyperArgument)]
     return testing.CliRunner().invoke(cli.app, [*words.split(), *arguments, f"{option}={text}"], env=SURROUNDINGS)
 

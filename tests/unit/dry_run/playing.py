@@ -1,4 +1,4 @@
-"""Rules from data, a world of them, and tests from the YAML that people write."""
+"""Helpers for dry runs: build rules, simulations, and rule tests from YAML."""
 
 from router.bootstrap import public_pages
 from router.destinations import base
@@ -35,7 +35,7 @@ PLACES = {
 
 
 def rules(text):
-    """The rules and the tests of one file."""
+    """Return the rules, the rule tests, and the problems of one file."""
     document = documents.parse(text.encode(), "r.yaml")
     found = []
     read = list(rule_tests.read(document, conftest.DESTINATIONS, found))
@@ -48,13 +48,13 @@ def a_world(ruleset, now=START):
 
 
 def results(text):
-    """What came of each test of a file."""
+    """Run each test of a file and return its result."""
     ruleset, read, found = rules(text)
     assert found == []
     return [rule_test_runner.run(case, lambda now: a_world(ruleset, now)) for case in read]
 
 
 def complaints(text):
-    """Everything that the only test of a file complains about, by place."""
+    """Return all problems of the only test of a file, in order of position."""
     (result,) = results(text)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]

@@ -1,4 +1,4 @@
-"""Operations in tests of rule files have the component statuses that are published."""
+"""Operations in rule tests carry the published component statuses."""
 
 from router.bootstrap import public_pages
 from router.destinations import registry

@@ -1,4 +1,4 @@
-"""Rule tests say what a page drafts by itself, and see what of it is kept."""
+"""Rule tests state the posts that a page drafts automatically, and see the drafts that are kept."""
 
 import pytest
 

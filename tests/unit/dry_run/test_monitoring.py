@@ -1,4 +1,4 @@
-"""Rule files that monitor a post before it is resolved, or let a reviewer end it."""
+"""Rule files that monitor a post before it is resolved, or require a review of the resolution."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def a_test(alerts, operations, *, people="", until="3h"):
 
 
 def complaints(rules, alerts, operations, **more):
-    """Everything that the test complains about."""
+    """Return all problems of the test."""
     document = documents.parse((rules + a_test(alerts, operations, **more)).encode(), "r.yaml")
     found = []
     (case,) = rule_tests.read(document, DESTINATIONS, found)
@@ -72,7 +72,7 @@ def test_monitoring_begins_after_resolve_after():
 
 
 def test_alert_that_fires_again_takes_the_post_back():
-    """There is no second post, and monitoring begins anew."""
+    """No second post opens, and monitoring restarts from zero."""
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m", ENDS % "30m"]
     again = "{at: 5m, monitor: page}, {at: 10m, update: page, update_status: INVESTIGATING}"
     ends = "{at: 30m, monitor: page}, {at: 45m, resolve: page}, {at: 45m, resolve: on-call}"
@@ -93,12 +93,12 @@ def test_monitoring_of_a_reviewed_post_is_reviewed():
     ends = "{at: 20m, resolve: page}, {at: 20m, resolve: on-call}"
     approved = "{at: 1m, approve: page}, {at: 7m, approve: page}"
     assert complaints(rules, alerts, f"{opened}, {{at: 7m, monitor: page}}, {ends}", people=approved) == []
-    # Nobody says anything of the monitoring: the post is resolved all the same.
+    # Without a review of the monitoring step, the post is still resolved.
     assert complaints(rules, alerts, f"{opened}, {ends}", people="{at: 1m, approve: page}") == []
 
 
 def test_reviewers_words_for_the_monitoring_end_with_it():
-    """The post is taken back without a review: what it says isn't true any more."""
+    """The update is withdrawn without a review because its text is no longer true."""
     rules = rule(MONITOR, publish="review")
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m"]
     people = "{at: 1m, edit: page, fields: {title: Slow}}, {at: 7m, edit: page, fields: {update_message: Fixed.}}"
@@ -138,7 +138,7 @@ def test_resolution_waits_for_a_reviewer(resolve):
     edited = f"{OPENED}, {ends}, {{at: 30m, resolve: page, resolve_message: Done.}}"
     people = "{at: 30m, edit: page, fields: {resolve_message: Done.}}"
     assert complaints(rule(resolve), alerts, edited, people=people) == []
-    # Who dismisses the resolution ends the post at the vendor.
+    # A reviewer who dismisses the resolution ends the post at the vendor manually.
     assert complaints(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 30m, dismiss: page}") == []
 
 
@@ -147,7 +147,7 @@ def test_resolution_is_published_at_its_review_deadline():
     rules = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: publish}")
     ends = "{at: 5m, resolve: on-call}"
     assert complaints(rules, alerts, f"{OPENED}, {ends}, {{at: 15m, resolve: page}}") == []
-    # A deadline that dismisses is for what isn't shown yet.
+    # A dismissing deadline applies only to posts that aren't published yet.
     waits = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: dismiss}")
     assert complaints(waits, alerts, f"{OPENED}, {ends}") == []
 
@@ -204,7 +204,7 @@ AGAIN = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "40m"]
 
 @pytest.mark.parametrize("timing", ["", "    timing: {reopen_within: 1h}\n"], ids=["new", "reopened"])
 def test_awaiting_post_continues_when_alerts_fire_again(timing):
-    """It is neither resolved without the review nor doubled; the second end waits for a review of its own."""
+    """The post is neither resolved without the review nor duplicated. The second end waits for its own review."""
     rules = rule("resolve: review", rule_rest=timing)
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 40m, resolve: on-call}"
     assert complaints(rules, AGAIN, f"{OPENED}, {on_call}") == []
@@ -215,7 +215,7 @@ def test_awaiting_post_continues_when_alerts_fire_again(timing):
 
 
 def test_resolution_deadline_restarts_after_refiring():
-    """The first review would have lapsed at 65 minutes: what was asked then is no longer true."""
+    """The first review would have timed out at 65 minutes, but its request is no longer valid."""
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "50m"]
     rules = rule("resolve: review, review: {timeout: 1h, on_timeout: publish}")
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 50m, resolve: on-call}"

@@ -1,4 +1,4 @@
-"""Muting in tests of rule files: mute windows and inhibitions hold back what still fires, and lose nothing."""
+"""Muting in rule tests: mute windows and inhibitions delay firing alerts without losing any."""
 
 from tests.unit.dry_run import playing
 

@@ -1,4 +1,4 @@
-"""``expect: notifications`` in tests of rule files: who receives which event when, by the fake clock."""
+"""``expect: notifications`` in rule tests: the recipient, event, and simulated time of each notification."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def complaints(test: str, **more) -> list[str]:
 
 
 def received(test: str, **more) -> list[str]:
-    """The notifications of a test, as its author is shown them."""
+    """Return the notifications of a test in the format shown to its author."""
     (result,) = results(test, **more)
     return list(notification_checks.lines(result.notifications, result.started_at))
 
@@ -100,7 +100,7 @@ def test_owner_and_named_notifiers_receive_every_event_once():
             ("0s", "incident.opened"),
             ("0s", "incident.published"),
             ("10m", "incident.escalated"),
-            # The destination's own severity, half a minute after the last announcement.
+            # The destination's own severity is announced 30 seconds after the last announcement.
             ("10m30s", "incident.updated"),
             ("21m", "incident.resolved"),
         )
@@ -109,7 +109,7 @@ def test_owner_and_named_notifiers_receive_every_event_once():
 
 
 def test_minor_events_wait_as_in_a_worker():
-    """A severity that rises ten seconds after the opening is announced half a minute after it."""
+    """A severity that rises 10 seconds after the opening is announced 30 seconds after the opening."""
     text = """
   - name: t
     alerts:

@@ -1,4 +1,4 @@
-"""Tests of rule files: review deadlines, and what reviewers and operators do."""
+"""Rule tests: review deadlines, and actions of reviewers and operators."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Two sets of rules over the same recordings: what appears, vanishes and changes, and nothing else."""
+"""Comparing two rule sets over the same recordings: only added, removed, and changed incidents are reported."""
 
 from router.bootstrap import public_pages
 from router.domain import alerts
@@ -18,7 +18,7 @@ RULES = """rules:
 
 
 def recordings(*moves):
-    """Deliveries from (seconds, status, labels)."""
+    """Make deliveries from (seconds, status, labels)."""
     for number, (seconds, status, labels) in enumerate(moves):
         one = alerts.Alert("am", repr(sorted(labels.items())), status, 1, 0, "Boom", labels)
         yield recording.Recording(f"d{number}", "am", playing.START + seconds * playing.SECOND, [one])

@@ -1,4 +1,4 @@
-"""Tests of rule files: what is as expected passes, and each thing that is not is told at its place."""
+"""Rule tests: met expectations pass, and each unmet one is reported with its position."""
 
 import re
 

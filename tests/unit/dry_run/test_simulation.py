@@ -1,4 +1,4 @@
-"""The world that rules are tried in: time passes, and each incident is told once and ended once."""
+"""Simulating rules over time: each incident opens once and ends once."""
 
 from collections import Counter
 

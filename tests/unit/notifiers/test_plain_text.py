@@ -1,4 +1,4 @@
-"""Messages as plain text: bounded, in one voice, and without markup from alerts."""
+"""Plain-text messages: limited length, consistent wording, and no markup from alerts."""
 
 import unicodedata
 

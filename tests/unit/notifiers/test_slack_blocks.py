@@ -1,4 +1,4 @@
-"""Untrusted texts stay texts in Slack: they add no line, mention no user, and are cut between their parts."""
+"""Slack messages: untrusted text can't add lines or mention users, and is truncated only between its parts."""
 
 import datetime as dt
 
@@ -20,7 +20,7 @@ def show(*happened: events.Event) -> slack_messages.Message:
 
 
 def test_text_from_outside_adds_no_line():
-    """A reason with line breaks or controls of the writing direction must not look like another event."""
+    """A reason with line breaks or bidirectional control characters must not look like another event."""
     shown = "upgrade • Approved by ann • Reset gnp &lt;!channel&gt; &amp; &lt;@U0ADA&gt;"
     assert slack_blocks.escaped(FORGED) == shown
     message = show(events.FreezeStarted(AT, "ann", FORGED))
@@ -29,14 +29,14 @@ def test_text_from_outside_adds_no_line():
 
 
 def test_bare_mentions_and_urls_stay_plain_text():
-    """Slack turns @channel, names of channels, and URLs into links and mentions, unless a text is verbatim."""
+    """Unless a text is verbatim, Slack turns @channel, channel names, and URLs into mentions and links."""
     assert slack_blocks.section("@channel https://evil.example")["text"]["verbatim"] is True
     assert slack_blocks.context("@channel")["elements"][0]["verbatim"] is True
     assert slack_blocks.fields(["@channel"])[0]["fields"][0]["verbatim"] is True
 
 
 def test_runbook_is_a_link():
-    """A verbatim text has no links of its own, so the router marks the runbook as one."""
+    """Slack doesn't link URLs in verbatim text, so the router marks the runbook as a link."""
     runbook = "https://wiki.example/a?b=1&c=2"
     incident = msgspec.structs.replace(INCIDENT, runbook=runbook)
     assert "<https://wiki.example/a?b=1&amp;c=2>" in str(show(events.IncidentOpened(incident)).blocks)
@@ -64,6 +64,6 @@ def test_markup_is_cut_between_its_parts(text, most, cut):
 
 
 def test_decision_names_the_page_before_the_reason():
-    """A reason must not run on into the page's name."""
+    """The reason must not run into the page's name."""
     decided = events.ReviewDecided(INCIDENT, "page", "dismissed", by="ann", reason="not ours")
     assert slack_messages.line(decided) == "Dismissed by ann at page: not ours"

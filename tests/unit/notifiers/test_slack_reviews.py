@@ -1,4 +1,4 @@
-"""A review in Slack fits Slack's limits, and can be approved only if the message shows all of it."""
+"""Reviews in Slack fit Slack's limits, and offer approval only if the message shows the full post."""
 
 import random
 
@@ -52,7 +52,7 @@ def buttons(made: list) -> list[str]:
 
 
 def plain(made: list) -> str:
-    """The texts that Slack shows as they are."""
+    """Return the plain-text blocks, which Slack shows without formatting."""
     return "".join(block["text"]["text"] for block in made if block.get("text", {}).get("type") == "plain_text")
 
 

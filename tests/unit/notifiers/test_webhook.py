@@ -1,4 +1,4 @@
-"""The webhook's requests, verified by the libraries of Standard Webhooks and CloudEvents, and by the JSON Schema."""
+"""Webhook requests, verified by the Standard Webhooks and CloudEvents libraries and by the JSON Schema."""
 
 import datetime as dt
 import json
@@ -19,7 +19,7 @@ VALIDATOR = jsonschema_rs.Draft202012Validator(event_schema.schema())
 
 
 def requests(*found: events.Event, monkeypatch=None, **settings) -> list[receiver.Request]:
-    """The requests for these events, sent now."""
+    """Return the requests for these events, sent now."""
     with receiver.receiving() as at:
         now = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
         monkeypatch.setattr(samples, "NOW", now)

@@ -1,4 +1,4 @@
-"""A server on loopback that answers with exactly the bytes a test wants, and a client that calls it."""
+"""A loopback server that returns scripted bytes, and a client that calls it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,19 +13,19 @@ NOW = 1_700_000_000_000_000
 
 
 class Wire:
-    """What was received, and what is to be answered: a list of raw answers, the last of which is repeated."""
+    """The received requests and the scripted raw responses. The last response repeats."""
 
     def __init__(self) -> None:
         self.received: list[bytes] = []
         self.connections = 0
         self.answers: list[bytes | None] = []
-        self.trickles = False  # After an answer's head, a byte of its body every few milliseconds, for ever.
+        self.trickles = False  # After a response's head, send a byte of its body every 10 ms without end.
         self.settings: dict[str, Any] = {}
         self.let_go: asyncio.Event
         self._writers: list[asyncio.StreamWriter] = []
 
     def push(self, data: bytes) -> None:
-        """Send bytes on every open connection, unasked."""
+        """Send unsolicited bytes on every open connection."""
         for writer in self._writers:
             writer.write(data)
 
@@ -35,7 +35,7 @@ class Wire:
             writer.close()
 
     def answer(self, status: int, body: bytes = b"", *headers: str) -> None:
-        """Answer the next call so."""
+        """Script the response to the next call."""
         lines = [f"HTTP/1.1 {status} Said", f"content-length: {len(body)}", *headers]
         self.answers.append("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
@@ -48,7 +48,7 @@ class Wire:
                 lengths = [line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
                 self.received.append(head + await reader.readexactly(int(lengths[0]) if lengths else 0))
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if answer is None:  # Never answer, but stay connected until the test is over.
+                if answer is None:  # Don't respond, but keep the connection open until the test ends.
                     await self.let_go.wait()
                     break
                 writer.write(answer)
@@ -95,11 +95,11 @@ class Wire:
 
 @pytest.fixture
 def wire() -> Wire:
-    """The server, not yet running."""
+    """A server that is not running yet."""
     return Wire()
 
 
 @pytest.fixture
 def secret() -> str:
-    """The key of the client's account."""
+    """The API key of the client's account."""
     return SECRET

@@ -1,4 +1,4 @@
-"""An Alertmanager's alerts, its condition and its receivers as its API tells them."""
+"""Reading alerts, cluster status, and receivers from Alertmanager's API."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Promises of waiting before the next attempt."""
+"""Retry backoff: the delay before the next attempt."""
 
 import random
 
@@ -10,7 +10,7 @@ from router.outbound import backoff
 
 
 class Always:
-    """Randomness that always draws the same share of the most."""
+    """A random source that always draws the same fraction of the maximum."""
 
     def __init__(self, share):
         self.share = share

@@ -1,4 +1,4 @@
-"""Promises of the one HTTP client: what is sent, what is read, and what each failure means."""
+"""The HTTP client: the requests it sends, the responses it reads, and the error class of each failure."""
 
 import asyncio
 import json
@@ -261,7 +261,7 @@ def test_timeout_leaves_the_outcome_unknown(wire):
 
 
 def test_the_time_limit_holds_for_the_whole_call(wire):
-    """Read time-outs begin again with each byte; the limit does not."""
+    """Read timeouts restart with each byte, but the limit for the call doesn't."""
     wire.settings["timeout_seconds"] = 0.2
     wire.trickles = True
     wire.answers.append(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Promises of where the one HTTP client calls: addresses that will never do, proxies, and this machine."""
+"""Addresses that the HTTP client calls: rejected addresses, proxies, and loopback."""
 
 import asyncio
 

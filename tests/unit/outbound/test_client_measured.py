@@ -1,4 +1,4 @@
-"""Each request to a vendor is measured, by destination, operation, and outcome."""
+"""Metrics of each request to a vendor, by destination, operation, and outcome."""
 
 import pytest
 

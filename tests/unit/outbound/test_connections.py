@@ -1,4 +1,4 @@
-"""Promises of the connections to a vendor: nothing is sent twice, and no response is taken for another call's."""
+"""Connections to a vendor: no request is sent twice, and no response is assigned to another call."""
 
 import asyncio
 import gzip
@@ -14,13 +14,13 @@ METHODS = ("POST", "PUT", "PATCH", "GET")
 
 
 def pooled(http):
-    """The idle connections of a client."""
+    """Return the idle connections of a client."""
     found = http._connections._session.connector._conns
     return [protocol for kept in found.values() for protocol, _ in kept]
 
 
 def foreign_exceptions():
-    """Those that a request may raise: WebSockets, streams of servers, and warnings are not used."""
+    """Return the exceptions that a request may raise. Exclude unused WebSockets, server streams, and warnings."""
     others = (Warning, aiohttp.EofStream, aiohttp.WebSocketError, aiohttp.WSMessageTypeError)
     members = inspect.getmembers(aiohttp, inspect.isclass)
     return [member for _, member in members if issubclass(member, Exception) and not issubclass(member, others)]
@@ -37,7 +37,7 @@ def test_exception_is_temporary_only_if_nothing_was_sent(kind):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_call_is_not_repeated_if_connection_breaks(wire, method):
-    """The vendor may have carried it out."""
+    """The vendor may have performed the call."""
     wire.answers.append(b"")
     with pytest.raises(errors.Temporary if method == "GET" else errors.Unanswered):
         wire.run(lambda http: http.call(method, "/v1/things", json={"a": 1}))
@@ -103,7 +103,7 @@ def test_second_response_to_one_call_closes_its_connection(wire):
 
 
 def test_call_without_response_gives_up_its_connection(wire):
-    """More calls in a row than connections are allowed time out, and the next one still gets a connection."""
+    """More calls in a row than the connection limit time out, and the next call still gets a connection."""
     wire.settings["timeout_seconds"] = 0.05
     wire.answers += [None] * 40
     wire.answer(200, b'"late"')
@@ -138,7 +138,7 @@ def test_cancelled_call_gives_up_its_connection(wire):
 
 
 def test_at_most_32_calls_are_under_way(wire):
-    """A call that gets no connection in time was not made."""
+    """A call that gets no connection in time is not sent."""
     wire.settings["timeout_seconds"] = 0.5
     wire.answers.append(None)
 

@@ -1,4 +1,4 @@
-"""Promises of the failures: each says what happens next, and the drawing at the top of the file is true."""
+"""Error classes: each determines the next step, and the diagram at the top of the module is correct."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Which addresses are this machine: what is not is spoken to through proxies, and only in private."""
+"""Recognizing loopback URLs. Other URLs are called through proxies and only over TLS."""
 
 import pytest
 

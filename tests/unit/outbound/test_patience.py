@@ -1,4 +1,4 @@
-"""Reads that fail for a moment are asked again; whatever may have had effect is not."""
+"""Reads are retried after temporary failures. Calls that may have had an effect are not."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from router.outbound import call_policy, errors
 
 
 class Thing(msgspec.Struct):
-    """What is read."""
+    """The object that the tests read."""
 
     id: str
 
@@ -95,7 +95,7 @@ def test_no_retry_before_the_vendor_s_pause_ends():
 
 
 class UsedUp:
-    """A quota in which there is always room in half a second."""
+    """A quota that always has room in 500 ms."""
 
     async def admit(self, turn):  # noqa: ARG002 - as quotas take it
         return call_policy.Admission(0.5)

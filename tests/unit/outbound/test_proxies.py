@@ -1,4 +1,4 @@
-"""Calls through proxies and with private certificate authorities, as the environment names them."""
+"""Calls through proxies and with private certificate authorities from environment variables."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ def files(tmp_path_factory):
 
 
 class Network:
-    """A vendor with TLS, and a proxy that connects every host to the vendor. Both remember what they were asked."""
+    """A vendor with TLS, and a proxy that connects every host to the vendor. Both record their requests."""
 
     def __init__(self, files):
         self.asked = []
@@ -80,7 +80,7 @@ class Network:
 
 
 def calls(network, base_url, monkeypatch, *, count=1, loop=asyncio.new_event_loop, **environment):
-    """Call a vendor under the variables; ``{proxy}`` and ``{vendor}`` are the ports."""
+    """Call a vendor with these variables; ``{proxy}`` and ``{vendor}`` are the ports."""
 
     async def main():
         async with network.running():
@@ -117,7 +117,7 @@ def test_unknown_authority_is_not_called(files, monkeypatch):
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_vendor_is_called_through_proxy_with_private_authority(files, monkeypatch, loop):
-    """The kept connection goes through the proxy as well."""
+    """The reused connection also goes through the proxy."""
     monkeypatch.setattr("router.outbound.loopback.is_loopback", lambda _: False)
     network = Network(files)
     environment = {"HTTPS_PROXY": "http://me:p%40ss@127.0.0.1:{proxy}", "SSL_CERT_FILE": files.ca}

@@ -1,4 +1,4 @@
-"""Promises of reading how long a vendor wants to be left alone."""
+"""Parsing the retry delay that a vendor requests."""
 
 import pytest
 from hypothesis import given

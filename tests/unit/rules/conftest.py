@@ -8,7 +8,7 @@ from router.rules import destination_info, load
 
 
 class Internal(pydantic.BaseModel):
-    """Stands for a destination that only the company sees."""
+    """A fake internal destination."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
@@ -19,7 +19,7 @@ class Internal(pydantic.BaseModel):
 
 
 class Post(pydantic.BaseModel):
-    """Stands for a public status page."""
+    """A fake public status page."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
@@ -46,7 +46,7 @@ def destinations():
 
 @pytest.fixture(scope="session")
 def make_alert():
-    """Make an alert from its labels and whatever else matters to the test."""
+    """Make an alert from its labels and any other fields."""
 
     def make(labels=None, **others):
         others = {"source": "am", "fingerprint": "f", "status": "firing", "starts_at": 1, "ends_at": 0, **others}
@@ -57,7 +57,7 @@ def make_alert():
 
 @pytest.fixture(scope="session")
 def build(destinations):
-    """Make a rule set from rules as data; what every rule needs is filled in."""
+    """Make a rule set from rules as data, and fill in the required fields."""
 
     def make(*rules):
         filled = [{"name": f"r{number}", "when": {}, "open": [], **rule} for number, rule in enumerate(rules)]
@@ -69,7 +69,7 @@ def build(destinations):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Write files into a folder of rules."""
+    """Write files into a rules folder."""
 
     def write(**files):
         made = tmp_path / "rules"

@@ -1,7 +1,7 @@
-"""A corpus of what alerts carry and customers must not see: 120 kinds and more, each value made from a seed.
+"""A corpus of values that customers must not see, of more than 120 kinds.
 
-It is written apart from the guard and shares nothing with it: plain secrets, names, and addresses, and the ways in
-which they are spelt so that no pattern finds them.
+Each value is made from a seed. The corpus shares no code with the leak guard. It holds plain secrets, names, and
+addresses, and spellings of them that evade patterns.
 """
 
 import base64
@@ -15,7 +15,7 @@ Make = Callable[["Words"], str]
 
 
 class Words:
-    """Random parts to make values of."""
+    """Random parts of values."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -301,12 +301,12 @@ KINDS: dict[str, Make] = {**ADDRESSES, **NAMES, **SECRETS, **PEOPLE, **LINKS, **
 
 
 def corpus(each_kind: int, seed: int = 20261130) -> Iterator[tuple[str, str]]:
-    """Yield so many values of each kind, with the kind's name; the same seed makes the same values."""
+    """Yield this number of values of each kind, with the kind's name. A seed always gives the same values."""
     words = Words(random.Random(seed))
     for kind, make in KINDS.items():
         for number in range(each_kind):
             value = make(words)
-            if number % 4 == 3:  # A value seldom stands alone.
+            if number % 4 == 3:  # A private value usually appears inside other text.
                 before, after = words.one("host ", "see ", "(", "eu-west-1 "), words.one("", ")", " failed", "\n")
                 value = f"{before}{value}{after}"
             yield kind, value

@@ -1,4 +1,4 @@
-"""What rules mean, said a second time: in the plainest way, and without any of the program's own code."""
+"""A reference implementation of rules, in the simplest form and without the router's own code."""
 
 import ipaddress
 import re
@@ -32,7 +32,7 @@ def listed(wanted):
 
 
 def holds(wanted, value):
-    """Tell whether a condition, as it is written in a rule, holds for a text."""
+    """Return whether a condition, in a rule's format, holds for a text."""
     if isinstance(wanted, str):
         return value == wanted
     if isinstance(wanted, list):
@@ -64,7 +64,7 @@ GROUPS = {
 
 
 def asked(when, one):
-    """Tell whether everything under a `when`, groups and all, holds for an alert."""
+    """Return whether everything under a `when`, including groups, holds for an alert."""
     return all(
         GROUPS[name]([asked(member, one) for member in wanted])
         if name in GROUPS
@@ -74,7 +74,10 @@ def asked(when, one):
 
 
 def decide(rules, one):
-    """Every rule in order: (names of those that decide, severity, destinations with the rule each comes from)."""
+    """Evaluate the rules in order.
+
+    Return the deciding rules' names, the severity, and each destination with its rule.
+    """
     chain = []
     for entry in rules:
         left_out = entry["unless"] is not None and asked(entry["unless"], one)

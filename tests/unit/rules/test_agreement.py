@@ -1,4 +1,4 @@
-"""The index is an optimisation: whatever the rules, it decides as a reader would who goes through them in order."""
+"""The index is an optimization: for any rules, it decides like a sequential evaluation."""
 
 import hypothesis
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ parted = st.one_of(st.fixed_dictionaries({"ends_with": part}), st.fixed_dictiona
 condition = st.one_of(simple, simple, pattern, negated, several, prefixed, prefixed, compared, parted)
 whens = st.one_of(
     st.dictionaries(st.sampled_from(FIELDS), condition, max_size=3),
-    # Often enough several rules that share a set, and an equality that finds its rule before the set is asked.
+    # Make shared sets frequent, and equalities that match a rule before its set is tested.
     st.fixed_dictionaries({"title": pattern}),
     st.fixed_dictionaries({"labels.x": text}),
     st.fixed_dictionaries({"title": prefixed}),
@@ -70,7 +70,7 @@ alert = st.builds(
 
 
 def made(rules, destinations):
-    """Rules as data; each target carries the name of its rule, so that it can be told where it came from."""
+    """Build a rule set. Each target's summary is its rule's name, so that tests can identify its source."""
     data = []
     for number, entry in enumerate(rules):
         name = f"r{number}"

@@ -1,4 +1,4 @@
-"""What rules say of components that follow their alerts: checked when they load, and kept apart from the post."""
+"""Component statuses that follow alerts: validated on load, and kept separate from the post."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What docs/reference/rules.md shows is what the program does: its examples load, and its tables are complete."""
+"""docs/reference/rules.md matches the program: its examples load, and its tables are complete."""
 
 import pathlib
 import re

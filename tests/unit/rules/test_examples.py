@@ -1,4 +1,4 @@
-"""The rule files that the example deployment runs: right for the real destinations, and meaning what they say."""
+"""The rule files of the example deployment load with the real destinations and decide as intended."""
 
 import pathlib
 
@@ -75,6 +75,6 @@ def test_every_text_renders_for_an_empty_alert(ruleset):
 
 
 def test_shipped_catch_all_keeps_senders_apart(ruleset, make_alert):
-    """Most kinds send neither an alert name nor a service."""
+    """Most source types send neither an alert name nor a service."""
     alerts = [make_alert({"alertname": name}, source=kind) for kind in ("a", "b") for name in ("", "Up")]
     assert len({ruleset.decide(alert, 0).incident_key for alert in alerts}) == 4

@@ -1,4 +1,4 @@
-"""What is explained is what is decided, and names every condition with the value found."""
+"""Explanations match decisions and name every condition with the observed value."""
 
 import hypothesis
 import msgspec

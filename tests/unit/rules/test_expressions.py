@@ -1,4 +1,4 @@
-"""Expressions in CEL: checked against the alert's shape when they are read, and never a reason to fail afterwards."""
+"""CEL expressions: checked against the alert schema on load, and never a cause of errors at evaluation."""
 
 import hypothesis
 import pytest

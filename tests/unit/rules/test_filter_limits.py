@@ -1,4 +1,4 @@
-"""No template, and no label in one, takes more than a moment or a few megabytes."""
+"""Limits on the time and memory of templates, for any template and any label."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Whatever stands in the rules folder, and whatever is wrong with it, reading it ends soon and takes little memory."""
+"""Limits on the time and memory of reading a rules folder, for any content and any error."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ except load.Refused as refused:
 
 
 def read_apart(top):
-    """Read a folder in a process with little memory and time."""
+    """Read a folder in a process with limited memory and CPU time."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(top)], capture_output=True, text=True, check=False, timeout=300
     )
@@ -40,7 +40,7 @@ def test_pipe_device_and_huge_file_are_refused_safely(tmp_path):
     os.mkfifo(tmp_path / "20.yaml")
     (tmp_path / "30.yaml").symlink_to("/dev/zero")
     with (tmp_path / "40.yaml").open("wb") as huge:
-        huge.truncate(1_500_000_000)  # Sparse: it takes no room on the disk.
+        huge.truncate(1_500_000_000)  # A sparse file takes no disk space.
     os.mkfifo(tmp_path / "folder.yaml")
     same, problems = read_apart(tmp_path)
     assert same == "True"
@@ -124,7 +124,7 @@ def test_expression_may_join_and_iterate_bounded_lists():
 
 
 def test_expression_memory_does_not_end_the_process():
-    """An expression that runs out of memory does not hold; the alert is decided by the other rules."""
+    """An expression that runs out of memory doesn't match. The other rules decide the alert."""
     program = """
 import resource
 from router.domain import alerts

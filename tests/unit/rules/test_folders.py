@@ -1,4 +1,4 @@
-"""Folders of rule files: their order, what they hand down, and those that stand apart."""
+"""Folders of rule files: their order, inherited defaults, and isolated files."""
 
 import pytest
 
@@ -9,7 +9,7 @@ ONE = "rules: [{{name: {0}, when: {{labels.a: {0}}}, open: [{{at: on-call}}]}}]\
 
 @pytest.fixture
 def tree(tmp_path):
-    """Write files by their paths; an absent text deletes one."""
+    """Write files by path. A text of None deletes the file."""
 
     def write(files):
         top = tmp_path / "rules"
@@ -184,7 +184,7 @@ def test_fingerprint_covers_exactly_the_files_below(tree):
 
 
 def test_a_folder_without_a_rule_file_is_refused(tmp_path, destinations):
-    """An empty mount must not turn every alert away without a word."""
+    """An empty mount must not silently discard every alert."""
     (tmp_path / "notes.txt").write_text("rules are elsewhere")
     with pytest.raises(load.Refused, match=r"holds no rule file \(\*\.yaml\)"):
         load.load(tmp_path, destinations)

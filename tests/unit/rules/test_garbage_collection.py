@@ -1,4 +1,4 @@
-"""Loading rules keeps the garbage collector from looking through all objects, and leaves it no garbage."""
+"""Loading rules excludes rule objects from garbage collection and leaves no garbage."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ RULES = [
 
 @pytest.fixture
 def collections():
-    """The generations that the garbage collector has collected since the test began."""
+    """The garbage-collected generations since the start of the test."""
     found: list[int] = []
 
     def note(phase, details):
@@ -32,7 +32,7 @@ def collections():
 
 @pytest.fixture
 def thresholds():
-    """The thresholds that Python starts with."""
+    """Set Python's default thresholds during the test."""
     before = gc.get_threshold()
     gc.set_threshold(700, 10, 10)
     yield
@@ -74,7 +74,7 @@ def test_replaced_rules_need_no_garbage_collection():
 
 
 class Webhooks:
-    """Takes the place of the webhook server, of which a reload replaces two functions."""
+    """A fake webhook server with the two functions that a reload replaces."""
 
     decide = labels_named = None
 
@@ -94,6 +94,6 @@ def test_reload_frees_old_rules_without_full_collection(tmp_path, thresholds, co
     asyncio.run(rules.reload(lambda: 1.0))
     assert rules.in_force.version != before
     assert old() is None
-    # asyncio.run itself may fill the youngest generations; only a full collection looks through all rules.
+    # asyncio.run may trigger collections of the youngest generations. Only a full collection scans all rules.
     assert 2 not in collections
     gc.unfreeze()

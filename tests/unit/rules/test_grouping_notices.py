@@ -1,4 +1,4 @@
-"""One incident per alert, and alerts that have none of the fields that their rule groups by."""
+"""One incident per alert, and alerts without any of the rule's grouping fields."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How the index finds rules: each alert meets only those that can match it."""
+"""Finding rules through the index: each alert is tested only against candidate rules."""
 
 import pytest
 
@@ -11,7 +11,7 @@ SCOPE = conditions.Scope(lambda _, __: ())
 
 
 def chain(first):
-    """The candidates of a chain, in order."""
+    """Return the candidates of a chain, in order."""
     links = []
     while first is not None:
         links.append(first)
@@ -20,7 +20,7 @@ def chain(first):
 
 
 def candidates_met(ruleset, one):
-    """How many candidates the walk looks at for one alert."""
+    """Count the candidates that the walk visits for one alert."""
     met = 0
     walk = decide.walk
 

@@ -1,4 +1,4 @@
-"""Which alerts mute which others: the inhibition keys of decisions."""
+"""Inhibition keys of decisions: which alerts mute which others."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_absent_label_equals_an_absent_label(inhibited, make_alert):
 
 
 def test_alert_on_both_sides_needs_another_source(inhibited, make_alert):
-    """As in Alertmanager: alerts that match both sides don't inhibit one another, and none inhibits itself."""
+    """As in Alertmanager, alerts that match both sides don't inhibit one another, and no alert inhibits itself."""
     ruleset = inhibited(
         "  - {name: worse, source_match: {labels.s: [critical, warning]}, target_match: {labels.s: [warning, info]}}"
     )

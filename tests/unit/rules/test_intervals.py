@@ -1,4 +1,4 @@
-"""Intervals, against a reading of their own that looks at one minute after the other."""
+"""Time intervals, compared with an oracle that checks each minute."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from router.rules import intervals
 
 DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-START = datetime(2028, 2, 26, tzinfo=UTC)  # The days around a leap day, and a change of the year's first quarter.
+START = datetime(2028, 2, 26, tzinfo=UTC)  # The days around a leap day, and the end of the first quarter.
 
 clock = st.builds(lambda hour, minute: f"{hour:02}:{minute:02}", st.integers(0, 23), st.sampled_from([0, 1, 30, 59]))
 times = st.tuples(clock, clock).filter(lambda pair: pair[0] != pair[1])
@@ -28,7 +28,7 @@ def minutes(text):
 
 
 def plainly(local, spans, days):
-    """Whether a local time lies within, said without the module's own arithmetic."""
+    """Return whether a local time is in the interval, without the module's own arithmetic."""
 
     def day_counts(day):
         if not days:

@@ -1,4 +1,4 @@
-"""What customers must not see is found in whatever disguise, and what they are meant to read is let through."""
+"""The leak guard finds private text in any disguise, and allows text for customers."""
 
 import random
 import string
@@ -83,7 +83,7 @@ def test_allowed_hosts_pass_and_lookalikes_fail():
 
 
 def hostile(chance: random.Random) -> str:
-    """One label's value of a kind that monitoring really carries, dressed up at random."""
+    """Return a realistic label value that is private, in a random disguise."""
 
     def letters(length: int, alphabet: str = string.ascii_lowercase) -> str:
         return "".join(chance.choices(alphabet, k=length))

@@ -1,4 +1,4 @@
-"""Warnings: what they name is so, and what is meant well is left in peace."""
+"""Lint warnings: each names a real problem, and valid rules give none."""
 
 import hypothesis
 import pytest
@@ -45,7 +45,7 @@ def test_what_is_said_to_be_implied_is(narrow, broad, text):
 
 
 def agreement_written(value):
-    """Numbers and truth values as the texts that they are written as."""
+    """Convert numbers and Booleans to their YAML text."""
     if isinstance(value, dict):
         return {key: agreement_written(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""``mute_during``: when the matched rules' alerts are muted, carried with the decision."""
+"""``mute_during``: decisions carry the mute windows of the matched rules."""
 
 from datetime import UTC, datetime
 

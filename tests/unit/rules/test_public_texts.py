@@ -1,4 +1,4 @@
-"""What customers read is what a rule declares, whatever alerts carry, and what its author wrote."""
+"""Customers read only text that a rule declares public, whatever alerts carry and rule authors write."""
 
 import pathlib
 
@@ -41,7 +41,7 @@ def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incide
 
 
 def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
-    """The fields that the worker would post by itself now; None where it would not."""
+    """Return the fields that the worker would publish automatically now, or None."""
     one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
     desires = desired_state.DesiredStateBuilder(public_pages.render, public_pages.public_renderer(["acme.com"]))
     known = publications.Publication("e1", "page", opened_at=NOW)
@@ -142,7 +142,7 @@ def test_no_template_reaches_what_is_not_declared(text):
     labels = {"other": "hunter2", "listed": "Europe", "Europe": "hunter2"}
     shown = rendered({"title": text}, labels)
     assert "which the rule does not declare as public" in shown.objection
-    # Even where nothing were objected to, there would be nothing to show.
+    # Even without the objection, the template must not render the value.
     seen = public_texts._restricted(context_of(labels), DECLARED)
     assert "hunter2" not in str(templates.render({"title": text}, seen, leak_guard.BROKEN))
 

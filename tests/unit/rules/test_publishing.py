@@ -1,4 +1,4 @@
-"""What rules say of publishing: reviews with a deadline, other words, and that tests stay apart."""
+"""Publishing settings of rules: review deadlines, update and fallback texts, and separate incidents for test alerts."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The labels that rules name, wherever they name them: they are kept of an alert with too many labels."""
+"""The labels that rules reference are kept when an alert has too many labels."""
 
 import pytest
 
@@ -50,6 +50,6 @@ def test_what_no_rule_names_is_not_found(found):
 
 
 def test_parts_of_rules_may_hold_mappings_in_tuples():
-    """Only a tuple of texts is a public variable; others are searched like lists."""
+    """Only a tuple of texts is a public variable. Other tuples are searched like lists."""
     assert set(referenced_labels._of_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
     assert set(referenced_labels._of_parts(("alert", "labels", "region"))) == {"region"}

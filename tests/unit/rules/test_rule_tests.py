@@ -1,4 +1,5 @@
-"""Every file in tests/data/rules is a case: a good one loads, a bad one gives the errors or warnings it announces."""
+"""Each file in tests/data/rules is a test case: a good one loads, and a bad one gives its declared errors or warnings.
+Each file in tests/data/rules is a test case: a good one loads, and a bad one gives its declared errors or warnings."""
 
 import pathlib
 

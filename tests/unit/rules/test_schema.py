@@ -1,4 +1,4 @@
-"""The schema for editors says what the loader says: what is right validates, what is wrong in shape does not."""
+"""The editor schema agrees with the loader: valid files validate, and structurally wrong ones don't."""
 
 import json
 import pathlib
@@ -67,7 +67,7 @@ def test_every_example_of_the_manual_validates(example):
 def test_structurally_wrong_cases_do_not_validate(name):
     data = documents.read(CASES / f"{name}.bad.yaml").data
     assert data is not None
-    if name == "gt":  # What a number is in a text, a schema can't say; a list is none.
+    if name == "gt":  # A schema can't require a number in a text, but it can reject a list.
         data["rules"][0]["when"] = {"labels.d": data["rules"][0]["when"]["labels.d"]}
     assert complaints(TESTED, data)
 
@@ -140,7 +140,7 @@ def test_loader_and_schema_know_the_same_fields(name):
 
 
 def keys(part, path=""):
-    """Every key that the schema offers, with its own schema."""
+    """Return every key in the schema, with its own schema."""
     for index, inner in enumerate(part if isinstance(part, list) else ()):
         yield from keys(inner, f"{path}/{index}")
     for name, inner in part.items() if isinstance(part, dict) else ():

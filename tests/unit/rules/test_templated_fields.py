@@ -1,4 +1,4 @@
-"""Every text field of a destination may be a template: the loader and the schema take it wherever a text may stand."""
+"""Every text field of a destination accepts a template, in the loader and in the schema."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.unit.destinations import accounts
 from tests.unit.rules import test_schema
 
 TEMPLATE = "{{ alert.labels.team }}"
-LITERAL = {"components_from"}  # It names fields and components.
+LITERAL = {"components_from"}  # The value names fields and components.
 NAMES = {kind: name for name, config in test_schema.CONFIGURED.items() for kind in [config["kind"]]}
 CASES = [
     (kind, field)
@@ -21,14 +21,14 @@ CASES = [
 
 
 def templated(value: Any) -> Any:
-    """The same value with a template in the place of every text and truth value."""
+    """Replace every text and Boolean in the value with a template."""
     if isinstance(value, dict):
         return {key: templated(inner) for key, inner in value.items()}
     return [templated(inner) for inner in value] if isinstance(value, list) else TEMPLATE
 
 
 def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """What the loader and the schema have to say of a rule with these fields."""
+    """Return the problems from the loader and from the schema for a rule with these fields."""
     account = accounts.ACCOUNTS[kind]
     opening = test_schema.REAL[NAMES[kind]].opening.model_fields
     needed = {name: account.fields[name] for name in account.fields if opening[name].is_required()}
@@ -48,7 +48,7 @@ def test_a_template_stands_for_any_text(kind, field):
 
 @pytest.mark.parametrize(("kind", "field"), CASES)
 def test_text_without_template_must_be_valid(kind, field):
-    """Where any text fits, there is nothing to refuse."""
+    """Fields that accept any text have no invalid value."""
     value = accounts.ACCOUNTS[kind].fields[field]
     fits_anything = isinstance(value, str) and test_schema.REAL[NAMES[kind]].opening.model_fields[field].annotation in {
         str | None, str

@@ -1,4 +1,4 @@
-"""What rules ask beside conditions on single fields: groups, ``unless``, ``expr``, ``during``, lists."""
+"""Conditions beyond single fields: groups, ``unless``, ``expr``, ``during``, and lists."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from router.rules import load
 
 
 def at(text, zone="UTC"):
-    """A time as people write it, in microseconds since the epoch."""
+    """Convert a readable time to microseconds since the epoch."""
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1_000_000)
 
 
