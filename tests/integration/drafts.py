@@ -1,4 +1,4 @@
-"""Runs a worker with a DevHelm page, whose drafts and posts a test edits as a person does, and a reviewer."""
+"""Runs a worker with a DevHelm page, whose drafts and posts a test edits like a user, and a reviewer."""
 
 import asyncio
 import dataclasses
@@ -45,7 +45,7 @@ class DraftHarness:
         return post
 
     def links(self, *, draft):
-        """Create a post for the open incident, as a person does."""
+        """Create a post for the open incident, like a user at DevHelm."""
         (incident,) = self.state.incidents.values()
         wanted = requests.CreatePost(
             title="A colleague's title", impact="MINOR", body="By hand.", monitoringIncidentId=incident.id

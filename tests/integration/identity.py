@@ -46,7 +46,7 @@ management:
 """
 
 
-_TLS = ssl.create_default_context()  # Made once: it takes longer than all that a test does.
+_TLS = ssl.create_default_context()  # Generated once, because generation takes longer than a test.
 
 
 def microseconds() -> int:
@@ -91,7 +91,7 @@ class Provider:
         self.published: Any = None
         self.metadata: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
-        self.signed: Any = None  # Makes the id token from the claims, where it is not to be the right one.
+        self.signed: Any = None  # Creates a defective ID token from the claims, if a test needs one.
         self.answer: tuple[int, Any] | None = None
         self.userinfo: dict[str, Any] = {}
         self.asked: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """Workers that stop before and after each call to the store, and continue in an order chosen by a scheduler.
 
 Between two stops exactly one worker runs, so a seed repeats a run exactly. A worker may be killed at a stop: before a
-call, which is then never made, or after one whose answer it never learns.
+call, which is then never made, or after a call, whose response is then lost.
 """
 
 import asyncio

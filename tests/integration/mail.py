@@ -11,7 +11,7 @@ from aiosmtpd import controller, smtp
 
 
 class _Controller(controller.Controller):
-    """Listens on a port that the system chooses; the first connection of the library needs to know it."""
+    """Listens on a port that the system chooses, and tells the library the port for its first connection."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -57,7 +57,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving() -> Iterator[Server]:
-    """A mail server for the length of the block."""
+    """Run a mail server for the duration of the block."""
     made = Server()
     made._controller.start()
     try:

@@ -1,6 +1,6 @@
 """A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.memory_limited``.
 
-Arguments: the address of Redis, and how many MiB it may take on top of what it has when it listens. It prints its port,
+Arguments: the address of Redis, and the memory limit in MiB on top of the memory in use at startup. It prints its port,
 the port of health checks, and its process ID.
 """
 
@@ -62,7 +62,7 @@ async def main(url: str, more_mib: int) -> None:
         most = size + more_mib * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         print(port, health_port, os.getpid(), flush=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # The log: nothing reads the pipe from now on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Discard the log, because nothing reads the pipe from now on.
         await asyncio.to_thread(sys.stdin.read)
         serving.cancel()
 

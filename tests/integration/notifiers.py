@@ -1,4 +1,4 @@
-"""A worker's stages with notifiers: what happens to incidents is announced, and delivered to real receivers."""
+"""A worker's stages with notifiers: incident events are announced, and delivered to real receivers."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class NotifierHarness:
         )
 
     def deliverer(self) -> notifications.Deliveries:
-        """What another worker would deliver with."""
+        """Create the deliverer of another worker."""
         return notifications.Deliveries(
             self.on.notifications, self.channels, randomness=workers.NoJitter(), ticks=self.ticks, at_once=self._at_once
         )
@@ -67,7 +67,7 @@ class NotifierHarness:
         await self.deliver()
 
     async def until(self, met) -> None:
-        """Turn until the condition is met; retries wait by Redis' own clock."""
+        """Take turns until the condition is met. Retries wait by the clock of Redis."""
         async with asyncio.timeout(60):
             while not met():
                 await self.turn()

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: keeps every request, and answers what a test tells it to."""
+"""A webhook receiver that records every request and returns configured responses."""
 
 import contextlib
 import threading
@@ -23,7 +23,7 @@ class Request(NamedTuple):
 
 
 class Receiver:
-    """Answers 204, or what ``answers`` has next: a status, or a status with headers."""
+    """Responds with 204, or with the next entry of ``answers``: a status, or a status with headers."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -67,7 +67,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver for the length of the block."""
+    """Run a receiver for the duration of the block."""
     made = Receiver()
     try:
         yield made

@@ -38,7 +38,7 @@ class Workspace:
 
     @property
     def view(self) -> dict[str, Any]:
-        """The form that was opened last."""
+        """The form that was opened most recently."""
         return [body for method, body in self.calls if method == "views.open"][-1]["view"]
 
     def application(self) -> applications.Starlette:
@@ -86,7 +86,7 @@ class SlackHarness:
         return self.workspace.replies[-1]["text"]
 
     async def subject(self, service: str = "checkout") -> slack_reviews.Subject:
-        """Return what the buttons of the waiting review decide on."""
+        """Return the review that the buttons decide on, with the version that they show."""
         review = await self.management.parts.queries.review(consoles.key(service), "page")
         assert review is not None
         return slack_reviews.Subject(review.reference, review.destination, review.digest)
@@ -125,7 +125,7 @@ class SlackHarness:
         }
 
     async def act(self, payload: dict[str, Any]) -> httpx.Response:
-        """Send a signed interaction, and wait until everything that it caused is done."""
+        """Send a signed interaction, and wait until its effects are complete."""
         return await self.send("/v1/slack/actions", {"payload": json.dumps(payload)})
 
     async def send(self, path: str, form: dict[str, str], **more: Any) -> httpx.Response:
@@ -152,7 +152,7 @@ class SlackHarness:
         return [(one.who, one.what, one.outcome) for one in lines if one.who != "test"]
 
     async def restarted(self) -> None:
-        """Forget the requests that were answered, as their time to live does."""
+        """Forget the handled requests, as if their time to live had passed."""
         names = [name async for name in self.management.connection.scan_iter("ir:{access}:slack:*")]
         assert slack_requests.LIFE_SECONDS > 600
         await self.management.connection.delete(*names)

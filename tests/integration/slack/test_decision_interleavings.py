@@ -24,7 +24,7 @@ from tests.integration import consoles, interleaving, slack_apps
 
 INTERLEAVINGS = int(os.environ.get("INTERLEAVINGS", "300"))
 FIRST_SEED = int(os.environ.get("FIRST_SEED", "0"))
-TOGETHER = 10  # Incidents that are delivered together. Each has an interleaving of its own.
+TOGETHER = 10  # The number of incidents per run. Each incident has its own interleaving.
 PLACES = ("command line", "api", "console", "click", "form")
 PATIENT_SECONDS = 600.0
 RULES = """
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
     @property
     def content(self) -> tuple[str, str, str]:
-        """The severity, the title, and the message that an approval publishes."""
+        """Return the severity, the title, and the message that an approval publishes."""
         fields = self.review.fields
         return self.review.severity, fields["title"], self.message or fields["message"]
 
@@ -76,7 +76,7 @@ class Reviewer:
         self.actions = actions.Actions(self.queries, connection, lambda _: "x")
 
     async def decide(self, service: str, choice: str, randomness: random.Random) -> None:
-        """Look at the review, wait for a while, and decide on what was seen."""
+        """Read the review, wait, and decide on the version that was read."""
         with contextlib.suppress(errors.Unavailable):
             await self._decide(service, choice, randomness)
 
@@ -163,7 +163,7 @@ class Contest:
         await self.at.management.on.turn()
 
     async def check(self, totals: dict[str, int]) -> None:
-        """Compare what was published with what the reviewers who approved had seen."""
+        """Compare each published version with the version that its approver had seen."""
         approved: dict[str, set[tuple[str, str, str]]] = {}
         lines = await self.at.audit(10 * TOGETHER)
         for service, reviewers in self.reviewers.items():

@@ -13,7 +13,7 @@ APPROVE, EDIT, DISMISS, OPEN = slack_reviews.APPROVE, slack_reviews.EDIT, slack_
 
 
 async def state(at) -> str:
-    """What the page shows: the message of the open post, or nothing."""
+    """Return the message of the open post on the page, if there is one."""
     await at.management.on.turn()
     posts = await at.management.parts.queries.posts("page")
     return posts[0].message if posts else ""
@@ -97,7 +97,7 @@ def test_second_click_names_the_own_decision(slack):
 
 
 def test_repetition_after_a_dead_process_is_handled(slack):
-    """The process that got the click first died before it decided: Slack sends the click again after 3 seconds."""
+    """The process that received the click died before the decision. Slack sends the click again after 3 seconds."""
 
     async def body(at):
         await at.management.deliver(consoles.firing())

@@ -1,4 +1,4 @@
-"""The form for editing a post: it opens in time, carries its version, and shows errors at their fields."""
+"""The form for editing a post: it opens in time, includes the version of the post, and shows errors at their fields."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ EDIT, APPROVE = slack_reviews.EDIT, slack_reviews.APPROVE
 
 
 async def opened(at, user=ADA) -> None:
-    """Have an incident wait for its review, and open the form."""
+    """Open an incident that waits for a review, and open the form."""
     await at.management.deliver(consoles.firing())
     await at.act(at.click(EDIT, await at.subject(), user))
     assert at.workspace.calls, at.workspace.replies
@@ -65,7 +65,7 @@ def test_own_text_is_published_with_the_reason(slack):
 
 
 def test_unchanged_form_approves_the_post_unchanged(slack):
-    """Slack's client returns other line breaks and cuts white space at the end."""
+    """Slack's client changes line breaks and removes trailing white space."""
 
     async def body(at):
         await opened(at)

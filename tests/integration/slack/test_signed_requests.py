@@ -1,4 +1,4 @@
-"""The endpoints of the Slack app accept only what Slack signed lately, and read nothing of anything else."""
+"""The endpoints of the Slack app accept only requests with a recent signature of Slack, and parse no other requests."""
 
 import json
 import urllib.parse

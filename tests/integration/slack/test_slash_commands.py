@@ -1,4 +1,4 @@
-"""Slash commands: what is open and waits, within Slack's limits, and the freeze, for users with a role."""
+"""Slash commands: open incidents and pending reviews within Slack's limits, and the publishing freeze, by role."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ COMMANDS = "/v1/slack/commands"
 
 
 async def said(at, name: str, text: str = "", user: str = ADA) -> dict:
-    """Return the response to a command, which Slack's own models accept."""
+    """Return the response to a command, validated with Slack's own models."""
     answer = await at.send(COMMANDS, at.command(name, text, user))
     assert answer.status_code == 200, answer.text
     body = answer.json()

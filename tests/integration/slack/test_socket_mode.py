@@ -1,4 +1,4 @@
-"""Socket Mode against the simulated Slack: ways in which other clients became deaf, answered twice, or crashed."""
+"""Socket Mode with the simulated Slack: failures in which other clients lost messages, responded twice, or crashed."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ class Slack:
         assert (await self.ask("/workspace/app", settings, "PUT"))[0] == 200
 
     async def post(self):
-        """Post a message with a button, and return how to click it."""
+        """Post a message with a button, and return a function that clicks it."""
         body = {"channel": "incidents", "text": "one", "blocks": [ACTIONS]}
         status, said = await asyncio.to_thread(harness.ask, f"{self.url}/slack/api/chat.postMessage", body, "xoxb-1")
         assert status == 200
@@ -72,7 +72,7 @@ class Slack:
         return (await self.ask("/workspace/commands", {"command": "/incidents", "text": text}))[1]
 
     async def opened(self):
-        """How many URLs were asked for."""
+        """The number of requested connection URLs."""
         return len((await self.ask(f"/calls?vendor=slack&path={OPEN}"))[1]["calls"])
 
     async def connections(self, count):
@@ -268,7 +268,7 @@ def test_disabled_socket_mode_is_retried_rarely(capsys, play):
 
 @pytest.mark.parametrize("wrong", [RuntimeError("boom"), 7, ""])
 def test_unexpected_error_does_not_end_the_attempts(simulator, wrong):
-    """A process that stops trying would look healthy, and stay deaf until it is restarted."""
+    """A process without further attempts would look healthy, but receive nothing until it restarts."""
 
     async def main():
         slack, answers = Slack(simulator.url), [wrong, wrong]
@@ -362,7 +362,7 @@ def test_envelope_that_comes_again_is_handled_once(play):
 
 
 def test_retried_envelope_of_another_process_is_handled(play):
-    """A retry may be the only delivery that arrives: the first one went to a process that died."""
+    """A retry may be the only delivery that is handled, because the first one went to a process that died."""
 
     async def body(slack, app):
         other = App()

@@ -24,7 +24,7 @@ def fresh_authorities():
 
 
 def issue(folder):
-    """A certificate of a private authority for the host; the paths of the authority and of certificate with key."""
+    """Issue a certificate of a private authority for the host. Return the paths of both certificates."""
     ca_key, own_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = tls._certificate("CA", ca_key, ca_key, "CA", x509.BasicConstraints(ca=True, path_length=0))
     name = x509.SubjectAlternativeName([x509.DNSName(HOST)])
@@ -37,7 +37,7 @@ def issue(folder):
 
 
 async def tunnel(port, asked):
-    """A proxy that answers CONNECT, and connects every host to one port of this machine."""
+    """Run a proxy that accepts CONNECT, and connects every host to one local port."""
 
     async def serve(reader, writer):
         asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode())

@@ -1,4 +1,4 @@
-"""A backup has everything that the router stores, and a restored store continues where the original was."""
+"""A backup has all data of the router, and a restored router continues from the state of the backup."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def delete_all(connection) -> None:
 
 
 def table() -> dict[str, str]:
-    """A key of each kind that the table in ``keys`` lists, with its type."""
+    """Return a key of each kind in the table of ``keys``, with its type."""
     rows = re.findall(r"^\| ``(ir:\S+)`` +\| (\w+) +\|", keys.__doc__, re.MULTILINE)
     return {re.sub(r"\{sN\}", "{s3}", name): kind for name, kind in rows}
 
@@ -169,7 +169,7 @@ def test_restored_incident_resolves_without_opening_again(with_redis):
 
 
 def test_restored_incident_continues_its_timers(with_redis):
-    """Timers are not copied: every incident is reconciled once, which sets its timer anew."""
+    """Timers are not copied: every incident is reconciled once, which resets its timer."""
 
     async def body(connection):
         at = vendor.Vendor()
@@ -202,7 +202,7 @@ def test_pending_delivery_is_read_again_after_restore(with_redis):
 
 
 def test_each_incident_is_copied_atomically(with_redis):
-    """The document says what the publications belong to: read at different moments they would contradict each other."""
+    """The publications belong to one version of the document. Reads at different times could be inconsistent."""
 
     async def body(connection):
         number = [0]
@@ -238,7 +238,7 @@ def test_each_incident_is_copied_atomically(with_redis):
 
 
 def test_damaged_incident_does_not_stop_the_backup(with_redis):
-    """It is copied as it is."""
+    """The damaged document is copied unchanged."""
 
     async def body(connection):
         await connection.set(keys.incident("bad"), "of a wrong type")
@@ -255,7 +255,7 @@ def test_damaged_incident_does_not_stop_the_backup(with_redis):
 
 @pytest.fixture
 def two_keys(with_redis):
-    """A small backup."""
+    """Create a small backup."""
 
     async def body(connection):
         await connection.set("ir:{vendors}:id:a", b"value")
@@ -308,7 +308,7 @@ def test_data_of_an_earlier_version_is_brought_forward(with_redis):
 
 @pytest.mark.parametrize("how", ["cut", "cut inside", "flipped", "longer", "another", "empty", "later", "renamed"])
 def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
-    """No process uses what was restored before the damage was found."""
+    """No process uses the partly restored data."""
     plain = gzip.decompress(two_keys)
     trailer = plain.rindex(b"T", 0, plain.rindex(b"keys"))
     damaged = {

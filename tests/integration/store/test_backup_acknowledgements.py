@@ -1,4 +1,4 @@
-"""Acknowledgements and takes are part of a backup, and of what another process reads after a restart."""
+"""Acknowledgements and takes are part of a backup, and survive a restart."""
 
 from router.store import incidents
 from router.worker import acknowledgements, review_takes
@@ -29,7 +29,7 @@ def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
 
 
 def test_acknowledgements_at_one_time_differ(with_redis):
-    """Two acknowledgements never have the same time: notifiers tell them apart by it."""
+    """Notifiers distinguish acknowledgements by their times, so the times must differ."""
 
     async def body(connection):
         on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))

@@ -1,6 +1,6 @@
 """The clock of Redis steps back by an hour: no lease, timer, or window lasts longer than intended.
 
-What the server had written down before is written an hour ahead here, which is what a step back makes of it.
+The tests write stored times one hour ahead, which has the same effect as a step back.
 """
 
 from router.store import keys, publishing_state, storm_queue
@@ -39,7 +39,7 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
         await on.connection.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
         await on.turn()
         assert at.calls == []
-        # The worker has seen that hour; now the clock is what it is.
+        # The worker has seen the later time. Now the clock is back.
         on.publications._seen_at = dict.fromkeys(range(keys.SHARDS), await ahead(on))
         await on.turn()
         assert at.states() == ["open"]

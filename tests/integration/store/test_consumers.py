@@ -35,7 +35,7 @@ def test_stopped_worker_leaves_no_consumer(with_redis):
 
 
 def test_consumer_with_pending_deliveries_is_kept(with_redis):
-    """To remove it would take its deliveries out of the group: accepted alerts would be lost."""
+    """Its removal would also remove its pending deliveries, and accepted alerts would be lost."""
 
     async def body(connection):
         reader = await accepted(connection, "a", "b")
@@ -78,7 +78,7 @@ def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         reader = await accepted(connection, "a")
-        await reader.read(10, 100)  # And dies.
+        await reader.read(10, 100)  # The consumer dies.
         await health.Health(connection).record_heartbeat("w0", 1)
         made, _ = worker(on, pace=dataclasses.replace(QUICK, retire_seconds=0.0))
         stop = asyncio.Event()

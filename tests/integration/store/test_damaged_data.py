@@ -50,18 +50,18 @@ KINDS = {
     "audit": keys.AUDIT,
     "quarantine": keys.QUARANTINE,
 }
-# Read by a command that doesn't say which key is wrong: the worker sweeps at once, and goes on.
+# The error of the command doesn't name the key, so the worker sweeps immediately and continues.
 SWEPT_FIRST = {"large"}
 
 
 @pytest.fixture(autouse=True)
 def all_is_told(monkeypatch):
-    """Reset the log's memory of recent messages."""
+    """Reset the log's deduplication of recent messages."""
     monkeypatch.setattr(damage, "_told", {})
 
 
 async def found(connection, kind: str) -> str:
-    """The key of a kind; of those that have a number at the end, the one there is."""
+    """Return the key of a kind. If keys of the kind end in a number, return the existing one."""
     key = KINDS[kind]
     if kind not in {"homes", "claims"}:
         return key
@@ -70,7 +70,7 @@ async def found(connection, kind: str) -> str:
 
 
 async def junk(connection, key: str) -> None:
-    """Put something that can't be read where something readable was, of the right type."""
+    """Replace the value of a key with an unreadable value of the same type."""
     kind = (await connection.type(key)).decode()
     if kind == "hash":
         names = await connection.hkeys(key)
@@ -141,7 +141,7 @@ def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, 
 
 @pytest.mark.parametrize("harm", ["junk", "wrong_type"])
 def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys):
-    """Its other alerts are folded, and once the document is repaired the delivery is redriven."""
+    """The delivery's other alerts are folded. After the document is repaired, the delivery is redriven."""
 
     async def play(on, at):
         await opened(on, HURT)
@@ -168,7 +168,7 @@ def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys)
 
 
 def test_unreadable_incident_is_skipped_by_scans(with_redis):
-    """An alert storm, a delivery that contradicts itself, and the placement of an alert."""
+    """Scans for an alert storm, for a contradictory delivery, and for the placement of an alert."""
 
     async def play(on, _at):
         await opened(on, HURT)
@@ -197,7 +197,7 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
 @pytest.mark.parametrize("kind", ["timers", "published", "incidents"])
 @pytest.mark.parametrize("harm", ["deleted", "wrong_type"])
 def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm):
-    """While operations wait: no incident was opened yet when its timer went."""
+    """Operations are pending: no incident was open when its timer was lost."""
 
     async def play(on, at):
         names = [f"n{number}" for number in range(30)]
@@ -265,7 +265,7 @@ def test_expired_members_are_removed_without_being_listed(with_redis):
 
 
 def test_commit_on_a_wrong_type_is_atomic(with_redis):
-    """The timers are a string while 30 alerts are folded: all of them open, once each."""
+    """The timers key is a string while 30 alerts are folded. Each alert opens one incident."""
 
     async def play(on, at):
         for shard in range(keys.SHARDS):

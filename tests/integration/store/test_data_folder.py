@@ -57,12 +57,12 @@ def file(tmp_path):
 
 
 def modes(folder):
-    """The rights of group and others on everything below a folder, and on itself."""
+    """Return the permissions of group and others on a folder and everything in it."""
     return {str(path): stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [folder, *folder.rglob("*")]}
 
 
 def run_again(file, *options: str, **environment: str):
-    """A second `run` with this configuration; it ends."""
+    """Start a second `run` with this configuration, and wait until it ends."""
     arguments = ["run", "--config", str(file), *options]
     return commands.ran(*arguments, cwd=file.parent, environment=harness.SECRETS | environment)
 
@@ -92,7 +92,7 @@ class TestLock:
             pass
 
     def test_server_of_killed_router_keeps_folder_locked(self, process, data_folder):
-        """Stopped, the server can't end, and would go on writing: the folder stays locked, and the server is named."""
+        """A stopped server may write later, so the folder stays locked, and the error names the server."""
         owner, url = process(OWNER)
         with redis.Redis.from_url(url) as connection:
             server = connection.info("server")["process_id"]
@@ -140,7 +140,7 @@ class TestRights:
 
 class TestRun:
     def test_second_run_on_one_folder_is_refused(self, file, tmp_path):
-        """Other ports, the same data folder: two servers would append to one file, and lose what was accepted."""
+        """The second run has other ports but the same data folder. Two servers would lose deliveries."""
         with harness.router(tmp_path, file) as first:
             first.receives(dedup_key="before")
             again = run_again(file, "--port", "0", "--console-port", "0")

@@ -1,4 +1,4 @@
-"""A process notices a lost or restored data set, and takes nothing else for one."""
+"""A process detects a lost or restored data set, without false positives."""
 
 import itertools
 import random
@@ -52,7 +52,7 @@ def test_new_data_set_of_installation_is_reconciled(with_redis):
 
 @pytest.mark.parametrize("first", ["a", "b", "c"])
 def test_flushall_is_noticed_once(with_redis, first):
-    """Whoever is first, a process that began just now among them: all agree, and none begins again."""
+    """All processes agree on the new data set, whichever notices first, and no process starts a second one."""
 
     async def body(connection):
         processes = {"a": known(connection, "a"), "b": known(connection, "b")}
@@ -103,7 +103,7 @@ def test_backup_of_another_data_set_is_noticed(with_redis):
 
 
 def test_failover_that_lost_a_write_is_noticed(with_redis):
-    """Other processes have written since: what counts is each process' own mark."""
+    """Other processes have written since the failover, but each process checks its own mark."""
 
     async def body(connection):
         first, second = known(connection, "a"), known(connection, "b")
@@ -225,7 +225,7 @@ def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
 
 
 def test_process_that_shut_down_is_not_running(with_redis):
-    """A comparison that was under way when the process ended takes the mark for no loss."""
+    """A concurrent comparison must not report the removed mark as a loss."""
 
     async def body(connection):
         first, second = known(connection, "a"), known(connection, "b")

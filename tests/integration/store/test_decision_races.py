@@ -1,4 +1,4 @@
-"""Two users decide within a millisecond: one decision is recorded, and the other user learns who was first."""
+"""Two users decide within a millisecond: one decision is recorded, and the other user sees who decided first."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ PAIRS = [(one, other) for one in DECISIONS for other in DECISIONS]
 
 @pytest.fixture
 def both_checked(monkeypatch):
-    """Let two decisions write only after both have been checked."""
+    """Delay the writes of two decisions until both have been checked."""
     barrier = asyncio.Barrier(2)
     change = incident_store.Incidents.update
 
@@ -59,7 +59,7 @@ def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
 @pytest.mark.parametrize("decision", list(DECISIONS))
 @pytest.mark.parametrize("retracted_first", [True, False])
 def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decision, retracted_first):
-    """The retraction is written before or after the decision, both of which were checked before."""
+    """The retraction is written before or after the decision. Both were checked before either write."""
 
     async def body(at):
         await at.deliver(consoles.firing())

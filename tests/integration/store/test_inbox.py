@@ -82,7 +82,7 @@ def test_delivery_after_a_commit_starts_its_own(with_redis, monkeypatch):
 def test_failed_commit_fails_its_waiters_only(with_redis):
     async def scenario(connection):
         inbox = stream.Inbox(connection)
-        broken = inbox.accept(packed("one"), [])  # Not bytes: redis-py refuses to send it.
+        broken = inbox.accept(packed("one"), [])  # redis-py refuses values of this type.
         with pytest.raises(errors.Unavailable, match="broken off"):
             await asyncio.wait_for(broken, 5)
         await asyncio.wait_for(inbox.accept(packed("two"), b"{}"), 5)
@@ -187,15 +187,15 @@ def test_delivery_attempts_are_counted_per_entry(with_redis):
         reader = await accepted(connection, "a", "b")
         first, second = await reader.read(10, 100)
         for _ in range(3):
-            await reader.own_pending(10)  # To be handed out is no fault of theirs.
+            await reader.own_pending(10)  # Being handed out doesn't count as a failed attempt.
         lives = [stream.InboxReader(connection, "w1", life=f"life-{number}") for number in range(3)]
         assert [await one.record_redelivery(first) for one in lives] == [1, 2, 3]
-        assert [await lives[2].record_redelivery(first) for _ in range(3)] == [3, 3, 3]  # It tries again, and lives.
+        assert [await lives[2].record_redelivery(first) for _ in range(3)] == [3, 3, 3]  # a live worker's retries
         assert [await one.record_redelivery(first) for one in lives] == [
             3,
             3,
             3,
-        ]  # They are slow, and take it from one another.
+        ]  # Slow workers reclaim the entry from each other.
         assert await reader.record_redelivery(second) == 1
         await reader.acknowledge([first, second])
         assert await reader.record_redelivery(first) == 0
@@ -258,7 +258,7 @@ def test_refusal_does_not_reveal_the_body(with_redis):
 
 
 def test_many_entries_are_archived_exactly_once(with_redis):
-    """There are more than one script call takes."""
+    """The entries exceed the limit of one script call."""
 
     async def body(connection):
         pipeline = connection.pipeline(transaction=False)
@@ -279,7 +279,7 @@ def test_many_entries_are_archived_exactly_once(with_redis):
 
 
 def test_large_deliveries_shrink_the_batch_size(with_redis):
-    """Their bodies come with them: hundreds of 16 MiB would end the worker, again and again."""
+    """Each delivery includes its body. Hundreds of 16 MiB bodies would exhaust the worker's memory repeatedly."""
 
     async def play(connection):
         on = workers.WorkerHarness(connection)
@@ -291,7 +291,7 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         while sum(sizes) <= 30:
             sizes.append(len(await on.reader.read(512, None)))
         assert max(sizes) <= stream.FEW
-        _, micros = await connection.time()  # The mark can't be told from entries of the same millisecond.
+        _, micros = await connection.time()  # The mark is indistinguishable from entries of the same millisecond.
         while (await connection.time())[1] // 1000 == micros // 1000:
             await asyncio.sleep(0)
         for number in range(40):

@@ -20,7 +20,7 @@ async def write(store: incidents.Incidents, *held: incident.Incident) -> None:
 
 
 async def written(store: incidents.Incidents, held: incident.Incident, version: int = 0) -> int:
-    """Write an incident over a version; the version that it has then."""
+    """Replace a version of an incident, and return the new version."""
     new = await store.write(incidents.Change(held, version, wake=False))
     assert new > version
     return new
@@ -74,7 +74,7 @@ def test_expired_incident_is_not_cached(with_redis):
 
 
 def test_write_lost_in_failover_is_not_cached(with_redis):
-    """The incident is as it was before this process wrote; another one has written as often since."""
+    """The failover undid the write of this process. Another process has since written the same number of times."""
 
     async def body(connection):
         store, other = incidents.Incidents(connection, remembered=100), incidents.Incidents(connection)
@@ -89,7 +89,7 @@ def test_write_lost_in_failover_is_not_cached(with_redis):
 
 
 def test_read_lost_in_failover_overwrites_nothing(with_redis):
-    """Another process has written since."""
+    """Another process has written the incident since the failover."""
 
     async def body(connection):
         store, other = incidents.Incidents(connection), incidents.Incidents(connection)

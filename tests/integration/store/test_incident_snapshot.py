@@ -1,4 +1,4 @@
-"""The snapshot of all incidents is at most a second old, decoded once, and complete beside damaged documents."""
+"""The snapshot of all incidents is at most a second old, decoded once, and complete despite damaged documents."""
 
 import asyncio
 

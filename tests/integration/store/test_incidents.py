@@ -243,7 +243,7 @@ def test_expired_lease_can_write_nothing(with_redis):
 
 
 def test_lease_lost_in_failover_is_fenced_off(with_redis):
-    """The lease that was lost and the next one were both the second of their incident."""
+    """The lost lease and the next lease have the same number."""
 
     async def body(connection):
         store = make(connection, lease_seconds=0.0)

@@ -85,7 +85,7 @@ def test_kept_rules_replace_broken_ones_until_fixed(folder):
 
 
 def test_separate_folder_falls_back_by_itself_only(folder):
-    """Rules of other folders are the new ones."""
+    """Other folders use their new rules."""
     kept = started(folder).accepted
     (folder / "team" / "t.yaml").write_text(BROKEN)
     (folder / "b.yaml").write_text(RULE.format("newer"))

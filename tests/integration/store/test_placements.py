@@ -65,7 +65,7 @@ def test_inhibiting_incident_is_named(with_redis):
 
 
 def test_look_ups_share_round_trips(with_redis):
-    """A hundred deliveries that ask at once are answered by few scripts."""
+    """Concurrent look-ups of 100 deliveries run few scripts."""
 
     async def play(on):
         await on.deliver(*(of(f"a{number}") for number in range(100)), key="old")

@@ -59,7 +59,7 @@ def test_concurrent_unfreeze_is_not_missed(with_redis, monkeypatch):
 
 @pytest.mark.parametrize("after", ["open", "resolve"])
 def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
-    """Another operation of the same incident may take long: what customers would see is not begun after it."""
+    """An earlier operation of the incident may be slow. A public operation must not begin after the freeze."""
 
     async def play(on, page, _pager):
         at = publishing_state.PublishingControls(on.connection)
@@ -74,7 +74,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
             return found
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
-        monkeypatch.setattr(lease_session, "FRESH", 0)  # As if the other operation had taken longer.
+        monkeypatch.setattr(lease_session, "FRESH", 0)  # Simulates a slower operation.
         await on.deliver(workers.resolved() if after == "resolve" else workers.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
@@ -120,7 +120,7 @@ def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
 
 
 def test_open_posts_stay_unchanged_while_frozen(with_redis):
-    """They aren't resolved either."""
+    """Resolutions wait as well."""
 
     async def play(on, page, pager):
         await on.deliver(workers.firing(), response=automatic())

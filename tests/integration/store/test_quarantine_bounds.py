@@ -71,7 +71,7 @@ def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
 
 @pytest.fixture
 def filled(with_redis):
-    """Run a test on a server that is fuller than the limits allow; the limit is taken back afterwards."""
+    """Run a test on a server whose memory exceeds the limits. Restore the limit afterwards."""
 
     def run(play, *, archived_mib: int, quarantined_mib: int, fullness: float) -> None:
         async def body(connection):
@@ -105,7 +105,7 @@ def test_archive_is_evicted_before_the_quarantine(filled):
 
 
 def test_quarantine_is_evicted_if_memory_stays_short(filled):
-    """Else the bodies of one sender turn every sender away at 75%."""
+    """Otherwise the bodies of one sender could fill 75% of memory, and all senders would be refused."""
 
     async def play(connection, fullness):
         assert fullness < health.FULL_AT

@@ -17,7 +17,7 @@ MINUTE = 60_000_000
 
 
 async def refilled(connection, since: int, per_minute: int) -> int:
-    """How many calls a quota has got since a time by the server's clock, rounded up."""
+    """Return the number of calls that a quota has gained since a server time, rounded up."""
     return (await workers.now_of(connection) - since) * per_minute // MINUTE + 1
 
 
@@ -50,7 +50,7 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
 
 
 def test_lower_limit_delays_no_other_destination(with_redis):
-    """Its call emptied the bucket to its own limit, and the other destination's opens waited for several seconds."""
+    """A call of the slower destination must not shrink the bucket to its own limit and delay the other's opens."""
 
     async def body(connection):
         key = {"api_key": "same", "base_url": "https://vendor.example"}
@@ -64,7 +64,7 @@ def test_lower_limit_delays_no_other_destination(with_redis):
 
 def test_quota_refills_over_time(with_redis):
     async def body(connection):
-        quota = quotas.Quota(connection, "account", 375)  # Five a second, and 300 at once.
+        quota = quotas.Quota(connection, "account", 375)  # 5 calls per second, with a burst of 300.
         while (await quota.admit(LAST)).wait == 0:
             pass
 
@@ -79,7 +79,7 @@ def test_quota_refills_over_time(with_redis):
 
 
 def test_smallest_quota_admits_every_kind_when_full(with_redis):
-    """A share is kept for more urgent operations only if the quota exceeds that share by one call."""
+    """A share is reserved for urgent operations only if the quota exceeds the share by at least one call."""
 
     async def body(connection):
         for per_minute in (1, 2, 3):
@@ -130,7 +130,7 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
 
 
 def test_clock_set_back_stops_no_call(with_redis):
-    """What the server wrote down an hour ahead of now holds back neither a quota nor anyone after a pause."""
+    """Stored times one hour in the future delay neither a quota nor the calls after a pause."""
 
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
@@ -205,7 +205,7 @@ class Counted:
 
 
 def test_call_beyond_quota_is_not_made():
-    """A pause that the vendor asks for is recorded."""
+    """The pause that the vendor requested is recorded."""
 
     async def body(at):
         http = clients.Client(
@@ -253,7 +253,7 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
 
 
 def test_waiting_for_quota_does_not_open_the_circuit(with_redis):
-    """A call without an answer times out before that, so the rest is the router's own waiting."""
+    """A call without a response times out earlier, so the remaining time is a wait of the router."""
     at = vendor.Vendor()
     at.before = [TimeoutError()] * 7
 
@@ -275,7 +275,7 @@ def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
         await on.turn()
         calls = len(ill.calls)
         await on.turn()
-        assert len(ill.calls) == calls  # Left alone, though retries were due.
+        assert len(ill.calls) == calls  # No call was made, although retries were due.
         assert well.states() == ["open"] * 8
         assert on.performer.breakers.open_until("ill", await on.redis_now())
 

@@ -1,4 +1,4 @@
-"""Publications of one incident are handled concurrently in one document: no write undoes a later one."""
+"""Publications of one incident share a document and are handled concurrently: no write undoes a later one."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from tests.integration import vendor, workers
 
 
 class Overtaking(publications.Publications):
-    """A store whose every first write of two is on its way until the second has arrived, or a while has passed."""
+    """A store that delays the first of two writes until the second has arrived, or a timeout has passed."""
 
     def __init__(self, *arguments, **more) -> None:
         super().__init__(*arguments, **more)

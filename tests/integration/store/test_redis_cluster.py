@@ -1,4 +1,4 @@
-"""On Redis Cluster the behavior of a single server holds, whichever server holds a key."""
+"""A Redis Cluster behaves like a single server, wherever a key is stored."""
 
 import asyncio
 import contextlib
@@ -63,12 +63,12 @@ MODULES = (
     test_timers,
     test_triage,
 )
-# Those of one server without replicas, and of calls that are faster than a disk.
+# Tests for one server without replicas, and for calls that are faster than a disk.
 NOT_ON_CLUSTERS = {"test_too_few_replicas_refuse_a_delivery", "test_quota_refills_over_time"}
 
 
 def on_one_server(module: ModuleType) -> list:
-    """The tests of a module that need nothing but a connection."""
+    """Return the tests of a module that need only a connection."""
     tests = [
         test
         for name, test in vars(module).items()
@@ -89,7 +89,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def with_cluster(cluster):
-    """As ``with_redis``, with a connection to an empty cluster."""
+    """Like ``with_redis``, with a connection to an empty cluster."""
 
     def run(body):
         async def main():
@@ -132,7 +132,7 @@ def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
 
 
 def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
-    """A killed worker may have written the incident, and no replica may have it."""
+    """A killed worker may have written the incident without an acknowledgement by a replica."""
 
     async def play(connection):
         on = workers.WorkerHarness(connection)
@@ -147,7 +147,7 @@ def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
 
 
 def test_missing_replicas_count_no_delivery_attempt(with_cluster):
-    """Workers that are killed meanwhile were not killed by what they did not begin."""
+    """A worker that is killed during the wait hasn't begun the delivery, so the delivery isn't the cause."""
 
     async def play(connection):
         await workers.WorkerHarness(connection).deliver(workers.firing())
@@ -167,7 +167,7 @@ def test_missing_replicas_count_no_delivery_attempt(with_cluster):
 
 
 async def acknowledged_when_confirmed(connection) -> workers.WorkerHarness:
-    """See that a delivery stays in the inbox while a replica is away, and leaves it when none is; the worker."""
+    """Check that a delivery stays in the inbox until enough replicas acknowledge. Return the worker."""
     with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
         await confirmed(connection, 2).fold()
     assert await connection.xlen(keys.INBOX) == 1
@@ -178,7 +178,7 @@ async def acknowledged_when_confirmed(connection) -> workers.WorkerHarness:
 
 
 def confirmed(connection, least: int) -> workers.WorkerHarness:
-    """A worker whose writes need confirmation by replicas; each server has one replica."""
+    """Create a worker that requires replica acknowledgements. Each server has one replica."""
     with workers.demanding(connection, least):
         return workers.WorkerHarness(connection)
 
@@ -215,7 +215,7 @@ def test_unconfirmed_leases_and_records_are_refused(with_cluster):
         on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.fold()
-        with workers.demanding(connection, 2, 0.05):  # There is one replica each: as if another one were away.
+        with workers.demanding(connection, 2, 0.05):  # Simulates a missing replica.
             cautious = publications.Publications(connection, lease_seconds=5.0)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
             await cautious.claim(keys.shard("down"), 10)

@@ -1,4 +1,4 @@
-"""With Sentinel the router asks for the primary, and follows when it changes."""
+"""With Sentinel, the router finds the primary, and reconnects when the primary changes."""
 
 import asyncio
 import contextlib
@@ -85,13 +85,13 @@ def test_no_password_is_shown(guarded):
 
 @pytest.mark.timeout(120)
 def test_connection_follows_to_the_new_primary(tmp_path):
-    """Confirmed writes are there."""
+    """The new primary has all acknowledged writes."""
 
     async def body(asked: health.Health):
         await asked.record_heartbeat("before", 1)
         await asyncio.to_thread(watched.fail_over)
         for number in range(BEATS):
-            with contextlib.suppress(errors.Unavailable):  # The demoted one may be asked once more, and refuses.
+            with contextlib.suppress(errors.Unavailable):  # from the demoted primary
                 await asked.record_heartbeat(f"w{number}", 2 + number)
         assert await asked.latest_heartbeat() == 1 + BEATS
         await asked.remove_worker(f"w{BEATS - 1}")

@@ -37,7 +37,7 @@ def test_server_of_other_authority_is_refused(valkey, files, tmp_path):
         with pytest.raises(errors.Unavailable, match="certificate verify failed"):
             ping(
                 connection_settings.Server(f"rediss://127.0.0.1:{port}")
-            )  # The system's authorities do not know it either.
+            )  # The system's certificate authorities don't include this authority either.
 
 
 def test_client_certificate_is_sent_on_request(valkey, files):

@@ -1,4 +1,4 @@
-"""Writes are reported only after enough replicas have confirmed them."""
+"""Writes are reported only after enough replicas have acknowledged them."""
 
 import pytest
 

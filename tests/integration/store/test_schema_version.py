@@ -150,7 +150,7 @@ def test_worker_reads_no_newer_data(with_redis):
 
 @contextlib.contextmanager
 def town(folder):
-    """A Valkey, a configuration, and what starts a process of the router with both."""
+    """Start a Valkey. Return its client, a configuration, and a function that starts a router process with both."""
     with (
         contextlib.ExitStack() as stack,
         harness.vendors() as at,
@@ -183,7 +183,7 @@ REFUSAL = f"the data in Redis has version 7, and this version of incident-router
     "command", [["web"], ["worker", "--health-port", "0"], ["run", "--console-port", "0"], ["incidents", "list"]]
 )
 def test_every_command_exits_1_on_newer_data(tmp_path, command):
-    """The message is one sentence."""
+    """The error message is one sentence."""
     with town(tmp_path) as (valkey, start):
         set_version(valkey.url, 7)
         process = start(*command)
@@ -203,7 +203,7 @@ def test_running_worker_exits_1_on_newer_data(tmp_path):
 
 
 def test_running_web_accepts_deliveries_on_newer_data(tmp_path):
-    """What it writes is read by later workers, and senders are not turned away while it is replaced."""
+    """Later workers can read its writes, and no sender is refused during the upgrade."""
     with town(tmp_path) as (valkey, start):
         process = start("web", "--console-port", "0")
         url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]

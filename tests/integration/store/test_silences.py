@@ -90,7 +90,7 @@ LISTED = [
 
 
 class Serving:
-    """An API on loopback that lists silences, or fails."""
+    """A local API that lists silences, or fails."""
 
     def __init__(self) -> None:
         self.answer: tuple[int, object] = (200, LISTED)
@@ -246,7 +246,7 @@ def is_muted(router) -> bool:
 
 
 def heeded(router) -> bool:
-    """Whether the worker knows of the silence by now: what began to fire before is not taken back, so it is ended."""
+    """Return whether the worker has loaded the silence. Resolve the alert of the probe, which may have fired before."""
     router.receives()
     harness.eventually("it is folded", lambda: is_muted(router) or "open" in router.at.incidents()["on-call"])
     if is_muted(router):

@@ -37,7 +37,7 @@ BUSY = (
     "rdb_bgsave_in_progress",
     "aof_rewrite_in_progress",
     "aof_rewrite_scheduled",
-    "aof_buffer_length",  # A write waits up to two seconds for a slow disk.
+    "aof_buffer_length",  # On a slow disk, a write may wait up to two seconds.
 )
 
 
@@ -71,7 +71,7 @@ def test_snapshot_is_restored_without_append_only_file(program, tmp_path):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_append_only_file_makes_snapshot_ignored(program, tmp_path):
-    """Why the steps are what they are."""
+    """This is the reason for the documented steps."""
     with server(program, tmp_path / "first") as connection:
         fill(connection)
         connection.save()

@@ -1,4 +1,4 @@
-"""The number of openings in a window is counted once each, in order, by the clock of Redis."""
+"""Openings in a window are counted once each, in order, by the clock of Redis."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def one_by_one(at: storm_queue.StormQueue, numbers, level=MAJOR) -> list[b
 
 
 async def pass_by(connection) -> None:
-    """Let the window be over: all that was let in was let in long ago."""
+    """Expire the window by moving all admissions into the past."""
     await connection.delete(keys.ADMITTED)
 
 
@@ -52,7 +52,7 @@ def test_concurrent_workers_share_the_storm_limit(with_redis):
 
 
 def test_most_severe_incident_is_admitted_first(with_redis):
-    """Among equals, the one that has waited longest is next."""
+    """Among incidents of equal severity, the longest-waiting one is next."""
 
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
@@ -119,7 +119,7 @@ def test_limit_resets_after_the_window(with_redis):
 
 
 def test_storm_ends_after_an_idle_window(with_redis):
-    """It begins once."""
+    """The next storm begins once."""
 
     async def body(connection):
         async def calm_down(window):
