@@ -125,8 +125,7 @@ def _raw(status: int, body: Any, headers: dict[str, str]) -> bytes:
 def operation(
     kind: publications.Kind, fields: dict[str, Any], *, severity: str = "critical", **others: Any
 ) -> operations.Operation:
-    """Make an operation from its kind, the rule's fields, and differences from a critical incident's first operation.
-    Make an operation from its kind, the rule's fields, and differences from a critical incident's first operation."""
+    """Make an operation from its kind and the rule's fields. By default, it is the first of a critical incident."""
     content = publications.Content(severities.parse(severity), fields)
     given = {"episode": EPISODE, "destination": "there", "number": 1, "opened_at": OPENED_AT, **others}
     return operations.Operation(kind=kind, content=content, **given)

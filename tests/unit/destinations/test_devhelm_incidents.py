@@ -233,8 +233,7 @@ def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation)
 
 
 def test_response_about_another_incident_is_rejected(vendor, operation):
-    """If a broken proxy swaps responses, the router finds the incident by its reference, as after a missing response.
-    If a broken proxy swaps responses, the router finds the incident by its reference, as after a missing response."""
+    """A broken proxy may swap responses. The router then finds the incident by its reference, as after no response."""
     vendor.answer("POST", PATH, detail(title="[IR-7F3K2QXM-ABCDEF] Another is down"), status=201)
     with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):
         vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))

@@ -35,7 +35,7 @@ def a_review(digest: str = "d1") -> events.Review:
 
 
 class Told:
-    """The announcements of one incident over successive looks."""
+    """The announcements of one incident."""
 
     def __init__(self) -> None:
         self.announced: announcements.Announced | None = None
@@ -43,7 +43,7 @@ class Told:
         self.due = 0
 
     def look(self, one: incidents.Incident, *publications, reviews=(), after: int = 0) -> list[str]:
-        """Look at the incident and return the types of the events."""
+        """Compare the incident with its announcements and return the types of the new events."""
         return [events.type_of(event) for event in self.events(one, *publications, reviews=reviews, after=after)]
 
     def events(self, one: incidents.Incident, *publications, reviews=(), after: int = 0) -> list[events.Event]:
@@ -233,7 +233,7 @@ def test_missed_heartbeat_is_announced_with_its_incident():
 
 
 def test_each_opening_and_end_is_announced_once():
-    """Each episode opens once and resolves once, regardless of when and how often a worker looks."""
+    """Each episode opens once and resolves once, regardless of when and how often a worker compares."""
     for seed in range(300):
         chance = random.Random(seed)
         told, found = Told(), []

@@ -1,4 +1,4 @@
-"""A missed heartbeat opens an incident, and the next beat resolves it. The tests set the time."""
+"""A missed heartbeat opens an incident, and the next beat resolves it. The clock is simulated."""
 
 import itertools
 

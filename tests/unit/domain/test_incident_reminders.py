@@ -34,7 +34,7 @@ def acknowledged(minute: float, **more) -> acknowledgements.Acknowledgement:
 
 
 def played(*looks: tuple[float, incidents.Incident]) -> list[str]:
-    """Look at an incident at these minutes after it opened. Return the cause of each reminder, or an empty text."""
+    """Evaluate an incident at these minutes after it opened. Return the cause of each reminder, or an empty text."""
     before, found = None, []
     for minute, incident in looks:
         now = int(OPENED + minute * MINUTE)

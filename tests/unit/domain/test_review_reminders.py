@@ -1,4 +1,4 @@
-"""Reviewers are reminded at the times that the rule sets, at most once per look. A review is escalated once."""
+"""Reviewers are reminded at the times that the rule sets, at most once per evaluation. A review is escalated once."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def types(reminded) -> list[str]:
 
 
 def played(*minutes: float) -> list[list[str]]:
-    """Look at these minutes and return the event types of each look."""
+    """Return the event types of an evaluation at each of these minutes."""
     before: dict = {}
     found = []
     for minute in minutes:

@@ -55,6 +55,6 @@ def results(text):
 
 
 def complaints(text):
-    """Return all problems of the only test of a file, in order of position."""
+    """Return the problems of the file's only test, with their positions."""
     (result,) = results(text)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]

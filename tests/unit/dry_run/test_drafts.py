@@ -1,4 +1,4 @@
-"""Rule tests state the posts that a page drafts automatically, and see the drafts that are kept."""
+"""Rule tests state the automatic drafts of a page, and check the draft fields that a rule keeps."""
 
 import pytest
 

@@ -30,7 +30,6 @@ class Wire:
             writer.write(data)
 
     def hang_up(self) -> None:
-        """Close every open connection."""
         for writer in self._writers:
             writer.close()
 

@@ -1,5 +1,4 @@
-"""Each file in tests/data/rules is a test case: a good one loads, and a bad one gives its declared errors or warnings.
-Each file in tests/data/rules is a test case: a good one loads, and a bad one gives its declared errors or warnings."""
+"""Files in tests/data/rules are test cases. Good ones load, and bad ones give their declared errors or warnings."""
 
 import pathlib
 
