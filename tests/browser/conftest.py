@@ -1,4 +1,4 @@
-"""One router for all tests of a worker, one browser for those of a file, and visitors whose pages stay clean."""
+"""Fixtures of the browser tests: one router per test worker, one browser per file, and visitors with checked pages."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from tests.browser import hostile, stage
 
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Console]:
-    """A running router; each test brings an incident of its own."""
+    """Run a router. Each test creates its own incident."""
     with stage.running(tmp_path_factory.mktemp("console")) as found:
         yield found
 
@@ -26,13 +26,13 @@ def browser() -> Iterator[sync_api.Browser]:
 
 @pytest.fixture(scope="session")
 def full(console: stage.Console) -> list[str]:
-    """The address of every page, on a router that holds one of everything, written by somebody hostile."""
+    """Return the URL of every page, on a router with one object of each kind, whose texts try to inject scripts."""
     return hostile.fill(console)
 
 
 @pytest.fixture
 def stranger(console: stage.Console, browser: sync_api.Browser) -> Iterator[Callable[..., stage.Visitor]]:
-    """Somebody who is not signed in; in the end nothing may have gone wrong in any of their pages."""
+    """Return a visitor who isn't signed in. Fails if any page of the visitor had an error."""
     visitors: list[stage.Visitor] = []
 
     def arrives(**options: Any) -> stage.Visitor:
@@ -48,5 +48,5 @@ def stranger(console: stage.Console, browser: sync_api.Browser) -> Iterator[Call
 
 @pytest.fixture
 def visit(stranger: Callable[..., stage.Visitor]) -> Callable[..., stage.Visitor]:
-    """Somebody who is signed in."""
+    """Return a visitor who is signed in."""
     return lambda **options: stranger(**options).signed_in()

@@ -1,4 +1,4 @@
-"""One of everything that the console can show, and every text of it written by somebody who wants to run a script."""
+"""One object of each kind that the console shows, with texts that try to inject scripts."""
 
 import json
 import urllib.error
@@ -16,7 +16,7 @@ LATE = """{{ 7 * 7 }}<a href="javascript:window.pwned=5" data-hx-get="/events" h
 
 
 def fill(console: stage.Console) -> list[str]:
-    """Bring one of everything in, and return the address of every page that shows it."""
+    """Create one object of each kind, and return the URL of every page that shows one."""
     annotations = {"summary": EVIL, EVIL: LATE}
     labels = {"evil": EVIL, EVIL: LATE}
     told = {"title": EVIL, "labels": labels, "annotations": annotations, "link": LINK}
@@ -44,13 +44,13 @@ def fill(console: stage.Console) -> list[str]:
 
 
 def json_text(text: str) -> str:
-    """A text as JSON has it."""
+    """Return a text as a JSON string literal."""
     return json.dumps(text)
 
 
 def _dead_letter(console: stage.Console, told: dict[str, object]) -> None:
     fault = {"action": "status", "status": 422, "vendor": "incident-io", "method": "POST", "path": "/v1/incidents"}
-    fault["count"] = 2  # The router repeats the call without what is optional.
+    fault["count"] = 2  # The router repeats the call without the optional members.
     assert harness.ask(f"{console.simulator}/faults", fault)[0] == 201
     console.receives("dead", service="dead", **told)
     harness.eventually("it is refused", lambda: console.ask("/dead-letters")[1]["items"])

@@ -1,4 +1,4 @@
-"""Pictures of the console for the documents, which `make screenshots` takes."""
+"""Take the screenshots for the documentation; `make screenshots` runs this."""
 
 import sys
 import tempfile
@@ -13,12 +13,12 @@ PAYLOAD = '{"title": "p99 latency is 4 s", "status": "firing", "labels": {"servi
 
 
 def picture(page: sync_api.Page, folder: Path, name: str) -> None:
-    """One picture of what the screen shows."""
+    """Return a screenshot of the visible part of the page."""
     page.screenshot(path=folder / f"console-{name}.png", animations="disabled")
 
 
 def bring(console: stage.Console) -> str:
-    """Bring in what the pictures show, and return the key of one incident."""
+    """Send the alerts that the screenshots show, and return the key of one incident."""
     console.receives("eu", title="p99 latency is 4 s", labels={"region": "eu"})
     console.receives("search", service="search", title="The search answers 500", severity="critical")
     console.receives("disk", service="billing", title="The disk is 91% full")
@@ -28,7 +28,7 @@ def bring(console: stage.Console) -> str:
 
 
 def take(console: stage.Console, browser: sync_api.Browser, folder: Path) -> None:
-    """Take all of them."""
+    """Take all screenshots."""
     key = bring(console)
     wide = stage.visitor(console, browser, viewport={"width": 1100, "height": 760}).signed_in()
     picture(wide.go("/"), folder, "now")
@@ -44,7 +44,7 @@ def take(console: stage.Console, browser: sync_api.Browser, folder: Path) -> Non
 
 
 def main() -> None:
-    """Write the pictures to the folder that the command line names."""
+    """Write the screenshots to the folder given on the command line."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, stage.running(Path(work)) as console, stage.chromium() as browser:

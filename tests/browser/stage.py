@@ -1,7 +1,7 @@
-"""The stage of the browser tests: a router as a real process with simulated vendors, and pages that are watched.
+"""The setup of the browser tests: a router as a real process, simulated vendors, and watched pages.
 
-A watched page keeps every error of its console, every violation of the Content-Security-Policy, every dialog and every
-answer of a server that failed: a test ends with none of them.
+A watched page records console errors, violations of the Content-Security-Policy, dialogs, and failed responses. A test
+fails if there are any.
 """
 
 import contextlib
@@ -75,12 +75,12 @@ rules:
     open: [{{at: on-call, name: "{{{{ alert.title }}}}"}}]
 """
 
-_SESSIONS: dict[str, Any] = {}  # The cookies of each console's first visitor.
+_SESSIONS: dict[str, Any] = {}  # The cookies of the first visitor of each console.
 
 
 @dataclass(frozen=True)
 class Console:
-    """A running router: where its web_server, its console and the simulated vendors are."""
+    """A running router, with the URLs of its webhook server, its console, and the simulated vendors."""
 
     web_server: str
     url: str
@@ -89,18 +89,18 @@ class Console:
     router: harness.Router
 
     def receives(self, case: str, *, service: str = "checkout", title: str = "p99 is 4 s", **alert: Any) -> str:
-        """Take one alert in, and return the key of its incident."""
+        """Send one alert, and return the key of its incident."""
         labels = {"service": service, "case": case, **alert.pop("labels", {})}
         alert = {"severity": "warning", "dedup_key": case, **alert}
         answer = self.router.receives(title=title, labels=labels, **alert)
         return str(answer["alerts"][0].get("incident", ""))
 
     def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
-        """Ask the API as somebody else than the person at the browser."""
+        """Call the API as a different user from the one at the browser."""
         return harness.ask(f"{self.url}/api/v1{path}", body, self.token)
 
     def waiting(self, case: str) -> dict[str, Any]:
-        """What waits for a person of this case, once it does."""
+        """Wait for the review of this case, and return it."""
 
         def found() -> dict[str, Any] | None:
             waits = self.ask("/reviews")[1]["items"]
@@ -109,19 +109,19 @@ class Console:
         return harness.eventually(f"{case} waits for a person", found)
 
     def shown(self, title: str) -> list[dict[str, Any]]:
-        """The posts of this title at the simulated status page."""
+        """Return the posts with this title on the simulated status page."""
         posts = harness.ask(f"{self.simulator}/state")[1]["incident-io"]["status_page_incidents"]
         return [one for one in posts if one["name"] == title]
 
 
 def quoted(text: str) -> str:
-    """A text as part of an address."""
+    """Quote a text for use in a URL."""
     return urllib.parse.quote(text, safe="")
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Console]:
-    """`incident-router run --simulate` with a console."""
+    """Run `incident-router run --simulate` with a console."""
     (folder / "rules").mkdir()
     (folder / "rules" / "10.yaml").write_text(RULES, encoding="utf-8")
     file = folder / "router.yaml"
@@ -159,7 +159,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 
 @dataclass
 class Visitor:
-    """Somebody at a browser of their own, and all that went wrong there."""
+    """A person with a separate browser context, and the problems of its pages."""
 
     console: Console
     context: sync_api.BrowserContext
@@ -167,7 +167,7 @@ class Visitor:
     wrong: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Keep what goes wrong from here on."""
+        """Record all problems of the page from now on."""
         self.context.add_init_script(_WATCH)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
@@ -183,7 +183,7 @@ class Visitor:
         dialog.dismiss()
 
     def signed_in(self) -> "Visitor":
-        """Sign in as people do, the first time: ten times a minute one may."""
+        """Sign in through the form once per console: sign-ins are limited to ten per minute."""
         if kept := _SESSIONS.get(self.console.url):
             self.context.add_cookies(kept)
             self.go("/")
@@ -202,12 +202,12 @@ class Visitor:
         return self.page
 
     def problems(self) -> list[str]:
-        """All that went wrong so far, with what the page violates."""
+        """Return all problems so far, including policy violations of the current page."""
         return self.wrong + [f"policy: {one}" for one in self.page.evaluate("window.violations ?? []")]
 
 
 def visitor(console: Console, browser: sync_api.Browser, **options: Any) -> Visitor:
-    """Somebody new with a browser of these properties (those of Playwright's contexts)."""
+    """Yield a new visitor with these properties of a Playwright browser context."""
     context = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
     found = Visitor(console, context, context.new_page())
     found.page.set_default_timeout(20_000)

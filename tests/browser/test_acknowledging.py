@@ -1,4 +1,4 @@
-"""An operator acknowledges an incident and takes a review in a browser, by touch, and others see it."""
+"""An operator acknowledges an incident and takes a review on a touch screen, and other visitors see it."""
 
 import pytest
 from playwright.sync_api import expect

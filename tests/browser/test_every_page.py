@@ -1,4 +1,4 @@
-"""What holds on every page: fit for assistive technology, light, times in the viewer's zone, the chosen theme."""
+"""Requirements for every page: accessibility, size, times in the viewer's time zone, and the selected theme."""
 
 import re
 
@@ -36,7 +36,7 @@ def test_page_with_its_files_is_below_100_kb(full, visit):
         parts = [page.request.get(url).body() for url in page.evaluate(loaded)]
         weights[path] = len(page.content().encode()) + sum(map(len, parts))
     assert {path[:40]: weight for path, weight in weights.items() if weight >= MOST_BYTES} == {}
-    assert min(weights.values()) > 20_000  # Scripts and styles are counted.
+    assert min(weights.values()) > 20_000  # The count covers scripts and styles.
 
 
 def test_times_are_local_with_utc_as_title(full, visit):
@@ -50,7 +50,7 @@ def test_times_are_local_with_utc_as_title(full, visit):
         utc,
     )
     assert shown in time.text_content()
-    assert shown[:5] not in utc  # Kolkata is half an hour beside every full one.
+    assert shown[:5] not in utc  # Kolkata's offset from UTC isn't a whole number of hours.
 
 
 def test_the_chosen_theme_stays(console, visit):

@@ -1,4 +1,4 @@
-"""Signing in and deciding with nothing but Tab and Enter, and a focus that can always be seen."""
+"""Sign-in and reviews with Tab and Enter only, and a focus that is always visible."""
 
 import pytest
 from playwright.sync_api import expect
@@ -12,7 +12,7 @@ _FOCUS = """() => {
 
 
 def tab_to(page, tag, name):
-    """Press Tab until the focus is there; every stop on the way has to be visible."""
+    """Press Tab until the element has the focus. Every element on the way must show its focus."""
     for _ in range(120):
         page.keyboard.press("Tab")
         found, text, outline = page.evaluate(_FOCUS)

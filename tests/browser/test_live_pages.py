@@ -1,4 +1,4 @@
-"""Pages that follow what happens, without a reload and without taking the pen from anybody's hand."""
+"""Pages update without a reload, and an update never discards what the user is typing."""
 
 import pytest
 from playwright.sync_api import expect

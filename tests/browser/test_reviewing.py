@@ -1,4 +1,4 @@
-"""From a webhook to the page that customers read, on a phone: approve, edit, dismiss, and who was first."""
+"""Reviews on a phone, from the webhook to the public page: approve, edit, dismiss, and concurrent decisions."""
 
 import pytest
 from playwright.sync_api import expect
@@ -11,7 +11,7 @@ PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
 
 
 def on_a_phone(visit, console, case):
-    """Somebody who looks at what waits, on a phone, and the review of this case."""
+    """Return a visitor on a phone who opened the reviews, and the review of this case."""
     console.receives(case)
     console.waiting(case)
     visitor = visit(**PHONE)
@@ -24,7 +24,7 @@ def decided(visitor, words):
 
 
 def posted(console, visitor):
-    """The newest post, as customers read it."""
+    """Return the newest post on the public page."""
     visitor.page.goto(f"{console.simulator}/pages/incident-io/acme-status")
     return visitor.page.locator("article p").first.text_content()
 
@@ -75,7 +75,7 @@ def test_late_reviewer_is_told_who_was_first(console, visit):
     assert status == 200, answer
     review.get_by_role("button", name="Approve").tap()
     expect(visitor.page.get_by_role("alert")).to_contain_text("first try decided first")
-    assert "412" in visitor.wrong.pop()  # The browser's console has every answer above 400.
+    assert "412" in visitor.wrong.pop()  # The browser's console reports every status above 400.
 
 
 def test_the_buttons_are_within_reach_of_a_thumb(console, visit):

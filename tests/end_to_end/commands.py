@@ -1,7 +1,7 @@
-"""Commands as processes of their own, forked from one that has imported the program already.
+"""Commands as separate processes, forked from a process that has already imported the program.
 
-To import everything anew takes a command longer than most of them work, and there are hundreds in the tests. That the
-installed program starts by itself is seen by the tests of the command line, of the console and of the README.
+Importing takes longer than most commands run, and the tests run hundreds of them. The tests of the command line, the
+console, and the README start the installed program instead.
 """
 
 import multiprocessing
@@ -32,9 +32,9 @@ def ran(
     timeout: float = 60,
     user: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``incident-router ARGUMENTS``; ``given`` is what it reads from its standard input.
+    """Run ``incident-router ARGUMENTS``; ``given`` is its standard input.
 
-    With ``user`` it has this user ID, no name, no home, and exactly this environment, as in a container.
+    With ``user``, the command has this user ID, no name, no home, and exactly this environment, as in a container.
     """
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("in", "out", "err")]
@@ -54,9 +54,9 @@ def ran(
 
 
 class Started:
-    """A command that goes on beside the test, with as much of ``subprocess.Popen`` as tests ask of it.
+    """A command that runs in the background, with the part of ``subprocess.Popen`` that tests use.
 
-    ``command`` begins with the program or a Python file. What it says goes to ``log``.
+    ``command`` begins with the program or a Python file. Its output goes to ``log``.
     """
 
     def __init__(self, command: list[str], cwd: Path, log: Path, environment: Mapping[str, str]) -> None:
@@ -87,7 +87,10 @@ class Started:
 
 
 def _become(user: int) -> None:
-    """Take a user ID without a passwd entry; without the right to, or where others can't read the code, act as if."""
+    """Switch to a user ID without a passwd entry.
+
+    Without the privilege, or if the code isn't readable, only imitate it.
+    """
     code = (Path(PROGRAM), Path(os.__file__).resolve())
     others_may_read = all(path.stat().st_mode & 0o001 for file in code for path in file.parents)
     if os.geteuid() == 0 and others_may_read:

@@ -1,4 +1,4 @@
-"""The language of the end-to-end tests: a router as a real process, simulated vendors, and waiting with a deadline."""
+"""The vocabulary of the end-to-end tests: a router as a real process, simulated vendors, and waits with a deadline."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tests.end_to_end import commands
 COMMAND = commands.PROGRAM
 PATIENCE_SECONDS = 40.0
 TOKEN = "end-to-end"
-STARTED = r'"event": "started"'  # In the log of a process that serves.
+STARTED = r'"event": "started"'  # In the log of a process that is ready.
 CONSOLE = r'"console": "(http://127\.0\.0\.1:\d+)/"'
 SHOWN_BY = {"public-page": "incident-io", "devhelm-page": "devhelm"}
 
@@ -63,7 +63,7 @@ rules:
 
 
 def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> Any:
-    """Ask until it is so, ``every`` so many seconds; fail, saying what did not come to pass."""
+    """Poll a condition every ``every`` seconds until it is true; fail with its description at the deadline."""
     deadline = time.monotonic() + seconds
     while not (found := met()):
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECO
 
 
 def ask(url: str, body: Any = None, token: str = "", method: str | None = None) -> tuple[int, Any]:
-    """One request; the status and the answer, as JSON where it is JSON."""
+    """Send one request. Return the status and the body, parsed if it is JSON."""
     headers = {"content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
@@ -90,9 +90,9 @@ def ask(url: str, body: Any = None, token: str = "", method: str | None = None) 
 
 
 class Process:
-    """A program that runs beside the test; what it says is kept in a file and shown where something fails.
+    """A program that runs in the background. Its output is kept in a file, which is shown if a test fails.
 
-    Where it is ``forked`` it has been imported already.
+    A ``forked`` program is already imported.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Process:
         return self.log.read_text(errors="replace")
 
     def says(self, pattern: str) -> re.Match[str]:
-        """Wait until it has said something that matches."""
+        """Wait until the output matches a pattern."""
 
         def met() -> re.Match[str] | None:
             if self._process.poll() is not None:
@@ -124,12 +124,12 @@ class Process:
         return eventually(f"{self.log.name} says {pattern!r}; it said:\n{self.said}", met)
 
     def kill(self) -> None:
-        """SIGKILL: no time for last words."""
+        """Send SIGKILL."""
         self._process.kill()
         self._process.wait()
 
     def lives(self, seconds: float) -> bool:
-        """Whether it is still there after so long; known earlier where it ends."""
+        """Return whether the process still runs after this time; return early if it ends."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -137,22 +137,22 @@ class Process:
         return False
 
     def ended(self) -> int:
-        """Wait until it has ended by itself, and return its status."""
+        """Wait until the process exits, and return its status."""
         return self._process.wait(PATIENCE_SECONDS)
 
     def stop(self) -> int:
-        """SIGTERM, and its exit status."""
+        """Send SIGTERM, and return the exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(40)  # Requests in flight have 20 s, the worker 8 s more.
+            return self._process.wait(40)  # The time limit is 20 s for requests in flight, and 8 s more for the worker.
         except subprocess.TimeoutExpired:
             self.kill()
             raise
 
 
 class Vendors:
-    """The simulated vendors, as the tests ask about them."""
+    """The simulated vendors, with queries for tests."""
 
     def __init__(self, simulator: server.Server) -> None:
         self._simulator = simulator
@@ -171,11 +171,11 @@ class Vendors:
         assert status == 201, answer
 
     def pending(self) -> int:
-        """How many requests the vendors have still to carry out late."""
+        """Return the number of requests that the vendors will carry out late."""
         return int(ask(f"{self.url}/faults")[1]["pending"])
 
     def incidents(self) -> dict[str, list[str]]:
-        """At each destination, what the router has there: one word for each incident or post."""
+        """Return the states of the router's incidents and posts by destination."""
         state = self.state()
         ours, theirs = state["incident-io"], state["devhelm"]
         return {
@@ -192,25 +192,25 @@ class Vendors:
         }
 
     def alerts(self) -> list[str]:
-        """At incident.io's alert source: one word for each alert."""
+        """Return the states of the alerts at incident.io's alert source."""
         return ["open" if one["status"] == "firing" else "resolved" for one in self.state()["incident-io"]["alerts"]]
 
     def posts(self) -> list[dict[str, Any]]:
-        """The posts of the DevHelm page that the router is configured for, drafts too."""
+        """Return the posts of the configured DevHelm page, including drafts."""
         pages = self.state()["devhelm"]["pages"]
         return [one for page in pages if page["name"] == self.page for one in page["incidents"]]
 
     def everywhere(self, word: str) -> bool:
-        """Whether there is exactly one at each of the four destinations, in this state."""
+        """Return whether each of the four destinations has exactly one object, in this state."""
         return all(words == [word] for words in self.incidents().values())
 
     def component(self, name: str) -> str:
-        """The state of a component on that page."""
+        """Return the status of a component on the configured page."""
         pages = {page["name"]: page for page in self.state()["devhelm"]["pages"]}
         return str(pages[self.page]["components"][name])
 
     def shown(self, vendor: str, slug: str) -> str:
-        """The status page as customers see it."""
+        """Return the public status page."""
         return str(ask(f"{self.url}/pages/{vendor}/{slug}")[1])
 
 
@@ -229,7 +229,7 @@ def vendors() -> Iterator[Vendors]:
 def configure(
     folder: Path, at: Vendors, *, publish: str = "auto", page: str = "Acme", timeout: float = 5, rules: str = ""
 ) -> Path:
-    """Write a configuration and its rules, and return the file."""
+    """Write a configuration and its rules, and return the configuration file."""
     at.page = page
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "rules" / "10.yaml").write_text(rules or RULES.format(publish=publish))
@@ -248,13 +248,13 @@ class Router:
         self.health_url = process.says(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
 
     def metrics(self) -> str:
-        """Return what the router exports."""
+        """Return the exported metrics."""
         status, text = ask(f"{self.health_url}/metrics")
         assert status == 200, text
         return str(text)
 
     def receives(self, *, status: str = "firing", to: str = "json", **alert: Any) -> dict[str, Any]:
-        """Send one alert to the source `json`, and return what the router made of it."""
+        """Send one alert to the source `json`, and return the router's response."""
         body = {"title": "Checkout answers 5xx", "status": status, "dedup_key": "a", **alert}
         body["labels"] = {"service": "checkout", **alert.get("labels", {})}
         code, answer = ask(f"{self.url}/v1/webhooks/{to}", body, TOKEN)
@@ -262,7 +262,7 @@ class Router:
         return answer
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Another command with the same configuration."""
+        """Run another command with the same configuration."""
         return commands.ran(*arguments, "--config", str(self.file), cwd=self.file.parent, environment=SECRETS)
 
 
@@ -271,7 +271,7 @@ SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}
 
 @contextlib.contextmanager
 def router(folder: Path, file: Path, **environment: str) -> Iterator[Router]:
-    """`incident-router run` on an embedded Valkey."""
+    """Run `incident-router run` with an embedded Valkey."""
     command = [COMMAND, "run", "--config", str(file)]
     process = Process(command, folder, "router", forked=True, **(SECRETS | environment))
     try:

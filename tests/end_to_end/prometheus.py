@@ -1,4 +1,4 @@
-"""Debian's Prometheus with the chart's alerts, as the tests ask it."""
+"""Debian's Prometheus with the chart's alerts, and queries for tests."""
 
 import contextlib
 import json
@@ -26,13 +26,13 @@ class Prometheus:
         self._url = url
 
     def rules(self) -> list[dict[str, Any]]:
-        """The alerts with their states; empty before they were evaluated."""
+        """Return the alerts with their states; empty before the first evaluation."""
         status, answer = harness.ask(f"{self._url}/api/v1/rules")
         assert status == 200, answer
         return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
 
     def firing(self, name: str) -> list[dict[str, str]]:
-        """The labels of what fires under this name."""
+        """Return the labels of the firing alerts with this name."""
         [rule] = [rule for rule in self.rules() if rule["name"] == name]
         return [alert["labels"] for alert in rule["alerts"] if alert["state"] == "firing"]
 
@@ -41,11 +41,11 @@ class Prometheus:
         return {rule["name"]: rule["state"] for rule in self.rules()}
 
     def settled(self) -> bool:
-        """Whether every alert was evaluated without an error, and none fires or is about to."""
+        """Return whether every alert was evaluated without an error, and none is firing or pending."""
         return {(rule["health"], rule["state"]) for rule in self.rules()} == {("ok", "inactive")}
 
     def query(self, expression: str) -> list[Any]:
-        """The series that an expression gives now; all namespaces are chosen, as outside Kubernetes."""
+        """Return the series of an expression. Outside Kubernetes, all namespaces are selected."""
         given = urllib.parse.urlencode({"query": expression.replace("$namespace", ".*")})
         status, answer = harness.ask(f"{self._url}/api/v1/query?{given}")
         assert status == 200, answer
@@ -54,7 +54,7 @@ class Prometheus:
 
 @contextlib.contextmanager
 def running(folder: Path, alerts: str, scraped: Iterable[int]) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes these ports twice a second, with these alerts."""
+    """Run a Prometheus that scrapes these ports twice a second, with these alerts."""
     port = ports.free()
     targets = json.dumps([f"127.0.0.1:{each}" for each in scraped])
     (folder / "prometheus.yml").write_text(CONFIGURATION.format(targets=targets))

@@ -1,4 +1,4 @@
-"""A router with a Slack app in a simulated workspace, and what reviewers do there with one waiting post."""
+"""A router with a Slack app in a simulated workspace, and what reviewers do with one pending review."""
 
 from tests.end_to_end import harness
 
@@ -35,7 +35,7 @@ def configure(folder, at):
 
 
 class Review:
-    """One shop's waiting post, and what people do with it in Slack."""
+    """The pending review of one shop, and the actions of users in Slack."""
 
     def __init__(self, scene, shop):
         self.router, self.at = scene
@@ -66,7 +66,7 @@ class Review:
         return any(block["type"] == "actions" for block in self.message["blocks"])
 
     def replies(self, user, word=""):
-        """The messages with a word that only this user sees."""
+        """Return the ephemeral messages of this user that contain a word."""
         shown = self.at.state()["slack"]["ephemerals"]
         return [one for one in shown if one["user"] == user and word in one["text"]]
 

@@ -1,7 +1,7 @@
-"""Alerts of the chart fire and resolve in a real Prometheus, as a real web and worker fail and recover.
+"""The chart's alerts fire and resolve in a real Prometheus while a real web and worker fail and recover.
 
-Their windows and waiting times are shortened. ``promtool`` plays the two that need hours or a worker that is too slow:
-``IncidentRouterNoDeliveries`` and ``IncidentRouterInboxLag``.
+The windows and ``for`` times are shortened. Two alerts need hours or a slow worker: ``promtool`` tests
+``IncidentRouterNoDeliveries`` and ``IncidentRouterInboxLag`` instead.
 """
 
 import contextlib
@@ -42,11 +42,11 @@ rules:
 """
 IGNORED = {"title": "Down", "status": "firing", "dedup_key": "ignored", "labels": {"no": "rule"}}
 GROUP = {"version": "4", "status": "firing", "alerts": []}
-MUCH = 600  # Characters: two bodies are more than the quarantine holds.
+MUCH = 600  # Characters. Two bodies exceed the size of the quarantine.
 
 
 def shortened() -> str:
-    """The chart's alerts for a test that lasts seconds."""
+    """Return the chart's alerts with times shortened to seconds."""
     text = promql.ALERTS.read_text()
     assert LIVES[0] in text
     text = FOR.sub("for: 1s", text).replace(*LIVES)
@@ -54,7 +54,7 @@ def shortened() -> str:
 
 
 class Stage:
-    """A web and a worker at fixed ports, their Redis and vendors, and the Prometheus that scrapes them."""
+    """A web and a worker at fixed ports, their Redis and vendors, and a Prometheus that scrapes them."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         self.folder = folder
@@ -91,7 +91,7 @@ class Stage:
         return harness.ask(f"{self.url}/v1/webhooks/{source}", body, token)[0]
 
     def alerts(self, status: str, *services: str) -> None:
-        """Let alerts of these services fire or end, all in one delivery."""
+        """Fire or resolve the alerts of these services in one delivery."""
         start = "2026-03-02T10:15:30Z"
         one = {"status": status, "startsAt": start, "annotations": {"summary": "Down"}}
         alerts = [one | {"fingerprint": name, "labels": {"service": name}} for name in services]
@@ -102,12 +102,12 @@ class Stage:
         assert done.returncode == 0, done.stderr
 
     def fired_lately(self) -> set[str]:
-        """The alerts that have fired in the last half minute: long enough ago for a test that has to wait."""
+        """Return the alerts that fired in the last half minute, which is longer than a test waits between polls."""
         found = self.watching.query('last_over_time(ALERTS{alertstate="firing"}[30s])')
         return {series["metric"]["alertname"].removeprefix("IncidentRouter") for series in found}
 
     def states(self) -> dict[str, str]:
-        """The state of each alert, by its name without what all have in common."""
+        """Return the state of each alert, by its name without the common prefix."""
         return {name.removeprefix("IncidentRouter"): state for name, state in self.watching.states().items()}
 
 
@@ -145,7 +145,7 @@ def test_what_vendors_and_storms_bring_about(stage: Stage):
     stage.alerts("firing", "probe")
 
     def reset() -> bool:
-        """Posts that waited go out and may close the breaker again."""
+        """Release the queued posts, which may trip the guard again."""
         stage.command("publishing", "reset")
         return stage.states()["PublishingGuardTripped"] == "inactive"
 
@@ -163,7 +163,7 @@ def test_redis_that_is_short_of_memory(stage: Stage):
 
 
 def test_redis_that_loses_its_data(stage: Stage):
-    """The open items become orphans, until an operator settles them."""
+    """Open items become orphans until an operator settles them."""
     stage.alerts("firing", "lost")
     harness.eventually("an incident is open", lambda: "open" in stage.at.incidents()["devhelm"])
     stage.redis.flushall()
@@ -193,12 +193,12 @@ def test_every_alert_is_played_here_or_by_promtool():
 
 
 def fires(stage: Stage, name: str) -> None:
-    """Wait until an alert fires that goes on firing."""
+    """Wait until an alert that stays active fires."""
     harness.eventually(f"{name} fires", lambda: stage.states()[name] == "firing", every=0.2)
 
 
 def fired(stage: Stage, *names: str) -> None:
-    """Wait until each of these alerts has fired; one that is over by then counts."""
+    """Wait until each of these alerts has fired. An alert that has already resolved counts."""
     waiting = set(names)
 
     def met() -> bool:
@@ -212,7 +212,7 @@ def fired(stage: Stage, *names: str) -> None:
 
 
 def resolved(stage: Stage, *names: str) -> None:
-    """Wait until none of these alerts fires or is about to."""
+    """Wait until none of these alerts is firing or pending."""
 
     def met() -> bool:
         states = stage.states()

@@ -1,4 +1,4 @@
-"""Each example loads, passes its own tests, and decides its payload as it should."""
+"""Each example loads, passes its rule tests, and produces the expected decision for its payload."""
 
 import json
 import re

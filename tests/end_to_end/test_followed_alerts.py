@@ -1,4 +1,4 @@
-"""An incident follows its alerts, and the answer to a delivery names the incident that really holds each of them."""
+"""An incident follows its alerts, and the response to a delivery names the incident that holds each alert."""
 
 import datetime as dt
 import itertools

@@ -1,4 +1,4 @@
-"""An alert full of what terminals obey: no command that shows it prints any of that, or a line that it made up."""
+"""Alerts with terminal escape sequences: no command prints an escape sequence or a forged line."""
 
 import json
 import re
@@ -25,7 +25,7 @@ rules:
 
 @pytest.fixture(scope="module")
 def router(tmp_path_factory):
-    """A router that has taken hostile alerts in: one that opened, one that is unreadable, one that is silenced."""
+    """Run a router with hostile alerts: one that opened an incident, one unreadable, and one silenced."""
     folder = tmp_path_factory.mktemp("hostile")
     with harness.vendors() as at:
         file = harness.configure(folder, at, rules=RULES)
@@ -43,7 +43,7 @@ def router(tmp_path_factory):
 
 
 def shown(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed; it has to be harmless."""
+    """Return a command's output, after a check that it contains nothing hostile."""
     said = done.stdout + done.stderr
     assert OBEYED.search(said) is None, said
     assert not re.search(r"^\s*FORGED", said, re.MULTILINE), said

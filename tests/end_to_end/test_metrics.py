@@ -1,4 +1,4 @@
-"""What a webhook server and a worker really export, and that alerts and dashboard ask for nothing else."""
+"""The exported metrics of a webhook server and a worker, compared with the metrics of the alerts and the dashboard."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.chart import promql
 from tests.end_to_end import harness
 
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)", re.MULTILINE)
-# They have no value before something happens, or because the configuration has no `storm`, `poll`, and `slack_app`.
+# These have no value before an event, or because the configuration has no `storm`, `poll`, and `slack_app`.
 EMPTY = {
     "incident_router_notification_delay_seconds",
     "incident_router_notifications",
@@ -40,7 +40,7 @@ class Exported:
 
     @property
     def families(self) -> set[str]:
-        """The router's metrics that have a sample."""
+        """Return the router's metrics that have a sample."""
         names = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in self.series}
         return {name for name in names if name.startswith("incident_router_")}
 
@@ -51,7 +51,7 @@ class Exported:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
-    """The metrics of a web and of a worker that have opened an incident together."""
+    """Return the metrics of a web and a worker after an incident was opened."""
     folder = tmp_path_factory.mktemp("metrics")
     with embedded.running(folder / "valkey") as valkey, harness.vendors() as at:
         file = harness.configure(folder, at)

@@ -1,4 +1,4 @@
-"""Public pages through real processes: reviewed, drafted by the vendor, or published by the vendor itself."""
+"""Public pages through real processes: reviewed, drafted at the vendor, or published by the vendor's automation."""
 
 import subprocess
 from pathlib import Path

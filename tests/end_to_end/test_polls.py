@@ -1,4 +1,4 @@
-"""Webhooks that are lost on purpose, between a real Alertmanager and a router that asks it what it has."""
+"""Lost webhooks between a real Alertmanager and a router that polls it."""
 
 import contextlib
 import re
@@ -12,12 +12,12 @@ from tests import ports
 from tests.end_to_end import harness, test_sources
 
 SOURCE = "alertmanager: {kind: alertmanager, "
-NOWHERE = "http://127.0.0.1:9"  # The discard port, where nobody listens.
+NOWHERE = "http://127.0.0.1:9"  # The discard port, at which no process listens.
 KEY = 'checkout-down{labels.service="checkout"}'
 
 
 def asking(file: Path, url: str) -> Path:
-    """Let the source ask this Alertmanager every second, and believe it although it was started a moment ago."""
+    """Poll this Alertmanager every second, and trust it although it has just started."""
     said = file.read_text()
     assert SOURCE in said
     poll = f'poll: {{url: "{url}", every: 1s, min_uptime: 0s, receiver: router}}, '
@@ -88,7 +88,7 @@ def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
 
 
 def polls(router: harness.Router) -> float:
-    """How many polls of the source were whole."""
+    """Return the number of complete polls of the source."""
     text = router.metrics()
     found = re.search(r'incident_router_polls_total\{result="whole",source="alertmanager"\} (\S+)', text)
     return float(found[1]) if found else 0.0

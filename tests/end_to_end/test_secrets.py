@@ -1,4 +1,4 @@
-"""Secrets sent in every place, right ones and wrong ones: none is in a log line, a metric or an answer."""
+"""Valid and invalid secrets in every part of a request: none appears in a log line, a metric, or a response."""
 
 import base64
 import json
@@ -10,8 +10,8 @@ import pytest
 
 from tests.end_to_end import harness
 
-MARK = "hunter2"  # In everything that proves who somebody is, or is meant to.
-TEXT = "horse staple"  # In everything that senders write about what is wrong.
+MARK = "hunter2"  # In every part that carries credentials.
+TEXT = "horse staple"  # In every part that describes the problem.
 KEYS = {
     "BEARER": f"{MARK}-bearer",
     "BASIC": f"ann:{MARK}-basic",
@@ -96,7 +96,7 @@ def test_unauthenticated_response_reveals_nothing(town, source):
                 statuses.add(status)
                 told = answer.replace(f"/v1/webhooks/{source}", "")
                 assert MARK not in told, (name, headers, told)
-                # Who was let in is told which of its words could not be read.
+                # An authenticated sender learns which of its words are unreadable.
                 assert TEXT not in told or status not in {401, 403, 404}, (name, headers, told)
     assert statuses - {202}, "something was refused"
 

@@ -1,4 +1,4 @@
-"""Reviewers decide in a simulated Slack: its messages have buttons, and follow every decision."""
+"""Reviewers decide in a simulated Slack, whose messages have buttons and show every decision."""
 
 import pytest
 
@@ -35,7 +35,7 @@ class Channel:
         self._console = console
 
     def configure(self, path: str = "actions") -> None:
-        """Have Slack send what users do to one of the app's endpoints."""
+        """Configure Slack to send user actions to one of the app's endpoints."""
         app = {"request_url": f"{self._console}/v1/slack/{path}", "signing_secret": harness.SECRETS["KEY"]}
         assert harness.ask(f"{self.at.url}/workspace/app", app, method="PUT")[0] == 200
 
@@ -45,15 +45,15 @@ class Channel:
 
     @property
     def replies(self) -> list[dict]:
-        """What only users see, the newest last."""
+        """Return the ephemeral messages, newest last."""
         return self.at.state()["slack"]["ephemerals"]
 
     def waits(self, words: str) -> dict:
-        """Wait for a message that says this now, and not in an earlier version."""
+        """Wait for a message whose current version has this text."""
         return self._eventually(lambda: self.messages, words)
 
     def replied(self, words: str) -> dict:
-        """Wait for a reply with these words."""
+        """Wait for a reply with this text."""
         return self._eventually(lambda: self.replies, words)
 
     def _eventually(self, ask, words: str) -> dict:
@@ -63,7 +63,7 @@ class Channel:
         return harness.eventually(f"Slack says {words!r}", met)[-1]
 
     def click(self, message: dict, action: str, user: str = "U0ADA", **more: object) -> dict:
-        """Click a button, and return what Slack got from the app."""
+        """Click a button, and return the app's response to Slack."""
         said = {"channel": message["channel"], "ts": message["ts"], "action": action, "user": user, **more}
         status, outcome = harness.ask(f"{self.at.url}/workspace/clicks", said)
         assert status == 200, outcome
@@ -115,7 +115,7 @@ def test_group_member_approves_a_review(running):
 
 
 def test_click_on_earlier_version_updates_the_message(running):
-    """Changes alone are announced every 30 seconds: a click on an earlier version doesn't wait for that."""
+    """Changes alone are announced every 30 seconds. A click on an earlier version updates the message at once."""
     channel = running[1]
     fires(running, "changed")
     message = channel.waits("waits for a reviewer")
@@ -128,7 +128,7 @@ def test_click_on_earlier_version_updates_the_message(running):
         "the message is updated", lambda: [m for m in channel.messages if m["ts"] == message["ts"] and m["edits"]], 25
     )[0]
     assert "severity critical" in str(updated)
-    # The first version is clicked again, which a client that is behind does.
+    # An outdated client still shows the first version.
     channel.click(updated, "Dismiss", version=0)
     channel.click(reply, "Dismiss")
     assert buttons(channel.waits("Dismissed by slack:U0ADA (ada)")) == []

@@ -1,4 +1,4 @@
-"""Clicks in Slack while parts of the router are down: each is acknowledged, and the user learns what became of it."""
+"""Clicks in Slack during outages of the router: each click is acknowledged, and the user gets the result."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""From what monitoring sends to both vendors, through real processes and real HTTP."""
+"""Alerts from real monitoring systems to both vendors, through real processes and real HTTP."""
 
 import contextlib
 import http.server
@@ -48,7 +48,7 @@ groups:
 
 @contextlib.contextmanager
 def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
-    """Debian's Alertmanager with a receiver that is this router; yields its URL."""
+    """Run Debian's Alertmanager with this router as its receiver; yield its URL."""
     port = port or ports.free()
     posts_to(folder, router_url)
     command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am-data"]
@@ -64,13 +64,13 @@ def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
 
 
 def posts_to(folder: Path, router_url: str) -> None:
-    """Write the configuration of an Alertmanager whose receiver is there."""
+    """Write the configuration of an Alertmanager that sends to this URL."""
     (folder / "alertmanager.yml").write_text(ALERTMANAGER.format(url=router_url, token=harness.TOKEN))
 
 
 @contextlib.contextmanager
 def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = "") -> Iterator[None]:
-    """Debian's Prometheus, which evaluates one rule twice a second."""
+    """Run Debian's Prometheus with one rule, evaluated twice a second."""
     port = ports.free()
     settings = PROMETHEUS.format(exporter=exporter, alertmanager=alertmanager_port)
     (folder / "prometheus.yml").write_text(settings + more)
@@ -85,7 +85,7 @@ def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = 
 
 
 class Exporter(http.server.BaseHTTPRequestHandler):
-    """The shop's metrics: one number, which the test sets."""
+    """The shop's metrics: one number that the test sets."""
 
     errors = 0.0
 
@@ -125,7 +125,7 @@ def rfc3339(at: float) -> str:
 
 
 def post_alert(url: str, ends_at: float | None = None) -> None:
-    """An alert that began long ago, so that its end is after its beginning whenever it comes."""
+    """Post an alert with an early start time, so that it always starts before it ends."""
     alert = {
         "startsAt": "2026-01-01T00:00:00Z",
         "labels": {"alertname": "CheckoutFails", "service": "checkout", "severity": "critical"},

@@ -1,4 +1,4 @@
-"""Traces of a real router: at the collector in the end, held up by nothing, and absent where they are not wanted."""
+"""Traces of a real router arrive at the collector, delay nothing, and aren't recorded if tracing is disabled."""
 
 import contextlib
 import json
@@ -67,7 +67,7 @@ def test_unreachable_collector_delays_nothing(tmp_path):
 
 
 def test_disabled_tracing_imports_no_opentelemetry():
-    """The Redis library looks for OpenTelemetry's metrics by itself where they are installed."""
+    """The Redis library imports OpenTelemetry's metrics if they are installed."""
     program = (
         "import sys\n"
         "from router.cli import main\n"
@@ -83,7 +83,7 @@ def test_disabled_tracing_imports_no_opentelemetry():
 
 
 def without_the_extra(tmp_path, at, command: str) -> harness.Process:
-    """A command with a configuration that asks for traces, where OpenTelemetry is not installed."""
+    """Run a command with tracing configured and OpenTelemetry not installed."""
     file = configured(tmp_path, at, "http://127.0.0.1:4318")
     program = (
         "import importlib.util, sys\n"

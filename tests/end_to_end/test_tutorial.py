@@ -1,4 +1,4 @@
-"""Every file and command of the tutorial works as the page says, in its order."""
+"""Every file and command of the tutorial works as the page shows, in the page's order."""
 
 import itertools
 import re
@@ -19,7 +19,7 @@ SECRETS = {"INCIDENT_IO_API_KEY": "", "WEBHOOK_TOKEN": "try-it"}
 
 
 class Step(NamedTuple):
-    """A command, and what its output has to contain."""
+    """A command, and the text that its output must contain."""
 
     command: str
     output: str
@@ -37,7 +37,7 @@ def steps() -> Iterator[Step]:
 
 
 def output(command: str, folder: Path) -> str:
-    """Run a command, and return what it prints; commands of the router are forked, which is faster."""
+    """Run a command, and return its output. Commands of the router are forked, which is faster."""
     words = shlex.split(command)
     variables = dict(word.split("=", 1) for word in itertools.takewhile(ASSIGNMENT.match, words))
     program, *arguments = words[len(variables) :]
@@ -49,7 +49,7 @@ def output(command: str, folder: Path) -> str:
 
 
 def await_output(step: Step, folder: Path) -> None:
-    """Repeat a command until it prints what the page shows: the worker needs a moment."""
+    """Repeat a command until its output matches the page, because the worker runs asynchronously."""
     harness.eventually(f"{step.command} prints {step.output!r}", lambda: step.output in output(step.command, folder))
 
 
@@ -60,7 +60,7 @@ def test_the_tutorial_works_as_written(tmp_path):
     router = None
     for step in steps():
         if step.command.startswith("make "):
-            continue  # The test runs in the environment that it makes.
+            continue  # The test runs in the environment that the tutorial creates.
         if " run " in step.command:
             words = re.sub(r"^.*?incident-router", harness.COMMAND, step.command).split()
             ports = ["--port", "0", "--console-port", "0", "--simulator-port", "0"]

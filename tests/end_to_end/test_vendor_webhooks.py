@@ -1,4 +1,4 @@
-"""People act at the simulated vendors, which tell of it by signed webhooks: no poll is waited for."""
+"""People act at the simulated vendors, which send signed webhooks. No test waits for a poll."""
 
 import pytest
 
@@ -10,7 +10,7 @@ LAST = {"on-call": "incident-io", "devhelm": "devhelm"}
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A router whose incident is open everywhere, and both vendors with its address."""
+    """Run a router with an incident open everywhere, and its URL at both vendors."""
     folder = tmp_path_factory.mktemp("told")
     with harness.vendors() as at:
         file = harness.configure(folder, at)
@@ -37,7 +37,7 @@ def person(at, vendor, method, path, body):
 
 
 def told(scene, words):
-    """Whether the timeline says so."""
+    """Return whether the timeline has this entry."""
     router, _ = scene
     shown = router.command("incidents", "show", 'checkout-down{labels.service="checkout"}')
     assert shown.returncode == 0, shown.stderr
@@ -45,14 +45,14 @@ def told(scene, words):
 
 
 def is_counted(scene, name):
-    """Whether the worker has looked at what webhooks told of, and each of them was authentic."""
+    """Return whether the worker has handled these webhooks, and all of them were authentic."""
     metrics = scene[0].metrics()
     counter = f'incident_router_vendor_webhooks_total{{destination="{name}",outcome='
     return f'{counter}"looked_at"}} 0.0' not in metrics and f'{counter}"unauthorized"}} 0.0' in metrics
 
 
 def looked(at, path):
-    """How often the router has read something since it opened."""
+    """Return how often the router has requested this path."""
     return len(at.calls("GET", path))
 
 
@@ -66,11 +66,11 @@ def test_timeline_names_an_incident_resolved_at_devhelm(scene):
 
 
 def test_timeline_names_a_title_edited_on_a_page(scene):
-    """The page's own destination has no webhook: that of the incidents tells of it."""
+    """The page's destination has no webhook. The webhook of the incidents' destination reports the change."""
     _, at = scene
     (post,) = at.state()["incident-io"]["status_page_incidents"]
     path = f"/v2/status_page_incidents/{post['id']}"
-    # Until the first read after a change, a page is read every 15 s anyway; after that, every five minutes.
+    # The router reads a page every 15 s until the first read after a change, and then every five minutes.
     harness.eventually("the post was read", lambda: looked(at, path))
     person(at, "incident-io", "PUT", path, {"name": "Card payments fail"})
     harness.eventually("it is told", lambda: told(scene, "At public-page a person has changed the title"), every=0.5)

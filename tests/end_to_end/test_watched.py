@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a healthy router: no alert fires, and every panel has something to show."""
+"""A real Prometheus scrapes a healthy router: no alert fires, and every panel has data."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ import pytest
 from tests.chart import promql
 from tests.end_to_end import harness, prometheus
 
-# No folder of rules was refused, and no `storm` is configured. All other panels start at 0.
+# No rules were rejected, and `storm` isn't configured. The series of all other panels start at 0.
 EMPTY = {"Rules read B", "Incidents held back A"}
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, prometheus.Prometheus]]:
-    """A router that has opened an incident, and the Prometheus that has watched it from before that."""
+    """Return a router that has opened an incident, and the Prometheus that has scraped it from the start."""
     folder = tmp_path_factory.mktemp("watched")
     with (
         harness.vendors() as at,

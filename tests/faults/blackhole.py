@@ -1,15 +1,15 @@
 """A TCP proxy that can drop the traffic between servers while clients are still served.
 
-It is a process of its own: ``blackhole.py BACK...`` prints the ports of as many fronts, in a line. A line ``cut PORT``
-on its standard input lets nothing of other servers through any more, with all connections open; ``heal PORT`` lets
-through what was held back, as a network does. It answers each with the same line.
+It runs as a separate process: ``blackhole.py BACK...`` prints one proxy port per back end, in one line. The line ``cut
+PORT`` on standard input holds back all traffic from other servers, with all connections open. ``heal PORT`` forwards
+the held traffic, as a network does. The proxy confirms each line by repeating it.
 """
 
 import asyncio
 import contextlib
 import sys
 
-SERVERS = "127.0.0.2"  # From where servers and sentinels speak; clients speak from another address.
+SERVERS = "127.0.0.2"  # The source address of servers and sentinels; clients use another address.
 _CHUNK = 65536
 
 

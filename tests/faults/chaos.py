@@ -35,14 +35,14 @@ rules:
 """
 LIMITS = "pages: {automatic_posts: {max: 100000, window: 1h}, automatic_components: {max: 100000, window: 1h}}"
 PATIENCE_SECONDS = 60.0
-# After the last kill and message. How fast it settles is measured at full length only, where nothing else runs.
+# After the last kill and message. Recovery time is measured only at full length, when nothing else runs.
 SETTLED_SECONDS = 15.0 if os.environ.get("CHAOS") == "full" else float("inf")
 SENDERS = 4
 NAMES = ("web-0", "web-1", "worker-0", "worker-1", "worker-2")
 
 
 class Deployment:
-    """All processes. Each can be killed and started again."""
+    """All processes of the deployment. Each can be killed and restarted."""
 
     def __init__(
         self,
@@ -77,7 +77,10 @@ class Deployment:
         return self.ports[web]
 
     def start(self, name: str, life: str = "") -> None:
-        """Start a process. With another ``life`` it may run beside the process of its name, with its own log."""
+        """Start a process.
+
+        A process with another ``life`` may run beside the one with its name, and has a separate log.
+        """
         kind, _, number = name.partition("-")
         if kind == "web":
             more = ["--port", str(self.ports[int(number)]), "--console-port", "0"]
@@ -124,7 +127,7 @@ class SenderConnection:
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, port: int, path: str, body: Any) -> int:
-        """The status of the answer."""
+        """Return the status of the response."""
         if self._connection is None or self._connection.port != port:
             self.close()
             self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -148,7 +151,7 @@ class SenderConnection:
 
 @dataclass
 class Report:
-    """The result of a run. ``wrong`` has to be empty; ``last`` are the differences that lasted longest."""
+    """The result of a run. ``wrong`` must be empty; ``last`` has the differences that lasted longest."""
 
     seed: int
     accepted: int
@@ -217,7 +220,7 @@ def run_phases(
 class Sender(threading.Thread):
     """Sends its share of each phase to both webs over persistent connections.
 
-    After each phase it waits for the other senders ``together``.
+    After each phase, it waits at the barrier ``together`` for the other senders.
     """
 
     keeps = True

@@ -1,7 +1,7 @@
 """A webhook that receives the events of a deployment whose processes are killed.
 
-Every stored event has to arrive, with one body for each ID. A killed worker may repeat what it had sent and not
-recorded: as many events as it delivers at a time, at most.
+Every stored event must arrive, with one body for each ID. A killed worker may repeat events that it sent but did not
+record, at most as many as one of its batches holds.
 """
 
 import json
@@ -25,7 +25,7 @@ def settings(hook: receiver.Receiver) -> str:
 
 
 async def lost(hook: receiver.Receiver, connection: Any, subjects: Iterable[str]) -> AsyncIterator[str]:
-    """Yield each stored event that the receiver has not got."""
+    """Yield each stored event that the receiver didn't get."""
     received = {request.headers["webhook-id"] for request in list(hook.requests)}
     store = notifications.Notifications(connection)
     for subject in subjects:
@@ -35,7 +35,7 @@ async def lost(hook: receiver.Receiver, connection: Any, subjects: Iterable[str]
 
 
 def doubled(requests: Sequence[receiver.Request], kills: int) -> Iterator[str]:
-    """Yield what was delivered more often, or otherwise, than killed workers explain."""
+    """Yield deliveries that killed workers don't explain: too many repetitions, or different bodies."""
     if not requests:
         yield "no event was delivered"
     bodies: dict[str, set[bytes]] = defaultdict(set)

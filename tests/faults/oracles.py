@@ -1,7 +1,7 @@
-"""An oracle, and messages for it.
+"""An oracle, and messages for it. The oracle knows only what the documentation promises.
 
-It knows nothing of the product but what its documentation promises: of all messages of an alert that were accepted, the
-newest by its own times says how it is; an incident is open while any of its alerts fires.
+The newest accepted message of an alert, by the message's own times, sets the alert's state. An incident is open while
+any of its alerts fires.
 """
 
 import random
@@ -59,7 +59,7 @@ def messages(chance: random.Random, count: int, incident_keys: int) -> list[Mess
 
 @dataclass
 class Oracle:
-    """The expected state, by all accepted messages."""
+    """The expected state, computed from all accepted messages."""
 
     newest: dict[str, tuple[tuple[int, int, int], Message]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)

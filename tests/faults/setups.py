@@ -1,4 +1,4 @@
-"""A web, a Valkey, and simulated vendors, which stay, and workers, which are killed."""
+"""A web, a Valkey, and simulated vendors, which keep running, and workers, which are killed."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ KILLED_WORKER = str(Path(__file__).parent / "worker_that_dies.py")
 
 
 class Setup:
-    """The processes that stay while workers are killed."""
+    """The processes that keep running while workers are killed."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class Setup:
         limits: str = "",
         configured: Callable[[str, harness.Vendors], str] | None = None,
     ) -> None:
-        """Start the processes; ``configured`` returns the configuration to use, from the usual one."""
+        """Start the processes; ``configured`` changes the default configuration."""
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
@@ -53,7 +53,7 @@ class Setup:
     def worker_that_dies(
         self, place: str, kind: str, point: str, without: str = "", sleeps: Path | None = None
     ) -> harness.Process:
-        """Start a worker that kills itself at a point of an operation, or that stops there until a file appears."""
+        """Start a worker that kills itself at a point of an operation, or waits there until a file appears."""
         command = [KILLED_WORKER, str(self.file), place, kind, point]
         more = {"SLEEPS": str(sleeps)} if sleeps else {}
         return self._start(command, f"worker-that-dies-{point}", WITHOUT=without, **more)

@@ -1,4 +1,4 @@
-"""Alerts of 2,000 incidents at once: few open in a while, one incident tells of the others, none is lost or doubled."""
+"""2,000 incidents at once: few open per window, one incident reports the rest, and none is lost or doubled."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ STORM = f"storm: {{max_incidents: {MOST}, window: {WITHIN_SECONDS}s, destination
 
 
 class Place:
-    """Two webs, three workers, their Valkey and both vendors."""
+    """Two webs, three workers, their Valkey, and both vendors."""
 
     def __init__(self, folder: Path, at: harness.Vendors, valkey: topologies.Topology) -> None:
         self.at = at
@@ -50,7 +50,7 @@ class Place:
         return harness.Process(command, self._folder, "-".join((kind, *more)), forked=True, **harness.SECRETS)
 
     def kill_worker(self) -> None:
-        """SIGKILL one of them, and start it again."""
+        """Kill a worker with SIGKILL, and start it again."""
         self.workers[0].kill()
         self.workers[0] = self._start("worker", "--name", "w0", "--health-port", "0")
 
@@ -60,7 +60,7 @@ class Place:
             one.kill()
 
     def says(self, status: str, numbers: range) -> None:
-        """Alertmanager says that of so many incidents, a thousand alerts in a delivery."""
+        """Send the state of this many incidents as an Alertmanager does, a thousand alerts per delivery."""
         for first in range(numbers.start, numbers.stop, 1000):
             alerts = [told(status, number) for number in range(first, min(first + 1000, numbers.stop))]
             body = {"version": "4", "groupKey": "g", "receiver": "r", "status": status, "alerts": alerts}
@@ -71,7 +71,7 @@ class Place:
         return int(self.connection.zcard(keys.WAITING))
 
     def opened(self) -> dict[str, dict[str, list[str]]]:
-        """What each vendor has by name: ``open`` or ``resolved``, once for each time that it was opened."""
+        """Return the states at each vendor by name: ``open`` or ``resolved``, once per open."""
         state = self.at.state()
         found: dict[str, dict[str, list[str]]] = {"on-call": {}, "devhelm": {}}
         for one in state["incident-io"]["incidents"]:
@@ -79,7 +79,7 @@ class Place:
             found["on-call"].setdefault(one["name"], []).append("resolved" if over else "open")
         for one in state["devhelm"]["incidents"]:
             over = one["incident"]["status"] == "RESOLVED"
-            title = one["incident"]["title"].partition("] ")[2]  # The router's own reference comes first.
+            title = one["incident"]["title"].partition("] ")[2]  # The router's reference is at the start.
             found["devhelm"].setdefault(title, []).append("resolved" if over else "open")
         return found
 
@@ -105,7 +105,7 @@ def place(tmp_path) -> Iterator[Place]:
 
 
 def as_they_should(place: Place) -> bool:
-    """Whether those that still fire are open at both vendors, and nothing else of ours is."""
+    """Return whether exactly the firing incidents are open at both vendors."""
     still = {f"Key k{number}" for number in range(GO_ON)}
     found = place.opened()
     return all(
@@ -115,9 +115,9 @@ def as_they_should(place: Place) -> bool:
 
 
 def too_fast(place: Place, began_at: int) -> list[str]:
-    """Where more incidents had been opened than the windows that had begun by then, since the first delivery, let in.
+    """Return the opens that exceed the limit of the windows started since the first delivery.
 
-    A call may come long after its turn, but not before.
+    A call may be later than its turn, but not earlier.
     """
     calls = [call["at"] for call in place.at.calls("POST", vendor="devhelm") if call["path"].endswith("/v1/incidents")]
     windows = [(at - began_at) // (WITHIN_SECONDS * 1_000_000) + 2 for at in calls]

@@ -1,4 +1,4 @@
-"""Whatever is killed, no accepted alert is lost and no incident is opened twice."""
+"""No accepted alert is lost and no incident is opened twice, whichever processes are killed."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.integration import receiver
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
 FULL = ({"worker": 20, "web": 5, "valkey": 3}, 10_000, 500)  # Every message is sent twice.
 WATCHED_CUT = ({"worker": 2, "web": 1, "valkey": 2}, 1_000, 40)
-WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 8}, 4_000, 150)  # Each way to disturb them twice.
+WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 8}, 4_000, 150)  # Two disturbances of each kind.
 CLUSTERED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)
 
 

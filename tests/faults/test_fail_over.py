@@ -1,4 +1,4 @@
-"""After a failover, everything that replicas have confirmed is there."""
+"""After a failover, all data that replicas acknowledged still exists."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.integration import workers
 
 pytestmark = pytest.mark.timeout(120)
 
-CONFIRMED_SECONDS = 20.0  # For replicas that are there: they confirm as soon as they get to it.
+CONFIRMED_SECONDS = 20.0  # Replicas that are connected acknowledge as soon as they run.
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def run(watched: watching.SentinelTopology, body) -> None:
 
 
 def cut_off(watched: watching.SentinelTopology) -> None:
-    """Make the primary refuse its replicas, so that they receive nothing more."""
+    """Make the primary refuse its replicas, so that they receive no further data."""
     for replica in watched.replicas():
         replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
         replica.asks("CLIENT", "KILL", "TYPE", "master")
@@ -81,7 +81,7 @@ def test_delivery_without_replica_is_not_accepted(watched):
 
 
 def test_delivery_is_lost_without_confirmation(watched):
-    """Negative control: without the confirmation, the delivery is accepted and lost."""
+    """Negative control: without the acknowledgement, the delivery is accepted and lost."""
 
     async def body(connection):
         cut_off(watched)
@@ -118,7 +118,7 @@ def test_separated_primary_accepts_nothing(watched):
 
 
 def test_separated_primary_loses_deliveries_without_confirmation(watched):
-    """Negative control: without the confirmation, the delivery is accepted, and the new primary doesn't have it."""
+    """Negative control: without the acknowledgement, the delivery is accepted, and the new primary doesn't have it."""
 
     async def body(connection):
         assert await told_a_parted_primary(watched, connection, 0) == 0
@@ -127,7 +127,7 @@ def test_separated_primary_loses_deliveries_without_confirmation(watched):
 
 
 async def intends(connection, least: int) -> publications.Publications:
-    """Record a publication as a worker does before it calls a vendor, confirmed by ``replicas``."""
+    """Record a publication as a worker does before it calls a vendor, acknowledged by ``replicas``."""
     with workers.demanding(connection, least, 0.2):
         store = publications.Publications(connection, lease_seconds=60)
     lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
@@ -146,7 +146,7 @@ def test_intent_without_replica_makes_no_call(watched):
 
 
 def test_intent_is_lost_without_confirmation(watched):
-    """Negative control: without the confirmation, a vendor is called, and the record is lost in the failover."""
+    """Negative control: without the acknowledgement, a vendor is called, and the record is lost in the failover."""
 
     async def body(connection):
         cut_off(watched)
@@ -189,7 +189,7 @@ def test_fold_at_separated_primary_is_not_acknowledged(watched):
 
 
 def test_fold_is_lost_without_confirmation(watched):
-    """Negative control: without the confirmation, the delivery is acknowledged, and its incident is lost."""
+    """Negative control: without the acknowledgement, the delivery is acknowledged, and its incident is lost."""
 
     async def body(connection):
         await folded(watched, connection, 0)
@@ -205,7 +205,8 @@ def test_replaced_hanging_primary_accepts_nothing(watched):
         await asyncio.to_thread(watched.hang)
         done = 0
         async with asyncio.timeout(30):
-            while done < 10:  # For a moment it takes itself for the primary, and may have a replica that does so, too.
+            # Until it learns of its successor, it acts as the primary, and so may one of its replicas.
+            while done < 10:
                 with contextlib.suppress(errors.Unavailable):
                     await accepted(connection, 2)
                     done += 1

@@ -49,7 +49,7 @@ def test_no_retry_before_the_vendor_retry_time(stage, place):
     lives_and_ends(at, router)
     refused, *later = [call for call in at.calls("POST", vendor=vendor) if call["path"].startswith(path)]
     assert refused["status"] == 429
-    # incident.io says a date of whole seconds, which may be up to one second earlier than two seconds from now.
+    # incident.io reports times in whole seconds, so its date may be up to one second early.
     assert later[0]["at"] - refused["at"] >= (2 if vendor == "devhelm" else 1) * MICROS
 
 
@@ -64,7 +64,7 @@ def test_failing_vendor_does_not_delay_the_other(stage):
 
 
 def test_permanent_refusal_is_not_retried(stage):
-    """Other destinations go on."""
+    """Calls to other destinations continue."""
     at, router = stage
     at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
     router.receives(severity="critical")

@@ -6,7 +6,7 @@ from tests.end_to_end import harness
 from tests.faults import setups
 
 PLACES = ["on-call", "public-page", "devhelm", "devhelm-page"]
-TELLING = ["after-intent", "after-call"]  # The others differ from these in what was written, not in what was called.
+TELLING = ["after-intent", "after-call"]  # The other points differ from these in the recorded state, not in the calls.
 OPENINGS = [(place, "open", point) for place in PLACES for point in TELLING] + [
     pytest.param(place, "open", point, marks=pytest.mark.long)
     for place in PLACES

@@ -28,7 +28,7 @@ LIMITS = "pages: {min_update_interval: 0s, observe_interval: 1s}"
 
 
 def long(point: str) -> object:
-    """Return a point that differs from the others in what was written, and not in what was called."""
+    """Return a point that differs from the others in the recorded state, and not in the calls."""
     return pytest.param(point, marks=pytest.mark.long)
 
 
@@ -42,7 +42,7 @@ def pager(at: harness.Vendors) -> str:
 
 
 def start(folder: Path, rules: str, failover: str = "") -> setups.running:
-    """Return a setup with an alert source; ``failover`` is that of the destination `devhelm`."""
+    """Return a setup with an alert source; ``failover`` is the failover of the destination `devhelm`."""
 
     def configured(text: str, at: harness.Vendors) -> str:
         text = text.replace("worker: {", f"{pager(at)}worker: {{", 1)

@@ -1,4 +1,4 @@
-"""A worker is killed while it resolves or before it acknowledges, or is stopped: nothing is doubled or left open."""
+"""A worker is killed while it resolves or before it acknowledges, or is suspended: nothing is doubled or left open."""
 
 import pytest
 

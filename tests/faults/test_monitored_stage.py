@@ -16,12 +16,12 @@ from tests.faults import test_vendors_stage as vendors_stage
 FULL = os.environ.get("CHAOS") == "full"
 MONITORED = 'message: We are investigating., resolve: {monitor_for: 3s, message: "It works again."}'
 RULES = chaos.RULES.replace("message: We are investigating.", MONITORED)
-# A post is set to monitoring at once, however often posts change.
+# The router sets a post to monitoring at once, however often posts change.
 LIMITS = chaos.LIMITS.replace("pages: {", "pages: {min_update_interval: 0s, max_updates_per_hour: 100000, ")
 PLACES = ["devhelm-page", "public-page"]
 POINTS = vendors_stage.POINTS if FULL else ["after-call"]
 KINDS = ["monitor", "update", "resolve"] if FULL else ["monitor"]
-# Requests that are carried out after a few seconds come between the changes of one post.
+# Requests that are carried out a few seconds late arrive between the changes of a post.
 FAULTS = [*([{"action": "act-late", "probability": 0.01, "hang_seconds": 3}] if FULL else []), *vendors_stage.FAULTS]
 SETTLE_SECONDS = vendors_stage.SETTLE_SECONDS
 MONITORING = {"MONITORING", "monitoring"}
@@ -85,7 +85,7 @@ def test_workers_killed_during_monitoring_leave_no_post(setup, kind):
     firing: list[str] = []
     for place, point in itertools.product(PLACES if FULL else PLACES[:1], POINTS):
         firing += until_killed(setup, senders, setup.worker_that_dies(place, kind, point), kind)
-    if FULL:  # A key that is refused for a while.
+    if FULL:  # The vendor refuses the API key for a while.
         setup.vendors.fault(action="status", status=401, vendor="devhelm", count=20)
     wait_until_settled(setup, {key: {"alert"} if key in firing else set() for key in senders.keys})
     for key in firing:

@@ -1,4 +1,4 @@
-"""A rolling update under load: each process is told to end and is replaced, and no sender notices."""
+"""A rolling update under load: each process is terminated and replaced, and no sender sees an error."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,16 @@ from tests.end_to_end import harness
 from tests.faults import chaos, oracles, topologies
 
 SENDERS = 4
-MESSAGES = 25  # In one go of a sender; it sends each twice, and goes on with others.
+MESSAGES = 25  # The messages of one burst. A sender sends each twice, then continues with new ones.
 INCIDENT_KEYS = 40
-MOST_SECONDS = 30.0  # Then Kubernetes would kill it.
+MOST_SECONDS = 30.0  # After this time, Kubernetes would kill the process.
 
 
 class Balancer:
-    """Hands each connection to the next of the backends, in turn, as a service in a cluster does.
+    """Forwards each connection to the next backend in turn, as a Service does in a cluster.
 
-    ``refused`` tells of the connections that a backend did not take, also such as waited to be taken when its listener
-    closed, which resets them. ``unanswered`` counts those that it took and ended without an answer.
+    ``refused`` counts connections that a backend didn't accept, including connections in the backlog that were reset
+    when its listener closed. ``unanswered`` counts accepted connections that ended without a response.
     """
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class Balancer:
                 except ConnectionResetError as error:
                     self.refused.append(repr(error))
                     with contextlib.suppress(OSError):
-                        sender.shutdown(socket.SHUT_RDWR)  # Closed alone it would stay open while it is still read.
+                        sender.shutdown(socket.SHUT_RDWR)  # Closing alone would leave the socket open while it is read.
 
 
 def _pump(source: socket.socket, target: socket.socket) -> int:
-    """Carry bytes until there are no more; how many there were."""
+    """Copy bytes until the end of the stream; return their number."""
     carried = 0
     with contextlib.suppress(BrokenPipeError):
         while data := source.recv(65536):
@@ -83,7 +83,7 @@ def _asked(sender: socket.socket, backend: socket.socket) -> None:
 
 
 class Sender(chaos.Sender):
-    """Sends ever new messages until told that it is enough, each over a connection that the balancer may hand on."""
+    """Sends new messages until stopped, each over a connection that the balancer may forward to another backend."""
 
     keeps = False
 
@@ -113,7 +113,7 @@ class Town(chaos.Deployment):
         return self.balancer.port
 
     def replace(self, name: str) -> None:
-        """Start the new one, wait until it works, and tell the old one to end."""
+        """Start the new process, wait until it is ready, and terminate the old one."""
         old = self._processes[name]
         self._stack.callback(old.kill)
         kind, _, number = name.partition("-")
@@ -138,7 +138,7 @@ class Town(chaos.Deployment):
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_rolling_update_loses_and_doubles_nothing(tmp_path):
-    """Whoever is taken gets a 202; whoever is not has met a listener that had just closed, and comes again."""
+    """Every accepted connection gets a 202. Others met a listener that had just closed, and are retried."""
     oracle = oracles.Oracle()
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Two webs have different rules, as during each roll-out, and get the same alerts in the same millisecond."""
+"""Two webs with different rules, as during each rollout, receive the same alerts in the same millisecond."""
 
 import concurrent.futures
 import shutil
@@ -19,7 +19,7 @@ rules:
 
 
 def at_both(webs: list[harness.Router], number: int, status: str) -> None:
-    """One alert at both webs at once."""
+    """Send one alert to both webs at once."""
     alert = {"title": f"s{number} is down", "dedup_key": f"a{number}", "labels": {"service": f"s{number}"}}
     with concurrent.futures.ThreadPoolExecutor(len(webs)) as pool:
         for answer in [pool.submit(web.receives, status=status, **alert) for web in webs]:

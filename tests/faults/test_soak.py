@@ -1,4 +1,4 @@
-"""The long trial, cut short: it finds nothing wrong where nothing is, and says so where something is."""
+"""A short soak test: it reports no errors if there are none, and reports each introduced error."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-e
 
 
 def processes_below(folder) -> list[int]:
-    """The ids of all processes whose working folder is below this one."""
+    """Return the IDs of all processes whose working folder is below this folder."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -33,7 +33,7 @@ def processes_below(folder) -> list[int]:
 
 @pytest.fixture
 def soaking(tmp_path):
-    """Starts the command; it is ended in order whatever the test finds, and takes all its processes along."""
+    """Start the command. In any case, end it in order, with all its processes."""
     started = []
 
     def start(*arguments: str) -> harness.Process:
@@ -94,7 +94,7 @@ def test_contradictory_soak_options_are_a_usage_error(wrong):
 
 @pytest.mark.long
 class TestThatWhatIsWrongIsFound:
-    """A short trial whose ledger has more than the router was given, or other than it was given."""
+    """A short trial whose ledger has more deliveries than the router received, or different ones."""
 
     @pytest.fixture
     def tried(self, tmp_path, monkeypatch):

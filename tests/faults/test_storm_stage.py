@@ -1,4 +1,4 @@
-"""A storm in large bodies at a store that is nearly full: what is accepted is processed, in a few calls an incident."""
+"""A storm of large bodies at a nearly full store: accepted deliveries are processed, with few calls per incident."""
 
 import contextlib
 import datetime as dt
@@ -18,14 +18,14 @@ IS_FULL = os.environ.get("CHAOS") == "full"
 BODIES, ALERTS, KEYS = (1_000 if IS_FULL else 200), 100, 50
 KILLS = {"worker": 3, "web": 1, "valkey": 1}
 MEMORY_MB = 40 if IS_FULL else 12
-# For each incident at a vendor: it is opened and resolved, and whoever is killed may leave a call to be repeated.
+# Per incident at a vendor: one open and one resolve, and one repetition after each kill.
 MOST_OPERATIONS = 2 + KILLS["worker"] + KILLS["valkey"]
 BEGAN_AT, ENDED_AT = 1_795_000_000_000, 1_795_000_600_000  # Milliseconds.
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What an Alertmanager sends in one body: alerts of one incident."""
+    """A body of an Alertmanager: alerts of one incident."""
 
     messages: tuple[oracles.Message, ...]
     source = "alertmanager"
@@ -51,7 +51,7 @@ class Delivery:
 
 
 class Oracle(oracles.Oracle):
-    """Is told of deliveries, which stand or fall with all of their alerts."""
+    """Records deliveries, whose alerts are accepted or rejected together."""
 
     def accept(self, delivery: Delivery) -> None:
         for one in delivery.messages:
@@ -63,9 +63,9 @@ def written(milliseconds: int) -> str:
 
 
 def storm(chance: random.Random) -> list[list[Delivery]]:
-    """First bodies say that alerts fire; then others say it again of even keys, and of odd ones that it is over.
+    """Send firing alerts. Then repeat the alerts of even keys, and resolve the alerts of odd keys.
 
-    Were one sent before the first ones are accepted, an incident could end and rightly open a second time.
+    The second part waits until the first is accepted. Otherwise an incident could correctly resolve and reopen.
     """
     first, then = [], []
     for number in range(BODIES // 2):
@@ -81,7 +81,7 @@ def storm(chance: random.Random) -> list[list[Delivery]]:
 
 
 def operations(deployment: chaos.Deployment) -> Counter[str]:
-    """How often each of incident.io's incidents was written to, the call that made it and was answered included."""
+    """Return the number of writes to each incident at incident.io, including the call that created it."""
     found = Counter(one["id"] for one in deployment.vendors.state()["incident-io"]["incidents"])
     for call in deployment.vendors.calls("POST", vendor="incident-io"):
         if call["path"].startswith("/v2/incidents/"):
@@ -90,13 +90,13 @@ def operations(deployment: chaos.Deployment) -> Counter[str]:
 
 
 def peak(deployment: chaos.Deployment) -> int:
-    """The most memory that Valkey has used, bytes."""
+    """Return the peak memory of Valkey in bytes."""
     with contextlib.closing(redis.Redis.from_url(deployment.topology.settings["url"])) as connection:
         return int(connection.info("memory")["used_memory_peak"])
 
 
 def refusals(deployment: chaos.Deployment) -> int:
-    """How many deliveries were refused since the memory was nearly full."""
+    """Return the number of deliveries that were rejected because memory was nearly full."""
     return sum((deployment.folder / f"web-{number}.log").read_text().count("of its memory") for number in range(2))
 
 

@@ -26,7 +26,7 @@ RANDOM_FAULTS = [
     {"action": "429", "probability": 0.03, "retry_after": 1, "limit": "incidents_create"},
     {"action": "500", "probability": 0.05},
     {"action": "status", "probability": 0.01, "status": 401},
-    # A key that has expired and is renewed, at one vendor at a time.
+    # One vendor at a time rejects the API key as expired, and then accepts it again.
     {"action": "status", "probability": 0.003, "status": 401, "vendor": "devhelm", "lasts_seconds": 4},
     {"action": "status", "probability": 0.003, "status": 401, "vendor": "incident-io", "lasts_seconds": 4},
     {"action": "status", "probability": 0.01, "status": 409},
@@ -39,14 +39,14 @@ RANDOM_FAULTS = [
     {"action": "odd-row", "probability": 0.10},
     {"action": "endless", "probability": 0.10},
 ]
-# The vendor carries a request out more than a minute after it hung up or the call timed out. What that leaves at
-# DevHelm is ended by a search three minutes after the call, so this is for the full length only.
+# The vendor carries a request out more than a minute after it hung up or the call timed out. A search three
+# minutes after the call resolves what such a request left at DevHelm, so only the full length includes it.
 LATE_REQUESTS = [
     {"action": "act-late", "probability": 0.015, "hang_seconds": 75},
     {"action": "hang-then-act", "probability": 0.015, "hang_seconds": 75},
 ]
 FAULTS = [*(LATE_REQUESTS if IS_FULL else []), *RANDOM_FAULTS]
-# Three of four calls that change something go wrong: far beyond what leaves a circuit breaker closed.
+# Three of four changing calls fail: far more than a closed circuit breaker tolerates.
 OUTAGE = [
     {"action": "act-then-drop", "probability": 0.2},
     {"action": "act-then-hang", "probability": 0.1, "hang_seconds": 2},
@@ -54,8 +54,8 @@ OUTAGE = [
     {"action": "500", "probability": 0.3},
     {"action": "gateway", "probability": 0.3, "status": 404},
 ]
-CIRCUITS = 6  # How many circuits have opened before the outage ends; there are four in each of three workers.
-# The next probe, and then everything at once.
+CIRCUITS = 6  # The number of circuits that open before the outage ends; each of three workers has four.
+# The next probe, and then all pending calls.
 RECOVERY_SECONDS = 45.0
 # The router searches DevHelm for duplicates three minutes after an open that got no answer, and repeats a search that
 # fails after half a minute.
@@ -102,7 +102,7 @@ def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds
     wrong = ["not looked at yet"]
 
     def right() -> bool:
-        # First, so that nothing changes between a look that finds all right and the last late request.
+        # Before the comparison, so that no late request can change the state after it.
         pending = setup.vendors.pending()
         wrong[:] = chaos.at_vendors(at, firing)
         if pending:
@@ -116,7 +116,7 @@ def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds
 
 
 def faults_met(setup: setups.Setup) -> set[str]:
-    """Return the faults that have struck calls."""
+    """Return the faults that affected calls."""
     return {call["fault"] for call in setup.vendors.calls()} - {""}
 
 
@@ -132,7 +132,7 @@ def senders(setup) -> Senders:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_workers_at_failing_vendors_double_nothing(setup, senders, point):
-    first = POINTS.index(point)  # So that even once at each point is at every place.
+    first = POINTS.index(point)  # One kill per point then covers every place.
     for place in itertools.islice(itertools.cycle(PLACES), first, first + TIMES):
         senders.until_killed(setup.worker_that_dies(place, "open", point))
     wait_until_settled(setup, {key: {"alert"} for key in senders.keys})

@@ -18,11 +18,11 @@ from tests.end_to_end import harness
 DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
 DOWN_AFTER_MS = 1000
 SLOTS = 16384
-AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # By itself the library would ask again for seconds.
+AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # The library would otherwise retry for seconds.
 
 
 class Topology(Protocol):
-    """Servers of which one may be killed while the router runs."""
+    """Servers of which one at a time may be killed while the router runs."""
 
     settings: dict[str, Any]  # The section `redis` of the configuration.
 
@@ -31,7 +31,7 @@ class Topology(Protocol):
         ...
 
     def disturb(self) -> None:
-        """Make the primary unavailable, in another way each time, and wait until there is a primary again."""
+        """Make the primary unavailable, by a different method each time, and wait until there is a primary again."""
         ...
 
     def stop(self) -> None:
@@ -50,14 +50,14 @@ class Valkey:
         self.start()
 
     def start(self, *more: str) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it responds."""
         command = [embedded.find_program(), *self._arguments, *more, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self._folder), "--logfile", str(self._folder / "valkey.log")]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.eventually(f"Valkey answers at {self.port}", lambda: self.asks("PING"))
 
     def asks(self, *command: Any) -> Any:
-        """Send a command and return the answer; None if there is none."""
+        """Send a command and return the response; None if there is none."""
         try:
             with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5, retry=AT_ONCE)) as connection:
                 return connection.execute_command(*command)
@@ -81,7 +81,7 @@ class Valkey:
 
 
 class Standalone:
-    """One server that writes every command to its disk, and is killed and started again."""
+    """One server that writes every command to its disk, and is killed and restarted."""
 
     def __init__(self, folder: Path, *more: str) -> None:
         self._valkey = Valkey(folder / "valkey", *DURABLE, *more)
@@ -178,7 +178,7 @@ class Clustered:
 
 @contextlib.contextmanager
 def running(topology: Topology) -> Iterator[Topology]:
-    """A topology for the length of a ``with`` block."""
+    """Run a topology for the length of a ``with`` block."""
     try:
         yield topology
     finally:

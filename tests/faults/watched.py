@@ -16,8 +16,8 @@ from tests import ports
 from tests.end_to_end import harness
 from tests.faults import blackhole, topologies
 
-# How often a sentinel asks and tells, milliseconds. Without this a primary that was away waits ten seconds to be told
-# that it is a replica now, and a sentinel that had to wait for the processor stays idle for thirty.
+# The intervals of polls and announcements of a sentinel, in milliseconds. By default, a returned primary waits ten
+# seconds before it becomes a replica, and a sentinel that was delayed pauses for thirty.
 SENTINEL_TIMING = {
     "ping-period": 200,
     "ask-period": 200,
@@ -41,7 +41,7 @@ class BlackHole:
         self.fronts = [int(port) for port in self._heard().split()]
 
     def say(self, word: str, front: int) -> None:
-        """Send ``cut`` or ``heal``, and wait until it is done."""
+        """Send ``cut`` or ``heal``, and wait for its confirmation."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word} {front}\n")
         self._process.stdin.flush()
@@ -52,7 +52,7 @@ class BlackHole:
         return self._process.stdout.readline()
 
     def stop(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self._process.kill()
         self._process.communicate()
 
@@ -60,7 +60,7 @@ class BlackHole:
 class SentinelTopology:
     """A primary, two replicas, and three sentinels. A primary that was away returns as a replica.
 
-    Everybody meets the servers at their fronts; the servers' own ports are for the tests to look behind them.
+    All clients and servers connect through the proxies. Only tests use the servers' own ports.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,13 +94,13 @@ class SentinelTopology:
         next(self._ways)()
 
     def kill(self) -> None:
-        """Kill the primary. Another server takes its place, and the killed one returns as a replica."""
+        """Kill the primary. A replica replaces it, and the killed server returns as a replica."""
         primary = self.complete()
         self.replace()
         primary.start("--replicaof", f"127.0.0.1 {self._fronts[self.primary().port]}")
 
     def replace(self) -> None:
-        """Kill the primary, whatever the state of the other servers, and wait for another one."""
+        """Kill the primary, whatever the state of the other servers, and wait for another primary."""
         primary = self.primary()
         primary.kill()
         self.succeeded(primary)
@@ -122,7 +122,7 @@ class SentinelTopology:
         self.succeeded(primary)
 
     def hang(self) -> None:
-        """Stop the primary with its connections open until it is replaced, and continue it then."""
+        """Suspend the primary with its connections open until it is replaced, and resume it then."""
         primary = self.complete()
         primary.signal(signal.SIGSTOP)
         self.succeeded(primary)

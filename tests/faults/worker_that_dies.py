@@ -1,12 +1,12 @@
 """A worker that kills itself at one point of one operation: ``worker_that_dies.py CONFIG DESTINATION KIND POINT``.
 
-With the environment's WITHOUT it lacks what it promises by: ``intent`` (nothing is written down before a call),
-``find`` (DevHelm is not searched) or ``fence`` (what it writes counts though its lease has passed on). What it then
-does wrong shows that the checks can fail. With SLEEPS it does not die, but stands still until there is a file of that
-name, and says so where a write of it is refused.
+The variable WITHOUT disables a mechanism: ``intent`` (no record before a call), ``find`` (no search at DevHelm), or
+``fence`` (writes succeed after the lease has passed on). The resulting errors show that the checks can fail.
 
-The points are those that ``perform`` passes; ``before-acknowledge`` is the moment between the commit of a batch and
-its acknowledgement.
+With SLEEPS, the worker doesn't die. It stops until a file of that name exists, and reports each refused write.
+
+``perform`` passes the points; ``before-acknowledge`` is the moment between the commit of a batch and its
+acknowledgement.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif not Path(file).exists():
         print("asleep", flush=True)
-        while not Path(file).exists():  # Nothing else goes on meanwhile, as in a process that the system holds up.
+        while not Path(file).exists():  # Nothing else runs meanwhile, as in a process that the system suspended.
             time.sleep(0.05)
 
 
