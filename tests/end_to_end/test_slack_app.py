@@ -161,7 +161,11 @@ def test_decision_of_a_command_removes_the_buttons(running):
 def test_slash_commands_list_and_freeze(running):
     channel = running[1]
     channel.configure("commands")
-    for command, words in (("/incidents", "Incidents: "), ("/freeze", "A reason is required"), ("/unfreeze", "is not frozen")):
+    for command, words in (
+        ("/incidents", "Incidents: "),
+        ("/freeze", "A reason is required"),
+        ("/unfreeze", "is not frozen"),
+    ):
         said = {"command": command, "text": "", "user": "U0ADA"}
         status, outcome = harness.ask(f"{channel.at.url}/workspace/commands", said)
         assert (status, outcome["error"]) == (200, ""), outcome
