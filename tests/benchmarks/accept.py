@@ -1,10 +1,10 @@
-"""Accepted deliveries a second, against a bare endpoint and against Alertmanager.
+"""Accepted deliveries per second, against a bare endpoint and against Alertmanager.
 
     python tests/benchmarks/accept.py --json FILE
 
-Measured are `incident-router web`, the least that could take a webhook in durably (``bare.py``), and Alertmanager's
-own ``POST /api/v2/alerts``, which keeps alerts in memory. They take turns, so that a slower minute of the machine
-is everybody's; the medians of the turns are told.
+Three servers are measured: `incident-router web`, a minimal durable webhook endpoint (``bare.py``), and
+Alertmanager's ``POST /api/v2/alerts``, which keeps alerts in memory. The servers take turns, so that a slow minute of
+the machine affects all of them. The result is the median of the turns.
 """
 
 import shutil
@@ -24,7 +24,7 @@ Contenders = dict[str, tuple[int, str]]
 
 
 def contenders(stage: scene.Scene) -> Contenders:
-    """Name, port and path of everything that is measured."""
+    """The name, port, and path of each server under test."""
     found = {"router": (stage.router("web"), "/v1/webhooks/alertmanager"), "bare": (bare(stage), "/hook")}
     if shutil.which("prometheus-alertmanager"):
         found["alertmanager"] = (alertmanager(stage), "/api/v2/alerts")
@@ -63,7 +63,7 @@ def bodies(name: str, alerts: int) -> Iterator[bytes]:
 
 
 def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
-    """Measure each contender once a round; what was accepted is thrown away between turns."""
+    """Measure each server once per round. Discard the accepted deliveries between turns."""
     given = {name: bodies(name, alerts) for name in found}
     taken: dict[str, dict[str, Any]] = {name: {"rates": [], "rates of a full core": [], "us": []} for name in found}
     for _ in range(rounds):
@@ -81,7 +81,7 @@ def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, secon
 
 
 def rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One line a contender, with how many times as much the router does."""
+    """One row per server, with the ratio of its rate to the router's."""
     rates = {name: statistics.median(values["rates"]) for name, values in taken.items()}
     full = {name: statistics.median(values["rates of a full core"]) for name, values in taken.items()}
     for name, values in taken.items():

@@ -1,4 +1,4 @@
-"""Amazon SNS as far as a benchmark needs it: messages signed with a certificate made here, and no network."""
+"""Amazon SNS for benchmarks: messages signed with a generated certificate, without network access."""
 
 import base64
 import datetime as dt
@@ -26,7 +26,7 @@ CERTIFICATE = _certified()
 
 
 def signed(body):
-    """The message as SNS signs it, by version 2."""
+    """Sign a message like SNS, with signature version 2."""
     told = json.loads(body) | {"SignatureVersion": "2", "SigningCertURL": CERTIFICATE_URL}
     text = "".join(f"{name}\n{told[name]}\n" for name in FIELDS if name in told)
     signature = KEY.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -34,12 +34,12 @@ def signed(body):
 
 
 async def fetch(_url):
-    """The certificate."""
+    """Return the certificate."""
     return CERTIFICATE
 
 
 def at_once(coroutine):
-    """Run what waits for nothing, without a loop."""
+    """Run a coroutine that never waits, without an event loop."""
     try:
         coroutine.send(None)
     except StopIteration:

@@ -1,4 +1,4 @@
-"""The least that any worker has to do: read deliveries in batches, decode them, acknowledge and delete them.
+"""The minimal worker: read deliveries in batches, decode, acknowledge, and delete them.
 
 python -m tests.benchmarks.bare_reader SOCKET
 """

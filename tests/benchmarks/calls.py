@@ -1,9 +1,10 @@
-"""Processor time of one vendor call, against httpx: one at a time, and 32 at once.
+"""Processor time per vendor call, against httpx: sequential, and 32 concurrent calls.
 
     python tests/benchmarks/calls.py --json FILE
 
-The router's own client posts an incident, decodes the response, and measures the duration for its metric. The vendor
-(``vendor.py``) is a process of its own, so its time does not count. httpx on its own transport takes turns.
+The router's client posts an incident, decodes the response, and measures the duration for its metric. The vendor
+(``vendor.py``) runs in its own process, so its time does not count. httpx with its default transport takes turns with
+the router's client.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 def router_call(url: str) -> tuple[Call, Callable[[], Awaitable[None]]]:
-    """The router's client, and its end."""
+    """Return a call with the router's client, and the function that closes the client."""
     http = client.Client(name="bench", base_url=url, headers={}, timeout_seconds=10, now=lambda: 0)
 
     async def call() -> object:
@@ -38,7 +39,7 @@ def router_call(url: str) -> tuple[Call, Callable[[], Awaitable[None]]]:
 
 
 def httpx_call(url: str) -> tuple[Call, Callable[[], Awaitable[None]]]:
-    """The least that a client on httpx does for the same call."""
+    """Return the equivalent call with a minimal httpx client."""
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=60)
     http = httpx.AsyncClient(limits=limits, trust_env=False, timeout=10)
 
@@ -51,7 +52,7 @@ def httpx_call(url: str) -> tuple[Call, Callable[[], Awaitable[None]]]:
 
 
 async def microseconds(call: Call, at_once: int, calls: int) -> float:
-    """Processor time of this process for each call, with ``at_once`` calls under way."""
+    """Processor time of this process per call, with ``at_once`` concurrent calls."""
 
     async def some(count: int) -> None:
         for _ in range(count):
@@ -65,7 +66,7 @@ async def microseconds(call: Call, at_once: int, calls: int) -> float:
 
 
 async def measure(url: str, rounds: int, calls: int) -> list[dict[str, Any]]:
-    """One row for each number of calls at once; the medians of the rounds."""
+    """One row per number of concurrent calls, with the medians of the rounds."""
     contenders = {"router": router_call(url), "httpx": httpx_call(url)}
     rows = []
     for at_once in AT_ONCE:

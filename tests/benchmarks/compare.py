@@ -1,11 +1,10 @@
-"""Compares benchmark results with those committed in ``results.json``, and flags what became worse by over 10%.
+"""Compare benchmark results with those committed in ``results.json``. Flag figures that are over 10% worse.
 
-    python -m tests.benchmarks.compare FOLDER                 compare FOLDER/NAME.json
-    python -m tests.benchmarks.compare FOLDER --commit DATE   replace the committed results by those in FOLDER
+    python -m tests.benchmarks.compare FOLDER                  compare FOLDER/NAME.json
+    python -m tests.benchmarks.compare FOLDER --commit DATE    replace the committed results by those in FOLDER
 
-Compared are figures that hardly depend on what else the machine does: processor time, ratios of one run, calls, and
-memory. Processor time still depends on the processor, so the machines are named if they differ. Nothing fails because
-of a figure.
+The compared figures hardly depend on the load of the machine: processor time, ratios within a run, calls, and memory.
+Processor time depends on the processor, so the report names the machines if they differ. No figure fails the run.
 """
 
 import argparse
@@ -20,7 +19,7 @@ TOLERANCE = 0.1
 
 
 class Figures(NamedTuple):
-    """What identifies a row of a benchmark, and which of its figures are better if higher or lower."""
+    """The columns that identify a row of a benchmark, and its figures for which higher or lower is better."""
 
     identity: tuple[str, ...]
     higher: tuple[str, ...] = ()
@@ -45,7 +44,7 @@ FIGURES = {
 
 
 class Change(NamedTuple):
-    """A figure and its committed value. ``gain`` is above 1 if it became better."""
+    """A figure and its committed value. ``gain`` is above 1 if the figure improved."""
 
     benchmark: str
     row: str
@@ -56,12 +55,12 @@ class Change(NamedTuple):
 
     @property
     def is_drop(self) -> bool:
-        """Whether the figure became worse by more than the tolerance."""
+        """Whether the figure is worse by more than the tolerance."""
         return self.gain < 1 - TOLERANCE
 
 
 def changes(now: dict[str, Any], then: dict[str, Any]) -> Iterator[Change]:
-    """Compare the rows that both results have, by benchmark."""
+    """Compare the rows that exist in both results, by benchmark."""
     for name, figures in FIGURES.items():
         before = dict(_rows(figures, then.get(name, {})))
         for identity, row in _rows(figures, now.get(name, {})):
@@ -69,7 +68,7 @@ def changes(now: dict[str, Any], then: dict[str, Any]) -> Iterator[Change]:
                 new, old = row.get(figure), before.get(identity, {}).get(figure)
                 if new is not None and old is not None:
                     better, worse = (new, old) if figure in figures.higher else (old, new)
-                    gain = better / worse if worse else 1.0  # Nothing was lost before, and nothing is lost now.
+                    gain = better / worse if worse else 1.0  # Both figures are 0, as with losses: no change.
                     yield Change(name, identity, figure, new, old, gain)
 
 
@@ -101,14 +100,14 @@ def report(now: dict[str, Any], committed: dict[str, Any]) -> Iterator[str]:
 
 
 def machine() -> dict[str, Any]:
-    """What processor time depends on."""
+    """The facts about a machine that processor time depends on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return {"model": model, "cores": os.cpu_count()}
 
 
 def compact(result: dict[str, Any], figures: Figures) -> dict[str, Any]:
-    """What of a result is committed: identities and compared figures."""
+    """Reduce a result to the committed part: identities and compared figures."""
     kept = {*figures.identity, *figures.higher, *figures.lower}
     return {"rows": [{key: value for key, value in row.items() if key in kept} for row in result["rows"]]}
 

@@ -1,9 +1,9 @@
-"""Alerts a second through web and worker in one process on one core: from the first POST until all is folded in.
+"""Alerts per second through web and worker in one process on one core, from the first POST to the last fold.
 
     python tests/benchmarks/end_to_end.py --json FILE
 
-Alerts belong to 1,000 incidents, whose rules open nothing at a vendor. "new" alerts have never been seen before, each
-changes its incident; "repeats" are 20,000 alerts that fire already and are sent over and over, as in most storms.
+Alerts belong to 1,000 incidents, whose rules open nothing at a vendor. "new" alerts have not been seen before, and
+each changes its incident. "repeats" are 20,000 firing alerts that are sent repeatedly, as in most storms.
 """
 
 import itertools
@@ -22,16 +22,16 @@ CONNECTIONS = 32
 
 
 def numbers(kind: str, first: int, count: int) -> Iterator[int]:
-    """So many alerts: all different, or a smaller number of them again and again."""
+    """The numbers of the alerts: all different, or a smaller set repeated."""
     if kind == "new":
         return iter(range(first, first + count))
     return itertools.islice(itertools.cycle(range(KNOWN)), count)
 
 
 def send_and_fold(stage: scene.Scene, port: int, alerts: int, given: Iterator[int]) -> tuple[float, float]:
-    """Seconds from the first POST until every accepted delivery has been folded in, committed and acknowledged.
+    """Seconds from the first POST until every accepted delivery is folded, committed, and acknowledged.
 
-    Also the 99th percentile of the answers to the POSTs meanwhile, in seconds.
+    Also return the 99th percentile of the response times of the POSTs, in seconds.
     """
     bodies = payloads.webhooks(alerts, numbers=given, hosts=HOSTS)
     run = load.Closed((load.request("/v1/webhooks/alertmanager", body, harness.TOKEN) for body in bodies), CONNECTIONS)
@@ -68,10 +68,10 @@ def main() -> None:
     with scene.scene(given) as stage:
         port = stage.router("run")
         scene.measure_on_core_1()
-        send_and_fold(stage, port, 1, numbers("new", 9_000_000, 100))  # Connections and caches are there now.
+        send_and_fold(stage, port, 1, numbers("new", 9_000_000, 100))  # Warm up connections and caches.
         stage.redis.flushall()
         for alerts, goal in GOALS.items():
-            # As many as the goal asks of so much time, so that a faster router is not measured with more.
+            # The goal's rate times the duration, so that a faster router gets the same number of alerts.
             count = int(goal * given.seconds) // 20 * 20
             rows += [measure(stage, port, alerts, kind, count) for kind in ("new", "repeats")]
     scene.report("alerts a second, web and worker on one core", rows, given)

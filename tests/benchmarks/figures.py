@@ -1,4 +1,4 @@
-"""What every benchmark is asked for, and how its figures are told: printed as columns, and as JSON in a file."""
+"""The command line of benchmarks, and the output of their figures: columns on stdout, and JSON in a file."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def asked(description: str, quick: str) -> argparse.Namespace:
-    """Read the command line of a benchmark that runs in one process; ``quick`` says what it then leaves out."""
+    """Read the command line of a single-process benchmark. ``quick`` describes what ``--quick`` leaves out."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--quick", action="store_true", help=f"{quick} only: to see that it works")
@@ -15,7 +15,7 @@ def asked(description: str, quick: str) -> argparse.Namespace:
 
 
 def tell(result: dict[str, Any], file: Path | None) -> None:
-    """Print the rows of a result, and write the whole to the file that was asked for."""
+    """Print the rows of a result, and write the result to the requested file."""
     columns = list(dict.fromkeys(key for row in result["rows"] for key in row))
     print("".join(f"{column:>17}" for column in columns))
     for row in result["rows"]:
@@ -24,7 +24,7 @@ def tell(result: dict[str, Any], file: Path | None) -> None:
 
 
 def write(result: dict[str, Any], file: Path | None) -> None:
-    """Write a result to the file that was asked for, if one was."""
+    """Write a result to the requested file, if any."""
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(result, indent=2) + "\n")

@@ -1,9 +1,9 @@
-"""Alerts a second through one worker process, against a bare loop that reads, decodes and acknowledges the same stream.
+"""Alerts per second of one worker, against a bare loop that reads, decodes, and acknowledges the same stream.
 
     python tests/benchmarks/fold.py --json FILE
 
-Deliveries of 1 or 20 alerts wait in the inbox before either begins; what is measured is how fast the inbox becomes
-empty. Every alert is new, and belongs to one of 1,000 or 40,000 incidents, whose rule opens nothing at a vendor.
+Deliveries of 1 or 20 alerts are in the inbox before either reader starts. The benchmark measures how fast the inbox
+is emptied. Every alert is new, and belongs to one of 1,000 or 40,000 incidents, whose rule opens nothing at a vendor.
 """
 
 import argparse
@@ -27,7 +27,7 @@ RESPONSE = decisions.Response("storm", "rules.yaml:2", "v1")
 
 
 def packed(first: int, alerts: int, incidents: int) -> bytes:
-    """One delivery as the webhook server would have written it."""
+    """Encode a delivery like the webhook server."""
     routed = [
         (
             alert.Alert(
@@ -48,7 +48,7 @@ def packed(first: int, alerts: int, incidents: int) -> bytes:
 
 
 def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> None:
-    """Put deliveries into the inbox, with bodies of the size that they would have."""
+    """Add deliveries with bodies of realistic size to the inbox."""
     pipeline = stage.redis.pipeline(transaction=False)
     for number in range(deliveries):
         pipeline.xadd(keys.INBOX, {"h": packed(number * alerts, alerts, incidents), "b": b"x" * 400 * alerts})
@@ -58,9 +58,9 @@ def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> No
 
 
 def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
-    """Deliveries a second, from when all of them were last seen in the inbox until none is.
+    """Deliveries per second, from the last time the inbox was full until it is empty.
 
-    Also the processor time of the reader meanwhile, in seconds.
+    Also return the reader's processor time in that period, in seconds.
     """
     process = stage.process_id(reader)
     full = stage.redis.xlen(keys.INBOX)
@@ -75,7 +75,7 @@ def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
 
 
 def by_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> tuple[float, float]:
-    """Alerts a second, and the worker's processor time for one in microseconds."""
+    """Alerts per second, and the worker's processor time per alert in microseconds."""
     fill(stage, deliveries, alerts, incidents)
     process = stage.start([harness.COMMAND, "worker", "--config", "router.yaml"], "worker")
     rate, seconds = emptied(stage, "worker")

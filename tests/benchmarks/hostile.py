@@ -1,10 +1,10 @@
-"""What honest senders notice of an attack: their 99th percentile while each kind of bad input arrives.
+"""The 99th percentile of honest senders' response times during each kind of attack.
 
     python tests/benchmarks/hostile.py --json FILE
 
-`incident-router web` has one core, and 256 MiB of memory where control groups can be created; the attacker and the
-honest sender share the other core. The honest sender's times count from when a delivery was due. `no attack` shows the
-machine without an attack.
+`incident-router web` has one core, and 256 MiB of memory if control groups can be created. The attacker and the
+honest sender share the other core. The honest sender's times count from when a delivery was due. `no attack` is the
+baseline of the machine.
 """
 
 import asyncio
@@ -47,14 +47,14 @@ data: data
 
 
 class Ports(NamedTuple):
-    """Where the server listens."""
+    """The server's ports."""
 
     port: int
     health_port: int
 
 
 class Attack(NamedTuple):
-    """A number of connections that do something again and again."""
+    """A number of connections that repeat an action."""
 
     connections: int
     once: Callable[[Ports, int], Any]
@@ -111,7 +111,7 @@ def attack(server: Ports, name: str) -> None:
     async def repeat() -> None:
         while True:
             await chosen.once(server, next(numbers))
-            await asyncio.sleep(0.005)  # A server that refuses at once isn't called in a tight loop.
+            await asyncio.sleep(0.005)  # Don't call a server that refuses immediately in a tight loop.
 
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
@@ -120,14 +120,14 @@ def attack(server: Ports, name: str) -> None:
                 if started % 100 == 99:
                     await asyncio.sleep(0.01)
             print("attacking", flush=True)
-            os.nice(19)  # The honest sender has priority on their core, or its times would be those of the attacker.
+            os.nice(19)  # Keep waits for the shared core out of the honest sender's times.
 
     uvloop.run(main())
 
 
 @contextlib.asynccontextmanager
 async def _probing(server: Ports) -> AsyncIterator[list[float]]:
-    """Ask for ``/healthz`` again and again for the length of the block. Yield the seconds of each response."""
+    """Request ``/healthz`` repeatedly during the block. Yield the response times in seconds."""
     seconds: list[float] = []
 
     async def repeat() -> None:
@@ -156,7 +156,7 @@ async def _measure(server: Ports, seconds: float) -> tuple[load.Open, list[float
 
 
 def measure(stage: scene.Scene, server: Ports, name: str, seconds: float) -> dict[str, Any]:
-    """One line of the report."""
+    """Measure one row of the report."""
     process = None
     if name != "no attack":
         code = f"from tests.benchmarks import hostile; hostile.attack(hostile.Ports{tuple(server)}, {name!r})"

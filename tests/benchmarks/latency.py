@@ -1,9 +1,9 @@
-"""From the POST of an alert to the vendor's receipt of the create: one at a time, and at 500 new incidents a second.
+"""From an alert's POST to the vendor's receipt of the create: sequential, and at 500 new incidents per second.
 
     python tests/benchmarks/latency.py --json FILE
 
-`incident-router run` has one core, the sender and the vendor (``vendor.py``, a process of its own) the other. At a
-rate, an alert's time counts from when it was due to be sent, so nothing that comes late is left out of the picture.
+`incident-router run` has one core. The sender and the vendor (``vendor.py``, its own process) share the other. At a
+fixed rate, an alert's time counts from when it was due to be sent, so late requests count in full.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ GOALS: Mapping[str, Goal] = {"one at a time": (3.0, 10.0), "at a rate": (None, 5
 
 
 def requests(numbers: Iterable[int]) -> Iterable[bytes]:
-    """One alert a request, each of a host of its own: a new incident."""
+    """One alert per request, each from a different host: a new incident."""
     for body in payloads.webhooks(1, numbers=iter(numbers)):
         yield load.request("/v1/webhooks/alertmanager", body, harness.TOKEN)
 
@@ -37,7 +37,7 @@ def host(number: int) -> str:
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[bytes, bytes]:
-    """Send a request; return the head and the body of its answer."""
+    """Send a request. Return the head and the body of the response."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
     length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
@@ -45,7 +45,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
 
 
 async def one_at_a_time(web_server: int, vendor: int, numbers: range) -> list[float]:
-    """Seconds from before the request is written until the vendor has the create; then the next one."""
+    """Seconds from the start of the request until the vendor has the create. The next request starts afterwards."""
     to_web = await asyncio.open_connection("127.0.0.1", web_server)
     to_vendor = await asyncio.open_connection("127.0.0.1", vendor)
     found = []
@@ -64,8 +64,8 @@ async def one_at_a_time(web_server: int, vendor: int, numbers: range) -> list[fl
 
 
 def at_a_rate(web_server: int, vendor: int, numbers: range, rate: int = RATE) -> list[float]:
-    """Seconds from when each request was due until the vendor has its create."""
-    # Both clocks count on, but they do not begin at the same time.
+    """Seconds from when each request was due until the vendor has the create."""
+    # The two clocks run at the same speed but have different origins.
     offset = time.monotonic_ns() / 1e9 - time.perf_counter()
     run = load.Open(requests(numbers), rate)
     run.drive(web_server)
@@ -83,7 +83,7 @@ def at_a_rate(web_server: int, vendor: int, numbers: range, rate: int = RATE) ->
 def row(
     name: str, values: list[float], goals: Mapping[str, Goal] = GOALS, rate: int = RATE, **more: Any
 ) -> dict[str, Any]:
-    """One line of the report."""
+    """Return one row of the report."""
     median, tail = load.percentile(values, 0.5) * 1000, load.percentile(values, 0.99) * 1000
     median_goal, tail_goal = goals[name]
     good = tail <= tail_goal and (median_goal is None or median <= median_goal)
@@ -121,7 +121,7 @@ def main() -> None:
         vendor = started_vendor(stage)
         web_server = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=OPENS)
         scene.measure_on_core_1()
-        # Connections, caches and the names of severities are there once these are through.
+        # Warm-up: afterwards, connections, caches, and the names of severities are available.
         uvloop.run(one_at_a_time(web_server, vendor, range(90_000, 90_000 + WARM_UP)))
         with stage.busy("router") as busy:
             single = uvloop.run(one_at_a_time(web_server, vendor, range(20 if given.quick else 500)))

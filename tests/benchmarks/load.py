@@ -1,8 +1,8 @@
-"""A load generator that one core suffices for: HTTP/1.1 requests over kept connections, answers counted and timed.
+"""A load generator that needs one core: HTTP/1.1 over keep-alive connections, with counted and timed responses.
 
-Closed loop: each connection sends its next request when the answer to the last has come; it finds the most that a
-server can do. Open loop: requests are due at a rate, whether those before are answered or not, and their times count
-from when they were due; so a server that stalls cannot hide how long it let others wait.
+Closed loop: each connection sends its next request after the response to the last one. This finds a server's maximum
+rate. Open loop: requests are due at a fixed rate, regardless of responses, and times count from when a request was
+due. A server that stalls can't hide the waiting time.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ _PATIENCE_SECONDS = 60.0
 
 
 def pin(core: int) -> None:
-    """Keep this process on one core, so that it does not take from the one it measures."""
+    """Pin this process to one core, so that it takes no time from the measured process."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[core % len(cores)]})
 
 
 def request(path: str, body: bytes, token: str = "") -> bytes:
-    """One request as it goes over the wire."""
+    """Return the bytes of one request."""
     head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
     if token:
         head += f"authorization: Bearer {token}\r\n"
@@ -33,13 +33,13 @@ def request(path: str, body: bytes, token: str = "") -> bytes:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that this share of the values does not exceed."""
+    """Return the smallest value that at least this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one request at a time and tells its run of each answer."""
+    """Send one request at a time, and report each response to the run."""
 
     def __init__(self, run: "_Run") -> None:
         self._run = run
@@ -73,7 +73,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    """What all runs share: counting answers, and the end."""
+    """The base of all runs: count responses, and detect the end."""
 
     def __init__(self, requests: Iterable[bytes]) -> None:
         self.requests: Iterator[bytes] = iter(requests)
@@ -86,11 +86,11 @@ class _Run:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return sum(self.statuses.values()) / self.seconds
 
     def only(self, *statuses: int) -> None:
-        """Refuse to have measured anything else than answers with these statuses."""
+        """Raise an error if a response has any other status."""
         wrong = {status: count for status, count in self.statuses.items() if status not in statuses}
         if wrong or not self.statuses:
             raise SystemExit(f"answers were not as expected: {wrong or 'there were none'}")
@@ -100,7 +100,7 @@ class _Run:
         self.latencies.append(seconds)
 
     def idle(self, connection: _Connection) -> None:
-        """A connection has nothing to do; each kind of run says what it does next."""
+        """Handle a connection without a request in flight. Subclasses decide what it sends next."""
 
     def lost(self, error: Exception | None) -> None:
         if not self._closing and not self._done.done():
@@ -111,7 +111,7 @@ class _Run:
             self._done.set_result(None)
 
     async def run(self, port: int) -> None:
-        """Drive the server at this port of the loopback address; afterwards the figures are there."""
+        """Drive the server at this port of the loopback address, and fill in the figures."""
         self._port = port
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.began = time.perf_counter()
@@ -130,19 +130,19 @@ class _Run:
         self._connections.append(connection)
 
     async def _start(self) -> None:
-        """Each kind of run says it in its own way."""
+        """Start the connections."""
 
     def _until(self) -> float:
-        """Each kind of run says it in its own way."""
+        """Wait for the end of the run."""
 
     def drive(self, port: int) -> float:
-        """As ``run``, in an event loop of its own; returns the answers a second."""
+        """Call ``run`` in a new event loop. Return the responses per second."""
         uvloop.run(self.run(port))
         return self.rate
 
 
 class Closed(_Run):
-    """So many connections for so many seconds, or until there are no more requests."""
+    """A number of connections for a number of seconds, or until the requests are used up."""
 
     def __init__(self, requests: Iterable[bytes], connections: int, seconds: float = 600.0) -> None:
         super().__init__(requests)
@@ -168,7 +168,7 @@ class Closed(_Run):
 
 
 class Open(_Run):
-    """One request after another at a rate, until there are no more; ``due`` is when each of them had to be sent."""
+    """Send requests at a fixed rate until they are used up. ``due`` is when each request had to be sent."""
 
     def __init__(self, requests: Iterable[bytes], rate: float) -> None:
         super().__init__(requests)

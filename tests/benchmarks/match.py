@@ -1,16 +1,18 @@
-"""How long one alert takes to find its rule, at 10 to 100,000 rules of three shapes, against asking each in turn.
+"""Time to find an alert's rule, with 10 to 100,000 rules of three shapes, against testing each rule in turn.
 
     python tests/benchmarks/match.py --json FILE
 
-- "beside": each rule asks for one service and one of two severities, one in a hundred for a pattern in the title as
-  well. Alerts come from all services alike; with 100,000 of them nearly every step is a miss of the processor's caches,
-  which is what is then measured. "storm" are the same rules, and alerts from 1,000 services that have trouble.
-- "only": the same, but one rule in a hundred asks for nothing except a pattern of its own in the title.
-- "skewed": 100 services share all rules, which ask for one service and one alert's name.
+- "beside": each rule matches one service and one of two severities. 1% of the rules also match a pattern in the
+title. Alerts come from all services equally. With 100,000 rules, nearly every step misses the processor's caches, so
+the benchmark measures cache misses. "storm" uses the same rules with alerts from 1,000 failing services.
 
-Every alert is new: it is made right before it is decided, with a title never seen before, as it is when a delivery has
-just been parsed. The median of the batches is told, in microseconds an alert, with the seconds that the rules took to
-load from data and the memory that they keep; nothing fails on a time.
+- "only": like "beside", but 1% of the rules match only a pattern of their own in the title.
+
+- "skewed": 100 services share all rules. Each rule matches one service and one alert name.
+
+Every alert is new: it is created just before its decision, with a unique title, like an alert from a delivery that
+was just parsed. The report has the median of the batches in microseconds per alert, the seconds to load the rules
+from data, and their memory. No figure fails the run.
 """
 
 import gc
@@ -49,7 +51,7 @@ NOW = 1_893_456_000_000_000
 
 
 class Opening(pydantic.BaseModel):
-    """What a rule may set at the one destination here."""
+    """The fields that a rule may set at the benchmark's only destination."""
 
     name: str
     summary: str = ""
@@ -59,20 +61,20 @@ DESTINATIONS = {"on-call": destination_info.DestinationInfo(Opening, public=Fals
 
 
 def beside(number, count):
-    """A service of its own; one in a hundred wants a pattern beside it."""
+    """A service per rule. 1% of the rules also match a pattern."""
     when = {"labels.service": f"service-{number}", "severity": ["critical", "page"]}
     return when | ({"title": {"matches": "(?i)5xx|timed? ?out|number"}} if number % 100 == 99 else {})
 
 
 def only(number, count):
-    """The same, but the one in a hundred wants nothing else than a pattern of its own."""
+    """Like ``beside``, but 1% of the rules match only a pattern of their own."""
     if number % 100 == 99:
         return {"title": {"matches": f"(?i)queue-{number} (stuck|slow)|number {number}-"}}
     return {"labels.service": f"service-{number}", "severity": ["critical", "page"]}
 
 
 def skewed(number, count):
-    """A hundred services share all rules."""
+    """100 services share all rules."""
     when = {"labels.service": f"service-{number % SHARED}", "labels.alertname": f"Alert{number}"}
     return when | ({"title": {"matches": "(?i)5xx|timed? ?out|number"}} if number % 100 == 99 else {})
 
@@ -81,7 +83,7 @@ SHAPES = {"beside": beside, "storm": beside, "only": only, "skewed": skewed}
 
 
 def rules(shape, count):
-    """Rules as data."""
+    """Return the rules as data."""
     target = {"at": "on-call", "name": "{{ alert.title }}", "summary": "{{ alert.annotations.summary }}"}
     return [
         {"name": f"rule-{n}", "when": shape(n, count), "group_by": ["labels.service"], "open": [target]}
@@ -90,7 +92,7 @@ def rules(shape, count):
 
 
 class Naive:
-    """Every rule in turn, as a first version would do it: the same decisions, in time that grows with the rules."""
+    """A naive matcher: test every rule in turn. The decisions are identical, and the time grows with the rules."""
 
     def __init__(self, given):
         self._rules = [
@@ -102,7 +104,7 @@ class Naive:
         ]
 
     def decide(self, alert, _now):
-        """What the first rule that matches says."""
+        """Return the decision of the first matching rule."""
         for response, asked in self._rules:
             if all(
                 holds(getattr(alert, part).get(key, "") if key else getattr(alert, part)) for part, key, holds in asked
@@ -119,7 +121,7 @@ def _wanted(asked):
 
 
 def fresh(numbers, randomness, first):
-    """A batch of alerts that nobody has seen, each for the rule of one of these numbers."""
+    """Return a batch of new alerts, each for the rule with one of these numbers."""
     chosen = [randomness.choice(numbers) for _ in range(BATCH)]
     return [
         alerts.Alert(
@@ -138,7 +140,7 @@ def fresh(numbers, randomness, first):
 
 
 def of_shape(name, batch):
-    """Alerts of the skewed shape come from one of the hundred services."""
+    """Alerts of the skewed shape come from one of the 100 services."""
     if name == "skewed":
         for alert in batch:
             number = int(alert.labels["service"].rpartition("-")[2])
@@ -147,7 +149,7 @@ def of_shape(name, batch):
 
 
 def measure(decide, name, numbers, batches):
-    """The median over the batches, in microseconds an alert."""
+    """The median of the batches, in microseconds per alert."""
     randomness = random.Random(7)
     taken = []
     for number in range(batches):
@@ -160,14 +162,14 @@ def measure(decide, name, numbers, batches):
 
 
 def numbers_of(name, count):
-    """The rules that alerts come for."""
+    """The numbers of the rules that alerts match."""
     if name != "storm" or count <= FIRING:
         return range(count)
     return random.Random(3).sample(range(count), FIRING)
 
 
 def check(ruleset, naive, name, count):
-    """Refuse to measure two things that do not answer the same."""
+    """Refuse to measure two matchers that decide differently."""
     for alert in of_shape(name, fresh(range(count + 2), random.Random(5), 0)):
         indexed, plain = ruleset.decide(alert, NOW), naive.decide(alert, NOW)
         if (indexed.incident_key, indexed.severity) != (plain.incident_key, plain.severity):
@@ -175,7 +177,7 @@ def check(ruleset, naive, name, count):
 
 
 def resident():
-    """The memory of this process, in bytes."""
+    """The resident memory of this process, in bytes."""
     return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -191,13 +193,13 @@ def from_yaml(given):
 
 
 def one(name, count):
-    """One line of the report."""
+    """Measure one row of the report."""
     given = rules(SHAPES[name], count)
     gc.collect()
     before, begun = resident(), time.perf_counter()
     ruleset = load.build(given, DESTINATIONS)
     loaded = time.perf_counter() - begun
-    # As a server does after its start: what is there to stay is not looked through by each collection.
+    # Freeze like a server after its start, so that collections skip the permanent objects.
     gc.collect()
     gc.freeze()
     row = {
@@ -223,7 +225,7 @@ def run(sizes):
     for name in SHAPES:
         least = None
         for count in sizes:
-            # A process of its own for each: a server, too, has but one set of rules in its memory.
+            # Each measurement has its own process: like a server, it has only one set of rules in memory.
             with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 row = pool.submit(one, name, count).result()
             least = least or row["us an alert"]
@@ -237,7 +239,7 @@ def run(sizes):
 
 
 def main():
-    """Measure, print, and write the result where it is asked for."""
+    """Measure, print, and write the result to the requested file."""
     given = figures.asked(__doc__, "few rules")
     figures.tell(run(QUICK_SIZES if given.quick else SIZES), given.json)
 

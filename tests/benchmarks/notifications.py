@@ -1,8 +1,9 @@
-"""From the POST of an alert to Slack's receipt of its message: one at a time, and at 20 new incidents a second.
+"""From an alert's POST to Slack's receipt of the message: sequential, and at 20 new incidents per second.
 
     python tests/benchmarks/notifications.py --json FILE
 
-Processes and cores are those of ``latency.py``; Slack is a second vendor. Each incident also opens at the first one.
+Processes and cores are those of ``latency.py``. Slack is a second vendor. Each incident also opens at the first
+vendor.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Alertmanager's webhooks and its own API's alerts, as many as are asked for, each alert with labels of its own.
+"""Alertmanager webhooks and alerts for Alertmanager's API, in any number, with unique labels per alert.
 
-Bodies are templates of bytes into which numbers of a fixed width go, so that they are made as they are sent and no
-delivery is like another one.
+Bodies are byte templates with fixed-width numbers, so that they are generated while they are sent and all deliveries
+differ.
 """
 
 import itertools
@@ -14,7 +14,7 @@ _HOST = "<host>"
 
 
 def _alert(service: int) -> dict[str, object]:
-    """An alert of the webhook, with marks where its numbers go."""
+    """Return an alert of the webhook, with placeholders for numbers."""
     name = f"service-{service}"
     return {
         "status": "firing",
@@ -34,7 +34,7 @@ def _alert(service: int) -> dict[str, object]:
 
 
 def _api_alert(service: int) -> dict[str, object]:
-    """The same alert as Alertmanager itself takes it."""
+    """Return the alert in the format of Alertmanager's API."""
     kept = {"labels", "annotations", "startsAt", "generatorURL"}
     return {name: value for name, value in _alert(service).items() if name in kept}
 
@@ -59,22 +59,22 @@ def _template(document: object) -> bytes:
 
 
 def webhooks(alerts: int, *, numbers: Iterator[int] | None = None, hosts: int = 100_000) -> Iterator[bytes]:
-    """Bodies of webhooks with so many alerts each, for ever or as far as ``numbers`` goes.
+    """Yield webhook bodies of this many alerts, infinitely or until ``numbers`` is used up.
 
-    Each number makes one alert; those that are equal modulo ``hosts`` have the same host.
+    Each number makes one alert. Numbers that are equal modulo ``hosts`` have the same host.
     """
     groups = [[_alert((first + i) % SERVICES) for i in range(alerts)] for first in range(SERVICES)]
     return _bodies([_template({**_ENVELOPE, "alerts": group}) for group in groups], alerts, numbers, hosts)
 
 
 def api_alerts(alerts: int, *, numbers: Iterator[int] | None = None) -> Iterator[bytes]:
-    """Bodies for ``POST /api/v2/alerts`` with so many alerts each, for ever or as far as ``numbers`` goes."""
+    """Yield bodies for ``POST /api/v2/alerts`` of this many alerts, infinitely or until ``numbers`` is used up."""
     groups = [[_api_alert((first + i) % SERVICES) for i in range(alerts)] for first in range(SERVICES)]
     return _bodies([_template(group) for group in groups], alerts, numbers, 100_000)
 
 
 def _bodies(templates: list[bytes], alerts: int, numbers: Iterator[int] | None, hosts: int) -> Iterator[bytes]:
-    """Fill the templates: an alert's host comes first, then its number as often as the template has room for it."""
+    """Fill the templates: an alert's host first, then its number for each remaining placeholder."""
     room = templates[0].count(b"%08d") // alerts - 1
     given = itertools.count() if numbers is None else numbers
     for batch in iter(lambda: list(itertools.islice(given, alerts)), []):

@@ -34,7 +34,7 @@ receivers: [{{name: vendor, webhook_configs: [{{url: "{vendor}/webhook", send_re
 
 
 class Peer(NamedTuple):
-    """A server under test. ``starts`` starts it again with what it has stored, and returns its port."""
+    """A server under test. ``starts`` restarts the server with its stored state, and returns its port."""
 
     name: str
     path: str
@@ -68,7 +68,7 @@ def alertmanager(stage: scene.Scene, vendor: str) -> Peer:
 
 
 def received(vendor: str, numbers: range) -> dict[int, int]:
-    """When the vendor was called for each of these alerts, in nanoseconds."""
+    """The times at which the vendor was called for each of these alerts, in nanoseconds."""
     _, listed = harness.ask(f"{vendor}/received")
     return {number: listed[name] for number in numbers if (name := latency.host(number)) in listed}
 
@@ -88,7 +88,7 @@ def requests(peer: Peer, numbers: range) -> Iterator[bytes]:
 
 
 def processed(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
-    """Send as fast as the server accepts; measure until the vendor was called for each alert."""
+    """Send as fast as the server accepts. Measure until the vendor was called for each alert."""
     run = load.Closed(requests(peer, numbers), CONNECTIONS)
     with stage.busy(peer.name) as busy:
         began = time.perf_counter()
@@ -104,7 +104,7 @@ def processed(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: r
 
 
 def delays(peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
-    """Milliseconds from when each alert was due to be sent until the vendor was called, at a low rate."""
+    """Milliseconds from when each alert was due until the vendor was called, at a low rate."""
     offset = time.monotonic_ns() / 1e9 - time.perf_counter()
     run = load.Open(requests(peer, numbers), AT_RATE)
     run.drive(port)
@@ -115,7 +115,7 @@ def delays(peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]
 
 
 def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
-    """Kill the server while the vendor is down. Start both again, and count the alerts that lead to no call."""
+    """Kill the server while the vendor is down. Start both again, and count the alerts without a call."""
     os.kill(stage.process_id("vendor"), signal.SIGKILL)
     run = load.Closed(requests(peer, numbers), CONNECTIONS)
     run.drive(port)
@@ -123,7 +123,7 @@ def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range)
     os.kill(stage.process_id(peer.name), signal.SIGKILL)
     latency.started_vendor(stage, port=int(vendor.rpartition(":")[2]))
     peer.starts()
-    # What is lost stays lost, so the time is limited. The router's circuit breaker lets calls through after 30 seconds.
+    # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds.
     with contextlib.suppress(AssertionError):
         harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), 60)
     return {"killed with": len(numbers), "lost": len(numbers) - len(received(vendor, numbers))}
@@ -138,10 +138,10 @@ def megabytes(stage: scene.Scene, peer: Peer) -> dict[str, Any]:
 
 
 def measure(stage: scene.Scene, peer: Peer, vendor: str, count: int) -> dict[str, Any]:
-    """All figures of one peer. Peers have different alerts, so that the vendor can tell their calls apart."""
+    """Return all figures of one peer. Peers send different alerts, so that the vendor can tell their calls apart."""
     first = 20_000 if peer.name == "router" else 60_000
     port = peer.starts()
-    processed(stage, peer, port, vendor, range(first - 20, first))  # Connections and caches are there afterwards.
+    processed(stage, peer, port, vendor, range(first - 20, first))  # Warm up.
     row: dict[str, Any] = {"server": peer.name, "alerts": count, "durable": peer.is_durable}
     row |= processed(stage, peer, port, vendor, range(first, first + count))
     row |= megabytes(stage, peer)

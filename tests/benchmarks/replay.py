@@ -1,9 +1,10 @@
-"""How long a replay of recorded alerts takes under two rule folders, against only reading the recordings.
+"""Time to replay recorded alerts under two rule folders, against only reading the recordings.
 
     python tests/benchmarks/replay.py --json FILE
 
-A million alerts in deliveries of ten, of eight services with 4,000 instances each: most repeat what is known, some
-resolve, and the example rules make incidents of them. The goal is a minute on two cores. Nothing fails on a time.
+A million alerts in deliveries of ten come from eight services with 4,000 instances each. Most alerts repeat, some
+resolve, and the example rules aggregate them into incidents. The goal is a minute on two cores. No figure fails the
+run.
 """
 
 import json
@@ -29,7 +30,7 @@ START = 1_893_456_000_000_000
 
 
 def deliveries(count):
-    """Recordings of so many alerts, always the same ones."""
+    """Generate recordings of this many alerts, deterministically."""
     chance = random.Random(1)
     firing = {}
     now = START
@@ -63,7 +64,7 @@ def _alert(chance, firing, now):
 
 
 def reading(file):
-    """Seconds to read the recordings and do nothing."""
+    """Seconds to read the recordings without processing them."""
     begun = time.perf_counter()
     with file.open("rb") as lines:
         for line in lines:
@@ -72,7 +73,7 @@ def reading(file):
 
 
 def replaying(file, folder):
-    """Seconds of the whole command, and what it counted."""
+    """Seconds of the whole command, and its counts."""
     other = folder / "rules"
     other.mkdir()
     for path in (ROOT / "rules").glob("*.yaml"):
@@ -84,7 +85,7 @@ def replaying(file, folder):
 
 
 def main():
-    """Measure, print, and write the result where it is asked for."""
+    """Measure, print, and write the result to the requested file."""
     given = figures.asked(__doc__, "few alerts")
     count = QUICK if given.quick else ALERTS
     with tempfile.TemporaryDirectory() as name:

@@ -1,10 +1,10 @@
-"""How long rules take to load from YAML, the memory they keep, and how long a reload blocks the event loop.
+"""Time to load rules from YAML, their memory, and how long a reload blocks the event loop.
 
     python tests/benchmarks/rule_loading.py --json FILE
 
-Rules are those of the benchmark `match`, 1,000 to a file. Times are processor time, so that other processes on the
-machine count as little as possible. "loop lag ms" is the most processor time that passed while a coroutine that
-sleeps for 1 ms waited for its turn, during the reload of as many changed rules.
+The rules are those of the benchmark `match`, with 1,000 rules per file. Times are processor time, so that other
+processes on the machine have little influence. "loop lag ms" is the maximum processor time that passed while a
+coroutine that sleeps for 1 ms waited, during a reload of the same number of changed rules.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ RELOADS = 3
 
 
 class Webhooks:
-    """Takes the place of the webhook server, of which a reload replaces two functions."""
+    """A stub of the webhook server, with the two functions that a reload replaces."""
 
     decide = labels_named = None
 
 
 def write(folder, rules, comment):
-    """Write rule files; the comment makes them differ from those before."""
+    """Write rule files. The comment makes them differ from the previous files."""
     for start in range(0, len(rules), FILE):
         text = json.dumps({"rules": rules[start : start + FILE]}, indent=1)
         (folder / f"{start:07}.yaml").write_text(f"# {comment}\n{text}")
 
 
 async def lag(folder, rules):
-    """Return the longest wait of a coroutine during reloads, in seconds of this process' processor time."""
+    """Return the longest wait of a coroutine during reloads, in seconds of this process's processor time."""
     webhooks = Webhooks()
     in_force = reload.Rules(folder, match.DESTINATIONS, changed=lambda loaded: processes.put_in_force(webhooks, loaded))
     processes.put_in_force(webhooks, in_force.in_force)
@@ -62,7 +62,7 @@ async def lag(folder, rules):
 
 
 def one(count):
-    """One line of the report."""
+    """Measure one row of the report."""
     rules = match.rules(match.SHAPES["beside"], count)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -96,7 +96,7 @@ def run(sizes):
 
 
 def main():
-    """Measure, print, and write the result where it is asked for."""
+    """Measure, print, and write the result to the requested file."""
     given = figures.asked(__doc__, "few rules")
     figures.tell(run(QUICK_SIZES if given.quick else SIZES), given.json)
 

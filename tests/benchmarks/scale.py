@@ -1,10 +1,11 @@
-"""What an alert costs web, worker, and Valkey in processor time, with 1, 2, and 4 processes of each role.
+"""Processor time per alert of web, worker, and Valkey, with 1, 2, and 4 processes of each role.
 
     python -m tests.benchmarks.scale FILE
 
-Everything runs on the cores of one machine, so alerts a second say nothing about more machines. Processor time does:
-if an alert costs as much with four processes as with one, then N cores process N times as much, until the one Valkey
-process that is busiest needs a whole core. ``model`` is that calculation. The results are written to FILE as JSON.
+Everything runs on the cores of one machine, so alerts per second don't predict the rate of several machines.
+Processor time does: if an alert costs as much with four processes as with one, then N cores process N times as much,
+until the busiest Valkey process needs a whole core. ``model`` is that calculation. The results are written to FILE as
+JSON.
 """
 
 import argparse
@@ -34,7 +35,7 @@ PRIMARIES = (1, 3)
 ALERTS_A_DELIVERY = (1, 20)
 INCIDENTS = 10_000
 START_SECONDS = 300
-UTILIZATION = 0.6  # The share of a core that is planned with, so that peaks and the loss of a process are bearable.
+UTILIZATION = 0.6  # The planned utilization of a core, which leaves room for peaks and for the loss of a process.
 CONFIGURATION = """
 redis: {{cluster: {cluster}}}
 web: {{port: {port}, health_port: 0}}
@@ -49,7 +50,7 @@ data: data
 
 
 class Costs(NamedTuple):
-    """Microseconds of processor time for one alert. ``valkey`` is that of the busiest primary."""
+    """Microseconds of processor time per alert. ``valkey`` is the time of the busiest primary."""
 
     web: float
     worker: float
@@ -57,7 +58,7 @@ class Costs(NamedTuple):
 
 
 class Replicas(NamedTuple):
-    """How many processes an installation needs. ``is_valkey_enough``: the busiest primary copes."""
+    """The processes that an installation needs. ``is_valkey_enough``: the busiest primary has enough capacity."""
 
     web: int
     worker: int
@@ -66,13 +67,13 @@ class Replicas(NamedTuple):
 
 
 def model(costs: Costs, alerts_a_second: float) -> Replicas:
-    """Predict the processes for a rate: each is busy for at most 60% of a core."""
+    """Predict the processes for a rate, with each process at most 60% busy."""
     web, worker, valkey = (cost * alerts_a_second / 1e6 / UTILIZATION for cost in costs)
     return Replicas(math.ceil(web), math.ceil(worker), valkey * UTILIZATION, valkey <= 1)
 
 
 class Installation:
-    """Valkey servers, and as many webs as workers."""
+    """Valkey servers, and equal numbers of webs and workers."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack, primaries: int, processes: int) -> None:
         self._folder = folder
@@ -118,16 +119,16 @@ class Installation:
         return process
 
     def seconds(self) -> tuple[float, float, list[float]]:
-        """Processor time so far: of all webs, of all workers, and of each Valkey."""
+        """Processor time since the start: of all webs, of all workers, and of each Valkey."""
         web, worker = (sum(scene.cpu_seconds(one._process.pid) for one in group) for group in (self.webs, self.workers))
         return web, worker, [scene.cpu_seconds(valkey._process.pid) for valkey in self.valkeys]
 
     def is_empty(self) -> bool:
-        """Whether every delivery has been folded in."""
+        """Whether every delivery is folded."""
         return not any(_length(connection) for connection in self.redis)
 
     def bytes_stored(self) -> int:
-        """Memory of all servers, without the archive, whose size is a setting."""
+        """Memory of all servers without the archive, whose size is configurable."""
         total = sum(int(connection.info("memory")["used_memory"]) for connection in self.redis)
         return total - sum(_archived(connection) for connection in self.redis)
 
@@ -147,7 +148,7 @@ def _is_formed(valkey: topologies.Valkey) -> bool:
 def _length(connection: redis.Redis) -> int:
     try:
         return int(connection.xlen(keys.INBOX))
-    except redis.ResponseError:  # Another primary has the inbox.
+    except redis.ResponseError:  # The inbox is on another primary.
         return 0
 
 
@@ -159,7 +160,7 @@ def _archived(connection: redis.Redis) -> int:
 
 
 async def send(installation: Installation, bodies: Iterator[bytes]) -> None:
-    """Share the deliveries between the webs, 16 connections each."""
+    """Distribute the deliveries between the webs, with 16 connections each."""
     requests = (load.request("/v1/webhooks/alertmanager", body, harness.TOKEN) for body in bodies)
     runs = [load.Closed(requests, 16) for _ in installation.ports]
     await asyncio.gather(*(run.run(port) for run, port in zip(runs, installation.ports, strict=True)))
@@ -169,7 +170,7 @@ async def send(installation: Installation, bodies: Iterator[bytes]) -> None:
 
 
 def measure(installation: Installation, alerts: int, first: int, count: int) -> dict[str, Any]:
-    """Send new alerts, each of an incident of its own, and wait until all are folded in."""
+    """Send new alerts, each for its own incident, and wait until all are folded."""
     before = installation.seconds()
     began = time.perf_counter()
     uvloop.run(send(installation, payloads.webhooks(alerts, numbers=iter(range(first, first + count)))))
@@ -183,7 +184,7 @@ def measure(installation: Installation, alerts: int, first: int, count: int) -> 
 
 
 def rows(folder: Path, incidents: int, sizes: Callable[[int], bool]) -> Iterator[dict[str, Any]]:
-    """Measure every number of primaries and processes, with servers of their own."""
+    """Measure every number of primaries and processes, with new servers each time."""
     for primaries, processes in itertools.product(PRIMARIES, PROCESSES):
         if not sizes(primaries * processes):
             continue
@@ -212,7 +213,7 @@ def main() -> None:
         result: dict[str, Any] = {"benchmark": "cost of an alert by role", "cores": os.cpu_count(), "rows": []}
         for row in rows(Path(name), count, lambda size: size == 1 or not given.quick):
             result["rows"].append({key: round(value, 1) for key, value in row.items()})
-            figures.write(result, given.json)  # Each row takes a while, and is worth keeping if a later one fails.
+            figures.write(result, given.json)  # A later failure can't lose this row.
     figures.tell(result, None)
 
 

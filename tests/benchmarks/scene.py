@@ -1,4 +1,4 @@
-"""What every benchmark of processes needs: a store, a router on a core of its own, and a report."""
+"""The environment of multi-process benchmarks: a store, a router on its own core, and a report."""
 
 import argparse
 import contextlib
@@ -46,7 +46,7 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """The command line that all benchmarks have."""
+    """Parse the common command line of the benchmarks."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
@@ -59,7 +59,7 @@ def arguments(description: str | None) -> argparse.Namespace:
 
 
 class Scene:
-    """A Valkey and whatever runs on core 0, beside the load on core 1."""
+    """Valkey and the measured processes on core 0, with the load on core 1."""
 
     def __init__(self, folder: Path, valkey: embedded.Server, stack: contextlib.ExitStack, *, profile: bool) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class Scene:
         self._processes = {"valkey": int(self.redis.info("server")["process_id"])}
 
     def router(self, command: str, *, vendor: str = "http://127.0.0.1:9", opens: str = "[]", settings: str = "") -> int:
-        """Start `incident-router COMMAND` on core 0, with further ``settings``; returns its port."""
+        """Start `incident-router COMMAND` on core 0 with additional ``settings``. Return its port."""
         (self.folder / "rules").mkdir(exist_ok=True)
         rules = "".join(RULE.format(number=number, opens=opens) for number in range(payloads.SERVICES))
         (self.folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
@@ -96,15 +96,15 @@ class Scene:
         return process
 
     def process_id(self, name: str) -> int:
-        """The process that was started last under this name."""
+        """The ID of the last process with this name."""
         return self._processes[name]
 
     @contextlib.contextmanager
     def busy(self, server: str) -> Iterator[dict[str, Any]]:
-        """For the length of the block: what share of a core the server, the load, Valkey and all others took.
+        """Measure the share of a core that the server, the load, Valkey, and all others used during the block.
 
-        Where the server is not busy it waited. If others were busy instead, it waited for them, and the figures are
-        those of a machine that was not quiet.
+        If the server isn't busy, it waited. If other processes were busy instead, the server waited for them, and the
+        figures are those of a busy machine.
         """
         watched = [self._processes[server], os.getpid(), self._processes["valkey"]]
         before = [cpu_seconds(pid) for pid in watched]
@@ -126,13 +126,13 @@ class Scene:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far, in steps of 10 ms."""
+    """Processor time of a process since its start, in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
 def _all_cpu_seconds() -> float:
-    """Seconds that all cores together were busy, or were taken by other machines of the same host."""
+    """Seconds of all cores that were busy, or used by other guests of the host."""
     user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(
         int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     )
@@ -141,9 +141,9 @@ def _all_cpu_seconds() -> float:
 
 @contextlib.contextmanager
 def scene(given: argparse.Namespace) -> Iterator[Scene]:
-    """Everything that a benchmark starts ends with it, also where it is ended with Ctrl-C or SIGTERM.
+    """End all started processes at the end of the block, also on Ctrl-C and SIGTERM.
 
-    What a shell starts in the background ignores Ctrl-C otherwise.
+    Processes that a shell starts in the background ignore Ctrl-C by default.
     """
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
@@ -159,12 +159,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def measure_on_core_1() -> None:
-    """Move the load off the core of what is measured; programs that ``Scene.start`` starts have their own."""
+    """Pin the load to core 1. Programs that ``Scene.start`` starts have their own core."""
     load.pin(1)
 
 
 def report(title: str, rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
-    """Print the figures, and write them to the file that was asked for."""
+    """Print the figures, and write them to the requested file."""
     columns = list(dict.fromkeys(key for row in rows for key in row if not isinstance(row[key], list)))
     grid = table.Table(*columns, title=title, caption="server on one core, load on the other, Valkey on either")
     for row in rows:
@@ -175,12 +175,12 @@ def report(title: str, rows: list[dict[str, Any]], given: argparse.Namespace) ->
 
 
 def microseconds(busy: dict[str, Any], count: int) -> float:
-    """The server's processor time for one of ``count``, which hardly depends on what else the machine does."""
+    """The server's processor time per item of ``count``, which hardly depends on the load of the machine."""
     return float(busy[SPENT][0]) / count * 1e6
 
 
 def reached(good: bool) -> str:
-    """The word for whether a goal was met."""
+    """Return the word for a goal that was met or missed."""
     return "yes" if good else "no"
 
 

@@ -1,12 +1,12 @@
-"""How long a delivery of one alert takes to be verified and read, for every kind of source, against decoding it alone.
+"""Time to verify and parse a delivery of one alert, for every kind of source, against only decoding it.
 
     python tests/benchmarks/sources.py --json FILE
 
-Each kind gets its own sample with the proof that its snippet asks for; "signed" are samples of the kind json under the
-scheme that signs most. Every delivery is new: its times were never seen before, so nothing that is remembered helps.
-Verifying and reading are the work of the webhook server between a request's last byte and the rules. The bare decoding
-of the same bytes by msgspec is measured in turn with it. The results are medians of the batches, in microseconds of
-processor time per delivery; nothing fails on a time.
+Each kind gets its own sample with the authentication of its snippet. "signed" are samples of the kind json under the
+scheme that signs the most data. Every delivery has new times, so that caches don't help. Verifying and parsing are
+the work of the webhook server between a request's last byte and the rules. Decoding the same bytes with msgspec takes
+turns with it. The results are medians of the batches, in microseconds of processor time per delivery. No figure fails
+the run.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SIGNED = {
 
 
 def configured(kind):
-    """The source as its snippet has it."""
+    """Return the source of the kind's snippet."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "incident-router.yaml"
         file.write_text(samples.settings(kind, kind))
@@ -47,7 +47,7 @@ def configured(kind):
 
 
 def deliveries(config, first):
-    """A batch of deliveries that nobody has seen: headers, query, body, and when each is received."""
+    """Return a batch of new deliveries: headers, query, body, and time of receipt."""
     made = []
     for now in range(NOW + first * 1_000_000, NOW + (first + BATCH) * 1_000_000, 1_000_000):
         body = samples.body(config.kind, "firing", now, f"delivery-{now}")
@@ -60,7 +60,7 @@ def deliveries(config, first):
 
 
 def take(endpoint, batch):
-    """Verify and parse each delivery, as the webhook server does."""
+    """Verify and parse each delivery like the webhook server."""
     token, signature = endpoint.token, endpoint.signature
     for headers, query, body, now in batch:
         let_in = endpoint.verifier.accepts(headers.get(b"authorization"))
@@ -75,22 +75,22 @@ def take(endpoint, batch):
 
 
 def decode(batch):
-    """Decode each body, and do nothing with it."""
+    """Decode each body, and discard the result."""
     for _, _, body, _ in batch:
         msgspec.json.decode(body)
 
 
 def timed(work, *given):
-    """Microseconds of the processor's time a delivery: what else runs on the machine does not count."""
+    """Microseconds of processor time per delivery, so that other processes don't count."""
     begun = time.process_time()
     work(*given)
     return (time.process_time() - begun) / BATCH * 1e6
 
 
 def one(name, config, batches):
-    """One line of the report."""
+    """Measure one row of the report."""
     endpoint = registry.build(name, config, amazon.fetch)
-    if endpoint.verification is not None:  # The certificate is fetched once.
+    if endpoint.verification is not None:  # Warm-up: the certificate is fetched once.
         _, _, body, now = deliveries(config, 0)[0]
         asyncio.run(endpoint.verification.verify(body, now))
     take(endpoint, deliveries(config, 0))
@@ -114,7 +114,7 @@ def run(batches):
 
 
 def main():
-    """Measure, print, and write the result where it is asked for."""
+    """Measure, print, and write the result to the requested file."""
     given = figures.asked(__doc__, "few batches")
     figures.tell(run(QUICK_BATCHES if given.quick else BATCHES), given.json)
 

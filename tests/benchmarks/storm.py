@@ -2,7 +2,7 @@
 
     python tests/benchmarks/storm.py --json FILE
 
-What counts is how little comes of it: vendor calls an incident, seconds until everything is in step, and memory.
+The figures are vendor calls per incident, seconds until all publications are in sync, and memory.
 """
 
 import time
@@ -32,7 +32,7 @@ rules:
 
 
 def configured(stage: scene.Scene, at: harness.Vendors) -> Path:
-    """The configuration of the end-to-end tests, with rules for a storm and room for its posts."""
+    """The configuration of the end-to-end tests, with rules for a storm and higher limits for posts."""
     file = harness.configure(stage.folder, at, rules=RULES)
     limits = "pages: {automatic_posts: {max: 1000, window: 1h}, automatic_components: {max: 1000, window: 1h}}"
     file.write_text(
@@ -48,7 +48,7 @@ def everywhere(at: harness.Vendors) -> bool:
 
 
 def megabytes_at_most(process: int) -> float:
-    """The most memory that a process has ever had."""
+    """The peak memory of a process."""
     status = Path(f"/proc/{process}/status").read_text()
     return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 

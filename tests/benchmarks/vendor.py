@@ -1,7 +1,7 @@
-"""A vendor that answers like incident.io or Slack as far as a create goes, and remembers when it received each one.
+"""A vendor that answers creates like incident.io or Slack, and records when it received each one.
 
-Times are ``time.monotonic_ns``, a clock that all processes of a machine share. ``GET /received?name=NAME`` is answered
-once the incident of that name was received, with the time; ``GET /received`` at once, with all of them.
+Times are ``time.monotonic_ns``, a clock that all processes of a machine share. ``GET /received?name=NAME`` waits
+until the incident of that name is received, and returns the time. ``GET /received`` returns all times immediately.
 """
 
 import asyncio
