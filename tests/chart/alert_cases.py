@@ -1,15 +1,15 @@
-"""When each alert of the chart fires, and when it does not: series in the notation of ``promtool test rules``.
+"""Cases in which each alert of the chart fires or doesn't, with series in the notation of ``promtool test rules``.
 
-``promtool`` counts time from 0, and the series here have one sample a minute where nothing else is said.
+``promtool`` counts time from 0. Unless a case says otherwise, the series have one sample per minute.
 """
 
 from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """Series by what they measure, when the alert is looked at, and the labels of those that fire then.
+    """A case: the series by metric, the time of evaluation, and the labels of the alerts that fire then.
 
-    ``fires`` are labels beside ``severity``; without any of them nothing fires.
+    ``fires`` has the labels besides ``severity``; if it is empty, no alert fires.
     """
 
     alert: str
@@ -55,12 +55,12 @@ RULES = "rules"
 
 
 def web(values: str, instance: str = "web", namespace: str = "a") -> dict[str, str]:
-    """What shows that a webhook server is scraped."""
+    """Return the series of a scraped webhook server."""
     return {of_process(BUILD, instance, namespace): values, of_process(RULES, instance, namespace): values}
 
 
 def worker(values: str, beat: str, instance: str = "w", namespace: str = "a") -> dict[str, str]:
-    """What shows that a worker is scraped, and when it last finished a round."""
+    """Return the series of a scraped worker, with the time of its last finished round."""
     return {of_process(BUILD, instance, namespace): values, of_process(BEAT, instance, namespace): beat}
 
 

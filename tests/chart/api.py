@@ -1,4 +1,4 @@
-"""A Kubernetes API that knows some objects and nothing else: what Helm's `lookup` asks during an upgrade."""
+"""A Kubernetes API with a fixed set of objects, which answers Helm's `lookup` during an upgrade."""
 
 import contextlib
 import http.server
@@ -23,7 +23,7 @@ _PLURALS = {"Secret": "api/v1/namespaces/alerts/secrets", "StatefulSet": "apis/a
 
 @contextlib.contextmanager
 def serving(objects: Iterable[helm.Object], folder: Path) -> Iterator[Path]:
-    """Serve these objects on loopback; the path of a kubeconfig for it."""
+    """Serve these objects on loopback; yield the path of a kubeconfig for the server."""
     answers: dict[str, Any] = {
         f"/{_PLURALS[one['kind']]}/{one['metadata']['name']}": one for one in objects if one["kind"] in _PLURALS
     }
@@ -43,7 +43,7 @@ def serving(objects: Iterable[helm.Object], folder: Path) -> Iterator[Path]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the request log."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         serve = threading.Thread(target=server.serve_forever, daemon=True)
@@ -58,7 +58,7 @@ def serving(objects: Iterable[helm.Object], folder: Path) -> Iterator[Path]:
 
 
 def upgrade(values: helm.Object, kubeconfig: Path) -> dict[tuple[str, str], helm.Object]:
-    """Render with a cluster that answers, as an upgrade does; ``helm.Refused`` with Helm's message."""
+    """Render with a cluster that answers, as in an upgrade. Raises ``helm.Refused`` with Helm's message."""
     command = [helm.program(), "template", helm.RELEASE, str(helm.CHART), "--namespace", helm.NAMESPACE]
     environment = os.environ | {
         "KUBECONFIG": str(kubeconfig),

@@ -1,4 +1,7 @@
-"""Values of real clusters: each file in clusters/ is what one platform team sets, as its first comment says."""
+"""Values for realistic clusters.
+
+Each file in clusters/ is the setup of one platform team, described in its first comment.
+"""
 
 import functools
 import json
@@ -15,7 +18,7 @@ Rendered = dict[tuple[str, str], helm.Object]
 
 
 def values(name: str) -> helm.Object:
-    """The values of one file."""
+    """Return the values of one file."""
     return helm.read((FOLDER / f"{name}.yaml").read_text())
 
 
@@ -26,38 +29,38 @@ def _read(name: str) -> str:
 
 
 def rendered(name: str) -> Rendered:
-    """The objects of one file by kind and name, a new copy for each caller. ``helm.Refused`` if it doesn't render."""
+    """Return the objects of one file by kind and name, copied for each caller. Raises ``helm.Refused``."""
     return {(kind, called): one for kind, called, one in json.loads(_read(name))}
 
 
 def spec(found: Rendered, component: str) -> helm.Object:
-    """The specification of the pods of a Deployment."""
+    """Return the pod specification of a Deployment."""
     return found["Deployment", f"{FULLNAME}-{component}"]["spec"]["template"]["spec"]
 
 
 def container(found: Rendered, component: str) -> helm.Object:
-    """The container of the router in the pods of a Deployment."""
+    """Return the router's container in a Deployment."""
     [one] = [one for one in spec(found, component)["containers"] if one["name"] == component]
     return one
 
 
 def configuration(found: Rendered) -> helm.Object:
-    """The configuration file."""
+    """Return the configuration file."""
     return helm.read(found["ConfigMap", FULLNAME]["data"]["incident-router.yaml"])
 
 
 def variables(one: helm.Object) -> dict[str, Any]:
-    """The variables of a container: their values, or where these come from."""
+    """Return the variables of a container: their values or their references."""
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in one["env"]}
 
 
 def trigger(found: Rendered) -> helm.Object:
-    """KEDA's only trigger."""
+    """Return the only trigger of KEDA."""
     [one] = found["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
     return one
 
 
 def open_ports(found: Rendered) -> set[int]:
-    """The TCP ports that the router's pods may reach at any address, beside DNS."""
+    """Return the TCP ports that the router's pods may reach at any address, except DNS."""
     rules = found["NetworkPolicy", FULLNAME]["spec"]["egress"]
     return {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]} - {53}

@@ -1,4 +1,4 @@
-"""Kubernetes' own descriptions of objects, by which rendered ones are validated."""
+"""Validation of rendered objects against Kubernetes' own schemas."""
 
 import functools
 import json
@@ -15,14 +15,14 @@ BROUGHT = {
     "ServiceMonitor": "the Prometheus operator's own resources",
     "PrometheusRule": "the Prometheus operator's own resources",
 }
-"""Kinds that an operator brings, which are described nowhere here."""
+"""Kinds that an operator defines, for which there is no schema here."""
 
-# The validator reads a version's descriptions, some megabytes, for every object; once is enough.
+# The validator reads megabytes of schemas for every object, so equal objects are validated once.
 _contents = functools.cache(utils.schema_contents)
 
 
 def validate(one: helm.Object, version: str) -> None:
-    """Validate an object, once if it is rendered more than once; an unknown field is a mistake."""
+    """Validate an object, once if it is rendered repeatedly. An unknown field is an error."""
     if one["kind"] not in BROUGHT:
         _validated(version, json.dumps(one, sort_keys=True))
 

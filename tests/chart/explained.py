@@ -1,4 +1,4 @@
-"""What values.yaml says of each value: the comment `# -- ` above a key, up to the key itself, as helm-docs reads it."""
+"""The descriptions in values.yaml: as in helm-docs, the comment `# -- ` above a key, up to the key."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _BEGINS = "# -- "
 
 
 class Value(NamedTuple):
-    """One value: its path, its default, and what is said of it."""
+    """A value: its path, its default, and its description."""
 
     path: str
     default: Any
@@ -20,14 +20,14 @@ class Value(NamedTuple):
 
 
 def values() -> list[Value]:
-    """Every explained value, in the order of the file."""
+    """Return every described value in the order of the file."""
     source = (helm.CHART / "values.yaml").read_text()
     defaults = helm.read(source)
     return [Value(path, _at(defaults, path), text) for path, text in _explained(source)]
 
 
 def leaves(data: Any, path: str = "") -> Iterator[str]:
-    """The paths of all values that hold no others; an empty map is one."""
+    """Return the paths of all values without nested values; an empty map counts as one."""
     if not isinstance(data, dict) or not data:
         yield path
         return
@@ -36,7 +36,7 @@ def leaves(data: Any, path: str = "") -> Iterator[str]:
 
 
 def table() -> str:
-    """All values as a table in Markdown."""
+    """Return a Markdown table of all values."""
     rows = [f"| `{one.path}` | {_shown(one.default)} | {one.text.replace('|', '/')} |\n" for one in values()]
     return "".join(["| value | default | what it is |\n", "| --- | --- | --- |\n", *rows])
 

@@ -1,6 +1,6 @@
-"""What the chart renders of each of its ci/ files, kept as text that a reviewer reads; `make golden` writes it anew.
+"""The rendered output of each of the chart's ci/ files, kept as text for review; `make golden` updates it.
 
-The table of values in the chart's README is kept in the same way: it is what values.yaml says.
+The table of values in the chart's README is generated from values.yaml in the same way.
 """
 
 import re
@@ -17,17 +17,17 @@ _GENERATED = re.compile(r'(?<=^  password: ")\w{32}(?="$)', re.MULTILINE)
 
 
 def rendered(name: str) -> str:
-    """What a ci/ file renders, without blanks at the ends of lines, and with no generated password."""
+    """Return the rendered output of a ci/ file, without trailing spaces and with generated passwords masked."""
     return _GENERATED.sub("generated", _BLANKS.sub("", helm.text_of(name)))
 
 
 def expected(name: str) -> Path:
-    """Where that is kept."""
+    """Return the path of the stored output."""
     return FOLDER / f"{name}.yaml"
 
 
 def page(text: str) -> str:
-    """The page with the table of values as it has to be."""
+    """Return the README with the current table of values."""
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     assert begin, f"{tree.place(PAGE)} has no place for the table of values"
@@ -36,7 +36,7 @@ def page(text: str) -> str:
 
 
 def renew() -> None:
-    """Write everything anew."""
+    """Update all stored output."""
     FOLDER.mkdir(exist_ok=True)
     for path in FOLDER.glob("*.yaml"):
         path.unlink()

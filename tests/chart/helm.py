@@ -1,4 +1,4 @@
-"""The chart as Kubernetes would be given it: rendered by the real ``helm``, parsed, and found by kind and name."""
+"""The chart's objects, rendered by the real ``helm``, parsed, and indexed by kind and name."""
 
 import functools
 import json
@@ -22,11 +22,11 @@ Object = dict[str, Any]
 
 
 class Refused(Exception):
-    """Helm did not render; its own words are the message."""
+    """Helm failed to render; the message is Helm's."""
 
 
 def program() -> str:
-    """The ``helm`` of the package helm-binary, beside the Python that runs the tests; else one on PATH."""
+    """Return the ``helm`` of the package helm-binary, next to the Python that runs the tests; else the one on PATH."""
     beside = Path(sys.executable).parent / "helm"
     found = str(beside) if beside.exists() else shutil.which("helm")
     assert found, "helm is missing: it comes with requirements/dev.txt"
@@ -34,7 +34,7 @@ def program() -> str:
 
 
 def call(*arguments: str, values: Object | None = None) -> str:
-    """Run helm; values are given on standard input, as a file would be."""
+    """Run helm; values are passed on standard input as a file."""
     given = ["--values", "-"] if values is not None else []
     answer = subprocess.run(
         [program(), *arguments, *given], input=json.dumps(values), capture_output=True, text=True, check=False
@@ -49,17 +49,17 @@ def read(text: str) -> Any:
 
 
 def values_of(name: str) -> Object:
-    """The values of one of the chart's ci/ files."""
+    """Return the values of one of the chart's ci/ files."""
     return read((CHART / "ci" / f"{name}-values.yaml").read_text())
 
 
 def template(values: Object | None = None, release: str = RELEASE) -> str:
-    """All objects of a release as helm would send them."""
+    """Return all objects of a release in Helm's order."""
     return call("template", release, str(CHART), "--namespace", NAMESPACE, values=values or {})
 
 
 def objects(text: str) -> dict[tuple[str, str], Object]:
-    """Rendered objects by kind and name."""
+    """Index rendered objects by kind and name."""
     documents = [document for document in yaml.YAML(typ="safe").load_all(text) if document]
     found = {(document["kind"], document["metadata"]["name"]): document for document in documents}
     assert len(found) == len(documents), "two objects have the same kind and name"
@@ -67,7 +67,7 @@ def objects(text: str) -> dict[tuple[str, str], Object]:
 
 
 def render(values: Object | None = None, release: str = RELEASE) -> dict[tuple[str, str], Object]:
-    """All objects of a release by kind and name; with a Redis elsewhere, unless the values have one."""
+    """Return all objects of a release by kind and name, with an external Redis unless the values configure one."""
     given = values or {}
     redis = {} if given.get("valkey", {}).get("enabled") else REDIS
     return objects(template({**redis, **given}, release))
@@ -75,23 +75,23 @@ def render(values: Object | None = None, release: str = RELEASE) -> dict[tuple[s
 
 @functools.cache
 def text_of(name: str) -> str:
-    """What one of the chart's ci/ files renders, once for all tests."""
+    """Return the output for one of the chart's ci/ files, rendered once for all tests."""
     return template(values_of(name))
 
 
 @functools.cache
 def _read(name: str) -> str:
-    """The objects of a ci/ file as JSON, which is read again in no time."""
+    """Return the objects of a ci/ file as JSON, which is much faster to parse than YAML."""
     return json.dumps([[*key, one] for key, one in objects(text_of(name)).items()])
 
 
 def case(name: str) -> dict[tuple[str, str], Object]:
-    """The objects of one of the chart's ci/ files, anew for each who asks."""
+    """Return the objects of one of the chart's ci/ files, copied for each caller."""
     return {(kind, called): one for kind, called, one in json.loads(_read(name))}
 
 
 def pods(rendered: dict[tuple[str, str], Object]) -> dict[str, Object]:
-    """The specification of every pod there will be, by what it is called after."""
+    """Return the specification of every pod, by the name of its workload."""
     found = {}
     for (kind, name), one in rendered.items():
         if kind in {"Deployment", "StatefulSet", "Job"}:
@@ -102,7 +102,7 @@ def pods(rendered: dict[tuple[str, str], Object]) -> dict[str, Object]:
 
 
 def notes(values: Object, folder: Path) -> str:
-    """What is shown after an installation; helm itself shows it only where a cluster answers."""
+    """Return the notes shown after an installation, which helm itself prints only with a cluster."""
     copy = folder / "incident-router"
     shutil.copytree(CHART, copy)
     text = (CHART / "templates/NOTES.txt").read_text()

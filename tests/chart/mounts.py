@@ -1,4 +1,4 @@
-"""What a pod finds on its disk and in its environment, made as a node would make it of rendered objects."""
+"""The file system and environment of a pod, created from rendered objects as a node creates them."""
 
 import itertools
 import re
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 def mount(data: Mapping[str, str], folder: Path) -> None:
-    """Mount a ConfigMap's data, or bring a mounted folder to it: all files change at once, by one swapped link."""
+    """Mount a ConfigMap's data, or update a mounted folder: one swapped link changes all files at once."""
     folder.mkdir(exist_ok=True)
     payload = f"..2026_01_01_00_00_00.{next(_numbers)}"
     (folder / payload).mkdir()
@@ -33,7 +33,7 @@ def mount(data: Mapping[str, str], folder: Path) -> None:
 
 
 def files(rendered: Rendered, spec: helm.Object, folder: Path) -> Path:
-    """Mount what a pod of the router mounts; the configuration file, which names the rules' folder where it is here."""
+    """Mount the files of a router's pod. The configuration file names the rules folder of the test."""
     maps = {volume["name"]: volume["configMap"]["name"] for volume in spec["volumes"]}
     text = rendered["ConfigMap", maps["config"]]["data"]["incident-router.yaml"]
     assert "rules: /etc/incident-router/rules\n" in text
@@ -44,7 +44,10 @@ def files(rendered: Rendered, spec: helm.Object, folder: Path) -> Path:
 
 
 def environment(rendered: Rendered, container: helm.Object, theirs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """A container's environment. ``theirs`` are Secrets that are there already, by name; missing ones are errors."""
+    """Return a container's environment.
+
+    ``theirs`` are existing Secrets by name; a missing Secret is an error.
+    """
     secrets = {name: one["stringData"] for (kind, name), one in rendered.items() if kind == "Secret"} | dict(theirs)
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
@@ -59,11 +62,11 @@ def environment(rendered: Rendered, container: helm.Object, theirs: Mapping[str,
 
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:
-    """A value or an argument with `$(NAME)` replaced, as Kubernetes does it; unknown names stay as they are."""
+    """Expand `$(NAME)` in a value or an argument as Kubernetes does; unknown names are unchanged."""
     return re.sub(r"\$\((\w+)\)", lambda found: variables.get(found[1], found[0]), text)
 
 
 def only(spec: helm.Object) -> helm.Object:
-    """The one container of a pod."""
+    """Return the only container of a pod."""
     [container] = spec["containers"]
     return container

@@ -1,4 +1,4 @@
-"""What the chart's alerts and dashboard ask of Prometheus, and whether the router has such metrics and labels."""
+"""The PromQL of the chart's alerts and dashboard, checked against the router's metrics and labels."""
 
 import json
 import re
@@ -13,17 +13,17 @@ from tests.structure import tree
 
 ALERTS = helm.CHART / "files/alerts.yaml"
 DASHBOARD = helm.CHART / "files/dashboard.json"
-# What Prometheus itself adds to every series, and Kubernetes' service discovery under it.
+# The labels that Prometheus and Kubernetes' service discovery add to every series.
 SCRAPED = {"job", "instance", "namespace"}
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
-# The client library's metrics of the process, as far as the dashboard asks for them.
+# The client library's process metrics that the dashboard uses.
 PROCESS = {f"process_{name}": SCRAPED for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds")}
 CHILDREN = ("expr", "lhs", "rhs", "vector_selector", "param")
 GRAFANA = {"$__rate_interval": "5m"}
 
 
 def alerts() -> dict[str, helm.Object]:
-    """The alerts of the chart by name, as the file has them."""
+    """Return the chart's alerts by name, unchanged from the file."""
     [group] = helm.read(ALERTS.read_text())["groups"]
     return {rule["alert"]: rule for rule in group["rules"]}
 
@@ -33,12 +33,12 @@ def dashboard() -> helm.Object:
 
 
 def panels() -> list[helm.Object]:
-    """The dashboard's panels without its rows."""
+    """Return the dashboard's panels without its rows."""
     return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
 def expressions() -> dict[str, str]:
-    """Every expression by the place where it stands; Grafana's own variables are put in."""
+    """Return every expression by its place, with Grafana's variables replaced."""
     found = {name: rule["expr"] for name, rule in alerts().items()}
     for panel in panels():
         for target in panel["targets"]:
@@ -50,7 +50,7 @@ def expressions() -> dict[str, str]:
 
 
 def offered() -> dict[str, set[str]]:
-    """Every series of the router's registry, by name, with the labels that it may have."""
+    """Return every series of the router's registry by name, with its possible labels."""
     found: dict[str, set[str]] = {}
     for name, metric in collectors.defined().items():
         for suffix in SUFFIXES[metric.kind]:
@@ -67,7 +67,7 @@ def outcomes(metric: str) -> set[str]:
 
 
 def problems(expression: str) -> list[str]:
-    """What an expression asks for that no process of the router has; ``ValueError`` where it is no PromQL."""
+    """Return the metrics and labels in an expression that no process of the router has. Raises ``ValueError``."""
     known = offered()
     found = []
     labels: set[str] = set()
@@ -83,13 +83,13 @@ def problems(expression: str) -> list[str]:
 
 
 def selected(expression: str) -> set[str]:
-    """The names of the series that an expression asks for."""
+    """Return the names of the series that an expression selects."""
     nodes = _nodes(promql_parser.parse(expression))
     return {node.name for node in nodes if isinstance(node, promql_parser.VectorSelector)}
 
 
 def _strange(selector: Any, labels: set[str]) -> list[str]:
-    """Labels that a metric has not, and values that its labels never have."""
+    """Yield matchers of labels that a metric doesn't have, and of values that a label never has."""
     found = []
     for matcher in selector.matchers.matchers:
         if matcher.name not in labels:
@@ -101,7 +101,7 @@ def _strange(selector: Any, labels: set[str]) -> list[str]:
 
 
 def _grouped(expression: str) -> set[str]:
-    """The labels that are aggregated or joined by."""
+    """Return the labels by which series are aggregated or joined."""
     found: set[str] = set()
     for node in _nodes(promql_parser.parse(expression)):
         modifier = getattr(node, "modifier", None)
@@ -113,7 +113,7 @@ def _grouped(expression: str) -> set[str]:
 
 
 def _nodes(node: Any) -> Iterator[Any]:
-    """A parsed expression and everything within it."""
+    """Yield all nodes of a parsed expression."""
     yield node
     for child in [*(getattr(node, name, None) for name in CHILDREN), *getattr(node, "args", ())]:
         if type(child).__module__ == type(node).__module__:

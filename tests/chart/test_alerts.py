@@ -1,4 +1,4 @@
-"""Each alert of the chart fires when it should and only then, as Prometheus' own ``promtool`` judges."""
+"""Prometheus' own ``promtool`` confirms that each alert of the chart fires exactly in the cases where it should."""
 
 import json
 import shutil
@@ -18,14 +18,14 @@ RENDERED_TEXTS = {
 
 
 def promtool(*arguments: str, within: Path) -> str:
-    """What promtool prints; its verdict is the test's."""
+    """Return the output of promtool; fail if promtool fails."""
     answer = subprocess.run(["promtool", *arguments], cwd=within, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
 
 
 def judge(folder: Path, test: helm.Object) -> None:
-    """Play one test of the alerts; promtool reads JSON as the YAML that it is."""
+    """Run one alert test; promtool parses JSON as YAML."""
     shutil.copy(promql.ALERTS, folder / "alerts.yaml")
     tests = {"rule_files": ["alerts.yaml"], "evaluation_interval": test["interval"], "tests": [test]}
     (folder / "test.yaml").write_text(json.dumps(tests))
@@ -33,7 +33,7 @@ def judge(folder: Path, test: helm.Object) -> None:
 
 
 def samples(case: alert_cases.Case) -> list[helm.Object]:
-    """What Prometheus itself says of the alerts that fire."""
+    """Return the sample that Prometheus records for each firing alert."""
     severity = promql.alerts()[case.alert]["labels"]["severity"]
     told = {"alertname": case.alert, "alertstate": "firing", "severity": severity}
     found = [", ".join(f'{name}="{value}"' for name, value in (told | labels).items()) for labels in case.fires]
@@ -64,7 +64,7 @@ def test_every_case_is_about_an_existing_alert():
 
 
 def test_a_wrong_expectation_is_found(tmp_path):
-    """Without this, a promtool that compares nothing would let every case pass."""
+    """Negative control: a promtool that compares nothing would pass every case."""
     fired = next(case for case in alert_cases.CASES if case.fires)
     with pytest.raises(AssertionError, match="FAILED"):
         test_fires_when_it_should_and_only_then(fired._replace(fires=()), tmp_path)
@@ -97,7 +97,7 @@ def test_prometheus_accepts_the_alerts(tmp_path):
 
 
 def test_prometheus_accepts_every_expression_of_the_dashboard(tmp_path):
-    """They are checked as recording rules, which is how promtool takes expressions."""
+    """The expressions are checked as recording rules, because promtool accepts only rule files."""
     rules = [{"record": f"panel:{place}", "expr": text} for place, text in enumerate(promql.expressions().values())]
     (tmp_path / "panels.yaml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
     assert f"{len(rules)} rules found" in promtool("check", "rules", "panels.yaml", within=tmp_path)

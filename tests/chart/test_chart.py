@@ -1,4 +1,4 @@
-"""The chart renders what Kubernetes runs safely and what the program itself accepts."""
+"""The rendered objects are safe in Kubernetes, and the program accepts the rendered configuration."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from router.bootstrap import factories
 from tests.chart import helm
 
 SECRETS = ["WEBHOOK_TOKEN", "GRAFANA_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"]
-# Secrets and ConfigMaps that the values name, which are there before the release is.
+# Secrets and ConfigMaps that the values reference and that exist before the release.
 NAMED = {"our-rules", "redis-url", "vendors", "webhooks", "valkey-password", "redis-tls"} | {
     f"incident-router-{name}" for name in ("webhooks", "vendors", "redis")
 }
@@ -88,7 +88,7 @@ def test_probes_use_the_port_of_health_and_metrics(rendered):
 
 
 def references(spec: helm.Object) -> list[tuple[str, str]]:
-    """What a pod reads: kinds and names."""
+    """Return the kinds and names that a pod references."""
     [runs] = spec["containers"]
     volumes = spec.get("volumes", [])
     found = [("ConfigMap", volume["configMap"]["name"]) for volume in volumes if "configMap" in volume]
@@ -115,7 +115,7 @@ def read_configuration(rendered) -> helm.Object:
 
 
 def written(rendered, folder) -> Any:
-    """The files as a container sees them, but that the folder of rules is elsewhere."""
+    """Write the files as a container sees them, except for the path of the rules folder."""
     text = rendered["ConfigMap", "shop-incident-router"]["data"]["incident-router.yaml"]
     assert "rules: /etc/incident-router/rules\n" in text
     (folder / "rules").mkdir()
@@ -135,7 +135,7 @@ def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_p
 
 
 def test_sources_are_those_of_the_values():
-    """Helm merges maps: a source among the defaults would stay open beside the user's own."""
+    """Helm merges maps: a source in the defaults would remain active next to the user's sources."""
     for case in ["separate", "all"]:
         assert read_configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
 

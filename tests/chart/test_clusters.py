@@ -1,4 +1,4 @@
-"""What matters in the cluster of each platform team: a file in clusters/ renders it, or is refused with a way out."""
+"""Each file in clusters/ renders what its platform team needs, or is refused with a message that names the fix."""
 
 import kubernetes_validate
 import pytest
@@ -12,7 +12,7 @@ REFUSED = {
     "acl-user": "redis.url: it has a user or a password: put the whole URL as REDIS_URL into a Secret",
     "nothing": "redis.url: the router needs Redis: set `redis.url`, or put REDIS_URL into a Secret",
 }
-# The files about memory, with the bytes that may be in flight.
+# The files about memory, with their limits of bytes in flight.
 BUDGETS = {"memory": 256 * MIB, "little-memory": 210_000_000 // 4, "no-limit": 128 * MIB, "own-budget": 100_000_000}
 RENDERED = [name for name in clusters.NAMES if name not in REFUSED]
 
@@ -114,12 +114,12 @@ def test_network_sentinel():
 
 
 def test_network_tracing():
-    """The console's own address is not called, so its port stays closed."""
+    """The router doesn't call the console's own address, so that port stays closed."""
     assert clusters.open_ports(clusters.rendered("network-tracing")) == {443, 6379, 4318, 9093, 9443}
 
 
 def test_network_proxy():
-    """A port that the operator restricts is not opened beside that."""
+    """No other rule opens a port that the operator restricts."""
     found = clusters.rendered("network-proxy")
     assert clusters.open_ports(found) == {6379, 3128, 8888}
     restricted = {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}
@@ -272,7 +272,7 @@ def test_sidecars():
 
 
 def test_vault():
-    """Injected containers come first, and `kubectl exec` still reaches the router."""
+    """Injected containers come first, and `kubectl exec` still selects the router."""
     found = clusters.rendered("vault")
     for component, port in (("web", "8080"), ("worker", "8081")):
         annotations = found["Deployment", f"{FULLNAME}-{component}"]["spec"]["template"]["metadata"]["annotations"]

@@ -1,6 +1,6 @@
-"""Kubernetes takes what the chart renders, in its three newest versions, and its pods meet the strictest standard.
+"""The three newest versions of Kubernetes accept the rendered objects, and the pods meet the restricted standard.
 
-Kinds that an operator brings are described nowhere here; each is named below, and looked at by tests of its own.
+There are no schemas for kinds that an operator defines. Each such kind is listed below, and has separate tests.
 """
 
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_names_fit_kubernetes_limits_for_long_releases():
 
 
 def test_chart_contains_only_what_it_renders():
-    """A file that no template reads would be sent into every cluster with the release."""
+    """A file that no template reads would be stored in every cluster with the release."""
     inside = {path.name for path in helm.CHART.iterdir()}
     assert inside >= {"Chart.yaml", "values.yaml", "values.schema.json", "templates", "ci", "scripts"}
     read = "".join(path.read_text() for path in (helm.CHART / "templates").iterdir())

@@ -1,4 +1,4 @@
-"""The chart's alerts and dashboard ask only for what the router measures, are explained, and are rendered unharmed."""
+"""The alerts and the dashboard use only metrics of the router, have runbooks, and are rendered unchanged."""
 
 import json
 import re
@@ -18,7 +18,7 @@ RUNBOOKS = tree.ROOT / "docs" / "runbooks"
 
 
 def runbook(name: str) -> str:
-    """What stands below the title of an alert's runbook."""
+    """Return the text below the title of an alert's runbook."""
     title, _, text = (RUNBOOKS / f"{name}.md").read_text().partition("\n")
     assert title == f"# {name}"
     return text.strip()
@@ -147,7 +147,7 @@ class TestRendered:
         assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=values)
 
     def test_rendered_alerts_equal_the_file(self):
-        """Only ``absent`` is given the namespace: else any other router would satisfy it."""
+        """Only ``absent`` gets the namespace; otherwise any other router would satisfy it."""
         rendered, own = rendered_alerts(), f'{{namespace="{helm.NAMESPACE}"}}'
         absent = rendered["IncidentRouterAbsent"]
         assert f"absent(last_over_time(incident_router_build_info{own}[1d]))" in absent["expr"]

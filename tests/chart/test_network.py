@@ -1,4 +1,4 @@
-"""Who reaches whom: what is open to senders, what each pod may call, and which secrets and metrics go where."""
+"""Network isolation: ports open to senders, permitted calls of each pod, and access to secrets and metrics."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SECRETS = {part: {"existing": part} for part in ("web", "worker", "shared")}
 
 
 def labels(rendered) -> dict[str, dict[str, str]]:
-    """The labels of every pod, by its component."""
+    """Return the labels of every pod by component."""
     found = {}
     for (kind, _), one in rendered.items():
         if kind in {"Deployment", "StatefulSet", "Job", "Pod"}:
@@ -20,7 +20,7 @@ def labels(rendered) -> dict[str, dict[str, str]]:
 
 
 def selects(selector: helm.Object, given: dict[str, str]) -> bool:
-    """Whether a label selector means a pod with these labels."""
+    """Return whether a label selector matches a pod with these labels."""
     wanted = selector.get("matchLabels", {}).items() <= given.items()
     expressions = selector.get("matchExpressions", [])
     assert all(one["operator"] == "In" for one in expressions)
@@ -28,14 +28,14 @@ def selects(selector: helm.Object, given: dict[str, str]) -> bool:
 
 
 def policies(rendered, component: str) -> list[helm.Object]:
-    """The policies that hold for a component's pods."""
+    """Return the policies that apply to a component's pods."""
     given = labels(rendered)[component]
     found = [one["spec"] for (kind, _), one in rendered.items() if kind == "NetworkPolicy"]
     return [spec for spec in found if selects(spec["podSelector"], given)]
 
 
 def calls(rendered, component: str) -> dict[tuple[str, int], set[str]]:
-    """Which ports a component may call, and of whom: components, or `anyone`."""
+    """Return the ports that a component may call, with the peers: components, or `anyone`."""
     [policy] = policies(rendered, component)
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     found: dict[tuple[str, int], set[str]] = {}
@@ -60,7 +60,7 @@ def peers(rendered, given: list[helm.Object] | None) -> set[str]:
 
 
 def reached_by(rendered, component: str) -> set[str]:
-    """Who may connect to a component: components, namespaces, or `anyone`."""
+    """Return the peers that may connect to a component: components, namespaces, or `anyone`."""
     [policy] = policies(rendered, component)
     return {one for rule in policy["ingress"] for one in peers(rendered, rule.get("from"))}
 
@@ -144,7 +144,7 @@ class TestWebhooksFromOutside:
 
 class TestSecrets:
     def given(self, mode: str, **more: helm.Object) -> dict[str, list[str]]:
-        """The Secrets in each pod's environment, by what the pod is called after."""
+        """Return the Secrets in each pod's environment, by the name of its workload."""
         rendered = helm.render({"mode": mode, "secrets": SECRETS, **more})
         return {
             called.removeprefix("Deployment/shop-incident-router-"): [

@@ -1,4 +1,4 @@
-"""A key without a value is null, by which Helm removes every default below it: it is named, or does no harm."""
+"""A key without a value is null, with which Helm removes all defaults below it: it is refused by name or harmless."""
 
 import json
 
@@ -12,13 +12,13 @@ SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
 @pytest.mark.parametrize("key", ["global", "web", "worker", "valkey", "secrets", "config", "service", "console"])
 def test_a_key_without_its_values_is_named(key):
-    """In YAML, `web:` with nothing below it is null, by which Helm removes every default below it."""
+    """In YAML, `web:` without content is null, with which Helm removes all defaults below it."""
     with pytest.raises(helm.Refused, match=f"{key} is required"):
         helm.template(helm.REDIS | {key: None})
 
 
 def optional(schema: dict, data: dict, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The paths of values that may be null, in which case Helm removes them; the schema requires the others."""
+    """Return the paths of values that may be null and are then removed by Helm; the schema requires the others."""
     found = []
     for key, value in data.items():
         inner = schema.get("properties", {}).get(key, {})
@@ -33,7 +33,7 @@ def optional(schema: dict, data: dict, path: tuple[str, ...] = ()) -> list[tuple
 
 @pytest.mark.parametrize("mode", ["separate", "all"])
 def test_every_optional_value_may_be_null(mode):
-    """Each would be a message about templates, which names no value."""
+    """Otherwise a null would cause an error in a template, which names no value."""
     defaults = helm.read((helm.CHART / "values.yaml").read_text())
     values = {}
     paths = optional(SCHEMA, defaults)
@@ -56,7 +56,7 @@ def test_every_optional_value_may_be_null(mode):
 
 
 def test_null_url_leaves_redis_to_the_secret():
-    """An empty variable would take precedence over that of the Secret."""
+    """An empty variable would override the variable of the Secret."""
     rendered = helm.objects(helm.template({"redis": {"url": None}, "secrets": {"shared": {"existing": "redis-url"}}}))
     for spec in helm.pods(rendered).values():
         assert "REDIS_URL" not in {entry["name"] for entry in spec["containers"][0]["env"]}

@@ -1,4 +1,4 @@
-"""A wrong value is refused before anything is installed, by a message that names it."""
+"""A wrong value is refused before the installation, with a message that names the value."""
 
 import copy
 import re
@@ -9,7 +9,7 @@ from tests.chart import helm
 
 ALERTMANAGER = {"alertmanager": {"kind": "alertmanager", "bearer": [{"env": "WEBHOOK_TOKEN"}]}}
 
-# What the schema says: by the kind of mistake, values and what the message has to name.
+# Violations of the schema: by mistake, the values and the text that the message must contain.
 BY_SCHEMA = {
     "an unknown value": ({"replicas": 2}, "replicas"),
     "an unknown value of a process": ({"web": {"replica": 2}}, "replica"),
@@ -106,7 +106,7 @@ BY_SCHEMA = {
     "a grace period shorter than the router's own": ({"terminationGracePeriodSeconds": 5}, "terminationGrace"),
 }
 
-# What only shows where values meet: by the kind of mistake, values and the whole message.
+# Conflicts between values: by mistake, the values and the whole message.
 BY_TEMPLATES = {
     "no Redis at all": (
         {"redis": {"url": ""}},
@@ -315,7 +315,7 @@ BY_TEMPLATES = {
     ),
 }
 
-# What only shows in a cluster; test_cluster.py has the case.
+# A conflict with the state of a cluster; test_cluster.py has the case.
 BY_CLUSTER = (
     "valkey.persistence.size: Kubernetes can't change it from 2Gi to 8Gi: set it in the claim (kubectl edit pvc "
     "data-shop-incident-router-valkey-0), run kubectl delete statefulset shop-incident-router-valkey --cascade=orphan, "

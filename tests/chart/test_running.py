@@ -1,4 +1,4 @@
-"""What the chart's pods do, done here: the check before a release, the test after it, rules that change under a pod."""
+"""The actions of the chart's pods, run locally: the check before a release, the test after it, and a rules update."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ rules:
 
 
 def command(arguments: list[str], variables: dict[str, str]) -> tuple[int, str]:
-    """Run the program as a container does; its status and what it says."""
+    """Run the program as a container does; return its status and output."""
     environment = {**os.environ, **variables}
     done = subprocess.run(
         [harness.COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -127,7 +127,7 @@ def test_check_accepts_the_rendered_rules(name, tmp_path):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """A router whose rules open an incident for everything, and the vendors it calls."""
+    """Run a router whose rules open an incident for every alert, with its vendors."""
     folder = tmp_path_factory.mktemp("router")
     with (
         harness.vendors() as at,
@@ -139,7 +139,7 @@ def running(tmp_path_factory):
 class TestHelmTest:
     @staticmethod
     def post(values: helm.Object, url: str) -> subprocess.CompletedProcess[str]:
-        """Run the test pod's command in this interpreter, against a router that is elsewhere."""
+        """Run the test pod's command in this interpreter, against a router at another address."""
         rendered = helm.render({"service": {"port": 8080}, **values})
         runs = mounts.only(helm.pods(rendered)[f"Pod/{FULLNAME}-test"])
         assert runs["command"] == ["python", "-c"]
@@ -164,7 +164,7 @@ class TestHelmTest:
             done = self.post(self.values(kind), router.url)
             assert (done.returncode, done.stderr) == (0, "")
             assert "accepted an alert" in done.stdout
-        router.receives(labels={"alertname": "Real"})  # It is folded after them, and opens what they would have.
+        router.receives(labels={"alertname": "Real"})  # It is folded after them and opens an incident.
         harness.eventually("a real alert opens an incident", lambda: at.incidents()["on-call"])
         listed = router.command("incidents", "list").stdout
         assert "Real" in listed
@@ -211,7 +211,7 @@ class TestHelmTest:
 
 
 def test_mounted_rules_are_reloaded_after_a_change(tmp_path):
-    """The ConfigMap before an upgrade and the one after it: a file changed, one new, one gone, in one swap."""
+    """Compare the ConfigMap before and after an upgrade: one swap changes, adds, and removes a file."""
 
     def data(rules: dict[str, str]) -> dict[str, str]:
         return helm.render({"rules": rules})["ConfigMap", f"{FULLNAME}-rules"]["data"]

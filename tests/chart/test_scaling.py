@@ -1,4 +1,4 @@
-"""How many pods there are, where they run, and that none is taken away too early."""
+"""The number of pods, their placement, and their protection from early eviction."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An upgrade asks the cluster what is there: a generated password stays, and a volume isn't resized in silence."""
+"""An upgrade looks up the cluster's state: a generated password stays, and a changed volume size is refused."""
 
 import base64
 
@@ -12,7 +12,7 @@ VALKEY = {"valkey": {"enabled": True}}
 
 
 def stored(rendered: dict[tuple[str, str], helm.Object]) -> list[helm.Object]:
-    """Rendered objects as a cluster stores them: the data of Secrets in base64."""
+    """Return rendered objects as a cluster stores them, with the data of Secrets in base64."""
     for one in rendered.values():
         if one["kind"] == "Secret":
             given = one.pop("stringData")

@@ -1,4 +1,4 @@
-"""The chart's Valkey: its arguments start a real server, which keeps what it has confirmed."""
+"""The chart's Valkey: a real server starts with its arguments, and keeps acknowledged writes."""
 
 import contextlib
 import subprocess
@@ -16,7 +16,7 @@ from tests.end_to_end import harness
 
 NAME = "shop-incident-router-valkey"
 PASSWORD = "s3cret"
-AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # Asking again is the tests' own affair.
+AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # The tests retry on their own.
 
 
 def container(rendered) -> helm.Object:
@@ -25,7 +25,7 @@ def container(rendered) -> helm.Object:
 
 @contextlib.contextmanager
 def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
-    """The server as the rendered container starts it, but for its port and its folders."""
+    """Start the server as the rendered container does, except for its port and folders."""
     runs = container(rendered)
     variables = mounts.environment(rendered, runs, {"valkey-password": {"password": PASSWORD}})
     port = ports.free()
@@ -83,7 +83,7 @@ def test_data_survives_a_killed_pod(tmp_path):
 
 @pytest.mark.parametrize("name", ["try", "valkey"])
 def test_clients_need_the_password(name, tmp_path):
-    """With the chart's own password as with a given one: other pods reach the port."""
+    """This holds for a generated and for a given password, because other pods can reach the port."""
     with started(helm.case(name), tmp_path) as (_, connection):
         port = connection.connection_pool.connection_kwargs["port"]
         with (
@@ -95,7 +95,7 @@ def test_clients_need_the_password(name, tmp_path):
 
 
 def test_password_is_in_no_argument_or_environment(tmp_path):
-    """Users of the node read arguments; the file is in memory, and readable for its owner alone."""
+    """Users of the node can read arguments. The file is in memory, and only its owner can read it."""
     with started(helm.case("valkey"), tmp_path) as (server, _):
         process = Path("/proc") / str(server.pid)
         assert b"valkey-server" in (process / "cmdline").read_bytes()
@@ -141,7 +141,7 @@ def test_router_connects_to_its_service_with_the_password(name):
 
 
 def test_network_is_closed_to_all_but_the_router():
-    """Without any value for it, and without the policies of the router's own pods."""
+    """This requires no value, and no policy of the router's own pods."""
     rendered = helm.render({"valkey": {"enabled": True}})
     assert [name for kind, name in rendered if kind == "NetworkPolicy"] == [NAME]
     spec = rendered["NetworkPolicy", NAME]["spec"]
@@ -154,7 +154,7 @@ def test_network_is_closed_to_all_but_the_router():
 
 
 def embedded_address(url: str) -> tuple[str, int, str | None]:
-    """The address as the client reads it."""
+    """Return the address as the client parses it."""
     found = redis.Redis.from_url(url).connection_pool.connection_kwargs
     return found["host"], found["port"], found.get("password")
 

@@ -1,4 +1,4 @@
-"""Every value is explained where it stands, known to the schema, and in the table of the chart's README."""
+"""Every value is described in values.yaml, defined in the schema, and listed in the table of the chart's README."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def test_no_value_is_explained_twice():
 
 
 def described(path: str) -> dict:
-    """What the schema says of a value; a KeyError where it does not know it."""
+    """Return the schema of a value. Raises ``KeyError`` if the schema doesn't define it."""
     found = SCHEMA
     for key in path.split("."):
         found = found["properties"][key]
@@ -47,7 +47,7 @@ def described(path: str) -> dict:
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
 def test_the_schema_knows_it(value):
-    if value.path != "config.log":  # The router itself checks what is within `config`.
+    if value.path != "config.log":  # The router itself validates the content of `config`.
         assert described(value.path)
 
 
@@ -61,7 +61,7 @@ def test_the_schema_knows_nothing_else():
 
     top = {"properties": {key: one for key, one in SCHEMA["properties"].items() if key not in {"global", "config"}}}
     paths = {value.path for value in VALUES}
-    inside = {"requests", "limits"}  # Resources are explained as one.
+    inside = {"requests", "limits"}  # Resources have one description.
     assert {path for path in known(top) if path not in paths and path.rpartition(".")[2] not in inside} == set()
 
 
@@ -86,7 +86,7 @@ def test_documented_first_installation_renders_and_is_testable():
 
 
 def test_first_installation_has_rules_that_open_incidents(tmp_path):
-    """They pass a strict check, and each opens something at a destination that the page configures."""
+    """The rules pass a strict check, and each opens an incident at a destination of the documentation's example."""
     values = helm.read(EXAMPLES[0]) | {"check": {"enabled": True, "strict": True, "online": False}}
     status, said = test_running.TestCheckBeforeARelease.run(values, tmp_path)
     assert (status, said[:17]) == (0, "no problems found"), said
@@ -112,12 +112,12 @@ def test_documented_commands_name_rendered_objects():
 
 @pytest.mark.parametrize("example", EXAMPLES[1:])
 def test_examples_in_the_documentation_change_the_release(example):
-    """A key that is no value would be refused; one that does nothing would be no example."""
+    """An unknown key would be refused, and an example without an effect would be useless."""
     assert helm.render(helm.read(example)) != helm.render()
 
 
 def test_values_that_the_documentation_names_exist():
-    """As `a.b`, where `a` is a value of the chart; `config` holds the router's own settings."""
+    """The documentation writes `a.b`, where `a` is a value of the chart; `config` has the router's settings."""
     known = {value.path for value in VALUES} | {parent for value in VALUES for parent in parents(value.path)}
     top = {path.partition(".")[0] for path in known} - {"config", "rules"}
     named = re.findall(r"`([a-z]\w*(?:\.\w+)+)[:`]", PAGE.read_text())
@@ -126,7 +126,7 @@ def test_values_that_the_documentation_names_exist():
 
 
 def parents(path: str) -> list[str]:
-    """The paths of what holds a value."""
+    """Return the paths of values that contain other values."""
     return list(itertools.accumulate(path.split("."), "{}.{}".format))[:-1]
 
 

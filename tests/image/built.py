@@ -1,6 +1,6 @@
-"""The image without an engine for images: the Dockerfile's own steps, run into a folder that stands for its root.
+"""The image without a container engine: the Dockerfile's steps, run in a folder that stands for its root.
 
-What is asked of the result holds for the image too: the same commands made it, from the same files.
+The results also hold for the image, because the same commands create it from the same files.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 from tests.structure import dockerfile, tree
 
-# What the tests' own environment has and a builder's has not. Pip's settings stay: they say where packages come from.
+# Remove what the tests' environment has and a builder's hasn't. Keep pip's settings, which name the index.
 _OURS = ("PYTHON", "VIRTUAL_ENV", "PYTEST", "SOURCE_DATE_EPOCH")
-_CACHE = "PIP_NO_CACHE_DIR"  # A cache makes an image larger, and a test faster.
+_CACHE = "PIP_NO_CACHE_DIR"  # A cache enlarges an image, but speeds up a test.
 _INCAPABLE = ("--inh-caps=-all", "--bounding-set=-all")
 
 
 class Image(NamedTuple):
-    """What a container would be started from; ``user`` is None where the tests themselves have no privileges.
+    """The settings with which a container starts; ``user`` is None if the tests have no privileges.
 
-    ``group`` is the user's own if it is None.
+    If ``group`` is None, it is the user's own group.
     """
 
     root: Path
@@ -34,7 +34,7 @@ class Image(NamedTuple):
     group: int | None = None
 
     def line(self, *arguments: str, **environment: str) -> list[str]:
-        """The command line of a container's only process: its user, its environment and nothing else."""
+        """Return the command line of a container's only process: its user, its environment, and nothing else."""
         program = shutil.which(self.entrypoint[0], path=self.environment["PATH"])
         assert program, f"{self.entrypoint[0]} is not on the image's PATH"
         given = [f"{name}={value}" for name, value in (self.environment | environment).items()]
@@ -42,8 +42,8 @@ class Image(NamedTuple):
 
 
 def demoted(user: int | None, group: int | None = None) -> list[str]:
-    """What to put before a command so that this user runs it, as a pod's `restricted` security has it."""
-    # By way of env: setpriv itself still starts what only root may reach.
+    """Return the prefix that runs a command as this user, with the pod's `restricted` security context."""
+    # env is necessary because setpriv could still execute files that only root can reach.
     if user is None:
         return ["env"]
     own = user if group is None else group
@@ -51,7 +51,7 @@ def demoted(user: int | None, group: int | None = None) -> list[str]:
 
 
 def build(root: Path) -> Image:
-    """Run every step; the folder is left so that nobody may write to it, and without what only the build needs."""
+    """Run every step; make the folder read-only, and remove what only the build needs."""
     [*before, final] = dockerfile.stages((tree.ROOT / "Dockerfile").read_text())
     number = int(final.values("USER")[-1].partition(":")[0])
     user = number if os.geteuid() == 0 else None
@@ -66,7 +66,7 @@ def build(root: Path) -> Image:
 
 
 def interpreter(user: int | None) -> str:
-    """A Python for the base image's: the tests' own, else the system's, that this user may start too."""
+    """Return a Python for the base image's: the tests' own, else the system's. This user must be able to run it."""
     for candidate in (Path(sys.base_prefix) / "bin/python3", Path("/usr/bin/python3"), Path("/usr/local/bin/python3")):
         probe = [*demoted(user), str(candidate), "-c", "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"]
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
@@ -75,7 +75,7 @@ def interpreter(user: int | None) -> str:
 
 
 class _Build:
-    """One stage's steps, with the root's folders named where the Dockerfile names them from /."""
+    """The steps of one stage, with the root's folders in place of the Dockerfile's absolute paths."""
 
     def __init__(self, root: Path, python: str) -> None:
         self._root = root
@@ -96,7 +96,7 @@ class _Build:
                 case "ENV":
                     self._environment |= {name: value for name, value in stage.environment().items() if name != _CACHE}
                 case "ARG" | "LABEL" | "USER" | "EXPOSE" | "ENTRYPOINT" | "CMD":
-                    pass  # Read off the final stage, or without effect on its files.
+                    pass  # These are read from the final stage, or have no effect on its files.
                 case _:
                     raise AssertionError(f"nobody here does what {instruction} asks for")
 
@@ -129,5 +129,5 @@ class _Build:
 
 
 def _placed(text: str, root: Path) -> str:
-    """The same with the two folders that the Dockerfile makes moved under this root."""
+    """Return the text with the Dockerfile's two folders moved below this root."""
     return re.sub(r"(?<![\w.])/(?=(?:build|opt)\b)", f"{root}/", text)

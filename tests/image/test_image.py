@@ -1,4 +1,4 @@
-"""The image as a container runs it: no privileges, nothing to write to, nothing there but what the build left."""
+"""The image as a container runs it: without privileges, read-only, and with only the files of the build."""
 
 import contextlib
 import subprocess
@@ -15,12 +15,12 @@ from tests.image import built
 from tests.structure import tree
 
 pytestmark = pytest.mark.timeout(300)
-UNCHECKED_HASH = 0b01  # In the header of a .pyc: bound to its source by a hash that nobody looks at.
+UNCHECKED_HASH = 0b01  # In the header of a .pyc: validated by a hash of the source that Python doesn't check.
 
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[built.Image]:
-    # Not pytest's own folder: other users have no way into that.
+    # Other users can't enter pytest's own folder.
     with tempfile.TemporaryDirectory(prefix="image-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield built.build(Path(folder))
@@ -29,7 +29,7 @@ def image() -> Iterator[built.Image]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """What a container has mounted: ``etc`` with its configuration, and a ``tmp`` that anybody may write to."""
+    """Create a container's mounts: ``etc`` with its configuration, and a ``tmp`` that all users can write to."""
     with tempfile.TemporaryDirectory(prefix="mounted-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def redis_address(tmp_path) -> Iterator[str]:
-    """A server that another user may reach too: the session's listens on a socket in a folder of its own."""
+    """Run a server that another user can reach. The session's server listens on a socket in a private folder."""
     port = ports.free()
     with embedded.running(tmp_path, {"port": str(port), "bind": "127.0.0.1"}):
         yield f"redis://127.0.0.1:{port}/0"
@@ -49,7 +49,7 @@ def redis_address(tmp_path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def container(image: built.Image, folder: Path, *arguments: str, **environment: str) -> Iterator[harness.Process]:
-    """The image with these arguments, stopped at the end as Kubernetes stops it."""
+    """Run the image with these arguments, and stop it as Kubernetes does."""
     process = harness.Process(image.line(*arguments, **environment), folder, arguments[0])
     try:
         yield process
@@ -59,7 +59,7 @@ def container(image: built.Image, folder: Path, *arguments: str, **environment: 
 
 
 def state(root: Path) -> dict[Path, tuple[int, int]]:
-    """Everything below a folder, with its mode and the time of its last change."""
+    """Return everything below a folder, with its mode and the time of its last change."""
     return {path: (found.st_mode, found.st_mtime_ns) for path in root.rglob("*") for found in [path.lstat()]}
 
 
@@ -70,7 +70,7 @@ def installed(image: built.Image) -> Path:
 
 @pytest.fixture
 def untouched(image, folder) -> Iterator[None]:
-    """Nothing is written by the test: not into the image, not to its configuration, not even for a while."""
+    """Check that the test writes nothing, even temporarily, to the image or its configuration."""
     before = state(image.root)
     yield
     assert state(image.root) == before
@@ -87,7 +87,7 @@ def at(folder) -> Iterator[harness.Vendors]:
 
 @pytest.fixture
 def given(folder, redis_address) -> dict[str, str]:
-    """The environment that a pod would add to the image's."""
+    """Return the environment that a pod adds to the image's."""
     return {
         **harness.SECRETS,
         "REDIS_URL": redis_address,
@@ -101,7 +101,7 @@ def test_nobody_may_write_to_it(image):
 
 
 def test_it_holds_every_file_of_the_package(image):
-    """Lua scripts, templates and whatever else is read while it runs, as well as the code."""
+    """This includes Lua scripts, templates, and other files that are read at run time."""
     package = tree.ROOT / "router"
     ours = {path.relative_to(package) for path in tree.files("*") if path.is_relative_to(package)}
     theirs = {path.relative_to(installed(image)) for path in tree.files("*", root=installed(image))}
@@ -109,7 +109,7 @@ def test_it_holds_every_file_of_the_package(image):
 
 
 def test_image_contains_compiled_code(image):
-    """Time-stamped bytecode would be compiled anew at each start where whatever moves the files changes their times."""
+    """Bytecode with time stamps would be compiled at each start if copying changes the times of files."""
     for source in installed(image).parent.rglob("*.py"):
         [compiled] = (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == UNCHECKED_HASH, compiled
@@ -159,7 +159,7 @@ def test_traces_are_sent_without_a_further_package(image, folder, given, at):
 
 
 def test_test_processes_have_no_privileges(image):
-    """Without this the tests above would prove nothing: root writes where nobody may."""
+    """Negative control: root could write anywhere, so the tests above would prove nothing."""
     told = subprocess.run([*built.demoted(image.user), "cat", "/proc/self/status"], capture_output=True, check=True)
     fields = dict(line.split(":\t", 1) for line in told.stdout.decode().splitlines() if ":\t" in line)
     assert "0" not in fields["Uid"].split()

@@ -1,4 +1,4 @@
-"""What `make dist` leaves: whole, under one version, and the same bytes wherever and whenever it is made."""
+"""The files of `make dist`: complete, of one version, and identical wherever and whenever they are built."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ VERSION = router.__version__
 
 
 def make(target: str, folder: Path, source: Path = tree.ROOT, **environment: str) -> str:
-    """Run a target of the Makefile with the packages that are installed already."""
+    """Run a target of the Makefile with the packages that are already installed."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["make", f"--assume-old={VENV}/.installed-dev", f"VENV={VENV}", f"DIST={folder}", target],
@@ -41,7 +41,7 @@ def make(target: str, folder: Path, source: Path = tree.ROOT, **environment: str
 
 
 def locked() -> dict[str, str]:
-    """The version of every package that the image installs."""
+    """Return the version of every package that the image installs."""
     lines = (tree.ROOT / "requirements/runtime.txt").read_text().splitlines()
     names = [requirements.Requirement(line.removesuffix(" \\")) for line in lines if re.match(r"\w", line)]
     return {one.name: str(one.specifier).removeprefix("==") for one in names}
@@ -49,7 +49,7 @@ def locked() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory) -> Path:
-    """A folder with a release, made where something of the last one lay."""
+    """Build a release in a folder that has files of an earlier release."""
     folder = tmp_path_factory.mktemp("dist")
     (folder / "incident_router-0.0.1.tar.gz").touch()
     (folder / "notes.txt").touch()
@@ -63,7 +63,7 @@ def sbom(released) -> dict:
 
 
 def archived(path: Path) -> Iterator[str]:
-    """The files of an archive below its first folder."""
+    """Return the files of an archive below its first folder."""
     with tarfile.open(path) as archive:
         yield from (member.name.partition("/")[2] for member in archive if member.isfile())
 
@@ -87,7 +87,7 @@ def test_the_checksums_are_those_of_every_file(released):
 
 
 def test_release_is_reproducible(released, tmp_path):
-    """Whoever makes it: with other rights on the files, and with what tools and runs leave in a tree."""
+    """The permissions of files, and files left by tools and runs in the tree, must not affect it."""
     source = tmp_path / "elsewhere"
     for left_behind in [".editor/state", "data/valkey.log", "dist/old.whl", "router/__pycache__/x.pyc"]:
         (source / left_behind).parent.mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_release_is_reproducible(released, tmp_path):
 
 
 def test_the_wheel_holds_every_file_of_the_package(released):
-    """Lua scripts, templates and whatever else is read while it runs, as well as the code."""
+    """This includes Lua scripts, templates, and other files that are read at run time."""
     with zipfile.ZipFile(released / f"incident_router-{VERSION}-py3-none-any.whl") as wheel:
         held = {name for name in wheel.namelist() if name.startswith("router/")}
     assert held == {tree.place(path) for path in tree.files("*") if path.is_relative_to(tree.ROOT / "router")}
