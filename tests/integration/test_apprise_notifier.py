@@ -1,4 +1,4 @@
-"""The notifier of Apprise with a mail server and HTTP receivers: what arrives, what is retried, and what is secret."""
+"""The Apprise notifier with a mail server and HTTP receivers: delivered messages, retries, and redacted secrets."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ OPENED, WAITING = samples.ALL[0], samples.ALL[6]
 
 
 def service(at: receiver.Receiver, path: str = "/") -> str:
-    """The URL of Apprise for a receiver."""
+    """Return the Apprise URL of a receiver."""
     return at.url.replace("http", "json", 1) + path
 
 
@@ -38,7 +38,7 @@ async def connected(*urls: str, quota=None, **settings) -> AsyncIterator[apprise
 
 
 def deliver(*urls: str, found=(OPENED,), state=None, **settings) -> base.Delivered:
-    """Deliver events once."""
+    """Make one delivery attempt for the events."""
 
     async def main() -> base.Delivered:
         async with connected(*urls, **settings) as made:
@@ -95,7 +95,7 @@ class TestMail:
 
 class TestPartialFailure:
     def test_only_the_url_that_failed_is_retried(self):
-        """The first call delivers to one of two URLs, and says so; the second one makes up for the other."""
+        """The first call delivers to one of two URLs, and reports that. The second call delivers to the other URL."""
         with receiver.receiving() as good, receiver.receiving() as bad:
             bad.answers = [500]
             urls = service(good), service(bad)
@@ -128,7 +128,7 @@ class TestPartialFailure:
             assert (len(good.requests), len(bad.requests), len(added.requests)) == (1, 2, 1)
 
     def test_redelivery_reaches_every_url(self):
-        """Some events had reached one URL only when an operator asked for earlier ones again."""
+        """Some events had reached only one URL when an operator redelivered earlier events."""
         with receiver.receiving() as good, receiver.receiving() as bad:
             bad.answers = [500]
             urls, (first, second) = (service(good), service(bad)), samples.recorded(OPENED, WAITING)
@@ -148,7 +148,7 @@ class TestPartialFailure:
             assert TOKEN not in json.dumps(dict(state))
 
     def test_worker_delivers_to_each_url_once(self, with_redis):
-        """The same with the delivery loop: its retries and its record in Redis."""
+        """Each URL gets one delivery with the delivery loop's retries and its record in Redis."""
 
         async def main(connection):
             with receiver.receiving() as good, receiver.receiving() as bad:
@@ -167,7 +167,7 @@ class TestPartialFailure:
 
 class TestThreads:
     def test_slow_service_does_not_block_the_event_loop(self):
-        """A service accepts the connection and never answers: the loop goes on, and the call ends in time."""
+        """A service accepts the connection and never responds: the event loop continues, and the call times out."""
 
         async def main(url: str) -> int:
             async with connected(url, timeout_seconds=0.3) as made:
@@ -220,7 +220,7 @@ class TestThreads:
         def notify(_service, _message) -> None:
             running.append(1)
             most.append(len(running))
-            time.sleep(0.01)  # A blocking call, which is what is bounded.
+            time.sleep(0.01)  # The timeout must bound a blocking call.
             running.pop()
 
         monkeypatch.setattr(apprise, "_notify", notify)
@@ -248,7 +248,7 @@ class TestThreads:
 class TestSecrets:
     @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
     def test_urls_are_absent_from_errors_and_log(self, status, capfd, caplog):
-        caplog.set_level(logging.WARNING)  # The router writes no lines of libraries below this level.
+        caplog.set_level(logging.WARNING)  # The router logs messages of libraries at this level or above.
         with receiver.receiving() as at:
             at.always = status
             url = at.url.replace("http://", f"json://ann:{PASSWORD}@") + f"/{TOKEN}?+x-key={TOKEN}"

@@ -21,7 +21,7 @@ CHANNELS = ("webhook", "slack", "apprise")
 
 
 def messages(channel: str, at: receiver.Receiver) -> collections.Counter[str]:
-    """The number of messages for each incident. Updates of messages at Slack are none."""
+    """The number of messages for each incident. Updates of Slack messages don't count."""
     posted = [one for one in at.requests if channel != "slack" or one.path.endswith("/chat.postMessage")]
     return collections.Counter(NAME.search(json.dumps(json.loads(one.body)))[0] for one in posted)
 

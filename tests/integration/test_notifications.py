@@ -1,4 +1,4 @@
-"""Every change reaches every notifier that subscribes to it, over real HTTP, in order, whatever fails in between."""
+"""Every change reaches every notifier that subscribes to it, over real HTTP, in order, despite failures."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ PAGE_FIELDS = {"title": "Checkout fails", "message": "We are on it.", "component
 
 
 def play(with_redis, body, *, configs=None, **more) -> None:
-    """Run ``body`` with a harness, a receiver, the public page, and the destination of those on call."""
+    """Run ``body`` with a harness, a receiver, the public page, and the on-call destination."""
     page, pager = vendor.Vendor(), vendor.Vendor()
     places = vendor.place("page", page, public=True), vendor.on_call(pager)
 
@@ -203,7 +203,7 @@ def test_dead_notifier_delays_neither_incidents_nor_other_notifiers(with_redis):
         await harness.turn()
         assert page.kinds.count("open") == circuit_breaker.FAILURES + 3
         assert at.types.count("incident.opened") == circuit_breaker.FAILURES + 3
-        # The circuit breaker has opened: the rest was not tried.
+        # The circuit breaker has opened, so the other events weren't attempted.
         assert harness.deliveries.breakers.open_until("dead", await harness.on.redis_now())
         assert harness.deliveries.breakers.open_until("hook", await harness.on.redis_now()) == 0
 
@@ -243,7 +243,7 @@ def test_notifier_that_is_new_receives_recent_events_only(with_redis, monkeypatc
 
 class TestCrashes:
     def test_announcement_is_made_by_the_next_worker(self, with_redis):
-        """A worker dies after it recorded a change and before it announced it: the next look announces it."""
+        """A worker dies between recording and announcing a change. The next reconciliation announces it."""
 
         async def body(harness, at, _):
             await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
@@ -259,7 +259,7 @@ class TestCrashes:
         play(with_redis, body)
 
     def test_unrecorded_delivery_is_repeated_with_the_same_id(self, with_redis):
-        """A worker dies after the receiver accepted an event, and before that is recorded: at least once."""
+        """A worker dies before it records that the receiver accepted an event. Delivery is at least once."""
 
         async def body(harness, at, _):
             async def dies(*_):
@@ -271,7 +271,7 @@ class TestCrashes:
             await harness.deliver()
             harness.on.notifications.record = recorded
             assert len(at.requests) == 1
-            # The lease of the dead worker runs out.
+            # The dead worker's lease expires.
             await harness.on.connection.hset(keys.notifications("down"), "until", 0)
             await harness.on.notifications.wake("down")
             await harness.deliver()

@@ -1,4 +1,4 @@
-"""Quiet hours in the delivery loop: events are held, survive workers, and are delivered coalesced at the end."""
+"""Quiet hours in the delivery loop: held events survive worker restarts, and are coalesced at the end."""
 
 import json
 
@@ -17,7 +17,7 @@ DAY = 24 * workers.HOUR
 
 
 class Night(quiet_hours.QuietHours):
-    """A night that ends when a test says so."""
+    """Quiet hours that a test can end."""
 
     end = 2**62
 
@@ -34,7 +34,7 @@ def night(monkeypatch):
 
 
 def play(with_redis, body, *, configs=None, **exceptions) -> None:
-    """Run ``body`` with a harness, a receiver, and the destination of those on call, in a night."""
+    """Run ``body`` with a harness, a receiver, and the on-call destination during quiet hours."""
 
     async def main(connection):
         with receiver.receiving() as at:
@@ -48,7 +48,7 @@ def play(with_redis, body, *, configs=None, **exceptions) -> None:
 
 
 async def morning(harness) -> None:
-    """End the night now, and deliver what was held."""
+    """End the quiet hours, and deliver the held events."""
     Night.end = await harness.on.redis_now()
     await harness.on.notifications.wake("down")
     await harness.turn()
@@ -122,7 +122,7 @@ def test_another_worker_delivers_what_was_held(with_redis):
 
 
 def test_events_held_for_days_are_not_dropped(with_redis, monkeypatch):
-    """A weekend is longer than the day after which undelivered events are dropped."""
+    """Undelivered events are dropped after a day, but quiet hours may last a weekend."""
     monkeypatch.setattr(notifications, "GIVE_UP", 0)
 
     async def body(harness, at):

@@ -1,4 +1,4 @@
-"""A Slack channel shows each incident and each review once, as it is now, whatever Slack answers in between."""
+"""A Slack channel shows the current state of each incident and each review once, despite errors of Slack."""
 
 import pytest
 from slack_sdk.models import blocks as sdk
@@ -14,7 +14,7 @@ POST = "/api/chat.postMessage"
 
 
 class Channel:
-    """What a channel of the simulated Slack holds."""
+    """The messages of a channel at the simulated Slack."""
 
     def __init__(self, at: harness.Vendors) -> None:
         self.at = at

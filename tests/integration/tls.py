@@ -18,7 +18,7 @@ from cryptography.x509 import oid
 
 @dataclass(frozen=True)
 class Files:
-    """The certificate of an authority, and one that it has issued for a server and a client."""
+    """The certificate of an authority, and a certificate that it issued for a server and a client."""
 
     ca: Path
     cert: Path

@@ -100,7 +100,7 @@ class VendorHarness:
     async def changed(self, key: str = "down", **changes: Any) -> None:
         """Change the router's record of the publication; its incident is due at once."""
         known = msgspec.structs.replace(await self.known(key), **changes)
-        # The worker's own way, so that the test doesn't know how it is kept.
+        # Use the worker's store, so that the test doesn't depend on the storage format.
         await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
         for lease in await self.on.due():
             if lease.key == key:
@@ -132,7 +132,7 @@ async def running(
 ) -> AsyncIterator[VendorHarness]:
     """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation.
 
-    ``waits_seconds`` is how long the worker takes a call without a response for under way. Calls have more time, so
+    ``waits_seconds`` is how long a call without a response counts as in progress. Calls have more time, so
     that a loaded machine ends none of them.
     """
     page = {"page": PAGES[kind]} if kind in PAGES else {}

@@ -1,4 +1,4 @@
-"""The webhook server limits connections in time and number, and deduplicates deliveries by ID."""
+"""The webhook server limits the duration and number of connections, and deduplicates deliveries by ID."""
 
 import asyncio
 import base64
@@ -74,7 +74,7 @@ HEAD = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\
 
 
 async def answered(port: int, start: bytes) -> tuple[bytes, float]:
-    """Send only the start of a request; return the answer and the seconds until the connection ends."""
+    """Send only the start of a request. Return the response and the seconds until the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
     writer.write(start)
@@ -84,7 +84,7 @@ async def answered(port: int, start: bytes) -> tuple[bytes, float]:
 
 
 def test_incomplete_request_is_answered_408(redis_url):
-    """The connection is closed as well."""
+    """The server also closes the connection."""
 
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
         for start in (HEAD[:30], HEAD[:-2], HEAD, HEAD + b'{"status"'):
@@ -111,7 +111,7 @@ def test_each_request_restarts_the_connection_timeout(redis_url):
 
 
 class Dawdler(asyncio.Protocol):
-    """Sends a byte a second until it is cut off."""
+    """Sends one byte per second until the server closes the connection."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -136,7 +136,7 @@ class Dawdler(asyncio.Protocol):
 
 
 def test_slow_senders_do_not_delay_other_senders(redis_url):
-    """Five hundred senders send slowly."""
+    """500 senders send slowly."""
 
     async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -159,7 +159,7 @@ ALIVE = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def connected(stack: contextlib.AsyncExitStack, port: int, start: bytes) -> Connected:
-    """Open a connection that ends with the test, and send the start of a request on it."""
+    """Open a connection for the duration of the test, and send the start of a request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     stack.callback(writer.close)
     writer.write(start)
@@ -167,7 +167,7 @@ async def connected(stack: contextlib.AsyncExitStack, port: int, start: bytes) -
 
 
 async def asked(connection: Connected) -> bytes:
-    """Send a whole request on a connection; the status line of its response, empty if the connection is closed."""
+    """Send a complete request on a connection. Return the status line, or an empty one if the connection is closed."""
     reader, writer = connection
     with contextlib.suppress(ConnectionError):
         writer.write(ALIVE)
@@ -185,7 +185,7 @@ def test_new_connection_replaces_the_longest_idle_one(redis_url):
             assert (await asked(kept)).startswith(b"HTTP/1.1 200")
             silent = await connected(stack, port, b"")
             incomplete = await connected(stack, port, HEAD[:-2])
-            assert (await asked(kept)).startswith(b"HTTP/1.1 200")  # From now on the others are idle for longer.
+            assert (await asked(kept)).startswith(b"HTTP/1.1 200")  # The other connections have been idle for longer.
             for evicted in (silent, incomplete):
                 new = await connected(stack, port, b"")
                 assert (await asked(new)).startswith(b"HTTP/1.1 200")
@@ -196,7 +196,7 @@ def test_new_connection_replaces_the_longest_idle_one(redis_url):
 
 
 def test_idle_connections_keep_no_sender_out(redis_url):
-    """There are a thousand."""
+    """There are 1,000 idle connections."""
 
     async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -256,7 +256,7 @@ def test_repeated_delivery_is_accepted_once_a_day(redis_url):
 
 
 def test_unsigned_delivery_id_is_ignored(redis_url):
-    """The ID of a refused delivery isn't remembered either."""
+    """The ID of a refused delivery isn't recorded either."""
 
     async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
         forged = {**signed("msg_1"), "webhook-id": "msg_9"}
@@ -288,7 +288,7 @@ def test_pagerduty_client_authenticates_by_routing_key(redis_url):
 
     def page(port: int, key: str) -> str:
         with pagerduty.EventsApiV2Client(key) as sender:
-            # Its own setter takes https alone, which is ended in front of the router.
+            # The client's setter accepts HTTPS only, which a proxy terminates in production.
             sender._url = f"http://127.0.0.1:{port}/v1/webhooks/pages"
             return sender.trigger("Tank 7 leaks", "aquarium", severity="critical", dedup_key="tank/7")
 

@@ -1,4 +1,4 @@
-"""A delivery whose alerts lack all fields by which their rule groups gets a notice."""
+"""A delivery gets a notice if its alerts lack all fields of their rule's ``group_by``."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""Deliveries of the size of large outages open their incidents, and report what was cut."""
+"""Very large deliveries open their incidents, and report truncated alerts and labels."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def body(*alerts: dict) -> bytes:
 
 
 def play(with_redis, story, *, one_incident=True, limits: request_limits.RequestLimits | None = None) -> None:
-    """Serve the webhooks of a source, and tell ``story`` where; it folds with a worker of its own."""
+    """Serve the webhooks of a source, and call ``story`` with the URL and a worker."""
 
     def decide(one, _now):
         key = "all" if one_incident else one.fingerprint

@@ -1,6 +1,6 @@
-"""Hostile bodies don't stop a server with limited memory: it answers other senders, and stores nothing of them.
+"""Hostile bodies don't stop a server with limited memory: it responds to other senders, and stores no hostile body.
 
-A regression ends the process or the deadline; it never hangs.
+A regression ends the process or exceeds a deadline.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import pytest
 from tests.integration import attacks, memory_limited
 
 MIB = attacks.MIB
-MORE_MIB = 320  # Address space beyond that of the idle process; memory that is really used is asserted for each case.
+MORE_MIB = 320  # Address space on top of the idle process. Each test asserts the memory that is actually used.
 DEADLINE_SECONDS, HONEST, BEARER = attacks.DEADLINE_SECONDS, attacks.HONEST, attacks.BEARER
 
 
@@ -32,12 +32,12 @@ class Limited(NamedTuple):
 
     @property
     def memory_mib(self) -> int:
-        """What the process uses now."""
+        """The current memory of the process."""
         return self._of("VmRSS")
 
     @property
     def peak_mib(self) -> int:
-        """The most that it ever used."""
+        """The peak memory of the process."""
         return self._of("VmHWM")
 
     def _of(self, name: str) -> int:
@@ -57,7 +57,7 @@ def server(redis_url: str) -> Iterator[Limited]:
 
 
 def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: int = 1) -> set[int]:
-    """Send everything, and an honest delivery after it, while ``/healthz`` is probed. Return the statuses."""
+    """Send all requests, then a valid delivery, while ``/healthz`` is probed. Return the statuses."""
     requests = [attacks.Request(*each) for each in sent]
     return attacks.attack(server, *requests, honest=attacks.Request("bearer", HONEST, BEARER), at_once=at_once)
 
@@ -67,7 +67,7 @@ def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: 
     [("signed", {}, {401, 503, 0}), ("form", {}, {401, 503, 0}), ("open", {}, {422, 503, 0})],
 )
 def test_concurrent_bodies_stay_within_memory_budget(server, source, headers, statuses):
-    """Five hundred bodies of 1 MiB each arrive at once."""
+    """500 bodies of 1 MiB each arrive concurrently."""
     before = server.memory_mib
     body = b'{"title":"' + b"x" * (MIB - 100) + b'"'
     assert hostile(server, *[(source, body, headers)] * 500, at_once=500) <= statuses
@@ -75,7 +75,7 @@ def test_concurrent_bodies_stay_within_memory_budget(server, source, headers, st
 
 
 def test_list_of_empty_objects_is_refused_quickly(server):
-    """Nothing of it stays in memory."""
+    """Its memory is freed."""
     before = server.memory_mib
     body = b"[" + b"{}," * (MIB // 3 - 1) + b"{}]"
     begun = time.monotonic()
@@ -112,7 +112,7 @@ def test_times_of_unauthenticated_senders_are_not_stored(server):
 
 
 def test_anonymous_sns_messages_are_refused_and_not_stored(server):
-    """Each names a certificate of its own, and has the time and the topic of a valid message."""
+    """Each message names a different certificate, with a valid time and topic."""
     before = server.memory_mib
     url = "https://sns.eu-north-1.amazonaws.com/SimpleNotificationService-"
     at = dt.datetime.fromtimestamp(memory_limited.NOW / 1_000_000, dt.UTC).isoformat()

@@ -1,4 +1,4 @@
-"""A webhook server in a container of 256 MiB survives hostile bodies, and answers honest senders after each.
+"""A webhook server in a container of 256 MiB survives hostile bodies, and accepts valid deliveries after each.
 
 The limit is the kernel's: a process that exceeds it is killed.
 """
@@ -69,7 +69,7 @@ def test_limit_of_the_container_is_found(container):
 
 
 def test_hostile_authentic_bodies_do_not_exhaust_memory(container):
-    """Each kind of body arrives many times at once, and those that inflate several times more."""
+    """Each kind of body arrives many times concurrently. Compressed bodies arrive more often than others."""
     for name, body, headers in attacks.bodies():
         request = attacks.Request("bearer", body, {**attacks.BEARER, **headers})
         count = AT_ONCE * (3 if headers else 1)

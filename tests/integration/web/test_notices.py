@@ -1,4 +1,4 @@
-"""Notices about cut deliveries are shown by commands, the API, and the console."""
+"""Notices about truncated deliveries are shown by commands, the API, and the console."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Real proxies before the webhook server: what follows a body never counts as a header."""
+"""Real proxies in front of the webhook server: trailers never count as headers."""
 
 import asyncio
 import contextlib
@@ -128,7 +128,7 @@ async def all_are_refused(web_server: int, *proxies: int) -> None:
 
 @pytest.mark.debian("haproxy")
 def test_trailer_through_haproxy_keeps_the_sender_address(tmp_path: Path):
-    """Accepted as a header, it would be the last ``X-Forwarded-For``, and pass ``allow_from``."""
+    """As a header, the trailer would be the last ``X-Forwarded-For``, and bypass ``allow_from``."""
     web_server, plain, buffered = (ports.free() for _ in range(3))
     file = tmp_path / "haproxy.cfg"
     file.write_text(HAPROXY.format(web_server=web_server, plain=plain, buffered=buffered))

@@ -20,7 +20,7 @@ def probes(checks):
 
 
 class Scene:
-    """The answers of both kinds of processes about one Redis, which comes and goes."""
+    """The probe responses of a web and a worker while a test starts and stops their Redis."""
 
     def __init__(self, server, folder):
         self.server = server
@@ -72,7 +72,7 @@ def with_scene(tmp_path):
 
 
 def test_process_that_never_reached_redis_is_unready(with_scene):
-    """Else a rolling update with a wrong address would replace every process that works."""
+    """Otherwise a rolling update with a wrong Redis address would replace every working process."""
 
     async def body(scene):
         for status, said in (await scene.web(), await scene.worker()):

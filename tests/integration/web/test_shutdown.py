@@ -1,4 +1,4 @@
-"""A server that shuts down answers accepted requests, and closes silent connections."""
+"""A server that shuts down responds to accepted requests, and closes silent connections."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ async def echo(scope, receive, send) -> None:
 
 
 async def answered(port: int, *parts: bytes) -> bytes:
-    """Return everything that is answered on a new connection."""
+    """Return the complete response on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for part in parts:
         writer.write(part)
@@ -32,7 +32,7 @@ async def answered(port: int, *parts: bytes) -> bytes:
 
 
 def ending(body) -> None:
-    """Give a connection that was taken, and what makes the server end."""
+    """Run ``body`` with an accepted connection, the port, and the task of the server."""
 
     async def main() -> None:
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -51,11 +51,11 @@ def ending(body) -> None:
 
 
 async def refused(port: int) -> None:
-    """Wait until the server takes no new connections."""
+    """Wait until the server refuses new connections."""
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except (ConnectionRefusedError, ConnectionResetError):  # Reset: it had come, and was not taken any more.
+        except (ConnectionRefusedError, ConnectionResetError):  # The queued connection was reset.
             return
         writer.close()
         await asyncio.sleep(0.005)

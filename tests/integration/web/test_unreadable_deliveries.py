@@ -1,4 +1,4 @@
-"""Unreadable deliveries may hide an outage, so the router opens an incident about them."""
+"""Unreadable deliveries may hide an outage, so the router reports them in an incident."""
 
 import random
 

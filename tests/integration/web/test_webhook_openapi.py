@@ -1,4 +1,4 @@
-"""The webhook server answers requests made by schemathesis as its OpenAPI document says."""
+"""The webhook server's responses to requests of schemathesis match its OpenAPI document."""
 
 import asyncio
 import contextlib
@@ -85,7 +85,7 @@ CHECKS = [
 
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
 def test_generated_posts_get_documented_answers(redis_url, kind):
-    """No body that is posted to any kind makes the router fail."""
+    """No body makes the router fail, for any source kind."""
     fuzzed(redis_url, kind, "POST")
 
 
@@ -151,7 +151,7 @@ def test_every_other_path_answers_as_documented(redis_url):
             paths.append(operation.path)
             case = operation.Case(body={"a": 1}) if operation.method.upper() == "POST" else operation.Case()
             case.validate_response(case.call(), checks=CHECKS)
-        assert paths == ["/api/v2/alerts", "/-/healthy", "/healthz", "/readyz"]  # Its own it leaves out.
+        assert paths == ["/api/v2/alerts", "/-/healthy", "/healthz", "/readyz"]  # The document omits its own path.
 
 
 def test_openapi_document_lists_every_path():

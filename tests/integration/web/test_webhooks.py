@@ -35,7 +35,7 @@ class Service(NamedTuple):
     serving: "asyncio.Task[None]"
 
     async def entries(self) -> list[tuple[bytes, bytes]]:
-        """Packed deliveries and bodies, oldest first."""
+        """Return the packed deliveries and their bodies, oldest first."""
         return [(fields[b"h"], fields[b"b"]) for _, fields in await self.redis.xrange(keys.INBOX)]
 
 
@@ -90,7 +90,7 @@ def group(*names: str, **labels: str) -> bytes:
 
 
 async def raw(port: int, request: bytes, *, eof: bool = False) -> bytes:
-    """Send bytes as they are and read until the server closes."""
+    """Send unmodified bytes, and read until the server closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     if eof:
@@ -102,7 +102,7 @@ async def raw(port: int, request: bytes, *, eof: bool = False) -> bytes:
 
 
 def test_accepted_delivery_is_in_redis_with_its_body(with_service):
-    """The router answers 202 only then."""
+    """The router returns 202 only after it has stored the delivery."""
 
     async def body(service: Service) -> None:
         sent = group("a", "b", region="eu")
@@ -184,7 +184,7 @@ def test_chunked_body_is_cut_off_at_limit(with_service):
 
 
 def test_oversized_body_is_refused_before_it_is_sent(with_service):
-    """The sender asks with `Expect: 100-continue`."""
+    """The sender uses `Expect: 100-continue`."""
 
     async def body(service: Service) -> None:
         head = (

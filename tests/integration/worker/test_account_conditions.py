@@ -1,4 +1,4 @@
-"""Account conditions aren't refusals: operations wait, and resume with the first good answer."""
+"""Account conditions aren't refusals: operations wait, and resume with the first successful response."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_operations_resume_with_the_first_good_answer(play, kind):
 
     async def body(scene):
         await scene.fires("a")
-        # As it stands after the key was refused a moment ago: nothing is there, and the next attempt is far away.
+        # The state right after the refusal of the key: no incident exists, and the next attempt is much later.
         harness.ask(f"{scene.at.url}/reset", {})
         now = await scene.on.redis_now()
         nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
@@ -68,7 +68,7 @@ def test_operations_resume_with_the_first_good_answer(play, kind):
 
 @each_kind
 def test_new_worker_resumes_waiting_operations(play, kind):
-    """The key was renewed together with a restart: nothing in this worker remembers that it was refused."""
+    """The key was renewed during a restart, so the new worker has no memory of the refusal."""
 
     async def body(scene):
         await scene.fires("a")
@@ -99,12 +99,12 @@ def test_already_resolved_conflict_counts_as_success(play, kind):
 @each_kind
 @pytest.mark.parametrize("status", [409, 422])
 def test_refusal_does_not_end_an_unanswered_open(play, kind, status):
-    """The first call acts, its answer is lost, and the repeated key is "in progress" or "used before"."""
+    """The first call succeeds, its response is lost, and the repeated key is "in progress" or "used before"."""
 
     async def body(scene):
         scene.fault("act-then-drop" if kind.startswith("devhelm") else "act-then-busy", status=status)
         await scene.fires()
-        if kind.startswith("devhelm"):  # There is no key: the search is what is refused.
+        if kind.startswith("devhelm"):  # This vendor has no idempotency keys, so it refuses the search.
             assert (await scene.known()).intent
             scene.fault("status", "GET", status=status)
         await scene.on.until_awaited(scene.is_open)
@@ -122,7 +122,7 @@ def test_open_with_expired_key_is_searched_first(play, kind):
     async def body(scene):
         await scene.fires()
         known = await scene.known()
-        # As it stands an hour after the answer was lost.
+        # The state an hour after the response was lost.
         old = await scene.on.redis_now() - 3600 * MICROS
         intent = publications.Intent("open", known.number, old, known.content)
         await scene.changed(state="absent", vendor_id="", digest="", content=None, intent=intent)
@@ -169,7 +169,7 @@ def test_redriven_open_keeps_its_idempotency_key(play, kind):
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
 @pytest.mark.parametrize("is_over", [False, True], ids=["still firing", "over meanwhile"])
 def test_late_open_leaves_no_duplicate(play, kind, is_over):
-    """DevHelm has no idempotency key: what it handles later than twice the time-out is found by the reference."""
+    """DevHelm has no idempotency key: calls that it handles after twice the timeout are found by the reference."""
 
     async def body(scene):
         scene.fault("act-late", hang_seconds=2)
@@ -219,7 +219,7 @@ def test_late_open_after_resolution_is_ended(play, kind):
         async def searched() -> bool:
             return bool((await scene.known()).searched_at)
 
-        await scene.on.until_awaited(searched)  # The vendor may have been slower than half a second.
+        await scene.on.until_awaited(searched)  # The vendor may have taken longer than half a second.
         await scene.changed(unanswered_at=old - 900 * MICROS)
         assert (await scene.known()).search_at == 0
 
@@ -259,14 +259,14 @@ def test_omitted_fields_are_in_timeline_and_metric(play, kind):
     [("incident-io-status-page", "/v2/status_page_incident_updates"), ("devhelm-status-page", "/api/v1/status-pages/")],
 )
 def test_refused_resolution_is_never_sent_without_status(play, kind, updates):
-    """The page would show the words of a resolution under the status of an outage."""
+    """The page would show the text of a resolution with the status of an outage."""
 
     async def body(scene):
         await scene.fires(resolve_message="Everything works.")
         scene.fault("status", "POST", updates, status=422)
         await scene.ends()
         known = await scene.known()
-        if not known.dead:  # At DevHelm something else could be left out.
+        if not known.dead:  # At DevHelm, another field could be left out.
             assert scene.states() == ["resolved"]
             return
         assert scene.states() == ["open"]

@@ -1,4 +1,4 @@
-"""From the inbox to a vendor: an incident is opened once, updated when it gets worse, and resolved."""
+"""From the inbox to a vendor: an incident is opened once, updated when its severity rises, and resolved."""
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_higher_severity_updates_incident_once(with_redis):
 
 
 def test_refiring_alert_opens_a_new_incident(with_redis):
-    """It has other idempotency keys."""
+    """The new incident has different idempotency keys."""
     at = vendor.Vendor()
 
     async def play(on):
@@ -109,7 +109,7 @@ def test_refiring_alert_opens_a_new_incident(with_redis):
 
 
 def test_earlier_episode_resolves_after_the_next_begins(with_redis):
-    """Between two looks the incident closed and opened again: the first one at the vendor must not stay open."""
+    """The incident closed and reopened between two reconciliations. Its earlier item must not stay open."""
     at = vendor.Vendor()
 
     async def play(on):
@@ -138,7 +138,7 @@ def test_text_comes_from_the_opening_alert(with_redis):
 
 
 def test_changed_rules_do_not_move_open_incidents(with_redis):
-    """They don't open a second incident either."""
+    """Changed rules don't open a second incident either."""
     at = vendor.Vendor()
     renamed = workers.rule(decisions.Target("elsewhere"), name="renamed")
 

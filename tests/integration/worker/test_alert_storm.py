@@ -14,7 +14,7 @@ WITH_PAGE = workers.rule(
 
 
 def test_queued_incidents_open_once_there_is_room(with_redis):
-    """Each opens once."""
+    """Each queued incident opens once."""
 
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
@@ -117,7 +117,7 @@ def test_queued_incident_asks_for_no_review(with_redis):
 
 
 def test_incident_in_review_uses_no_room(with_redis):
-    """It opens once it is approved."""
+    """The incident opens after its approval."""
     reviewed = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
@@ -133,7 +133,7 @@ def test_incident_in_review_uses_no_room(with_redis):
 
 
 async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
-    """Let a person say that it may be shown."""
+    """Approve the pending review."""
 
     def make(held):
         verdicts = {"page": reviews.Verdict("approved", "ann", 1, "")}
@@ -157,7 +157,7 @@ def test_self_reports_are_never_queued(with_redis):
 
 
 def test_admitted_episode_is_never_queued_again(with_redis):
-    """The vendor does not answer meanwhile."""
+    """The vendor doesn't respond to the admitted episode."""
 
     async def play(scene):
         scene.pager.before += [vendor.temporary(0.3)]

@@ -29,7 +29,7 @@ def play(play):
 
 
 async def _held(at, client) -> str:
-    """Which of the two waits."""
+    """Return the queued incident."""
     waits = []
     for service in ("a", "b"):
         one = (await client.get(f"/api/v1/incidents/{consoles.key(service)}")).json()

@@ -27,13 +27,13 @@ class Parent:
         await self.on.turn()
 
     def texts(self) -> list[str]:
-        """What the parent says at the vendor, and as what it stands there: only ever one."""
+        """Return the texts and the status of the parent at the vendor, which has at most one."""
         found = self.scene.pager.incidents.values()
         return [f"{one['state']} {one['content'].fields['body']}" for one in found if "body" in one["content"].fields]
 
 
 def test_storm_incident_opens_and_ends_with_storm(with_redis):
-    """It says how many incidents wait."""
+    """The storm incident shows the number of queued incidents."""
 
     async def play(scene):
         parent = Parent(scene, "on-call")

@@ -141,7 +141,7 @@ def test_poll_leaves_recent_webhooks_alone(playing):
 
 
 def test_poll_opens_matching_alerts_of_receiver_only(playing):
-    """Other alerts aren't taken for resolved."""
+    """Other alerts don't count as resolved."""
 
     async def play(scene):
         scene.there.has("elsewhere", alertmanagers.BEGAN, receivers=("pager", "not-router"), env="prod")

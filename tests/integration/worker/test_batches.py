@@ -1,4 +1,4 @@
-"""Overlapping batches are acknowledged after their commits; what fails stays pending."""
+"""Overlapping batches are acknowledged after their commits, and failed entries stay pending."""
 
 import pytest
 
@@ -18,7 +18,7 @@ async def delivered(on: workers.WorkerHarness, count: int) -> None:
 
 
 async def left(on: workers.WorkerHarness) -> tuple[int, int]:
-    """How many are in the inbox, and how many of them have been read."""
+    """Return the number of entries in the inbox, and the number of entries that have been read."""
     pending = await on.connection.xpending(keys.INBOX, keys.GROUP)
     return await on.connection.xlen(keys.INBOX), pending["pending"]
 
@@ -70,7 +70,7 @@ class Failing(incidents.Incidents):
 
 
 def test_failed_batch_stays_pending(with_redis):
-    """Other batches go on."""
+    """Other batches continue."""
 
     async def play(on):
         await delivered(on, 2)

@@ -11,7 +11,7 @@ MOST_FRAMES = 10
 
 
 class Measured(vendor.Vendor):
-    """A vendor that notes the coroutines of the worker that wait for a call of it."""
+    """A vendor that records the worker's coroutines that wait for its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Measured(vendor.Vendor):
 
 
 def worker_frames() -> Iterator[str]:
-    """The functions of the worker that wait for this call, in its own task and in the tasks that wait for that one."""
+    """Return the worker's functions that wait for this call, in its task and in the tasks that wait for its task."""
     frame = sys._getframe(1)
     while frame is not None:
         if "/router/worker/" in frame.f_code.co_filename:
@@ -48,5 +48,5 @@ def test_vendor_call_is_ten_frames_below_the_loop(with_redis):
 
     workers.run(with_redis, play, vendor.on_call(measured))
     assert {"reconcile", "execute", "call_vendor"} <= set(measured.frames)
-    # The loop's own task, which is not part of this test, and the call of the vendor.
+    # The 2 further frames are the loop's task, which this test doesn't run, and the vendor's call.
     assert len(measured.frames) + 2 <= MOST_FRAMES, measured.frames

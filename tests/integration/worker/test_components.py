@@ -59,7 +59,7 @@ def test_worst_component_status_counts(said, worst):
 
 
 def test_component_shows_its_worst_status():
-    """Components of other incidents aren't added."""
+    """Components of other incidents don't count."""
     own = {"a": "degraded_performance", "b": "major_outage"}
     others = {"a": "major_outage", "b": "operational", "c": "major_outage"}
     assert statuses.merge_statuses(own, others) == {"a": "major_outage", "b": "major_outage"}

@@ -1,4 +1,4 @@
-"""A source contradicts itself: a post that would be published automatically needs a review."""
+"""If a source contradicts itself, an automatic post needs a review."""
 
 from router.domain import decisions
 from router.store import publishing_state, review_outcomes
@@ -16,7 +16,7 @@ def counted() -> float:
 
 
 def test_automatic_post_on_contradiction_needs_review(with_redis):
-    """Of f1 the same delivery says both; f2 keeps the incident open, and would have been posted."""
+    """One delivery has f1 as both firing and resolved. Without it, the firing f2 would be posted automatically."""
     before = counted()
 
     async def play(on, page, pager):
@@ -99,7 +99,7 @@ def test_contradiction_stops_only_its_pages(with_redis):
 
 
 def test_contradiction_stops_pages_of_current_incident(with_redis):
-    """The rules have changed since the alert opened the incident: it is shown at a page that they no longer name."""
+    """The incident still targets a page that the changed rules no longer name."""
 
     async def play(on, page, pager):
         await on.deliver(workers.firing(), response=AUTOMATIC)

@@ -21,7 +21,7 @@ def simulator():
 
 
 class Operator(drafts.DraftHarness):
-    """An operator with a post that is published, and what came of it."""
+    """An operator, a published post, and the results of its corrections."""
 
     def __init__(self, desk):
         self.__dict__ = desk.__dict__
@@ -44,7 +44,7 @@ class Operator(drafts.DraftHarness):
         return one.id
 
     async def done(self):
-        """Turn until no correction is left."""
+        """Take turns until no correction is pending."""
 
         async def right():
             one, incident = await self.publication(), await self.on.incident()
@@ -87,7 +87,7 @@ def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulato
 
 
 def test_corrected_text_is_no_person_s_edit(with_redis, simulator):
-    """Updates and the resolution go on, and the rule's first text isn't posted once more."""
+    """Updates and the resolution continue, and the rule's first text isn't posted again."""
 
     async def play(desk):
         await desk.corrects("Payments may fail.")
@@ -185,7 +185,7 @@ def test_frozen_pages_delay_corrections(with_redis, simulator):
 
 
 def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
-    """It waits for the end of a freeze; a retraction, which goes through, leaves nothing to correct."""
+    """The correction waits for the end of a freeze. The freeze doesn't delay the retraction that removes its post."""
 
     async def play(desk):
         await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")

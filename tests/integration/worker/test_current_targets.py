@@ -5,7 +5,7 @@ from tests.integration import vendor, workers
 
 
 def test_alert_opens_after_changing_rules_while_pending(with_redis):
-    """Both messages are folded before a worker looks at the incident, as in a roll-out."""
+    """Both messages are folded before the incident is reconciled, as during a rollout."""
     at = vendor.Vendor()
 
     async def play(on):

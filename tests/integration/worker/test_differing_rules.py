@@ -1,4 +1,4 @@
-"""During a rollout two webs have different rules: an alert still fires in one incident, and resolves there.
+"""Two webs have different rules during a rollout: an alert still fires in one incident, and resolves there.
 
 Workers are interleaved at every call to the store, and killed, in an order that a seed repeats (see ``interleaving``).
 """
@@ -24,7 +24,7 @@ def decided(key: str) -> decisions.Decision:
 
 
 class Rollout:
-    """Workers that fold messages on one alert, each decided by another version of the rules."""
+    """Workers that fold messages of one alert. Each message was decided by a different version of the rules."""
 
     def __init__(self, connection, seed: int) -> None:
         self.connection = connection
@@ -32,7 +32,7 @@ class Rollout:
         self.plain = workers.WorkerHarness(connection, consumer="plain")
 
     async def told(self, one: alerts.Alert, key: str) -> None:
-        """Deliver a message, and fold it by a worker without interruptions."""
+        """Deliver a message, and fold it without interruptions."""
         await self.plain.deliver_decided(one, decided(key))
         await self.plain.fold()
 
@@ -50,12 +50,12 @@ class Rollout:
             await self.plain.triage.handle_again(entries)
 
     async def holders(self) -> list[str]:
-        """The incidents in which the alert fires."""
+        """Return the incidents in which the alert fires."""
         held = await self.plain.incidents.read(KEYS)
         return [key for key in KEYS if fires(held[key].incident)]
 
     async def ends(self, key: str, starts_at: int = 100) -> None:
-        """The resolution comes, by the rules of one of the webs."""
+        """Resolve the alert under the rules of one of the webs."""
         await self.told(workers.resolved(starts_at=starts_at), key)
         assert await self.holders() == []
 
@@ -67,7 +67,7 @@ def fires(one) -> bool:
 
 @pytest.fixture
 def rollouts(with_redis):
-    """Play something once for each seed, on an empty server."""
+    """Run a scenario once per seed on an empty server."""
 
     def run(play, seeds=SEEDS):
         async def body(connection):
@@ -95,7 +95,7 @@ def test_two_rule_sets_share_one_incident(rollouts):
 
 
 def test_three_rule_sets_share_one_incident(rollouts):
-    """Workers are killed meanwhile."""
+    """Some workers are killed."""
 
     async def play(at):
         await at.race(*((workers.firing(), key) for key in KEYS), kills=2)
@@ -106,7 +106,7 @@ def test_three_rule_sets_share_one_incident(rollouts):
 
 
 def test_alert_of_two_incidents_fires_in_one(rollouts):
-    """Both incidents know it as resolved: neither knows by its own document where it fires now."""
+    """Both incidents have the alert as resolved, so neither document says where it fires now."""
 
     async def play(at):
         for number, key in enumerate((KEYS[0], KEYS[1], KEYS[0])):
@@ -134,7 +134,7 @@ def test_racing_resolution_leaves_nothing_open(rollouts):
 
 
 def test_racing_new_episode_is_in_one_incident(rollouts):
-    """The alert fires under the old rules, resolves, and fires again by both: its last word is that it fires."""
+    """The alert fires under the old rules, resolves, and fires again under both. Its final state is firing."""
 
     async def play(at):
         await at.told(workers.firing(starts_at=100), KEYS[0])
@@ -191,7 +191,7 @@ def test_many_alerts_move_with_new_rules(with_redis):
 
 
 def test_two_workers_fold_duplicate_deliveries_once(with_redis):
-    """Without a scheduler: 50 alerts, each at both webs in the same batch of two workers."""
+    """Two workers run without a scheduler. Each of 50 alerts arrives at both webs in the same batch."""
 
     async def body(connection):
         pair = [workers.WorkerHarness(connection, consumer=f"w{number}") for number in range(2)]

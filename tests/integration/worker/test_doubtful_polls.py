@@ -137,7 +137,7 @@ def test_alert_received_during_poll_does_not_end(playing):
 
 
 def test_poll_reopens_alert_that_stays_active(playing):
-    """It ends when it is resolved there."""
+    """The incident resolves when the Alertmanager resolves the alert."""
 
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)

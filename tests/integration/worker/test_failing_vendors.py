@@ -177,7 +177,7 @@ def test_lost_lease_makes_no_call(with_redis):
     "failure", [vendor.temporary(0.001), vendor.temporary(), errors.Permanent("403: the key is no good", status=403)]
 )
 def test_failed_search_proves_nothing(with_redis, failure):
-    """What was opened without an answer is found and ended, though the first search fails and all is over meanwhile."""
+    """An open without a response is found and resolved, even if the first search fails and the alert resolves."""
     at = vendor.Vendor(repeatable_open=False)
 
     async def play(on):
@@ -273,7 +273,7 @@ def test_publications_can_be_looked_at_without_a_lease(with_redis):
 
 
 def test_older_of_two_opened_incidents_stays(with_redis):
-    """The first answer is lost, a look finds nothing yet, the second attempt acts, and then the first shows up."""
+    """The first response is lost, a search finds nothing, the second open succeeds, and then the first item appears."""
     at = vendor.Vendor(repeatable_open=False)
     at.after = [vendor.unanswered()]
     looked = at.find

@@ -25,14 +25,14 @@ class Named(base.Opening):
 
 
 class Titled(base.Opening):
-    """The fields of the destination that stands in for it."""
+    """The fields of the stand-in destination."""
 
     title: str
     description: str = ""
 
 
 class Scene:
-    """A worker with a destination that fails, and one that stands in for it."""
+    """A worker with a failing destination and its stand-in."""
 
     def __init__(self, connection, failover=AT_ONCE, **more):
         self.down, self.pager = vendor.Vendor(), vendor.Vendor()
@@ -53,7 +53,7 @@ class Scene:
         return {one.destination: one for one in await self.on.publications.look("down")}
 
     async def changed(self, **changes):
-        """Change the record of the publication that fails. Its incident is due at once."""
+        """Change the record of the failing publication, and make its incident due immediately."""
         await self.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
         for lease in await self.on.due():
             documents = [
@@ -64,7 +64,7 @@ class Scene:
             await self.on.publications.release(lease, due=1, finished=False)
 
     async def waits_for(self, micros: int) -> None:
-        """Let the vendor have blocked the incident for that time."""
+        """Simulate that the vendor has blocked the incident for this time."""
         await self.changed(blocked_since=await self.on.redis_now() - micros)
         await self.on.turn()
 
@@ -137,7 +137,7 @@ def test_incident_over_during_the_outage_never_opens_late(play):
 
 
 def test_open_repeated_after_the_end_is_marked(play):
-    """The open may have happened, so it is repeated. The destination then pages no responder."""
+    """The open may have succeeded, so it is repeated with a mark, with which the destination pages no responder."""
 
     async def body(scene):
         await scene.fires(errors_of("500"))
@@ -171,7 +171,7 @@ def test_nothing_is_announced_before_the_time(play):
 
 
 def test_incident_behind_an_open_circuit_breaker_is_announced(play):
-    """No call was made for this incident: others have found out that the vendor is down."""
+    """No call was made for this incident: calls for other incidents opened the circuit breaker."""
 
     async def body(scene):
         now = await scene.on.redis_now()
@@ -199,7 +199,7 @@ def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
 
 
 def test_alert_storm_causes_no_failover(play):
-    """A storm holds the incident back on purpose."""
+    """The storm queue delays the incident intentionally."""
 
     async def body(scene):
         await scene.fires()
