@@ -10,24 +10,24 @@ _NO_SWAP = {"memory.swap.max", "memory.memsw.limit_in_bytes"}
 
 
 class MemoryGroup:
-    """A control group. ``folder`` has its files."""
+    """A control group. Its files are in ``folder``."""
 
     def __init__(self, folder: Path, *, version: int) -> None:
         self.folder = folder
         self._is_second = version == 2
 
     def command(self, *words: str) -> list[str]:
-        """The command that runs another command in the group."""
+        """Return the command that runs another command in the group."""
         return ["/bin/sh", "-c", f'echo $$ > {self.folder}/cgroup.procs && exec "$@"', "sh", *words]
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that the group has used, with its file cache."""
+        """Return the peak memory of the group in bytes, including its file cache."""
         return int((self.folder / ("memory.peak" if self._is_second else "memory.max_usage_in_bytes")).read_text())
 
     @property
     def kills(self) -> int:
-        """How many processes the kernel has killed for lack of memory."""
+        """Return the number of processes that the kernel has killed for lack of memory."""
         file = self.folder / ("memory.events" if self._is_second else "memory.oom_control")
         pairs = dict(line.split() for line in file.read_text().splitlines())
         return int(pairs["oom_kill"])
@@ -35,7 +35,10 @@ class MemoryGroup:
 
 @contextlib.contextmanager
 def limited(limit_bytes: int) -> Iterator[MemoryGroup | str]:
-    """Yield a new group with this limit, or why there is none. All processes of the group have to end in the block."""
+    """Yield a new group with this limit, or the reason why none can be created.
+
+    All processes of the group must end within the block.
+    """
     second = "memory" in _text(_ROOT / "cgroup.controllers").split()
     folder = (_ROOT if second else _ROOT / "memory") / f"incident-router-tests-{os.getpid()}"
     try:
@@ -59,7 +62,7 @@ def _set(folder: Path, limit_bytes: int, *, second: bool) -> MemoryGroup | str:
         try:
             (folder / name).write_text(str(value))
         except OSError as error:
-            if name not in _NO_SWAP:  # Many kernels don't count swap; then there is none, or it isn't limited.
+            if name not in _NO_SWAP:  # Many kernels don't count swap. Then the file is missing, or swap isn't limited.
                 return f"{name} can't be set: {error.strerror}"
     group = MemoryGroup(folder, version=2 if second else 1)
     try:

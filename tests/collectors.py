@@ -1,4 +1,4 @@
-"""The metrics that the router defines, as the tests read them from its module and from the documentation."""
+"""The router's metrics, read from its module and from the documentation."""
 
 import re
 from typing import Any, NamedTuple
@@ -8,14 +8,14 @@ from tests.structure import tree
 
 
 class Collector(NamedTuple):
-    """One metric: its type in Prometheus' words, and its labels in their order."""
+    """A metric: its Prometheus type, and its labels in order."""
 
     kind: str
     labels: tuple[str, ...]
 
 
 def defined() -> dict[str, Collector]:
-    """Every metric by its name, without the suffixes of its series."""
+    """Return every metric by its name, without the suffixes of its series."""
     found = {}
     for value in vars(metrics).values():
         if hasattr(value, "describe") and hasattr(value, "labels"):
@@ -33,7 +33,7 @@ TABLES = {"web": "Webhook server", "worker": "Worker", "shared": "Every process"
 
 
 def documented() -> dict[str, dict[str, tuple[str, ...]]]:
-    """The metrics in docs/reference/metrics.md by role: their names without suffixes, and their labels."""
+    """Return the metrics in docs/reference/metrics.md by role: their names without suffixes, and their labels."""
     text = (tree.ROOT / "docs/reference/metrics.md").read_text()
     found = {}
     for role, heading in TABLES.items():

@@ -1,4 +1,4 @@
-"""Fixtures that every kind of test may use: a real Valkey server, empty at the start of each test."""
+"""Fixtures for all tests: a real Valkey server, empty at the start of each test."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from router.store import client, embedded
 
 pytest_plugins = ["tests.programs"]
 
-# How long an example takes says nothing on a machine that does other things as well.
+# The duration of an example means nothing on a machine that is busy with other work.
 hypothesis.settings.register_profile("router", deadline=None)
 hypothesis.settings.load_profile("router")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long stages of the fault harness to `make test-faults`, which says CHAOS=full."""
+    """Skip the long stages of the fault harness, except in `make test-faults`, which sets CHAOS=full."""
     if os.environ.get("CHAOS") == "full":
         return
     long = [item for item in items if item.get_closest_marker("long")]
@@ -32,14 +32,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
-    """One server for the whole session, as the router itself would start it."""
+    """Run one server for the whole session, started as the router starts it."""
     with embedded.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 
 @pytest.fixture
 def redis_url(valkey: embedded.Server) -> str:
-    """The address of an empty server."""
+    """Return the URL of an empty server."""
     with contextlib.closing(redis.Redis.from_url(valkey.url)) as connection:
         connection.flushall()
     return valkey.url
@@ -64,5 +64,5 @@ def with_redis(redis_url: str) -> Callable[[Callable[[Any], Coroutine[Any, Any, 
 
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Path:
-    """A folder for a server of the test's own."""
+    """Return a folder for a server that only this test uses."""
     return tmp_path / "data"

@@ -1,8 +1,8 @@
-"""Ports of loopback for tests: for servers to come, and one where nobody listens.
+"""Loopback ports for tests: ports for new servers, and a port at which no process listens.
 
-What the system chooses (port 0) it may choose again for the next who asks: a port that was free a moment ago can be
-another test's server by the time it is used. These come from outside the system's range, and each is given once among
-all processes of tests that run, which claim them by names that end with the process.
+The system may assign a port again (port 0) that was free a moment ago, and another test's server can get it. These
+ports are outside the system's range. Each is assigned once among all running test processes, which claim a port with an
+abstract name that is released when the process ends.
 """
 
 import functools
@@ -11,12 +11,12 @@ import socket
 
 from tools.soak import cluster
 
-_GIVEN = range(10_000, 20_000)  # Below the system's; a Cluster's server also takes the port 10,000 above its own.
+_GIVEN = range(10_000, 20_000)  # Below the system's range. A Cluster server also uses the port 10,000 above its own.
 _claims: list[socket.socket] = []
 
 
 def free() -> int:
-    """A port that no other test is given."""
+    """Return a port that no other test gets."""
     start = random.randrange(len(_GIVEN))
     for offset in range(len(_GIVEN)):
         port = _GIVEN[(start + offset) % len(_GIVEN)]
@@ -26,7 +26,7 @@ def free() -> int:
 
 
 def unanswered() -> int:
-    """A port at which connections are refused."""
+    """Return a port that refuses connections."""
     return _bound().getsockname()[1]
 
 

@@ -1,7 +1,7 @@
 """Programs from Debian packages that tests start: ``@pytest.mark.debian("prometheus-alertmanager")``.
 
-Where the program is missing the test is skipped and says what to install; in CI it fails, so that nothing is skipped
-there unseen. ``tests/conftest.py`` loads this file as a plug-in.
+If the program is missing, the test is skipped with the name of the package. In CI, it fails, so that no test is skipped
+unnoticed. ``tests/conftest.py`` loads this file as a plug-in.
 """
 
 import os
@@ -11,9 +11,9 @@ import pytest
 
 
 def missing(package: str) -> str:
-    """Why a test that drives this package's program cannot run; empty where it can.
+    """Return why a test that needs this package's program can't run; empty if it can.
 
-    The packages used here name their program as themselves.
+    Each package used here has the name of its program.
     """
     if shutil.which(package):
         return ""
@@ -21,7 +21,7 @@ def missing(package: str) -> str:
 
 
 def in_ci() -> bool:
-    """Whether this run has to run every test."""
+    """Return whether this run must run every test."""
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 

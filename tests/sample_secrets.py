@@ -1,10 +1,10 @@
-"""A secret of the form that a kind's snippet asks for: some senders give theirs out in base64."""
+"""Secrets in the format that a kind's snippet requires: some senders issue theirs in base64."""
 
 import base64
 
 from router.sources import samples
 
-SECRET = "someone:a-long-random-word"  # Of the form that nearly every kind's credential may have.
+SECRET = "someone:a-long-random-word"  # A format that nearly every kind accepts.
 WRONG = "some:thing-else"
 
 
@@ -16,12 +16,12 @@ ENCODED = _encoded(SECRET)
 
 
 def of(kind: str) -> str:
-    """The secret for the source that ``samples.settings`` describes."""
+    """Return the secret of the source that ``samples.settings`` describes."""
     return ENCODED if _is_encoded(kind) else SECRET
 
 
 def wrong(kind: str) -> str:
-    """Another one of the same form."""
+    """Return another secret of the same format."""
     return _encoded(WRONG) if _is_encoded(kind) else WRONG
 
 

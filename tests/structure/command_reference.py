@@ -14,12 +14,12 @@ from router.cli import contracts
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 _VALUES = {int: "NUMBER", float: "NUMBER", Path: "PATH"}
-_COMMON = frozenset({"help", "server", "config", "as_json"})  # Told once for all commands.
+_COMMON = frozenset({"help", "server", "config", "as_json"})  # Described once for all commands.
 BEGIN = "<!-- Made from the commands by `make golden`. -->\n"
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its words, in the order of the help."""
+    """Return every command with its words, in the order of the help."""
 
     def below(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
         for name, one in getattr(command, "commands", {}).items():
@@ -32,12 +32,12 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def reference() -> str:
-    """All commands: what each does, takes, prints as JSON, and ends with."""
+    """Return the reference of all commands: description, arguments, JSON output, and exit statuses."""
     return "\n".join(line for words, command in sorted(commands()) for line in _section(words, command))
 
 
 def page() -> str:
-    """The whole page, with what is written by hand as it is."""
+    """Return the whole page, with its handwritten parts unchanged."""
     by_hand = PAGE.read_text(encoding="utf-8").partition(BEGIN)[0]
     return f"{by_hand}{BEGIN}\n{reference()}"
 
@@ -71,7 +71,7 @@ def _option(one: Any) -> str:
     if one.is_flag:
         return spelled
     kind = one.type_descriptor.annotation
-    # Sorted: `typing` may give a Literal back in the order of an equal one that was made before.
+    # Sorted, because `typing` may return a cached equal Literal with another order.
     choices = sorted(map(str, typing.get_args(kind))) if typing.get_origin(kind) is typing.Literal else []
     return f"{spelled} {' or '.join(f'`{choice}`' for choice in choices) or _VALUES.get(kind, 'TEXT')}"
 

@@ -1,4 +1,4 @@
-"""Commands that documents tell people to type, and whether each of them exists."""
+"""Commands in the documentation, and checks that each of them exists."""
 
 import re
 import shlex
@@ -17,14 +17,14 @@ ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/we
 
 
 class Said(NamedTuple):
-    """A command as it stands in a document."""
+    """A command as it is written in a document."""
 
     place: str
     text: str
 
 
 def said(path: Path) -> Iterator[Said]:
-    """Every command of a document: each line of its bash blocks, and what stands in backticks in the text."""
+    """Yield every command of a document: each line of its bash blocks, and each command in backticks."""
     text = path.read_text()
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start()) + 2
@@ -37,7 +37,7 @@ def said(path: Path) -> Iterator[Said]:
 
 
 def targets(makefile: str) -> set[str]:
-    """The targets that a Makefile offers: those that explain themselves."""
+    """Return the documented targets of a Makefile."""
     return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
 
@@ -45,7 +45,7 @@ _OF_THE_PROGRAM = frozenset({"-h", "--help", "--version", "--install-completion"
 
 
 class Known:
-    """What there is to be typed: make's targets, and the program's commands with their options."""
+    """The existing commands: make's targets, and the program's commands with their options."""
 
     def __init__(self, makefile: str, commands: Mapping[str, Any], root: Path = tree.ROOT) -> None:
         self._targets = targets(makefile)
@@ -53,7 +53,7 @@ class Known:
         self._root = root
 
     def problem(self, command: str) -> str:
-        """What is wrong with a command; empty where it can be typed as it is."""
+        """Return the problem of a command; empty if the command works as it is written."""
         words = shlex.split(command, comments=True)
         while words and ASSIGNMENT.fullmatch(words[0]):
             words = words[1:]

@@ -1,4 +1,4 @@
-"""The Dockerfile as its builder reads it: stages, each with a base and its steps."""
+"""A parser of the Dockerfile: stages, each with a base and its steps."""
 
 import re
 import shlex
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """One instruction, with what follows it on its (joined) line."""
+    """An instruction with its arguments as one joined line."""
 
     instruction: str
     value: str
 
 
 class Copy(NamedTuple):
-    """What one COPY names: the stage it takes from (empty: the build context), paths, and where they go."""
+    """The parts of a COPY: its stage (empty for the build context), paths, and destination."""
 
     stage: str
     sources: list[str]
@@ -21,24 +21,24 @@ class Copy(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What stands between one FROM and the next."""
+    """The steps between two FROM instructions."""
 
     base: str
     name: str
     steps: list[Step]
 
     def values(self, instruction: str) -> list[str]:
-        """What follows each use of an instruction, in order."""
+        """Return the arguments of each use of an instruction, in order."""
         return [step.value for step in self.steps if step.instruction == instruction]
 
     def environment(self) -> dict[str, str]:
-        """What the stage's ENV lines set, variables in them as they are written."""
+        """Return the stage's ENV variables, without expanding references."""
         words = [word for value in self.values("ENV") for word in shlex.split(value)]
         return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def stages(text: str) -> list[Stage]:
-    """Every stage with its steps: continued lines joined, comments left out, bases with their ARG's default."""
+    """Return all stages with their steps: lines joined, comments removed, and bases with their ARG's default."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found: list[Stage] = []
     defaults: dict[str, str] = {}
@@ -55,7 +55,7 @@ def stages(text: str) -> list[Stage]:
 
 
 def copied(value: str) -> Copy:
-    """What follows a COPY, taken apart."""
+    """Parse the arguments of a COPY."""
     words = shlex.split(value)
     [stage] = [word.removeprefix("--from=") for word in words if word.startswith("--from=")] or [""]
     paths = [word for word in words if not word.startswith("--")]
@@ -63,6 +63,6 @@ def copied(value: str) -> Copy:
 
 
 def from_context(stage: Stage) -> list[str]:
-    """The paths of the build context that a stage copies."""
+    """Return the paths of the build context that a stage copies."""
     copies = map(copied, stage.values("COPY"))
     return [source for copy in copies if not copy.stage for source in copy.sources]

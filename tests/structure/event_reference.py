@@ -20,7 +20,7 @@ and types.
 
 
 def page() -> str:
-    """The reference page."""
+    """Return the reference page."""
     definitions = event_schema.schema()["$defs"]
     names = {kind.__name__: str(kind.__struct_config__.tag) for kind in events.TYPES}
     overview = ["| type | topic | what happened |", "| --- | --- | --- |"]
@@ -56,7 +56,7 @@ def _section(name: str, part: dict) -> str:
 
 
 def _kind(schema: dict) -> str:
-    """A type in words."""
+    """Describe a type in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -72,7 +72,7 @@ def _kind(schema: dict) -> str:
 
 
 def schema() -> str:
-    """The JSON Schema as it is written."""
+    """Return the JSON Schema as text."""
     return json.dumps(event_schema.schema(), indent=2, ensure_ascii=False) + "\n"
 
 

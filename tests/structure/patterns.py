@@ -1,10 +1,10 @@
-"""The regular expressions of the tree: where they are made and used, and how long they take over hostile text.
+"""The regular expressions of the tree: their definitions, their uses, and their time for hostile texts.
 
-Python's ``re`` backtracks. What may stay there is a pattern without nested repetition whose time grows with the text's
-length and no faster, which ``measure`` finds out by trying; everything else is RE2's.
+Python's ``re`` backtracks. It may be used only for patterns without nested repetition whose time grows linearly with
+the length of the text, which ``measure`` tests. All other patterns use RE2.
 
-Run as a program, it measures what it is given on standard input, and prints the name of each pattern before it tries
-it: the test that started it can name the pattern that never came to an end.
+As a program, it measures the patterns from standard input. It prints the name of each pattern first, so that the test
+can name a pattern that doesn't finish.
 """
 
 import ast
@@ -24,14 +24,12 @@ from tests.structure import tree
 
 SEARCHING = frozenset({"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
 LENGTH = 20_000
-SECONDS = (
-    0.025  # Of processor time: a linear pattern takes less than a tenth of it, one with a square ten times as much.
-)
+SECONDS = 0.025  # Processor time. A linear pattern takes less than a tenth of it, a quadratic one ten times as much.
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 
 
 class Made(NamedTuple):
-    """A pattern that a module makes and keeps under a name, with the ways in which it is used."""
+    """A pattern that a module compiles and keeps under a name, with its uses."""
 
     place: str
     module: str
@@ -40,7 +38,7 @@ class Made(NamedTuple):
 
 
 def misplaced(paths: list[Path]) -> Iterator[str]:
-    """Where ``re`` is used other than by a pattern that a module makes once and keeps under a name."""
+    """Yield uses of ``re`` other than patterns that a module compiles once and keeps under a name."""
     for path in paths:
         module = ast.parse(path.read_text())
         kept = {id(value) for _, value in _kept(module)}
@@ -52,12 +50,12 @@ def misplaced(paths: list[Path]) -> Iterator[str]:
 
 
 def made(paths: list[Path]) -> list[Made]:
-    """All patterns that modules make with ``re`` and keep."""
+    """Return all patterns that modules compile with ``re`` and keep."""
     modules = {path: ast.parse(path.read_text()) for path in paths}
     found = []
     for path, module in modules.items():
         for name, value in _kept(module):
-            # A private name is used where it is made; any other one may be used anywhere.
+            # A private name is used only in its own module; any other name may be used in all modules.
             where = [module] if name.startswith("_") else list(modules.values())
             uses = sorted({use for each in where for use in _uses(each, name)})
             parts = path.relative_to(tree.ROOT).with_suffix("").parts
@@ -79,7 +77,7 @@ def _is_of_re(called: ast.expr) -> bool:
 
 
 def _uses(module: ast.Module, name: str) -> Iterator[str]:
-    """How a pattern is used: what is called of it, or of the argument or attribute that it was handed to."""
+    """Return the uses of a pattern: methods called on it, or on an argument or attribute that it was passed to."""
     for node in ast.walk(module):
         if isinstance(node, ast.Attribute) and node.attr in SEARCHING:
             holder = node.value
@@ -88,13 +86,13 @@ def _uses(module: ast.Module, name: str) -> Iterator[str]:
 
 
 def written(one: Made) -> str:
-    """The text of a pattern."""
+    """Return the text of a pattern."""
     pattern = getattr(importlib.import_module(one.module), one.name).pattern
     return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)
 
 
 def nested(pattern: str) -> bool:
-    """Tell whether what may be repeated in several ways is itself repeated."""
+    """Return whether an element that can repeat in several ways is itself repeated."""
     return any(_nested(item, within=False) for item in parser.parse(pattern))
 
 
@@ -102,7 +100,7 @@ def _nested(item: Any, *, within: bool) -> bool:
     operation, argument = item
     if operation in _REPEATS:
         low, high, body = argument
-        # Of a fixed length there is one way to repeat it; an optional part is no repetition.
+        # An element of fixed length repeats in only one way, and an optional part is no repetition.
         varies = low != high and high > 1
         return (varies and within) or any(_nested(inner, within=within or high > 1) for inner in body)
     return any(_nested(inner, within=within) for body in _bodies(operation, argument) for inner in body)
@@ -119,7 +117,7 @@ def _bodies(operation: Any, argument: Any) -> list[Any]:
 
 
 def letters(pattern: str) -> list[str]:
-    """One letter for each thing that a pattern tells apart, and two that no pattern of ours names."""
+    """Return one letter for each class that a pattern distinguishes, and two that none of our patterns names."""
     found: dict[str, None] = {}
 
     def look(items: Any) -> None:
@@ -150,7 +148,7 @@ def _of_class(members: Any) -> Iterator[str]:
 
 
 def example(pattern: str) -> str:
-    """A text that the pattern matches, or nearly so: the beginnings of it lead into every part of the pattern."""
+    """Return a text that matches, at least nearly. Its prefixes reach every part of the pattern."""
 
     def write(items: Any) -> str:
         return "".join(one(operation, argument) for operation, argument in items)
@@ -172,7 +170,7 @@ def example(pattern: str) -> str:
 
 
 def measure(pattern: "re.Pattern[Any]", uses: tuple[str, ...]) -> str:
-    """Try hostile texts: the text that takes more than linear time, as code; empty where there is none."""
+    """Try hostile texts. Return, as code, the text that takes more than linear time; empty if there is none."""
     binary = isinstance(pattern.pattern, bytes)
     written = pattern.pattern.decode("latin-1") if isinstance(pattern.pattern, bytes) else str(pattern.pattern)
     known = letters(written)
@@ -180,11 +178,11 @@ def measure(pattern: "re.Pattern[Any]", uses: tuple[str, ...]) -> str:
     beginnings = {sample[:end] for end in range(len(sample) + 1)}
     pumps = [*known, *("".join(pair) for pair in itertools.permutations(known[:14], 2)), *(beginnings - {""})]
     for begin, pump, end in itertools.product(beginnings, pumps, ("", "\0")):
-        for length in (24, LENGTH):  # What takes exponential time shows at once, and would never end with more.
+        for length in (24, LENGTH):  # Exponential time shows at once; a longer text would never finish.
             text = begin + pump * (length // len(pump)) + end
             subject: Any = text.encode("utf-8") if binary else text
             for use in uses:
-                # A second look: the processor may have been busy with the interpreter itself.
+                # Measure again: the interpreter itself may have used the processor.
                 if all(_seconds(pattern, use, subject) > SECONDS for _ in range(2)):
                     return f"{use}({begin!r} + {pump!r} * {length // len(pump)} + {end!r})"
     return ""
@@ -200,7 +198,7 @@ def _seconds(pattern: "re.Pattern[Any]", use: str, subject: Any) -> float:
 
 
 def main() -> None:
-    """Measure the patterns that standard input names, one after another."""
+    """Measure the patterns from standard input one after the other."""
     for line in sys.stdin:
         module, name, uses, written = json.loads(line)
         print(json.dumps(f"{module}.{name}"), flush=True)

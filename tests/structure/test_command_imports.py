@@ -1,4 +1,4 @@
-"""``--help`` and completion import nothing that only a command needs, and say what the commands say of themselves."""
+"""``--help`` and completion import nothing that only a command needs, and show the commands' own descriptions."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every command keeps what scripts rely on: its exit statuses and its JSON are declared, and the page names them."""
+"""The interface of commands for scripts: declared exit statuses and JSON output, listed on the reference page."""
 
 import re
 
@@ -10,7 +10,7 @@ from router.cli import contracts
 from tests.structure import command_reference
 
 COMMANDS = dict(command_reference.commands())
-SHOWS = {"list", "show", "stats", "kinds"}  # What a command that lists or shows is called.
+SHOWS = {"list", "show", "stats", "kinds"}  # The names of commands that list or show objects.
 
 
 def options(words: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Whatever a document tells somebody to type can be typed, and whatever can be typed is in a document."""
+"""Every command in the documentation exists, and every command is in the documentation."""
 
 import json
 import shlex
@@ -51,7 +51,7 @@ def test_make_run_starts_what_the_readme_says(known):
 
 
 def readme_webhook() -> tuple[str, bytes]:
-    """The source and the body of the README's first curl."""
+    """Return the source and the body of the README's first curl command."""
     command = next(said.text for said in commands.said(README) if said.text.startswith("curl "))
     words = shlex.split(command)
     address = next(word for word in words if word.startswith("http://"))

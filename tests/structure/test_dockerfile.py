@@ -1,4 +1,4 @@
-"""The Dockerfile, read as its builder reads it: pinned bases, locked installs, no root and no compiler at the end."""
+"""The Dockerfile has pinned bases and locked installations, and its final stage has no root user and no compiler."""
 
 import json
 import re
@@ -15,7 +15,7 @@ INSTALL = re.compile(r"/pip (?:--python \S+ )?install ([^&]*)")
 
 
 def linted(text: str) -> str:
-    """What hadolint has against a Dockerfile; empty where there is nothing."""
+    """Return hadolint's findings in a Dockerfile; empty if there are none."""
     answer = subprocess.run([HADOLINT, "-"], input=text, capture_output=True, text=True, timeout=60, check=False)
     assert not answer.stderr
     return answer.stdout

@@ -1,4 +1,4 @@
-"""Documents that say what is so: pages for every kind, links that lead somewhere, every setting and metric named."""
+"""Accurate documents: a page for every kind, working links, and every setting and metric."""
 
 import functools
 import re
@@ -26,7 +26,7 @@ CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub and the site name them."""
+    """Return the anchors of a page's headings, as GitHub and the documentation site generate them."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -43,7 +43,7 @@ def leads_somewhere(path: Path, link: str, anchor: str) -> bool:
 
 
 def changelog_problems(text: str) -> list[str]:
-    """What is not as Keep a Changelog has it."""
+    """Yield deviations from the format of Keep a Changelog."""
     versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
     found = [] if versions[:1] == ["[Unreleased]"] else ["the first heading is not [Unreleased]"]
     dated = r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}"
@@ -53,7 +53,7 @@ def changelog_problems(text: str) -> list[str]:
 
 
 def setting_names(section: type[pydantic.BaseModel], before: str = "") -> list[str]:
-    """Every setting of the configuration file as a person writes it, for example ``web.port``."""
+    """Return every setting of the configuration file in its documented notation, for example ``web.port``."""
     found = []
     for name, field in section.model_fields.items():
         inner = field.annotation

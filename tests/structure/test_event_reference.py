@@ -1,4 +1,4 @@
-"""The reference of events and their JSON Schema are those of the types."""
+"""The reference of events and their JSON Schema match the event types."""
 
 from tests.structure import event_reference
 

@@ -1,4 +1,4 @@
-"""The hooks that other repositories use name commands and options that exist, in pre-commit's own keys."""
+"""The hooks for other repositories use existing commands and options, and pre-commit's own keys."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Every command that installs a package: it names a lock with hashes, and the pinned pip runs it."""
+"""Every command that installs a package uses a lock with hashes and the pinned pip."""
 
 import re
 from importlib import metadata
@@ -8,7 +8,7 @@ from packaging import requirements, utils
 
 from tests.structure import test_locks, tree
 
-# What would fetch a package without a lock: each tool by the way in which it is started.
+# The commands that fetch packages without a lock, by tool.
 FETCHES = re.compile(
     r"\b(?:pip3?|pipx|uv|uvx|npm|npx|yarn|conda|poetry|pdm|gem|cargo|playwright)\b[^&|;]*?"
     r"\b(?:install|download|wheel|run|tool|add|sync|exec)\b[^&|;]*"
@@ -28,7 +28,7 @@ PLACES = [
 
 
 def fetches(text: str) -> list[str]:
-    """The commands of a file that fetch packages, with the Makefile's variables and continued lines put in."""
+    """Return the commands of a file that fetch packages, with variables expanded and continued lines joined."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
     variables = dict(re.findall(r"^(LOCKED) := (.*)$", joined, re.MULTILINE))
@@ -38,7 +38,7 @@ def fetches(text: str) -> list[str]:
 
 
 def unpinned(text: str) -> list[str]:
-    """The commands that could fetch something that no lock names."""
+    """Return the commands that could fetch a package outside the locks."""
     return [found for found in fetches(text) if not LOCKED.search(found) and not OURS.search(found)]
 
 
@@ -72,7 +72,7 @@ def test_a_command_without_a_lock_is_found(line):
 
 
 def asked_extras(name: str) -> dict[str, set[str]]:
-    """The extras that what a lock names asks of other packages in it, read off the installed packages."""
+    """Return the extras that locked packages require of other packages, read from the installed packages."""
     locked = test_locks.pins(name)
     asked: dict[str, set[str]] = {}
     todo = [(package, extra) for package, extras in test_locks.extras(name).items() for extra in ["", *extras]]
@@ -95,7 +95,7 @@ def asked_extras(name: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
 def test_a_lock_names_every_extra(name):
-    """Versions of pip before 24 refuse an extra that the lock doesn't name, or take the newest release for it."""
+    """Versions of pip before 24 reject an extra that the lock doesn't name, or install its newest release."""
     missing = {
         package: extras - test_locks.extras(name).get(package, set())
         for package, extras in asked_extras(name).items()

@@ -1,4 +1,4 @@
-"""The locks: they name versions and hashes, never where packages come from, and they agree with one another."""
+"""The locks name versions and hashes but no package index, and they agree with one another."""
 
 import re
 import subprocess
@@ -25,12 +25,12 @@ def pins(name: str) -> dict[str, str]:
 
 
 def extras(name: str) -> dict[str, set[str]]:
-    """The extras that a lock names, by package."""
+    """Return the extras in a lock by package."""
     return {match["name"]: set(match["extras"].split(",")) for match in PINNED.finditer(lock(name)) if match["extras"]}
 
 
 def declared(*extras: str) -> set[str]:
-    """The names of what ``pyproject.toml`` asks for, written as locks write them."""
+    """Return the names of the dependencies in ``pyproject.toml``, in the notation of locks."""
     project = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["project"]
     wanted = list(project["dependencies"])
     for extra in extras:
@@ -70,7 +70,7 @@ def test_every_pin_has_a_hash(name):
     ("name", "extras"), [("runtime", ["otel", "apprise"]), ("embedded", ["embedded"]), ("dev", ["dev", "embedded"])]
 )
 def test_a_lock_holds_all_that_pyproject_asks_for(name, extras):
-    """Fails where a dependency was added and `make lock` forgotten."""
+    """Fails if a dependency was added without `make lock`."""
     assert declared(*extras) - pins(name).keys() == set()
 
 

@@ -1,4 +1,4 @@
-"""Every command that changes what processes share says who acts and why."""
+"""Every command that changes shared state records who acts and why."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from tests.structure.test_command_reference import COMMANDS, SHOWS, options
 
 CHANGES_NOTHING = {
     *(words for words in COMMANDS if words.rpartition(" ")[2] in SHOWS),
-    # Start processes, whose configuration says what they do.
+    # Start processes, which the configuration controls.
     "run", "web", "worker", "simulate", "demo",
-    # Read, or write files of this machine only.
+    # Read only, or write only local files.
     "check", "test", "explain", "schema", "publishing status", "sources parse", "sources snippet", "rules declare",
     "deliveries export", "deliveries replay",
-    # Send something that is marked as a test.
+    # Send data that is marked as a test.
     "sources send", "notifiers test",
 }  # fmt: skip
 CHANGES = sorted(set(COMMANDS) - CHANGES_NOTHING)

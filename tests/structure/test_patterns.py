@@ -1,4 +1,4 @@
-"""No text that somebody sends can stop a process by a regular expression: all patterns are RE2's, or proven linear."""
+"""No input can block a process with a regular expression: each pattern uses RE2 or has been measured as linear."""
 
 import json
 import resource
@@ -9,13 +9,13 @@ import pytest
 
 from tests.structure import patterns, tree
 
-DEADLINE = 30  # Seconds of processor time for all patterns, which take about 9.
-WALL_FACTOR = 20  # How many times longer the same work may take on a busy machine.
+DEADLINE = 30  # Processor seconds for all patterns, which take about 9.
+WALL_FACTOR = 20  # The factor by which a busy machine may slow the work down.
 RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/regex.py"}
 
 
 def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = DEADLINE) -> dict[str, str]:
-    """What ``patterns.measure`` says of each pattern, by name; it runs apart, so that what never ends is ended."""
+    """Return the result of ``patterns.measure`` by pattern. It runs in a subprocess, which is killed on a timeout."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.structure.patterns"],
         input="".join(json.dumps(one) + "\n" for one in asked),
@@ -45,7 +45,7 @@ def test_only_two_modules_call_re2_itself():
     assert using == RE2_IS_USED_BY
 
 
-# The subprocess is bounded by its processor time; on a busy machine that is longer than a test usually may take.
+# Processor time limits the subprocess. On a busy machine, that can exceed the usual time limit of a test.
 @pytest.mark.timeout((WALL_FACTOR + 2) * DEADLINE)
 def test_no_python_pattern_takes_more_than_linear_time():
     made = patterns.made(tree.python("router"))

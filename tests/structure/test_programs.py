@@ -1,4 +1,4 @@
-"""The mark ``debian``: a missing program is a skip with its reason, and a failure in CI."""
+"""The mark ``debian`` skips a test whose program is missing, with the reason, and fails it in CI."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests import programs
 
 
 class MarkedItem:
-    """As much of a pytest item as the hook asks for."""
+    """The part of a pytest item that the hook uses."""
 
     def __init__(self, *packages: str) -> None:
         self._marks = [pytest.mark.debian(package).mark for package in packages]
@@ -41,6 +41,6 @@ def test_ci_set_to_false_is_not_ci(monkeypatch):
 
 
 def test_the_plugin_is_loaded(request):
-    """Without it the mark would do nothing, and the tests would fail with a confusing error instead."""
+    """Without the plug-in, the mark would have no effect, and the tests would fail with a confusing error."""
     plugins = request.config.pluginmanager.get_plugins()
     assert programs.pytest_runtest_setup in {getattr(plugin, "pytest_runtest_setup", None) for plugin in plugins}

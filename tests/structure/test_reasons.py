@@ -1,4 +1,4 @@
-"""Programs compare reason codes. No code, and no template, branches on a text that was rendered for people."""
+"""Programs compare reason codes. No code and no template branches on text that is rendered for people."""
 
 import ast
 import re
@@ -14,18 +14,18 @@ RENDERED = {"next", "explanation"}
 TAKE_APART = {"startswith", "endswith", "partition", "rpartition", "split", "removeprefix", "find", "index"}
 TEMPLATE = re.compile(r"\.(next|explanation|text) *(==|!=| in )|\.(next|explanation)\.\w+\(")
 FOREIGN = {
-    "router/bootstrap/listeners.py",  # asyncio says by text alone why a port can't be bound.
+    "router/bootstrap/listeners.py",  # asyncio reports only as text why a port can't be bound.
     "router/sources/",  # Senders write "no severity", "no data".
-    "router/store/client.py",  # Redis answers with texts, and redis-py puts its own around them.
+    "router/store/client.py",  # Redis responds with texts, and redis-py wraps them in its own.
     "router/store/damage.py",
     "router/yaml_source/composer.py",  # libyaml's messages.
     "router/yaml_source/validation.py",  # pydantic's prefix of a message.
 }
-"""Where texts of other programs are read, because they offer no codes."""
+"""The modules that parse texts of other programs, because those programs offer no codes."""
 
 
 def branches(source: str) -> Iterator[int]:
-    """The lines that compare with prose, or take prose apart."""
+    """Yield the lines that compare or parse prose."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKE_APART:
             operands: list[ast.expr] = [node.func.value, *node.args]

@@ -1,4 +1,4 @@
-"""The small scripts behind make: what they say where something is missing, and that they leave nothing half done."""
+"""The scripts behind make: their messages for missing programs, and no partial results after a failure."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def run(script: str, *arguments: str, **environment: str) -> subprocess.Complete
 
 @pytest.fixture
 def program(tmp_path):
-    """Make a program that stands in for one of the system's."""
+    """Create a program that stands in for one of the system's."""
 
     def make(name: str, body: str) -> Path:
         folder = tmp_path / "bin"
@@ -38,7 +38,7 @@ def program(tmp_path):
 
 
 class TestMakeVenv:
-    """That an environment is made, which takes its time, is among tests/integration."""
+    """The creation of an environment takes long; tests/integration covers it."""
 
     def test_without_python_it_says_what_to_install(self, tmp_path):
         answer = run("make-venv", "no-such-python", str(tmp_path / "venv"))
@@ -64,7 +64,7 @@ class TestMakeVenv:
 
 
 class TestInstallDebianPrograms:
-    """With stand-ins for ``id`` and ``apt-get``: nothing is installed by these tests."""
+    """Stand-ins replace ``id`` and ``apt-get``: these tests install nothing."""
 
     @pytest.fixture
     def as_user(self, program, tmp_path):
@@ -87,7 +87,7 @@ class TestInstallDebianPrograms:
 
 
 class TestAudit:
-    """With stand-ins for ``pip-audit``: no advisory is fetched by these tests."""
+    """Stand-ins replace ``pip-audit``: these tests fetch no advisories."""
 
     @pytest.mark.parametrize(
         ("ends", "status", "stdout", "stderr"),

@@ -1,4 +1,4 @@
-"""One version: the code has it, and whatever else names it says the same."""
+"""The version in the code matches every other place that names the version."""
 
 import re
 import tomllib

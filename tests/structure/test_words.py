@@ -1,4 +1,4 @@
-"""Nothing in the tree depends on, or speaks of, the place where it was written; it stands by itself."""
+"""The tree is self-contained: nothing depends on, or mentions, the environment in which it was written."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.structure import tree
 
-# Put together here, so that this file does not contain what it looks for.
+# Concatenated, so that this file does not contain the words that it searches for.
 PLACES = ["../" + "shared", "../" + ".library", "DEVELOPERS" + ".md", "closing" + " note", "/work" + "/"]
 REGISTRIES = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/simple" + "/"]
 FORBIDDEN = re.compile("|".join(map(re.escape, PLACES + REGISTRIES)), re.IGNORECASE)
@@ -55,7 +55,7 @@ def test_walk_includes_only_our_hidden_folders(tmp_path):
 
 
 def test_undecodable_msgspec_bytes_are_caught():
-    """``msgspec.DecodeError`` alone misses text that isn't UTF-8, and JSON that is nested too deeply."""
+    """``msgspec.DecodeError`` doesn't cover text that isn't UTF-8, or JSON that is nested too deeply."""
     allowed = {"router/domain/undecodable.py", "router/sources/body.py", "router/sources/repairs.py"}
     found = {
         str(path.relative_to(tree.ROOT)) for path in tree.python("router") if "msgspec.DecodeError" in path.read_text()

@@ -1,4 +1,4 @@
-"""The workflows on GitHub run make's own targets, on every Python named, with actions that nobody can exchange."""
+"""The workflows on GitHub run make's own targets on every supported Python, with actions pinned to commits."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from ruamel import yaml
 from tests.structure import commands, tree
 
 WORKFLOWS = tree.files(".github/workflows/*.yml")
-# A tag can be moved to other code, a commit can't; the tag stands beside it for people.
+# A tag can be moved to other code, a commit can't. The comment has the tag for readers.
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 OURS = re.compile(r"\./\.github/workflows/\w+\.yml")
 
@@ -20,7 +20,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def unpinned(text: str) -> list[str]:
-    """The actions that are named by anything but a commit."""
+    """Return the actions that aren't pinned to a commit."""
     named = re.findall(r"^\s*(?:- )?uses: (.*)$", text, re.MULTILINE)
     return [action for action in named if not PINNED.fullmatch(action) and not OURS.fullmatch(action)]
 
@@ -30,7 +30,7 @@ def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def made(workflow: dict[str, Any]) -> list[str]:
-    """The commands of make that a workflow runs."""
+    """Return the make commands that a workflow runs."""
     lines = [line.strip() for step in steps(workflow) for line in step.get("run", "").splitlines()]
     return [line for line in lines if line.startswith("make ")]
 
@@ -67,7 +67,7 @@ class TestEach:
         assert all("timeout-minutes" in job or "uses" in job for job in read(path.name)["jobs"].values())
 
     def test_no_sender_text_reaches_a_shell(self, path):
-        """An expression in a command is replaced before the shell reads it: a branch's name could be a command."""
+        """An expression in a command is expanded before the shell parses it, so a branch name could be a command."""
         assert [step["run"] for step in steps(read(path.name)) if "${{" in step.get("run", "")] == []
 
 

@@ -1,4 +1,4 @@
-"""The tree as the structure tests see it: its files, and what can be read off a Python file without importing it."""
+"""The files of the tree, and data read from Python files without importing them."""
 
 import ast
 import functools
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-_MADE = {"build", "dist", "data", "benchmark-results"}  # At the root; a folder of ours may have such a name elsewhere.
+_MADE = {"build", "dist", "data", "benchmark-results"}  # At the root; any other folder may have such a name.
 _OURS_THOUGH_HIDDEN = {".ci", ".github"}
 
 
 class Function(NamedTuple):
-    """One function: where it is, how many lines it has, how many arguments may be given by position."""
+    """A function: its place, its number of lines, and its number of positional arguments."""
 
     place: str
     name: str
@@ -21,28 +21,28 @@ class Function(NamedTuple):
 
 
 def files(*patterns: str, root: Path = ROOT) -> list[Path]:
-    """The tree's own files that match one of the patterns (as ``Path.match`` reads them), in order."""
+    """Return the tree's own files that match one of the patterns of ``Path.match``, in order."""
     return sorted(path for path in _walk(root, root) if any(path.match(pattern) for pattern in patterns))
 
 
 def python(*folders: str, root: Path = ROOT) -> list[Path]:
-    """The Python files under these folders."""
+    """Return the Python files under these folders."""
     return [path for path in files("*.py", root=root) if path.relative_to(root).parts[0] in folders]
 
 
 def place(path: Path, line: int = 0, root: Path = ROOT) -> str:
-    """A file, and a line where there is one, as a message names it."""
+    """Format a file, with a line if there is one, for messages."""
     relative = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     return f"{relative}:{line}" if line else relative
 
 
 def line_count(path: Path) -> int:
-    """How many lines a file has."""
+    """Return the number of lines of a file."""
     return len(path.read_text().splitlines())
 
 
 def functions(path: Path) -> tuple[Function, ...]:
-    """Every function of a file, also methods and functions within functions."""
+    """Yield every function of a file, including methods and nested functions."""
     return _functions(path, path.read_text())
 
 
@@ -63,7 +63,7 @@ def _found(path: Path, module: ast.Module) -> Iterator[Function]:
 
 
 def _statements(within: ast.AST) -> Iterator[ast.AST]:
-    """No expression holds a function, and most of a tree are expressions."""
+    """Skip expressions: they contain no functions, and are most of a syntax tree."""
     for node in ast.iter_child_nodes(within):
         if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
             yield node
@@ -80,5 +80,5 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             made = entry.name == "__pycache__" or (folder == root and entry.name in _MADE)
             if not made and (not entry.name.startswith(".") or entry.name in _OURS_THOUGH_HIDDEN):
                 yield from _walk(entry, root)
-        elif entry.is_file() and entry.name != ".git":  # In a work tree of its own, it is a file.
+        elif entry.is_file() and entry.name != ".git":  # In a separate work tree, it is a file.
             yield entry

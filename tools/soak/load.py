@@ -18,7 +18,7 @@ PATIENCE_MICROS = 60_000_000  # Time limit for retries of one message. The route
 
 _TURNS = 0.01  # The share of messages with a new state. All others repeat the last state.
 _AGAIN_SECONDS = 0.05
-_BEHIND_SECONDS = 1.0  # A longer delay is not caught up.
+_BEHIND_SECONDS = 1.0  # A sender doesn't catch up on a longer delay.
 
 Choice = TypeVar("Choice")
 
