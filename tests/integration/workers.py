@@ -48,7 +48,7 @@ GENEROUS = publishing_guard.Limits(publishing_state.Limit(100, HOUR), publishing
 
 @contextlib.contextmanager
 def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
-    """Require replicas to confirm the writes of everything that is created in the block."""
+    """Require replica acknowledgements for the writes of all objects that are created in the block."""
     replica_acks.require(connection, connection_settings.Durability(replicas, wait_seconds))
     try:
         yield

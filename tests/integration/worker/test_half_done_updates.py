@@ -1,4 +1,4 @@
-"""Some vendors take an update in two requests. If only the first one succeeds, the router sets back what it changed."""
+"""Some vendors take an update in two requests. If only the first one succeeds, the router reverts its change."""
 
 import msgspec
 import pytest
@@ -89,7 +89,7 @@ def test_half_done_update_is_set_back(play, kind, refusal):
 @kinds
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_half_done_update_is_undone_after_read(play, kind, refusal):
-    """A read between the failure and the next change takes it neither for a person's nor for right."""
+    """A read between the failure and the next change treats it neither as a manual edit nor as correct."""
 
     async def body(scene):
         before = await half_done(scene, refusal)

@@ -57,7 +57,7 @@ def test_ungrouped_rule_inhibits_by_one_incident():
 
 
 class Scene:
-    """A stage whose alerts are decided by the rules."""
+    """A worker whose alerts are decided by the rules."""
 
     def __init__(self, on: workers.WorkerHarness, rules) -> None:
         self.on = on
@@ -142,7 +142,7 @@ def test_rehearsals_play_it_too(rules):
 
 
 def supports(_: alert.Alert, *keys: str) -> decisions.Decision:
-    """A decision of an alert that supports inhibition keys, and is ignored otherwise."""
+    """Return a decision that ignores an alert, except that the alert supports inhibition keys."""
     return decisions.Decision(ignored="it only inhibits", inhibits=keys)
 
 

@@ -54,7 +54,7 @@ def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, drafted):
 
 
 def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
-    """The page drafts with the title of the incident, in front of which the router has put the reference."""
+    """The page drafts a post with the incident's title, which the router has prefixed with the reference."""
 
     async def play(desk):
         await desk.on.until(lambda: desk.post.published_at)
@@ -115,7 +115,7 @@ def test_edited_kept_field_needs_review(with_redis, drafted):
 
 
 def test_kept_text_with_host_name_needs_review(with_redis, drafted):
-    """The rule publishes at once, but what the page has drafted is no rule's text."""
+    """The rule publishes automatically, but the text is the page's draft, not the rule's."""
     response = drafts.rule("auto", keep_draft=["title"])
 
     async def play(desk):
@@ -137,7 +137,7 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
 
 
 def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):
-    """The draft comes after the router has looked for one: it is reviewed as it is, before it is published."""
+    """The draft appears after the router has searched for one. It is reviewed unchanged before it is published."""
 
     async def play(desk):
         seen = await desk.until_waiting()

@@ -1,4 +1,4 @@
-"""A vendor carries out an update late, after a newer one: severity, title, status, and components are set back."""
+"""A vendor applies an update late, after a newer one: the router restores severity, title, status, and components."""
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ OTHERS = {
     "devhelm-status-page": {"impact": "MAJOR"},
     "incident-io-status-page": {"name": "Checkout fails for some"},
 }
-"""Changes by a person."""
+"""Changes by a user at the vendor."""
 kinds = pytest.mark.parametrize("kind", CHANGES)
 
 
@@ -61,7 +61,7 @@ async def says(scene: vendors.VendorHarness, level: severities.Severity, fields:
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
-    """Carry a request out that the vendor has received before."""
+    """Apply a request that the vendor has received before."""
     url = f"{scene.at.url}/{request['vendor']}{request['path']}"
     status, answer = harness.ask(url, request["body"], "any key", request["method"])
     assert status in {200, 201}, answer
@@ -86,7 +86,7 @@ def shown(scene: vendors.VendorHarness) -> dict:
 
 
 async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
-    """Let the time come at which the router looks for what the vendor has carried out late."""
+    """Advance to the time of the router's check for late changes at the vendor."""
     known = await scene.known()
     assert known.verify_at
     await scene.changed(unanswered_change_at=known.unanswered_change_at - 181_000_000, acted_at=1, looked_at=0)
@@ -94,7 +94,7 @@ async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
 
 
 async def lost_change(scene: vendors.VendorHarness) -> dict:
-    """Let the change to a worse severity get no answer, and be repeated. Return its first request."""
+    """Let the change to a higher severity get no response and be repeated. Return its first request."""
     method, path = CHANGES[scene.kind]
     scene.fault("drop", method, path)
     await says(scene, severities.Severity.CRITICAL, WORSE)
@@ -142,7 +142,7 @@ def test_incident_reopened_late_is_resolved_again(play):
 
 
 def test_status_of_a_late_update_is_undone(play):
-    """The late update of an incident at DevHelm comes after one that has set another status."""
+    """DevHelm applies the late update of an incident after an update with another status."""
 
     async def body(scene):
         await says(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
@@ -160,7 +160,7 @@ def test_status_of_a_late_update_is_undone(play):
 
 
 def test_person_may_reopen_after_an_unanswered_update(play):
-    """An update that the router has not posted is a person's."""
+    """An update that the router hasn't posted is a manual one."""
 
     async def body(scene):
         fields = {"update_status": "TRIGGERED"}
@@ -180,7 +180,7 @@ def test_person_may_reopen_after_an_unanswered_update(play):
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_person_s_change_stays_after_unanswered_update(play, kind):
-    """A value that no unanswered update has set is a person's."""
+    """A value that no unanswered update has set is a manual change."""
 
     async def body(scene):
         await says(scene, severities.Severity.MINOR, FIELDS)

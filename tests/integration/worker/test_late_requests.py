@@ -1,4 +1,4 @@
-"""A vendor carries a request out minutes after it gave no answer: what that leaves is found and ended."""
+"""A vendor applies a request minutes after the call timed out: the router finds and reverts the effects."""
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ without_keys = pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"
 
 
 class Dying:
-    """A worker that dies at one point, once: it neither records anything nor gives its lease back."""
+    """A worker that dies once at one point. It neither records anything nor releases its lease."""
 
     def __init__(self, point: str) -> None:
         self.point = point
@@ -27,7 +27,7 @@ class Dying:
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
-    """Carry a request out that the vendor has received before."""
+    """Apply a request that the vendor has received before."""
     url = f"{scene.at.url}/{request['vendor']}{request['path']}"
     status, answer = harness.ask(url, request["body"], "any key", request["method"])
     assert status in {200, 201}, answer
@@ -35,7 +35,7 @@ def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
 
 @without_keys
 def test_open_of_killed_worker_is_searched_for(with_redis, kind):
-    """The request of the killed worker is carried out after another worker has found nothing and opened again."""
+    """The vendor applies the killed worker's request after another worker has found nothing and opened again."""
     dying = Dying("before-record")
 
     async def body(connection):
@@ -88,21 +88,21 @@ def updates(scene: vendors.VendorHarness) -> list[dict]:
 
 
 def status(scene: vendors.VendorHarness) -> str:
-    """The status that the page shows of its only post."""
+    """Return the status that the page shows for its only post."""
     if scene.kind == "devhelm-status-page":
         return str(scene.at.posts()[0]["status"]).lower()
     return str(scene.at.state()["incident-io"]["status_page_incidents"][0]["incident_status"])
 
 
 def fields_of(scene: vendors.VendorHarness) -> dict[str, str]:
-    """What a rule wants beside the scene's own fields, in the words of the vendor."""
+    """Return the rule's fields in addition to the scene's, in the vendor's format."""
     word = "IDENTIFIED" if scene.kind == "devhelm-status-page" else "identified"
     texts = {"update_message": "It is worse.", "resolve_message": "It is over."}
     return {**texts, "status": word, "update_status": word}
 
 
 async def worsen(scene: vendors.VendorHarness) -> None:
-    """Let the severity rise, which the post is updated for."""
+    """Raise the severity, so that the post is updated."""
     critical = severities.Severity.CRITICAL
     response = scene.response(**fields_of(scene))
     await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
@@ -110,7 +110,7 @@ async def worsen(scene: vendors.VendorHarness) -> None:
 
 
 async def lost_update(scene: vendors.VendorHarness) -> dict:
-    """Let an update get no answer, and return its request once it was repeated."""
+    """Let an update get no response, and return its request after the update was repeated."""
     await scene.fires(**fields_of(scene))
     scene.fault("drop", "POST", UPDATES[scene.kind])
     await worsen(scene)
@@ -122,7 +122,7 @@ async def lost_update(scene: vendors.VendorHarness) -> dict:
 
 
 async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
-    """Let the time come at which the router looks for what the vendor has carried out late."""
+    """Advance to the time of the router's check for late changes at the vendor."""
     known = await scene.known()
     assert known.verify_at
     await scene.changed(unanswered_change_at=known.unanswered_change_at - 181 * MICROS, acted_at=1, looked_at=0)
@@ -166,7 +166,7 @@ def test_late_update_is_undone_after_unanswered_resolution(play, kind):
 
 @pages
 def test_late_update_between_resolution_attempts_is_undone(play, kind):
-    """The post is open again, and its timeline has a resolution whose answer was lost: that is the router's own."""
+    """The post is open again. Its timeline has the router's own resolution, whose response was lost."""
 
     async def body(scene):
         lost = await lost_update(scene)
@@ -186,7 +186,7 @@ def test_late_update_between_resolution_attempts_is_undone(play, kind):
 @pages
 def test_late_update_of_killed_worker_is_undone(play, kind):
     dying = Dying("before-record")
-    dying.is_dead = True  # Not at the open.
+    dying.is_dead = True  # The worker must not die during the open.
 
     async def body(scene):
         await scene.fires(**fields_of(scene))
@@ -207,7 +207,7 @@ def test_late_update_of_killed_worker_is_undone(play, kind):
 
 @pages
 def test_post_monitored_late_is_set_back_while_firing(play, kind):
-    """The page would say that a fix is monitored while alerts fire again."""
+    """Otherwise the page would show a monitored fix while alerts fire again."""
 
     async def body(scene):
         words = [word.upper() if kind == "devhelm-status-page" else word for word in ("monitoring", "investigating")]
@@ -258,7 +258,7 @@ def test_late_status_change_is_undone(play, fires):
 
 
 def monitored_long_ago(held):
-    """Let the time of the monitoring pass."""
+    """Advance past the end of the monitoring."""
     earlier = msgspec.structs.replace(held.incident, monitored_since=1)
     return incidents.Change(earlier, held.version, wake=True)
 
@@ -309,7 +309,7 @@ def test_half_done_monitoring_is_set_back_while_firing(play, refused_with):
 
 @pages
 def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
-    """A text that the router has not posted is a person's."""
+    """A text that the router hasn't posted is a manual one."""
 
     async def body(scene):
         lost = await lost_update(scene)

@@ -1,4 +1,4 @@
-"""The router publishes the page's own draft; a post that a person has linked stays the person's."""
+"""The router publishes the page's own draft, and leaves a manually linked post alone."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def theirs(post):
 
 @pytest.mark.parametrize("draft", [True, False])
 def test_linked_post_of_person_needs_review(with_redis, simulator, draft):
-    """It came after the router had looked: the approval of the rule's words is not one of replacing that post."""
+    """The post was linked after the router's search. An approval of the rule's text doesn't cover the post."""
 
     async def play(desk):
         seen = await desk.until_waiting()
@@ -70,7 +70,7 @@ def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way)
 
 
 def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
-    """The person's draft is there before the router looks, and nothing else is posted beside it."""
+    """The user's draft exists before the router's search, and the router posts nothing else."""
 
     async def play(desk):
         await desk.until_waiting(lambda one: one.at_vendor)
@@ -83,7 +83,7 @@ def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
         desk.links(draft=True)
 
     state = simulator.app.state.vendors["devhelm"]._state
-    state._post_by_itself = linking  # The page "Acme EU" drafts nothing; a colleague is as quick.
+    state._post_by_itself = linking  # The page "Acme EU" creates no drafts, so the draft of a user comes first.
     auto = drafts.rule("auto")
     for page in state.pages.values():
         page.mode = "REVIEW" if page.name == "Acme EU" else "MANUAL"

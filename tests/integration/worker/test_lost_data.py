@@ -44,7 +44,7 @@ def test_repeats_after_flushall_open_nothing_new(with_redis, tmp_path):
 
 
 def test_operator_resolves_an_orphan(with_redis, tmp_path):
-    """An incident whose alerts never come again; a freeze holds for its posts as for any other."""
+    """The alerts of the orphaned incident never arrive again. A freeze also applies to its posts."""
 
     async def play(scene):
         async with scene.working():
@@ -104,7 +104,7 @@ def test_restored_backup_opens_nothing_twice(with_redis, tmp_path):
 
 
 def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path):
-    """What is open at a vendor that doesn't answer isn't known, so nothing is opened there; elsewhere things go on."""
+    """The open items of an unreachable vendor are unknown, so nothing opens there. Other destinations continue."""
 
     async def play(scene):
         async with scene.working():
@@ -130,7 +130,7 @@ def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path
 
 
 def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
-    """The alert resolves before the router has read the open items: they are resolved once they are read."""
+    """The alert resolves before the router has read the open items. They are resolved after they are read."""
 
     async def play(scene):
         async with scene.working():
@@ -148,7 +148,7 @@ def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
 
 
 def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
-    """A person's edit stays, a published post needs no second review, and no subscriber is notified again."""
+    """Manual edits stay, a published post needs no second review, and no subscriber is notified again."""
 
     async def play(scene):
         async with scene.working():
@@ -178,7 +178,7 @@ def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
 
 
 def test_identical_posts_are_adopted_once_each(with_redis, tmp_path):
-    """A page at incident.io shows no reference. As many posts stay open as incidents fire."""
+    """A page at incident.io shows no reference. The number of open posts equals the number of firing incidents."""
 
     async def play(scene):
         async with scene.working():
@@ -208,7 +208,7 @@ def test_other_installation_adopts_nothing(with_redis, tmp_path):
             await scene.say("firing", ["a"], text="Staging is down")
             await scene.until_shown("open", "open")
             state = await scene.until_noticed("new")
-            assert state.orphans == 1  # The page at incident.io doesn't say whose its posts are.
+            assert state.orphans == 1  # The page at incident.io doesn't show which installation owns a post.
             await scene.say("resolved", ["a"], text="Staging is down")
             await scene.until_shown("open", "resolved")
 
@@ -216,7 +216,7 @@ def test_other_installation_adopts_nothing(with_redis, tmp_path):
 
 
 def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
-    """Redis lost all data while no process ran, so none remembers it."""
+    """Redis lost all data while no process ran, so no process can notice the loss."""
 
     async def play(scene):
         async with scene.working():
@@ -232,7 +232,7 @@ def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
 
 
 def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
-    """The router was stopped while its data was restored; the tool that did so has said so."""
+    """The data was restored while the router was stopped, and the restore tool marked it as restored."""
 
     async def play(scene):
         async with scene.working():
@@ -259,7 +259,7 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
 
 @pytest.mark.parametrize("starts", ["same", "newer"])
 def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts):
-    """The router resolved the incident after the backup, whose data say that it is open."""
+    """The router resolved the incident after the backup, in which the incident is open."""
 
     async def play(scene):
         start = factories.clock() - 60_000_000 if starts == "same" else 0
@@ -287,7 +287,7 @@ def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts)
 
 
 def test_incident_resolved_after_backup_waits_for_alert(with_redis, tmp_path):
-    """Nothing fires at first. Items that are still open at the vendors stay open."""
+    """No alert fires at first. Items that are still open at the vendors stay open."""
 
     async def play(scene):
         async with scene.working():
@@ -314,7 +314,7 @@ def test_incident_resolved_after_backup_waits_for_alert(with_redis, tmp_path):
 
 @pytest.mark.parametrize("fires", [True, False])
 def test_episode_opened_after_backup_is_resolved(with_redis, tmp_path, fires):
-    """The backup has the episode before. The alert may fire once more after the restore, or only resolve."""
+    """The backup has the previous episode. After the restore, the alert either fires again or only resolves."""
 
     async def play(scene):
         async with scene.working():
@@ -342,7 +342,7 @@ def test_episode_opened_after_backup_is_resolved(with_redis, tmp_path, fires):
 
 
 def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch):
-    """Nothing is concluded from an error: what the data say is open there waits until the vendor answers."""
+    """An error proves nothing, so items that are open in the data wait until the vendor responds."""
     monkeypatch.setattr(restored_incidents, "_AGAIN", 200_000)
 
     async def play(scene):
@@ -375,7 +375,7 @@ def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch)
 
 
 def test_restored_open_incident_is_left_alone(with_redis, tmp_path):
-    """Nothing is sent for what the vendors show as open."""
+    """The router makes no calls for items that are open at the vendors."""
 
     async def play(scene):
         async with scene.working():

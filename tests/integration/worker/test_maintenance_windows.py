@@ -22,7 +22,7 @@ PLANNED = "/api/v1/maintenance-windows"
 
 
 def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> None:
-    """Create a maintenance window that begins in ``begins`` seconds, as a person does."""
+    """Create a maintenance window that begins in ``begins`` seconds, like a user at DevHelm."""
     begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=begins)
     body = {"startsAt": begin.isoformat(), "endsAt": (begin + dt.timedelta(seconds=lasts)).isoformat(), **more}
     code, _ = harness.ask(f"{at.url}/devhelm{PLANNED}", body, "a person's key")
@@ -42,7 +42,7 @@ def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Importe
 
 class Unlimited:
     async def admit(self, turn: call_policy.Turn) -> call_policy.Admission:
-        assert turn.floor > 0  # Nothing urgent ever waits for this.
+        assert turn.floor > 0  # Imports leave calls for urgent operations.
         return call_policy.Admission(0.0)
 
     async def pause(self, seconds: float, _endpoint: str) -> None:
@@ -61,7 +61,7 @@ def asked(tmp_path, at: harness.Vendors) -> list[silence.Silence]:
 
 
 def test_maintenance_window_silences_its_monitors(tmp_path):
-    """A window without a monitor silences all."""
+    """A window without monitors silences all monitors."""
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
         plans(at, begins=600, reason="everything")

@@ -12,7 +12,7 @@ async def size(on) -> int:
 
 
 async def episode(on, number: int) -> None:
-    """Fire and resolve once, with starts that the sender moves on."""
+    """Fire and resolve once, with a later start than before."""
     await on.deliver(workers.firing(starts_at=100 + 100 * number))
     await on.turn()
     await on.deliver(workers.resolved(starts_at=100 + 100 * number))
@@ -35,7 +35,7 @@ def test_document_of_flapping_incident_stays_small(with_redis, monkeypatch):
 
 
 def test_large_document_shrinks_with_the_next_operation(with_redis):
-    """500 episodes of an earlier version, of which one post is open still: it is resolved, and the rest goes."""
+    """500 episodes are from an earlier version. The only open post is resolved, and the others are removed."""
     at = vendor.Vendor()
 
     async def play(on):

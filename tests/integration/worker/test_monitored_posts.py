@@ -56,7 +56,7 @@ class Page:
         await self.on.deliver(workers.resolved(starts_at=self.start), response=self.rule)
 
     async def time_passes(self):
-        """Let the time of the monitoring pass."""
+        """Advance past the end of the monitoring."""
 
         def make(held):
             earlier = msgspec.structs.replace(held.incident, monitored_since=1)
@@ -113,7 +113,7 @@ def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_alert_that_fires_again_takes_the_post_back(with_redis, at, kind):
-    """No resolution is posted, and no second post; monitoring may begin again, in the same words."""
+    """The router creates neither a resolution nor a second post. Monitoring may begin again with the same text."""
 
     async def play(page):
         await page.fires()
@@ -145,7 +145,7 @@ def test_monitored_post_is_set_back_without_text(with_redis, at, kind):
 @pytest.mark.parametrize("point", ["after-intent", "after-call", "before-record"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, point):
-    """What is monitored, and until when, is in Redis; its update is posted once."""
+    """Redis has the monitored posts and their deadlines. The update is posted once."""
 
     async def play(page):
         await page.fires()

@@ -1,4 +1,4 @@
-"""One "not found" changes nothing: the worker asks again, and records only what the vendor confirms."""
+"""One "not found" changes nothing: the worker reads again, and records only a confirmed absence."""
 
 import pytest
 
@@ -15,7 +15,7 @@ LOOKING = publishing_guard.Limits(
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """What takes a minute takes some milliseconds."""
+    """Shorten waits of a minute to milliseconds."""
     monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
 

@@ -1,4 +1,4 @@
-"""After any sequence of severities and components, a vendor shows what the firing alerts say."""
+"""After any sequence of severities and components, each vendor shows the state of the firing alerts."""
 
 import asyncio
 import itertools
@@ -60,7 +60,7 @@ def simulator():
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """Waits of seconds take milliseconds; texts say how bad it is."""
+    """Shorten waits of seconds to milliseconds, and include the severity in texts."""
     monkeypatch.setattr(plan, "UNCONFIRMED_OBSERVE_INTERVAL", 20_000)
     monkeypatch.setattr(plan, "MISMATCH_RETRY_DELAY", 20_000)
     monkeypatch.setattr(circuit_breaker.CircuitBreakers, "open_until", lambda *_: 0)
@@ -68,13 +68,13 @@ def at_once(monkeypatch):
 
 
 def render(fields, of):
-    """An incident at incident.io has no updates; its summary says it."""
+    """Put the severity into the summary for incident.io, whose incidents have no updates."""
     said = f"It is {of.severity.word}."
     return {**fields, "summary" if "name" in fields else "update_message": said}
 
 
 class World:
-    """One worker, both simulated vendors, and what the alerts say."""
+    """A worker, both simulated vendors, and the state of the alerts."""
 
     def __init__(self, on, simulator, places):
         self.on = on
@@ -103,7 +103,7 @@ class World:
         return {name: one.state() for name, one in self.simulator.app.state.vendors.items()}
 
     def shown(self):
-        """How each vendor says it is: components of pages, the newest texts, and severities."""
+        """Return the components of pages, the newest texts, and the severities that each vendor shows."""
         ours, theirs = self.state()["incident-io"], self.state()["devhelm"]
         acme = next(page for page in theirs["pages"] if page["name"] == "Acme")
         found = {

@@ -1,4 +1,4 @@
-"""Later deliveries overtake those of a killed worker, and end no incident that still fires."""
+"""Later deliveries overtake those of a killed worker, and resolve no incident that still fires."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.integration import vendor, workers
 
 
 async def read_by_a_worker_that_dies(on: workers.WorkerHarness, consumer: str = "killed") -> None:
-    """Let another worker read what waits, and do nothing with it."""
+    """Read the pending deliveries with a worker that dies before folding them."""
     reader = inbox.InboxReader(on.connection, consumer)
     await reader.prepare()
     assert await reader.read(10, None)
@@ -152,7 +152,7 @@ def test_without_a_group_of_readers_nothing_waits(with_redis):
 
 
 async def expires_while_a_repeat_waits(on: workers.WorkerHarness, *, accepted_in_time: bool) -> None:
-    """An alert ends by its own time; the repeat that would prolong it is in the inbox, and nobody has read it."""
+    """An alert expires while the repeat that would extend it is unread in the inbox."""
     ends_at = await on.redis_now() + 150_000
     await on.deliver(msgspec.structs.replace(workers.firing("b"), ends_at=ends_at))
     await on.turn()
@@ -168,7 +168,7 @@ async def expires_while_a_repeat_waits(on: workers.WorkerHarness, *, accepted_in
 
 
 def test_pending_repeat_keeps_alert_from_expiring(with_redis):
-    """All workers were down for longer than the alert lasts without a repeat."""
+    """All workers were down for longer than the alert's expiry time."""
     at = vendor.Vendor()
 
     async def play(on):

@@ -59,7 +59,7 @@ def test_update_budget_resets_after_an_hour(with_redis):
 
 
 def test_updates_beyond_budget_are_combined(with_redis):
-    """A resolution is always posted."""
+    """The resolution is posted in any case."""
     page = vendor.Vendor()
 
     async def play(on):

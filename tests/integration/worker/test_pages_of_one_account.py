@@ -17,7 +17,7 @@ OWN = {"public-page": "public-too", PAGE: OTHER}
 
 @pytest.fixture(autouse=True)
 def _two_pages(monkeypatch):
-    """Another page at DevHelm, and a second destination for the only page at incident.io."""
+    """Configure another page at DevHelm, and a second destination for the only page at incident.io."""
     more = """
   page-eu:
     {{kind: devhelm-status-page, api_key: {{env: KEY}}, base_url: {url}/devhelm, page: Acme EU, per_minute: 1000000}}
@@ -29,7 +29,7 @@ worker:"""
 
 
 async def say(scene, number, key, status, *at):
-    """Send a message of an alert whose rule opens posts at these destinations."""
+    """Deliver an alert whose rule opens posts at these destinations."""
     targets = tuple(decisions.Target(name, PUBLIC, publish="auto") for name in at)
     response = decisions.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decisions.Timing())
     now = factories.clock()
@@ -39,7 +39,7 @@ async def say(scene, number, key, status, *at):
 
 
 async def until_read_again(scene):
-    """Wait until each destination was read again, and the data set counts as reconciled."""
+    """Wait until each destination was read again and the data set is reconciled."""
 
     async def met():
         state = await scene.state()

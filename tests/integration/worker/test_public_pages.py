@@ -1,11 +1,11 @@
-"""Public pages: drafts are adopted, reviews wait for a reviewer, and nothing unintended is published."""
+"""Public pages: drafts are adopted, reviews wait for a decision, and nothing unintended is published."""
 
 from router.domain import decisions
 from tests.integration import vendor, workers
 
 
 def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
-    """A page, and the destination whose incidents it drafts posts from."""
+    """A page, and the destination whose incidents cause its drafts."""
     return [
         vendor.place("followed", followed),
         vendor.place("page", page, public=True, adopts=True, follows="followed"),
@@ -13,7 +13,7 @@ def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
 
 
 def draft(page: vendor.Vendor) -> None:
-    """Create a draft by the page, for the first incident of the destination that it follows."""
+    """Create the page's draft for the first incident of the destination that it follows."""
     page.incidents["draft"] = {"state": "draft", "content": None, "reference": ""}
     page.drafts["v1"] = "draft"
 

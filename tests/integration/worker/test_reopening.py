@@ -1,4 +1,4 @@
-"""An incident that fires again soon is reopened if the vendor supports it; otherwise a new one follows."""
+"""An incident that soon fires again is reopened if the vendor supports that. Otherwise a new one is opened."""
 
 import dataclasses
 

@@ -33,7 +33,7 @@ def play(with_redis):
 
 
 async def worsens(scene: vendors.VendorHarness) -> None:
-    """Let the severity rise, for which the vendor gets an update."""
+    """Raise the severity, so that the vendor gets an update."""
     response = msgspec.structs.replace(scene.response(**FIELDS), follows_severity=True)
     critical = severities.Severity.CRITICAL
     await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
@@ -56,7 +56,7 @@ def posted(scene: vendors.VendorHarness) -> list[str]:
 @kinds
 @pytest.mark.parametrize("action", ["act-then-conflict", "act-then-drop"])
 def test_update_without_outcome_is_repeated_after_timeout(play, kind, action):
-    """At once, a read may still show the state before the update. The call may even still be under way."""
+    """Before the timeout, a read may show the earlier state, or the call may still be in progress."""
 
     async def body(scene):
         await scene.fires(**FIELDS)

@@ -28,7 +28,7 @@ async def rest(on, response, *alerts):
     for one in alerts:
         await on.deliver(one, response=response)
         await on.turn()
-    await on.reconciler.sweep()  # A worker's first pass wakes what rests, once.
+    await on.reconciler.sweep()  # A worker's first pass wakes all resting incidents once.
     await on.turn()
 
 
@@ -71,7 +71,7 @@ def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
 
 
 def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
-    """Its configuration may be another one: a destination may have been added again, or a limit raised."""
+    """The configuration may have changed: a destination may have been added again, or a limit raised."""
 
     async def play(on, page):
         await rest(on, REVIEW, workers.firing())

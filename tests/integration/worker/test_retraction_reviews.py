@@ -18,7 +18,7 @@ def at():
 
 @test_retractions.each_kind
 def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
-    """The post waited for a reviewer to resolve it, and goes on in the next episode."""
+    """The post waited for a reviewer to resolve it, and continues in the next episode."""
 
     async def play(page):
         await page.fires()
@@ -36,7 +36,7 @@ def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
 
 @test_retractions.each_kind
 def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
-    """A person has changed the earlier post, so it stays at the vendor beside that of the new episode."""
+    """The earlier post has a manual change, so the vendor keeps it in addition to the post of the new episode."""
 
     async def play(page):
         await page.fires()
@@ -58,7 +58,7 @@ def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
 
 @test_retractions.each_kind
 def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
-    """The vendor limited the opening, and nothing is retried once the post is retracted."""
+    """The vendor rate-limited the opening. After the retraction, the opening isn't retried."""
 
     async def play(page):
         at.fault(vendor=vendors.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)

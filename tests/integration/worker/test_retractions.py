@@ -45,7 +45,7 @@ class Page:
         await self.on.turn()
 
     async def retracts(self, message=""):
-        """Retract the incident's posts; returns what becomes of them."""
+        """Retract the incident's posts, and return the results."""
         found = await self.written(message)
         await self.on.turn()
         return [one.outcome for one in found]
@@ -57,7 +57,7 @@ class Page:
         return await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm", message))
 
     def dies_at(self, point):
-        """Have the worker die at a point of its next operation."""
+        """Make the worker die at a point of its next operation."""
 
         def dies(passed):
             if passed == point:
@@ -66,7 +66,7 @@ class Page:
         self.on.performer._passed = dies
 
     async def next_worker(self):
-        """Another worker takes the lease over."""
+        """Let another worker take over the lease."""
         self.on = self.scene.on = workers.WorkerHarness(
             self.connection, self.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
         )
@@ -102,7 +102,7 @@ class Page:
         return self.posts() == [] and self.component() == "operational"
 
     def person(self, method, fields, number=0):
-        """Somebody changes the post at the vendor."""
+        """Change the post at the vendor."""
         post = self.posts()[number]
         vendor = vendors.VENDORS[self.kind]
         if self.kind == "incident-io-status-page":
@@ -126,7 +126,7 @@ def playing(with_redis, at, kind, play, target=None, **settings):
 
 @each_kind
 def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
-    """Neither a higher severity nor another alert of the incident publishes it again, and its end says nothing."""
+    """Neither a higher severity nor another alert publishes the post again. The resolution posts no update."""
 
     async def play(page):
         await page.fires()
@@ -264,7 +264,7 @@ def test_retraction_of_unknown_outcome_is_made_once(with_redis, at, kind):
 
 @each_kind
 def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
-    """The operator's word is about what they saw; a second word, with the change in sight, takes it down."""
+    """A retraction covers only the version that the operator saw. A second retraction covers the changed post."""
 
     async def play(page):
         await page.fires()
@@ -291,7 +291,7 @@ def test_changed_post_is_left_to_its_person(with_redis, at, kind):
         await page.on.turn()
         assert not page.is_down()
         assert (await page.on.incident()).retractions == {}
-        assert await page.retracts() == ["retracting"]  # With the change in sight.
+        assert await page.retracts() == ["retracting"]  # The operator has seen the change.
         assert page.is_down()
 
     playing(with_redis, at, kind, play)
@@ -349,7 +349,7 @@ def test_retraction_outlives_its_episode(with_redis, at, kind):
 @each_kind
 @pytest.mark.parametrize("was_shown", [True, False])
 def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_shown):
-    """The approval is recorded, but the worker hasn't published anything again yet."""
+    """The approval is recorded, but the worker hasn't republished the post yet."""
 
     async def play(page):
         if not was_shown:
@@ -402,7 +402,7 @@ def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, po
 
 @each_kind
 def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
-    """The post was approved, shown, and retracted; the reviewer still has the page of the review before them."""
+    """The post was approved, published, and retracted, and the reviewer submits an outdated review page."""
 
     async def play(page):
         page.target = decisions.Target(page.target.destination, page.target.fields, "review")
@@ -426,7 +426,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
 
 
 async def refused(page):
-    """The vendor refuses to take the post down."""
+    """Make the vendor refuse to take the post down."""
     if page.kind.startswith("devhelm"):
         page.scene.fault("status", "PUT", "", status=422)
     else:
@@ -439,7 +439,7 @@ async def refused(page):
 @each_kind
 @pytest.mark.parametrize("is_given_up", [True, False])
 def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, kind, is_given_up):
-    """The answer says that the post is still public, and the newest message is what customers read."""
+    """The response reports that the post is still public. Customers read the newest message."""
 
     async def play(page):
         await page.fires()

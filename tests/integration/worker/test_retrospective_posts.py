@@ -19,7 +19,7 @@ def at():
 
 
 class Page:
-    """A post that may be published when it is over, its alert, and a reviewer."""
+    """A post that may be published after its incident has closed, its alert, and a reviewer."""
 
     def __init__(self, scene, connection, publish, **more):
         self.scene, self.on, self.connection = scene, scene.on, connection
@@ -46,7 +46,7 @@ class Page:
         await self.on.turn()
 
     async def problems(self):
-        """What the list of incidents shows as the incident's problems."""
+        """Return the problems of the incident in the list of incidents."""
         known = await self.on.publications.look("down")
         return presenters.problems(await self.on.incident(), known, is_awaited=False)
 
@@ -112,7 +112,7 @@ def test_dismissal_before_the_end_holds_after_it(with_redis, at):
 
 
 def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
-    """It was approved while pages were frozen, and over before the thaw."""
+    """The post was approved during a publishing freeze, and its incident closed before the freeze ended."""
 
     async def play(page):
         await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")

@@ -1,4 +1,4 @@
-"""Reviewers see a draft as it is at DevHelm, and an approval never replaces an unseen change."""
+"""Reviewers see DevHelm's current draft, and an approval never replaces an unseen change."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_approval_with_edited_text_is_published(with_redis, simulator):
 
 
 def test_decision_on_outdated_draft_is_refused(with_redis, simulator):
-    """The answer has the current draft."""
+    """The response has the current draft."""
 
     async def play(desk):
         seen = await desk.until_waiting(lambda one: one.at_vendor)
@@ -65,7 +65,7 @@ def test_decision_on_outdated_draft_is_refused(with_redis, simulator):
 
 
 def test_approval_never_overwrites_an_unseen_edit(with_redis, simulator):
-    """The colleague edits between the last look and the approval: the worker finds it before it publishes."""
+    """A user edits the draft between the last read and the approval. The worker finds the edit before it publishes."""
 
     async def play(desk):
         seen = await desk.until_waiting(lambda one: one.at_vendor)

@@ -1,4 +1,4 @@
-"""Reviews: what waits, what reviewers decide, and that nothing else is published."""
+"""Reviews: pending reviews, decisions, and no publication without approval."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def reviewed(publish: str = "review", **more) -> decisions.Response:
 
 
 class Scene:
-    """A stage with one public page, and the people before it."""
+    """A worker with one public page, and its reviewers."""
 
     def __init__(self, on: workers.WorkerHarness, place) -> None:
         self.on = on

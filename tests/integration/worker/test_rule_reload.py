@@ -21,7 +21,7 @@ def reloads(result: str) -> float:
 
 
 def followed(folder, play) -> None:
-    """Follow the folder beside ``play``, which gets the rules and a list of those that came into force."""
+    """Follow the folder while ``play`` runs with the rules and the list of activated rules."""
 
     async def main() -> None:
         changed = []
@@ -87,7 +87,7 @@ def test_broken_rules_leave_the_current_ones_active(rules_folder):
 
 
 def test_swapped_symlink_reloads_rules(tmp_path):
-    """A mounted ConfigMap changes this way."""
+    """Kubernetes updates a mounted ConfigMap this way."""
     folder = tmp_path / "mounted"
     for name, text in (("..1", RULE.format("old")), ("..2", RULE.format("new"))):
         (folder / name).mkdir(parents=True)
@@ -136,7 +136,7 @@ def test_first_rules_must_be_valid(rules_folder):
 
 
 def test_web_decides_by_reloaded_rules(tmp_path):
-    """It reports what was refused."""
+    """The web reports refused rules."""
     rules = tmp_path / "rules" / "10.yaml"
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         ready = lambda: harness.ask(f"{router.url}/readyz")[1]["checks"]["rules"]  # noqa: E731
@@ -159,7 +159,7 @@ def test_deliveries_are_answered_during_a_large_reload(tmp_path):
         rules.write_text(f"rules:\n{entries}")
         waits = []
         started = time.monotonic()
-        while router.process.said.count("rules_loaded") < 2:  # The first is that of the start.
+        while router.process.said.count("rules_loaded") < 2:  # The first load is the one at startup.
             began = time.monotonic()
             router.receives()
             waits.append(time.monotonic() - began)

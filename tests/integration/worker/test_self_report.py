@@ -44,7 +44,7 @@ PLACES = {
 
 
 class Scene:
-    """One worker's reports, with breakers that the test feeds."""
+    """A worker's reports, with circuit breakers that the test controls."""
 
     def __init__(self, connection, *destinations: str, ping=None) -> None:
         self.connection = connection
@@ -147,7 +147,7 @@ def test_report_is_valid_for_every_destination_kind():
 
 
 def test_worker_calls_its_ping_url(with_redis):
-    """A failure of that call changes nothing."""
+    """A failed ping has no effect."""
     asked = []
 
     async def pinged(_: requests.Request) -> responses.Response:
@@ -281,7 +281,7 @@ def test_unknown_or_public_report_destination_is_refused(tmp_path):
 
 
 def test_every_private_kind_has_fields_for_reports():
-    """A report has a title and a text, which each kind names in its own way."""
+    """Each kind has its own fields for the title and the text of a report."""
     for kind in registry.KINDS.values():
         fields = base.titled(kind.opening, "incident-router can't reach on-call", "The log says why.")
         assert kind.public or (len(fields) == 2 and fields.keys() <= kind.opening.model_fields.keys())

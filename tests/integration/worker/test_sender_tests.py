@@ -14,14 +14,14 @@ UNREADABLE = b'{"title": 3, "status": {}}'
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A router whose rule publishes at once."""
+    """Run a router whose rule publishes automatically."""
     folder = tmp_path_factory.mktemp("tests")
     with harness.vendors() as at, harness.router(folder, harness.configure(folder, at, publish="auto")) as router:
         yield router, at
 
 
 def post(router, value: str, body=SAMPLE, to="json"):
-    """Post a body with the header of tests; the status and the answer."""
+    """Post a body with the header that marks tests. Return the status and the response."""
     headers = {"authorization": f"Bearer {harness.TOKEN}", "incident-router-test": value}
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(f"{router.url}/v1/webhooks/{to}", data, headers, method="POST")
@@ -63,7 +63,7 @@ def test_test_alert_opens_separately_and_never_publicly(scene):
         return [at.incidents()[place].count("open") for place in ("on-call", "devhelm")] == [1, 1]
 
     harness.eventually("it is open where only the company sees it", opened)
-    # A real alert of the same name is another alert: neither its start nor its end is that of the test.
+    # A real alert with the same name is a different alert: its start and end don't affect the test.
     router.receives()
     harness.eventually("the real one is shown", lambda: at.incidents()["public-page"].count("open") == 1)
     post(router, "true", {**SAMPLE, "status": "resolved"})

@@ -1,4 +1,4 @@
-"""A silence reports how many firing alerts it matches, and which of its labels nothing has."""
+"""A silence reports how many firing alerts it matches, and which of its labels are unknown."""
 
 import msgspec
 import pytest

@@ -5,7 +5,7 @@ from tests.integration import vendor, workers
 
 
 def test_interrupted_incident_is_due_after_store_recovery(with_redis):
-    """And not only when the lease that could not be given back has run out."""
+    """The incident must not wait for the expiry of the lease, which the worker couldn't release."""
     at = vendor.Vendor()
     at.before = [errors.Unavailable("Redis cannot be reached")]
 

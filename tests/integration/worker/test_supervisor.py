@@ -1,4 +1,4 @@
-"""The worker's loops handle deliveries at once, wait for an unavailable store, and shut down in order."""
+"""The worker's loops handle deliveries immediately, wait for an unavailable store, and shut down in order."""
 
 import asyncio
 import dataclasses
@@ -69,7 +69,7 @@ def worker(
 
 
 def running(with_redis, play, *places, depth=None, before=None, imports=(), pace=QUICK):
-    """Run a whole worker beside ``play``, ``before`` first, and stop it in order afterwards."""
+    """Run ``before``, then ``play`` with a running worker. Stop the worker in order afterwards."""
 
     async def body(connection):
         on = workers.WorkerHarness(connection, *places, imports=imports)
@@ -244,7 +244,7 @@ def test_running_operations_finish_before_shutdown(with_redis):
 
 
 def test_worker_drains_in_time_despite_hanging_calls(with_redis):
-    """A vendor and an Alertmanager that never answer must not keep a worker beyond the grace period of its pod."""
+    """An unresponsive vendor or Alertmanager must not delay the shutdown beyond the grace period of the pod."""
 
     class Hanging(vendor.Vendor):
         def __init__(self) -> None:
@@ -298,12 +298,12 @@ def test_wake_signals_are_collected_once():
 
 
 class TestSilencesAtStart:
-    """A delivery that waits while a worker starts is folded once the silences are known."""
+    """A delivery that waits while a worker starts is folded after the silences are loaded."""
 
     SILENCE = silence.Silence("s1", (silence.matcher('source="am"'),), 0, 1 << 53, "ann", "works")
 
     async def muted(self, on) -> str:
-        """Wait until the waiting alert is folded, and return what mutes it."""
+        """Wait until the pending alert is folded, and return the silence that mutes it."""
 
         async def folded():
             return await on.connection.exists(keys.incident("down"))

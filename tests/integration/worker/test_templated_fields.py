@@ -22,12 +22,12 @@ rules:
 
 
 def first(at, listed):
-    """The ID of the first thing of a list at incident.io."""
+    """Return the ID of the first item of a list at incident.io."""
     return harness.ask(f"{at.url}/incident-io/v2/{listed}", token="any key")[1][listed][0]["id"]
 
 
 def by_pod(at):
-    """What each vendor was sent, by the pod that the incident is about."""
+    """Return the requests to each vendor by the pod of the incident."""
     sent = {}
     for call in at.calls("POST"):
         if call["path"].endswith("/incidents") and call["status"] < 300 and call["body"]:

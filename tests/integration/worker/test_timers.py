@@ -6,7 +6,7 @@ from router.bootstrap import factories
 from router.domain import decisions
 from tests.integration import vendor, workers
 
-SHORT = 300_000  # Microseconds: long enough to be seen, short enough to wait for.
+SHORT = 300_000  # In microseconds: long enough to observe, and short enough to wait for.
 
 
 def timed(**durations: int) -> decisions.Response:
@@ -98,7 +98,7 @@ def test_alert_with_end_time_resolves_unless_repeated(with_redis):
         await on.until(lambda: at.states() == ["resolved"])
         assert await on.redis_now() >= second
         assert at.kinds == ["open", "resolve"]
-        # The same message once more, as after a worker's death: nothing opens.
+        # Repeat the message, as after a worker's death. No incident opens.
         await on.deliver(msgspec.structs.replace(workers.firing("f2"), ends_at=second))
         await on.turn()
         assert at.kinds == ["open", "resolve"]

@@ -210,7 +210,7 @@ def test_disabled_tracing_stores_no_trace(traced):
 
 
 def test_worker_without_tracing_passes_traces_on(traced):
-    """So that a call made by another worker, which makes traces, belongs to it all the same."""
+    """A call by another worker with tracing must belong to the same trace."""
 
     async def play(one):
         one.on.triage._traces = tracing.OFF

@@ -49,7 +49,7 @@ def test_entry_that_lost_three_workers_is_dead(with_redis):
 
 
 def test_failing_store_makes_no_dead_letter(with_redis):
-    """They take it over from one another for as long as it lasts; none of them dies of it."""
+    """Workers reclaim the entry from each other during the outage. These attempts don't count."""
 
     async def play(on):
         await on.deliver(workers.firing())
@@ -83,7 +83,7 @@ def test_entry_read_again_is_folded_normally(with_redis):
 
 
 def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
-    """Both read the incident, one commits first: the other is refused, reads again and folds again."""
+    """Both workers read the incident. The second commit is refused, and its worker reads and folds again."""
     at = vendor.Vendor()
 
     async def body(connection):

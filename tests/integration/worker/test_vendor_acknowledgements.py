@@ -1,4 +1,4 @@
-"""A responder's acknowledgement at a vendor is read back once, and yields to what operators say in the router."""
+"""A responder's acknowledgement at a vendor is imported once, and operators in the router can override it."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LOOKING = publishing_guard.Limits(
 
 
 class Scene:
-    """A worker that often reads its vendor, and an operator."""
+    """A worker that reads its vendor frequently, and an operator."""
 
     def __init__(self, on, pager):
         self.on = on
@@ -24,7 +24,7 @@ class Scene:
         self.pager.incidents["v1"]["acknowledged"] = True
 
     async def until(self, met):
-        """Reconcile once what is due, and again until the condition is met: a turn may never end on a slow machine."""
+        """Reconcile due incidents until the condition is met. On a slow machine, a full turn may never end."""
         async with asyncio.timeout(60):
             while not await met():
                 await self.on.fold()
@@ -32,7 +32,7 @@ class Scene:
                     await self.on.reconciler.reconcile(lease)
 
     async def looked(self, times=3):
-        """Let the worker read the vendor some more times."""
+        """Let the worker read the vendor several more times."""
         wanted = self.pager.looks + times
 
         async def met():

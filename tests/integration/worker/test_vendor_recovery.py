@@ -26,7 +26,7 @@ def play(with_redis):
 
 
 def breaks(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -> None:
-    """Have the worker's circuit breaker open at ``when``, by failures of these kinds of operations."""
+    """Open the worker's circuit breaker at ``when`` by failures of these kinds of operations."""
     for number in range(5):
         kind = kinds[number % len(kinds)]
         scene.on.performer.breakers.record(vendors.NAME, errors.Unanswered("no answer"), when, kind)
@@ -65,7 +65,7 @@ def test_successful_probe_resumes_all_operations(play):
     """Other kinds of operation had failed before."""
 
     async def body(scene):
-        await scene.fires("first")  # So that a recovery was noted a moment ago.
+        await scene.fires("first")  # Its success is recorded as a recovery.
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
         for key in ("a", "b", "c", "d"):
             await scene.on.deliver(vendors.workers.firing(key), key=key, response=scene.response())
@@ -87,7 +87,7 @@ def test_inconclusive_probe_is_passed_on(play):
 
 @pytest.mark.parametrize("ends", [False, True], ids=["opens", "resolves"])
 def test_failing_operation_retries_within_half_a_minute(play, ends):
-    """Where one incident is all there is, no other operation shows that the vendor works again."""
+    """With a single incident, no other operation can show that the vendor has recovered."""
 
     async def body(scene):
         await scene.fires()
@@ -105,7 +105,7 @@ def test_failing_operation_retries_within_half_a_minute(play, ends):
 
 
 class Longest(vendors.workers.NoJitter):
-    """Randomness that makes waits as long as they may be."""
+    """Randomness that makes waits as long as possible."""
 
     def getrandbits(self, k: int, /) -> int:
         return super().getrandbits(k) if k > 64 else (1 << k) - 1

@@ -1,4 +1,4 @@
-"""A vendor's webhook makes the worker read what has changed, and nothing in it is trusted."""
+"""A vendor's webhook makes the worker read the changed item. The worker doesn't trust the webhook's content."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ ID = "v01HZY7A4WQ0V2R3T5M8N9K6C1D"
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Looks need not be apart."""
+    """Disable the minimum interval between reads."""
     monkeypatch.setattr(plan, "RECHECK_DELAY", 0)
 
 
@@ -38,7 +38,7 @@ def telling(vendor_id, event="public_incident.incident_updated_v2"):
 
 
 class Told:
-    """The webhook server on loopback, and the worker beside it."""
+    """The webhook server on loopback, and a worker."""
 
     def __init__(self, on, at, http):
         self.on, self.at, self.http = on, at, http
@@ -58,7 +58,7 @@ class Told:
 
 
 def playing(with_redis, play):
-    """An incident is open at a vendor that is never polled, and its webhooks are let in."""
+    """Run a test with an open incident at a vendor that the worker never polls, but whose webhooks are accepted."""
     at = vendor.Vendor()
     at._ids = iter([ID[1:]])
 
@@ -125,7 +125,7 @@ def test_webhook_finds_incident_by_any_id_field(with_redis, at_once, body):
 
 
 def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
-    """The second of two secrets signs: one of them is being replaced."""
+    """The second of two secrets signs, as during a rotation."""
 
     async def play(told):
         newest = {**DEVHELM, "secrets": DEVHELM["secrets"][1:]}
@@ -213,7 +213,7 @@ def test_refusals_say_what_is_wrong(with_redis):
 
 
 def test_webhook_reads_are_delayed_after_own_calls(with_redis):
-    """Vendors tell of what the router itself has changed, too, and several times."""
+    """Vendors also send webhooks for the router's own changes, several per change."""
 
     async def play(told):
         for _ in range(3):
@@ -238,7 +238,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
             return seen
 
         told.at.observe = edited_meanwhile
-        told.on.reconciler._ticks = workers.factories.ticks  # The look takes as long as it takes.
+        told.on.reconciler._ticks = workers.factories.ticks  # Measure the real duration of the read.
         await told.post(telling(ID))
         await told.on.turn()
         assert told.at.looks == 2
