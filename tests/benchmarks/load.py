@@ -133,7 +133,7 @@ class _Run:
         """Start the connections."""
 
     def _until(self) -> float:
-        """Wait for the end of the run."""
+        """Return the latest time for the end of the run, by ``time.perf_counter``."""
 
     def drive(self, port: int) -> float:
         """Call ``run`` in a new event loop. Return the responses per second."""

@@ -1,4 +1,4 @@
-"""The simulated vendors to which destinations speak; tests of a simulator itself start one as they need it."""
+"""The simulated vendors for tests of destinations. Tests of a simulator start their own."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.unit.destinations import scripted
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[server.Server]:
-    """Both vendors, a second after what the destinations' tests open, for their key alone."""
+    """Both vendors, with a clock one second ahead of the destinations' tests, for one key."""
     chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
     with server.Server(chosen) as running:
         yield running

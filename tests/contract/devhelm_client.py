@@ -1,4 +1,4 @@
-"""The vendor's own Python client of DevHelm, with the calls that its server has and it has not, in its own models."""
+"""DevHelm's Python client, extended with calls that the API has and the client lacks, in the client's models."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from devhelm import _generated, _http, _validation
 
 
 class Client(devhelm.Devhelm):
-    """What the router does with DevHelm, done by the vendor's own code."""
+    """The router's calls to DevHelm, made with the vendor's client."""
 
     @property
     def wire(self) -> Any:

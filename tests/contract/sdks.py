@@ -1,6 +1,7 @@
-"""The vendors' own Python clients, whose modules are imported when something of them is first asked for.
+"""Lazy imports of the vendors' Python clients.
 
-Each takes a second to import. Every worker of a run reads every test, and only the one that runs these has to pay it.
+Each import takes a second. Every worker of a test run collects every test, but only the worker that runs these tests
+has to import the clients.
 """
 
 import importlib
@@ -8,7 +9,7 @@ from typing import Any
 
 
 class Module:
-    """Stands for a module until something of it is asked for, and hands that out as the module does."""
+    """A proxy that imports a module on the first access to an attribute."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -25,19 +25,19 @@ class Served(NamedTuple):
     redis_url: str
 
     def bodies(self) -> list[tuple[bytes, list[alerts.Alert]]]:
-        """Each accepted delivery's stored body, with its alerts, oldest first."""
+        """The stored body and alerts of each accepted delivery, oldest first."""
         with contextlib.closing(redis.Redis.from_url(self.redis_url)) as connection:
             rows: Any = connection.xrange(keys.INBOX)
         return [(fields[b"b"], [row.alert for row in codec.unpack_delivery(fields[b"h"]).rows]) for _, fields in rows]
 
     def alerts(self) -> list[alerts.Alert]:
-        """All accepted alerts, in the order of their arrival."""
+        """All accepted alerts, in the order of arrival."""
         return [alert for _, found in self.bodies() for alert in found]
 
 
 @contextlib.contextmanager
 def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -> Iterator[Served]:
-    """Serve these sources from a thread of its own."""
+    """Serve these sources in a separate thread."""
     ready = threading.Event()
     found: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""An app's HTTP endpoint for what the simulated Slack sends, with chosen responses."""
+"""An app's HTTP endpoint for requests of the simulated Slack, with configurable responses."""
 
 import contextlib
 import http.server

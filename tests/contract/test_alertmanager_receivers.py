@@ -1,4 +1,4 @@
-"""Alertmanager's receivers for vendors whose API the router serves: a real Alertmanager posts to the router."""
+"""Alertmanager's receivers for vendors whose API the router implements: a real Alertmanager posts to the router."""
 
 import contextlib
 import subprocess
@@ -27,7 +27,7 @@ receivers:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; the deadline is for a machine that is far too busy."""
+    """Wait for a condition, with a deadline that suits an overloaded machine."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline

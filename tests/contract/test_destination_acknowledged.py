@@ -1,4 +1,4 @@
-"""An incident that a responder accepts from triage at incident.io is acknowledged, by reads that are made anyway."""
+"""An incident that a responder accepts from triage at incident.io is acknowledged, without additional reads."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""What went wrong with alert events at other products, and must not here: keys, order, flapping, and lost responses.
+"""Known failures of other products with alert events: keys, order, flapping, and lost responses.
 
-Each test says in its docstring what others have reported.
+Each test's docstring describes the failure that users reported.
 """
 
 import msgspec
@@ -23,7 +23,7 @@ def held(world):
 
 
 def perform(world, operation, *, settings=None, **fields):
-    """Perform an operation, of which ``fields`` are members of the operation itself."""
+    """Perform an operation with these ``fields``."""
     known = {**simulated.FIELDS[KIND], **fields.pop("fields", {})}
     asked = scripted.operation("update" if operation == "observe" else operation, known, **fields)
     return world.run(KIND, lambda there: getattr(there, operation)(asked), **(settings or {}))
@@ -34,7 +34,7 @@ def events(world):
 
 
 def test_key_is_short_whatever_the_alerts_are_called(world):
-    """Keys made of labels were longer than the vendor accepted, so no responder was paged."""
+    """Keys made of labels exceeded the vendor's limit, so no responder was paged."""
     opened = world.do(KIND, "open", {"title": "x" * 5000})
     assert len(opened.vendor_id) <= 33
     assert [one.field for one in opened.omitted] == ["title"]
@@ -49,7 +49,7 @@ def test_every_event_has_a_key(world):
 
 
 def test_next_episode_pages_again(world, held):
-    """The key was that of the problem, so the vendor took its next occurrence for the resolved alert."""
+    """The key identified the problem, so the vendor treated its next occurrence as the resolved alert."""
     first = perform(world, "open")
     perform(world, "resolve", vendor_id=first.vendor_id)
     second = perform(world, "open", episode="00000000000000000000000000000002")
@@ -58,13 +58,13 @@ def test_next_episode_pages_again(world, held):
 
 
 def test_two_destinations_have_alerts_of_their_own(world, held):
-    """The key was the same for two teams, and the resolution of one ended the alert of the other."""
+    """Two teams shared a key, and the resolution for one team ended the alert of the other."""
     keys = {perform(world, "open", destination=name).vendor_id for name in ("there", "elsewhere")}
     assert len(keys) == len(held.known) == 2
 
 
 def test_key_survives_a_restart(world, held):
-    """The key was in memory, so that a restart left the alert open and created another one."""
+    """The key was only in memory, so a restart left the alert open and created another one."""
     first, second = world.do(KIND, "open"), world.do(KIND, "open")
     assert (first.vendor_id, len(held.known)) == (second.vendor_id, 1)
 
@@ -77,7 +77,7 @@ def test_title_of_the_resolution_is_not_its_identity(world, held):
 
 
 def test_resolution_without_an_alert_opens_nothing(world, held):
-    """A resolution that came before the alert, or without one, opened a new alert."""
+    """A resolution that arrived before the alert, or without one, opened a new alert."""
     assert world.do(KIND, "resolve", at="IR-1.abcdef00000000").state == "resolved"
     assert held.known == {}
 

@@ -1,4 +1,4 @@
-"""Every kind of destination has a page, what a reader pastes from it works, and nothing that can be set is left out."""
+"""Every kind of destination has a page with every setting, and the page's examples work."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from router.domain import severities
 
 PAGES = Path(__file__).parent.parent.parent / "docs" / "how-to" / "destinations"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What the rule says beside the destination's own fields.
+# The keys of a rule in addition to the destination's own fields.
 OF_RULES = {"at", "publish", "resolve", "retrospective"}
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
@@ -24,7 +24,7 @@ def blocks(kind):
     return [yaml.YAML(typ="safe").load(text) for text in BLOCK.findall(page(kind))]
 
 
-# Settings that a kind needs beside the key.
+# The settings that a kind requires in addition to the key.
 NEEDED = {"incident-io-alert": {"alert_source": "01GW2G3V0S59R238FAHPDS1R66"}}
 
 
@@ -70,7 +70,7 @@ def test_page_documents_only_existing_settings(kind):
 
 @each_kind
 def test_defaults_are_those_of_the_page(kind):
-    """A mapping that is pasted from the page is the one that holds without it."""
+    """The mappings on the page equal the defaults."""
     (pasted,) = [config for config in configured(kind).values() if config.kind == kind]
     plain = registry.KINDS[kind].config(api_key="key", **NEEDED.get(kind, {}))
     for name in ("severities", "impacts", "component_statuses"):

@@ -1,4 +1,4 @@
-"""An incident at incident.io pages at most once for each episode, and each page is made or visibly refused."""
+"""An incident at incident.io pages at most once per episode, and each page is created or visibly refused."""
 
 import msgspec
 import pytest
@@ -16,12 +16,12 @@ PRIMARY = {"escalation": {"path": "Primary"}}
 
 @pytest.fixture
 def pages(world):
-    """The escalations at the vendor."""
+    """Return the escalations at the vendor."""
     return world.simulator.app.state.vendors[KIND].paging.escalations.known
 
 
 class Life:
-    """One incident with what the worker remembers of it."""
+    """One incident with the worker's state of it."""
 
     def __init__(self, world, **escalation):
         self.world = world
@@ -77,7 +77,7 @@ def test_raise_pages_again_if_the_rule_says_so(world, pages):
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
 def test_page_without_response_repeats_with_its_key(world, pages, action):
-    """The incident is open all the same. The severity may change before the page is repeated."""
+    """The incident opens without the page. The severity may change before the page is repeated."""
     world.fault(KIND, action, path="/v2/escalations", limit="escalations_create")
     life = Life(world, path="Primary", at_least="major")
     seen = life.does("open", "major")
@@ -124,7 +124,9 @@ def test_page_is_made_without_what_the_vendor_refuses(world, pages):
 
 
 def test_open_that_was_found_pages(world, pages):
-    """The response to the open was lost, and the idempotency key may have expired, so the incident was searched for."""
+    """The open's response was lost and its idempotency key may have expired, so the worker searched for the
+    incident.
+    """
     world.do(KIND, "open")
     life = Life(world)
     assert life.does("find").differs == "no page at severity critical is confirmed yet"
@@ -133,7 +135,7 @@ def test_open_that_was_found_pages(world, pages):
 
 
 def test_adopted_incident_does_not_page(world, pages):
-    """After a loss of data, the responder of an open incident was paged before."""
+    """The responder of an open incident was already paged before the loss of data."""
     life = Life(world)
     life.seen = world.do(KIND, "open")
     life.seen = msgspec.structs.replace(life.seen, view=None)
@@ -189,7 +191,9 @@ def test_escalation_pages_a_path_or_users(escalation):
 
 
 def test_incident_over_before_it_opened_pages_nobody(world, pages):
-    """Each attempt to open it failed without a response. The last one creates the incident, and it is resolved."""
+    """Each attempt to open the incident failed without a response. The last one creates it, and the incident is
+    resolved.
+    """
     life = Life(world)
     assert life.does("open", is_over=True, is_repeated=True, failures=1).state == "open"
     assert life.does("resolve").state == "resolved"

@@ -1,4 +1,4 @@
-"""What each kind of destination makes of every status, of a lost answer and of silence; and that it tells no secret."""
+"""The failure of each kind of destination for every status, a lost response, and a timeout, without secrets."""
 
 import pytest
 
@@ -27,7 +27,7 @@ LOOKS_NOTHING_UP = {("devhelm", "open"), ("incident-io-alert", "open"), ("incide
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    """A read that is repeated is so at once."""
+    """Repeat reads without a delay."""
     monkeypatch.setattr(call_policy, "_JITTER_SECONDS", 0.0)
 
 
@@ -38,7 +38,7 @@ def failure_of(vendor, kind, operation):
 
 
 def told(failure):
-    """Everything that a failure says, with what it was caused by."""
+    """Return all text of a failure and of its causes."""
     said = ""
     problem = failure
     while problem is not None:
@@ -97,7 +97,7 @@ def test_open_with_a_strange_response_may_have_happened(kind):
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_a_vendor_that_is_not_there_did_nothing(kind):
     async def elsewhere(destination):
-        # A port that was free a moment ago, and on which nobody listens.
+        # A port that was free a moment ago, without a listener.
         destination._http._base = "http://127.0.0.1:1"
         operation = scripted.operation("open", accounts.ACCOUNTS[kind].fields)
         await destination.open(operation)

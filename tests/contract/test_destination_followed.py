@@ -1,4 +1,4 @@
-"""Custom fields and roles of an open incident follow the rule; what a person has changed of them stays."""
+"""Custom fields and roles of an open incident follow the rule. Values that a person changed stay."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def life(simulator):
 
 
 class Life(simulated.World):
-    """One incident with everything that the worker remembers of it."""
+    """One incident with the worker's complete state of it."""
 
     def __init__(self, simulator):
         super().__init__(simulator)

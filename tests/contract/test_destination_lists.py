@@ -1,4 +1,4 @@
-"""Lists as vendors may give them: a row that can't be read, and a list that says that it never ends, block nothing."""
+"""Malformed lists from vendors: neither an unreadable row nor a list without an end blocks the router."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What each kind of destination tells of what is open there, once the router has forgotten it."""
+"""The open items that each kind of destination lists after the router has lost its state."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_listing_changes_nothing(world, kind):
 
 @pytest.mark.parametrize("kind", life.PAGES)
 def test_post_on_another_destination_s_page_is_not_listed(world, kind):
-    """Two destinations of one account, each configured for a page of its own; a third page may be either's."""
+    """Two destinations of an account have different pages. A post on a third page may belong to either."""
     opened = world.do(kind, "open")
     mine, other = life.PAGES[kind], "Acme EU"
 
@@ -72,7 +72,7 @@ def test_listing_that_fails_says_so(world, kind):
 
 @life.each_kind
 def test_item_without_reference_is_recognized_by_its_text(world, kind):
-    """Of a kind whose items carry references, none is ever taken by its words."""
+    """Items of a kind with references are never recognized by their text."""
     world.do(kind, "open")
     (item,) = listed(world, kind)
     same, others = (scripted.operation("open", {**life.FIELDS[kind], **more}) for more in ({}, {"message": "Slow."}))
@@ -87,7 +87,7 @@ def test_item_without_reference_is_recognized_by_its_text(world, kind):
         assert world.run(kind, recognized) == (True, False)
 
 
-# Of an alert, the reference is in its deduplication key.
+# An alert has its reference in the deduplication key.
 IN_TEXTS = [name for name, kind in registry.KINDS.items() if kind.has_references and name != "incident-io-alert"]
 
 

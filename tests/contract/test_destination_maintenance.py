@@ -1,4 +1,4 @@
-"""A component that a person has put under maintenance stays so after the router's resolution."""
+"""A component that a person put under maintenance stays under maintenance after the router's resolution."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def world(simulator):
 
 
 class Maintained(people.Posted):
-    """A post of ours on a page whose components a person maintains."""
+    """A post of the router on a page whose components are under a person's maintenance."""
 
     def page(self):
         (page,) = [page for page in self.state(KIND)["pages"] if page["name"] == "Acme"]
@@ -32,7 +32,7 @@ class Maintained(people.Posted):
         return {one["componentName"]: one["statusPageComponentId"] for one in self.post()["affectedComponents"]}
 
     def sent(self):
-        """What the resolution said of each component."""
+        """The state of each component in the resolution."""
         [body] = [
             call.body
             for call in self.simulator.app.state.calls.all

@@ -1,4 +1,4 @@
-"""What isn't there is not found, and what a gateway says is no answer: the same for every kind of destination."""
+"""Every kind of destination reports missing objects as not found, and doesn't accept a gateway's page as a response."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.contract import test_destination_simulator as simulated
 world = simulated.world
 
 
-# An alert that isn't shown may be private, so its end is sent in any case.
+# An alert that the list doesn't show may be private, so the resolution is always sent.
 SHOWN_TO_EVERY_KEY = [kind for kind in simulated.VENDORS if kind != "incident-io-alert"]
 
 
@@ -21,7 +21,7 @@ def test_unknown_object_is_not_found(world, kind):
 
 @simulated.each_kind
 def test_gateway_page_is_not_an_answer(world, kind):
-    """Nobody knows of a change whether it was made; a read is tried again."""
+    """The outcome of a change is unknown. A read is retried."""
     opened = world.do(kind, "open")
     world.fault(kind, "gateway", "GET", status=404, count=9)
     with pytest.raises(errors.Temporary, match="not the vendor's error format"):

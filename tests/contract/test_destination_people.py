@@ -1,4 +1,4 @@
-"""What people do at a vendor is noticed before each change, and never undone."""
+"""Changes that people make at a vendor are detected before each update, and never reverted."""
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ def world(simulator):
 
 
 class Posted(simulated.World):
-    """A post that was opened by us, and the hands of a person on it."""
+    """A post that the router opened, with methods for a person's changes."""
 
     kind = ""
     opened = None
@@ -30,7 +30,7 @@ class Posted(simulated.World):
         return self
 
     def again(self, operation, fields, *, severity="major", insists=False, told=None):
-        """One more operation, which knows what was sent before."""
+        """Perform another operation with the sent state of the previous one."""
         before = scripted.operation("open", simulated.FIELDS[self.kind], severity="major").content
         asked = scripted.operation(
             operation,
@@ -126,7 +126,7 @@ def test_approved_text_replaces_another_person_s_change(world, kind):
 
 @pytest.mark.parametrize("kind", PAGES)
 def test_router_s_text_before_a_crash_is_no_edit(world, kind):
-    """The update was made and its answer lost: the next attempt knows only what was sent before."""
+    """The update succeeded and its response was lost, so the next attempt knows only the earlier sent state."""
     world.opens(kind)
     world.again("update", UPDATED, severity="critical")
     assert world.again("update", UPDATED, severity="critical").edited is None
@@ -149,7 +149,7 @@ def test_severity_falls_only_if_unchanged_at_the_vendor(world):
     assert world.post()["severity"]["rank"] < rank
     world.again("update", {}, severity="critical")
     highest = world.post()["severity"]["rank"]
-    world.again("update", {}, severity="minor")  # It was major when the router last wrote: a person has raised it.
+    world.again("update", {}, severity="minor")  # It was major at the router's last write: a person has raised it.
     assert world.post()["severity"]["rank"] == highest
 
 

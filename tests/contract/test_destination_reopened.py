@@ -1,4 +1,4 @@
-"""DevHelm opens an incident again by an update; one that it refuses to, or that is gone, is created anew."""
+"""DevHelm reopens an incident by an update. If it refuses or the incident is gone, the router creates a new one."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def world(simulator):
 
 
 def ended(world) -> str:
-    """The id of an incident that was opened and resolved by us."""
+    """Return the ID of an incident that the router opened and resolved."""
     opened = world.do(KIND, "open")
     assert world.do(KIND, "resolve", at=opened.vendor_id).ended
     return opened.vendor_id

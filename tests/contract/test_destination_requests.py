@@ -1,4 +1,4 @@
-"""Every body that a destination sends is one that the vendor's own SDK would send: no field more, none misnamed."""
+"""Every request body of a destination is one that the vendor's SDK can send, without unknown or misnamed fields."""
 
 import functools
 import re
@@ -10,7 +10,7 @@ from router.destinations import registry
 from tests.contract import sdks
 from tests.unit.destinations import accounts
 
-# Lengths that the vendor documents and its attrs classes do not check.
+# Lengths that the vendor documents, but its attrs classes don't check.
 LONGEST = {"name": 200, "message": 4096}
 
 
@@ -49,7 +49,7 @@ def incident_io_models() -> dict[str, Any]:
 
 @functools.cache
 def documented() -> dict[str, Any]:
-    """The vendors' models by the requests whose bodies they are."""
+    """Return the vendor's model of each request's body."""
     return {**devhelm_models(), **incident_io_models()}
 
 
@@ -59,9 +59,9 @@ def model_of(made: str) -> Any:
 
 
 def unknown(part: Any) -> list[str]:
-    """What the vendor's classes do not know: additional properties, and words that are in no enumeration."""
+    """Yield additional properties, and values that are in no enumeration."""
     if isinstance(part, sdks.incident_io_models.AlertEventsCreateHTTPPayloadV2Metadata):
-        return []  # Its names are the caller's own.
+        return []  # The caller chooses the names of its members.
     found = list(getattr(part, "additional_properties", {}))
     for value in [getattr(part, field.name) for field in getattr(type(part), "__attrs_attrs__", ())]:
         for inner in value if isinstance(value, list) else [value]:
@@ -72,7 +72,7 @@ def unknown(part: Any) -> list[str]:
 
 
 def check(made: str, body: Any) -> None:
-    """Hold one call to the vendor's model of it."""
+    """Validate a call against the vendor's model."""
     model = model_of(made)
     if model is None:
         assert body is None
@@ -108,7 +108,7 @@ def test_incident_io_api_version_2_is_supported():
 
 
 def test_all_that_a_destination_may_call_was_called():
-    """A request that no operation above makes would not be held to anything."""
+    """A request that no operation above sends would not be validated."""
     made = {made for kind, operation in accounts.CHANGES for made, _ in changes(kind, operation)}
     made |= {made for made, _ in changes("incident-io", "open", api="v2")}
     assert [pattern for pattern in documented() if not any(re.fullmatch(pattern, one) for one in made)] == []

@@ -1,4 +1,4 @@
-"""incident.io's page publishes what is over already: once, without a word to subscribers, and as the SDK would."""
+"""incident.io's page publishes resolved incidents: once, without notifying subscribers, and as the SDK does."""
 
 import msgspec
 import pytest

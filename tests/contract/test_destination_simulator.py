@@ -1,4 +1,4 @@
-"""Every kind of destination lives a whole life at a vendor that checks what it is told: opened once, seen, ended."""
+"""Every kind of destination completes a life cycle at a validating vendor: opened once, observed, resolved."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ FIELDS = {
     "devhelm-status-page": POST,
 }
 PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
-# Settings without which a kind can't be configured.
+# Settings that a kind requires.
 SETTINGS = {"incident-io-alert": {"alert_source": alerts.SOURCE, "account_key": scripted.SECRET}}
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
@@ -60,7 +60,7 @@ class World:
         return asyncio.run(main())
 
     def do(self, kind, operation, fields=None, *, at="", severity="major", **settings):
-        """Perform one operation; ``at`` is the publication's id at the vendor."""
+        """Perform one operation. ``at`` is the publication's ID at the vendor."""
         linked = settings.pop("linked_id", "")
         said = {**FIELDS[kind], **(fields or {})}
         asked_for = "open" if operation == "find" else operation
@@ -79,7 +79,7 @@ class World:
         return self.simulator.app.state.vendors[VENDORS[kind]].state()
 
     def objects(self, kind):
-        """Everything that the vendor holds of what the kind makes."""
+        """All objects of the kind at the vendor."""
         state = self.state(kind)
         if kind == "incident-io-status-page":
             return state["status_page_incidents"]
@@ -115,7 +115,7 @@ def test_a_whole_life(world, kind):
 
 @each_kind
 def test_unanswered_executed_open_leaves_one_object(world, kind):
-    """The worker repeats it under the same key, or finds it: whichever the destination says."""
+    """The worker repeats the open under its key or searches for the object, as the destination requires."""
     world.fault(kind, "act-then-drop")
     with pytest.raises(errors.Unanswered):
         world.do(kind, "open")
@@ -175,7 +175,7 @@ def test_each_fault_says_what_happens_next(world, kind, action, expected):
     assert type(caught.value) is expected
     assert scripted.SECRET not in str(caught.value)
     if action == "429":
-        # The simulator's date has whole seconds, and its clock is one second ahead of ours.
+        # The simulator's date has whole seconds, and its clock is one second ahead of the test's.
         assert 6 <= caught.value.retry_after <= 9
 
 
@@ -265,7 +265,7 @@ def test_unknown_name_is_reported_and_omitted_alone(world, kind):
 
 
 ID = "11111111-1111-4111-8111-111111111111"
-# What a rule may set, and what the vendor calls it.
+# The values that a rule may set, and the vendor's names of them.
 OPTIONAL = [
     ("incident-io", "severity_id", {}),
     ("incident-io", "incident_type_id", {"incident_type": "Security"}),
@@ -312,7 +312,7 @@ def test_rejected_required_field_is_a_rejection(world, kind):
 
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
 def test_a_repeated_open_stays_the_same_request(world, kind):
-    """While its outcome isn't known, another body would be another request."""
+    """While the outcome is unknown, a different body would be a different request."""
     world.fault(kind, "status", status=422)
     asked = scripted.operation("open", FIELDS[kind], severity="major", is_repeated=True)
     with pytest.raises(errors.Permanent):
@@ -412,7 +412,7 @@ def test_check_verifies_custom_fields_options_and_roles(world):
 
 
 def gone(world, **more):
-    """Have the vendor serve no version 1 of its incidents any more."""
+    """Remove version 1 of the vendor's incidents API."""
     world.fault("incident-io", "status", method="", path="/v1/incidents", status=404, count=1000, **more)
 
 

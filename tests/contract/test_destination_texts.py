@@ -1,4 +1,4 @@
-"""What a vendor makes of our texts is no edit of a person; an edit of a person is, whatever the vendor makes of texts.
+"""A vendor's normalization of the router's texts is not a person's edit. Edits are detected despite normalization.
 
 Each kind of destination, at a vendor that stores or shows texts in its own way: opened, looked at, updated, resolved.
 """
@@ -31,7 +31,7 @@ FIELDS = {
 
 
 class Life(simulated.World):
-    """One object of a kind, with all that the worker remembers of it."""
+    """One object of a kind, with the worker's complete state of it."""
 
     def __init__(self, simulator, kind):
         super().__init__(simulator)
@@ -59,7 +59,7 @@ class Life(simulated.World):
         return seen
 
     def person(self, **changes):
-        """Change the object behind the API: whoever does so need not go through it."""
+        """Change the object without the API, as a person can."""
         vendor = self.simulator.app.state.vendors[simulated.VENDORS[self.kind]]
         if self.kind == "devhelm-status-page":
             (post,) = next(page for page in vendor._state.pages.values() if page.name == "Acme").posts.values()
@@ -108,7 +108,7 @@ def test_rewritten_texts_are_no_edits(life, style, action):
     assert life.does("observe", severity="critical").edited is None
     life.simulator.app.state.calls.all.clear()
     assert life.does("update", severity="critical").edited is None
-    # What the vendor has made of a text is not set back.
+    # The router doesn't revert the vendor's normalization.
     assert life.changes() == []
     assert life.does("resolve", severity="critical").state == "resolved"
 
@@ -122,7 +122,7 @@ def test_title_follows_the_rule_although_it_is_rewritten(life, style):
     assert life.does("update", **{field: "Everything is down now"}).edited is None
     (stored,) = life.objects(life.kind)
     incident = stored.get("incident", stored)
-    # A DevHelm incident carries our reference in front of its title; one of the styles cuts the end.
+    # A DevHelm incident has the router's reference before its title. One of the styles truncates the end.
     assert "Everything" in (incident.get("title") or incident.get("name"))
 
 
@@ -181,7 +181,7 @@ def test_component_that_a_person_has_changed_is_noticed(life):
 
 @each_page
 def test_reviewed_edit_is_replaced_and_later_one_kept(life):
-    """What was noticed becomes what is compared with: an approval is of that, and of nothing after it."""
+    """The detected text becomes the new baseline: an approval covers that text, and no later edit."""
     life.does("open")
     life.person(title="Card payments fail")
     life.does("observe")

@@ -1,4 +1,4 @@
-"""The times in an incident's life, as the simulated incident.io keeps them."""
+"""The timestamps of an incident, as the simulated incident.io stores them."""
 
 import pytest
 

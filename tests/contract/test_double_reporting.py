@@ -1,4 +1,4 @@
-"""DevHelm's own alert channels to incident.io are found and named, with both destinations."""
+"""DevHelm's alert channels to incident.io are detected and reported, with both destinations."""
 
 import asyncio
 

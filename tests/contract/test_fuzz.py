@@ -1,4 +1,4 @@
-"""What reads other people's text handles inputs that nobody should send; `make fuzz` tries more of them."""
+"""Parsers of external text handle malformed inputs. `make fuzz` tries more of them."""
 
 import random
 
@@ -17,7 +17,7 @@ def test_bad_inputs_are_refused_or_handled(name, tmp_path):
 
 
 class Broken:
-    """A parser with a mistake of each kind."""
+    """A parser with one mistake of each kind."""
 
     def parse(self, body, _headers, _now, _max_alerts=0):
         if body == b"raises":

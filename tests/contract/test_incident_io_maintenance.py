@@ -1,4 +1,4 @@
-"""incident.io's maintenance windows are silences here; what can't be read as a whole mutes nothing, and says why."""
+"""incident.io's maintenance windows are silences. An incomplete window mutes nothing and is reported."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Every kind of notifier: it delivers, says what a failure means, keeps secrets, and has a page to paste from."""
+"""Every kind of notifier delivers, classifies failures, keeps secrets, and has a page with working examples."""
 
 import asyncio
 import contextlib
@@ -61,14 +61,14 @@ ANSWERS = {
     "slack": (200, b'{"ok": true, "channel": "C1", "ts": "1.1"}'),
     "apprise": (204, b""),
 }
-# Apprise passes on neither the delay that a service asks for nor whether it was reached.
+# Apprise reports neither the requested delay of a service nor whether the service was reached.
 SAYS_LITTLE = {"apprise"}
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
 
 @contextlib.contextmanager
 def receiving(kind: str) -> Iterator[receiver.Receiver]:
-    """A receiver that accepts what a kind sends."""
+    """Run a receiver that accepts deliveries of a kind."""
     with receiver.receiving() as at:
         at.always, at.body = ANSWERS[kind]
         yield at
@@ -80,7 +80,7 @@ def recorded(*found: events.Event) -> list[events.Recorded]:
 
 
 def delivered(kind: str, at: receiver.Receiver, found: list[events.Recorded], **settings: Any) -> base.Delivered:
-    """Deliver events until the last of them has been; the state that is left."""
+    """Deliver events until none is left. Return the final state."""
 
     async def main() -> base.Delivered:
         config = registry.KINDS[kind].config(kind=kind, **SETTINGS[kind](at.url), **settings)
@@ -158,7 +158,7 @@ def test_slow_receiver_times_out(kind):
         finally:
             await notifier.aclose()
 
-    # Connections wait in the backlog, and nobody accepts them.
+    # Connections wait in the backlog because the listener accepts none.
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         asyncio.run(main())

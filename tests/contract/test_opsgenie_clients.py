@@ -26,7 +26,7 @@ def router(redis_url: str) -> Iterator[serving.Served]:
 
 
 def sdk(router: serving.Served, source: str = "og", key: str = KEY):
-    """A client of the SDK's whose only changes are the host and the key."""
+    """Return a client of the SDK. Only the host and the key differ from the default."""
     configuration = sdks.opsgenie.Configuration()
     configuration.host = f"{router.url}/v1/webhooks/{source}"
     configuration.api_key["Authorization"] = key

@@ -1,4 +1,4 @@
-"""A ping of a heartbeat, as Opsgenie's clients send it, is a sign of life for the rule that the page shows."""
+"""A heartbeat ping of an Opsgenie client is a heartbeat for the rule on the page."""
 
 import json
 import re

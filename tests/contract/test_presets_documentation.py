@@ -1,4 +1,4 @@
-"""What the presets' pages let a reader paste into a sender is what the presets read."""
+"""The presets read everything that their pages configure in a sender."""
 
 import http.server
 import json
@@ -44,7 +44,7 @@ def blocks(kind: str) -> list[str]:
 
 
 def delivered(kind: str) -> set[str]:
-    """The names of all members of the bodies in the kind's cases, at their tops."""
+    """The names of all top-level members of the bodies in the kind's cases."""
     return {name for path in (DATA / kind).glob("*.json") for name in json.loads(path.read_text())["body"]}
 
 
@@ -74,7 +74,7 @@ def test_zabbix_script_and_mapping_share_their_parameters():
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Keeps what it was sent and answers 202."""
+    """Record requests and answer 202."""
 
     received: list[tuple[str, dict[bytes, bytes], bytes]]
 
@@ -85,7 +85,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing on standard error."""
+        """Suppress output on standard error."""
 
 
 @pytest.fixture
@@ -101,13 +101,13 @@ def receiver():
 
 
 def command(name: str) -> str:
-    """A command line of the page for Nagios, on one line, its macros still in it."""
+    """Return a command line of the page for Nagios on one line, with its macros."""
     found = re.search(rf"command_name +{name}\n +command_line +(.*?)\n}}", page("nagios"), re.DOTALL)
     return " ".join(found[1].replace("\\\n", " ").split())
 
 
 def run(server, name: str, macros: dict[str, str]):
-    """Run it as Nagios does, in a shell, and read what arrived."""
+    """Run the command in a shell, as Nagios does, and return the received body."""
     url = f"http://127.0.0.1:{server.server_port}"
     line = command(name).replace("https://incident-router.example.com", url)
     line = re.sub(r"\$([A-Z]+)\$", lambda macro: macros.get(macro[1], ""), line)

@@ -1,4 +1,4 @@
-"""Bodies that a page lets a reader paste into a sender, filled in as that sender fills them in, are read as alerts."""
+"""Template bodies on the pages are read as alerts after the sender has filled them in."""
 
 import json
 import os
@@ -36,14 +36,14 @@ def as_json(text: str) -> str:
 
 
 def as_html(text: str) -> str:
-    """As Laravel's Blade writes a text."""
+    """Escape text like Laravel's Blade."""
     for plain, written in (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(plain, written)
     return text
 
 
 def filled(kind: str, placeholder: str, values: dict[str, str], written: Callable[[str], str] = str) -> str:
-    """The body of the page with each placeholder filled in; one without a value becomes empty."""
+    """Fill in each placeholder of the page's body. A placeholder without a value becomes empty."""
     found = re.findall(placeholder, template(kind))
     assert values.keys() <= set(found)
     return re.sub(placeholder, lambda match: written(values.get(match[1], "")), template(kind))
@@ -83,7 +83,7 @@ def test_the_body_for_site24x7():
 
 def test_librenms_template_handles_blade_escapes():
     values = {"alert_id": "71", "severity": "critical", "name": "Port down", "hostname": "sw1"}
-    title = HARD.replace("\\", "/")  # Blade leaves a backslash as it is.
+    title = HARD.replace("\\", "/")  # Blade doesn't escape backslashes.
     firing = read("librenms", filled("librenms", BLADE, {**values, "state": "1", "title": title}, as_html))
     over = read("librenms", filled("librenms", BLADE, {**values, "state": "0", "title": "recovered"}, as_html))
     assert (firing.status, firing.title, firing.severity) == ("firing", title, "critical")
@@ -133,7 +133,7 @@ CHART = {
 
 
 def argocd(folder: Path, app: dict[str, Any]) -> str:
-    """The body of the page as Go's templates and Sprig render it, which Argo CD uses: Helm has both."""
+    """Render the page's body with Helm, which has the Go templates and Sprig functions of Argo CD."""
     page = documentation.page("argocd")
     (indented,) = re.findall(r"^        body: \|\n((?:          .*\n)+)", page, re.MULTILINE)
     for name, text in {**CHART, "body.txt": indented}.items():

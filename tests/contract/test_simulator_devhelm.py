@@ -1,4 +1,4 @@
-"""The vendor's own Python client does with the simulated DevHelm whatever the router does, and reads every answer."""
+"""DevHelm's Python client performs the router's operations at the simulated DevHelm, and reads every response."""
 
 import datetime as dt
 import uuid
@@ -38,7 +38,7 @@ def client(simulator, monkeypatch):
 
 @pytest.fixture
 def pages(client):
-    """The pages by their slugs."""
+    """The pages by slug."""
     return {page.slug: page for page in client.status_pages.list()}
 
 

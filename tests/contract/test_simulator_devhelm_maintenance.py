@@ -1,4 +1,4 @@
-"""The vendor's own Python client plans and lists maintenance at the simulated DevHelm, and reads every answer."""
+"""DevHelm's Python client schedules and lists maintenance at the simulated DevHelm, and reads every response."""
 
 import datetime as dt
 

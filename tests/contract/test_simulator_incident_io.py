@@ -1,4 +1,4 @@
-"""The vendor's own Python client does with the simulated incident.io what the router does, and reads every answer."""
+"""incident.io's Python client performs the router's operations at the simulator, and reads every response."""
 
 import importlib
 
@@ -8,12 +8,12 @@ from router.simulator import server
 from tests.contract import sdks
 
 KEY = "any key"
-# The client warns of its vendor's first version, which the router still offers.
+# The client warns about version 1 of the API, which the router still supports.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed:DeprecationWarning")
 
 
 def operation(area: str, name: str):
-    """The SDK's function for one operation of the API."""
+    """Return the SDK's function for an operation of the API."""
     return importlib.import_module(f"incident_io.api.{area}.{name}").sync_detailed
 
 
@@ -33,7 +33,7 @@ def vendor(simulator):
 
 
 def done(area: str, name: str, vendor, *arguments, status: int = 200, **more):
-    """Call it, and return the answer as the SDK reads it."""
+    """Perform an operation, and return the response as the SDK reads it."""
     answer = operation(area, name)(*arguments, client=vendor, **more)
     assert answer.status_code == status, answer.content
     assert answer.parsed is not None

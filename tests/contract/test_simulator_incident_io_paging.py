@@ -1,4 +1,4 @@
-"""The vendor's own Python client sends alert events and escalations to the simulated incident.io, and reads both."""
+"""incident.io's Python client sends alert events and escalations to the simulated incident.io, and reads both."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def event(vendor, status: str = "firing", key: str = "IR-1", *, http_status: int
 
 
 def listed(vendor, **filters):
-    """The alerts that the SDK reads, each filter with one value."""
+    """List the alerts that the SDK reads, with one value per filter."""
     models = sdks.incident_io_models
     made = {
         name: getattr(models, f"AlertsV2List{name.title().replace('_', '')}").from_dict(value)

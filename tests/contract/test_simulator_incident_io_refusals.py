@@ -1,4 +1,4 @@
-"""What the simulated incident.io refuses, in the vendor's own envelope: the router is held to the same."""
+"""Requests that the simulated incident.io refuses, with the vendor's error envelope."""
 
 import email.utils
 
@@ -41,7 +41,7 @@ def post(simulator):
 
 
 def refused(answer, status: int = 422) -> list[str]:
-    """The fields at fault, after a look at the envelope."""
+    """Check the envelope of an error. Return the refused fields."""
     code, body = answer
     assert code == status, body
     assert body["status"] == status

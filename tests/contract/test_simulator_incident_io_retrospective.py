@@ -1,4 +1,4 @@
-"""incident.io's own client publishes what is over already; the simulated vendor refuses what isn't over."""
+"""incident.io's client publishes resolved incidents. The simulated vendor refuses open ones."""
 
 import httpx
 import pytest

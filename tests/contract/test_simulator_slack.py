@@ -1,4 +1,4 @@
-"""The simulated Slack answers Slack's own SDK, and refuses what Slack refuses."""
+"""The simulated Slack answers Slack's SDK, and refuses the requests that Slack refuses."""
 
 import pytest
 import slack_sdk

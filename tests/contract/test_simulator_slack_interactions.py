@@ -55,7 +55,7 @@ def slack(simulator):
 
 @pytest.fixture
 def app(simulator):
-    """An endpoint that receives what the simulated Slack sends by HTTP; its responses can be chosen."""
+    """An endpoint with configurable responses that receives HTTP requests of the simulated Slack."""
     with slack_receiver.receiving() as receiver:
         settings = {"request_url": receiver.url, "retries": 1}
         assert harness.ask(f"{simulator.url}/workspace/app", settings, method="PUT")[0] == 200

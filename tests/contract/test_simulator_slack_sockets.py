@@ -1,4 +1,4 @@
-"""The simulated Slack speaks Socket Mode with Slack's own SDK, and fails on request as Slack does."""
+"""The simulated Slack speaks Socket Mode with Slack's SDK, and injects Slack's failures on request."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ def slack(simulator):
 
 @contextlib.contextmanager
 def connected(simulator):
-    """A raw connection, whose hello has been read."""
+    """A raw connection, after the hello message."""
     url = web(simulator, None).apps_connections_open(app_token="xapp-1")["url"]
     with client.connect(url, proxy=None, close_timeout=0.1) as socket:
         assert json.loads(socket.recv(5))["type"] == "hello"
@@ -46,7 +46,7 @@ def connected(simulator):
 
 
 def click(simulator, slack):
-    """Click a button, in a thread of its own. Return a queue that gets the outcome."""
+    """Click a button in a separate thread. Return a queue that receives the outcome."""
     message = slack.chat_postMessage(channel="incidents", text="one", blocks=[ACTIONS])
     body = {"channel": "incidents", "ts": message["ts"], "action": "approve"}
     return doing(lambda: harness.ask(f"{simulator.url}/workspace/clicks", body)[1])

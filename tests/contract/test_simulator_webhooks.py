@@ -1,4 +1,4 @@
-"""The simulated vendors tell of each change, signed as the vendors sign; the router's own reader checks it."""
+"""The simulated vendors send a signed webhook for each change. The router's parser verifies it."""
 
 import http.server
 import json
@@ -21,7 +21,7 @@ SIGNED = {
 
 @pytest.fixture
 def received():
-    """Where webhooks arrive, and those that have arrived."""
+    """A webhook receiver, and the received requests."""
     arrived = queue.Queue()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def received():
 
 
 class Vendor:
-    """One simulated vendor, which tells of its changes."""
+    """A simulated vendor that sends webhooks for its changes."""
 
     def __init__(self, simulator, name, received):
         self.url, self.name = simulator.url, name
@@ -61,7 +61,7 @@ class Vendor:
         return answer.json()
 
     def event(self):
-        """The next event: its name, and what it is about."""
+        """Return the name and the object of the next event."""
         headers, body = self._arrived.get(timeout=20)
         assert self._signature.problem(headers, body, vendors.workers.factories.clock()) == ""
         said = json.loads(body)

@@ -1,4 +1,4 @@
-"""The page about the Slack app: its manifests and settings can be pasted, and name what the router answers."""
+"""The Slack app's page: its manifests and settings are valid, and name the endpoints of the router."""
 
 import json
 import re

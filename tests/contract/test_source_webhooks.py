@@ -1,4 +1,4 @@
-"""Deliveries of every kind at the webhook server itself: taken in or kept aside, and never an error of the router's."""
+"""Deliveries of every kind at the webhook server are accepted or quarantined, and never cause an internal error."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.unit.web import asking
 DATA = Path(__file__).parent.parent / "data" / "sources"
 CASES = sorted(DATA.glob("*/*.json"))
 KINDS = sorted(registry.KINDS)
-SEVERAL = ["alertmanager", "grafana"]  # These put several alerts into one delivery.
+SEVERAL = ["alertmanager", "grafana"]  # These kinds put several alerts into one delivery.
 
 
 def quarantined() -> float:
@@ -93,7 +93,7 @@ def test_explain_request_overrides_the_kind_s_response():
 
 
 def mixed(kind: str) -> bytes:
-    """A good delivery of the kind with an alert in it that cannot be read."""
+    """Return a valid delivery of the kind that contains one unreadable alert."""
     body = json.loads((DATA / kind / "firing.json").read_text())["body"]
     return json.dumps({**body, "alerts": [{"status": "neither"}, *body["alerts"]]}).encode()
 

@@ -1,4 +1,4 @@
-"""Every kind of source sits the same examination; adding a case is adding a file to ``tests/data/sources/<kind>/``."""
+"""The contract of every kind of source. To add a case, add a file to ``tests/data/sources/<kind>/``."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ def source(kind: str, settings: dict | None = None) -> base.Source:
 
 @functools.cache
 def built(kind: str, settings: str) -> base.Source:
-    """One source for every body that it gets, as in the router."""
+    """Return one source for all bodies, as in the router."""
     config = registry.KINDS[kind].config(kind=kind, auth="none", **json.loads(settings))
     return registry.build("here", config).source
 
@@ -48,7 +48,7 @@ def parsed(kind: str, case: dict, body: bytes | None = None) -> base.Parsed:
 
 
 def survives(kind: str, body: bytes, settings: dict | None = None) -> None:
-    """Either alerts that can be stored, or an explanation; never anything else."""
+    """Assert that a body gives storable alerts or an explanation."""
     problem = None
     found = []
     try:
@@ -105,7 +105,7 @@ def test_any_bytes_are_either_alerts_or_unparsable(kind, body):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@hypothesis.settings(max_examples=40)  # For each of all kinds; `make fuzz` goes on for longer.
+@hypothesis.settings(max_examples=40)  # The number of cases for all kinds. `make fuzz` runs longer.
 @given(body=anything)
 def test_any_json_is_either_alerts_or_unparsable(kind, body):
     survives(kind, json.dumps(body).encode())
@@ -129,7 +129,7 @@ def test_mutated_body_gives_alerts_or_unparsable(kind, data):
 
 
 def times_in(node: object) -> list[tuple[dict | list, str | int]]:
-    """Where a body has what reads as a time: a text or a number of a year about now."""
+    """The containers and keys of values in a body that look like times: texts, or numbers close to the current year."""
     found = []
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
         if isinstance(value, dict | list):
@@ -142,7 +142,7 @@ def times_in(node: object) -> list[tuple[dict | list, str | int]]:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_unreadable_time_never_loses_an_alert(path):
-    """The time of receipt stands in, and a notice says so."""
+    """The time of receipt replaces it, and a notice reports it."""
     kind, case = path.parent.name, json.loads(path.read_text())
     usual = parsed(kind, case)
     body = json.loads(json.dumps(case["body"]))
@@ -151,7 +151,7 @@ def test_unreadable_time_never_loses_an_alert(path):
         found = parsed(kind, case, json.dumps(body).encode())
         node[key] = before
         assert [one.identity for one in found.alerts] == [one.identity for one in usual.alerts]
-        if kind != "prometheus":  # Whose status is its end: without one, an alert fires.
+        if kind != "prometheus":  # The kind's status is the end time: without one, an alert fires.
             assert [one.status for one in found.alerts] == [one.status for one in usual.alerts]
         moved = [(one.starts_at, one.ends_at) for one in found.alerts] != [
             (one.starts_at, one.ends_at) for one in usual.alerts
@@ -188,7 +188,7 @@ def test_a_hostile_body_is_unparsable(kind, body):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nesting_near_the_recursion_limit_never_crashes(kind):
-    # What can just be decoded may be too deep for what is done with it next, which takes more levels than this step.
+    # A body at the limit of the decoder may be too deep for later steps, which need more stack.
     for depth in range(50, 1050, 3):
         deep = b"[" * depth + b"]" * depth
         survives(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")

@@ -1,4 +1,4 @@
-"""Every kind of source has a page, and what a reader pastes from it works."""
+"""Every kind of source has a page, and the page's examples work."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def page(kind: str) -> str:
 
 
 def configured(kind: str) -> list[tuple[dict, list[bytes]]]:
-    """The settings of each source on the page, each with the bodies that follow it there."""
+    """Each source's settings on the page, with the bodies that follow them."""
     found: list[tuple[dict, list[bytes]]] = []
     for language, text in BLOCK.findall(page(kind)):
         if language == "json":

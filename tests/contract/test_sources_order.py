@@ -1,4 +1,4 @@
-"""Of every kind, an alert's end is the newer of the two, in whatever order a firing and a resolved delivery arrive."""
+"""For every kind, the newer message decides whether an alert is over, regardless of the order of arrival."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ NOW = 1_772_450_000_000_000
 LATER = NOW + 60_000_000
 KINDS = sorted(registry.KINDS)
 
-# These give no time of their own to what happened, so they are put in order as they arrive.
+# These kinds have no event time, so their messages are ordered by arrival.
 BY_ARRIVAL = {
     "argocd",
     "cronitor",
@@ -48,7 +48,7 @@ def message(alert: alerts.Alert, received_at: int) -> alert_states.AlertState:
 
 
 def is_over(*messages: tuple[alerts.Alert, int]) -> bool:
-    """Whether an alert has ended after messages with their times of receipt."""
+    """Whether an alert is over after messages with these times of receipt."""
     state = None
     for alert, received_at in messages:
         state, _ = alert_states.merge(state, message(alert, received_at), alert_states.DEFAULT_RETRY_WINDOW)
@@ -60,7 +60,7 @@ def order(alert: alerts.Alert) -> tuple[object, ...]:
 
 
 def pairs(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tuple[alerts.Alert, alerts.Alert]]:
-    """The first state of each alert that fires, with its last that is resolved."""
+    """Pair the first firing state of each alert with its last resolved state."""
     ends = {alert.fingerprint: alert for alert in sorted(resolved, key=order) if alert.status == "resolved"}
     starts = {alert.fingerprint: alert for alert in sorted(firing, key=order, reverse=True) if alert.status == "firing"}
     return [(starts[fingerprint], ends[fingerprint]) for fingerprint in starts.keys() & ends.keys()]

@@ -1,4 +1,4 @@
-"""Every kind of source has samples of what it is sent, and both halves of what to paste; and all of it works."""
+"""Every kind of source has samples, and a working configuration snippet for the router and for the sender."""
 
 import json
 import re
@@ -18,7 +18,7 @@ FILES = {"firing.json", "resolved.json", "source.yaml", "sender.txt"}
 FOLDER = Path(samples.__file__).parent
 MARK = re.compile(r"<[a-z][a-z ]*>")
 
-# The senders of these have no labels of the user's.
+# The senders of these kinds have no user-defined labels.
 WITHOUT_LABELS = {
     "betterstack",
     "checkmk",
@@ -43,7 +43,7 @@ WITHOUT_LABELS = {
     "uptimerobot",
 }
 
-# A request to resolve carries a key alone.
+# A resolve request contains only a key.
 RESOLVED_BY_KEY = {"opsgenie-api", "pagerduty-events"}
 
 whole = pytest.mark.parametrize("kind", [kind for kind in KINDS if (FOLDER / kind).is_dir()])
@@ -61,7 +61,7 @@ def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:
 
 
 def order(alert: alerts.Alert) -> tuple[object, ...]:
-    """A sender's own order of the messages on one alert."""
+    """The position in the sender's own order of an alert's messages."""
     return (alert.starts_at, alert.status == "resolved", alert.ends_at)
 
 
