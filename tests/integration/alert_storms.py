@@ -1,4 +1,4 @@
-"""Runs a worker that lets a limited number of incidents open in a window."""
+"""Runs a worker that limits the number of incidents that open per window."""
 
 from router.domain import severities
 from router.store import keys, publishing_state
@@ -8,7 +8,7 @@ TWO = publishing_state.Limit(2, workers.HOUR)
 
 
 class StormHarness:
-    """A worker that lets two incidents open in an hour, at one internal destination and one public page."""
+    """A worker that opens at most two incidents per hour, at one internal destination and one public page."""
 
     def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
         self.pager, self.page = vendor.Vendor(), vendor.Vendor()

@@ -89,7 +89,7 @@ def attack(server: Server, *requests: Request, honest: Request, at_once: int = 1
 
 
 def bodies(most: int = MIB) -> Iterator[tuple[str, bytes, dict[str, str]]]:
-    """The hostile bodies, each with its name, and its headers besides those of the sender.
+    """Yield each hostile body with its name and its additional headers.
 
     The largest have ``most`` bytes, or inflate to far more.
     """

@@ -79,7 +79,7 @@ def key(service: str = "checkout") -> str:
 
 
 class Clock:
-    """The clock of the management application: this machine's time, plus what a test adds."""
+    """The clock of the management application: the machine's time plus an offset that a test sets."""
 
     offset = 0
 

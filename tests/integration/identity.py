@@ -1,6 +1,6 @@
-"""Runs the console with an OpenID Connect provider, and a browser that follows redirects step by step.
+"""Runs the console with an OpenID Connect provider, and a browser that follows redirects one at a time.
 
-One provider is a real program; the other one is simulated, and gives the answers that a test chooses.
+One provider is a real program; the other one is simulated, and returns the responses that a test chooses.
 """
 
 import asyncio
@@ -252,7 +252,7 @@ async def come_back(provider: Provider, found: Console, **query: str) -> httpx.R
 
 
 async def refused(provider: Provider, found: Console, status: int, text: str, **query: str) -> None:
-    """Check that a sign-in is refused, and that the page says why."""
+    """Check that a sign-in is refused, and that the page shows the reason."""
     answer = await come_back(provider, found, **query)
     assert (answer.status_code, text in answer.text) == (status, True), answer.text
     assert auth.COOKIE not in found.browser.cookies

@@ -14,7 +14,7 @@ from tests.integration import workers
 
 
 class Scheduler:
-    """Lets one worker run at a time, in random order."""
+    """Runs one worker at a time, in random order."""
 
     def __init__(self, randomness: random.Random, *, kills: int = 0) -> None:
         self._randomness = randomness
@@ -31,7 +31,7 @@ class Scheduler:
         await self._stopped[worker]
 
     def begin(self, worker: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start a worker, which stops at once."""
+        """Start a worker, which stops immediately."""
 
         async def run() -> None:
             try:
@@ -44,7 +44,7 @@ class Scheduler:
         self._tasks[worker] = asyncio.create_task(run())
 
     async def run(self) -> None:
-        """Continue workers in random order until all have ended or were killed; raise the failure of a worker."""
+        """Continue workers in random order until all have ended or were killed. Raise the failure of a worker."""
         while True:
             await self._all_stopped()
             if not self._stopped:

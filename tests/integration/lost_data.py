@@ -169,5 +169,5 @@ def run(
 
 
 def settled(monkeypatch: Any) -> None:
-    """Read each destination a second time at once."""
+    """Read each destination a second time without delay."""
     monkeypatch.setattr(recovery, "SETTLED", 0)

@@ -1,4 +1,4 @@
-"""The Slack app beside a whole worker, with a workspace that sends signed requests and records the router's calls."""
+"""The Slack app with a whole worker, and a workspace that sends signed requests and records the router's calls."""
 
 import contextlib
 import dataclasses
@@ -72,7 +72,7 @@ class Workspace:
 
 
 class SlackHarness:
-    """What users do in Slack. ``management`` is the console with its worker."""
+    """The actions of users in Slack. ``management`` is the console with its worker."""
 
     def __init__(self, management: consoles.ManagementHarness, workspace: Workspace, url: str) -> None:
         self.management = management
@@ -147,7 +147,7 @@ class SlackHarness:
         return await client.post(path, content=body, headers={**kind, **signed, **(headers or {})})
 
     async def audit(self, most: int = 100) -> list[tuple[str, str, str]]:
-        """Return the audit log as (who, what, outcome), the newest first."""
+        """Return the audit log as (actor, action, outcome), newest first."""
         lines, _ = await access_store.Audit(self.management.connection).page("", most)
         return [(one.who, one.what, one.outcome) for one in lines if one.who != "test"]
 

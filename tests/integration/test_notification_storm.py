@@ -29,7 +29,7 @@ def messages(channel: str, at: receiver.Receiver) -> collections.Counter[str]:
 def test_storm_is_three_messages_an_incident(with_redis, monkeypatch):
     """Severities rise during the storm.
 
-    A slow machine must neither end the time that minor events wait nor lose an answer, so few calls run at a time.
+    On a slow machine, minor events could become due and calls could time out, so few calls run concurrently.
     """
     monkeypatch.setattr(announcements, "SPACING", workers.HOUR)
 

@@ -98,7 +98,7 @@ class VendorHarness:
         return (await self.known()).state == "open"
 
     async def changed(self, key: str = "down", **changes: Any) -> None:
-        """Change the router's record of the publication; its incident is due at once."""
+        """Change the router's record of the publication, and make its incident due immediately."""
         known = msgspec.structs.replace(await self.known(key), **changes)
         # Use the worker's store, so that the test doesn't depend on the storage format.
         await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
@@ -130,7 +130,7 @@ async def running(
     waits_seconds: float = 0.5,
     **settings: Any,
 ) -> AsyncIterator[VendorHarness]:
-    """Run a harness for the length of the block; the worker calls ``passed`` with each point of an operation.
+    """Run a harness for the duration of the block. The worker calls ``passed`` with each point of an operation.
 
     ``waits_seconds`` is how long a call without a response counts as in progress. Calls have more time, so
     that a loaded machine ends none of them.

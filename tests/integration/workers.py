@@ -1,4 +1,4 @@
-"""Runs a whole worker on a real server, one turn at a time: deliveries are folded and reconciled at once."""
+"""Runs a whole worker on a real server, one turn at a time: deliveries are folded and reconciled immediately."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ WINDOWS = (400_000, 4_000_000, 40_000_000)
 async def in_time(connection, act):
     """Call ``act`` with a window in microseconds, and again with a longer one if it didn't end within the window.
 
-    Return the result and the window. For behavior that depends on a window on the clock of Redis.
+    Return the result and the window. This is for behavior that depends on a window of Redis' clock.
     """
     for window in WINDOWS:
         began = await now_of(connection)

@@ -22,7 +22,7 @@ def at():
 
 @pytest.fixture(scope="module")
 def saved(at, tmp_path_factory):
-    """A backup of a router with one open incident, made while it ran, and what the commands said.
+    """A backup of a router with one open incident, made while the router ran, and the output of the commands.
 
     Another incident is opened after the backup.
     """

@@ -1,4 +1,4 @@
-"""``check``: output formats, exit statuses, warnings, and answers of the vendors."""
+"""``check``: output formats, exit statuses, warnings, and vendor responses."""
 
 import json
 

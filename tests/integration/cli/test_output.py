@@ -11,7 +11,7 @@ SIGPIPE = 141
 
 
 def ends(output, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Run a command with this standard output; return its status and what it printed to standard error."""
+    """Run a command with this standard output. Return its status and its standard error."""
     done = subprocess.run(
         [commands.PROGRAM, *arguments],
         stdout=output,

@@ -236,7 +236,7 @@ rules: rules
 
 
 def test_parse_reads_given_headers_and_query(mapped):
-    """What the source ignores is listed."""
+    """The ignored alerts are listed."""
     mapped.write_text(FACTS)
     body = {"state": "down", "title": "Down", "at": "soon"}
     done = attempt(mapped, body, "--header", "X-Event: ping", "--query", "environment=prod&x=y")

@@ -77,7 +77,7 @@ def test_bearer_token_works_for_every_kind(router):
 
 
 def test_open_source_needs_no_secret(router):
-    """The address may have a query."""
+    """The URL may have a query."""
     done = sent(router, "json", to="open?explain=true")
     assert done.exit_code == 0, done.stderr
     (alert,) = json.loads(done.stdout)["alerts"]

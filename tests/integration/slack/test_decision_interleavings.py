@@ -2,7 +2,7 @@
 
 Reviewers decide with commands, the API, the console, and Slack's buttons and forms, on a real server. Each stops before
 every call to it, and continues in random order. Meanwhile, alerts change severity, resolve, and fire again. The number
-of interleavings is ``INTERLEAVINGS`` in the environment; 300 if it is not set. ``FIRST_SEED`` makes other ones.
+of interleavings is ``INTERLEAVINGS`` in the environment; 300 if it is not set. ``FIRST_SEED`` selects other ones.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ rules:
 
 
 class Seen(NamedTuple):
-    """What a reviewer saw, and the text that the reviewer put in its place, if any."""
+    """The version that a reviewer saw, and the reviewer's replacement text, if any."""
 
     review: models.Review
     message: str = ""
@@ -58,7 +58,7 @@ class Reviewer:
         self.at, self.scheduler, self.name, self.place = at, scheduler, name, place
         self.who = f"slack:{name} ({name})" if place in {"click", "form"} else name
         self.seen: Seen | None = None
-        self.is_cut_off = False  # On a loaded machine, the server may not answer in time.
+        self.is_cut_off = False  # On a loaded machine, the server may not respond in time.
         connection = copy.copy(at.management.connection)
         call = connection.execute_command
 
@@ -114,7 +114,7 @@ class Reviewer:
         else:
             action = slack_reviews.DISMISS if choice == "dismiss" else slack_reviews.APPROVE
             payload = self.at.click(action, subject, self.name)
-        app._reply = lambda *_, **__: None  # Replies have tests of their own.
+        app._reply = lambda *_, **__: None  # Other tests cover the replies.
         await app.handle("interactive", payload)
         await app.aclose()
 
@@ -130,7 +130,7 @@ class Contest:
         self.reviewers: dict[str, list[Reviewer]] = {service: [] for service in self.services}
 
     async def run(self) -> None:
-        """Let reviewers decide while alerts change."""
+        """Run the reviewers' decisions while alerts change."""
         await self._deliver([consoles.firing(service, severity="major") for service in self.services])
         for service in self.services:
             for place in self.randomness.sample(PLACES, 3):

@@ -65,7 +65,7 @@ def test_unreadable_group_gives_no_role(slack, error):
 
 def test_readable_group_gives_the_role(slack):
     async def body(at):
-        at.workspace.groups = {"S0ADMINS": [BOB]}  # The other one is unknown to the stand-in, which fails.
+        at.workspace.groups = {"S0ADMINS": [BOB]}  # The simulated Slack doesn't have the other group, and fails.
         assert await may(at, BOB)
 
     slack(body, responders=[ADA, "S0GONE"], admins=["S0ADMINS"])

@@ -21,7 +21,7 @@ TOKEN = "xapp-very-secret"
 
 
 class App:
-    """Records payloads, and answers with ``answer`` or raises it. Waits for ``held`` if it is set."""
+    """Records payloads, and returns or raises ``answer``. Waits for ``held`` if it is set."""
 
     def __init__(self) -> None:
         self.payloads = []

@@ -1,4 +1,4 @@
-"""The consumer group of the inbox holds the running workers, and dead ones only while they have pending deliveries."""
+"""The inbox's consumer group has running workers, and dead workers only while they have pending deliveries."""
 
 import asyncio
 import dataclasses

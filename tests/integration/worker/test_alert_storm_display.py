@@ -14,7 +14,7 @@ WAITS = "storm_queued"
 
 @pytest.fixture
 def play(play):
-    """Run a coroutine function with a worker that lets one incident open in an hour."""
+    """Run a coroutine function with a worker that opens at most one incident per hour."""
 
     def run(body):
         async def limited(at):

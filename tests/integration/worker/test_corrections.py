@@ -1,4 +1,4 @@
-"""An operator corrects an update that the router posted at DevHelm; changes made by a person since then stay."""
+"""An operator corrects an update that the router posted at DevHelm; later manual changes stay."""
 
 import pytest
 

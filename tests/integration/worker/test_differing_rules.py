@@ -171,7 +171,7 @@ def test_batch_with_both_decisions_makes_one_incident(rollouts):
 
 
 def test_many_alerts_move_with_new_rules(with_redis):
-    """One delivery of 300 alerts, which all fire again after the rules have changed."""
+    """A delivery has 300 alerts, which all fire again after the rules have changed."""
 
     async def play(on):
         names = [f"f{number}" for number in range(300)]

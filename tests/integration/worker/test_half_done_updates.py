@@ -39,14 +39,14 @@ def play(with_redis):
 
 
 async def says(scene: vendors.VendorHarness, level: severities.Severity, title: str) -> None:
-    """Let the alert fire with a severity, under a rule with a title."""
+    """Fire the alert with a severity under a rule with this title."""
     response = msgspec.structs.replace(scene.response(**FIELDS, title=title), follows_severity=True)
     await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
     await scene.on.turn()
 
 
 def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
-    """Return the end of the title that the vendor shows, and the severity or impact."""
+    """Return the last part of the title at the vendor, and the severity or impact."""
     state = scene.at.state()
     if scene.kind == "devhelm":
         one = state["devhelm"]["incidents"][0]["incident"]

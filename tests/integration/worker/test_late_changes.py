@@ -47,7 +47,7 @@ def named(scene: vendors.VendorHarness, fields: dict) -> dict:
 
 
 async def says(scene: vendors.VendorHarness, level: severities.Severity, fields: dict) -> None:
-    """Let the alert fire with a severity, under a rule with these fields, until the vendor has it."""
+    """Fire the alert with a severity under a rule with these fields, and wait until the vendor has the change."""
     response = msgspec.structs.replace(scene.response(**named(scene, fields)), follows_severity=True)
     await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
     await scene.on.turn()
@@ -68,7 +68,7 @@ def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
 
 
 def shown(scene: vendors.VendorHarness) -> dict:
-    """Return what the vendor shows, apart from texts and times."""
+    """Return the state at the vendor, without texts and times."""
     state = scene.at.state()
     if scene.kind == "devhelm":
         one = state["devhelm"]["incidents"][0]["incident"]

@@ -265,7 +265,7 @@ def monitored_long_ago(held):
 
 @pages
 def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind):
-    """The vendor has posted the update and answers 409. The incident is closed before the router repeats the update."""
+    """The vendor has posted the update and returns 409. The incident is closed before the router repeats the update."""
 
     async def body(scene):
         word = "MONITORING" if kind == "devhelm-status-page" else "monitoring"

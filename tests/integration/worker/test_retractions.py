@@ -331,7 +331,7 @@ def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
 
 @each_kind
 def test_retraction_outlives_its_episode(with_redis, at, kind):
-    """Before a worker takes the post down, the incident ends and fires again."""
+    """Before a worker takes the post down, the incident resolves and fires again."""
 
     async def play(page):
         await page.fires()
