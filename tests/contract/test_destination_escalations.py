@@ -124,9 +124,7 @@ def test_page_is_made_without_what_the_vendor_refuses(world, pages):
 
 
 def test_open_that_was_found_pages(world, pages):
-    """The open's response was lost and its idempotency key may have expired, so the worker searched for the
-    incident.
-    """
+    """The response was lost and the idempotency key may have expired, so the worker searches for the incident."""
     world.do(KIND, "open")
     life = Life(world)
     assert life.does("find").differs == "no page at severity critical is confirmed yet"
@@ -191,9 +189,7 @@ def test_escalation_pages_a_path_or_users(escalation):
 
 
 def test_incident_over_before_it_opened_pages_nobody(world, pages):
-    """Each attempt to open the incident failed without a response. The last one creates it, and the incident is
-    resolved.
-    """
+    """Every open attempt fails without a response. The last one creates the incident, which is then resolved."""
     life = Life(world)
     assert life.does("open", is_over=True, is_repeated=True, failures=1).state == "open"
     assert life.does("resolve").state == "resolved"

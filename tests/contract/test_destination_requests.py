@@ -59,7 +59,7 @@ def model_of(made: str) -> Any:
 
 
 def unknown(part: Any) -> list[str]:
-    """Yield additional properties, and values that are in no enumeration."""
+    """Return additional properties, and values that are in no enumeration."""
     if isinstance(part, sdks.incident_io_models.AlertEventsCreateHTTPPayloadV2Metadata):
         return []  # The caller chooses the names of its members.
     found = list(getattr(part, "additional_properties", {}))

@@ -151,7 +151,7 @@ def test_unreadable_time_never_loses_an_alert(path):
         found = parsed(kind, case, json.dumps(body).encode())
         node[key] = before
         assert [one.identity for one in found.alerts] == [one.identity for one in usual.alerts]
-        if kind != "prometheus":  # The kind's status is the end time: without one, an alert fires.
+        if kind != "prometheus":  # Prometheus' status is the end time: without one, an alert fires.
             assert [one.status for one in found.alerts] == [one.status for one in usual.alerts]
         moved = [(one.starts_at, one.ends_at) for one in found.alerts] != [
             (one.starts_at, one.ends_at) for one in usual.alerts

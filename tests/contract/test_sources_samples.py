@@ -61,7 +61,7 @@ def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:
 
 
 def order(alert: alerts.Alert) -> tuple[object, ...]:
-    """The position in the sender's own order of an alert's messages."""
+    """The sort key for an alert's messages in the sender's own order."""
     return (alert.starts_at, alert.status == "resolved", alert.ends_at)
 
 

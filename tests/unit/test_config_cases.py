@@ -1,4 +1,4 @@
-"""Every file in tests/data/config is a mistake in a configuration: it gives the errors or warnings it announces."""
+"""Every file in tests/data/config contains a mistake, and gives exactly the errors or warnings in its comments."""
 
 import pathlib
 

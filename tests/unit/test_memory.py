@@ -1,4 +1,4 @@
-"""The memory limit that applies to a process: of its control groups, whatever their version, or the machine's."""
+"""The memory limit of a process: from its control groups of either version, or the machine's memory."""
 
 import os
 

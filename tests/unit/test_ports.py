@@ -1,4 +1,4 @@
-"""The ports that tests are given: each once, and one that refuses."""
+"""Test ports are unique, and one port refuses connections."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""The configurations that the documents on authentication and sign-in show load, and their tables are complete."""
+"""The example configurations in the documents on authentication and sign-in load, and the tables are complete."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ SIGN_IN = (DOCS / "how-to" / "sign-in-with-openid-connect.md").read_text()
 
 
 def shown(page: str, tmp_path) -> configuration.Settings:
-    """Load the example of a page."""
+    """Load the example configuration of a page."""
     [example] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     file = tmp_path / "router.yaml"
     file.write_text(example)

@@ -1,4 +1,4 @@
-"""The configuration is read whole: every mistake has its place, and no secret is ever shown."""
+"""The configuration is validated completely: every mistake has a position, and no secret is shown."""
 
 import pytest
 
@@ -100,7 +100,7 @@ web: {port: 99999}
 
 
 def test_quota_too_small_for_one_operation_is_refused(tmp_path):
-    """An operation waits at most two seconds for each call: with one call a minute it would start again forever."""
+    """An operation waits at most 2 seconds per call, so with one call per minute it would restart forever."""
     text = "destinations:\n  c: {kind: devhelm, api_key: {env: KEY}, per_minute: %d}\n"
     (problem,) = refused(tmp_path, text % 9)
     assert problem == '2:55: "per_minute": must be greater than or equal to 10'
@@ -170,7 +170,7 @@ def test_simulate_uses_real_vendors_with_set_keys(tmp_path):
 
 
 def test_simulated_keys_of_variables_differ(tmp_path):
-    """The quota of one account's calls isn't that of the other."""
+    """Simulated accounts have separate quotas."""
     loaded = configuration.load(written(tmp_path, GOOD), {}, STAND_IN)
     other = configuration.load(written(tmp_path, GOOD.replace("KEY", "TOKEN")), {}, STAND_IN)
     keys = {one.destinations["on-call"].api_key.get_secret_value() for one in (loaded, other)}

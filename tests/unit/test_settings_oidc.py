@@ -1,4 +1,4 @@
-"""A provider for signing in is configured wholly or not at all, and never so that a sign-in could be listened to."""
+"""A sign-in provider is configured completely or not at all, and never without encryption."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_a_client_without_a_name_is_a_mistake(tmp_path):
 
 
 def test_provider_needs_a_public_url(tmp_path):
-    """Else whoever asks would say, by the host they name, where codes are sent."""
+    """Otherwise, the Host header of a request would choose where authorization codes are sent."""
     (tmp_path / "router.yaml").write_text(
         "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
     )

@@ -1,4 +1,4 @@
-"""No message about a configuration shows a secret, wherever it was written by mistake, and however."""
+"""No message about a configuration shows a secret, wherever the secret was written by mistake."""
 
 import pytest
 

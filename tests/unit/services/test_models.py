@@ -1,4 +1,4 @@
-"""Times as the API shows them: any number of microseconds has one."""
+"""Timestamps in the API: every number of microseconds has a representation."""
 
 import datetime as dt
 
@@ -20,6 +20,6 @@ from router.sources import times
     ],
 )
 def test_every_time_can_be_shown(moment, shown):
-    """A sender may write any; what is stored before it was bounded is shown, too."""
+    """A sender may send any time. Times that were stored before the limits existed are shown, too."""
     found = models.at(moment)
     assert (found.isoformat() if isinstance(found, dt.datetime) else None) == shown

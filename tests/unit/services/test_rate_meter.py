@@ -1,4 +1,4 @@
-"""The pace of what comes in, seen by whoever looks now and then."""
+"""The rate of deliveries, computed from occasional observations."""
 
 from router.services import rate_meter
 

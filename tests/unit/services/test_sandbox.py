@@ -1,4 +1,4 @@
-"""Rules that nobody has saved are evaluated apart, and whatever they ask for, this process goes on."""
+"""Unsaved rules are evaluated in a separate process with limits, so they can't stop this one."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""Vendors that answer, but awkwardly: over real HTTP, as a router meets them."""
+"""Vendors with valid but unusual responses, over real HTTP."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Faults on demand, over real HTTP: what a router must live with, done on purpose."""
+"""Fault injection over real HTTP: every fault that the router has to handle."""
 
 import http.client
 import json
@@ -112,7 +112,7 @@ def test_timed_out_request_is_carried_out_late(simulator):
 
 
 def test_window_strikes_every_matching_call_while_it_lasts(simulator):
-    """A fault with a window counts once, however many calls it strikes."""
+    """A fault with a window counts once, regardless of the number of calls."""
     order(simulator, action="status", status=401, vendor="devhelm", lasts_seconds=60)
     assert [create(simulator)[0] for _ in range(3)] == [401, 401, 401]
     assert harness.ask(f"{simulator.url}/incident-io/v1/severities", token="any")[0] == 200

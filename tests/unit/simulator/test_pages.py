@@ -1,4 +1,4 @@
-"""Status pages in HTML: what customers see, whatever stands in it."""
+"""Status pages in HTML as customers see them, with arbitrary content."""
 
 from router.simulator import pages, vendor
 

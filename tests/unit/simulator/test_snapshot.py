@@ -1,4 +1,4 @@
-"""Simulated vendors remember what they held from one run to the next, also across versions of the simulator."""
+"""Simulated vendors keep their state between runs, also across versions of the simulator."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One simulated DevHelm account, called in this process over its own ASGI routes, with a clock that a test turns."""
+"""A simulated DevHelm account, called in this process through its ASGI routes, with a manual clock."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ KEY = "dh-let-me-in"
 
 
 class Account:
-    """Calls answer with httpx's responses; pages are named by their slugs, components by their names."""
+    """Calls return httpx responses. Pages are identified by slug, components by name."""
 
     def __init__(self, seed: int = 1, **settings: Any) -> None:
         self.now = BEGIN_AT
@@ -24,7 +24,7 @@ class Account:
         self._app = applications.Starlette(routes=self.vendor.routes())
 
     def call(self, method: str, path: str, body: Any = None, **others: Any) -> httpx.Response:
-        """One call, a second after the one before."""
+        """Make a call, one second after the previous one."""
         self.now += SECOND
         if body is not None:
             others["json"] = body
@@ -37,7 +37,7 @@ class Account:
             return await client.request(method, f"/api/v1{path}", **others)
 
     def expect(self, status: int, method: str, path: str, body: Any = None, **others: Any) -> Any:
-        """One call that must be answered with ``status``; gives the body, without ``data`` around one object."""
+        """Make a call whose response must have ``status``. Return the body, without ``data`` around a single object."""
         answer = self.call(method, path, body, **others)
         assert answer.status_code == status, answer.text
         if status == 204:
@@ -47,39 +47,39 @@ class Account:
         return told["data"] if set(told) == {"data"} else told
 
     def page(self, slug: str) -> dict[str, Any]:
-        """The page with a slug."""
+        """Return the page with this slug."""
         return next(page for page in self.expect(200, "GET", "/status-pages")["data"] if page["slug"] == slug)
 
     def posts_of(self, slug: str) -> str:
-        """The path of a page's incidents."""
+        """Return the path of a page's incidents."""
         return f"/status-pages/{self.page(slug)['id']}/incidents"
 
     def posts(self, slug: str, **query: Any) -> list[dict[str, Any]]:
-        """What is on a page, newest first."""
+        """Return the incidents on a page, newest first."""
         return self.expect(200, "GET", self.posts_of(slug), params=query)["data"]
 
     def components(self, slug: str) -> dict[str, str]:
-        """Each component's id by its name."""
+        """Map each component's name to its ID."""
         found = self.expect(200, "GET", f"/status-pages/{self.page(slug)['id']}/components")["data"]
         return {one["name"]: one["id"] for one in found}
 
     def shown(self, slug: str) -> dict[str, str]:
-        """The state of each component that is not operational."""
+        """Return the state of each component that isn't operational."""
         found = self.expect(200, "GET", f"/status-pages/{self.page(slug)['id']}/components")["data"]
         return {one["name"]: one["currentStatus"] for one in found if one["currentStatus"] != "OPERATIONAL"}
 
     def affected(self, slug: str, **states: str) -> list[dict[str, str]]:
-        """``affectedComponents`` of a body; names are written with underscores for blanks."""
+        """Return ``affectedComponents`` of a body. In names, underscores stand for spaces."""
         known = self.components(slug)
         return [{"componentId": known[name.replace("_", " ")], "status": state} for name, state in states.items()]
 
     def open(self, title: str = "Checkout is down", severity: str = "DOWN", **others: Any) -> str:
-        """Open an incident; gives its id."""
+        """Open an incident. Return its ID."""
         return self.expect(201, "POST", "/incidents", {"title": title, "severity": severity, **others})["incident"][
             "id"
         ]
 
     def post(self, slug: str = "acme", title: str = "Checkout fails", **others: Any) -> str:
-        """Create a page incident; gives its id."""
+        """Create a page incident. Return its ID."""
         body = {"title": title, "impact": "MAJOR", "body": "We are looking into it.", **others}
         return self.expect(201, "POST", self.posts_of(slug), body)["id"]

@@ -7,5 +7,5 @@ from tests.unit.simulator_devhelm import account as accounts
 
 @pytest.fixture
 def account() -> accounts.Account:
-    """An account that lets every key in."""
+    """An account that accepts every key."""
     return accounts.Account()

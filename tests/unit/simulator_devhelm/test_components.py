@@ -1,4 +1,4 @@
-"""Component states: the worst that any post which goes on gives them, and operational where none does."""
+"""Component states: the worst state of all open posts, and operational without open posts."""
 
 import itertools
 

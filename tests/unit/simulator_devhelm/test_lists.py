@@ -1,4 +1,4 @@
-"""Lists of the simulated DevHelm: filters, order, paging; and what stays the same from run to run."""
+"""Lists of the simulated DevHelm: filters, order, paging, and stability between runs."""
 
 import datetime as dt
 import json
@@ -9,13 +9,13 @@ from tests.unit.simulator_devhelm import account as accounts
 
 
 def found(account, **query):
-    """The titles of a list of incidents."""
+    """Return the titles of a list of incidents."""
     return [one["title"] for one in account.expect(200, "GET", "/incidents", params=query)["data"]]
 
 
 @pytest.fixture
 def three(account):
-    """Three incidents, the second of which is over; their ids are ``three.ids``."""
+    """Three incidents, the second of which is resolved. Their IDs are ``three.ids``."""
     account.ids = [account.open("Checkout is down"), account.open("Search is slow", "DEGRADED"), account.open("Mail")]
     account.expect(200, "POST", f"/incidents/{account.ids[1]}/resolve", {"body": "Restarted."})
     return account

@@ -1,4 +1,4 @@
-"""Maintenance windows of the simulated DevHelm: planned, listed, and refused where they make no sense."""
+"""Maintenance windows of the simulated DevHelm: scheduled, listed, and refused if they are invalid."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ PATH = "/maintenance-windows"
 
 
 def moment(seconds: int) -> str:
-    """So many seconds after the account's beginning."""
+    """The time this many seconds after the account's start."""
     return (
         dt.datetime.fromtimestamp(accounts.BEGIN_AT // 1_000_000, dt.UTC) + dt.timedelta(seconds=seconds)
     ).isoformat()

@@ -1,4 +1,4 @@
-"""What each page does by itself when an incident opens and ends, and the life of a draft."""
+"""Each page's automatic actions when an incident opens and resolves, and the life cycle of a draft."""
 
 import pytest
 
@@ -7,14 +7,14 @@ NOW_WHAT = {"body": "A fix is out.", "status": "MONITORING"}
 
 
 def draft_of(account):
-    """A draft's path, on the page that reviews."""
+    """Return a draft's path on the page with reviews."""
     account.open("Checkout is down [IR-7]")
     (draft,) = account.posts("acme-eu")
     return f"{account.posts_of('acme-eu')}/{draft['id']}"
 
 
 def seen(account, slug):
-    """The titles of what customers see on a page."""
+    """Return the titles that customers see on a page."""
     return [post.title for page in account.vendor.pages() if page.slug == slug for post in page.posts]
 
 
@@ -201,7 +201,7 @@ def test_null_keeps_and_empty_clears(account):
 
 
 def test_a_change_says_nothing_to_customers(account):
-    """There is neither text nor notification in a change; both are ignored."""
+    """A change has neither text nor notification. Both are ignored."""
     path = f"{account.posts_of('acme')}/{account.post()}"
     post = account.expect(200, "PUT", path, {"status": "RESOLVED", "body": "Over.", "notifySubscribers": True})
     assert [update["body"] for update in post["updates"]] == ["We are looking into it."]

@@ -1,4 +1,4 @@
-"""What the simulated DevHelm refuses, and in which words: a client of ours must not get away with more than there."""
+"""Requests that the simulated DevHelm refuses, and its error messages: it is at least as strict as the vendor."""
 
 import json
 
@@ -20,7 +20,7 @@ def without(body, name):
 
 
 def refused(answer, status, code, *fields):
-    """The envelope is whole, and names these fields and no others."""
+    """Assert that the envelope is complete and names exactly these fields."""
     assert answer.status_code == status, answer.text
     told = answer.json()
     assert set(told) == {"status", "code", "message", "timestamp", "requestId", "errors"}

@@ -1,4 +1,4 @@
-"""What a trial says of memory, descriptors and times is what it has read."""
+"""A soak run reports memory, file descriptors, and times exactly as read."""
 
 import os
 
@@ -56,7 +56,7 @@ def test_a_zombie_holds_nothing(tmp_path):
         ([[(1.0, 5.0)]], 0.0),
         ([[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]], 2.0),
         ([[(0.0, 5.0), (1.0, 5.0)]], 0.0),
-        ([[(0.0, 1.0), (1.0, 2.0)], [(10.0, 100.0), (11.0, 101.0)]], 1.0),  # Where a series begins is its own affair.
+        ([[(0.0, 1.0), (1.0, 2.0)], [(10.0, 100.0), (11.0, 101.0)]], 1.0),  # A series may start at any value.
         ([[(0.0, 3.0), (1.0, 2.0)]], -1.0),
     ],
 )

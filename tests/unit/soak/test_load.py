@@ -1,4 +1,4 @@
-"""Senders do not give up, say only what can be true, and the ledger keeps what was accepted."""
+"""Senders retry, send only consistent alerts, and record accepted deliveries in the ledger."""
 
 import asyncio
 import itertools
@@ -14,7 +14,7 @@ NOW = 1_800_000_000 * SECOND
 
 
 class Web(client.Client):
-    """A web that answers as a test tells it to: the id of a delivery, or a failure."""
+    """A webhook server with scripted responses: the ID of a delivery, or a failure."""
 
     def __init__(self, *answers: str | Exception) -> None:
         super().__init__(name="web", base_url="http://127.0.0.1:1", headers={}, timeout_seconds=1, now=lambda: NOW)
@@ -30,7 +30,7 @@ class Web(client.Client):
 
 
 def sending(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledger:
-    """Let one sender of one alert make so many calls."""
+    """Make this many calls with one sender of one alert."""
     ledger = load.Ledger()
     made = itertools.count(NOW, SECOND)
     sender = load.Sender(["k1-0"], [web], ledger, random.Random(seed), path="/", clock=lambda: next(made), ticks=ticks)

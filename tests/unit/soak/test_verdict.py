@@ -1,4 +1,4 @@
-"""What the simulated vendors show is held against what fires: nothing open twice, nothing open without need."""
+"""The state of the simulated vendors is compared with the firing alerts: no duplicate and no unneeded open incident."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ def post(key: str = "k1", status: str = "INVESTIGATING") -> dict:
 
 
 def vendors(**parts: list) -> dict:
-    """One incident of k1 everywhere, but for what a test says otherwise."""
+    """One incident of k1 at every vendor, unless a test overrides it."""
     pages = [
         {"name": cluster.PAGE, "incidents": parts.get("posts", [post()])},
         {"name": "Another", "incidents": parts.get("elsewhere", [])},

@@ -1,4 +1,4 @@
-"""What senders deliver, from the cases of the contract, and what a source of their kind reads in it."""
+"""Deliveries of the contract's cases, and the alerts that a source of their kind reads from them."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def body(kind, case):
 
 
 def firing(kind):
-    """The body of the kind's first case with an alert that fires."""
+    """The body of the kind's first case with a firing alert."""
     cases = [json.loads(path.read_text()) for path in sorted((DATA / kind).glob("*.json"))]
     return next(case["body"] for case in cases if [alert["status"] for alert in case["alerts"]] == ["firing"])
 

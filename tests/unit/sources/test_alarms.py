@@ -1,4 +1,4 @@
-"""CloudWatch alarms, by either envelope: what the contract's cases do not say."""
+"""CloudWatch alarms in either envelope, beyond the contract's cases."""
 
 import json
 from typing import Any

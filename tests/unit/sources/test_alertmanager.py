@@ -1,4 +1,4 @@
-"""Alertmanager's webhook: what the contract's cases do not say."""
+"""Alertmanager's webhook, beyond the contract's cases."""
 
 import json
 
@@ -81,7 +81,7 @@ def test_good_alerts_are_unaffected_by_a_bad_one():
     group = {"routeLabels": {"tier": "gold"}, "externalURL": "https://am.example"}
     alone = SOURCE.parse(body(alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
     beside = SOURCE.parse(body(7, alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
-    # Alerts without a start are in their order.
+    # Alerts without a start time keep their order.
     assert [msgspec.structs.replace(one, starts_at=NOW) for one in beside.alerts] == alone.alerts
     assert alone.rejected is None
 

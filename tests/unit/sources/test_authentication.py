@@ -1,4 +1,4 @@
-"""Who may post: exactly those who have one of the secrets, or anyone where the settings say so."""
+"""Senders need one of the secrets, unless the settings disable authentication."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Azure's common alert schema: what the contract's cases do not say."""
+"""Azure's common alert schema, beyond the contract's cases."""
 
 import pytest
 

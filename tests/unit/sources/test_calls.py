@@ -1,4 +1,4 @@
-"""Calls below a source's address: what is stored of them is what is read again."""
+"""API calls below a source's URL are stored without loss and read again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""CloudEvents through the mapping of any JSON, sent by the specification's own package in each mode it has."""
+"""CloudEvents with a JSON mapping, sent by the CloudEvents package in each of its modes."""
 
 import datetime as dt
 import json as standard_json
@@ -23,7 +23,7 @@ def parse(body: bytes, headers: dict[bytes, bytes], **settings) -> base.Parsed:
 
 
 def sent(mode, data=DATA, **attributes) -> tuple[bytes, dict[bytes, bytes]]:
-    """What the package puts on the wire for an event; header names as a server sees them."""
+    """Encode an event with the package. Header names are in the form that a server receives."""
     known = {name: text for name, text in EVENT.items() if name != "specversion"}
     event = v1.CloudEvent({**known, "time": TIME, "datacontenttype": "application/json", **attributes}, data)
     message = mode(event, event_format.JSONFormat())

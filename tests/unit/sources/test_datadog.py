@@ -1,4 +1,4 @@
-"""Datadog's webhook: what the contract's cases do not say."""
+"""Datadog's webhook, beyond the contract's cases."""
 
 import json
 import re

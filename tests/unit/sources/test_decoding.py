@@ -1,4 +1,4 @@
-"""Texts that hold JSON or Base64, opened in place."""
+"""Texts that contain JSON or Base64 are decoded in place."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Senders that never say that it is over: their alerts end by themselves, by their source's settings."""
+"""Alerts of senders that send no resolution expire by the settings of their source."""
 
 import json as standard_json
 

@@ -1,4 +1,4 @@
-"""Forms: fields out of both encodings, and nothing else than an explanation where there are none."""
+"""Form fields in both encodings. Invalid forms give an explanation."""
 
 import contextlib
 import urllib.parse

@@ -1,4 +1,4 @@
-"""Google's notifications: what the contract's cases do not say."""
+"""Google's notifications, beyond the contract's cases."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Grafana's webhook: what the contract's cases do not say."""
+"""Grafana's webhook, beyond the contract's cases."""
 
 import json
 

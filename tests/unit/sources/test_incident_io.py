@@ -1,4 +1,4 @@
-"""incident.io's outgoing webhooks: what they say of incidents, and of those that the router opened itself."""
+"""incident.io's outgoing webhooks about incidents, including incidents that the router opened."""
 
 import pytest
 

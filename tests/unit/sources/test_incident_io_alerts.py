@@ -1,4 +1,4 @@
-"""Alertmanager's incident.io receiver posts groups to the URL of alert events: both are read."""
+"""Alertmanager's incident.io receiver posts groups to the URL of alert events. The router reads both formats."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Any JSON with a mapping: what the contract's cases do not say."""
+"""JSON with a mapping, beyond the contract's cases."""
 
 import base64
 import json as standard_json

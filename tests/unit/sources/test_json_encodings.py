@@ -1,4 +1,4 @@
-"""Forms and queries through the mapping of any JSON: the fields are members, and the mapping is the same."""
+"""Forms and query strings with a JSON mapping: the fields are members, and the mapping is identical."""
 
 import json as standard_json
 import urllib.parse
@@ -77,7 +77,7 @@ def test_json_like_query_text_is_text_if_invalid():
 @pytest.mark.parametrize(
     ("body", "headers", "settings", "where"),
     [
-        (b"status=firing&title=t", {}, {}, ""),  # Nothing says that it is a form.
+        (b"status=firing&title=t", {}, {}, ""),  # No header identifies the body as a form.
         (b"status=firing", FORM, {}, "title"),
         (b"", FORM, {}, ""),
         (b"%ff=1", FORM, {}, ""),

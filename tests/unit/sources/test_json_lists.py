@@ -1,4 +1,4 @@
-"""Kind `json`: lists of alerts without times, and labels in texts."""
+"""Kind `json`: lists of alerts without times, and labels in text fields."""
 
 import json as standard_json
 

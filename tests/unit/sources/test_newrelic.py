@@ -1,4 +1,4 @@
-"""New Relic's workflow webhook: what the contract's cases do not say."""
+"""New Relic's workflow webhook, beyond the contract's cases."""
 
 import pytest
 

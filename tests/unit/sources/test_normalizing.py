@@ -1,4 +1,4 @@
-"""Titles on one line, of characters that can be seen; links that can be followed."""
+"""Titles have one line of visible characters. Links have a supported scheme."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from router.sources import base, links, normalizing
 
 
 class Sends:
-    """A source that has just these alerts."""
+    """A source with exactly these alerts."""
 
     name = "here"
 

@@ -1,4 +1,4 @@
-"""Reading a vendor's JSON: what may be missing, what may not, and what is said then."""
+"""Reading a vendor's JSON: optional members, required members, and error messages."""
 
 import pytest
 

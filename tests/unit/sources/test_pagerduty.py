@@ -1,4 +1,4 @@
-"""PagerDuty's webhooks: what the contract's cases do not say."""
+"""PagerDuty's webhooks, beyond the contract's cases."""
 
 import pytest
 

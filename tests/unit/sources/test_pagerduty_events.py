@@ -1,4 +1,4 @@
-"""Events as PagerDuty takes them: what the contract's cases do not say."""
+"""PagerDuty's Events API, beyond the contract's cases."""
 
 import pytest
 

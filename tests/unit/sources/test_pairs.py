@@ -1,4 +1,4 @@
-"""Lists of tags and of pairs as labels."""
+"""Lists of tags and of key-value pairs as labels."""
 
 import pytest
 from hypothesis import given

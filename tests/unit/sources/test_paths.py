@@ -1,4 +1,4 @@
-"""Expressions of a mapping: checked early, evaluated as JMESPath says, on whatever a body holds."""
+"""Expressions of a mapping are validated at load time, and evaluated as JMESPath specifies on any body."""
 
 import jmespath
 import pytest

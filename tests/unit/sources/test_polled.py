@@ -1,4 +1,4 @@
-"""An Alertmanager that is asked: which of its alerts count, and its answers as webhooks would have told them."""
+"""A polled Alertmanager: the alerts that count, and their equivalence to webhooks."""
 
 import pydantic
 import pytest

@@ -1,4 +1,4 @@
-"""What names an alert of a preset: its values don't, so it is the same until it resolves; its monitor does."""
+"""The fingerprint of a preset's alert depends on its monitor and not on its values, so it lasts until resolution."""
 
 import copy
 from typing import Any
@@ -11,7 +11,7 @@ Change = tuple[str, Any]
 
 
 def changed(body: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
-    """The body with members replaced: ``a/b`` is the member ``b`` of ``a``, and None removes it."""
+    """Return the body with replaced members: ``a/b`` is the member ``b`` of ``a``, and None removes it."""
     body = copy.deepcopy(body)
     for path, value in changes:
         *above, last = path.split("/")
@@ -30,7 +30,7 @@ def key(kind: str, case: str, changes: list[Change]) -> str:
 
 
 INCIDENT = "public_incident.incident_created_v2"
-# What changes while one alert lasts, or is only a wording of it.
+# Members that change during one alert, or that only change its wording.
 SAME = [
     ("argocd", "degraded", [("message", "another one"), ("revision", "1a2b"), ("sync", "OutOfSync")]),
     ("axiom", "open", [("event/value", 99), ("event/title", "Booking errors: 99"), ("event/body", "99 is above")]),
@@ -57,7 +57,7 @@ SAME = [
     ("statuspage", "investigating", [("incident/name", "Renamed"), ("incident/impact", "minor")]),
     ("thousandeyes", "trigger", [("alert/violationCount", 9), ("alert/agents", []), ("alert/severity", "Minor")]),
 ]
-# What another monitor, host, group, or place differs in.
+# Members that distinguish monitors, hosts, groups, or places.
 OTHER = [
     ("argocd", "degraded", [("app", "fares")]),
     ("argocd", "degraded", [("namespace", "argocd-2")]),

@@ -1,4 +1,4 @@
-"""Each preset's own: what belongs together, what does not, and what its sender's words mean."""
+"""Behavior of single presets: alerts that belong together, alerts that don't, and the sender's vocabulary."""
 
 import json
 
@@ -154,7 +154,7 @@ def test_other_devhelm_events_make_no_alert(event):
 
 
 def unnamed_search(sid: str = "s1", **row) -> str:
-    """The fingerprint of a search of Splunk without a name."""
+    """Return the fingerprint of a Splunk search without a name."""
     body = {"sid": sid, "search_name": None, "app": "search", "owner": "admin", "result": row}
     return delivering.one("splunk", body).fingerprint
 
@@ -226,7 +226,7 @@ def test_a_comment_at_better_stack_is_no_alert(event):
 
 
 def changed(kind: str) -> tuple[dict, dict]:
-    """A body of the kind, and one that says of the same alert that it is less bad."""
+    """Return a body of the kind, and a body with a lower severity of the same alert."""
     body = delivering.firing(kind)
     if kind == "newrelic":
         return {**body, "priority": "CRITICAL"}, {**body, "priority": "LOW", "trigger": "PRIORITY_CHANGED"}

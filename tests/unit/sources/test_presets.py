@@ -1,4 +1,4 @@
-"""Presets: what a source's own mapping changes, what is tidied away, and what is told where a body does not fit."""
+"""Presets: changes by a source's own mapping, cleanup of values, and notices about bodies that don't match."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.unit.sources import delivering
 PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
 
 
-# The fields of these senders have no members of their own, so that a form can hold them.
+# The fields of these senders aren't nested, so that a form can hold them.
 FLAT = {
     "checkly": "failure",
     "nagios": "service-problem",
@@ -26,7 +26,7 @@ FLAT = {
 
 
 class Config(preset.Config):
-    """A sender of the shortest bodies."""
+    """A sender with minimal bodies."""
 
     kind: Literal["short"] = "short"
     sender: ClassVar[preset.Preset] = preset.Preset(

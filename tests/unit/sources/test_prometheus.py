@@ -1,4 +1,4 @@
-"""What Prometheus sends: what the contract's cases do not say."""
+"""Prometheus' messages, beyond the contract's cases."""
 
 import datetime as dt
 import json
@@ -10,7 +10,7 @@ from router.sources import base, prometheus
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
-NOW = 1_772_450_040_000_000  # On a minute.
+NOW = 1_772_450_040_000_000  # A full minute.
 
 
 def written(moment: int) -> str:
@@ -26,7 +26,7 @@ def parsed(source: prometheus.Prometheus, *alerts, now: int = NOW) -> base.Parse
 
 
 class Sender:
-    """A Prometheus with a clock of its own: an alert that fires ends four minutes after each time it is sent."""
+    """A Prometheus with its own clock. A firing alert ends four minutes after each time it is sent."""
 
     def __init__(self, skew: int, **settings) -> None:
         self.source = prometheus.Prometheus("here", **settings)
@@ -63,7 +63,7 @@ def test_extended_alert_fires_despite_a_slow_clock(behind):
     assert statuses(*found) == ["resolved", "firing", "firing", "firing"]
     assert [notice.code for one in found for notice in one.notices] == ["clock_behind"] * 3
     assert found[1].notices[0].fingerprint == found[1].alerts[0].fingerprint
-    # It fires until well after the next message is due, by our clock.
+    # By the router's clock, it fires until well after the next message is due.
     assert all(one.alerts[0].ends_at >= NOW + k * MINUTE + 4 * MINUTE for k, one in enumerate(found) if k)
 
 
@@ -75,7 +75,7 @@ def test_end_is_believed_once_no_longer_extended():
 
 
 def states(*found: base.Parsed) -> list[bool]:
-    """Whether the alert fires after each message, as the worker merges them within the retry window."""
+    """Return whether the alert fires after each message, as the worker merges the messages within the retry window."""
     state, fires = None, []
     for position, one in enumerate(found):
         (alert,) = one.alerts
@@ -104,7 +104,7 @@ def test_alert_continues_after_the_clock_is_corrected():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     began, sender.skew = sender.began + sender.skew, 0
-    sender.began = began  # Prometheus keeps the start that it has noted.
+    sender.began = began  # Prometheus keeps the recorded start time.
     fired.append(sender.fires(NOW + 3 * MINUTE))
     assert states(*fired, sender.resolved(NOW + 4 * MINUTE, NOW + 4 * MINUTE)) == [False, True, True, True, False]
 

@@ -1,4 +1,4 @@
-"""What proves to a source that one may post is accepted by that source, whichever way it asks for it."""
+"""Every source accepts the generated credentials for each of its methods of authentication."""
 
 import base64
 from urllib import parse
@@ -38,7 +38,7 @@ WAYS = {
 
 
 def refusals(config, shown: proof.Proven, more: bytes = b"") -> list[str]:
-    """Whatever the source does not accept."""
+    """Return the credentials that the source doesn't accept."""
     endpoint = registry.build("here", config)
     headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
     found = [] if endpoint.verifier.accepts(headers.get(b"authorization")) else ["authorization"]

@@ -1,4 +1,4 @@
-"""What a delivery collects while it is read: times of any form, and notices about what could not be used."""
+"""Parsing a delivery collects times in any format, and notices about unusable values."""
 
 import pytest
 

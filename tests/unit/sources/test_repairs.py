@@ -1,4 +1,4 @@
-"""JSON with one wrong character or number is read all the same; what has no certain meaning isn't."""
+"""JSON with one wrong character or number is repaired if its meaning is certain, and refused otherwise."""
 
 import time
 

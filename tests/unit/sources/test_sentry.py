@@ -1,4 +1,4 @@
-"""Sentry's webhooks: what the contract's cases do not say."""
+"""Sentry's webhooks, beyond the contract's cases."""
 
 import pytest
 

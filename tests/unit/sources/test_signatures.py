@@ -1,4 +1,4 @@
-"""Signatures: right, wrong, missing, old, rotated, for every scheme; each byte of a body counts."""
+"""Correct, wrong, missing, old, and rotated signatures of every scheme. Each byte of a body counts."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""SNS's messages, signed with a certificate made here: what is proven, what is refused, and what is ever fetched."""
+"""SNS messages with a generated certificate: authentication, refusals, and fetched URLs."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ TOPIC = f"arn:aws:sns:{REGION}:111122223333:alarms"
 CERTIFICATE_URL = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-0123.pem"
 SUBSCRIBE_URL = f"https://sns.{REGION}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=abc"
 NOW = asking.NOW
-SENT_AT = "2026-03-02T11:10:00.000Z"  # Some minutes before or after NOW, within the hour.
+SENT_AT = "2026-03-02T11:10:00.000Z"  # A few minutes from NOW, within the hour.
 ALARM = {
     "AlarmName": "Freezer is warm",
     "NewStateValue": "ALARM",
@@ -75,7 +75,7 @@ SUBSCRIPTION = {"Type": "SubscriptionConfirmation", "Token": "abc", "SubscribeUR
 
 
 class Amazon:
-    """Remembers what was fetched of it."""
+    """Record the fetched URLs."""
 
     def __init__(self, certificate: bytes = CERTIFICATE) -> None:
         self.asked: list[str] = []
@@ -252,7 +252,7 @@ def test_certificate_is_fetched_once_for_waiting_messages():
 
 
 def test_certificate_fetches_are_limited_for_each_network():
-    """Anyone who knows a topic's name may name new certificates: each costs a TLS connection."""
+    """A sender that knows a topic's name can name new certificates. Each fetch costs a TLS connection."""
     amazon = Amazon()
 
     async def main() -> None:
@@ -277,7 +277,7 @@ def test_flood_stops_no_certificate_of_another_network():
 
 
 def test_flood_stops_no_certificate_of_known_sender():
-    """SNS changes its certificate about once a year. Until then, its network has sent authentic messages."""
+    """SNS changes its certificate about once a year. Before that, its network has sent authentic messages."""
 
     async def main() -> None:
         known = topics(Amazon())
@@ -291,7 +291,7 @@ def test_flood_stops_no_certificate_of_known_sender():
 
 
 async def flood(known: sns.Topics, clients: list[str], count: int) -> int:
-    """Send forged messages that name new certificates; the number of those that are not looked into."""
+    """Send forged messages that name new certificates. Return the number whose certificates weren't fetched."""
     refused = 0
     for number in range(count):
         url = CERTIFICATE_URL.replace("0123", f"f{number:04}")

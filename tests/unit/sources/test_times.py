@@ -1,4 +1,4 @@
-"""Senders' times: any form in, microseconds since the epoch out."""
+"""Senders' times in any format become microseconds since the epoch."""
 
 import datetime as dt
 
@@ -68,8 +68,8 @@ NOON = 1_772_452_800 * SECOND  # 2026-03-02T12:00:00Z
         (" 2026-03-02T12:00:00Z\n", NOON),
         ("9999-12-31T23:59:59-14:00", times.LATEST),
         ("0001-01-01 00:00:00 +0000 UTC", 0),
-        ("2026-03-02 12:00:00 CET", None),  # Not every country means the same by it.
-        ("03/02/2026 12:00:00", None),  # The 2nd of March, or the 3rd of February.
+        ("2026-03-02 12:00:00 CET", None),  # The abbreviation is ambiguous between countries.
+        ("03/02/2026 12:00:00", None),  # Either March 2nd or February 3rd.
         ("03/02/2026 13:00:00 PM", None),
         ("2026-03-02T24:00:01Z", None),
         ("2026-03-02T12:60:00Z", None),
@@ -183,10 +183,10 @@ def test_format_reads_only_its_form(text, pattern, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("2026-03-02 13:00:00", NOON),  # Winter: an hour ahead of UTC.
-        ("2026-07-02 14:00:00", 1_782_993_600 * SECOND),  # Summer: two hours.
-        ("2026-03-02T12:00:00Z", NOON),  # A time with a zone keeps it.
-        ("2026-10-25 02:30:00", 1_792_888_200 * SECOND),  # Twice in this night: the first is meant.
+        ("2026-03-02 13:00:00", NOON),  # Winter: UTC+1.
+        ("2026-07-02 14:00:00", 1_782_993_600 * SECOND),  # Summer: UTC+2.
+        ("2026-03-02T12:00:00Z", NOON),  # An explicit time zone is kept.
+        ("2026-10-25 02:30:00", 1_792_888_200 * SECOND),  # This time occurs twice in this night: the first one counts.
         ("1772452800", NOON),
     ],
 )

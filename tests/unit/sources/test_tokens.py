@@ -1,4 +1,4 @@
-"""Static tokens in a header or in the address."""
+"""Static tokens in a header or in the URL."""
 
 import json
 import time
@@ -73,7 +73,7 @@ def test_query_is_shown_without_its_token():
 
 
 def test_form_with_too_many_fields_has_no_token():
-    """Its sender isn't authenticated yet: nothing but the token is decoded, however long the body is."""
+    """The sender isn't authenticated, so only the token is decoded, regardless of the size of the body."""
     token = tokens.Token(tokens.Config.model_validate({"values": ["word"], "form": "to+ken"}))
     assert token.accepts_body(b"x=%20" * 5 + b"&to%2Bken=word&y=1")
     assert not token.accepts_body(b"a=1&" * 100 + b"to%2Bken=word")

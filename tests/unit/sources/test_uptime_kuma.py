@@ -1,4 +1,4 @@
-"""Uptime Kuma's notifications, in each of their encodings: what the contract's cases do not say."""
+"""Uptime Kuma's notifications in each encoding, beyond the contract's cases."""
 
 import json
 import urllib.parse

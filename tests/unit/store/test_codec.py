@@ -1,4 +1,4 @@
-"""Documents survive being packed and unpacked, and damaged ones are refused."""
+"""Documents survive encoding and decoding. Damaged documents are refused."""
 
 import msgspec
 import pytest

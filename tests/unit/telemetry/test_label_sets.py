@@ -1,4 +1,4 @@
-"""Every label set that is known at the start is exported as 0."""
+"""Every label set that is known at startup is exported as 0."""
 
 import typing
 
@@ -10,7 +10,7 @@ from router.telemetry import label_sets, metrics
 
 
 def zeros(name: str, **labels: str) -> set[tuple[str, ...]]:
-    """The other labels of series of a metric that are 0, with these labels."""
+    """Return the other labels of a metric's series that are 0 and have these labels."""
     text = metrics.render()[0].decode()
     families = {family.name: family for family in parser.text_string_to_metric_families(text)}
     suffixes = ("_bucket", "_sum")

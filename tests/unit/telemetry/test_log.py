@@ -1,4 +1,4 @@
-"""The log: one line an event, in the form that was asked for, without what must not be in it."""
+"""The log has one line per event in the configured format, and no secrets."""
 
 import io
 import json
@@ -79,7 +79,7 @@ def test_the_console_form_is_for_people():
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_stack_trace_shows_no_local_variables(form):
     stream = configured(format=form)
-    secret = "hunt" + "er2"  # Not as one word: the console shows the lines of the source.
+    secret = "hunt" + "er2"  # Split, because the console shows source lines.
     try:
         fail_with(secret)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The metrics: all in one registry, each with a help, rendered as Prometheus reads them."""
+"""All metrics are in one registry, have a help text, and are rendered in Prometheus' format."""
 
 import re
 import time
@@ -63,7 +63,7 @@ def test_build_info_has_the_version(role):
 
 @pytest.mark.parametrize("name", LABELS)
 def test_name_follows_the_conventions_of_prometheus(name):
-    """Base units only; a point in time ends in ``_timestamp_seconds``, a share in ``_ratio``."""
+    """Base units only. A timestamp ends in ``_timestamp_seconds``, a ratio in ``_ratio``."""
     kind = collectors.defined()[name].kind
     assert re.fullmatch(r"incident_router_[a-z_]+", name)
     assert not re.search(r"_(milliseconds|ms|micros|minutes|hours|kib|mib|percent|total|count|sum)$", name)
@@ -133,7 +133,7 @@ def test_openmetrics_has_incident_and_trace_as_exemplar():
 
 
 def test_negative_open_latency_counts_as_zero():
-    """Clocks of two machines may differ."""
+    """The clocks of two machines may differ."""
     metrics.opened("early", -3.0, "IR-7F3K2QXP")
     rendered = metrics.render()[0].decode()
     assert 'incident_router_accepted_to_opened_seconds_sum{destination="early"} 0.0' in rendered

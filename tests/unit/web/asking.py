@@ -1,4 +1,4 @@
-"""A sender without a network: one request to an ASGI application, and what came back."""
+"""A sender without a network: one request to an ASGI application, and its response."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class Recording:
-    """An inbox and a quarantine that remember what they were given, or fail as they are told."""
+    """An inbox and a quarantine that record what they receive, or fail on request."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
@@ -79,7 +79,7 @@ def web_server(store: Recording, **settings: Any) -> webhooks.WebhookHandler:
 
 
 def ask(app: Any, path: str, **request: Any) -> Answer | None:
-    """Send one request, in an event loop of its own; None if it was not answered."""
+    """Send one request in a new event loop. Return None without a response."""
     return asyncio.run(asked(app, path, **request))
 
 
@@ -93,7 +93,7 @@ async def asked(
     query: bytes = b"",
     client: tuple[str, int] | None = None,
 ) -> Answer | None:
-    """Send the request in chunks (None hangs up); None if it was not answered."""
+    """Send the request in chunks; the chunk None disconnects. Return None without a response."""
     waiting = [
         {"type": "http.disconnect"}
         if chunk is None

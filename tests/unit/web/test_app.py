@@ -1,4 +1,4 @@
-"""Health, metrics and everything that is not a webhook."""
+"""Health checks, metrics, and every other endpoint except webhooks."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ def test_further_routes_hide_failure_details():
 
     scope = {"type": "http", "method": "GET", "path": "/broken", "root_path": "", "headers": [], "query_string": b""}
     scope |= {"server": ("here", 80), "scheme": "http"}
-    with pytest.raises(RuntimeError, match="internal detail"):  # Raised again, for the server to log.
+    with pytest.raises(RuntimeError, match="internal detail"):  # The app raises the error again, for the server's log.
         asyncio.run(application(routes=routes)(scope, receive, send))
     problem = json.loads(sent[1]["body"])
     assert (problem["status"], problem["type"]) == (500, "urn:incident-router:problem:internal")

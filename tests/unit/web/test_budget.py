@@ -1,4 +1,4 @@
-"""The memory that request bodies may take: counted at each step, and given back at each end."""
+"""The memory budget of request bodies: charged at each step, and released at each exit."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Where a request comes from, behind proxies that are trusted and no others."""
+"""The client address of a request, behind trusted proxies only."""
 
 import ipaddress
 
@@ -21,7 +21,7 @@ def address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
     ("peer", "forwarded", "expected"),
     [
         ("198.51.100.7", "", "198.51.100.7"),
-        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # Not a proxy of ours: it says what it likes.
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # An untrusted proxy can send any header.
         ("10.1.2.3", "203.0.113.9", "203.0.113.9"),
         ("10.1.2.3", "192.0.2.1, 203.0.113.9", "203.0.113.9"),
         ("10.1.2.3", "192.0.2.1, 203.0.113.9, 10.9.9.9", "203.0.113.9"),

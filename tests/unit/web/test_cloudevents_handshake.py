@@ -1,4 +1,4 @@
-"""Who sends CloudEvents may ask first: whoever may deliver is told so, and nobody else is."""
+"""The CloudEvents validation handshake: only authenticated senders get permission to deliver."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Probes and metrics on a thread of their own: a busy event loop doesn't delay them, and a stalled one is reported."""
+"""Health checks and metrics in a separate thread: a busy event loop doesn't delay them; a stalled one is reported."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 60
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:
-    """Ask in the calling thread; if that is the event loop's, nothing else runs there meanwhile."""
+    """Send a request in the calling thread. In the event loop's thread, this blocks the loop."""
     try:
         url = f"http://127.0.0.1:{port}{path}"
         with contextlib.closing(urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)) as answer:

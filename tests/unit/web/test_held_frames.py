@@ -1,7 +1,7 @@
 """A refused body is released before the router stores or sends anything: tracebacks hold no bodies or parsed values.
 
 A traceback keeps the variables of all its functions. While the router waits for Redis or for the network, they would
-take memory that no budget counts.
+take memory outside the budget.
 """
 
 import gzip
@@ -62,7 +62,7 @@ def test_refused_compressed_body_is_released(body):
 
 
 class Watching(asking.Recording):
-    """Notes which functions the handled error holds when something is stored."""
+    """Record which functions the handled error holds when something is stored."""
 
     held: list[str] | None = None
 

@@ -1,4 +1,4 @@
-"""Problems as RFC 9457 has them."""
+"""Problem details as RFC 9457 defines them."""
 
 import http
 import json

@@ -1,4 +1,4 @@
-"""The log of refused deliveries: enough to see what is wrong, and not a line for each request of a flood."""
+"""The log of refused deliveries has enough detail to diagnose a sender, without a line per request of a flood."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""How much one request may be: each bound just reached, and just passed."""
+"""The limits of one request, each at its bound and just above."""
 
 import contextlib
 import gzip
@@ -92,7 +92,7 @@ def test_alerts_beyond_the_limit_are_cut_with_notice():
 
 
 def test_labels_that_rules_name_are_kept_before_others():
-    """Without them no rule would match the alert, or it would join another incident."""
+    """Without these labels, no rule would match the alert, or the alert would join another incident."""
     many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
     found = request_limits.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
     assert found.alerts[0].labels == {"a": "1", "team": "web", "severity": "critical", "zone": "eu"}
@@ -109,7 +109,7 @@ def test_annotations_beyond_the_limit_are_cut_too():
 
 @pytest.mark.parametrize("place", ["value", "name", "fingerprint"])
 def test_identifying_texts_stay_distinct_when_cut(place):
-    """A fingerprint, or a value that rules group by, is never cut into that of another alert."""
+    """Truncation never makes two fingerprints, or two values that rules group by, equal."""
 
     def long(ending: str) -> alerts.Alert:
         text = "ü" * 60 + ending
@@ -204,7 +204,7 @@ def test_body_that_cannot_be_decompressed_is_refused(encoding, body, status):
 
 
 def test_every_member_of_a_gzip_body_is_read():
-    """Compressing programs write several; what follows the first was once left out with a 202."""
+    """Compression programs write several members. The router once dropped all but the first, and returned 202."""
     first, second = BODY[:20], BODY[20:]
     members = gzip.compress(first) + gzip.compress(second)
     assert request_limits.inflated(members + b"\0" * 100, b"gzip", 1000) == BODY
@@ -290,7 +290,7 @@ def test_last_of_duplicate_keys_counts():
     ids=["too large", "encoding", "not authenticated", "token in the body", "unsigned"],
 )
 def test_refused_authentic_deliveries_count_as_unreadable(path, headers, body, counted):
-    """The worker opens an incident about them; nobody else may cause one."""
+    """The worker opens an incident about them. Unauthenticated senders can't cause one."""
     store = asking.Recording()
     kinds = registry.KINDS
     secret = {"scheme": "github", "secrets": ["word"]}

@@ -1,4 +1,4 @@
-"""What is written down of a request: the headers of a list, and no others, whatever a credential's header is called."""
+"""Only allowlisted headers of a request are recorded, so a credential in any other header isn't."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The webhook server: what is taken in, what is refused, and what each sender is told."""
+"""The webhook server: accepted deliveries, refused deliveries, and the response to each sender."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The webhook server when a body makes no sense, or the router itself fails: kept, told, and nothing given away."""
+"""Unreadable bodies and internal errors at the webhook server: deliveries are kept, and responses leak nothing."""
 
 import asyncio
 import io
@@ -127,7 +127,7 @@ def test_log_has_refusals_and_no_secrets(written):
 
 
 class Held(asking.Recording):
-    """An inbox that takes its time."""
+    """An inbox that waits before it stores."""
 
     def __init__(self) -> None:
         super().__init__()

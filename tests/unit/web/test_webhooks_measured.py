@@ -1,4 +1,4 @@
-"""How long requests take is measured by source and class of the status code."""
+"""The duration of requests is measured by source and class of the status code."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Senders that put everything into the address: the query is read, kept and quarantined in the place of a body."""
+"""Senders that put all data into the URL: the query string is parsed, stored, and quarantined instead of a body."""
 
 import json
 

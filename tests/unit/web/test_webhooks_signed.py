@@ -1,4 +1,4 @@
-"""Authentication of senders at the webhook server: tokens and signatures, and 401 that says only what is missing."""
+"""Authentication of senders at the webhook server: tokens, signatures, and 401 with only what is missing."""
 
 import hashlib
 import hmac

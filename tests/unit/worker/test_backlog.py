@@ -1,4 +1,4 @@
-"""How long time alone is held back for deliveries that wait to be folded."""
+"""Timers wait for a backlog of deliveries for a limited time."""
 
 import asyncio
 

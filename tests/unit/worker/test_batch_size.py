@@ -1,4 +1,4 @@
-"""How many deliveries are read at once: bounded in number and in bytes, and more of them while many wait."""
+"""The batch size of deliveries: bounded in number and bytes, and growing with the backlog."""
 
 from router.store import inbox
 from router.worker import batch_size

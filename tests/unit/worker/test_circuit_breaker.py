@@ -1,4 +1,4 @@
-"""A vendor that is ill is left alone, one that only asks for a pause is not, and the first to come back goes alone."""
+"""The circuit breaker opens for a failing vendor, ignores rate limits, and probes with one call."""
 
 import functools
 import random
@@ -59,7 +59,7 @@ def test_a_long_outage_makes_no_longer_rests():
 
 def test_recovery_seen_by_another_worker_allows_a_probe():
     opened = after(*[False] * 5)
-    assert opened.with_recovery(NOW, NOW + SECOND) == opened  # It opened after that.
+    assert opened.with_recovery(NOW, NOW + SECOND) == opened  # The circuit opened after the recovery.
     probing = opened.with_recovery(NOW + 1, NOW + SECOND)
     assert probing.open_until(NOW + SECOND) == 0
     probing = probing.with_probe(NOW + SECOND)
@@ -85,7 +85,7 @@ def test_probe_without_a_result_is_returned():
 
 @pytest.mark.parametrize("answer", [None, errors.Permanent("422", status=422)])
 def test_response_that_closes_the_circuit_is_a_recovery(answer):
-    """Though operations of another kind fail, and though the last recovery was a moment ago."""
+    """Regardless of failures of other kinds of operations, and of a recovery just before."""
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", None, NOW, "open")
     at.take_recovery("x")
@@ -210,7 +210,7 @@ def test_single_failure_of_kind_is_outlived_by_successes():
 def test_first_success_after_a_failure_is_one_recovery():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", None, NOW, "open")
-    assert at.take_recovery("x")  # The first of a worker's life: what waits may have failed before it.
+    assert at.take_recovery("x")  # The first response of a worker: waiting operations may have failed before its start.
     at.record("x", None, NOW, "open")
     assert not at.take_recovery("x")
     at.record("x", errors.Denied("401", status=401), NOW, "open")

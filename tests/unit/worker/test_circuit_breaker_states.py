@@ -1,4 +1,4 @@
-"""A circuit breaker is closed, open, or half-open, and the metric says which."""
+"""A circuit breaker is closed, open, or half-open, and the metric exports the state."""
 
 import random
 
@@ -14,7 +14,7 @@ SECOND = 1_000_000
 
 
 def exported(name: str) -> list[str]:
-    """The states that the metric has at 1."""
+    """Return the states for which the metric is 1."""
     read = metrics.REGISTRY.get_sample_value
     series = "incident_router_circuit_breaker_state"
     return [one for one in circuit_breaker.STATES if read(series, {"destination": name, "state": one})]
@@ -24,7 +24,7 @@ def test_metric_follows_the_state():
     name = "states-on-call"
     breakers = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(circuit_breaker.FAILURES):
-        assert exported(name) == []  # It has not changed since the start of the process, which exports it as closed.
+        assert exported(name) == []  # No change since the start of the process, which exports the breaker as closed.
         breakers.record(name, errors.Unanswered(AWAY), NOW)
     assert exported(name) == ["open"]
     assert breakers.open_until(name, NOW + 30 * SECOND) == 0

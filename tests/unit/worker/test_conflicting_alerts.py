@@ -1,4 +1,4 @@
-"""A delivery contradicts itself where it says of one alert, by one start, that it fires and that it is resolved."""
+"""A delivery contradicts itself if an alert with one start time is both firing and resolved."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An open that the vendor answers with 409 may have been carried out: nobody knows until the vendor is asked."""
+"""The outcome of an open that the vendor answers with 409 is unknown until the worker reads the vendor's state."""
 
 import asyncio
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from tests.unit.destinations import scripted
 
 
 class Conflicting:
-    """Answers every call with 409."""
+    """Answer every call with 409."""
 
     def __getattr__(self, _name):
         async def refuse(_operation):

@@ -1,4 +1,4 @@
-"""What a publication should be is read off the incident, the policy for all pages, and what people have said."""
+"""The desired state of a publication follows from the incident, the policy for all pages, and people's decisions."""
 
 import msgspec
 import pytest
@@ -152,7 +152,7 @@ def test_invisible_characters_of_a_reviewer_are_removed():
 
 
 class TestSeveralAsks:
-    """Each destination has the texts of the rule that asks for it."""
+    """Each destination gets the texts of the rule that opens it."""
 
     @staticmethod
     def arrived(name, level, response, status="firing"):
@@ -222,7 +222,7 @@ def test_quiet_incident_is_monitored_where_shown():
     assert shown.content.fields == {"title": "10.0.0.1", "message": "m", **MONITORING.monitoring}
     absent = wanted(one)
     assert (absent.present, absent.monitored) == (False, False)
-    # A draft waits on, with the rule's first text.
+    # A draft keeps waiting, with the rule's first text.
     draft = wanted(one, known(state="draft", vendor_id="v1"))
     assert (draft.present, draft.monitored, "update_status" in draft.content.fields) == (True, False, False)
 
@@ -240,7 +240,7 @@ def test_post_that_was_monitored_gets_its_status_back():
 
 
 def test_monitoring_with_a_leak_waits_or_uses_fallback():
-    """The message of the monitoring is no text that the fallback takes the place of."""
+    """The fallback doesn't replace the message of the monitoring update."""
     ending = decisions.Ending(1, {"update_status": "MONITORING", "update_message": "{{ t }} is fixed."})
     leaks = wanted(quiet(target(ending=ending)), known(**OPEN), render_public=render_public)
     assert leaks.review_cause == LEAK

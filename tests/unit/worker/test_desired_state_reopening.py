@@ -1,4 +1,4 @@
-"""What an episode takes up again is what a call of ours has ended there, and nothing else."""
+"""An episode reopens only publications that a call of the router ended."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""When "not found" is believed: after enough answers over enough time, and never while anything speaks against it."""
+"""A "not found" counts after enough responses over enough time, and never against contrary evidence."""
 
 import asyncio
 
@@ -61,7 +61,7 @@ def test_account_that_cannot_be_read_proves_nothing(problem):
 
 
 def test_other_not_found_errors_are_rejections_finally():
-    """A component or a page that an open names, for example."""
+    """For example, a component or a page that an open names."""
     at = vendor.Vendor()
     at.before = [vendor.not_found(), vendor.not_found()]
     with pytest.raises(errors.Temporary):

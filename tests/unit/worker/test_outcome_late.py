@@ -1,4 +1,4 @@
-"""What a look at a resolved post says of a change that got no answer."""
+"""A read of a resolved post reveals the outcome of a change without a response."""
 
 import msgspec
 import pytest

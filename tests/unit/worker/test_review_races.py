@@ -1,4 +1,4 @@
-"""Of several reviewers who decide at the same time exactly one wins, whatever each of them decides."""
+"""Exactly one of several concurrent reviewers wins, for every combination of decisions."""
 
 import itertools
 import random
@@ -29,14 +29,14 @@ def seen(what: reviews.What, destination: str = "page") -> reviews.Review:
 
 
 def opened(what: reviews.What) -> incidents.Incident:
-    """An incident with a review; all but an opening follow an earlier verdict."""
+    """Return an incident with a review. Every review except an opening follows an earlier verdict."""
     earlier = {} if what == "opening" else {"page": review.Verdict("approved", "eve", 1)}
     status = "closed" if what == "resolution" else "open"
     return incidents.Incident("down", status=status, generation=1, episode="e1", review_verdicts=earlier)
 
 
 class Document:
-    """An incident's document with a version: a write over any other version than the newest is refused."""
+    """An incident's document with a version. A write to any version except the newest is refused."""
 
     def __init__(self, incident: incidents.Incident) -> None:
         self.incident, self.version = incident, 1
@@ -52,7 +52,7 @@ Outcomes = dict[str, review.Verdict | None]
 
 
 def deciding(document: Document, what: reviews.What, kind: str, who: str, outcomes: Outcomes) -> Iterator[None]:
-    """One reviewer, who stops wherever another one may come in between; as ``Reviews.decide`` does it."""
+    """Decide as one reviewer, like ``Reviews.decide``. Stop at each point where another writer can interleave."""
     checked = document.incident
     yield
     verdict, fields = WORDS[kind]
@@ -73,7 +73,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
 
 
 def retracting(document: Document, who: str) -> Iterator[None]:
-    """An operator who retracts the post; as ``Retractions.retract`` does it."""
+    """Retract the post as an operator, like ``Retractions.retract``."""
     known = [publications.Publication("e1", "page", "open")]
     found = [retractions.Retracted("page", "e1", "retracting")]
     yield
@@ -86,7 +86,7 @@ def retracting(document: Document, who: str) -> Iterator[None]:
 
 
 def folding(document: Document) -> Iterator[None]:
-    """A worker that writes the same incident meanwhile."""
+    """Write the incident concurrently, as a worker does."""
     for number in range(2):
         incident, version = document.incident, document.version
         yield
@@ -114,14 +114,14 @@ def contest() -> Callable[[random.Random, reviews.What, tuple[str, ...]], tuple[
 
 
 def test_exactly_one_of_two_decisions_wins(contest):
-    """Each of 10,000 random interleavings of two reviewers, every pair of decisions in turn, and a worker."""
+    """10,000 random interleavings of two reviewers, with every pair of decisions, and a worker."""
     randomness = random.Random(20261130)
     pairs = itertools.cycle(itertools.product(WHATS, WORDS, WORDS))
     lost = 0
     for _, (what, one, other) in zip(range(INTERLEAVINGS), pairs, strict=False):
         document, outcomes = contest(randomness, what, (one, other))
         won = [given for given in outcomes.values() if given is not None]
-        # Whoever begins after the other has written decides upon the other's verdict; that is no contest.
+        # A reviewer that starts after the other's write decides on the other's verdict, without a conflict.
         last = document.incident.review_verdicts["page"]
         assert last in won
         lost += len(won) == 1
@@ -131,7 +131,7 @@ def test_exactly_one_of_two_decisions_wins(contest):
 
 
 def test_one_of_several_concurrent_decisions_wins():
-    """The contest itself: every reviewer has seen the same, so one verdict is written and every other one refused."""
+    """All reviewers have read the same version, so one verdict is written and all others are refused."""
     randomness = random.Random(20261130)
     for what, *kinds in itertools.product(WHATS, WORDS, WORDS, WORDS):
         document, outcomes = Document(opened(what)), Outcomes()
@@ -145,7 +145,7 @@ def test_one_of_several_concurrent_decisions_wins():
 
 
 def test_retraction_defeats_decisions_on_earlier_versions():
-    """Of two reviewers at most one wins, and whoever of them comes after the retraction is refused."""
+    """At most one of two reviewers wins. A reviewer that writes after the retraction is refused."""
     randomness = random.Random(20261201)
     refused = 0
     for what, *kinds in itertools.islice(itertools.cycle(itertools.product(WHATS, WORDS, WORDS)), INTERLEAVINGS):

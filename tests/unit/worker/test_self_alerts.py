@@ -1,4 +1,4 @@
-"""What is reported of the router itself is read off how its accounts and the gate before the pages stand."""
+"""Alerts about the router follow from the state of its accounts and of the publishing guard."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the timeline is told of operations and of people: each thing once, in words, with what programs want."""
+"""Timeline entries for operations and people's decisions: one entry per event, with text and structured data."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Reads what libyaml parses differently from YAML 1.2, or from the Python parser that the router used before."""
+"""Documents that libyaml parses differently from YAML 1.2, or from the router's former Python parser."""
 
 import subprocess
 import sys
@@ -148,7 +148,7 @@ thread.join()
 
 
 def test_hostile_files_are_read_within_limits():
-    """The stack is 256 KiB, processor time 40 seconds, memory 1 GiB: recursion in C would crash the process."""
+    """The limits are a stack of 256 KiB, 40 seconds of processor time, and 1 GiB of memory. C recursion would crash."""
     ended = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count(" True\n") == HOSTILE.count('": ')

@@ -1,4 +1,4 @@
-"""Compares the composer with ruamel.yaml, an independent parser of YAML 1.2 written in Python."""
+"""Compare the composer with ruamel.yaml, an independent parser of YAML 1.2 written in Python."""
 
 import hypothesis
 import pytest
@@ -24,7 +24,7 @@ CORPUS = sorted(
 
 
 class Incomparable(Exception):
-    """ruamel.yaml accepts a document that rule files must not contain, or refuses one that they may."""
+    """ruamel.yaml accepts a document that rule files must not contain, or refuses a valid rule file."""
 
 
 def expected(text):
@@ -70,7 +70,7 @@ def _actual(node):
             )
         case ours.Sequence():
             return "sequence", (node.line, node.column), [_actual(item) for item in node.items]
-    # The text of a quoted scalar is its value, so an empty one is told from a plain one by the value.
+    # The text of a quoted scalar is its value, so the value distinguishes an empty one from a plain one.
     placed = node.text or node.value is not None
     return "scalar", (node.line, node.column) if placed else None, node.text, node.value
 
@@ -90,7 +90,7 @@ def test_files_of_the_repository_are_read_alike(path):
         assert path.name.endswith(".bad.yaml") or "!" in text or "---" in text or "<<" in text
 
 
-# Without NEL, LS, and PS: ruamel.yaml takes them for line breaks in some places.
+# Without NEL, LS, and PS: ruamel.yaml treats them as line breaks in some places.
 FRAGMENTS = [
     *"ab1-?:,[]{}#!|>'\"%@`~ \n",
     *(": ", "- ", "? ", "\n  ", "\n- ", "\n    ", "a: ", "b: ", "&x ", "*x", "|\n  ", ">-\n  ", "é", "😀", "''", '""'),
@@ -117,7 +117,7 @@ FRAGMENTS = [
 @hypothesis.given(strategies.lists(strategies.sampled_from(FRAGMENTS), max_size=25).map("".join))
 def test_documents_that_both_parsers_accept_are_read_alike(text):
     if text.lstrip().startswith(("|", ">")):
-        return  # In a block scalar at the top, libyaml takes a line that begins with # for a comment.
+        return  # In a top-level block scalar, libyaml treats a line that begins with # as a comment.
     try:
         wanted, found = expected(text), actual(text)
     except Incomparable:

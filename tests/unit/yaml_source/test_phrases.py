@@ -1,4 +1,4 @@
-"""An invalid value is described in words that name no type of Python."""
+"""Messages about invalid values name no Python types."""
 
 import datetime as dt
 import re
