@@ -19,7 +19,7 @@ _REFUSALS = {
     "404": "Not found.",
     "409": "The rules can't be used, or the name of an incident is ambiguous: `candidates` lists the incidents.",
     "413": "The body is too large.",
-    "412": "The resource has changed: `by` is who decided first, `now` the review that is pending instead.",
+    "412": "The resource has changed: `by` is the first reviewer, `now` the review that is pending instead.",
     "422": "A parameter or the body is invalid; `errors` lists the fields at fault.",
     "428": "`If-Match` or `seen` is required.",
     "503": "Redis can't be reached.",
@@ -55,7 +55,7 @@ def document() -> dict[str, Any]:
 def _operation(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": one.summary,
-        "description": f"Takes the role {one.role.word}.",
+        "description": f"Requires the role {one.role.word}.",
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _PARAMETER.findall(one.path)
@@ -84,9 +84,9 @@ def _query(model: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
 
 def _success(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
     if one.answer is None:
-        return {"description": "It is done."}
+        return {"description": "Success, without a body."}
     schema = schemas[(one.answer, "serialization")]
-    found = {"description": "What was asked for.", "content": {"application/json": {"schema": schema}}}
+    found = {"description": "The requested data.", "content": {"application/json": {"schema": schema}}}
     return found | ({"headers": {"ETag": {"schema": {"type": "string"}}}} if one.etag is not None else {})
 
 
@@ -99,7 +99,7 @@ _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "The entity tag of what was seen.",
+    "description": "The entity tag of the version that you reviewed.",
     "schema": {"type": "string"},
 }
 _CANDIDATES = {
@@ -109,7 +109,7 @@ _CANDIDATES = {
 _ERRORS = {
     "errors": {
         "type": "array",
-        "description": "The fields that can't be used: each a member of the body (`pointer`) or a query parameter.",
+        "description": "The invalid fields: each a member of the body (`pointer`) or a query parameter.",
         "items": {
             "type": "object",
             "required": ["detail"],

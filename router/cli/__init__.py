@@ -12,7 +12,7 @@ COMMANDS = {
     "run": Entry("run", "run", "Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."),
     "web": Entry("run", "web", "Run the webhook server and the console, without a worker."),
     "worker": Entry("run", "worker", "Run a worker."),
-    "simulate": Entry("simulate", "simulate", "Run the simulated vendors alone, to try settings against them."),
+    "simulate": Entry("simulate", "simulate", "Run only the simulated vendors, to try settings against them."),
     "demo": Entry(
         "demo", "demo", "Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."
     ),
@@ -29,7 +29,7 @@ COMMANDS = {
     "dead-letters": Entry("dead_letters", "app", "Operations and deliveries that need an operator."),
     "heartbeats": Entry("heartbeats", "app", "Signals that have to be received regularly."),
     "incidents": Entry("incidents", "app", "Incidents and their timelines."),
-    "notifiers": Entry("notifiers", "app", "Where operators hear about incidents and reviews."),
+    "notifiers": Entry("notifiers", "app", "Channels that notify operators of incidents and reviews."),
     "orphans": Entry("orphans", "app", "Open items at vendors that belong to no known incident since data was lost."),
     "pauses": Entry("pauses", "app", "Pauses of calls to vendors: rate limits, circuit breakers, and quotas."),
     "publishing": Entry("publishing", "app", "Stop and resume posts on public pages."),

@@ -21,12 +21,12 @@ _PAUSE_SECONDS = 0.2  # Between two checks for a running process.
 Replace = Annotated[
     bool, typer.Option("--replace", help="Delete everything that the router keeps in Redis before it is restored.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Restore although a `web` or `worker` is running.")]
+Force = Annotated[bool, typer.Option("--force", help="Restore even if a `web` or `worker` is running.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Only check that the file is complete and can be restored.")]
 
 
 def back_up(
-    file: Annotated[str, typer.Argument(help="Where to write the backup, or - for stdout.", metavar="FILE")],
+    file: Annotated[str, typer.Argument(help="The file to write, or - for stdout.", metavar="FILE")],
     *,
     by: startup.By = "",
     reason: startup.Reason = "",

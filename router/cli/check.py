@@ -31,13 +31,17 @@ def check(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
     config: startup.Config = configuration.DEFAULT_FILE,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Do not ask for vendors' keys.")] = False,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Don't require API keys of vendors.")] = False,
     process: Annotated[Process, typer.Option("--for", help="Require only the secrets of this process.")] = "run",
-    online: Annotated[bool, typer.Option("--online", help="Ask the vendors whether what is named exists.")] = False,
-    recorded: Annotated[bool, typer.Option("--recorded", help="Hold labels against the deliveries in Redis.")] = False,
-    recordings: Annotated[Path | None, typer.Option("--recordings", help="Or against those of a file.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = "text",
+    online: Annotated[
+        bool, typer.Option("--online", help="Check with the vendors that referenced objects exist.")
+    ] = False,
+    recorded: Annotated[bool, typer.Option("--recorded", help="Check labels against the deliveries in Redis.")] = False,
+    recordings: Annotated[
+        Path | None, typer.Option("--recordings", help="Check labels against the deliveries in a file.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = "text",
 ) -> None:
     """Check the configuration and the rules. Print every problem as file:line:column."""
     if online and (simulate or process == "web"):

@@ -14,7 +14,7 @@ _PAGE = 500  # Dead letters per request.
 
 app = typer.Typer(help="Operations and deliveries that need an operator.", no_args_is_help=True)
 
-Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")]
+Identity = Annotated[str, typer.Argument(help="The dead letter's ID, as `dead-letters list` shows it.")]
 
 
 @app.command("list")
@@ -24,7 +24,7 @@ def show_all(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the dead letters, and what is wrong with each."""
+    """List the dead letters with the problem of each."""
 
     async def body(router: router_access.Reached) -> None:
         found = [one async for one in _all(router)]
@@ -64,21 +64,21 @@ def show(
 
 @app.command("redrive")
 def redrive(
-    identity: Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")] = "",
+    identity: Annotated[str, typer.Argument(help="The dead letter's ID, as `dead-letters list` shows it.")] = "",
     *,
-    every: Annotated[bool, typer.Option("--all", help="Try all of them again, or those that the filters fit.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Retry all dead letters that match the filters.")] = False,
     destination: Annotated[
         str,
         typer.Option(help="With --all: only operations at this destination.", autocompletion=completion.destinations),
     ] = "",
-    operation: Annotated[str, typer.Option(help="With --all: only this operation, as `open` or `resolve`.")] = "",
-    problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
+    operation: Annotated[str, typer.Option(help="With --all: only this operation, such as `open` or `resolve`.")] = "",
+    problem: Annotated[str, typer.Option(help="With --all: only dead letters whose problem contains this text.")] = "",
     by: startup.By = "",
     reason: startup.Reason = "",
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Try one of them again, or all of them, after whatever was wrong has been put right."""
+    """Retry one dead letter, or all of them, after you have fixed the problem."""
     meant = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
     if every == bool(identity):
         raise startup.usage("say either an id or --all")

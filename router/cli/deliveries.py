@@ -30,7 +30,7 @@ _COLUMNS = (
     tables.Column("rules", shrinks=True),
 )
 
-Since = Annotated[str, typer.Option("--since", help="Only what is newer than this, as 30m or 2d.")]
+Since = Annotated[str, typer.Option("--since", help="The maximum age, such as 30m or 2d.")]
 
 
 @app.command("list")
@@ -55,16 +55,14 @@ def show_all(
 
 @app.command("show")
 def show(
-    delivery: Annotated[str, typer.Argument(help="The delivery's id, as the sender was told it.")],
+    delivery: Annotated[str, typer.Argument(help="The delivery's ID, from the response to the sender.")],
     *,
-    payload: Annotated[
-        bool, typer.Option("--body", help="Print the body as it was received, and nothing else.")
-    ] = False,
+    payload: Annotated[bool, typer.Option("--body", help="Print only the body, exactly as received.")] = False,
     as_json: startup.AsJson = False,
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show the alerts of one delivery, and what was decided of each."""
+    """Show the alerts of one delivery, with the decision for each."""
     if payload and as_json:
         raise startup.usage("--body and --json exclude each other")
 
@@ -98,7 +96,7 @@ def show(
 @app.command("export")
 def export(
     file: Annotated[
-        Path, typer.Argument(help="Where to write them, or - for stdout; a name that ends in .gz is compressed.")
+        Path, typer.Argument(help="The file to write, or - for stdout. A name that ends in .gz is compressed.")
     ],
     *,
     since: Since = "",

@@ -21,7 +21,7 @@ _FOLDER = Path(__file__).parent / "demo_files"
 
 def demo(
     *,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Tell it in a minute, or as fast as it goes.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Run for a minute, or as fast as possible.")] = True,
 ) -> None:
     """Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."""
     log.configure("console", "error")

@@ -32,13 +32,13 @@ def explain(
     source: Annotated[
         str,
         typer.Option(
-            "--source", "-s", help="The source whose format the payload has.", autocompletion=completion.sources
+            "--source", "-s", help="The source that defines the payload's format.", autocompletion=completion.sources
         ),
     ] = "",
-    delivery: Annotated[str, typer.Option("--delivery", help="Explain a delivery that is kept, by its id.")] = "",
+    delivery: Annotated[str, typer.Option("--delivery", help="Explain the archived delivery with this ID.")] = "",
     folder: Annotated[Path | None, typer.Option("--rules", help="The rule folder, if not the configured one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show each condition of the rules that do not match.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = "text",
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:

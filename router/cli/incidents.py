@@ -62,7 +62,7 @@ def show_all(
     closed: Annotated[bool, typer.Option("--all", help="Include closed incidents: short for --status all.")] = False,
     severity: Annotated[Severity | None, typer.Option("--severity", help="Incidents of this severity.")] = None,
     search: Annotated[
-        str, typer.Option("--search", help="Incidents whose reference, key, title, rule, or labels hold this text.")
+        str, typer.Option("--search", help="Incidents whose reference, key, title, rule, or labels contain this text.")
     ] = "",
     muted: Annotated[bool, typer.Option("--muted", help="List the muted alerts, and what mutes each.")] = False,
     as_json: startup.AsJson = False,
@@ -165,7 +165,7 @@ def retract(
         str,
         typer.Option(
             "--destination",
-            help="The public page; all pages of the incident if left out.",
+            help="The public page (default: all pages of the incident).",
             autocompletion=completion.destinations,
         ),
     ] = "",
@@ -178,7 +178,7 @@ def retract(
         typer.Option(
             "--message",
             callback=startup.not_blank,
-            help="What customers read at a page that takes no post down; the destination's own text if left out.",
+            help="The public text on a page that can't take posts down (default: the destination's text).",
         ),
     ] = "",
     by: startup.By = "",
@@ -229,17 +229,15 @@ def correct(
         typer.Argument(help="The page where the update is posted.", autocompletion=completion.destinations),
     ],
     *,
-    body: Annotated[
-        str, typer.Option("--body", callback=startup.not_blank, help="The text that replaces the update's.")
-    ],
+    body: Annotated[str, typer.Option("--body", callback=startup.not_blank, help="The new text of the update.")],
     update: Annotated[
-        str, typer.Option("--update", help="The update's ID, or how it begins; the newest if left out.")
+        str, typer.Option("--update", help="The update's ID, or the beginning of it (default: the newest update).")
     ] = "",
     status: Annotated[
         str,
         typer.Option(
             "--status",
-            help="Its status, in the vendor's words, but not to or from RESOLVED; unchanged if left out.",
+            help="The vendor's status, not to or from RESOLVED (default: unchanged).",
         ),
     ] = "",
     seen: Annotated[

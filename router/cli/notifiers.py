@@ -12,7 +12,7 @@ from router.cli import audit, completion, startup, tables
 from router.outbound import errors
 from router.services import resources
 
-app = typer.Typer(help="Where operators hear about incidents and reviews.", no_args_is_help=True)
+app = typer.Typer(help="Channels that notify operators of incidents and reviews.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The notifier's name.", autocompletion=completion.notifiers)]
 
@@ -60,7 +60,7 @@ def send_test(name: Name, *, by: startup.By = "", config: startup.Config = confi
 def redeliver(
     name: Name,
     *,
-    incident: Annotated[str, typer.Option(help="The incident key; the router's own events if left out.")] = "",
+    incident: Annotated[str, typer.Option(help="The incident key (default: events of the router itself).")] = "",
     after: Annotated[
         int,
         typer.Option(parser=startup.integer(0, 2**63 - 1), help="Deliver events with higher sequence numbers only."),

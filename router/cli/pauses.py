@@ -17,7 +17,7 @@ def show_all(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the pauses that hold now."""
+    """List the active pauses."""
 
     async def body(router: router_access.Reached) -> None:
         found = await router.queries.records.pauses()
@@ -48,7 +48,7 @@ def lift(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """End all pauses of a destination's account, and try what waits there again."""
+    """End all pauses of a destination's account, and retry its waiting operations."""
 
     async def body(router: router_access.Reached) -> None:
         done = await router.actions.lift_pauses(router.act(destination, by, reason))

@@ -13,7 +13,7 @@ _PAGE = 20  # Bodies per request. Each may be as large as a delivery.
 
 app = typer.Typer(help="Authentic bodies that could not be parsed.", no_args_is_help=True)
 
-Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine list` shows it.")]
+Identity = Annotated[str, typer.Argument(help="The body's ID, as `quarantine list` shows it.")]
 
 
 @app.command("list")
@@ -24,7 +24,7 @@ def show_all(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the newest bodies with what is wrong with them."""
+    """List the newest bodies with the problem of each."""
 
     async def body(router: router_access.Reached) -> None:
         found = [one async for one in router_access.rows(router.queries.records.quarantine, _PAGE, limit)]
@@ -42,12 +42,12 @@ def show_all(
 def show(
     identity: Identity,
     *,
-    payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
+    payload: Annotated[bool, typer.Option("--body", help="Print only the body, exactly as received.")] = False,
     as_json: startup.AsJson = False,
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show one body, its headers without secrets, and what is wrong with it."""
+    """Show one body with its headers, without secrets, and its problem."""
     if payload and as_json:
         raise startup.usage("--body and --json exclude each other")
 

@@ -23,24 +23,26 @@ _DIFFERS = 3
 
 
 def replay(
-    before: Annotated[Path, typer.Argument(help="The rule folder as it is.")],
-    after: Annotated[Path, typer.Argument(help="The rule folder as it would be.")],
+    before: Annotated[Path, typer.Argument(help="The current rule folder.")],
+    after: Annotated[Path, typer.Argument(help="The changed rule folder.")],
     *,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Recordings, as `deliveries export` writes them.")
+        Path | None, typer.Option("--file", "-f", help="A file of deliveries from `deliveries export`.")
     ] = None,
-    since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
-    tail: Annotated[str, typer.Option("--tail", help="Let so much time pass after the last delivery.")] = "1h",
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
+    since: Annotated[
+        str, typer.Option("--since", help="The maximum age of deliveries from Redis, such as 2d.")
+    ] = "24h",
+    tail: Annotated[str, typer.Option("--tail", help="The simulated time after the last delivery.")] = "1h",
+    format_: Annotated[Format, typer.Option("--format", help="The output format.")] = "text",
     every: Annotated[
         bool, typer.Option("--all", help=f"Show all incidents, not only the first {_SHOWN} of a kind.")
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help=f"End with status {_DIFFERS} where anything differs.")
+        bool, typer.Option("--exit-code", help=f"Exit with status {_DIFFERS} if anything differs.")
     ] = False,
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Play recorded deliveries under two sets of rules; show the incidents and posts that appear, vanish or change."""
+    """Replay deliveries with two sets of rules, and show which incidents and posts differ."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     for folder in (before, after):
         startup.rules(settings, folder)

@@ -16,7 +16,10 @@ from router.worker import review_takes
 app = typer.Typer(help="Posts that wait for a review before they are published.", no_args_is_help=True)
 
 Page = Annotated[
-    str, typer.Argument(metavar="DESTINATION", help="Where it waits.", autocompletion=completion.destinations)
+    str,
+    typer.Argument(
+        metavar="DESTINATION", help="The destination of the review.", autocompletion=completion.destinations
+    ),
 ]
 Seen = Annotated[
     str,
@@ -102,7 +105,7 @@ def approve(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Let what waits be shown at one page."""
+    """Approve the post that waits for one page."""
     router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
 
 
@@ -113,14 +116,14 @@ def edit(
     *,
     title: Annotated[str, typer.Option("--title", help="Your title in place of the rule's.")] = "",
     message: Annotated[str, typer.Option("--message", help="Your text in place of the rule's.")] = "",
-    other: Annotated[list[str] | None, typer.Option("--set", help="Any other field, as NAME=VALUE.")] = None,
+    other: Annotated[list[str] | None, typer.Option("--set", help="Another field, as NAME=VALUE.")] = None,
     seen: Seen = "",
     by: startup.By = "",
     reason: startup.Reason = "",
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Approve what waits in your own words; the rest stays as the rule says it."""
+    """Approve the post with your own texts. All other fields keep the rule's values."""
     fields: dict[str, Any] = {name: text for name, text in (("title", title), ("message", message)) if text}
     for pair in other or ():
         name, found, value = pair.partition("=")
@@ -143,7 +146,7 @@ def dismiss(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
+    """Dismiss the post or change that waits for one page. A published post stays unchanged."""
     router_access.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
 
 
@@ -153,14 +156,14 @@ def take(
     page: Page,
     *,
     duration: Annotated[
-        str, typer.Option("--for", help="How long you need, at most 4h: reminders and the escalation pause.")
+        str, typer.Option("--for", help="How long to pause reminders and the escalation, at most 4h.")
     ] = "15m",
     by: startup.By = "",
     reason: startup.Reason = "",
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Take a review: others see that you work on it. They may decide all the same.
+    """Take a review: others see that you work on it. They may still decide.
 
     Reminders and the escalation pause until the time is up, or until the review is released or decided. Its deadline
     stays as it is.

@@ -19,8 +19,8 @@ from router.yaml_source import problems, quantities
 def run(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
-    only: Annotated[str, typer.Option("-k", help="Run only the tests whose names contain this.")] = "",
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each test, with every operation.")] = False,
+    only: Annotated[str, typer.Option("-k", help="Run only tests whose names contain this text.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each test, with every operation.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML, too.")] = None,
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:

@@ -58,9 +58,11 @@ def declare(
     rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
     *,
     recordings: Annotated[
-        Path | None, typer.Option("--recordings", help="Deliveries of a file, as `deliveries export` writes them.")
+        Path | None, typer.Option("--recordings", help="A file of deliveries from `deliveries export`.")
     ] = None,
-    since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
+    since: Annotated[
+        str, typer.Option("--since", help="The maximum age of deliveries from Redis, such as 2d.")
+    ] = "24h",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write `public` for the variables that public texts use undeclared, from the values of recorded deliveries."""

@@ -15,22 +15,22 @@ from router.telemetry import registries
 
 Simulate = Annotated[
     bool,
-    typer.Option("--simulate", help="Simulate the vendors whose keys are not set, and make up a webhook token."),
+    typer.Option("--simulate", help="Simulate the vendors whose keys are not set, and generate a webhook token."),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Listen on this address instead of the configured one.")]
-Port = Annotated[
-    int | None, typer.Option("--port", parser=startup.PORT, help="Listen on this port; 0 takes a free one.")
-]
+Port = Annotated[int | None, typer.Option("--port", parser=startup.PORT, help="Listen on this port; 0 for a free one.")]
 SimulatorPort = Annotated[
-    int, typer.Option("--simulator-port", parser=startup.PORT, help="Where simulated vendors listen.")
+    int, typer.Option("--simulator-port", parser=startup.PORT, help="The port of the simulated vendors.")
 ]
 ConsolePort = Annotated[
     int | None,
-    typer.Option("--console-port", parser=startup.PORT, help="Where the console is; 0 takes a free one."),
+    typer.Option("--console-port", parser=startup.PORT, help="The port of the console; 0 for a free one."),
 ]
 At = tuple[str | None, int | None, int | None, int | None]
 """Another host, port, console port, and health port than the configured ones."""
-HealthHost = Annotated[str | None, typer.Option("--health-host", help="Serve /healthz, /readyz, and /metrics here.")]
+HealthHost = Annotated[
+    str | None, typer.Option("--health-host", help="Serve /healthz, /readyz, and /metrics on this address.")
+]
 HealthPort = Annotated[
     int | None,
     typer.Option(
@@ -73,7 +73,7 @@ def web(
 def worker(
     config: startup.Config = configuration.DEFAULT_FILE,
     *,
-    name: Annotated[str, typer.Option("--name", help="This worker's name, the same after a restart.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The worker's name, unchanged across restarts.")] = "",
     health_host: HealthHost = None,
     health_port: HealthPort = None,
 ) -> None:

@@ -134,7 +134,9 @@ _OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--reaso
 
 @app.command("add")
 def add(
-    matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
+    matchers: Annotated[
+        list[str], typer.Argument(help='Matchers such as service="checkout" env=~"prod.*", all of which must match.')
+    ],
     *,
     reason: Annotated[str, typer.Option("--reason", callback=startup.not_blank, help="The reason.")],
     during: Annotated[
@@ -144,7 +146,7 @@ def add(
     for_: Annotated[
         str, typer.Option("--for", help="How long, such as 2h or 3d (default: 1h; with --during: 365d).")
     ] = "",
-    after: Annotated[str, typer.Option("--in", help="In how long it begins.")] = "0s",
+    after: Annotated[str, typer.Option("--in", help="The time until the silence begins.")] = "0s",
     by: startup.By = "",
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
@@ -178,7 +180,7 @@ def expire(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """End a silence now. What still fires opens its incidents within 15 seconds."""
+    """End a silence now. Alerts that still fire open incidents within 15 seconds."""
 
     async def body(router: router_access.Reached) -> None:
         try:

@@ -12,10 +12,10 @@ def simulate(
     *,
     host: Annotated[str, typer.Option("--host", help="Listen on this address.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", parser=startup.PORT, help="Listen on this port; 0 takes a free one.")
+        int, typer.Option("--port", parser=startup.PORT, help="Listen on this port; 0 for a free one.")
     ] = 8090,
 ) -> None:
-    """Run the simulated vendors alone, to try settings against them."""
+    """Run only the simulated vendors, to try settings against them."""
     startup.until_stopped(_simulate(host, port))
 
 

@@ -30,7 +30,7 @@ _COLUMNS = (
 
 @app.command("list")
 def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
-    """List the configured sources, and how each is told who sends. No secret has to be set, and none is shown."""
+    """List the configured sources with their authentication. Secrets aren't required or shown."""
     found = [source_views.row(name, one) for name, one in startup.settings(config, needs=()).sources.items()]
     if as_json:
         startup.print_items(found)
@@ -56,12 +56,12 @@ def kinds(*, as_json: startup.AsJson = False) -> None:
 def snippet(
     kind: Kind,
     *,
-    name: Annotated[str, typer.Option("--name", help="What the source is called; its kind unless said.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The source's name (default: its kind).")] = "",
     url: Annotated[
-        str, typer.Option("--url", help="The router's address, as the sender sees it.")
+        str, typer.Option("--url", help="The router's URL for the sender.")
     ] = "https://incident-router.example.com",
 ) -> None:
-    """Print what to paste on both sides: into the router's configuration, and into the monitoring system."""
+    """Print the settings for the router's configuration and for the monitoring system."""
     startup.must_be_known("kind", kind, registry.KINDS)
     name = name or kind
     if not samples.can_be_named(name):

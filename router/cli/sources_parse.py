@@ -30,17 +30,17 @@ def parse(
     source: Annotated[
         str,
         typer.Option(
-            "--source", "-s", help="The configured source that is to read it.", autocompletion=completion.sources
+            "--source", "-s", help="The configured source that parses the payload.", autocompletion=completion.sources
         ),
     ],
     header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE; several.")
+        list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE. Repeatable.")
     ] = None,
-    query: Annotated[str, typer.Option("--query", help="The query of the delivery's address, as name=value&…")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    query: Annotated[str, typer.Option("--query", help="The query string of the delivery, as name=value&…")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show the alerts that come out of a payload."""
+    """Show the alerts that a source parses from a payload."""
     settings = startup.settings(config, needs=())
     configured = settings.sources
     startup.must_be_known("source", source, configured)

@@ -32,15 +32,15 @@ def send(
     to: Annotated[str, typer.Option("--to", help="URL of the webhook: `https://HOST/v1/webhooks/NAME`.")],
     resolved: Annotated[bool, typer.Option("--resolved", help="Send the end of the sample's alert.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only ask the router what would happen; it keeps nothing.")
+        bool, typer.Option("--dry-run", help="Print what would happen. The router stores nothing.")
     ] = False,
     secret_env: Annotated[
-        str, typer.Option("--secret-env", help="The variable with the secret, used as `sources snippet` has it.")
+        str, typer.Option("--secret-env", help="The variable with the secret, sent as `sources snippet` shows.")
     ] = "",
     bearer_env: Annotated[str, typer.Option("--bearer-env", help="The variable with a bearer token.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the router's answer as it is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the router's response as JSON.")] = False,
 ) -> None:
-    """Post a sample alert to a router as a test, and show what it opens.
+    """Send a sample alert to a router as a test, and show what it opens.
 
     A test never reaches a public page. It does open incidents elsewhere: --dry-run shows where, --resolved ends them.
     """

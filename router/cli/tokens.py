@@ -19,15 +19,17 @@ tokens = typer.Typer(help="Tokens for the console and the API.", no_args_is_help
 
 @tokens.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="Whose it is; the timeline and the audit log call them so.")],
+    name: Annotated[str, typer.Argument(help="The token's owner, as shown in timelines and the audit log.")],
     *,
-    role: Annotated[str, typer.Option("--role", help="viewer, responder or admin.")] = "viewer",
-    for_: Annotated[str, typer.Option("--for", help="How long it holds, as 12h or 90d; 0s is for ever.")] = "90d",
+    role: Annotated[str, typer.Option("--role", help="viewer, responder, or admin.")] = "viewer",
+    for_: Annotated[
+        str, typer.Option("--for", help="The token's lifetime, such as 12h or 90d; 0s never expires.")
+    ] = "90d",
     by: startup.By = "",
     reason: startup.Reason = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Make a token and print it, this once: only a hash of it is kept."""
+    """Create a token and print it once. Only a hash of it is stored."""
     if role not in access.ROLES:
         raise startup.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
     seconds = startup.duration("--for", for_) // 1_000_000
@@ -69,13 +71,13 @@ def _until(one: resources.TokenRow) -> str:
 
 @tokens.command("revoke")
 def revoke(
-    identity: Annotated[str, typer.Argument(help="Its id, as `tokens list` shows it.")],
+    identity: Annotated[str, typer.Argument(help="The token's ID, as `tokens list` shows it.")],
     *,
     by: startup.By = "",
     reason: startup.Reason = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Take a token back; it holds for nothing from now on."""
+    """Revoke a token."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)

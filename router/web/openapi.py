@@ -8,18 +8,18 @@ from typing import Any
 import router
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_RETRY = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds after which to send it again."}}
+_RETRY = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds to wait before the retry."}}
 _REFUSALS = {
-    "400": "The body is not what its content encoding says, or the origin is no DNS name.",
+    "400": "The body doesn't match its content encoding, or the origin isn't a DNS name.",
     "401": "A credential or a signature is missing or wrong.",
-    "403": "The sender's address, or its topic, is not allowed.",
-    "404": "No source of this name is configured, or its kind does not serve this path.",
-    "405": "Another method than POST.",
-    "408": "The request was not whole in time.",
-    "413": "The body is too long.",
-    "415": "The content encoding is not known.",
-    "422": "The body could not be read. It is kept in the quarantine, whose id is in `quarantined`.",
-    "500": "The router failed on this delivery.",
+    "403": "The sender's address or topic isn't allowed.",
+    "404": "No source has this name, or its kind doesn't serve this path.",
+    "405": "The method isn't POST.",
+    "408": "The request wasn't complete within the time limit.",
+    "413": "The body is too large.",
+    "415": "The content encoding isn't supported.",
+    "422": "The body can't be parsed. It is in the quarantine, with the ID in `quarantined`.",
+    "500": "The router failed to process the delivery.",
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -31,32 +31,32 @@ PROBLEM: dict[str, Any] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
-        "quarantined": {"type": "string", "description": "What the body is called in the quarantine."},
+        "quarantined": {"type": "string", "description": "The ID of the body in the quarantine."},
     },
 }
 _TEST = {
     "name": "Incident-Router-Test",
     "in": "header",
-    "description": "Treat the delivery as a test, or with `dry-run` only say what would happen.",
+    "description": "Treat the delivery as a test. With `dry-run`, only return what would happen.",
     "schema": {"enum": ["true", "dry-run", "false"]},
 }
 _SCHEMAS: dict[str, Any] = {
     "Problem": PROBLEM,
     "Accepted": {
         "type": "object",
-        "description": "What was decided; a kind whose clients look into the answer has one of its own.",
+        "description": "The decisions. Kinds whose clients parse the response have their own format.",
         "properties": {
             "delivery": {"type": "string"},
-            "dry_run": {"type": "boolean", "description": "Nothing was kept, and `delivery` is empty."},
-            "duplicate": {"type": "boolean", "description": "The sender repeated a delivery of the last day."},
+            "dry_run": {"type": "boolean", "description": "Nothing was stored, and `delivery` is empty."},
+            "duplicate": {"type": "boolean", "description": "The sender repeated a delivery from the last 24 hours."},
             "alerts": {"type": "array", "items": {"type": "object"}},
             "truncated": {"type": "integer", "minimum": 0},
-            "quarantined": {"type": "string", "description": "What could not be read is kept under this id."},
+            "quarantined": {"type": "string", "description": "The ID of the unreadable part in the quarantine."},
             "where": {"type": "string"},
             "problem": {"type": "string"},
             "notices": {
                 "type": "array",
-                "description": "What was cut, replaced, or ignored in the alerts.",
+                "description": "Values of the alerts that were truncated, replaced, or ignored.",
                 "items": {
                     "type": "object",
                     "properties": {
@@ -73,28 +73,31 @@ _SCHEMAS: dict[str, Any] = {
 def document() -> dict[str, Any]:
     """Return the whole document."""
     named = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
-    explain = {"name": "explain", "in": "query", "schema": {"enum": ["true"]}, "description": "Say what was decided."}
+    explain = {"name": "explain", "in": "query", "schema": {"enum": ["true"]}, "description": "Return the decisions."}
     return {
         "openapi": "3.1.0",
         "info": {"title": "incident-router", "version": router.__version__},
         "paths": {
             "/v1/webhooks/{source}": {
-                "post": _webhook("Hand in a delivery", [named, explain]),
+                "post": _webhook("Send a delivery", [named, explain]),
                 "options": _handshake(named),
             },
-            "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Hand in alerts as to an Alertmanager", [named])},
-            "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Hand in an event as to PagerDuty", [named])},
+            "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Send alerts with Alertmanager's API", [named])},
+            "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Send an event with PagerDuty's API", [named])},
             **_opsgenie(named, explain),
             "/v1/vendor-webhooks/{destination}": {"post": _of_a_vendor()},
-            "/api/v2/alerts": {"post": _webhook("The same, where there is one source of kind prometheus", [])},
-            "/-/healthy": {"get": _page("As Alertmanager answers it", "text/plain")},
-            "/healthz": {"get": _page("Whether the process lives", "application/json")},
+            "/api/v2/alerts": {"post": _webhook("Send alerts to the only source of kind prometheus", [])},
+            "/-/healthy": {"get": _page("Health check of Alertmanager's API", "text/plain")},
+            "/healthz": {"get": _page("Liveness check", "application/json")},
             "/readyz": {
                 "get": {
-                    **_page("Whether it is of use", "application/json"),
+                    **_page("Readiness check", "application/json"),
                     "responses": {
-                        "200": _answer("It is.", "application/json"),
-                        "503": {"description": "It is not; `checks` say why.", "content": _PROBLEM},
+                        "200": _answer("The process is ready.", "application/json"),
+                        "503": {
+                            "description": "The process isn't ready; `checks` has the reasons.",
+                            "content": _PROBLEM,
+                        },
                     },
                 }
             },
@@ -117,19 +120,19 @@ def _of_a_vendor() -> dict[str, Any]:
     schema = {"type": "object", "required": ["outcome", "incidents"], "properties": told}
     refused = ("405", "408", "413")
     return {
-        "summary": "Tell of a change at a destination",
-        "description": "A webhook of the destination's vendor, signed by it. The worker looks at what has changed.",
+        "summary": "Report a change at a destination",
+        "description": "A signed webhook of the destination's vendor. The worker then reads the changed object.",
         "parameters": [{"name": "destination", "in": "path", "required": True, "schema": {"type": "string"}}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "responses": {
             "202": {
-                "description": "It is the vendor's. What it tells of will be looked at, if the router opened it.",
+                "description": "The signature is valid. The worker reads the object if the router opened it.",
                 "content": {"application/json": {"schema": schema}},
             },
             "401": {"description": "The signature is missing or wrong.", "content": _PROBLEM},
             "404": {"description": "No destination of this name takes webhooks.", "content": _PROBLEM},
             **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refused},
-            "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},
+            "503": {"description": "Nothing was stored. Retry the request.", "headers": _RETRY, "content": _PROBLEM},
         },
     }
 
@@ -143,26 +146,28 @@ def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
     kinds = {"name": "identifierType", "in": "query", "schema": {"enum": ["id", "alias"]}}
     below = "/v1/webhooks/{source}/v2/alerts"
     status = {
-        "summary": "Ask for the status of a request to Opsgenie's Alert API",
+        "summary": "Get the status of a request to Opsgenie's Alert API",
         "parameters": [named, request_id],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "responses": {
-            "200": _answer("Its status.", "application/json"),
+            "200": _answer("The status of the request.", "application/json"),
             "401": {"description": _REFUSALS["401"], "content": _PROBLEM},
             "404": {"description": "No such source or request.", "content": {"application/json": {}, **_PROBLEM}},
         },
     }
     return {
-        below: {"post": _webhook("Create an alert as at Opsgenie", [named, explain])},
+        below: {"post": _webhook("Create an alert with Opsgenie's API", [named, explain])},
         f"{below}/{{identifier}}": {
-            "delete": _webhook("Resolve an alert as by deleting it at Opsgenie", [named, identifier, kinds])
+            "delete": _webhook("Resolve an alert by deleting it with Opsgenie's API", [named, identifier, kinds])
         },
         f"{below}/{{identifier}}/{{action}}": {
-            "post": _webhook("Take an action on an alert as at Opsgenie", [named, identifier, action, kinds, explain])
+            "post": _webhook(
+                "Take an action on an alert with Opsgenie's API", [named, identifier, action, kinds, explain]
+            )
         },
         f"{below}/requests/{{requestId}}": {"get": status},
         "/v1/webhooks/{source}/v2/heartbeats/{name}/ping": {
-            "post": _webhook("Ping a heartbeat as at Opsgenie", [named, heartbeat])
+            "post": _webhook("Ping a heartbeat with Opsgenie's API", [named, heartbeat])
         },
     }
 
@@ -172,15 +177,15 @@ def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     refusals = {status: {"description": said, "content": _PROBLEM} for status, said in _REFUSALS.items()}
     return {
         "summary": summary,
-        "description": "The kind of the source says what a body is: whatever its monitoring system sends.",
+        "description": "The source's kind defines the body: the format of its monitoring system.",
         "parameters": [*parameters, _TEST],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "responses": {
-            "200": {"description": "What would happen; nothing is kept of a dry run.", "content": accepted},
-            "202": {"description": "It is kept, and will be processed.", "content": accepted},
+            "200": {"description": "The result of a dry run, which stores nothing.", "content": accepted},
+            "202": {"description": "The delivery is stored and will be processed.", "content": accepted},
             **refusals,
-            "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},
+            "503": {"description": "Nothing was stored. Retry the request.", "headers": _RETRY, "content": _PROBLEM},
         },
     }
 
@@ -192,14 +197,18 @@ def _handshake(named: dict[str, Any]) -> dict[str, Any]:
         name: {"schema": {"type": "string"}} for name in ("Allow", "WebHook-Allowed-Origin", "WebHook-Allowed-Rate")
     }
     return {
-        "summary": "Ask whether CloudEvents may be delivered",
-        "description": "The handshake of CloudEvents' web hooks, at sources that take such events.",
+        "summary": "Request permission to deliver CloudEvents",
+        "description": "The validation handshake of CloudEvents webhooks, for sources that accept CloudEvents.",
         "parameters": [named, asker],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "responses": {
-            "200": {"description": "They may.", "headers": told},
+            "200": {"description": "Delivery is permitted.", "headers": told},
             **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refusals},
-            "503": {"description": "Too much is under way: ask again.", "headers": _RETRY, "content": _PROBLEM},
+            "503": {
+                "description": "Too many requests are in flight. Retry the request.",
+                "headers": _RETRY,
+                "content": _PROBLEM,
+            },
         },
     }
 
