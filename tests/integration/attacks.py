@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 async def post(server: Server, request: Request) -> int:
-    """Send one request on a new connection; return its status, 0 if the connection ended without one."""
+    """Send one request on a new connection. Return its status, or 0 if the connection ended without a response."""
     own = {"Host": "x", "Content-Length": str(len(request.body)), "Connection": "close"}
     lines = "".join(f"{name}: {text}\r\n" for name, text in {**own, **request.headers}.items())
     head = f"POST /v1/webhooks/{request.source} HTTP/1.1\r\n{lines}\r\n"

@@ -72,7 +72,7 @@ class Scheduler:
 
 
 class _Stopping:
-    """The scripts of a store, with a stop before and after each call."""
+    """Wraps the scripts of a store, and stops before and after each call."""
 
     def __init__(self, scripts: Any, scheduler: Scheduler, worker: str) -> None:
         self._scripts = scripts

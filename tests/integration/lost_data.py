@@ -78,7 +78,7 @@ class LostDataHarness:
         await pipeline.execute()
 
     async def words(self) -> dict[str, list[str]]:
-        """Return the states of all incidents and posts, in order, by destination."""
+        """Return the ordered states of all incidents and posts by destination."""
         found = await asyncio.to_thread(self.at.incidents)
         return {name: sorted(words) for name, words in found.items()}
 

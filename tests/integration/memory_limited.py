@@ -1,4 +1,4 @@
-"""A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.memory_limited``.
+"""A webhook server in a separate process with limited memory: ``python -m tests.integration.memory_limited``.
 
 Arguments: the address of Redis, and the memory limit in MiB on top of the memory in use at startup. It prints its port,
 the port of health checks, and its process ID.

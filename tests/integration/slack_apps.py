@@ -42,7 +42,7 @@ class Workspace:
         return [body for method, body in self.calls if method == "views.open"][-1]["view"]
 
     def application(self) -> applications.Starlette:
-        """Return the application that Slack's addresses lead to."""
+        """Return the application that serves Slack's URLs."""
         return applications.Starlette(
             routes=[
                 routing.Route("/api/{method}", self._call, methods=["GET", "POST"]),
@@ -106,7 +106,7 @@ class SlackHarness:
         return self.interaction("block_actions", user, **more)
 
     def submission(self, texts: dict[str, str], user: str = ADA, view: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the payload of the submitted form, with these texts in place of the shown ones."""
+        """Return the payload of the submitted form, with these texts instead of the shown ones."""
         view = view or self.workspace.view
         values: dict[str, Any] = {}
         for block in view["blocks"]:

@@ -113,7 +113,7 @@ class TestPartialFailure:
             for _ in range(3):
                 assert isinstance(failure_of(*urls, state=state), errors.Unanswered)
             assert len(good.requests) == 1
-            # A new event reaches the first URL, and the second one gets both in one message.
+            # The first URL gets the new event only, and the second URL gets both events in one message.
             bad.always = 204
             assert deliver(*urls, found=(OPENED, WAITING), state=state) == base.Delivered(2, {})
             assert titles(good) == ["Major: Checkout is down", "Review: Checkout fails"]

@@ -79,11 +79,11 @@ class VendorHarness:
             self.fault(action, method, "", **more)
 
     def states(self) -> list[str]:
-        """Return the states of everything at the vendor."""
+        """Return the states of all items at the vendor."""
         return self.at.alerts() if self.kind == "incident-io-alert" else self.at.incidents()[PLACES[self.kind]]
 
     def creates(self) -> list[dict[str, Any]]:
-        """Return the calls that were to create something."""
+        """Return the calls that create items."""
         calls = self.at.calls("POST", vendor=VENDORS[self.kind])
         ends = "/incidents" if self.kind == "devhelm-status-page" else CREATES[self.kind]
         return [call for call in calls if call["path"].endswith(ends)]

@@ -125,7 +125,7 @@ class WorkerHarness:
         imports: Sequence[tuple[str, silencing.Imported]] = (),
         announces: bool = False,
     ) -> None:
-        """Create the parts; ``most`` limits how many incidents open in a window, and is unlimited by default.
+        """Create the parts; ``most`` is the maximum number of incidents that open per window, unlimited by default.
 
         With ``announces``, incidents are announced to notifiers; ``notifications`` keeps the events.
         """

@@ -1,4 +1,4 @@
-"""Acknowledging incidents through the API: two concurrent operators, races with the end of an incident, and display."""
+"""Acknowledging incidents through the API: two concurrent operators, and races with the end of an incident."""
 
 import asyncio
 

@@ -11,7 +11,7 @@ from tests.integration import consoles
 
 INCIDENTS, WAITING, DELIVERIES = 1_000, 120, 100_000
 PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
-MOST_SECONDS, MOST_WORK = 1.5, 0.12  # For a loaded machine. Idle: 0.1 s, of which 0.03 s CPU time.
+MOST_SECONDS, MOST_WORK = 1.5, 0.12  # On an idle machine: 0.1 s, of which 0.03 s are CPU time.
 MOST_BYTES = 100_000
 
 

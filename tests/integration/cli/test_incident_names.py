@@ -133,7 +133,7 @@ def test_inhibition_keys_have_no_name(with_redis):
 
 
 def test_schema_2_data_gets_names(with_redis):
-    """One document can't be read."""
+    """One document is unreadable."""
 
     async def body(connection):
         store = incident_store.Incidents(connection)
@@ -214,7 +214,7 @@ def test_heartbeat_is_deleted_by_key_prefix(play):
 
 
 def test_ambiguous_name_lists_the_candidates(play):
-    """Nothing is changed."""
+    """The command changes nothing."""
 
     async def body(at):
         references = await two(at)

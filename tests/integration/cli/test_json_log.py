@@ -78,7 +78,7 @@ def refused(*arguments: str, **environment: str) -> list[dict]:
 
 @pytest.mark.parametrize("command", ["run", "web", "worker"])
 def test_refused_configuration_is_one_log_line(command, file):
-    """The line has all problems."""
+    """The line lists all problems."""
     file.write_text(file.read_text() + "wbe: {port: 1}\nworker: {lease_seconds: x}\n")
     line = refused(command, "--config", str(file))[-1]
     assert (line["event"], line["level"]) == ("start_failed", "critical")

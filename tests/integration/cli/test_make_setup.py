@@ -54,7 +54,7 @@ def venv(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(600)
 def test_every_pip_installs_the_locks(venv: Path) -> None:
-    """Resolves the lock of the tests in full, and installs the lock of `make run`."""
+    """The test resolves the complete lock of the tests, and installs the lock of `make run`."""
     *installs, _, _ = commands(venv, ".installed-dev")
     assert any("-r requirements/dev.txt" in command for command in installs)
     for command in installs:

@@ -1,4 +1,4 @@
-"""The script that creates the virtual environment, with the Python that runs these tests."""
+"""The script that creates the virtual environment, run with the Python of these tests."""
 
 import subprocess
 import sys

@@ -233,7 +233,7 @@ def test_missing_token_error_names_the_variable(scene):
 
 
 def test_insufficient_role_is_refused(scene):
-    """Nothing is changed."""
+    """The command changes nothing."""
     viewer = scene.made("looker", "viewer")
     assert told(scene.elsewhere("publishing", "freeze", token=viewer)) == (
         1,

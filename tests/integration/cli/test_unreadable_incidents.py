@@ -1,4 +1,4 @@
-"""Commands report incidents that can't be read: lists name them and the reason, other commands fail in one sentence."""
+"""Commands report unreadable incidents: lists show them with the reason, and other commands fail with one sentence."""
 
 import json
 

@@ -57,7 +57,7 @@ def test_eleventh_attempt_within_a_minute_is_refused(play):
         answer = await client.post("/sign-in", data={"token": text})
         assert (answer.status_code, "set-cookie" in answer.headers) == (429, False)
         assert 0 < await at.connection.ttl("ir:{access}:sign-ins:127.0.0.1") <= 60
-        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # instead of a wait of a minute
+        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # avoids a wait of a minute
         assert (await client.post("/sign-in", data={"token": text})).status_code == 303
 
     play(body)

@@ -1,7 +1,7 @@
 """No approval applies to a version that its reviewer did not see, wherever reviewers decide.
 
 Reviewers decide with commands, the API, the console, and Slack's buttons and forms, on a real server. Each stops before
-every call to it, and continues in random order. Meanwhile, alerts change severity, resolve, and fire again. The number
+every call, and continues in random order. Concurrently, alerts change severity, resolve, and fire again. The number
 of interleavings is ``INTERLEAVINGS`` in the environment; 300 if it is not set. ``FIRST_SEED`` selects other ones.
 """
 

@@ -124,7 +124,7 @@ def test_review_that_changed_meanwhile_is_shown_again(slack):
         second = answer["view"]
         assert "has changed since the form was opened" in str(second)
         assert await post(at) is None
-        # The reviewer's text is kept. The blocks are new ones, since Slack would keep their earlier content otherwise.
+        # The reviewer's text is kept. The blocks have new IDs, because Slack would otherwise keep their content.
         assert inputs(second)["message"] == "Payments fail."
         old = {block["block_id"] for block in first["blocks"] if block["type"] == "input"}
         assert old.isdisjoint(block.get("block_id") for block in second["blocks"])

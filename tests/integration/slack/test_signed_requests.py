@@ -1,4 +1,4 @@
-"""The endpoints of the Slack app accept only requests with a recent signature of Slack, and parse no other requests."""
+"""The endpoints of the Slack app accept only requests with a recent signature of Slack, and parse no others."""
 
 import json
 import urllib.parse
@@ -118,7 +118,7 @@ def test_no_endpoint_without_a_slack_app(play):
 
 
 def test_repeated_request_acts_once_with_the_same_response(slack):
-    """A proxy or Slack sends a request again (X-Slack-Retry-Num), or an attacker repeats a signed one."""
+    """A proxy or Slack retries a request (X-Slack-Retry-Num), or an attacker replays a signed one."""
 
     async def body(at):
         await at.management.deliver(consoles.firing())

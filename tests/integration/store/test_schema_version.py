@@ -150,7 +150,7 @@ def test_worker_reads_no_newer_data(with_redis):
 
 @contextlib.contextmanager
 def town(folder):
-    """Start a Valkey. Return its client, a configuration, and a function that starts a router process with both."""
+    """Start a Valkey. Yield the server and a function that starts a router process with a configuration."""
     with (
         contextlib.ExitStack() as stack,
         harness.vendors() as at,

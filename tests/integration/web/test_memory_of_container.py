@@ -1,6 +1,6 @@
 """A webhook server in a container of 256 MiB survives hostile bodies, and accepts valid deliveries after each.
 
-The limit is the kernel's: a process that exceeds it is killed.
+The kernel enforces the limit, and kills a process that exceeds it.
 """
 
 import subprocess
@@ -80,7 +80,7 @@ def test_hostile_authentic_bodies_do_not_exhaust_memory(container):
 
 @pytest.mark.parametrize("source", ["open", "signed", "form"])
 def test_unauthenticated_bodies_do_not_exhaust_memory(container, source):
-    """They are read before the sender is authenticated."""
+    """The bodies are read before the sender is authenticated."""
     body = b'{"title":"' + b"x" * (MIB - 100) + b'"'
     statuses = attacks.attack(container, *[attacks.Request(source, body)] * UNPROVEN, honest=HONEST, at_once=UNPROVEN)
     assert statuses <= {401, 422, 503, 0}

@@ -83,7 +83,7 @@ def test_stopped_server_ends_like_a_cancelled_one():
 
 @pytest.mark.parametrize("before", PARTS)
 def test_request_on_open_connection_is_answered_during_shutdown(before):
-    """The connection is closed afterwards."""
+    """The server closes the connection afterwards."""
 
     async def body(reader, writer, port, serving):
         writer.write(REQUEST[:before])

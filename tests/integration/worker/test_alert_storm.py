@@ -1,4 +1,4 @@
-"""In an alert storm a limited number of incidents open in a window, and the others are queued."""
+"""In an alert storm, a limited number of incidents opens per window, and the others are queued."""
 
 import msgspec
 

@@ -27,7 +27,7 @@ class Parent:
         await self.on.turn()
 
     def texts(self) -> list[str]:
-        """Return the texts and the status of the parent at the vendor, which has at most one."""
+        """Return the texts and the status of the parent at the vendor. At most one parent exists."""
         found = self.scene.pager.incidents.values()
         return [f"{one['state']} {one['content'].fields['body']}" for one in found if "body" in one["content"].fields]
 

@@ -1,4 +1,4 @@
-"""Few frames lie between the worker's loop and a call to a vendor, so that a traceback can be read."""
+"""Few frames lie between the worker's loop and a call to a vendor, so that tracebacks stay readable."""
 
 import asyncio
 import sys

@@ -16,7 +16,7 @@ def counted() -> float:
 
 
 def test_automatic_post_on_contradiction_needs_review(with_redis):
-    """One delivery has f1 as both firing and resolved. Without it, the firing f2 would be posted automatically."""
+    """One delivery has f1 as both firing and resolved. Without f1, the firing f2 would be posted automatically."""
     before = counted()
 
     async def play(on, page, pager):

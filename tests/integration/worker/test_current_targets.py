@@ -1,4 +1,4 @@
-"""A destination opens for the rule that requests it now, even if the first rule no longer does."""
+"""A destination opens if the current rule requests it, even if the first rule no longer does."""
 
 from router.domain import decisions, severities
 from tests.integration import vendor, workers

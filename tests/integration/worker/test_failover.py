@@ -18,7 +18,7 @@ LATER = base.Failover(after="5m", notify=["ops"], publish=["pager"])
 
 
 class Named(base.Opening):
-    """The fields of the destination that fails."""
+    """The fields of the failing destination."""
 
     name: str
     summary: str = ""
@@ -137,7 +137,7 @@ def test_incident_over_during_the_outage_never_opens_late(play):
 
 
 def test_open_repeated_after_the_end_is_marked(play):
-    """The open may have succeeded, so it is repeated with a mark, with which the destination pages no responder."""
+    """The open may have succeeded, so it is repeated. A mark keeps the destination from paging responders."""
 
     async def body(scene):
         await scene.fires(errors_of("500"))

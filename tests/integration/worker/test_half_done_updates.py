@@ -9,7 +9,7 @@ from tests.integration import vendors, workers
 
 FIELDS = {"update_message": "It is worse."}
 NAMED = {"devhelm": "title", "devhelm-status-page": "title", "incident-io-status-page": "title"}
-# The request that posts the text. The one before it changes the title and, at DevHelm, the severity.
+# The request that posts the text. An earlier request changes the title and, at DevHelm, the severity.
 TEXTS = {
     "devhelm": "/api/v1/incidents/",
     "devhelm-status-page": "/api/v1/status-pages/",
@@ -59,7 +59,7 @@ def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
 
 
 async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, str]:
-    """Let an update change the title and the severity, but not post its text. Return what was shown before."""
+    """Let an update change the title and the severity, but not post its text. Return the earlier state."""
     await says(scene, severities.Severity.MINOR, "Checkout is slow")
     before = shown(scene)
     scene.fault(**{"method": "POST", "path": TEXTS[scene.kind], **REFUSALS[refusal]})

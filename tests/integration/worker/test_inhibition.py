@@ -1,4 +1,4 @@
-"""Alerts are inhibited while another incident fires; those that still fire afterwards open."""
+"""Alerts are inhibited while another incident fires. Alerts that still fire afterwards open incidents."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""A rule keeps fields of a draft that the page has made: reviewers see them, and they are published unchanged."""
+"""A rule keeps fields of the page's draft: reviewers see the fields, and they are published unchanged."""
 
 import pytest
 

@@ -40,7 +40,7 @@ def play(with_redis):
 
 
 def named(scene: vendors.VendorHarness, fields: dict) -> dict:
-    """Return the fields by the names of the kind."""
+    """Return the fields under the names that the kind uses."""
     if scene.kind != "incident-io":
         return fields
     return {"name": fields["title"], "summary": f"It says {fields['title']}."}

@@ -232,7 +232,7 @@ def test_post_monitored_late_is_set_back_while_firing(play, kind):
 
 @pytest.mark.parametrize("fires", [False, True], ids=["resolved", "firing again"])
 def test_late_status_change_is_undone(play, fires):
-    """DevHelm takes the status and the text of a change in two requests: the first one adds no text."""
+    """DevHelm takes the status and the text of a change in two requests: the first request adds no text."""
 
     async def body(scene):
         ending = decisions.Ending(workers.HOUR, {"update_status": "MONITORING"}, {"update_status": "INVESTIGATING"})
@@ -287,7 +287,7 @@ def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind)
 
 @pytest.mark.parametrize("refused_with", [403, 400], ids=["for now", "for good"])
 def test_half_done_monitoring_is_set_back_while_firing(play, refused_with):
-    """DevHelm has changed the status, and refused the text. The alert fires before the router tries again."""
+    """DevHelm has changed the status, and refused the text. The alert fires before the router retries."""
 
     async def body(scene):
         monitoring = {"update_status": "MONITORING", "update_message": "It works again."}

@@ -1,4 +1,4 @@
-"""With lost or restored data no incident is opened twice, and resolved ones are resolved at every destination."""
+"""With lost or restored data, no incident is opened twice, and resolved incidents are resolved at every destination."""
 
 import dataclasses
 
@@ -259,7 +259,7 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
 
 @pytest.mark.parametrize("starts", ["same", "newer"])
 def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts):
-    """The router resolved the incident after the backup, in which the incident is open."""
+    """The router resolved the incident after the backup, which has it as open."""
 
     async def play(scene):
         start = factories.clock() - 60_000_000 if starts == "same" else 0

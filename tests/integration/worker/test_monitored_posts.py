@@ -72,7 +72,7 @@ class Page:
         return self.scene.at.posts()
 
     def updates(self):
-        """The updates of the only post, as (status, text), the oldest first."""
+        """The updates of the only post, as (status, text), oldest first."""
         (post,) = self.posts()
         if self.kind == "incident-io-status-page":
             return [(one["incident_status"], one["message"]) for one in post["updates"]]

@@ -1,4 +1,4 @@
-"""One "not found" changes nothing: the worker reads again, and records only a confirmed absence."""
+"""One "not found" changes nothing: the worker reads the item again, and records only a confirmed absence."""
 
 import pytest
 

@@ -163,7 +163,7 @@ def components(statuses):
 
 
 def word_of(updates, field, worst):
-    """Return the severity in the newest update; the first text of a post names none, and is correct."""
+    """Return the severity in the newest update. The first text of a post has no severity, which is correct."""
     words = [word for word in (*STATUSES, "info") if word in (updates[-1][field] or "").split("(")[0]]
     return words[0] if words else worst
 

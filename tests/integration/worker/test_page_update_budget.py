@@ -1,4 +1,4 @@
-"""A page gets a limited number of updates an hour; later ones are combined, and resolutions are never delayed."""
+"""A page gets a limited number of updates per hour. Later ones are combined, and resolutions are never delayed."""
 
 import asyncio
 

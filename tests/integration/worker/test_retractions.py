@@ -1,4 +1,4 @@
-"""An operator retracts a post at both simulated kinds of page, in any state."""
+"""An operator retracts a post in any state, at both simulated kinds of page."""
 
 import msgspec
 import pytest
@@ -193,7 +193,7 @@ def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
 @each_kind
 @pytest.mark.parametrize("created", [True, False])
 def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created):
-    """The router doesn't repeat the open to learn its outcome: that would publish a false post."""
+    """The router doesn't repeat the open to learn its outcome, because a repeat would publish a false post."""
 
     async def play(page):
         if not created:
@@ -206,7 +206,7 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
         await page.next_worker()
         if not created:
             known = await page.scene.known()
-            assert known.intent is not None  # The call may still be under way, so it is searched for again.
+            assert known.intent is not None  # The call may still be in progress, so the router searches again.
             begun = msgspec.structs.replace(known.intent, begun_at=workers.LONG_AGO)
             await page.scene.changed(retry_at=workers.LONG_AGO, intent=begun)
             await page.on.turn()
@@ -470,7 +470,7 @@ def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, ki
 
 @each_kind
 def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
-    """The worker has not handled the first one yet."""
+    """The worker hasn't handled the first retraction yet."""
 
     async def play(page):
         await page.fires()

@@ -1,4 +1,4 @@
-"""Templates fill fields from labels; an alert without the label opens without the field."""
+"""Templates fill fields from labels. An alert without the label opens an incident without the field."""
 
 from tests.end_to_end import harness
 

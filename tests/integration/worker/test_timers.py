@@ -1,4 +1,4 @@
-"""An incident opens, resolves, and becomes stale by timers, without new deliveries."""
+"""Timers open, resolve, and expire an incident without new deliveries."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Traces lead from the webhook through the fold to each vendor call, and continue the sender's."""
+"""Traces continue the sender's trace, from the webhook through the fold to each vendor call."""
 
 import contextlib
 import random
