@@ -3,11 +3,9 @@
     python tests/benchmarks/match.py --json FILE
 
 - "beside": each rule matches one service and one of two severities. 1% of the rules also match a pattern in the
-title. Alerts come from all services equally. With 100,000 rules, nearly every step misses the processor's caches, so
-the benchmark measures cache misses. "storm" uses the same rules with alerts from 1,000 failing services.
-
+  title. Alerts come from all services equally. With 100,000 rules, nearly every step misses the processor's caches,
+  so the benchmark measures cache misses. "storm" uses the same rules with alerts from 1,000 failing services.
 - "only": like "beside", but 1% of the rules match only a pattern of their own in the title.
-
 - "skewed": 100 services share all rules. Each rule matches one service and one alert name.
 
 Every alert is new: it is created just before its decision, with a unique title, like an alert from a delivery that

@@ -1,14 +1,14 @@
-"""The router beside Alertmanager, on the same work in the same run: from a POST to a notification.
+"""The router compared with Alertmanager on identical work: from a POST to a notification.
 
     python tests/benchmarks/peers.py --json FILE
 
-Each alert is of a group of its own, so each has to lead to one call: the router opens an incident, and Alertmanager,
-without waiting for more alerts of the group, notifies a webhook. Both calls go to the same vendor (``vendor.py``).
-Measured are accepting, processing, latency, memory, and what is lost if the process is killed while the vendor is down.
-A Prometheus sends firing alerts again, so that Alertmanager's loss is a delay. Other senders don't.
+Each alert is in its own group, so each must lead to one call: the router opens an incident, and Alertmanager, with no
+group wait, notifies a webhook. Both servers call the same vendor (``vendor.py``). The benchmark measures accepting,
+processing, latency, memory, and the alerts that are lost if the process is killed while the vendor is down.
+Prometheus resends firing alerts, so Alertmanager's loss is only a delay there. Other senders don't resend.
 
-Keep is not measured. Its newest server exists as container images only; the server on PyPI, keephq 0.2.7 of 2023, has
-dependencies that exclude one another.
+Keep is not measured. Its newest server exists only as container images. The server on PyPI, keephq 0.2.7 of 2023, has
+mutually exclusive dependencies.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The webhook server on loopback with a real Valkey behind it, for programs and SDKs that post to it."""
+"""The webhook server on loopback with a real Valkey, for programs and SDKs that post to it."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"
 
 
 class Served(NamedTuple):
-    """``url`` is the server's address; ``alerts`` reads what it has accepted."""
+    """``url`` is the server's address. ``alerts`` reads the accepted alerts."""
 
     url: str
     redis_url: str

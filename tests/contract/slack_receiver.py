@@ -23,7 +23,7 @@ class Receiver:
         self.bodies: list[Any] = []
 
     def is_signed(self, secret: str) -> bool:
-        """Whether Slack's own SDK accepts the signature of the newest request."""
+        """Whether Slack's SDK accepts the signature of the newest request."""
         at = float(self.headers[-1]["x-slack-request-timestamp"])
         clock = type("Clock", (), {"now": lambda _: at})()
         return signature.SignatureVerifier(secret, clock).is_valid_request(self.raw[-1], self.headers[-1])

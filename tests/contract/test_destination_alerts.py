@@ -70,7 +70,7 @@ def test_key_survives_a_restart(world, held):
 
 
 def test_title_of_the_resolution_is_not_its_identity(world, held):
-    """The title was the key, and a changed title of the resolution created a second alert."""
+    """The title was the key, so a changed title in the resolution created a second alert."""
     opened = world.do(KIND, "open")
     assert world.do(KIND, "resolve", {"title": "[RESOLVED] Checkout works"}, at=opened.vendor_id).state == "resolved"
     assert [one.status for one in held.known.values()] == ["resolved"]
@@ -83,7 +83,7 @@ def test_resolution_without_an_alert_opens_nothing(world, held):
 
 
 def test_late_firing_event_is_noticed_and_resolved_again(world, held):
-    """A firing event that was processed after the resolution paged for a problem that was over."""
+    """A firing event that was processed after the resolution paged for a resolved problem."""
     held.refires = True
     opened = world.do(KIND, "open")
     world.do(KIND, "resolve", at=opened.vendor_id)
@@ -94,7 +94,7 @@ def test_late_firing_event_is_noticed_and_resolved_again(world, held):
 
 
 def test_update_never_reopens_an_alert_resolved_by_hand(world, held):
-    """A repeated firing event paged again for an alert that a responder had resolved."""
+    """A repeated firing event paged again for an alert that a responder had already resolved."""
     held.refires = True
     opened = world.do(KIND, "open")
     held.by_key(opened.vendor_id).resolved_at = scripted.OPENED_AT
@@ -112,7 +112,7 @@ def test_flapping_within_an_episode_pages_once(world, held):
 
 
 def test_filtered_event_is_reported_and_sent_again(world, held):
-    """An accepted event was dropped, and no one noticed."""
+    """An accepted event was dropped without a report."""
     held.drops = True
     opened = world.do(KIND, "open")
     seen = world.observe(KIND, opened.vendor_id)
@@ -145,7 +145,7 @@ def test_link_that_is_none_is_left_out(world):
 
 @pytest.mark.parametrize("operation", ["open", "update", "resolve"])
 def test_limit_of_the_source_pauses_no_other_endpoint(world, operation):
-    """Alerts beyond 120 a minute were dropped by integrations that didn't retry."""
+    """Integrations that didn't retry dropped alerts beyond 120 per minute."""
     world.fault(KIND, "429", limit="alert_source", retry_after=3)
     with pytest.raises(errors.Throttled) as caught:
         world.do(KIND, operation, at="" if operation == "open" else "IR-1.x")
@@ -207,7 +207,7 @@ ATTACHED = {"attach_to": "incidents"}
 
 
 def attach(world, opened, incident, *, view=None):
-    """Update the alert after the incident has opened, as the worker does when it reads that it isn't attached."""
+    """Update the alert after the incident has opened, as the worker does when it finds the alert unattached."""
     content = scripted.operation("open", simulated.FIELDS[KIND]).content
     asked = scripted.operation(
         "update", simulated.FIELDS[KIND], vendor_id=opened.vendor_id, linked_id=incident, before=content
@@ -230,7 +230,7 @@ def test_alert_is_attached_once_the_incident_is_open(world):
 
 
 def test_alert_opened_after_its_incident_attaches_later(world):
-    """The vendor processes the event later, so the alert can't be attached at once."""
+    """The vendor processes the event later, so the alert can't be attached immediately."""
     incident = world.do("incident-io", "open").vendor_id
     opened = perform(world, "open", linked_id=incident, settings=ATTACHED)
     assert (opened.state, "not attached" in opened.differs) == ("open", True)

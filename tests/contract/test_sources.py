@@ -105,7 +105,7 @@ def test_any_bytes_are_either_alerts_or_unparsable(kind, body):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@hypothesis.settings(max_examples=40)  # The number of cases for all kinds. `make fuzz` runs longer.
+@hypothesis.settings(max_examples=40)  # Per kind. `make fuzz` runs more examples.
 @given(body=anything)
 def test_any_json_is_either_alerts_or_unparsable(kind, body):
     survives(kind, json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""Unsaved rules are evaluated in a separate process with limits, so they can't stop this one."""
+"""Unsaved rules are evaluated in a separate process with limits on time and memory, and without secrets."""
 
 import asyncio
 import dataclasses

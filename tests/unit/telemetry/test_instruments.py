@@ -53,7 +53,7 @@ def test_duration_is_measured_in_seconds():
 
 
 def cpu_seconds(work: Callable[[], object], times: int = 2_000, rounds: int = 15) -> float:
-    """CPU time of one call: the minimum of several rounds, which other processes disturb least."""
+    """The CPU time of one call: the minimum of several rounds, to exclude other processes."""
     least = float("inf")
     for _ in range(rounds):
         began = time.process_time()
