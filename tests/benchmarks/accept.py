@@ -81,7 +81,7 @@ def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, secon
 
 
 def rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One row per server, with the ratio of its rate to the router's."""
+    """Yield one row per server, with the ratio of the router's rate to the server's."""
     rates = {name: statistics.median(values["rates"]) for name, values in taken.items()}
     full = {name: statistics.median(values["rates of a full core"]) for name, values in taken.items()}
     for name, values in taken.items():

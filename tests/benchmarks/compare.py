@@ -68,7 +68,7 @@ def changes(now: dict[str, Any], then: dict[str, Any]) -> Iterator[Change]:
                 new, old = row.get(figure), before.get(identity, {}).get(figure)
                 if new is not None and old is not None:
                     better, worse = (new, old) if figure in figures.higher else (old, new)
-                    gain = better / worse if worse else 1.0  # Both figures are 0, as with losses: no change.
+                    gain = better / worse if worse else 1.0  # Both are 0, as with losses: no change.
                     yield Change(name, identity, figure, new, old, gain)
 
 

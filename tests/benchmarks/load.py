@@ -33,7 +33,7 @@ def request(path: str, body: bytes, token: str = "") -> bytes:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least this share of the values does not exceed."""
+    """Return the percentile for this share of the values, without interpolation."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

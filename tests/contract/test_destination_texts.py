@@ -1,6 +1,7 @@
 """A vendor's normalization of the router's texts is not a person's edit. Edits are detected despite normalization.
 
-Each kind of destination, at a vendor that stores or shows texts in its own way: opened, looked at, updated, resolved.
+Each test opens, reads, updates, and resolves every kind of object at a vendor with a different style of
+normalization.
 """
 
 import msgspec
