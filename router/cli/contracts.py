@@ -12,15 +12,14 @@ import typer
 from router.services import models, resources
 
 GENERAL: Mapping[int, str] = {
-    0: "The command did what it was asked for.",
-    1: "The answer is no, or the command failed: nothing has this name, a check failed, the router refused, the "
+    0: "The command succeeded.",
+    1: "The result is negative, or the command failed: the name doesn't exist, a check failed, the router refused, the "
     "configuration can't be used, or Redis or the router can't be reached.",
-    2: "The command was used wrongly: an unknown option, a value that can't be read, or a name that several incidents "
-    "have. Nothing was done.",
-    3: "The result differs from what the caller knows; only where a command says so.",
-    141: "The reader of standard output, such as `head`, has ended.",
+    2: "The usage is wrong: an unknown option, an invalid value, or an ambiguous name. Nothing was changed.",
+    3: "The result differs from what the caller knows; only for commands that declare this status.",
+    141: "The reader of standard output, such as `head`, has exited.",
 }
-"""What the exit statuses mean for all commands."""
+"""The meaning of the exit statuses for all commands."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +35,30 @@ def _contract(failed: str = "", json: type[pydantic.BaseModel] | None = None, di
 
 
 _NO_INCIDENT = "No incident has this name."
-_NO_REVIEW = "Nothing of the incident waits for review at this destination."
-_CHANGED = "The post has changed since you looked, or another reviewer was first. Nothing was decided."
-_NOT_KEPT = "The delivery is not kept."
+_NO_REVIEW = "The incident has no pending review at this destination."
+_CHANGED = "The post has changed since you looked, or another reviewer decided first. Nothing was changed."
+_NOT_KEPT = "The delivery isn't archived."
 _NO_LETTER = "No dead letter has this ID."
 _NO_BODY = "No body in the quarantine has this ID."
 _NO_SILENCE = "No silence has this ID."
-_UNREAD = "The payload can't be read, in whole or in part."
+_UNREAD = "The payload can't be parsed, completely or in part."
 _NOTHING = _contract()
 
 CONTRACTS: Mapping[str, Contract] = {
     "run": _contract("The router can't start: its configuration, its rules, or a port."),
     "web": _contract("The process can't start: its configuration, its rules, or a port."),
-    "worker": _contract("The worker can't start, or the data in Redis is of a newer version."),
+    "worker": _contract("The worker can't start, or the data in Redis has a newer version."),
     "simulate": _NOTHING,
     "demo": _NOTHING,
     "check": _contract("There are errors, or with --strict warnings."),
     "test": _contract("A test failed."),
-    "explain": _contract("The payload can't be read, or the delivery is not kept."),
+    "explain": _contract("The payload can't be read, or the delivery isn't archived."),
     "deliveries replay": _contract(
         differs="With --exit-code: the two rule folders lead to different incidents or posts."
     ),
     "schema": _NOTHING,
-    "backup": _contract("There is nothing to back up, or the file can't be written. An incomplete file is of no use."),
-    "restore": _contract("The file is incomplete or damaged, or Redis holds data already. The message says which."),
+    "backup": _contract("There is nothing to back up, or the file can't be written. Don't use an incomplete file."),
+    "restore": _contract("The file is incomplete or damaged, or Redis isn't empty. The message has the reason."),
     "publishing status": _contract(json=models.Publishing),
     "publishing freeze": _NOTHING,
     "publishing unfreeze": _NOTHING,
@@ -81,7 +80,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "incidents retract": _contract("No incident has this name, or there is nothing to retract."),
     "notifiers list": _contract(json=models.Page[resources.Notifier]),
     "notifiers test": _contract("The test event could not be delivered."),
-    "notifiers redeliver": _contract("No such events are kept."),
+    "notifiers redeliver": _contract("No such events are stored."),
     "orphans list": _contract(json=models.Page[resources.Orphan]),
     "orphans resolve": _contract("No orphan has this ID."),
     "pauses list": _contract(json=models.Page[resources.Pause]),

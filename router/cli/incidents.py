@@ -256,7 +256,7 @@ def correct(
 ) -> None:
     """Correct an update that the router has posted at a page of DevHelm.
 
-    A worker makes the call: the incident's timeline tells what came of it. incident.io can't change posted updates.
+    A worker makes the call, and the incident's timeline has the result. incident.io can't change posted updates.
     """
 
     async def act(router: router_access.Reached) -> None:

@@ -165,8 +165,8 @@ def take(
 ) -> None:
     """Take a review: others see that you work on it. They may still decide.
 
-    Reminders and the escalation pause until the time is up, or until the review is released or decided. Its deadline
-    stays as it is.
+    Reminders and the escalation pause until the time is up, or until the review is released or decided. The deadline
+    doesn't change.
     """
     seconds = startup.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
 

@@ -21,7 +21,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations.
 
-    Where there is no configuration and none is named, rules may open anything anywhere.
+    Without a configuration file, rules may open any destination.
     """
     source = context.get_parameter_source("config")
     destinations: destination_info.Destinations = {}

@@ -151,7 +151,7 @@ def add(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
+    """Silence alerts. Open incidents don't change. Within seconds, no new incidents open."""
     begins = startup.duration("--in", after, most="366d")
     lasts = startup.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
     said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
