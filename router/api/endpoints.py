@@ -341,7 +341,7 @@ ENDPOINTS = (
     _search("/review", "One review, with its entity tag", _review, models.Review, params.Review, etag=_etag),
     _post("/review/take", "Take a review", _take, models.Taken, request_bodies.TakeReview),
     _end_one("/review/take", "Release a review", _release, models.Released, params.Take),
-    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, request_bodies.Decide),
+    _post("/review", "Approve, edit, or dismiss a post", _decide, models.Decided, request_bodies.Decide),
     _post(
         "/acknowledgements", "Acknowledge an incident", _acknowledge, models.Acknowledged, request_bodies.Acknowledge
     ),
@@ -352,14 +352,14 @@ ENDPOINTS = (
         models.Acknowledgement,
         params.Acknowledgement,
     ),
-    _post("/retractions", "Take false posts down", _retract, models.Retracted, request_bodies.Retract),
+    _post("/retractions", "Retract false posts", _retract, models.Retracted, request_bodies.Retract),
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, request_bodies.Correct),
     _search("/deliveries", "Deliveries", _deliveries, models.Page[models.DeliveryRow], params.StreamPage),
     _get("/deliveries/{id}", "One delivery", _delivery, models.Delivery),
-    _act("/deliveries/{id}/run", "Process it again", _run_delivery, resources.Reingested),
+    _act("/deliveries/{id}/run", "Process a delivery again", _run_delivery, resources.Reingested),
     _search("/recordings", "Deliveries for a replay", _recordings, models.Page[resources.Recording], params.Recordings),
-    _get("/rules", "The rules in force", lambda call: call.queries.rules(), resources.Rules),
-    _get("/outcomes", "How reviews ended", lambda call: call.queries.outcomes(), resources.Outcomes),
+    _get("/rules", "The active rules", lambda call: call.queries.rules(), resources.Rules),
+    _get("/outcomes", "The outcomes of reviews", lambda call: call.queries.outcomes(), resources.Outcomes),
     _post("/explain", "Explain a payload", _explain, models.Explained, request_bodies.Explain, role=VIEWER),
     _search("/silences", "Silences", _listed(_silences), models.Page[resources.Silence], params.Silences),
     _post("/silences", "Silence alerts", _add_silence, resources.Silence, request_bodies.AddSilence, status=201),
@@ -373,7 +373,7 @@ ENDPOINTS = (
     ),
     _delete(
         "/heartbeats/{name:path}",
-        "Stop expecting one",
+        "Stop expecting a heartbeat",
         lambda call: call.actions.forget_heartbeat(call.act(call.path["name"])),
     ),
     _get("/publishing", "The publishing freeze and guard", lambda call: call.queries.records.publishing(), _PUBLISHING),
@@ -386,13 +386,13 @@ ENDPOINTS = (
     ),
     _end(
         "/publishing/guard",
-        "Reset the guard",
+        "Reset the publishing guard",
         lambda call: call.actions.reset_guard(call.act("guard")),
         resources.Requeued,
         ADMIN,
     ),
     _search("/dead-letters", "Dead letters", _dead_letters, _LETTERS, params.DeadLetters),
-    _post("/dead-letters/redrive", "Redrive many", _redrive_all, resources.Redriven, request_bodies.Redrive),
+    _post("/dead-letters/redrive", "Redrive dead letters", _redrive_all, resources.Redriven, request_bodies.Redrive),
     _get(
         "/pauses",
         "Rate limits, open circuit breakers, and used-up quotas",
@@ -400,14 +400,18 @@ ENDPOINTS = (
         models.Page[resources.Pause],
     ),
     _end("/pauses/{destination}", "Lift a destination's pauses", _lift, resources.Lifted),
-    _get("/orphans", "Open items of no known incident", _listed(_orphans), models.Page[resources.Orphan]),
-    _act("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, resources.Orphan),
-    Endpoint("POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive one", _redrive, query=params.Why, status=204),
-    _delete("/dead-letters/{id}", "Let it go", _discard),
+    _get("/orphans", "Orphans: open items without a known incident", _listed(_orphans), models.Page[resources.Orphan]),
+    _act("/orphans/{id}/resolve", "Resolve an orphan at its vendor", _resolve_orphan, resources.Orphan),
+    Endpoint(
+        "POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive a dead letter", _redrive, query=params.Why, status=204
+    ),
+    _delete("/dead-letters/{id}", "Discard a dead letter", _discard),
     _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
-    _get("/quarantine/{id}", "One body", _quarantined, resources.Quarantined),
-    _act("/quarantine/{id}/run", "Process it again", _run_again, resources.Reingested),
-    _delete("/quarantine/{id}", "Let it go", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))),
+    _get("/quarantine/{id}", "One quarantined body", _quarantined, resources.Quarantined),
+    _act("/quarantine/{id}/run", "Process a body again", _run_again, resources.Reingested),
+    _delete(
+        "/quarantine/{id}", "Discard a body", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))
+    ),
     _get(
         "/destinations",
         "Destinations",
@@ -419,14 +423,14 @@ ENDPOINTS = (
     _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, ADMIN),
     _post(
         "/tokens",
-        "Make a token",
+        "Create a token",
         _make_token,
         resources.MadeToken,
         request_bodies.NewToken,
         role=ADMIN,
         status=201,
     ),
-    _delete("/tokens/{id}", "Revoke it", lambda call: call.actions.revoke_token(call.act(call.path["id"])), ADMIN),
+    _delete("/tokens/{id}", "Revoke a token", lambda call: call.actions.revoke_token(call.act(call.path["id"])), ADMIN),
 )
 
 
