@@ -402,9 +402,7 @@ ENDPOINTS = (
     _end("/pauses/{destination}", "Lift a destination's pauses", _lift, resources.Lifted),
     _get("/orphans", "Orphans: open items without a known incident", _listed(_orphans), models.Page[resources.Orphan]),
     _act("/orphans/{id}/resolve", "Resolve an orphan at its vendor", _resolve_orphan, resources.Orphan),
-    Endpoint(
-        "POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive a dead letter", _redrive, query=params.Why, status=204
-    ),
+    Endpoint("POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive one", _redrive, query=params.Why, status=204),
     _delete("/dead-letters/{id}", "Discard a dead letter", _discard),
     _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
     _get("/quarantine/{id}", "One quarantined body", _quarantined, resources.Quarantined),
