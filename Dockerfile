@@ -24,10 +24,11 @@ RUN python -m venv --without-pip /opt/incident-router \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY router router
-# Nothing may be written where it runs, so all is compiled here; what never changes needs no look at its source's time.
+# The image is read-only, so all modules are compiled here. Their sources never change, so the times aren't compared. `-f` replaces what pip
+# has compiled of the packages that it imports.
 RUN /build/tools/bin/python -m hatchling build -t wheel -d /build/wheels \
     && /build/tools/bin/pip --python /opt/incident-router install --no-compile --no-deps /build/wheels/*.whl \
-    && /opt/incident-router/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/incident-router/lib
+    && /opt/incident-router/bin/python -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/incident-router/lib
 
 
 FROM ${BASE}
