@@ -100,7 +100,7 @@ class Connections:
             ) as response:
                 return Reply(response.status, _read_headers(response), await _read_capped(response, self._most_bytes))
         except tuple(OUTCOMES) as problem:
-            raise outcome_of(problem)(f"{type(problem).__name__}: {problem}") from problem
+            raise outcome_of(problem)(_describe(problem)) from problem
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -174,6 +174,13 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
             raise Interrupted(f"{type(problem).__name__}: {problem}") from problem
     return await handler(request)
+
+
+def _describe(problem: BaseException) -> str:
+    """Describe an exception for operators. Libraries' texts name internals, such as ``ssl:default``."""
+    if isinstance(problem, aiohttp.ClientConnectorError):
+        return f"can't connect to {problem.host}:{problem.port}: {problem.os_error.strerror or problem.os_error}"
+    return f"{type(problem).__name__}: {problem}"
 
 
 def outcome_of(problem: BaseException) -> type[errors.Failure]:

@@ -147,7 +147,7 @@ def test_online_check_reports_unreachable_alertmanager(tmp_path):
         done = checked(asking, GOOD, "--online")
         assert done.returncode == 1
         assert "router.yaml: alertmanager: GET /api/v2/status: " in done.stderr
-        assert "Cannot connect to host 127.0.0.1" in done.stderr
+        assert "can't connect to 127.0.0.1:" in done.stderr
 
 
 UNDECLARED = """rules:

@@ -249,7 +249,7 @@ def test_unreachable_server_is_one_sentence(scene):
     done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
     status, sentence = told(done)
     assert status == 1
-    assert sentence.startswith("the router: GET /incidents: ConnectError")
+    assert sentence.startswith("the router: GET /incidents: can't connect to 127.0.0.1:")
     assert "secret-1" not in done.stderr
     not_ours = run("incidents", "list", "--server", f"{scene.at.url}/nothing", cwd=scene.folder)
     assert told(not_ours) == (1, "the router: GET /incidents: 404")

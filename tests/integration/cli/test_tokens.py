@@ -75,7 +75,7 @@ def test_terminal_actions_are_in_the_audit_log(router, management):
     ("arguments", "said"),
     [
         (("x", "--role", "root"), '"root" is no role: viewer, responder, admin'),
-        (("x", "--for", "soon"), '"soon"'),
+        (("x", "--for", "soon"), "'soon'"),
         (("",), "NAME"),
         (("x" * 101,), "NAME"),
         (("x", "--for", "9999d"), "--for"),

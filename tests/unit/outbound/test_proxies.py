@@ -110,7 +110,7 @@ def test_private_authority_is_trusted_on_request(files, monkeypatch):
 
 def test_unknown_authority_is_not_called(files, monkeypatch):
     network = Network(files)
-    with pytest.raises(errors.Temporary, match="ClientConnectorCertificateError"):
+    with pytest.raises(errors.Temporary, match="certificate verify failed"):
         calls(network, "https://127.0.0.1:{vendor}", monkeypatch)
     assert network.received == []
 
@@ -150,7 +150,7 @@ def test_proxy_that_refuses_means_nothing_was_sent(files, monkeypatch, status):
 
 
 def test_proxy_without_answer_means_nothing_was_sent(files, monkeypatch):
-    with pytest.raises(errors.Temporary, match="ClientProxyConnectionError") as caught:
+    with pytest.raises(errors.Temporary, match="can't connect to") as caught:
         calls(Network(files), "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)
 
@@ -180,5 +180,5 @@ def test_proxy_is_that_of_the_environment(monkeypatch, environment, proxy):
 
 def test_proxy_of_another_kind_is_an_error(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.test")
-    with pytest.raises(ValueError, match="has to be an HTTP proxy, not socks5"):
+    with pytest.raises(ValueError, match="must be an HTTP proxy, not socks5"):
         connections.proxy_of_environment("https://api.vendor.test")
