@@ -143,10 +143,17 @@ class Vendor:
         return None
 
 
+class Opening(base.Opening):
+    """The fields of reports about the router itself; rules of tests set any fields."""
+
+    name: str = ""
+    body: str = ""
+
+
 def place(
     name: str, vendor: Vendor, *, public: bool = False, adopts: bool = False, follows: str = ""
 ) -> configured_destinations.ConfiguredDestination:
-    kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
+    kind = base.Kind("test", base.Config, Opening, public, adopts, connect=None, make=None)
     return configured_destinations.ConfiguredDestination(name, kind, vendor, follows, timeout_seconds=10.0)
 
 
