@@ -14,7 +14,7 @@ from router.store.notifications import Notifications, unpack_announced
 from router.telemetry import log
 from router.worker import announcer, notifications, runtime
 
-_LEAST_LEASE_SECONDS = 60.0
+_LEAST_LEASE_SECONDS = 30.0
 
 
 class Notifying(NamedTuple):

@@ -38,7 +38,7 @@ class Lease(NamedTuple):
 class Notifications:
     """The events of all subjects."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float = 60.0) -> None:
+    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float = 30.0) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._lease = int(lease_seconds * 1_000_000)
