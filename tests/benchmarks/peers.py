@@ -123,9 +123,11 @@ def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range)
     os.kill(stage.process_id(peer.name), signal.SIGKILL)
     latency.started_vendor(stage, port=int(vendor.rpartition(":")[2]))
     peer.starts()
-    # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds.
+    # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds. A server that
+    # isn't durable notifies at once, or never.
+    seconds = 60 if peer.is_durable else 15
     with contextlib.suppress(AssertionError):
-        harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), 60)
+        harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), seconds)
     return {"killed with": len(numbers), "lost": len(numbers) - len(received(vendor, numbers))}
 
 
