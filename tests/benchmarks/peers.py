@@ -123,8 +123,8 @@ def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range)
     os.kill(stage.process_id(peer.name), signal.SIGKILL)
     latency.started_vendor(stage, port=int(vendor.rpartition(":")[2]))
     peer.starts()
-    # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds. A server that
-    # isn't durable notifies at once, or never.
+    # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds. A server
+    # that isn't durable notifies at once, or never.
     seconds = 60 if peer.is_durable else 15
     with contextlib.suppress(AssertionError):
         harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), seconds)
