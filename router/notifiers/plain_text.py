@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from router.domain import events
+from router.notifiers import event_texts
 
 TITLE, LINE, POST, BODY = 120, 300, 1000, 3000
 """The most characters of a title, a line, the text of a post, and a whole message."""
@@ -20,14 +21,6 @@ _BREAK = "\N{ZERO WIDTH SPACE}"
 # Mentions in Slack, Discord, Mattermost, Teams, Matrix, and Telegram, and Markdown links.
 _MARKUP = re.compile(r"@(?=everyone|here|channel|all|room|team)|<(?=[@!#])|\](?=\()", re.IGNORECASE)
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-_OUTCOMES = {
-    "approved": "Approved",
-    "edited": "Approved with changes",
-    "dismissed": "Dismissed",
-    "published_at_deadline": "Published at the deadline, without a decision",
-    "dismissed_at_deadline": "Dismissed at the deadline, without a decision",
-    "withdrawn": "Withdrawn: there is nothing left to decide",
-}
 _WAITING = (events.ReviewWaiting, events.ReviewChanged, events.ReviewReminded, events.ReviewEscalated)
 
 Tone = Literal["info", "success", "warning", "failure"]
@@ -59,7 +52,7 @@ def render(recorded: Sequence[events.Recorded], console: str) -> Message:
 
 def line(event: events.Event) -> str:
     """Describe an event in one line."""
-    return _cut(_line(event), LINE)
+    return _cut(event_texts.describe(event, plain), LINE)
 
 
 def plain(text: str) -> str:
@@ -90,97 +83,6 @@ def _tone(event: events.Event) -> Tone:
         return "info"
     incident = getattr(event, "incident", None)
     return "failure" if incident is not None and incident.severity in {"critical", "major"} else "warning"
-
-
-def _line(event: events.Event) -> str:
-    incident = getattr(event, "incident", None)
-    title = plain(incident.title) if incident is not None else ""
-    match event:
-        case events.IncidentOpened():
-            return f"Opened, {event.incident.severity}: {title}"
-        case events.HeartbeatMissed():
-            return f"Heartbeat missed for {event.interval_seconds} seconds: {title}"
-        case events.IncidentEscalated():
-            return f"Escalated from {event.previous_severity} to {event.incident.severity}"
-        case events.IncidentPublished() | events.IncidentUpdated():
-            word = "Published" if isinstance(event, events.IncidentPublished) else "Updated"
-            places = ", ".join(f"{plain(one.destination)} ({one.state})" for one in event.publications)
-            return f"{word} at {places}" if places else f"The severity is {event.incident.severity}"
-        case events.IncidentResolved():
-            return f"Resolved: {title}"
-        case events.OperationFailed():
-            return f"Rejected at {plain(event.destination)}: {plain(event.problem)}"
-    return _review_line(event)
-
-
-def _review_line(event: events.Event) -> str:
-    match event:
-        case events.ReviewWaiting():
-            return f"A post waits for a reviewer at {plain(event.review.destination)}"
-        case events.ReviewChanged():
-            return f"The waiting post changed at {plain(event.review.destination)}"
-        case events.ReviewReminded() | events.ReviewEscalated():
-            word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated: it still waits"
-            minutes = event.waiting_seconds // 60
-            return f"{word} for a reviewer at {plain(event.review.destination)}, after {minutes} minutes"
-        case events.ReviewDecided():
-            reason = f": {plain(event.reason)}" if event.reason else ""
-            return f"{_OUTCOMES[event.outcome]}{_by(event.by)} at {plain(event.destination)}{reason}"
-    return _person_line(event) or _router_line(event)
-
-
-def _person_line(event: events.Event) -> str:
-    """Describe who works on an incident or a review, in one line. Return an empty text for any other event."""
-    match event:
-        case events.IncidentAcknowledged():
-            return f"Acknowledged{_by(event.by)}{_because(event.reason)}"
-        case events.IncidentUnacknowledged():
-            if event.cause == "escalated":
-                return "No longer acknowledged: the severity was raised"
-            return f"The acknowledgement was withdrawn{_by(event.by)}{_because(event.reason)}"
-        case events.IncidentReminded():
-            why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
-            return f"Still open, after {event.open_seconds // 60} minutes, and {why}"
-        case events.ReviewTaken():
-            return f"Review taken{_by(event.by)} at {plain(event.review.destination)}"
-        case events.ReviewReleased():
-            return f"Review released{_by(event.by)} at {plain(event.review.destination)}"
-    return ""
-
-
-def _because(reason: str) -> str:
-    return f": {plain(reason)}" if reason else ""
-
-
-def _router_line(event: events.Event) -> str:
-    match event:
-        case events.DeliveriesFailed():
-            return f"Deliveries could not be processed: {event.dead_letters} dead letters"
-        case events.GuardTripped():
-            return f"The publishing guard tripped{_at(event.destination)}: {plain(event.reason)}"
-        case events.GuardReset():
-            return f"The publishing guard was reset{_at(event.destination)}{_by(event.by)}"
-        case events.FreezeStarted():
-            reason = f": {plain(event.reason)}" if event.reason else ""
-            return f"Public pages were frozen{_by(event.by)}{reason}"
-        case events.FreezeEnded():
-            return f"Public pages were unfrozen{_by(event.by)}"
-        case events.TestSent():
-            return f"{event.message} ({plain(event.by)})"
-        case events.PublicationDelayed():
-            instead = f", announced at {', '.join(map(plain, event.failover))} instead" if event.failover else ""
-            return f"Can't be opened{_at(event.destination)}{instead}: {plain(event.problem or 'no response')}"
-        case events.PublicationRecovered():
-            return f"Opened late{_at(event.destination)}"
-    return _other_line(event)
-
-
-def _other_line(event: events.Event) -> str:
-    """Describe an event from its type and fields, such as ``Incident acknowledged by ann: Down``."""
-    incident, destination = getattr(event, "incident", None), str(getattr(event, "destination", ""))
-    words = events.type_of(event).replace(".", " ").replace("_", " ").capitalize()
-    line = f"{words}{_at(destination)}{_by(str(getattr(event, 'by', '')))}"
-    return f"{line}: {plain(incident.title)}" if incident is not None else line
 
 
 def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
@@ -241,14 +143,6 @@ def _bounded(parts: Sequence[str], facts: Sequence[str]) -> str:
     ending = "\n".join(facts)
     shown = _cut("\n\n".join(parts), BODY - len(ending) - 2)
     return f"{shown}\n\n{ending}" if ending else shown
-
-
-def _at(destination: str) -> str:
-    return f" at {plain(destination)}" if destination else ""
-
-
-def _by(name: str) -> str:
-    return f" by {plain(name)}" if name else ""
 
 
 def _moment(at: dt.datetime) -> str:

@@ -6,13 +6,13 @@ Texts of alerts and posts are escaped, and what customers will see is plain text
 import datetime as dt
 import hashlib
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from router.domain import events
-from router.notifiers import slack_blocks, slack_reviews
+from router.notifiers import event_texts, slack_blocks, slack_reviews
 
 _COLORS = {"critical": ":red_circle:", "major": ":large_orange_circle:", "minor": ":large_yellow_circle:"}
 _BROADCAST = (
@@ -22,13 +22,20 @@ _BROADCAST = (
     events.ReviewEscalated,
 )
 _OF_TAKES = (events.ReviewTaken, events.ReviewReleased)
-_OUTCOMES = {
-    "approved": "Approved",
-    "edited": "Approved with changes",
-    "dismissed": "Dismissed",
-    "published_at_deadline": "Published at the deadline, without a decision",
-    "dismissed_at_deadline": "Dismissed at the deadline, without a decision",
-    "withdrawn": "Withdrawn: there is nothing left to decide",
+_EMOJI: Mapping[type, str] = {
+    events.ReviewReminded: ":bell:",
+    events.ReviewEscalated: ":rotating_light:",
+    events.OperationFailed: ":warning:",
+    events.IncidentAcknowledged: ":raised_hand:",
+    events.IncidentReminded: ":bell:",
+    events.ReviewTaken: ":raised_hand:",
+    events.DeliveriesFailed: ":warning:",
+    events.GuardTripped: ":octagonal_sign:",
+    events.GuardReset: ":white_check_mark:",
+    events.FreezeStarted: ":snowflake:",
+    events.FreezeEnded: ":white_check_mark:",
+    events.PublicationDelayed: ":rotating_light:",
+    events.PublicationRecovered: ":white_check_mark:",
 }
 
 
@@ -89,7 +96,7 @@ def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
             reviews = {**view.reviews, event.review.destination: event.review}
             return msgspec.structs.replace(view, reviews=reviews, decisions=decisions)
         case events.ReviewDecided():
-            said = {**view.decisions, event.destination: _decision(event)}
+            said = {**view.decisions, event.destination: event_texts.decision(event, slack_blocks.escaped)}
             times = {**view.decided_at, event.destination: at}
             return msgspec.structs.replace(view, decisions=said, decided_at=times)
     if isinstance(event, _OF_TAKES):
@@ -179,55 +186,27 @@ def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Messa
 
 def line(event: events.Event) -> str:
     """Return one line about an event."""
-    incident = getattr(event, "incident", None)
-    name = slack_blocks.escaped(incident.title) if incident is not None else ""
+    text = _short_line(event) or event_texts.describe(event, slack_blocks.escaped)
+    emoji = _EMOJI.get(type(event))
+    return f"{emoji} {text}" if emoji else text
+
+
+def _short_line(event: events.Event) -> str:
+    """Return a line that leaves out what the message above it shows; empty for most events."""
     match event:
         case events.IncidentOpened() | events.HeartbeatMissed():
-            return f"{'Opened' if isinstance(event, events.IncidentOpened) else 'Heartbeat missed'}: {name}"
-        case events.IncidentEscalated():
-            return f"Escalated from {event.previous_severity} to {event.incident.severity}"
-        case events.IncidentPublished() | events.IncidentUpdated():
-            word = "Published" if isinstance(event, events.IncidentPublished) else "Updated"
-            places = ", ".join(f"{slack_blocks.escaped(one.destination)} ({one.state})" for one in event.publications)
-            return f"{word} at {places}" if places else f"The severity is {event.incident.severity}"
-        case events.IncidentResolved():
-            return f"Resolved: {name}"
-        case events.ReviewWaiting() | events.ReviewChanged():
-            word = "Waits for review" if isinstance(event, events.ReviewWaiting) else "The waiting post changed"
-            return f"{word} at {slack_blocks.escaped(event.review.destination)}"
+            word = "Opened" if isinstance(event, events.IncidentOpened) else "Heartbeat missed"
+            return f"{word}: {slack_blocks.escaped(event.incident.title)}"
+        case events.ReviewWaiting():
+            return f"Waits for review at {slack_blocks.escaped(event.review.destination)}"
         case events.ReviewReminded() | events.ReviewEscalated():
-            word = ":bell: Still waits" if isinstance(event, events.ReviewReminded) else ":rotating_light: Escalated"
+            word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated"
             minutes = event.waiting_seconds // 60
             return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes by now"
-        case events.ReviewDecided():
-            return _decision(event, f" at {slack_blocks.escaped(event.destination)}")
-        case events.OperationFailed():
-            where, problem = slack_blocks.escaped(event.destination), slack_blocks.escaped(event.problem)
-            return f":warning: Rejected at {where}: {problem}"
-    return _person_line(event) or _router_line(event)
-
-
-def _person_line(event: events.Event) -> str:
-    """Describe who works on an incident or a review, in one line. Return an empty text for any other event."""
-    match event:
-        case events.IncidentAcknowledged():
-            return f":raised_hand: Acknowledged{_by(event.by)}{_because(event.reason)}"
-        case events.IncidentUnacknowledged():
-            if event.cause == "escalated":
-                return "No longer acknowledged: the severity was raised"
-            return f"The acknowledgement was withdrawn{_by(event.by)}{_because(event.reason)}"
         case events.IncidentReminded():
             why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
-            return f":bell: Still open, for {event.open_seconds // 60} minutes by now, and {why}"
-        case events.ReviewTaken():
-            return f":raised_hand: Review taken{_by(event.by)} at {slack_blocks.escaped(event.review.destination)}"
-        case events.ReviewReleased():
-            return f"Review released{_by(event.by)} at {slack_blocks.escaped(event.review.destination)}"
+            return f"Still open, for {event.open_seconds // 60} minutes by now, and {why}"
     return ""
-
-
-def _because(reason: str) -> str:
-    return f": {slack_blocks.escaped(reason)}" if reason else ""
 
 
 def _acknowledged(incident: events.Incident) -> list[str]:
@@ -235,43 +214,3 @@ def _acknowledged(incident: events.Incident) -> list[str]:
         return []
     at = slack_blocks.moment(incident.acknowledged_at)
     return [f"*Acknowledged* by {slack_blocks.escaped(incident.acknowledged_by)} at {at}"]
-
-
-def _router_line(event: events.Event) -> str:
-    match event:
-        case events.DeliveriesFailed():
-            return f":warning: Deliveries could not be processed: {event.dead_letters} dead letters"
-        case events.GuardTripped():
-            where = f" at {slack_blocks.escaped(event.destination)}" if event.destination else ""
-            return f":octagonal_sign: The publishing guard tripped{where}: {slack_blocks.escaped(event.reason)}"
-        case events.GuardReset():
-            where = f" at {slack_blocks.escaped(event.destination)}" if event.destination else ""
-            return f":white_check_mark: The publishing guard was reset{where}{_by(event.by)}"
-        case events.FreezeStarted():
-            reason = f": {slack_blocks.escaped(event.reason)}" if event.reason else ""
-            return f":snowflake: Public pages were frozen{_by(event.by)}{reason}"
-        case events.FreezeEnded():
-            return f":white_check_mark: Public pages were unfrozen{_by(event.by)}"
-        case events.TestSent():
-            return f"{event.message} ({slack_blocks.escaped(event.by)})"
-    return _delay_line(event)
-
-
-def _delay_line(event: events.Event) -> str:
-    match event:
-        case events.PublicationDelayed():
-            others = ", ".join(map(slack_blocks.escaped, event.failover))
-            instead = f", announced at {others} instead" if others else ""
-            problem = slack_blocks.escaped(event.problem or "no response")
-            return f":rotating_light: Can't be opened at {slack_blocks.escaped(event.destination)}{instead}: {problem}"
-        case events.PublicationRecovered():
-            return f":white_check_mark: Opened late at {slack_blocks.escaped(event.destination)}"
-    return events.type_of(event)
-
-
-def _by(name: str) -> str:
-    return f" by {slack_blocks.escaped(name)}" if name else ""
-
-
-def _decision(event: events.ReviewDecided, where: str = "") -> str:
-    return f"{_OUTCOMES[event.outcome]}{_by(event.by)}{where}{_because(event.reason)}"
