@@ -160,9 +160,9 @@ class Client:
         from router.outbound import connections
 
         agent = {"user-agent": f"incident-router/{router.__version__}", "accept": "application/json"}
-        self._connections = connections.Connections(self._base, timeout_seconds, most_bytes)
+        self._transport = connections.Transport(self._base, timeout_seconds, most_bytes)
         self._http = httpx.AsyncClient(
-            transport=connections.Transport(self._connections),
+            transport=self._transport,
             headers={**agent, "accept-encoding": "gzip, deflate", **headers},
             timeout=timeout_seconds,
             trust_env=False,  # The transport reads the proxy variables.

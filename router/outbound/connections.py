@@ -12,7 +12,6 @@ wrong call. So it changes two behaviors of aiohttp:
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import aiohttp
 import httpx
@@ -52,23 +51,17 @@ OUTCOMES: Mapping[type[BaseException], type[errors.Failure]] = {
 
 # aiohttp sets these request headers, and has already decoded the body of a response.
 _OF_CONNECTION = frozenset({"host", "content-length", "connection", "transfer-encoding"})
-_DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding", "set-cookie"})
+_DECODED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"set-cookie"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A response. ``headers`` have lower-case names. ``body`` is None if it is larger than the limit."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | None
-
-
-class Connections:
-    """Up to 32 connections to the host of ``base_url``, through the proxy that the environment names, if any.
+class Transport(httpx.AsyncBaseTransport):
+    """A transport with up to 32 connections to the host of ``base_url``, through the proxy of the environment, if any.
 
     ``timeout_seconds`` is the time limit of a call, which the caller enforces. Getting a connection may take 40% of it,
     so that failures distinguish an unreachable vendor from one that doesn't respond.
+
+    A response has no ``set-cookie``, because a vendor account keeps no session. Its extension ``too_large`` is true if
+    its body is larger than ``most_bytes``.
     """
 
     def __init__(self, base_url: str, timeout_seconds: float, most_bytes: int) -> None:
@@ -81,24 +74,29 @@ class Connections:
         self._ssl = authorities.tls_context(of_environment=not loopback.is_loopback(base_url))
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        """Send one request and read the response. Raises one of ``errors``, with the foreign exception as its cause.
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request whose body is in memory, and read the response. The URL is sent as it is quoted.
 
-        ``url`` is sent unchanged, so the caller must have quoted it.
+        Raises one of ``errors``, which httpx passes on, with the foreign exception as its cause.
         """
-        address = _address(url)
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_CONNECTION}
+        address = _address(str(request.url))
         _check_headers(headers)
         try:
             async with self._opened().request(
-                method,
+                request.method,
                 address,
-                data=body,
+                data=request.content if "content-length" in request.headers else None,
                 headers=headers,
                 allow_redirects=False,
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
-                return Reply(response.status, _read_headers(response), await _read_capped(response, self._most_bytes))
+                body = await _read_capped(response, self._most_bytes)
+                extensions = {"too_large": body is None}
+                return httpx.Response(
+                    response.status, headers=_read_headers(response), content=body or b"", extensions=extensions
+                )
         except tuple(OUTCOMES) as problem:
             raise outcome_of(problem)(_describe(problem)) from problem
 
@@ -123,34 +121,6 @@ class Connections:
                 trust_env=False,  # True would also read passwords from ~/.netrc.
             )
         return self._session
-
-
-class Transport(httpx.AsyncBaseTransport):
-    """Sends the requests of an httpx client through ``connections``.
-
-    A response has no ``set-cookie``, because a vendor account keeps no session. Its extension ``too_large`` is true if
-    its body is larger than the limit.
-    """
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request whose body is in memory. Raises one of ``errors``, which httpx passes on."""
-        headers = {name: value for name, value in request.headers.items() if name not in _OF_CONNECTION}
-        body = request.content if "content-length" in request.headers else None
-        reply = await self._connections.send(request.method, str(request.url), body, headers)
-        return httpx.Response(
-            reply.status,
-            # httpx rejects non-ASCII characters in a str.
-            headers=[(name.encode(), value.encode()) for name, value in reply.headers.items() if name not in _DECODED],
-            content=reply.body or b"",
-            extensions={"too_large": reply.body is None},
-        )
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._connections.aclose()
 
 
 class _Request(aiohttp.ClientRequest):
@@ -231,12 +201,8 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise errors.Permanent(f"the header {name} has a line break or a NUL")
 
 
-def _read_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in response.raw_headers:
-        name, value = raw_name.decode(errors="replace").lower(), raw_value.decode(errors="replace")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+def _read_headers(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in response.raw_headers if name.lower() not in _DECODED]
 
 
 async def _read_capped(response: aiohttp.ClientResponse, most_bytes: int) -> bytes | None:

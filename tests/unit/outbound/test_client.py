@@ -196,7 +196,7 @@ def test_secrets_are_not_in_the_clients_repr(wire, secret):
     wire.answer(200)
 
     async def body(http):
-        return repr(http), repr(http._connections)
+        return repr(http), repr(http._transport)
 
     shown, connections = wire.run(body)
     assert shown.startswith("Client(name='on-call'")

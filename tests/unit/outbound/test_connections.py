@@ -15,7 +15,7 @@ METHODS = ("POST", "PUT", "PATCH", "GET")
 
 def pooled(http):
     """Return the idle connections of a client."""
-    found = http._connections._session.connector._conns
+    found = http._transport._session.connector._conns
     return [protocol for kept in found.values() for protocol, _ in kept]
 
 
