@@ -4,7 +4,7 @@ The file never contains a secret. It refers to one as ``{env: NAME}`` or ``{file
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -266,17 +266,11 @@ class _Reading:
             return _Environment.model_validate(given)
 
     def _sources(self, data: dict[str, Any]) -> dict[str, router.sources.base.Config]:
-        return self._by_kind(
-            data, "sources", lambda name: router.sources.registry.KINDS[name].config, router.sources.registry.KINDS
-        )
+        return self._by_kind(data, "sources", router.sources.registry.KINDS)
 
     def _destinations(self, data: dict[str, Any]) -> dict[str, router.destinations.base.Config]:
-        found: dict[str, router.destinations.base.Config] = self._by_kind(
-            data,
-            "destinations",
-            lambda name: router.destinations.registry.KINDS[name].config,
-            router.destinations.registry.KINDS,
-        )
+        kinds = router.destinations.registry.KINDS
+        found: dict[str, router.destinations.base.Config] = self._by_kind(data, "destinations", kinds)
         for name, setting, message in destination_links.problems(found, _names(data, "notifiers")):
             self.problems.append(self._document.problem(message, ("destinations", name, *setting)))
         for name, config in found.items():
@@ -284,12 +278,8 @@ class _Reading:
         return found
 
     def _notifiers(self, data: dict[str, Any]) -> dict[str, router.notifiers.base.Config]:
-        found: dict[str, router.notifiers.base.Config] = self._by_kind(
-            data,
-            "notifiers",
-            lambda name: router.notifiers.registry.KINDS[name].config,
-            router.notifiers.registry.KINDS,
-        )
+        kinds = router.notifiers.registry.KINDS
+        found: dict[str, router.notifiers.base.Config] = self._by_kind(data, "notifiers", kinds)
         for name in _names(data, "notifiers") & _names(data, "destinations"):
             # Metrics and log lines identify a destination or notifier by its name alone.
             message = f'"{name}" is the name of a destination, too'
@@ -346,10 +336,8 @@ class _Reading:
         elif not found[name].kind.startswith(kind):
             self.problems.append(self._document.problem(f'"{name}" is no account at {called}', at))
 
-    def _by_kind(
-        self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Read the entries of ``sources`` or ``destinations``, each with the model of its kind."""
+    def _by_kind(self, data: dict[str, Any], part: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
+        """Read the entries of ``sources``, ``destinations``, or ``notifiers``, each with the model of its kind."""
         entries = data.get(part) or {}
         found = {}
         for name, entry in entries.items() if isinstance(entries, dict) else []:
@@ -362,7 +350,7 @@ class _Reading:
             elif kind not in kinds:
                 message = f'unknown kind "{kind}"{suggestions.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))
-            elif (config := self._validated(model(kind), entry, at)) is not None:
+            elif (config := self._validated(kinds[kind].config, entry, at)) is not None:
                 found[str(name)] = config
         return found
 
