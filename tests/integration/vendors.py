@@ -155,3 +155,14 @@ async def running(
 def metric_value(name: str, **labels: str) -> float:
     """Return the value of a metric."""
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def run(with_redis: Callable[[Any], Any], kind: str, play: Callable[[VendorHarness], Any], **settings: Any) -> None:
+    """Run the coroutine function ``play`` with a harness of a kind, at simulated vendors and on an empty server."""
+
+    async def body(connection: Any) -> None:
+        with harness.vendors() as at:
+            async with running(connection, at, kind, **settings) as scene:
+                await play(scene)
+
+    with_redis(body)

@@ -1,5 +1,7 @@
 """Account conditions aren't refusals: operations wait, and resume with the first successful response."""
 
+import functools
+
 import pytest
 
 from router.destinations import registry
@@ -16,16 +18,7 @@ MICROS = 1_000_000
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(kind, play, **settings):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind, **settings) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return functools.partial(vendors.run, with_redis)
 
 
 @each_kind

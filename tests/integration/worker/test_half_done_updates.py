@@ -1,5 +1,7 @@
 """Some vendors take an update in two requests. If only the first one succeeds, the router reverts its change."""
 
+import functools
+
 import msgspec
 import pytest
 
@@ -26,16 +28,7 @@ kinds = pytest.mark.parametrize("kind", TEXTS)
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(kind, play):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return functools.partial(vendors.run, with_redis)
 
 
 async def says(scene: vendors.VendorHarness, level: severities.Severity, title: str) -> None:

@@ -1,5 +1,7 @@
 """A vendor applies an update late, after a newer one: the router restores severity, title, status, and components."""
 
+import functools
+
 import msgspec
 import pytest
 
@@ -27,16 +29,7 @@ kinds = pytest.mark.parametrize("kind", CHANGES)
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(kind, play):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return functools.partial(vendors.run, with_redis)
 
 
 def named(scene: vendors.VendorHarness, fields: dict) -> dict:

@@ -1,5 +1,7 @@
 """A vendor applies a request minutes after the call timed out: the router finds and reverts the effects."""
 
+import functools
+
 import msgspec
 import pytest
 
@@ -70,16 +72,7 @@ pages = pytest.mark.parametrize("kind", UPDATES)
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(kind, play, **more):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind, **more) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return functools.partial(vendors.run, with_redis)
 
 
 def updates(scene: vendors.VendorHarness) -> list[dict]:

@@ -1,10 +1,11 @@
 """An update whose outcome is unknown is repeated only if the vendor doesn't show it: its text is posted once."""
 
+import functools
+
 import msgspec
 import pytest
 
 from router.domain import severities
-from tests.end_to_end import harness
 from tests.integration import vendors, workers
 
 TIMEOUT_SECONDS = 3.0
@@ -20,16 +21,7 @@ kinds = pytest.mark.parametrize("kind", TEXTS)
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(kind, play):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind, waits_seconds=TIMEOUT_SECONDS) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return functools.partial(vendors.run, with_redis, waits_seconds=TIMEOUT_SECONDS)
 
 
 async def worsens(scene: vendors.VendorHarness) -> None:

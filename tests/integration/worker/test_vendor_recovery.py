@@ -4,7 +4,6 @@ import pytest
 
 from router.domain import publications
 from router.outbound import errors
-from tests.end_to_end import harness
 from tests.integration import vendors
 
 SECOND = 1_000_000
@@ -13,16 +12,7 @@ SECOND = 1_000_000
 @pytest.fixture
 def play(with_redis):
     """Run a coroutine function with a scene of a kind."""
-
-    def run(play, kind="incident-io"):
-        async def body(connection):
-            with harness.vendors() as at:
-                async with vendors.running(connection, at, kind) as scene:
-                    await play(scene)
-
-        with_redis(body)
-
-    return run
+    return lambda play, kind="incident-io": vendors.run(with_redis, kind, play)
 
 
 def breaks(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -> None:
