@@ -61,11 +61,20 @@ class Opening(pydantic.BaseModel):
         return kept, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
+TITLE_FIELDS = ("name", "title")
+"""The names that kinds have for the title of an incident."""
+TEXT_FIELDS = ("summary", "body", "description", "message")
+"""The names that kinds have for its text."""
+
+
 def titled(opening: type[Opening], title: str, text: str) -> dict[str, str]:
     """Return the fields of an opening for a title and a text, by the names that this kind has for them."""
-    names = ((("name", "title"), title), (("summary", "body", "description", "message"), text))
-    found = {next((one for one in of if one in opening.model_fields), ""): value for of, value in names}
-    return {name: value for name, value in found.items() if name}
+    fields = {}
+    for names, value in ((TITLE_FIELDS, title), (TEXT_FIELDS, text)):
+        name = next((name for name in names if name in opening.model_fields), None)
+        if name is not None:
+            fields[name] = value
+    return fields
 
 
 class Webhook(pydantic.BaseModel):

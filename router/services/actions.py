@@ -240,7 +240,7 @@ class Actions:
         async with self._logged(act, "acknowledge") as detail:
             _check_found(found, body.incident)
             try:
-                given = await self._acknowledgements().acknowledge(key, self._said(act))
+                given = await self._acknowledgements().acknowledge(key, _operator_request(act))
             except acknowledgements.NotOpenError as error:
                 raise Invalid(str(error)) from error
             shown = presenters.acknowledgement(given.incident)
@@ -255,7 +255,7 @@ class Actions:
         found, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "unacknowledge") as detail:
             _check_found(found, body.incident)
-            ended = await self._acknowledgements().withdraw(key, self._said(act))
+            ended = await self._acknowledgements().withdraw(key, _operator_request(act))
             if ended is None:
                 raise Invalid("the incident is not acknowledged")
             detail["acknowledged_by"] = ended.name
@@ -298,9 +298,6 @@ class Actions:
 
     def _takes(self) -> review_takes.Takes:
         return review_takes.Takes(incidents.Incidents(self._connection), self._clock)
-
-    def _said(self, act: ActionContext) -> acknowledgements.Word:
-        return acknowledgements.Word(act.actor.person.name, act.reason)
 
     async def _of_incident(
         self, act: ActionContext, name: str, destination: str = ""
@@ -473,6 +470,10 @@ class Actions:
         async with self._logged(act, "revoke token"):
             if not await Tokens(self._connection).revoke(act.subject):
                 raise NotFound("no token has this ID")
+
+
+def _operator_request(act: ActionContext) -> acknowledgements.OperatorRequest:
+    return acknowledgements.OperatorRequest(act.actor.person.name, act.reason)
 
 
 def _check_found(key: str | None, name: str) -> None:

@@ -18,7 +18,7 @@ class NotOpenError(Exception):
 
 
 @dataclass(frozen=True)
-class Word:
+class OperatorRequest:
     """An operator's request, with its reason."""
 
     who: str
@@ -41,7 +41,7 @@ class Acknowledgements:
         self._store = store
         self._clock = clock
 
-    async def acknowledge(self, key: str, word: Word) -> Given:
+    async def acknowledge(self, key: str, request: OperatorRequest) -> Given:
         """Acknowledge an open incident, unless it has an active acknowledgement that isn't stale.
 
         If two operators acknowledge concurrently, record the first. Raises ``NotOpenError``.
@@ -50,7 +50,7 @@ class Acknowledgements:
         found: list[incidents.Incident] = []
 
         def make(held: StoredIncident) -> Change | None:
-            after = acknowledged(held.incident, word, now)
+            after = acknowledged(held.incident, request, now)
             found[:] = [after]
             if after is held.incident:
                 return None
@@ -63,13 +63,13 @@ class Acknowledgements:
         assert incident.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
         return Given(incident, incident.acknowledgement, is_new)
 
-    async def withdraw(self, key: str, word: Word) -> acknowledgements.Acknowledgement | None:
+    async def withdraw(self, key: str, request: OperatorRequest) -> acknowledgements.Acknowledgement | None:
         """End the active acknowledgement and return it. Return None if none is active."""
         now = self._clock()
         found: list[acknowledgements.Acknowledgement] = []
 
         def make(held: StoredIncident) -> Change | None:
-            ended = withdrawn(held.incident, word, now)
+            ended = withdrawn(held.incident, request, now)
             found[:] = [] if ended is None else [ended]
             if ended is None:
                 return None
@@ -113,7 +113,7 @@ def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publ
     return msgspec.structs.replace(incident, acknowledgement=found)
 
 
-def acknowledged(incident: incidents.Incident, word: Word, now: int) -> incidents.Incident:
+def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: int) -> incidents.Incident:
     """Add an acknowledgement. Return the same object if an active one isn't stale.
 
     Raises ``NotOpenError``.
@@ -126,15 +126,17 @@ def acknowledged(incident: incidents.Incident, word: Word, now: int) -> incident
     before = incident.acknowledgement
     # Each acknowledgement needs a unique time, because notifiers distinguish acknowledgements by time.
     at = max(now, max(before.at, before.ended_at) + 1) if before is not None else now
-    given = acknowledgements.Acknowledgement(word.who, at, incident.severity, word.reason)
+    given = acknowledgements.Acknowledgement(request.who, at, incident.severity, request.reason)
     return msgspec.structs.replace(incident, acknowledgement=given)
 
 
-def withdrawn(incident: incidents.Incident, word: Word, now: int) -> acknowledgements.Acknowledgement | None:
+def withdrawn(
+    incident: incidents.Incident, request: OperatorRequest, now: int
+) -> acknowledgements.Acknowledgement | None:
     """Return the incident's acknowledgement, withdrawn by the operator. Return None if none is active."""
     held = incident.acknowledged
     if held is None:
         return None
     return msgspec.structs.replace(
-        held, ended_at=max(now, held.at), ended_cause="withdrawn", ended_by=word.who, ended_reason=word.reason
+        held, ended_at=max(now, held.at), ended_cause="withdrawn", ended_by=request.who, ended_reason=request.reason
     )

@@ -16,7 +16,7 @@ from router.worker import aggregator
 PAGE = 200  # Incidents of each list of each shard that one turn checks.
 
 
-class Upkeep:
+class IndexRepair:
     """Walks through all shards' lists, and starts again at their ends."""
 
     def __init__(self, store: publications.Publications, known: Incidents) -> None:

@@ -87,7 +87,7 @@ class Reconciler:
         self._ticks = ticks
         self._log = log.get("worker")
         self._interrupted: list[Lease] = []
-        self._upkeep = index_repair.Upkeep(store, incidents)
+        self._index_repair = index_repair.IndexRepair(store, incidents)
 
     async def gauge(self, now: int) -> None:
         """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
@@ -100,7 +100,7 @@ class Reconciler:
 
         Return the number of rebuilt timers.
         """
-        rebuilt = await self._upkeep.turn()
+        rebuilt = await self._index_repair.turn()
         await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
         return rebuilt
 

@@ -6,8 +6,6 @@ from typing import Any
 from router.destinations import base
 from router.domain import incidents, publications
 
-_TITLES, _TEXTS = ("name", "title"), ("summary", "body", "description", "message")
-
 
 def content_for(
     content: publications.Content, incident: incidents.Incident, opening: type[base.Opening]
@@ -18,7 +16,7 @@ def content_for(
     """
     alert = incident.opening_alert
     known = alert.title or alert.identity if alert is not None else incident.key
-    title, text = _first(content.fields, _TITLES) or known, _first(content.fields, _TEXTS)
+    title, text = _first(content.fields, base.TITLE_FIELDS) or known, _first(content.fields, base.TEXT_FIELDS)
     fields = {name: value for name, value in base.titled(opening, title, text).items() if value}
     return publications.Content(content.severity, fields)
 

@@ -22,11 +22,11 @@ def test_channel_shows_who_acknowledged_and_the_withdrawal(play):  # noqa: F811 
     async def body(worker, channel):
         await worker.on.deliver(workers.firing())
         await worker.turn()
-        await acknowledging(worker).acknowledge("down", acknowledgements.Word("ann <b>", "on it"))
+        await acknowledging(worker).acknowledge("down", acknowledgements.OperatorRequest("ann <b>", "on it"))
         await worker.turn()
         assert "*Acknowledged* by ann &lt;b&gt; at <!date^" in words(channel.messages[0])
         assert channel.replies == ["• :raised_hand: Acknowledged by ann &lt;b&gt;: on it"]
-        await acknowledging(worker).withdraw("down", acknowledgements.Word("bob"))
+        await acknowledging(worker).withdraw("down", acknowledgements.OperatorRequest("bob"))
         await worker.turn()
         assert "Acknowledged" not in words(channel.messages[0])
         assert channel.replies[1:] == ["• The acknowledgement was withdrawn by bob"]
@@ -40,7 +40,7 @@ def test_acknowledgement_ends_replies_that_remind(play):  # noqa: F811 - the fix
         await worker.turn()
         await worker.until(lambda: channel.replies)
         assert channel.replies[0] == ":bell: Still open, for 0 minutes by now, and not acknowledged"
-        await acknowledging(worker).acknowledge("down", acknowledgements.Word("ann"))
+        await acknowledging(worker).acknowledge("down", acknowledgements.OperatorRequest("ann"))
         await worker.turn()
         reminded = [text for text in channel.replies if "Still open" in text]
         assert channel.replies[-1].endswith("Acknowledged by ann")

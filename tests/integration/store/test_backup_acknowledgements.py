@@ -13,7 +13,7 @@ def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
         await on.turn()
         store, clock = incidents.Incidents(connection), workers.factories.clock
         given = await acknowledgements.Acknowledgements(store, clock).acknowledge(
-            "down", acknowledgements.Word("ann", "on it")
+            "down", acknowledgements.OperatorRequest("ann", "on it")
         )
         name = f"{given.incident.episode}/on-call"
         taken = await review_takes.Takes(store, clock).take("down", name, "bob", 600)
@@ -39,9 +39,9 @@ def test_acknowledgements_at_one_time_differ(with_redis):
         service = acknowledgements.Acknowledgements(on.incidents, lambda: now)
         times = []
         for who in ("ann", "bob"):
-            times.append((await service.acknowledge("down", acknowledgements.Word(who))).acknowledgement.at)
-            assert await service.withdraw("down", acknowledgements.Word(who)) is not None
-            assert await service.withdraw("down", acknowledgements.Word(who)) is None
+            times.append((await service.acknowledge("down", acknowledgements.OperatorRequest(who))).acknowledgement.at)
+            assert await service.withdraw("down", acknowledgements.OperatorRequest(who)) is not None
+            assert await service.withdraw("down", acknowledgements.OperatorRequest(who)) is None
         assert times[0] < times[1]
 
     with_redis(body)

@@ -75,7 +75,7 @@ def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
 
     async def play(on, page):
         await rest(on, REVIEW, workers.firing())
-        on.reconciler._upkeep = type(on.reconciler._upkeep)(on.publications, on.incidents)
+        on.reconciler._index_repair = type(on.reconciler._index_repair)(on.publications, on.incidents)
         assert await on.reconciler.sweep() == 0
         assert len(await on.due()) == 1
 

@@ -82,7 +82,7 @@ def test_acknowledgement_at_vendor_is_recorded_once(with_redis):
 
 def test_acknowledgement_of_an_operator_stays(with_redis):
     async def body(scene):
-        await scene.operator.acknowledge("down", acknowledgements.Word("ann"))
+        await scene.operator.acknowledge("down", acknowledgements.OperatorRequest("ann"))
         scene.accept()
         await scene.looked()
         assert (await scene.on.incident()).acknowledged.who == "ann"
@@ -94,7 +94,7 @@ def test_withdrawn_acknowledgement_of_the_vendor_does_not_return(with_redis):
     async def body(scene):
         scene.accept()
         await scene.held()
-        ended = await scene.operator.withdraw("down", acknowledgements.Word("bob"))
+        ended = await scene.operator.withdraw("down", acknowledgements.OperatorRequest("bob"))
         assert ended.name == "a responder at on-call"
         await scene.looked()
         assert (await scene.on.incident()).acknowledged is None
