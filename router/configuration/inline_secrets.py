@@ -24,6 +24,6 @@ def paths(value: Any, entry: Any, at: Path = ()) -> Iterator[Path]:
             for key, inner in value.items():
                 yield from paths(inner, entry.get(key), (*at, key))
         case tuple() | list() if isinstance(entry, list):
-            # An entry that was built from several others has no place of its own in the file.
+            # An entry that combines several others has no position in the file.
             for index, inner in enumerate(value if len(value) == len(entry) else ()):
                 yield from paths(inner, entry[index], (*at, index))

@@ -56,10 +56,10 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Review(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What waits for a reviewer, as customers would see it.
+    """A post that waits for a reviewer, as customers would see it.
 
     ``digest`` identifies the version: an approval names it, and fails if the post has changed since. ``components`` are
-    the statuses in the vendor's words. ``at_deadline`` is what happens at ``deadline`` if nobody decides. ``later`` are
+    the statuses in the vendor's words. ``at_deadline`` is the outcome at ``deadline`` without a decision. ``later`` are
     the texts that an approval publishes once no alert fires, by ``monitoring`` and ``resolution``. ``began_at`` and
     ``ended_at`` are the times of an incident that is published afterwards. ``taken_by`` works on it until
     ``taken_until``; both are absent if the review isn't taken.

@@ -29,10 +29,10 @@ def create(
     wanted: list[faults.Fault] = []
     hooks = webhooks.Webhooks(chosen)
     gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
-    desk = Desk(vendors, log, wanted, hooks, gates)
+    control = ControlEndpoints(vendors, log, wanted, hooks, gates)
     used = vendors["slack"]
     assert isinstance(used, Slack)  # noqa: S101 - a snapshot has each vendor under its own name
-    app = Simulator([*desk.routes(), *workspace.Workspace(used).routes()], gates, vendors, hooks)
+    app = Simulator([*control.routes(), *workspace.Workspace(used).routes()], gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log
     app.state.faults = wanted
@@ -71,7 +71,7 @@ class Simulator(applications.Starlette):
                 self._hooks.tell(self._vendors[name], before)
 
 
-class Desk:
+class ControlEndpoints:
     """The simulator's own endpoints, besides the vendors' endpoints."""
 
     def __init__(

@@ -20,12 +20,12 @@ _LEAST = quantities.duration("1s")
 
 
 class Config(pydantic.BaseModel):
-    """Where an Alertmanager is asked, how often, and which of its alerts are to be heard of here.
+    """The Alertmanager to poll, the interval, and the alerts to read from it.
 
-    What it asks for is a ``bearer`` token or ``basic`` (``user:password``). ``receiver`` is a pattern of the whole name
-    of a receiver, ``filter`` are matchers of labels: what does not match both is never opened from an answer. Absence
-    is judged by all that it has. An Alertmanager that is not ``min_uptime`` so long (microseconds) may not know of
-    everything yet, so nothing ends by its answers.
+    The router authenticates with a ``bearer`` token or ``basic`` (``user:password``). ``receiver`` is a pattern that
+    matches the whole name of a receiver, and ``filter`` are label matchers: an alert that doesn't match both is never
+    opened by a poll. An alert counts as absent only if the complete response lacks it. An Alertmanager that has run for
+    less than ``min_uptime`` (microseconds) may not know every alert yet, so its responses end no alert.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -84,7 +84,7 @@ def test_click_on_a_changed_post_publishes_nothing(scene):
     review.click("Approve", version=0)
     reply = harness.eventually("the user sees it", lambda: review.replies("U0ADA", "changed"))[0]
     assert review.post is None
-    # The reply shows the new version, with buttons of its own.
+    # The reply shows the new version with separate buttons.
     review.click("Approve", ts=reply["ts"])
     harness.eventually("it is published", lambda: review.post)
 

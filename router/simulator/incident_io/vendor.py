@@ -137,7 +137,7 @@ class IncidentIo:
 
     def _let_in(self, request: http.Request) -> None:
         given = request.headers.get("authorization", "")
-        # An alert source has a secret of its own, which is no API key, and no API key of the account is valid there.
+        # Each alert source has a separate secret. The account's API keys aren't valid there.
         if "/alert_events/" in request.url.path and self.paging.alerts.token:
             if given != f"Bearer {self.paging.alerts.token}":
                 raise Refusal(401, "unauthorized", "the token is not that of the alert source")
