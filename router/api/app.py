@@ -53,7 +53,7 @@ def dependencies(
     return Dependencies(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 
 
-def create(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
+def create_app(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
     """Return the application. ``pages`` are the routes of the console."""
 
     async def described(request: requests.Request) -> responses.Response:

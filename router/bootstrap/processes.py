@@ -31,7 +31,7 @@ from router.store import client, connection_settings, dataset, embedded, errors,
 from router.store.inbox import Inbox
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import connections, health_server, serve, webhooks
-from router.web.app import create
+from router.web.app import create_app
 from router.web.health import await_start, states
 from router.worker import operation_executor
 
@@ -180,7 +180,7 @@ async def webhook_server(
         group.create_task(_follow(initial_rules.keeper(in_force, connection), initial_rules.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: factories.clock() / 1_000_000, hangup)),
     ]
-    app = create(handler, checks=checks, vendors=factories.vendor_webhooks(settings, connection))
+    app = create_app(handler, checks=checks, vendors=factories.vendor_webhooks(settings, connection))
     _freeze()
     try:
         limits = connections.ConnectionLimits(

@@ -45,7 +45,7 @@ async def serving(
         if slack is not None:
             stack.push_async_callback(slack.aclose)
             await stack.enter_async_context(_receiving(settings, slack))
-        served = processes.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop)
+        served = processes.serving(app.create_app(made, pages), host, port, group, listener=listener, stop=stop)
         address = await stack.enter_async_context(served)
         try:
             yield address.url

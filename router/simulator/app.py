@@ -14,7 +14,7 @@ from router.simulator.slack import workspace
 from router.simulator.slack.vendor import Slack
 
 
-def create(
+def create_app(
     options: Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
 ) -> applications.Starlette:
     """Create the application. ``app.state`` has its ``vendors``, ``calls``, and ``faults`` for in-process use.

@@ -37,7 +37,7 @@ async def running(
     """
     listener = listener or listen()
     host = listener.getsockname()[0]
-    application = app.create(settings, snapshot.load(memory) if memory else None)
+    application = app.create_app(settings, snapshot.load(memory) if memory else None)
     server = _make(application)
     remembering = asyncio.create_task(_remember(application, memory)) if memory else None
     # The socket already listens: a call that arrives before the server has started waits in the socket's backlog.
@@ -68,7 +68,7 @@ class Server:
     """The simulator in a thread, on a free port of this machine: ``with Server() as simulator: simulator.url``."""
 
     def __init__(self, settings: options.Options | None = None) -> None:
-        self.app: applications.Starlette = app.create(settings)
+        self.app: applications.Starlette = app.create_app(settings)
         self._server = _make(self.app)
         self._listener = listen()
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)

@@ -33,7 +33,7 @@ class App(applications.Starlette):
             await super().__call__(scope, receive, send)
 
 
-def create(
+def create_app(
     handler: webhooks.WebhookHandler,
     *,
     checks: Mapping[str, health.Check],

@@ -62,7 +62,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
         found["task"] = asyncio.current_task()
         found["loop"] = asyncio.get_running_loop()
         with contextlib.suppress(asyncio.CancelledError):
-            await serve.serve(app.create(web_server, checks={"all": fine}), "127.0.0.1", 0, started)
+            await serve.serve(app.create_app(web_server, checks={"all": fine}), "127.0.0.1", 0, started)
         await connection.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))

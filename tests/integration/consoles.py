@@ -185,7 +185,7 @@ async def serving(loaded: configuration.Settings, connection: Any) -> AsyncItera
     slack = SlackApp.of(made.queries, made.actions)
     routes += slack_endpoints.routes(made.queries, slack)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
+    task = asyncio.create_task(serve.serve(app.create_app(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
     management = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
     management.slack = slack

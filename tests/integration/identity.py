@@ -218,7 +218,7 @@ async def console_of(
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
     made = app.dependencies(settings, connection, clock, secrets.token_urlsafe)
     pages, feed = views.routes(made, secrets.token_urlsafe)
-    async with serving(app.create(made, pages), port) as url:
+    async with serving(app.create_app(made, pages), port) as url:
         async with browser(url) as looking:
             yield Console(url, looking, made)
         feed.close()

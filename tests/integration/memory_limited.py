@@ -51,7 +51,9 @@ async def main(url: str, more_mib: int) -> None:
     gc.collect()
     gc.freeze()
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(app.create(web_server, checks={}), "127.0.0.1", 0, started.set_result))
+    serving = asyncio.create_task(
+        serve.serve(app.create_app(web_server, checks={}), "127.0.0.1", 0, started.set_result)
+    )
     port = await started
     async with health_server.serving(_no_checks, {"web"}, serve.listen("127.0.0.1", 0)) as health_port:
         # Each thread reserves address space, so all of them start before the limit is set.

@@ -34,7 +34,7 @@ def allowed(answer):
 def test_every_route_there_is_is_in_this_walk(play):
     async def body(at):
         routes, _ = views.routes(at.parts, lambda size: "x" * size)
-        made = app.create(at.parts, routes)
+        made = app.create_app(at.parts, routes)
         there = {(route.path, method) for route in made._app.routes for method in getattr(route, "methods", ["GET"])}
         there = {(path, method) for path, method in there if method != "HEAD"}
         walked = {(endpoints.PREFIX + one.path, one.method) for one in endpoints.ENDPOINTS}

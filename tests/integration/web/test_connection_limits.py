@@ -51,7 +51,7 @@ async def served(
         limits=limits,
     )
     try:
-        async with servers.serving(app.create(web_server, checks={}), patience) as (port, _):
+        async with servers.serving(app.create_app(web_server, checks={}), patience) as (port, _):
             yield port, connection
     finally:
         await connection.aclose()

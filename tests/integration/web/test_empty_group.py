@@ -26,7 +26,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             randomness=workers.NoJitter(),
         )
         async with (
-            servers.serving(app.create(web_server, checks={})) as (port, _),
+            servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             body = large.body(large.alert(1), large.alert(2, team="shop"))

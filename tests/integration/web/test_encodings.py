@@ -50,7 +50,7 @@ async def served(url: str) -> AsyncIterator[Service]:
     )
     try:
         async with (
-            servers.serving(app.create(web_server, checks={})) as (port, _),
+            servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/webhooks") as http_client,
         ):
             yield Service(http_client, connection)

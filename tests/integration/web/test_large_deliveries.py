@@ -48,7 +48,7 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
         )
         web_server.labels_named = lambda: frozenset({"zz_team"})
         async with (
-            servers.serving(app.create(web_server, checks={})) as (port, _),
+            servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             await story(http, workers.WorkerHarness(connection))

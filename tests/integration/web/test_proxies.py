@@ -106,7 +106,9 @@ async def served(port: int) -> "asyncio.Task[None]":
         ),
     )
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve.serve(app.create(web_server, checks={}), "127.0.0.1", port, started.set_result))
+    serving = asyncio.create_task(
+        serve.serve(app.create_app(web_server, checks={}), "127.0.0.1", port, started.set_result)
+    )
     await started
     return serving
 

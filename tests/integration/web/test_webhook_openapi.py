@@ -60,7 +60,7 @@ def served(url: str) -> Iterator[str]:
             vendors = vendor_webhooks.VendorWebhooks(
                 receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), lambda: NOW
             )
-            made = app.create(web_server, checks={"all": fine}, vendors=vendors)
+            made = app.create_app(web_server, checks={"all": fine}, vendors=vendors)
             await serve.serve(made, "127.0.0.1", 0, started)
         await connection.aclose()
 
@@ -158,7 +158,7 @@ def test_openapi_document_lists_every_path():
     web_server = webhooks.WebhookHandler(
         {}, lambda *_: decisions.Decision(), inbox=None, quarantine=None, clock=int, randomness=None
     )
-    there = {route.path for route in app.create(web_server, checks={}).routes}
+    there = {route.path for route in app.create_app(web_server, checks={}).routes}
     described = set(openapi.document()["paths"])
     assert there <= described
     assert {path for path in described - there if "webhooks" not in path} == {"/api/v2/alerts"}

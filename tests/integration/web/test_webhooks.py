@@ -55,7 +55,7 @@ def application(connection: Any) -> app.App:
         await health.Health(connection).ping()
         return web_health.State(True, "answers")
 
-    return app.create(web_server, checks={"redis": redis})
+    return app.create_app(web_server, checks={"redis": redis})
 
 
 @contextlib.asynccontextmanager

@@ -82,7 +82,7 @@ def playing(with_redis, play):
 
 @contextlib.asynccontextmanager
 async def served(handler):
-    async with servers.serving(app.create(None, checks={}, vendors=handler)) as (port, _):
+    async with servers.serving(app.create_app(None, checks={}, vendors=handler)) as (port, _):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -7,7 +7,7 @@ from router.simulator import app, options, snapshot
 
 @pytest.fixture
 def vendors():
-    return app.create(options.Options()).state.vendors
+    return app.create_app(options.Options()).state.vendors
 
 
 def test_vendors_hold_what_they_held(vendors, tmp_path):

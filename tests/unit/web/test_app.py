@@ -31,7 +31,7 @@ async def hanging() -> health.State:
 
 
 def application(**settings) -> app.App:
-    return app.create(asking.web_server(asking.Recording()), checks=settings.pop("checks", {}), **settings)
+    return app.create_app(asking.web_server(asking.Recording()), checks=settings.pop("checks", {}), **settings)
 
 
 def get(path: str, method: str = "GET", **settings) -> asking.Answer:
