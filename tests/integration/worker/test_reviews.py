@@ -1,5 +1,7 @@
 """Reviews: pending reviews, decisions, and no publication without approval."""
 
+import functools
+
 import pytest
 
 from router.domain import decisions, severities
@@ -161,33 +163,37 @@ def test_resolution_before_decision_ends_the_review(with_redis):
 
 
 def test_review_deadline_publishes_and_says_so(with_redis):
-    async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed(deadline=150_000, at_deadline="publish"))
+    async def play(scene, page, window):
+        ends_at = await scene.on.redis_now() + window
+        await scene.on.deliver(workers.firing(), response=reviewed(deadline=window, at_deadline="publish"))
         await scene.on.turn()
+        await scene.on.check_before(ends_at)
         assert (await scene.waiting()).deadline_at
         assert page.calls == []
         await scene.on.until(lambda: page.states() == ["open"])
         assert await scene.tally() == {"lapsed": 1}
         assert "not decided before the review deadline" in (await scene.on.incidents.timeline("down"))[-1].text
 
-    playing(with_redis, play)
+    workers.retry_with_windows(lambda window: playing(with_redis, functools.partial(play, window=window)))
 
 
 def test_review_deadline_can_dismiss(with_redis):
-    async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
+    async def play(scene, page, window):
+        ends_at = await scene.on.redis_now() + window
+        await scene.on.deliver(workers.firing(), response=reviewed(deadline=window, at_deadline="dismiss"))
         await scene.on.turn()
+        await scene.on.check_before(ends_at)
         (known,) = await scene.on.publications.look("down")
         since = known.review_since
 
         async def over():
-            return await scene.on.redis_now() > since + 60_000
+            return await scene.on.redis_now() > since + window + 10_000
 
         await scene.on.until_awaited(over)
         assert await scene.at.waiting() == []
         assert page.calls == []
 
-    playing(with_redis, play)
+    workers.retry_with_windows(lambda window: playing(with_redis, functools.partial(play, window=window)))
 
 
 def test_shadowed_post_is_recorded_once(with_redis):
