@@ -98,17 +98,25 @@ class AlertOwners:
 
     async def _claim(self, claims: Mapping[str, Claim], *, writes: bool) -> dict[str, Owner]:
         calls: list[tuple[list[str], list[Any]]] = []
-        for number, names in keys.by_shard(claims).items():
-            asked = [value for name in names for value in (name, claims[name].key, claims[name].fires)]
+        shards = keys.by_shard(claims)
+        for number, names in shards.items():
+            asked = [value for name in names for value in (name, *claims[name])]
             calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(asked)]))
         runner = self._runner()
         run = runner.run_all_confirmed if writes else runner.run_all
         found: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
-            for answer in await run("claim_owners", calls) if calls else ():
-                texts = [text.decode(errors="replace") for text in answer]
-                for alert, key, since, move in zip(texts[::4], texts[1::4], texts[2::4], texts[3::4], strict=True):
-                    found[alert] = Owner(key, int(since), _read(alert, key, move))
+            answers = await run("claim_owners", calls) if calls else []
+        for names, (time, *answer) in zip(shards.values(), answers, strict=True):
+            now = int(time)
+            if writes:
+                for name in names:
+                    key, fires = claims[name]
+                    if key:
+                        found[name] = Owner(key, now if fires else 0, None)
+            for number, key, since, move in zip(answer[::4], answer[1::4], answer[2::4], answer[3::4], strict=True):
+                name, home = names[number], key.decode(errors="replace")
+                found[name] = Owner(home, int(since), _read(name, home, move.decode(errors="replace")))
         return found
 
     async def _move(self, what: str, moves: Iterable[Move]) -> None:

@@ -75,23 +75,26 @@ class Incidents:
                 "read_incidents", [_read_call(of, asked, no) for no, of in shards.items()]
             )
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
-            for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
+            now = int(time)
+            for name in names:
+                found[name] = StoredIncident(incidents.Incident(key=name), 0, now)
+            for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
+                name = names[number]
                 try:
-                    found[name] = self._known_or(asked[name], name, int(time), (version, data))
+                    found[name] = self._known_or(asked[name], now, (version, data))
                 except errors.UnreadableDocument as error:
                     damage.report(keys.incident(name), error.problem)
                     if problems is None:
                         raise errors.UnreadableDocument(error.problem, keys.incident(name)) from error
                     problems[name] = error.problem
+                    del found[name]
         return found
 
     def _known_or(
-        self, seen: incident_cache.CachedIncident | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
+        self, seen: incident_cache.CachedIncident | None, now: int, answer: tuple[bytes, bytes | None]
     ) -> StoredIncident:
         """Decode a response, or return the cached incident if it is current. Raises ``UnreadableDocument``."""
         version, data = answer
-        if not version:
-            return StoredIncident(incidents.Incident(key=name), 0, now)
         if version == NOT_A_HASH:
             raise errors.UnreadableDocument("it is not a hash")
         if data:
@@ -160,9 +163,15 @@ class Incidents:
 
     async def timeline(self, name: str) -> list[timeline.Event]:
         """Return the timeline of an incident, oldest event first."""
+        pipeline = self._connection.pipeline(transaction=False)
+        pipeline.hget(keys.incident(name), "e")
+        pipeline.xrange(keys.timeline(name))
         async with client.translate_errors():
-            entries: Any = await self._connection.xrange(keys.timeline(name))
-        return [event for _, fields in entries for event in codec.unpack_events(fields[b"e"])]
+            first, entries = await pipeline.execute()
+        packed = [first or b"", *(fields[b"e"] for _, fields in entries)]
+        events = [event for part in packed if part for event in codec.unpack_events(part)]
+        # An incident that begins anew has its first events beside those of earlier times.
+        return sorted(events, key=lambda event: event.at)
 
     async def names(self) -> list[str]:
         """Return the keys of all open and recent incidents, sorted.

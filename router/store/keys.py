@@ -45,7 +45,7 @@
 | ``ir:{access}:slack:DIGEST``     | string | the response to an interaction in Slack           | 15 minutes      |
 | ``ir:{access}:audit``            | stream | ``a``: an encoded action                          | 100,000 entries |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: encoded events of one change               | 30 days         |
-| ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the encoded incident         | a day if closed |
+| ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` encoded, ``e`` first events  | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` encoded, ``fence``, ``until``, ``wake``, …  | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | permanent       |
 | ``ir:{sN}:names``                | zset   | incident keys and references, all of score 0      | as the incident |
@@ -63,6 +63,8 @@
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to acknowledge      | permanent       |
 
 A key of a wrong type is moved to ``ir:{TAG}:damaged:REST`` (see ``damage``), until an operator deletes it.
+
+The events of an incident's first change are in its document, until the document gets a time to live.
 
 The hash of publications also has ``recheck:DESTINATION``: when a vendor's webhook last reported a change there.
 

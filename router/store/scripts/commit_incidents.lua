@@ -9,7 +9,7 @@
 -- KEYS[3]  string  the shard's mark: written if an incident is unchanged, so that replicas have a write to acknowledge
 -- KEYS[4]  zset    the names of the shard's incidents, in lexical order; see find_incidents.lua
 -- ARGV[1]  string  prefix of the shard's keys; each incident has:
---   document   hash    v version, d encoded incident
+--   document   hash    v version, d encoded incident, e encoded events of its first change while it doesn't expire
 --   timeline   stream  e encoded events
 -- ARGV[2]  packed  seven for each incident:
 --   member     the incident key
@@ -25,83 +25,134 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local now_ms = math.floor(now / 1000)
-local changes = cmsgpack.unpack(ARGV[2])
-local at = 1
-local function taken(length)
-  at = at + length
-  return string.sub(ARGV[3], at - length, at - 1)
+local stamp = string.format('%.0f', now)
+local changes, contents = cmsgpack.unpack(ARGV[2]), ARGV[3]
+local documents, timelines = ARGV[1] .. 'incident:', ARGV[1] .. 'timeline:'
+local conflicts = {stamp}
+local stays = false
+-- Every command is written to the append-only file and replicated: members are collected, and written with one command.
+local listed, first_listed, woken, names = {n = 0}, {n = 0}, {n = 0}, {n = 0}
+local function add(members, score, member)
+  local n = members.n
+  members[n + 1], members[n + 2], members.n = score, member, n + 2
 end
-local function name(member, reference)
+local function write_members(key, members)
+  local count = 0
+  for first = 1, members.n, 2000 do
+    count = count + redis.call('ZADD', key, unpack(members, first, math.min(first + 1999, members.n)))
+  end
+  return count
+end
+local function add_event(member, events)
+  local timeline = timelines .. member
+  if type(redis.pcall('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)) == 'table' then
+    -- Not a stream: move it aside for an operator.
+    local aside = ARGV[1] .. 'damaged:timeline:' .. member
+    redis.call('RENAME', timeline, aside)
+    redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
+    conflicts[#conflicts + 1] = {timeline, aside}
+  end
+  if redis.call('PTTL', timeline) < 2505600000 then
+    redis.call('PEXPIRE', timeline, 2592000000)
+  end
+end
+local function add_names(member, reference)
+  add(names, 0, 'k:' .. member .. '\0' .. reference)
+  if reference ~= '' then
+    add(names, 0, 'r:' .. reference .. '\0' .. member)
+  end
+end
+-- A new episode has another reference: remove that of the previous one.
+local function rename(member, reference)
   local key = 'k:' .. member .. '\0'
   if redis.call('ZSCORE', KEYS[4], key .. reference) then
     return
   end
-  -- A new episode: remove the reference of the previous one.
   for _, old in ipairs(redis.call('ZRANGEBYLEX', KEYS[4], '[' .. key, '[' .. key .. '\255')) do
     local before = string.sub(old, #key + 1)
     if not string.find(before, '%z') then
       redis.call('ZREM', KEYS[4], old, 'r:' .. before .. '\0' .. member)
     end
   end
-  redis.call('ZADD', KEYS[4], 0, key .. reference)
-  if reference ~= '' then
-    redis.call('ZADD', KEYS[4], 0, 'r:' .. reference .. '\0' .. member)
-  end
+  add_names(member, reference)
 end
-local listed = {}
-local woken = {}
-local stays = false
-local conflicts = {string.format('%.0f', now)}
-for i = 1, #changes, 7 do
+-- Write an incident that had a document, or that expires.
+local function write(i, document, version, data, events)
   local member, life = changes[i], changes[i + 3]
-  local data, events = taken(changes[i + 2]), taken(changes[i + 5])
-  local document = ARGV[1] .. 'incident:' .. member
-  local version = redis.pcall('HGET', document, 'v')
-  if type(version) == 'table' or tonumber(version or '0') ~= changes[i + 1] then
-    conflicts[#conflicts + 1] = member
-  elseif data == '' then
-    stays = true
+  redis.call('HSET', document, 'v', string.format('%.0f', math.max(changes[i + 1] + 1, now)), 'd', data)
+  if life > 0 then
+    local first = redis.call('HGET', document, 'e')
+    if first then
+      -- The timeline outlives the document.
+      redis.call('HDEL', document, 'e')
+      add_event(member, first)
+    end
+    redis.call('PEXPIRE', document, life)
+    add(listed, now_ms + life, member)
   else
-    redis.call('HSET', document, 'v', string.format('%.0f', math.max(changes[i + 1] + 1, now)), 'd', data)
-    if life > 0 then
-      redis.call('PEXPIRE', document, life)
-      listed[#listed + 1] = now_ms + life
+    if version then
+      redis.call('PERSIST', document)
+    end
+    add(listed, 'inf', member)
+  end
+  if events ~= '' then
+    add_event(member, events)
+  end
+  if changes[i + 6] then
+    rename(member, changes[i + 6])
+  end
+end
+local first_ones = {}
+local at = 1
+for start = 1, #changes, 448 do
+  -- In a storm, most incidents are new: one command is enough to see that none of 64 exists.
+  local stop, keys, asked = math.min(start + 447, #changes), {}, {}
+  for i = start, stop, 7 do
+    keys[i] = documents .. changes[i]
+    if changes[i + 1] == 0 then
+      asked[#asked + 1] = keys[i]
+    end
+  end
+  local are_absent = #asked > 0 and redis.call('EXISTS', unpack(asked)) == 0
+  for i = start, stop, 7 do
+    local document, before = keys[i], changes[i + 1]
+    local middle = at + changes[i + 2]
+    local data, events = string.sub(contents, at, middle - 1), string.sub(contents, middle, middle + changes[i + 5] - 1)
+    at = middle + changes[i + 5]
+    local version = not (before == 0 and are_absent) and redis.pcall('HGET', document, 'v')
+    if type(version) == 'table' or tonumber(version or 0) ~= before then
+      conflicts[#conflicts + 1] = changes[i]
+    elseif data == '' then
+      stays = true
     else
-      if version then
-        redis.call('PERSIST', document)
+      if version or changes[i + 3] > 0 then
+        write(i, document, version, data, events)
+      else
+        -- Most incidents have one change for a long time. A timeline of its own would take more memory than the document.
+        if events ~= '' then
+          redis.call('HSET', document, 'v', stamp, 'd', data, 'e', events)
+        else
+          redis.call('HSET', document, 'v', stamp, 'd', data)
+        end
+        add(first_listed, 'inf', changes[i])
+        first_ones[#first_ones + 1] = i
       end
-      listed[#listed + 1] = 'inf'
-    end
-    listed[#listed + 1] = member
-    if changes[i + 6] then
-      name(member, changes[i + 6])
-    end
-    if changes[i + 4] then
-      woken[#woken + 1] = now
-      woken[#woken + 1] = member
-    end
-    if events ~= '' then
-      local timeline = ARGV[1] .. 'timeline:' .. member
-      if type(redis.pcall('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)) == 'table' then
-        -- Not a stream: move it aside for an operator.
-        local aside = ARGV[1] .. 'damaged:timeline:' .. member
-        redis.call('RENAME', timeline, aside)
-        redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
-        conflicts[#conflicts + 1] = {timeline, aside}
-      end
-      if redis.call('PTTL', timeline) < 2505600000 then
-        redis.call('PEXPIRE', timeline, 2592000000)
+      if changes[i + 4] then
+        add(woken, now, changes[i])
       end
     end
   end
 end
--- Add many members with one command: every command is written to the append-only file and replicated.
-for first = 1, #listed, 2000 do
-  redis.call('ZADD', KEYS[1], unpack(listed, first, math.min(first + 1999, #listed)))
+-- The names of an incident are removed together with its member of the index: a new member has none.
+local name = write_members(KEYS[1], first_listed) == #first_ones and add_names or rename
+for _, i in ipairs(first_ones) do
+  if changes[i + 6] then
+    name(changes[i], changes[i + 6])
+  end
 end
-for first = 1, #woken, 2000 do
-  redis.call('ZADD', KEYS[2], unpack(woken, first, math.min(first + 1999, #woken)))
-end
+write_members(KEYS[1], listed)
+write_members(KEYS[2], woken)
+write_members(KEYS[4], names)
 if stays then
   redis.call('SET', KEYS[3], 1)
 end

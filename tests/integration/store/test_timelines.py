@@ -1,0 +1,104 @@
+"""The events of an incident: in its document while it has had one change and is kept, else in a stream."""
+
+import msgspec
+
+from router.domain import identity, severities, timeline
+from router.domain import incidents as incident
+from router.store import incidents, keys
+
+KEY = 'checkout-down{labels.region="eu"}'
+
+
+def opened(key: str = KEY, **more) -> incident.Incident:
+    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
+
+
+def happened(at: int, text: str) -> timeline.Event:
+    return timeline.Event(at, "opened", text)
+
+
+async def change(store, after: incident.Incident, *events: timeline.Event) -> None:
+    version = (await store.read([after.key]))[after.key].version
+    assert await store.write(incidents.Change(after, version, wake=False, events=events))
+
+
+async def texts(store, key: str = KEY) -> list[str]:
+    return [event.text for event in await store.timeline(key)]
+
+
+def test_first_events_take_no_key_of_their_own(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await change(store, opened(), happened(1, "first"))
+        assert await texts(store) == ["first"]
+        assert not await connection.exists(keys.timeline(KEY))
+        await change(store, opened(changed_at=2), happened(2, "second"))
+        assert await texts(store) == ["first", "second"]
+        assert await connection.xlen(keys.timeline(KEY)) == 1
+
+    with_redis(body)
+
+
+def test_timeline_outlives_the_document_of_a_closed_incident(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await change(store, opened(), happened(1, "first"))
+        await change(store, msgspec.structs.replace(opened(), status="closed"), happened(3, "closed"))
+        await connection.delete(keys.incident(KEY))
+        assert await texts(store) == ["first", "closed"]
+        assert keys.CLOSED_LIFE_MS < await connection.pttl(keys.timeline(KEY)) <= keys.HOME_LIFE_MS
+        await change(store, opened(), happened(5, "again"))
+        assert await texts(store) == ["first", "closed", "again"]
+
+    with_redis(body)
+
+
+def test_incident_that_begins_closed_has_a_stream(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await change(store, msgspec.structs.replace(opened(), status="closed"), happened(1, "over"))
+        assert await connection.hget(keys.incident(KEY), "e") is None
+        assert await texts(store) == ["over"]
+
+    with_redis(body)
+
+
+def test_stream_of_an_earlier_version_comes_first(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await connection.xadd(keys.timeline(KEY), {"e": msgspec.msgpack.encode([happened(1, "before")])})
+        await change(store, opened(), happened(4, "first"))
+        assert await texts(store) == ["before", "first"]
+
+    with_redis(body)
+
+
+def test_one_outdated_change_refuses_only_itself(with_redis):
+    """New incidents are checked together, 64 at a time."""
+
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        names = [f"down-{number}" for number in range(3_000)]
+        await change(store, opened("down-77"), happened(1, "first"))
+        await connection.set(keys.incident("down-99"), "no hash")
+        lost = await store.commit([incidents.Change(opened(name), 0, False, [happened(2, "late")]) for name in names])
+        assert sorted(lost) == ["down-77", "down-99"]
+        assert await texts(store, "down-77") == ["first"]
+        assert await texts(store, "down-78") == ["late"]
+        held = await store.read([name for name in names if name != "down-99"])
+        assert all(one.version for one in held.values())
+
+    with_redis(body)
+
+
+def test_new_document_replaces_an_expired_reference(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        before, after = f"{identity.owner('', KEY)}-1", f"{identity.owner('', KEY)}-2"
+        await change(store, msgspec.structs.replace(opened(), episode=before))
+        await connection.delete(keys.incident(KEY))  # Its names are still in the index.
+        await change(store, msgspec.structs.replace(opened(), episode=after))
+        assert await store.find(identity.reference(before), 2) == {}
+        assert await store.find(identity.reference(after), 2) == {KEY: identity.reference(after)}
+
+    with_redis(body)
