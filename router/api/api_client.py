@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from router.api import endpoints
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 from router.services import actions, incident_names, models, request_bodies, resources
 
@@ -30,7 +31,7 @@ class ApiClient:
     Raises ``Refused`` before anything is sent if the token contains invalid characters.
     """
 
-    def __init__(self, url: str, token: str, now: Callable[[], int]) -> None:
+    def __init__(self, url: str, token: str, now: Callable[[], Timestamp]) -> None:
         self._token = token
         if not (token.isascii() and token.isprintable()):
             raise Refused("INCIDENT_ROUTER_TOKEN has characters that no token has")
@@ -210,7 +211,7 @@ class Queries:
         return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
 
     async def recordings(
-        self, *, since: int = 0, cursor: str = "", limit: int = 50
+        self, *, since: Timestamp = Timestamp(0), cursor: str = "", limit: int = 50
     ) -> models.Page[resources.Recording]:
         """Return a page of deliveries since a time, for a replay elsewhere."""
         moment = models.at(since)

@@ -9,6 +9,7 @@ from starlette import applications, datastructures, exceptions, requests, respon
 from router import configuration
 from router.api import auth, endpoints, openapi
 from router.domain import access
+from router.domain.times import Timestamp
 from router.rules import reload
 from router.services import actions, queries
 from router.store.access import Audit, Sessions, Tokens
@@ -41,7 +42,7 @@ class Dependencies:
 def dependencies(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
-    clock: Callable[[], int],
+    clock: Callable[[], Timestamp],
     new_text: access.RandomText,
     in_force: reload.Rules | None = None,
 ) -> Dependencies:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette import requests
 
 from router.domain import access
+from router.domain.times import Timestamp
 from router.store.access import Audit, Sessions, Tokens
 from router.web import client_addresses, problems
 
@@ -34,7 +35,7 @@ class Authenticator:
         self,
         tokens: Tokens,
         sessions: Sessions,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         *,
         known: client_addresses.ClientAddresses,
         audit: Audit,

@@ -8,7 +8,8 @@ import pydantic
 from starlette import requests, responses, routing
 
 from router.api import auth, params, request_parsing
-from router.domain import access
+from router.domain import access, times
+from router.domain.times import Timestamp
 from router.rules import load
 from router.services import actions, incident_names, models, queries, request_bodies, resources
 from router.sources import base
@@ -161,7 +162,7 @@ async def _delivery(call: _Plain) -> models.Delivery:
 
 async def _recordings(call: Call[params.Recordings, None]) -> models.Page[resources.Recording]:
     asked = call.query
-    since = round(asked.since.timestamp() * 1_000_000) if asked.since is not None else 0
+    since = times.from_datetime(asked.since) if asked.since is not None else Timestamp(0)
     return await call.queries.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
 
 

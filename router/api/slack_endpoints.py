@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from starlette import requests, responses, routing
 
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.services import queries
 from router.slack import app, signatures
@@ -43,7 +44,7 @@ class _Endpoints:
         self,
         slack: app.SlackApp,
         secret: str,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         addresses: client_addresses.ClientAddresses,
     ) -> None:
         self._slack = slack

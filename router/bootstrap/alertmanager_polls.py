@@ -10,6 +10,7 @@ import redis.asyncio
 from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, decisions
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 from router.outbound.alertmanager import condition, receivers
 from router.rules import reload
@@ -28,7 +29,7 @@ def polling(
 ) -> alertmanager_sync.AlertmanagerSync:
     """Return the object that polls the Alertmanagers."""
 
-    def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
+    def decide(alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         return in_force.in_force.decide(alert, now)
 
     return alertmanager_sync.AlertmanagerSync(
@@ -95,6 +96,6 @@ def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator
 
 
 def _read(
-    source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: int
+    source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: Timestamp
 ) -> base.Parsed:
     return request_limits.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

@@ -9,6 +9,7 @@ import redis.asyncio
 from router import configuration
 from router.bootstrap import public_pages
 from router.domain import identity, incidents, publications, timeline
+from router.domain.times import Timestamp
 from router.store import dead_deliveries, incident_snapshot
 from router.store.incidents import Change, Incidents, StoredIncident
 
@@ -22,11 +23,11 @@ class DeadLetter(NamedTuple):
     id: str
     what: str
     problem: str
-    since: int
+    since: Timestamp
     body: bytes = b""
     incident: str = ""
     publication: publications.Publication | None = None
-    decided_at: int = 0
+    decided_at: Timestamp = Timestamp(0)
 
 
 class ChangedError(Exception):
@@ -95,7 +96,7 @@ class DeadLetters:
         """Return the number of dead letters."""
         return await self._buried.size() + len(_operations(seen))
 
-    async def redrive(self, one: DeadLetter, who: str, now: int) -> None:
+    async def redrive(self, one: DeadLetter, who: str, now: Timestamp) -> None:
         """Retry a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
             if not await self._buried.redrive(one.id):
@@ -103,7 +104,7 @@ class DeadLetters:
             return
         await self._say(one, timeline.Event(now, "redrive", f"{who} has {one.what} tried again.", who=who))
 
-    async def redrive_all(self, meant: Filter, who: str, now: int) -> int:
+    async def redrive_all(self, meant: Filter, who: str, now: Timestamp) -> int:
         """Retry all dead letters that the filter selects.
 
         Return their number, without those that were decided meanwhile.
@@ -116,7 +117,7 @@ class DeadLetters:
                     redriven += 1
         return redriven
 
-    async def discard(self, one: DeadLetter, who: str, why: str, now: int) -> None:
+    async def discard(self, one: DeadLetter, who: str, why: str, now: Timestamp) -> None:
         """Discard a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
             if not await self._buried.discard(one.id):
@@ -170,9 +171,9 @@ def _is_dead(one: publications.Publication) -> bool:
     return bool(one.dead) and not one.settled
 
 
-def _decided_at(incident: incidents.Incident, name: str) -> int:
+def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
     """Return when an operator last decided on a publication's dead letter, in microseconds; 0 for never."""
-    return max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0))
+    return Timestamp(max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0)))
 
 
 def _operation(incident: str, one: publications.Publication, held: StoredIncident | None) -> DeadLetter:
@@ -180,5 +181,5 @@ def _operation(incident: str, one: publications.Publication, held: StoredInciden
     what = f'the {kind} of incident "{incident}" at {one.destination}'
     said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""
     short = f"{identity.reference(one.episode)}-{one.destination}"
-    decided_at = _decided_at(held.incident, one.name) if held is not None else 0
+    decided_at = _decided_at(held.incident, one.name) if held is not None else Timestamp(0)
     return DeadLetter(short, what, one.dead, one.rejected_at, said + b"\n", incident, one, decided_at)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, recordings, visible
+from router.domain.times import Timestamp
 from router.rules import leak_guard, load, model, public_texts, ruleset, templates
 
 _MOST = 50
@@ -78,7 +79,7 @@ def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
     return [one for one in used if one not in declared and templates.LOOKED_UP not in one and len(one) > 1]
 
 
-def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: int, found: dict[str, Draft]) -> None:
+def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, found: dict[str, Draft]) -> None:
     decision = made.decide(alert, now)
     response = decision.response
     if response is None or alert.status != "firing":

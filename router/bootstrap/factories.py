@@ -16,6 +16,7 @@ from router.bootstrap import double_reports, memory, notification_delivery, publ
 from router.destinations import base
 from router.destinations.registry import KINDS
 from router.domain import identity, rule_files
+from router.domain.times import Timestamp
 from router.outbound import errors, fetch
 from router.rules import destination_info, load, reload, ruleset
 from router.sources import signatures, verifications
@@ -59,9 +60,9 @@ _MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
 
 
-def clock() -> int:
+def clock() -> Timestamp:
     """Return the time in microseconds since the Unix epoch."""
-    return time.time_ns() // 1000
+    return Timestamp(time.time_ns() // 1000)
 
 
 def chance(seed: int) -> random.Random:
@@ -74,9 +75,9 @@ def new_id() -> str:
     return identity.new_id(random.SystemRandom())
 
 
-def ticks() -> int:
+def ticks() -> Timestamp:
     """Return the microseconds of a clock that is never set back."""
-    return time.monotonic_ns() // 1000
+    return Timestamp(time.monotonic_ns() // 1000)
 
 
 def known_destinations(settings: configuration.Settings) -> destination_info.Configured:

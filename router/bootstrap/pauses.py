@@ -10,6 +10,8 @@ import redis.asyncio
 
 from router import configuration
 from router.bootstrap import factories, public_pages
+from router.domain import times
+from router.domain.times import Timestamp
 from router.store import accounts, quotas
 
 Kind = Literal["rate_limit", "circuit_breaker", "quota"]
@@ -25,7 +27,7 @@ class Pause(NamedTuple):
     destination: str
     kind: Kind
     endpoint: str
-    ends_at: int
+    ends_at: Timestamp
     waiting: int
 
 
@@ -44,27 +46,27 @@ class Pauses:
         self._connection = connection
         self._accounts = accounts.Accounts(connection)
 
-    async def read(self, now: int) -> list[Pause]:
+    async def read(self, now: Timestamp) -> list[Pause]:
         """Return the active pauses in the order of the configured destinations."""
         circuits = await self._accounts.open_circuits(now)
         account_ids = await self._account_ids()
         pauses = []
         for name in self._settings.destinations:
             quota = self._quota(name, account_ids)
-            active: list[tuple[Kind, str, int]] = [
-                ("rate_limit", pause.endpoint, now + int(pause.seconds_left * 1_000_000))
+            active: list[tuple[Kind, str, Timestamp]] = [
+                ("rate_limit", pause.endpoint, Timestamp(now + times.from_seconds(pause.seconds_left)))
                 for pause in await quota.pauses()
             ]
             if name in circuits:
                 active.append(("circuit_breaker", "", circuits[name]))
             is_paused = any(not endpoint for _, endpoint, _ in active)
             if not is_paused and (seconds := await quota.exhausted_for()):
-                active.append(("quota", "", now + int(seconds * 1_000_000)))
+                active.append(("quota", "", Timestamp(now + times.from_seconds(seconds))))
             waiting = await self._accounts.count_waiting(name) if active else 0
             pauses += [Pause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
         return pauses
 
-    async def lift(self, destination: str, now: int) -> Lifted:
+    async def lift(self, destination: str, now: Timestamp) -> Lifted:
         """End the pauses of the destination's account, and wake every incident that waits for the account.
 
         The circuit breakers of all destinations of the account close as well.

@@ -10,8 +10,9 @@ import redis.asyncio
 
 from router import configuration
 from router.destinations import base, preview, registry, rule_fields
-from router.domain import decisions, identity, incidents, timeline
+from router.domain import decisions, identity, incidents, timeline, times
 from router.domain.publications import Content, Publication
+from router.domain.times import Timestamp
 from router.rules import leak_guard, public_texts, templates
 from router.store import components, publishing_state, review_outcomes
 from router.store.incidents import Incidents
@@ -20,8 +21,6 @@ from router.worker import desired_state, publishing_guard
 from router.worker.corrections import Corrections
 from router.worker.retractions import Retractions
 from router.worker.reviews import Preview, Reviews, Shown, plain
-
-_HOUR = 3_600_000_000  # Microseconds.
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         publishing_state.Limit(wanted.automatic_components.max, wanted.automatic_components.window),
         wanted.min_update_interval,
         wanted.observe_interval,
-        publishing_state.Limit(wanted.max_updates_per_hour, _HOUR),
+        publishing_state.Limit(wanted.max_updates_per_hour, times.HOUR),
     )
     hosts = wanted.allowed_hosts
     desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
@@ -123,7 +122,9 @@ def publications(settings: configuration.Settings, connection: "redis.asyncio.Re
     return Publications(connection, lease_seconds=settings.worker.lease_seconds)
 
 
-def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]) -> Reviews:
+def reviews(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
+) -> Reviews:
     """Return the reviews of the configured public pages."""
     places = kinds(settings)
     return Reviews(
@@ -137,7 +138,7 @@ def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis",
 
 
 def retractions(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
 ) -> Retractions:
     """Return the object that stores retractions."""
     return Retractions(
@@ -150,7 +151,7 @@ def retractions(
 
 
 def corrections(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
 ) -> Corrections:
     """Return the object that stores corrections of posted updates."""
     return Corrections(publications(settings, connection), Incidents(connection), clock)

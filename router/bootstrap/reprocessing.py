@@ -9,6 +9,7 @@ from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, deliveries, identity
 from router.domain.notices import Notice
+from router.domain.times import Timestamp
 from router.rules import ruleset
 from router.store import archive, inbox, quarantine
 from router.web import request_limits
@@ -56,7 +57,7 @@ def _decided(
     source: str,
     found: Iterable[alerts.Alert],
     rules: ruleset.RuleSet,
-    received_at: int,
+    received_at: Timestamp,
     notices: tuple[Notice, ...] = (),
 ) -> deliveries.Delivery:
     """Decide alerts again. They keep their time of receipt, so an alert that has resolved since doesn't fire again."""

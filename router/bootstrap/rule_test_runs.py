@@ -7,6 +7,7 @@ from pathlib import Path
 from router import configuration
 from router.bootstrap import factories, notification_delivery, public_pages
 from router.domain import subscriptions
+from router.domain.times import Timestamp
 from router.dry_run import rule_test_runner, simulation
 from router.rules import load, rule_tests, ruleset
 from router.yaml_source import problems
@@ -27,7 +28,7 @@ class Suite:
         """Run one test."""
         return rule_test_runner.run(case, self.world)
 
-    def world(self, now: int) -> simulation.Simulation:
+    def world(self, now: Timestamp) -> simulation.Simulation:
         """Return an empty simulation with these rules."""
         return simulation.Simulation(
             self.rules.decide,

@@ -8,6 +8,7 @@ from router.destinations import base, registry
 from router.destinations.devhelm import maintenance
 from router.destinations.incident_io.maintenance import read_silences
 from router.domain.silences import Imported
+from router.domain.times import Timestamp
 from router.outbound import alertmanager, call_policy, client
 from router.worker import silencing
 
@@ -16,7 +17,7 @@ Quota = Callable[[base.Config], call_policy.Quota]
 
 
 def silences(
-    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+    settings: configuration.Settings, clock: Callable[[], Timestamp], quota: Quota
 ) -> list[tuple[str, silencing.Importer]]:
     """Return the functions that fetch from each of them, with its name."""
     return [
@@ -27,7 +28,7 @@ def silences(
 
 
 def _of_alertmanagers(
-    settings: configuration.Settings, clock: Callable[[], int]
+    settings: configuration.Settings, clock: Callable[[], Timestamp]
 ) -> list[tuple[str, silencing.Importer]]:
     made: list[tuple[str, silencing.Importer]] = []
     for name, at in settings.silences.alertmanagers.items():
@@ -41,7 +42,7 @@ def _of_alertmanagers(
 
 
 def _of_devhelm(
-    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+    settings: configuration.Settings, clock: Callable[[], Timestamp], quota: Quota
 ) -> list[tuple[str, silencing.Importer]]:
     made: list[tuple[str, silencing.Importer]] = []
     for name in settings.silences.devhelm:
@@ -54,7 +55,7 @@ def _of_devhelm(
 
 
 def _of_incident_io(
-    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+    settings: configuration.Settings, clock: Callable[[], Timestamp], quota: Quota
 ) -> list[tuple[str, silencing.Importer]]:
     made: list[tuple[str, silencing.Importer]] = []
     for name, labels in settings.silences.incident_io.items():

@@ -13,6 +13,7 @@ from rich import progress
 from router import configuration
 from router.bootstrap import factories
 from router.cli import files, replay, router_access, startup, tables, terminal
+from router.domain.times import Timestamp
 from router.services import models
 
 _PAGE = 500  # Deliveries per request.
@@ -104,7 +105,7 @@ def export(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
-    begin = factories.clock() - startup.duration("--since", since) if since else 0
+    begin = Timestamp(factories.clock() - startup.duration("--since", since) if since else 0)
 
     async def body(router: router_access.Reached) -> None:
         count = 0

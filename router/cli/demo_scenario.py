@@ -8,6 +8,7 @@ from typing import Any
 from rich import console, panel, table, text
 
 from router.domain import incidents, publications
+from router.domain.times import Timestamp
 from router.outbound import client
 from router.store.incidents import Incidents
 from router.store.publications import Publications
@@ -32,7 +33,7 @@ class Story:
     store: Incidents
     documents: Publications
     reviews: Reviews
-    clock: Callable[[], int]
+    clock: Callable[[], Timestamp]
     pace: float
     chapter: str = ""
     alerts_in: int = 0
@@ -84,7 +85,7 @@ class Story:
         await self._until("everything is resolved", lambda: self._states() == {"resolved"})
         await self._rest(10)
 
-    async def _send(self, status: str, severity: str, at: int) -> None:
+    async def _send(self, status: str, severity: str, at: Timestamp) -> None:
         """Send one delivery with an alert of every shop."""
         shops = [
             {

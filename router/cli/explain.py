@@ -15,6 +15,7 @@ from router.bootstrap import current_alerts, factories, processes, public_pages
 from router.cli import completion, router_access, startup, tables, terminal
 from router.domain import alerts, deliveries
 from router.domain.notices import Notice
+from router.domain.times import Timestamp
 from router.rules.explain import ConditionResult, Post, RuleResult, explain_alert
 from router.services import actions, models, presenters, request_bodies
 from router.sources import base
@@ -121,7 +122,7 @@ def _kept(
     return found[0]
 
 
-def _parsed(settings: configuration.Settings, source: str, payload: str, now: int) -> list[alerts.Alert]:
+def _parsed(settings: configuration.Settings, source: str, payload: str, now: Timestamp) -> list[alerts.Alert]:
     endpoints = factories.endpoints(settings)
     if source and source not in endpoints:
         raise startup.usage(f'there is no source "{source}"{suggestions.hint(source, endpoints)}')

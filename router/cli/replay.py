@@ -14,6 +14,7 @@ from router import configuration
 from router.bootstrap import factories, processes, replay_processes
 from router.cli import startup, terminal
 from router.domain.recordings import encode, from_delivery
+from router.domain.times import Duration, Timestamp
 from router.dry_run.replay import Call, Difference, Life, Played, compare, differences, told
 from router.yaml_source import quantities
 
@@ -71,13 +72,13 @@ def replay(
         raise typer.Exit(_DIFFERS)
 
 
-def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
+def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> Path:
     """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
         async with processes.connected(processes.outside_redis(settings)) as connection:
             with file.open("wb") as output:
-                async for one in factories.archive(settings, connection).since(factories.clock() - since):
+                async for one in factories.archive(settings, connection).since(Timestamp(factories.clock() - within)):
                     output.write(encode(from_delivery(one.delivery)) + b"\n")
 
     startup.until_stopped(main())

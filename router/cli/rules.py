@@ -9,6 +9,7 @@ from router import configuration
 from router.bootstrap import declaration_drafts, factories, processes, replay_processes
 from router.cli import router_access, startup, tables
 from router.domain.recordings import Recording, from_delivery
+from router.domain.times import Duration, Timestamp
 from router.store import review_outcomes
 
 app = typer.Typer(help="Rule statistics, and declarations of public variables.", no_args_is_help=True)
@@ -83,12 +84,12 @@ def _read(file: Path) -> list[Recording]:
     return list(replay_processes.read(file, lambda _: None))
 
 
-def _kept(settings: configuration.Settings, since: int) -> list[Recording]:
+def _kept(settings: configuration.Settings, within: Duration) -> list[Recording]:
     found: list[Recording] = []
 
     async def main() -> None:
         async with processes.connected(processes.outside_redis(settings)) as connection:
-            kept = factories.archive(settings, connection).since(factories.clock() - since)
+            kept = factories.archive(settings, connection).since(Timestamp(factories.clock() - within))
             found.extend([from_delivery(one.delivery) async for one in kept])
 
     startup.until_stopped(main())

@@ -15,6 +15,7 @@ from router import configuration
 from router.bootstrap import factories
 from router.cli import completion, startup, tables, terminal
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.services import models
 from router.sources import base, mapping, registry
 from router.sources.presets import preset
@@ -99,11 +100,11 @@ def _rejected(parsed: base.Parsed) -> str:
     return f"{parsed.rejected.where}: {parsed.rejected.problem}" if parsed.rejected is not None else ""
 
 
-def _plain(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, Any]:
+def _plain(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, Any]:
     return {**msgspec.structs.asdict(alert), "nothing_found": _nothing_found(config, alert, now)}
 
 
-def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, str]:
+def _nothing_found(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, str]:
     """Return the fields, and the labels configured by name, for which nothing was found, with their paths if set."""
     found: dict[str, str] = {}
     for field in _FIELDS:
@@ -119,7 +120,7 @@ def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[s
     return found
 
 
-def _is_absent(alert: alerts.Alert, field: str, now: int) -> bool:
+def _is_absent(alert: alerts.Alert, field: str, now: Timestamp) -> bool:
     """Return whether the payload lacked the field. For a time, the time of receipt is the default."""
     if field == "ends_at" and alert.status == "firing":
         return False
@@ -127,7 +128,7 @@ def _is_absent(alert: alerts.Alert, field: str, now: int) -> bool:
     return value == now if field.endswith("_at") else not value
 
 
-def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
+def _show(config: base.Config, parsed: base.Parsed, now: Timestamp) -> None:
     out = terminal.console(soft_wrap=True)
     for alert in parsed.alerts:
         out.print(_grid(config, alert, now))
@@ -140,7 +141,7 @@ def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
         print(terminal.plain(f"{notice.code}: {notice.where}{about}: {notice.detail}"))
 
 
-def _grid(config: base.Config, alert: alerts.Alert, now: int) -> table.Table:
+def _grid(config: base.Config, alert: alerts.Alert, now: Timestamp) -> table.Table:
     absent = _nothing_found(config, alert, now)
     grid = table.Table("field", "value", title=alert.status, title_justify="left", box=None, header_style="bold")
     for field in dict.fromkeys([*_FIELDS, *absent]):

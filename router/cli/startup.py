@@ -21,6 +21,7 @@ from router import configuration
 from router.bootstrap import factories, listeners, processes
 from router.cli import failures, terminal
 from router.domain import visible
+from router.domain.times import Duration
 from router.rules import ruleset
 from router.rules.load import Refused
 from router.services import models
@@ -122,12 +123,12 @@ def login_name() -> str:
         return f"uid {os.getuid()} on {socket.gethostname()}"
 
 
-def duration(option: str, text: str, least: str = "0s", most: str = "3660d") -> int:
+def duration(option: str, text: str, least: str = "0s", most: str = "3660d") -> Duration:
     """Parse an option's duration in microseconds. One that is invalid or outside the range is a usage error."""
     try:
         found = quantities.duration(text)
     except ValueError:
-        found = -1
+        found = Duration(-1)
     if not quantities.duration(least) <= found <= quantities.duration(most):
         raise usage(f"{option} must be a duration from {least} to {most}, as 90s, 5m or 1h30m, not {text[:_SHOWN]!r}")
     return found

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from router.domain.times import Duration
 from router.outbound import loopback
 from router.yaml_source import quantities
 
@@ -294,7 +295,7 @@ class Unreadable(Section):
         default="major", description="The severity of the incident."
     )
     after: quantities.Duration = pydantic.Field(
-        default=0, description="How long deliveries have to be unreadable before the incident opens."
+        default=Duration(0), description="How long deliveries have to be unreadable before the incident opens."
     )
     resolve_after: quantities.Duration = pydantic.Field(
         default=quantities.duration("30m"),

@@ -18,6 +18,7 @@ from joserfc import jwk, jwt
 
 from router.configuration import sections
 from router.domain import access
+from router.domain.times import Timestamp
 from router.outbound import loopback
 from router.store.access import Sessions
 
@@ -79,7 +80,7 @@ class Provider:
         self,
         config: sections.Oidc,
         sessions: Sessions,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         new_text: access.RandomText,
     ) -> None:
         self._config = config
@@ -238,7 +239,7 @@ def _plain(text: Any) -> str:
 def provider(
     config: sections.Management,
     sessions: Sessions,
-    clock: Callable[[], int],
+    clock: Callable[[], Timestamp],
     new_text: access.RandomText,
 ) -> Provider | None:
     """Return the configured provider; None if there is none."""

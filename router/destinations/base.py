@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
 import pydantic
 
 from router.domain import operations, texts
+from router.domain.times import Timestamp
 from router.outbound import client
 from router.yaml_source import quantities
 
 NOTHING: Mapping[str, Any] = {}
 """No fields."""
 
-Clock = Callable[[], int]
+Clock = Callable[[], Timestamp]
 """Gives the time in microseconds since the Unix epoch."""
 
 

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.domain import identity, operations, publications, texts
+from router.domain import identity, operations, publications, texts, times
 from router.domain.reasons import Edit
+from router.domain.times import Timestamp
 from router.outbound import errors
 
 _MOST_TITLES = 5
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ROUNDING = 1_000  # Microseconds by which a response may be newer than what the vendor has stored.
 
 
@@ -28,20 +28,20 @@ class Entry(NamedTuple):
     id: str
     text: str
     status: str = ""
-    at: int = 0
+    at: Timestamp = Timestamp(0)
 
 
-def moment(value: object) -> int:
+def moment(value: object) -> Timestamp:
     """Parse a vendor's time (RFC 3339) into microseconds since the epoch; 0 if it is missing or invalid."""
     if isinstance(value, dt.datetime):
-        return (value - _EPOCH) // dt.timedelta(microseconds=1)
+        return times.from_datetime(value)
     if not isinstance(value, str):
-        return 0
+        return Timestamp(0)
     try:
         read = msgspec.convert(value, dt.datetime)
     except msgspec.ValidationError:
-        return 0
-    return (read - _EPOCH) // dt.timedelta(microseconds=1) if read.tzinfo is not None else 0
+        return Timestamp(0)
+    return times.from_datetime(read) if read.tzinfo is not None else Timestamp(0)
 
 
 def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
@@ -50,13 +50,15 @@ def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(listed, key=lambda entry: entry.at) if all(entry.at for entry in listed) else listed
 
 
-def check_fresh(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> None:
+def check_fresh(
+    operation: operations.Operation, entries: Sequence[Entry] | None, stamp: Timestamp = Timestamp(0)
+) -> None:
     """Raise ``Stale`` if a read predates our last operation. Nothing is sent based on such a read."""
     if is_stale(operation, entries, stamp):
         raise errors.Stale(f"{operation.destination}: a read doesn't show the last change yet")
 
 
-def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> bool:
+def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: Timestamp = Timestamp(0)) -> bool:
     """Return whether a read predates our last operation; ``entries`` is None if it has no timeline."""
     if not operation.lags:
         return False
@@ -171,7 +173,7 @@ def view(
     entries: Iterable[Entry],
     *,
     asked: Mapping[str, str] | None = None,
-    stamp: int = 0,
+    stamp: Timestamp = Timestamp(0),
     is_unconfirmed: bool = False,
 ) -> publications.View:
     """Combine what the vendor shows now with what it returned before."""

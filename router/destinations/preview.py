@@ -8,6 +8,7 @@ from typing import Any
 
 from router.destinations import base, components, rule_fields
 from router.domain import operations, publications
+from router.domain.times import Timestamp
 from router.outbound import errors
 
 
@@ -19,7 +20,7 @@ def preview_fields(
     Every component has its status, and ``message`` is the text of the post. Fields that the vendor would refuse are
     unchanged; the call reports them.
     """
-    operation = operations.Operation("open", "", destination, 0, content, 0)
+    operation = operations.Operation("open", "", destination, 0, content, Timestamp(0))
     try:
         read = rule_fields.parse_current(kind.opening, config, operation)
     except errors.Permanent:

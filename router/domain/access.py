@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from router.domain.times import Timestamp
+
 _PREFIX = "irt"
 RandomText = Callable[[int], str]
 """Returns URL-safe text that is made from the given number of random bytes."""
@@ -50,14 +52,14 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     name: str
     role: Role
     digest: str
-    created_at: int
-    expires_at: int = 0
+    created_at: Timestamp
+    expires_at: Timestamp = Timestamp(0)
 
-    def valid(self, secret: str, now: int) -> bool:
+    def valid(self, secret: str, now: Timestamp) -> bool:
         """Return whether the secret is that of the token and the token has not expired."""
         return secrets.compare_digest(digest(secret), self.digest) and not self.over(now)
 
-    def over(self, now: int) -> bool:
+    def over(self, now: Timestamp) -> bool:
         """Return whether the token has expired."""
         return bool(self.expires_at) and now >= self.expires_at
 
@@ -73,7 +75,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     role: Role
     by: str
     csrf: str
-    began_at: int
+    began_at: Timestamp
     token: str = ""
 
 
@@ -83,7 +85,7 @@ class Action(msgspec.Struct, frozen=True, array_like=True):
     ``detail`` holds what can't be seen afterwards, such as the text that a correction replaced.
     """
 
-    at: int
+    at: Timestamp
     who: str
     by: str
     address: str
@@ -102,7 +104,9 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def new_token(name: str, role: Role, now: int, expires_at: int, randomness: RandomText) -> tuple[Token, str]:
+def new_token(
+    name: str, role: Role, now: Timestamp, expires_at: Timestamp, randomness: RandomText
+) -> tuple[Token, str]:
     """Create a token. Its text is shown once and is not stored."""
     identity = randomness(6).replace("-", "x").replace("_", "y")
     secret = randomness(32)

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import severities
+from router.domain.times import Timestamp
 
 EndCause = Literal["withdrawn", "escalated", ""]
 """Why an acknowledgement ended before its episode; empty if it hasn't."""
@@ -28,11 +29,11 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     """
 
     who: str
-    at: int
+    at: Timestamp
     severity: severities.Severity
     reason: str = ""
     destination: str = ""
-    ended_at: int = 0
+    ended_at: Timestamp = Timestamp(0)
     ended_cause: EndCause = ""
     ended_by: str = ""
     ended_reason: str = ""
@@ -44,7 +45,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
 
 
 def after_severity(
-    acknowledgement: Acknowledgement | None, severity: severities.Severity, now: int
+    acknowledgement: Acknowledgement | None, severity: severities.Severity, now: Timestamp
 ) -> Acknowledgement | None:
     """Return the acknowledgement at the current severity. End it if the severity is worse than acknowledged."""
     if acknowledgement is None or acknowledgement.ended_at or severity <= acknowledgement.severity:

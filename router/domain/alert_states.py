@@ -30,9 +30,10 @@ from typing import Literal
 
 import msgspec
 
-from router.domain import decisions, severities
+from router.domain import decisions, severities, times
+from router.domain.times import Duration, Timestamp
 
-DEFAULT_RETRY_WINDOW = 5 * 60 * 1_000_000
+DEFAULT_RETRY_WINDOW = Duration(5 * times.MINUTE)
 """Microseconds for which a message can be a late delivery, for sources that don't say."""
 
 MAX_INSTANCES = 4
@@ -55,15 +56,15 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     instances: those that fire as well, and those of other senders that have resolved.
     """
 
-    starts_at: int
+    starts_at: Timestamp
     resolved: bool
-    ends_at: int
+    ends_at: Timestamp
     severity: severities.Severity
-    learned_at: int = 0
+    learned_at: Timestamp = Timestamp(0)
     expired: bool = False
     affects: tuple[tuple[str, str], ...] = ()
-    first_at: int = 0
-    ended_at: int = 0
+    first_at: Timestamp = Timestamp(0)
+    ended_at: Timestamp = Timestamp(0)
     origin: str = ""
     ask: int = 0
     others: tuple["AlertState", ...] = ()
@@ -77,13 +78,13 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (min(self.starts_at, self.first_at or self.starts_at), self.starts_at)
 
 
-def window_of(routed: decisions.Routed) -> int:
+def window_of(routed: decisions.Routed) -> Duration:
     """Return the retry window of a message's source, in microseconds."""
-    return DEFAULT_RETRY_WINDOW if routed.retry_window is None else routed.retry_window
+    return Duration(DEFAULT_RETRY_WINDOW if routed.retry_window is None else routed.retry_window)
 
 
 def message_of(
-    routed: decisions.Routed, received_at: int, *, ask: int = 0, affects: tuple[tuple[str, str], ...] = ()
+    routed: decisions.Routed, received_at: Timestamp, *, ask: int = 0, affects: tuple[tuple[str, str], ...] = ()
 ) -> AlertState:
     """Return the state that a message would lead to if it were the only one."""
     alert = routed.alert
@@ -104,7 +105,7 @@ def message_of(
     )
 
 
-def merge(state: AlertState | None, message: AlertState, window: int) -> tuple[AlertState, Outcome]:
+def merge(state: AlertState | None, message: AlertState, window: Duration) -> tuple[AlertState, Outcome]:
     """Return the state after a message, and what the message did; the same object if nothing changed.
 
     ``window`` is the retry window of the source in microseconds.
@@ -122,7 +123,7 @@ def merge(state: AlertState | None, message: AlertState, window: int) -> tuple[A
     return state, "ignored" if ignored else "unchanged"
 
 
-def _merge_instance(state: AlertState, message: AlertState, window: int) -> AlertState:
+def _merge_instance(state: AlertState, message: AlertState, window: Duration) -> AlertState:
     """Merge a message into the instance that has its start."""
     if message.resolved:
         return _resolve(state, message, window)
@@ -144,7 +145,7 @@ def _fire_again(state: AlertState, message: AlertState) -> AlertState:
     return msgspec.structs.replace(message, ended_at=max(ended_at, state.ended_at))
 
 
-def _resolve(state: AlertState, message: AlertState, window: int) -> AlertState:
+def _resolve(state: AlertState, message: AlertState, window: Duration) -> AlertState:
     if message.ends_at <= state.ended_at:
         # This end was known before the alert fired again.
         return state
@@ -167,7 +168,7 @@ def _ended(state: AlertState, message: AlertState) -> AlertState:
     )
 
 
-def _repeat(state: AlertState, message: AlertState, window: int) -> AlertState:
+def _repeat(state: AlertState, message: AlertState, window: Duration) -> AlertState:
     """Merge a firing message into a firing instance. The newest message sets the severity and the expiry."""
     newer = (message.learned_at, message.severity, message.ends_at) > (state.learned_at, state.severity, state.ends_at)
     if not newer:
@@ -192,7 +193,7 @@ def _repeat(state: AlertState, message: AlertState, window: int) -> AlertState:
     )
 
 
-def _merge_instances(state: AlertState, message: AlertState, window: int) -> AlertState:
+def _merge_instances(state: AlertState, message: AlertState, window: Duration) -> AlertState:
     """Merge a message if there is more than one start."""
     instances = [msgspec.structs.replace(state, others=()) if state.others else state, *state.others]
     for position, instance in enumerate(instances):
@@ -209,7 +210,7 @@ def _merge_instances(state: AlertState, message: AlertState, window: int) -> Ale
     return _arranged([*instances, message], window)
 
 
-def _arranged(instances: list[AlertState], window: int) -> AlertState:
+def _arranged(instances: list[AlertState], window: Duration) -> AlertState:
     """Return the state of an alert with these instances, without the instances that no longer matter."""
     newest = max(instances, key=_start)
     kept = [one for one in instances if one is not newest and _is_concurrent(one, newest, window)]
@@ -224,7 +225,7 @@ def _arranged(instances: list[AlertState], window: int) -> AlertState:
     return msgspec.structs.replace(main, others=tuple(others[: MAX_INSTANCES - 1]))
 
 
-def _is_concurrent(older: AlertState, newer: AlertState, window: int) -> bool:
+def _is_concurrent(older: AlertState, newer: AlertState, window: Duration) -> bool:
     """Return whether an older start still counts beside a newer one instead of being replaced."""
     if older.origin and newer.origin and older.origin != newer.origin:
         # The starts come from two senders, and a message of one says nothing about the other.
@@ -238,7 +239,7 @@ def _start(state: AlertState) -> tuple[int, int]:
     return state.start
 
 
-def expire(state: AlertState, now: int) -> AlertState:
+def expire(state: AlertState, now: Timestamp) -> AlertState:
     """Return the state at ``now``:
 
     a firing alert whose ``ends_at`` has passed is over. Return the same object otherwise.
@@ -248,11 +249,11 @@ def expire(state: AlertState, now: int) -> AlertState:
         ended = [_expired(instance, now) for instance in instances]
         if all(after is before for after, before in zip(ended, instances, strict=True)):
             return state
-        return _arranged(ended, 0)
+        return _arranged(ended, Duration(0))
     return _expired(state, now)
 
 
-def _expired(state: AlertState, now: int) -> AlertState:
+def _expired(state: AlertState, now: Timestamp) -> AlertState:
     if state.resolved or not 0 < state.ends_at <= now:
         return state
     return msgspec.structs.replace(state, resolved=True, expired=True, learned_at=now)

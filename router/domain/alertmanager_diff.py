@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import alert_states, heartbeat, incidents, timing
+from router.domain.times import Duration, Timestamp
 
 _MILLISECOND = 1000
 _DOUBT = 5  # Factor of the patience before an alert that has resolved here counts as firing again.
@@ -25,8 +26,8 @@ class Known(NamedTuple):
     """
 
     incident: str
-    starts_at: int
-    learned_at: int
+    starts_at: Timestamp
+    learned_at: Timestamp
     fires: bool
     news: bool
 
@@ -38,7 +39,7 @@ class Held(NamedTuple):
     absent.
     """
 
-    starts_at: int
+    starts_at: Timestamp
     active: bool
 
 
@@ -49,8 +50,8 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
     so. ``absent`` are alerts that fire here and not there: the start, when that was learned, and since which response.
     """
 
-    unheard: dict[str, tuple[int, int]] = {}
-    absent: dict[str, tuple[int, int, int]] = {}
+    unheard: dict[str, tuple[Timestamp, Timestamp]] = {}
+    absent: dict[str, tuple[Timestamp, Timestamp, Timestamp]] = {}
 
 
 class Difference(NamedTuple):
@@ -60,12 +61,14 @@ class Difference(NamedTuple):
     ``memory`` is what to remember for the next comparison.
     """
 
-    found: dict[str, int]
-    ended: dict[str, int]
+    found: dict[str, Timestamp]
+    ended: dict[str, Timestamp]
     memory: Memory
 
 
-def learn(known: dict[str, Known], held: Iterable[tuple[incidents.Incident, int]], source: str, within: int) -> None:
+def learn(
+    known: dict[str, Known], held: Iterable[tuple[incidents.Incident, Timestamp]], source: str, within: Duration
+) -> None:
     """Add to ``known``, by fingerprint, the alerts of a source in these incidents, each incident as of a time.
 
     Another message is news about an alert that would end ``within`` microseconds because it is not repeated.
@@ -80,7 +83,7 @@ def learn(known: dict[str, Known], held: Iterable[tuple[incidents.Incident, int]
         for identity, muted in incident.muted.items():
             owner, _, fingerprint = identity.rpartition("/")
             if owner == source and not heartbeat.beats([muted.routed]):
-                known[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, 0, True, False)
+                known[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, Timestamp(0), True, False)
 
 
 def _weight(one: Known) -> tuple[bool, int]:
@@ -91,7 +94,9 @@ def _weight(one: Known) -> tuple[bool, int]:
     return one.fires, one.starts_at
 
 
-def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertState, now: int, within: int) -> bool:
+def _wants_repeating(
+    incident: incidents.Incident, state: alert_states.AlertState, now: Timestamp, within: Duration
+) -> bool:
     """Return whether a firing alert would soon end only because no message repeats it."""
     stale_after = timing.timing_of(incident).stale_after
     ends_soon = 0 < state.ends_at <= now + within
@@ -100,15 +105,15 @@ def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertStat
     return not state.resolved and (ends_soon or stale_soon)
 
 
-def last(starts_at: int) -> int:
+def last(starts_at: Timestamp) -> Timestamp:
     """Return the latest start that a webhook may carry if the Alertmanager's API gives the start as this millisecond.
 
     A webhook's nanoseconds may have been rounded up to the next millisecond.
     """
-    return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
+    return Timestamp(starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND)
 
 
-def starts_of_end(starts_at: int) -> tuple[int, ...]:
+def starts_of_end(starts_at: Timestamp) -> tuple[Timestamp, ...]:
     """Return the starts for which to report an alert's end: the one known here, and the latest of its millisecond.
 
     A late webhook may carry either start. The alert has ended in both cases.
@@ -121,8 +126,8 @@ def compare(
     here: Mapping[str, Known],
     there: Mapping[str, Held],
     *,
-    asked_at: int,
-    patience: int,
+    asked_at: Timestamp,
+    patience: Duration,
     whole: bool,
 ) -> Difference:
     """Compare the router's states before a request, which was sent at ``asked_at``, with the response.
@@ -139,14 +144,14 @@ def compare(
 
 
 def _unheard(
-    before: Mapping[str, tuple[int, int]],
+    before: Mapping[str, tuple[Timestamp, Timestamp]],
     here: Mapping[str, Known],
     there: Mapping[str, Held],
-    asked_at: int,
-    patience: int,
-) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
-    unheard: dict[str, tuple[int, int]] = {}
-    found: dict[str, int] = {}
+    asked_at: Timestamp,
+    patience: Duration,
+) -> tuple[dict[str, tuple[Timestamp, Timestamp]], dict[str, Timestamp]]:
+    unheard: dict[str, tuple[Timestamp, Timestamp]] = {}
+    found: dict[str, Timestamp] = {}
     for fingerprint, one in there.items():
         known = here.get(fingerprint)
         if not one.active or (known is not None and known.fires and not known.news):
@@ -169,19 +174,19 @@ def _is_over(one: Held, known: Known) -> bool:
     return not known.fires and not known.news and not began_anew
 
 
-def _beginning(told: int, known: Known | None) -> int:
+def _beginning(told: Timestamp, known: Known | None) -> Timestamp:
     """Return since when an alert fires that the API lists in whole milliseconds: in microseconds if those are known."""
     return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
 
 
 def _absent(
-    before: Mapping[str, tuple[int, int, int]],
+    before: Mapping[str, tuple[Timestamp, Timestamp, Timestamp]],
     here: Mapping[str, Known],
     there: Collection[str],
-    asked_at: int,
-) -> tuple[dict[str, tuple[int, int, int]], dict[str, int]]:
-    absent: dict[str, tuple[int, int, int]] = {}
-    ended: dict[str, int] = {}
+    asked_at: Timestamp,
+) -> tuple[dict[str, tuple[Timestamp, Timestamp, Timestamp]], dict[str, Timestamp]]:
+    absent: dict[str, tuple[Timestamp, Timestamp, Timestamp]] = {}
+    ended: dict[str, Timestamp] = {}
     for fingerprint, one in here.items():
         if not one.fires or fingerprint in there:
             continue

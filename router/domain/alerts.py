@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from router.domain.times import Timestamp
+
 Status = Literal["firing", "resolved"]
 
 _YES = frozenset({"true", "yes", "1"})
@@ -23,8 +25,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     source: str
     fingerprint: str
     status: Status
-    starts_at: int
-    ends_at: int
+    starts_at: Timestamp
+    ends_at: Timestamp
     title: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}

@@ -27,13 +27,15 @@ from router.domain import (
     publications,
     review_reminders,
     severities,
+    times,
     timing,
 )
 from router.domain.reviews import Take
+from router.domain.times import Duration, Timestamp
 
-SPACING = 30_000_000
+SPACING = Duration(30 * times.SECOND)
 """Microseconds between two announcements of an incident if the later one has minor events only."""
-BASELINE = 3_600_000_000
+BASELINE = times.HOUR
 """Microseconds after which an incident that was never announced counts as announced.
 
 Otherwise the first notifier of an installation would announce every incident that is open, however old.
@@ -71,11 +73,11 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
     publications: dict[str, AnnouncedPublication] = {}
     reviews: dict[str, str] = {}
     verdicts: dict[str, int] = {}
-    at: int = 0
+    at: Timestamp = Timestamp(0)
     retractions: dict[str, int] = {}
     reminders: dict[str, review_reminders.Reminder] = {}
-    acknowledged_at: int = 0
-    unacknowledged_at: int = 0
+    acknowledged_at: Timestamp = Timestamp(0)
+    unacknowledged_at: Timestamp = Timestamp(0)
     reminder: review_reminders.Reminder | None = None
     takes: dict[str, Take] = {}
 
@@ -102,7 +104,7 @@ class Announcement:
     due: int = 0
 
 
-def announce(before: Announced | None, observed: Observed, now: int) -> Announcement:
+def announce(before: Announced | None, observed: Observed, now: Timestamp) -> Announcement:
     """Return the events between the announced state and the state now.
 
     Minor events alone wait until ``SPACING`` has passed since the last announcement.
@@ -156,7 +158,7 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
     return tuple(dict.fromkeys((*response.notify, *added)))
 
 
-def _waiting(observed: Observed, now: int) -> Iterator[review_reminders.Waiting]:
+def _waiting(observed: Observed, now: Timestamp) -> Iterator[review_reminders.Waiting]:
     """Return the reviews that wait, each with its rule, since when it waits, and until when it is taken."""
     takes = _takes(observed, now)
     response = observed.incident.response
@@ -165,10 +167,12 @@ def _waiting(observed: Observed, now: int) -> Iterator[review_reminders.Waiting]
         review, target = observed.reviews.get(one.destination), targets.get(one.destination)
         if review is not None and target is not None and one.review_since:
             take = takes.get(one.destination)
-            yield review_reminders.Waiting(review, target, one.review_since, take.until if take is not None else 0)
+            yield review_reminders.Waiting(
+                review, target, one.review_since, Timestamp(take.until if take is not None else 0)
+            )
 
 
-def _takes(observed: Observed, now: int) -> dict[str, Take]:
+def _takes(observed: Observed, now: Timestamp) -> dict[str, Take]:
     """Return the takes of the waiting reviews whose time isn't up, by destination."""
     found = {}
     for one in observed.publications:
@@ -188,17 +192,17 @@ def about(incident: incidents.Incident) -> events.Incident:
         alert.title or alert.identity,
         incident.severity.word,
         "open" if incident.status == "open" else "closed",
-        events.moment(incident.opened_at),
+        times.to_datetime(incident.opened_at),
         incident.still_fires,
         response.rule,
         response.owner,
         response.runbook,
-        events.moment(acknowledgement.at) if acknowledgement is not None else None,
+        times.to_datetime(acknowledgement.at) if acknowledgement is not None else None,
         acknowledgement.name if acknowledgement is not None else "",
     )
 
 
-def _state(observed: Observed, now: int) -> Announced:
+def _state(observed: Observed, now: Timestamp) -> Announced:
     incident, acknowledgement = observed.incident, observed.incident.acknowledgement
     return Announced(
         incident.episode,
@@ -208,8 +212,8 @@ def _state(observed: Observed, now: int) -> Announced:
         {destination: review.digest for destination, review in observed.reviews.items()},
         {destination: verdict.at for destination, verdict in incident.review_verdicts.items()},
         retractions={name: retraction.at for name, retraction in incident.retractions.items()},
-        acknowledged_at=acknowledgement.at if acknowledgement is not None else 0,
-        unacknowledged_at=acknowledgement.ended_at if acknowledgement is not None else 0,
+        acknowledged_at=Timestamp(acknowledgement.at if acknowledgement is not None else 0),
+        unacknowledged_at=Timestamp(acknowledgement.ended_at if acknowledgement is not None else 0),
         takes=_takes(observed, now),
     )
 
@@ -220,7 +224,7 @@ def _publication(publication: publications.Publication) -> AnnouncedPublication:
     return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed, is_delayed)
 
 
-def _baseline(after: Announced, incident: incidents.Incident, now: int) -> Announced:
+def _baseline(after: Announced, incident: incidents.Incident, now: Timestamp) -> Announced:
     """Return the announced state to assume for an incident without one: empty, unless the incident is old.
 
     Waiting reviews are announced however old they are, because a reviewer has to decide.
@@ -230,7 +234,7 @@ def _baseline(after: Announced, incident: incidents.Incident, now: int) -> Annou
     return msgspec.structs.replace(after, reviews={})
 
 
-def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+def _events(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
     if before.episode != incident.episode:
         if before.status == "open":
@@ -254,7 +258,7 @@ def _events(before: Announced, observed: Observed, now: int) -> Iterator[events.
     yield from _reviews(before, observed, now)
     yield from _taken(before, observed, now)
     if before.status == "open" and incident.status != "open":
-        yield events.IncidentResolved(about(incident), events.moment(incident.closed_at or now))
+        yield events.IncidentResolved(about(incident), times.to_datetime(incident.closed_at or now))
 
 
 def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
@@ -268,7 +272,7 @@ def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterato
         yield events.IncidentUnacknowledged(about(incident), given.ended_cause, given.ended_by, given.ended_reason)
 
 
-def _taken(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+def _taken(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
     """Compare takes. A take that ends with its review is part of ``review.decided``."""
     incident, takes = observed.incident, _takes(observed, now)
     for destination, review in sorted(observed.reviews.items()):
@@ -296,7 +300,7 @@ def _opened(incident: incidents.Incident) -> Iterator[events.Event]:
     yield events.IncidentOpened(about(incident), follows)
     interval = timing.timing_of(incident).heartbeat
     if interval:
-        last = events.moment(incident.last_heartbeat_at) if incident.last_heartbeat_at else None
+        last = times.to_datetime(incident.last_heartbeat_at) if incident.last_heartbeat_at else None
         yield events.HeartbeatMissed(about(incident), interval // 1_000_000, last)
 
 
@@ -307,10 +311,10 @@ def _resolved_before(before: Announced, incident: incidents.Incident) -> events.
         about(incident).title,
         before.severity.word,
         "closed",
-        events.moment(incident.opened_at),
+        times.to_datetime(incident.opened_at),
         rule=about(incident).rule,
     )
-    return events.IncidentResolved(ended, events.moment(incident.opened_at))
+    return events.IncidentResolved(ended, times.to_datetime(incident.opened_at))
 
 
 def _publications(before: Announced, observed: Observed) -> Iterator[events.Event]:
@@ -340,7 +344,7 @@ def _delays(was: AnnouncedPublication, one: publications.Publication, observed: 
     """Announce that an opening is delayed, and that it was made at last."""
     if one.delayed_at and not was.delayed and one.state == "absent":
         stand_ins = [of.destination for of in observed.publications if of.stands_in_for == one.destination]
-        since = events.moment(one.blocked_since)
+        since = times.to_datetime(one.blocked_since)
         yield events.PublicationDelayed(
             about(observed.incident), one.destination, since, one.dead or one.problem, tuple(stand_ins)
         )
@@ -358,7 +362,7 @@ def _is_update(was: AnnouncedPublication, one: publications.Publication, inciden
     return was.state == "open" and incident.status == "open" and one.episode == incident.episode
 
 
-def _reviews(before: Announced, observed: Observed, now: int) -> Iterator[events.Event]:
+def _reviews(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
     for destination in sorted({*before.reviews, *observed.reviews, *incident.review_verdicts}):
         waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
@@ -372,7 +376,7 @@ def _reviews(before: Announced, observed: Observed, now: int) -> Iterator[events
             yield events.ReviewChanged(about(incident), review, waited)
 
 
-def _decided(before: Announced, observed: Observed, destination: str, now: int) -> events.ReviewDecided | None:
+def _decided(before: Announced, observed: Observed, destination: str, now: Timestamp) -> events.ReviewDecided | None:
     """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
     incident = observed.incident
     waited, name = before.reviews.get(destination, ""), f"{incident.episode}/{destination}"
@@ -391,7 +395,7 @@ def _decided(before: Announced, observed: Observed, destination: str, now: int) 
     return events.ReviewDecided(about(incident), destination, _lapsed(observed, destination, now), waited)
 
 
-def _lapsed(observed: Observed, destination: str, now: int) -> events.ReviewOutcome:
+def _lapsed(observed: Observed, destination: str, now: Timestamp) -> events.ReviewOutcome:
     """Return how a review ended that no reviewer decided."""
     response = observed.incident.response
     targets = response.targets if response is not None else ()

@@ -27,6 +27,7 @@ from collections.abc import Container, Iterable, Mapping
 import msgspec
 
 from router.domain import alert_states, alerts, decisions, severities
+from router.domain.times import Timestamp
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,16 +42,16 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: int
     response: decisions.Response
     alert: alerts.Alert
-    began_at: int = 0
-    since: int = 0
+    began_at: Timestamp = Timestamp(0)
+    since: Timestamp = Timestamp(0)
     fires: int = 0
     severity: severities.Severity = severities.Severity.INFO
     is_joined: bool = False
 
     @property
-    def joins_at(self) -> int:
+    def joins_at(self) -> Timestamp:
         """Return when its destinations join the incident if an alert fires until then; 0 if they won't join."""
-        return self.since + self.response.timing.open_after if self.since and not self.is_joined else 0
+        return Timestamp(self.since + self.response.timing.open_after if self.since and not self.is_joined else 0)
 
     def wants(self, destination: str) -> bool:
         """Return whether the ask includes a destination."""
@@ -61,8 +62,8 @@ class StoredAsk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An ask without its response and its alert, for a document that holds both already."""
 
     id: int
-    began_at: int
-    since: int
+    began_at: Timestamp
+    since: Timestamp
     fires: int
     severity: severities.Severity
     is_joined: bool
@@ -205,9 +206,9 @@ def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
     return tuple(msgspec.structs.replace(ask, is_joined=True) if ask.id in ids else ask for ask in asks)
 
 
-def next_join(asks: Iterable[Ask]) -> int:
+def next_join(asks: Iterable[Ask]) -> Timestamp:
     """Return when the next ask joins, in microseconds; 0 if none will."""
-    return min((ask.joins_at for ask in asks if ask.joins_at), default=0)
+    return Timestamp(min((ask.joins_at for ask in asks if ask.joins_at), default=0))
 
 
 def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] | None = None) -> Ask | None:

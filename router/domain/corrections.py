@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from router.domain import publications, severities
+from router.domain.times import Timestamp
 
 _RESOLVED = "RESOLVED"
 STATUS_REFUSED = "a correction neither resolves a post nor opens it again"
@@ -26,7 +27,7 @@ class Correction(msgspec.Struct, frozen=True, array_like=True):
     body: str
     seen: str
     who: str
-    at: int
+    at: Timestamp
     status: str = ""
     reason: str = ""
 

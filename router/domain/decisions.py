@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.domain import alerts, severities
+from router.domain.times import Duration, Timestamp
 
 Publish = Literal["shadow", "review", "auto"]
 AtDeadline = Literal["publish", "dismiss"]
@@ -28,7 +29,7 @@ class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fields if alerts fire again. ``review``: the resolution waits for a reviewer.
     """
 
-    monitor_for: int = 0
+    monitor_for: Duration = Duration(0)
     monitoring: dict[str, Any] = {}
     firing: dict[str, Any] = {}
     review: bool = False
@@ -50,15 +51,15 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     destination: str
     fields: dict[str, Any] = {}
     publish: Publish = "review"
-    deadline: int = 0
+    deadline: Duration = Duration(0)
     at_deadline: AtDeadline = "dismiss"
     fallback: dict[str, Any] = {}
     parts: dict[str, dict[str, str]] = {}
     public: dict[str, Allowed] = {}
     ending: Ending = Ending()
     retrospective: bool = False
-    remind_every: int = 0
-    escalate_after: int = 0
+    remind_every: Duration = Duration(0)
+    escalate_after: Duration = Duration(0)
     escalate_to: tuple[str, ...] = ()
 
 
@@ -76,15 +77,15 @@ class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``heartbeat`` is the interval in which a matching alert is expected. The incident opens if it is not received.
     """
 
-    open_after: int = 0
-    resolve_after: int = 0
-    reopen_within: int = 0
-    stale_after: int = 0
-    max_hold: int = 0
+    open_after: Duration = Duration(0)
+    resolve_after: Duration = Duration(0)
+    reopen_within: Duration = Duration(0)
+    stale_after: Duration = Duration(0)
+    max_hold: Duration = Duration(0)
     flap_changes: int = 0
-    flap_window: int = 0
-    flap_quiet: int = 0
-    heartbeat: int = 0
+    flap_window: Duration = Duration(0)
+    flap_quiet: Duration = Duration(0)
+    heartbeat: Duration = Duration(0)
 
 
 class Reminders(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -93,8 +94,8 @@ class Reminders(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``remind_every``: while it isn't acknowledged. ``stale_after``: an acknowledgement stops reminders for this time.
     """
 
-    remind_every: int = 0
-    stale_after: int = 0
+    remind_every: Duration = Duration(0)
+    stale_after: Duration = Duration(0)
 
 
 class Because(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -131,7 +132,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reminders: Reminders = Reminders()
 
 
-MuteWindow = tuple[int, int, str]
+MuteWindow = tuple[Timestamp, Timestamp, str]
 """One occurrence of a schedule that mutes: start and end (microseconds, the end is exclusive), and its name."""
 
 INHIBITION = "inhibit:"
@@ -168,5 +169,5 @@ class Routed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     alert: alerts.Alert
     decision: Decision
-    received_at: int = 0
-    retry_window: int | None = None
+    received_at: Timestamp = Timestamp(0)
+    retry_window: Duration | None = None

@@ -6,6 +6,7 @@ import msgspec
 
 from router.domain import alerts, decisions, severities
 from router.domain.notices import Notice
+from router.domain.times import Duration, Timestamp
 
 SCHEMA = 1
 
@@ -47,23 +48,23 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     schema: int
     id: str
     source: str
-    received_at: int
+    received_at: Timestamp
     responses: list[decisions.Response]
     rows: list[Row]
     trace: str = ""
     notices: tuple[Notice, ...] = ()
-    retry_window: int | None = None
+    retry_window: Duration | None = None
 
 
 def pack(
     delivery_id: str,
     source: str,
-    received_at: int,
+    received_at: Timestamp,
     routed: list[tuple[alerts.Alert, decisions.Decision]],
     *,
     trace: str = "",
     notices: tuple[Notice, ...] = (),
-    retry_window: int | None = None,
+    retry_window: Duration | None = None,
 ) -> Delivery:
     """Combine alerts and decisions into a delivery.
 

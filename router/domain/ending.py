@@ -12,14 +12,17 @@ its posts aren't monitored before that. Likewise, time alone ends no alert while
 
 import msgspec
 
-from router.domain import incidents, timing
+from router.domain import incidents, times, timing
+from router.domain.times import Duration, Timestamp
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 100_000, 2_000_000  # Microseconds between two checks for waiting deliveries.
+SHORTEST_PAUSE, LONGEST_PAUSE = Duration(100_000), Duration(2 * times.SECOND)  # Between checks for waiting deliveries.
 # A delivery becomes a dead letter after three workers. An end is never postponed for longer than that takes.
-LONGEST_WAIT = 2 * 60 * 1_000_000
+LONGEST_WAIT = Duration(2 * times.MINUTE)
 
 
-def postponed(before: incidents.Incident, after: incidents.Incident, overtaken_at: int, now: int) -> incidents.Incident:
+def postponed(
+    before: incidents.Incident, after: incidents.Incident, overtaken_at: Timestamp, now: Timestamp
+) -> incidents.Incident:
     """Return what the incident becomes if a fold quiets it while earlier deliveries wait.
 
     ``overtaken_at`` is when the newest delivery of the fold was accepted, in microseconds; 0 if no earlier one waits.
@@ -44,7 +47,7 @@ def may_wait(incident: incidents.Incident) -> bool:
     return incident.status == "open" and incident.quiet_since > 0 and incident.quiet_after > 0
 
 
-def waits(incident: incidents.Incident, unfolded_at: int, now: int) -> bool:
+def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) -> bool:
     """Return whether the incident's end still waits.
 
     ``unfolded_at`` is when the oldest waiting delivery was accepted, in microseconds; 0 if none waits.
@@ -54,19 +57,19 @@ def waits(incident: incidents.Incident, unfolded_at: int, now: int) -> bool:
     return 0 < unfolded_at <= incident.quiet_after
 
 
-def due(incident: incidents.Incident, now: int) -> int:
+def due(incident: incidents.Incident, now: Timestamp) -> Timestamp:
     """Return when to look at the incident again, as ``timing.due`` does; if its end waits, after a pause."""
     moment = timing.due(incident)
     if not may_wait(incident) or not 0 < moment <= now:
         return moment
-    return now + pause(now - incident.quiet_since)
+    return Timestamp(now + pause(Duration(now - incident.quiet_since)))
 
 
-def pause(waited: int) -> int:
+def pause(waited: Duration) -> Duration:
     """Return how long to pause before the next check, in microseconds. The pause grows with the wait."""
-    return min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+    return Duration(min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE))
 
 
-def ended_by_time_at(before: incidents.Incident, after: incidents.Incident, now: int) -> int:
+def ended_by_time_at(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Timestamp:
     """Return when time alone ended alerts of the incident, in microseconds; 0 if it didn't."""
-    return min(timing.due(before), now) if after.still_fires < before.still_fires else 0
+    return Timestamp(min(timing.due(before), now) if after.still_fires < before.still_fires else 0)

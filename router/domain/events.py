@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
+from router.domain import times
+from router.domain.times import Timestamp
+
 Topic = Literal["incidents", "reviews", "guard", "dead_letters", "delays", "freezes", "heartbeats"]
 """The topics that a setting under ``notify:`` subscribes a notifier to."""
 
@@ -357,7 +360,7 @@ class Recorded(msgspec.Struct, frozen=True, array_like=True):
     """
 
     sequence: int
-    at: int
+    at: Timestamp
     subject: str
     scope: str
     event: Event
@@ -377,7 +380,7 @@ class Recorded(msgspec.Struct, frozen=True, array_like=True):
     @property
     def time(self) -> dt.datetime:
         """Return when the router noticed the change."""
-        return moment(self.at)
+        return times.to_datetime(self.at)
 
 
 def type_of(event: Event) -> str:
@@ -390,8 +393,3 @@ def type_of(event: Event) -> str:
 def topic_of(event: Event) -> Topic | None:
     """Return the topic that an event belongs to; None for a test event."""
     return TOPICS.get(type_of(event))
-
-
-def moment(micros: int) -> dt.datetime:
-    """Return a time given in microseconds since the epoch as a time in UTC."""
-    return dt.datetime.fromtimestamp(micros // 1_000_000, dt.UTC).replace(microsecond=micros % 1_000_000)

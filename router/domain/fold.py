@@ -12,21 +12,23 @@ from router.domain import (
     heartbeat,
     incidents,
     silences,
+    times,
     timing,
 )
 from router.domain.asks import Ask, Book, is_equal, with_texts_of
+from router.domain.times import Timestamp
 
 MOST_HELD = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
-TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
+TOMBSTONE_LIFE = times.HOUR  # Longer than any entry stays pending.
 
 
 def fold(
     incident: incidents.Incident,
     arrived: Iterable[decisions.Routed],
     *,
-    now: int,
+    now: Timestamp,
     episode: str,
-    accepted_at: int = 0,
+    accepted_at: Timestamp = Timestamp(0),
     reuse: bool = False,
     muting: silences.Muting | None = None,
     trace: str = "",
@@ -108,7 +110,7 @@ def _message(routed: decisions.Routed, book: Book) -> alert_states.AlertState:
     return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
 
 
-def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
+def _with_receipt(routed: decisions.Routed, now: Timestamp) -> decisions.Routed:
     """Return the message with a time of receipt that isn't later than ``now``, whichever clock it was taken by."""
     # A web server whose clock is ahead must not outlive later messages.
     if 0 < routed.received_at <= now:
@@ -116,7 +118,9 @@ def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
     return msgspec.structs.replace(routed, received_at=now)
 
 
-def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, episode: str) -> incidents.Incident:
+def ended(
+    incident: incidents.Incident, routed: decisions.Routed, *, now: Timestamp, episode: str
+) -> incidents.Incident:
     """Return a closed incident after an episode of which only the end is known.
 
     ``routed`` is the resolved alert. The episode begins and ends now, so that its open incidents at the vendors can be
@@ -151,7 +155,7 @@ def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> boo
 
 
 def apply_muting(
-    incident: incidents.Incident, muting: silences.Muting | None, *, now: int, episode: str
+    incident: incidents.Incident, muting: silences.Muting | None, *, now: Timestamp, episode: str
 ) -> incidents.Incident:
     """Check again which alerts are muted at ``now``. Return the same object if nothing changes.
 
@@ -167,7 +171,7 @@ def apply_muting(
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
 
 
-def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
+def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now: Timestamp) -> incidents.Incident:
     """Set aside the muted alerts of asks that join now."""
     if muting is None or not incident.held_alerts:
         return incident
@@ -186,7 +190,9 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
     return _without_muted(incident, found, now)
 
 
-def _without_muted(incident: incidents.Incident, found: dict[str, incidents.Muted], now: int) -> incidents.Incident:
+def _without_muted(
+    incident: incidents.Incident, found: dict[str, incidents.Muted], now: Timestamp
+) -> incidents.Incident:
     """Return the incident with these firing alerts set aside, as if their messages had not been received yet."""
     incident = timing.without(incident, found.keys())
     asks = with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
@@ -194,13 +200,13 @@ def _without_muted(incident: incidents.Incident, found: dict[str, incidents.Mute
     return timing.quiet(incident, now) if not incident.fires else timing.led(incident)
 
 
-def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
+def _without_over(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     muted = {name: one for name, one in incident.muted.items() if one.until > now or not _is_over(one.routed, now)}
     return incident if len(muted) == len(incident.muted) else msgspec.structs.replace(incident, muted=muted)
 
 
 def _set_aside(
-    incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silences.Muting | None, now: int
+    incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silences.Muting | None, now: Timestamp
 ) -> tuple[incidents.Incident, list[decisions.Routed]]:
     """Set aside muted alerts and return the others.
 
@@ -268,7 +274,7 @@ def _is_newer(routed: decisions.Routed, before: decisions.Routed) -> bool:
     )
 
 
-def _is_over(routed: decisions.Routed, now: int) -> bool:
+def _is_over(routed: decisions.Routed, now: Timestamp) -> bool:
     """Return whether an alert has expired. Heartbeats don't expire: their rule says when they are missed."""
     return 0 < routed.alert.ends_at <= now and not heartbeat.beats([routed])
 
@@ -282,7 +288,7 @@ def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, fur
 
 
 def _with(
-    incident: incidents.Incident, changed: dict[str, alert_states.AlertState], now: int, *, reuse: bool
+    incident: incidents.Incident, changed: dict[str, alert_states.AlertState], now: Timestamp, *, reuse: bool
 ) -> incidents.Incident:
     """Return the incident with the newest states of its alerts. Nothing else is decided yet."""
     known = incident.alerts
@@ -313,7 +319,7 @@ def _with(
     return _without_old_tombstones(held, now)
 
 
-def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.AlertState]) -> int:
+def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.AlertState]) -> Timestamp:
     """Return a time before which no alert expires. Repeats don't postpone it; it is recomputed once it has passed."""
     ends = [
         instance.ends_at
@@ -323,7 +329,7 @@ def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.Al
     ]
     if incident.expires_at:
         ends.append(incident.expires_at)
-    return min(ends, default=0)
+    return Timestamp(min(ends, default=0))
 
 
 def _with_asks(
@@ -352,8 +358,8 @@ def _with_asks(
 def _settle(
     held: incidents.Incident,
     changed: dict[str, alert_states.AlertState],
-    now: int,
-    birth: tuple[str, int, str],
+    now: Timestamp,
+    birth: tuple[str, Timestamp, str],
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, escalates, or closes."""
     episode = birth[0]
@@ -384,7 +390,7 @@ def _settle(
     )
 
 
-def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) -> incidents.Incident:
+def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Timestamp, str]) -> incidents.Incident:
     """Begin an incident with the firing alerts.
 
     It opens at once, unless every decision holds it. An incident that fires again within ``reopen_within`` after its
@@ -414,7 +420,7 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
     return timing.opened(begun, now=now, episode=episode, at_once=again)
 
 
-def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:
+def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     horizon = now - TOMBSTONE_LIFE
     # Checking every alert of a large incident is expensive, so it is done once per lifetime of tombstones.
     if not 0 < incident.oldest_tombstone_at < horizon - TOMBSTONE_LIFE:

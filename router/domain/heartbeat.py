@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from router.domain import decisions, incidents, silences
+from router.domain.times import Timestamp
 
 # A heartbeat within interval / PARTS after another one isn't stored, so one may seem late by as much.
 PARTS = 20
@@ -16,7 +17,7 @@ def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
 
 
 def heard(
-    incident: incidents.Incident, arrived: list[decisions.Routed], now: int, accepted_at: int
+    incident: incidents.Incident, arrived: list[decisions.Routed], now: Timestamp, accepted_at: Timestamp
 ) -> incidents.Incident:
     """Return the incident after its heartbeat was received:
 
@@ -58,19 +59,19 @@ def heard(
     )
 
 
-def due(incident: incidents.Incident) -> int:
+def due(incident: incidents.Incident) -> Timestamp:
     """Return when the heartbeat counts as missed, in microseconds;
 
     0 if the incident isn't a heartbeat's or it is missed.
     """
     response = incident.response
     if incident.status != "closed" or not incident.last_heartbeat_at or response is None:
-        return 0
+        return Timestamp(0)
     every = response.timing.heartbeat
-    return incident.last_heartbeat_at + every + every // PARTS if every else 0
+    return Timestamp(incident.last_heartbeat_at + every + every // PARTS if every else 0)
 
 
-def excused(incident: incidents.Incident, muting: silences.Muting | None, now: int) -> incidents.Incident:
+def excused(incident: incidents.Incident, muting: silences.Muting | None, now: Timestamp) -> incidents.Incident:
     """Set a heartbeat aside that is missed while it is silenced. When the silence ends, the interval starts again."""
     alert, response = incident.opening_alert, incident.response
     if muting is None or alert is None or response is None or not 0 < due(incident) <= now:
@@ -84,7 +85,7 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: i
 
 
 def resumed(
-    incident: incidents.Incident, routed: decisions.Routed, muting: silences.Muting | None, now: int
+    incident: incidents.Incident, routed: decisions.Routed, muting: silences.Muting | None, now: Timestamp
 ) -> incidents.Incident:
     """Return the incident of a heartbeat that was set aside: still silenced, or expected from now on."""
     mute = muting(routed, now) if muting is not None else None
@@ -94,7 +95,7 @@ def resumed(
     return msgspec.structs.replace(incident, muted=aside)
 
 
-def forgotten(incident: incidents.Incident, now: int) -> incidents.Incident:
+def forgotten(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Return the incident as it is once its heartbeat is no longer expected."""
     closed_at = now if incident.status == "open" else incident.closed_at
     return msgspec.structs.replace(

@@ -5,6 +5,7 @@ import uuid
 from typing import Protocol
 
 from router.domain import patterns
+from router.domain.times import Timestamp
 
 _NAMESPACE = uuid.UUID("6f1d7c0e-5a0b-5d3c-9d6e-0c2b8f4a7e11")
 # Crockford's base 32, without I, L, O, and U, which are easy to misread.
@@ -76,19 +77,19 @@ def _letters(text: str, count: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * count, 10)])
 
 
-def new_delivery_id(now: int, randomness: Randomness) -> str:
+def new_delivery_id(now: Timestamp, randomness: Randomness) -> str:
     """Make a delivery's ID: a UUID of version 7 (RFC 9562), which contains its time, so that IDs sort by it."""
     milliseconds = (now // 1000) & (1 << 48) - 1
     number = milliseconds << 80 | 7 << 76 | randomness.getrandbits(12) << 64 | 2 << 62 | randomness.getrandbits(62)
     return f"{number:032x}"
 
 
-def made_at(delivery_id: str) -> int:
+def made_at(delivery_id: str) -> Timestamp:
     """Return when a delivery's ID was made, in microseconds; 0 if the text is no such ID."""
     try:
-        return (int(delivery_id, 16) >> 80) * 1000 if len(delivery_id) == _ID_LENGTH else 0
+        return Timestamp((int(delivery_id, 16) >> 80) * 1000 if len(delivery_id) == _ID_LENGTH else 0)
     except ValueError:
-        return 0
+        return Timestamp(0)
 
 
 def reference(episode: str) -> str:

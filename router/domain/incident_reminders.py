@@ -17,6 +17,7 @@ If no worker runs for an hour, one reminder is sent afterwards. While no alert f
 from typing import NamedTuple
 
 from router.domain import events, incidents, review_reminders
+from router.domain.times import Timestamp
 
 
 class Reminded(NamedTuple):
@@ -27,20 +28,20 @@ class Reminded(NamedTuple):
     due: int
 
 
-def stale_at(incident: incidents.Incident) -> int:
+def stale_at(incident: incidents.Incident) -> Timestamp:
     """Return when the acknowledgement that holds becomes stale (microseconds); 0 if there is none, or it never does."""
     held, response = incident.acknowledged, incident.response
     stale_after = response.reminders.stale_after if response is not None else 0
-    return held.at + stale_after if held is not None and stale_after else 0
+    return Timestamp(held.at + stale_after if held is not None and stale_after else 0)
 
 
-def is_stale(incident: incidents.Incident, now: int) -> bool:
+def is_stale(incident: incidents.Incident, now: Timestamp) -> bool:
     """Return whether the acknowledgement that holds no longer stops reminders."""
     return 0 < stale_at(incident) <= now
 
 
 def remind(
-    before: review_reminders.Reminder | None, incident: incidents.Incident, about: events.Incident, now: int
+    before: review_reminders.Reminder | None, incident: incidents.Incident, about: events.Incident, now: Timestamp
 ) -> Reminded:
     """Return the reminder that is due."""
     response = incident.response
@@ -55,7 +56,7 @@ def remind(
         since = first = stale_at(incident)
     else:
         since = acknowledgement.ended_at if acknowledgement is not None else incident.opened_at
-        first = since + every
+        first = Timestamp(since + every)
     if not every and held is None:
         return Reminded(None, None, 0)
     was = before if before is not None and before.since == since else review_reminders.Reminder(since)

@@ -7,6 +7,7 @@ import msgspec
 from router.domain import acknowledgements, alert_states, alerts, decisions, reviews, severities, silences
 from router.domain.asks import Ask, StoredAsk
 from router.domain.corrections import Correction
+from router.domain.times import Timestamp
 
 Status = Literal["open", "closed", "pending"]
 # Fields whose names in stored documents are those of earlier versions.
@@ -27,7 +28,7 @@ class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     routed: decisions.Routed
-    until: int
+    until: Timestamp
     by: str
     kind: silences.MuteKind = "silence"
 
@@ -79,38 +80,38 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename
     generation: int = 0
     episode: str = ""
     severity: severities.Severity = severities.Severity.INFO
-    opened_at: int = 0
-    closed_at: int = 0
-    changed_at: int = 0
-    accepted_at: int = 0
+    opened_at: Timestamp = Timestamp(0)
+    closed_at: Timestamp = Timestamp(0)
+    changed_at: Timestamp = Timestamp(0)
+    accepted_at: Timestamp = Timestamp(0)
     response: decisions.Response | None = None
     opening_alert: alerts.Alert | None = None
     alerts: dict[str, alert_states.AlertState] = {}
     review_verdicts: dict[str, reviews.Verdict] = {}
-    pardons: dict[str, int] = {}
-    abandoned: dict[str, int] = {}
-    pending_since: int = 0
-    quiet_since: int = 0
+    pardons: dict[str, Timestamp] = {}
+    abandoned: dict[str, Timestamp] = {}
+    pending_since: Timestamp = Timestamp(0)
+    quiet_since: Timestamp = Timestamp(0)
     follows: str = ""
     fires: int = -1
-    oldest_received_at: int = 0
-    oldest_tombstone_at: int = 0
-    held_since: int = 0
-    hold_dropped_at: int = 0
-    changes: tuple[int, ...] = ()
+    oldest_received_at: Timestamp = Timestamp(0)
+    oldest_tombstone_at: Timestamp = Timestamp(0)
+    held_since: Timestamp = Timestamp(0)
+    hold_dropped_at: Timestamp = Timestamp(0)
+    changes: tuple[Timestamp, ...] = ()
     muted: dict[str, Muted] = {}
     overflow_count: int = 0
-    last_heartbeat_at: int = 0
-    expires_at: int = 0
+    last_heartbeat_at: Timestamp = Timestamp(0)
+    expires_at: Timestamp = Timestamp(0)
     trace: str = ""
     asks: tuple[Ask, ...] = ()
     held_alerts: dict[str, decisions.Routed] = {}
-    ignored_at: int = 0
+    ignored_at: Timestamp = Timestamp(0)
     quiet_after: int = 0
-    monitored_since: int = 0
+    monitored_since: Timestamp = Timestamp(0)
     sole_ask: StoredAsk | None = None
     retractions: dict[str, reviews.Retraction] = {}
-    ended_at: int = 0
+    ended_at: Timestamp = Timestamp(0)
     corrections: dict[str, Correction] = {}
     acknowledgement: acknowledgements.Acknowledgement | None = None
     takes: dict[str, reviews.Take] = {}

@@ -9,9 +9,10 @@ from collections.abc import Container
 
 import msgspec
 
-from router.domain import decisions, silences
+from router.domain import decisions, silences, times
+from router.domain.times import Timestamp
 
-SUPPORT_LIFE = 24 * 60 * 60 * 1_000_000
+SUPPORT_LIFE = times.DAY
 """Microseconds after which an alert that isn't repeated no longer supports an inhibition key.
 
 Its resolution ends the support, unless the rules have changed since. This bounds how long a key can be stuck.
@@ -25,7 +26,7 @@ def is_key(key: str) -> bool:
     return key.startswith(decisions.INHIBITION)
 
 
-def supported_by(routed: decisions.Routed, now: int) -> list[decisions.Routed]:
+def supported_by(routed: decisions.Routed, now: Timestamp) -> list[decisions.Routed]:
     """Return a message to each inhibition key that an alert supports."""
     alert = routed.alert
     if alert.status == "firing" and not alert.ends_at:
@@ -38,10 +39,10 @@ def supported_by(routed: decisions.Routed, now: int) -> list[decisions.Routed]:
     ]
 
 
-def mute(decision: decisions.Decision, firing: Container[str], now: int) -> silences.Mute | None:
+def mute(decision: decisions.Decision, firing: Container[str], now: Timestamp) -> silences.Mute | None:
     """Return what inhibits an alert while the incidents of the keys ``firing`` fire; None if nothing does."""
     for key in decision.while_open:
         if key in firing:
             by = f"inhibition rule {key.removeprefix(decisions.INHIBITION)}" if is_key(key) else f"incident {key}"
-            return silences.Mute(now + silences.RECHECK, by, "inhibition")
+            return silences.Mute(Timestamp(now + silences.RECHECK), by, "inhibition")
     return None

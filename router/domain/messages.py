@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from router.domain import plan, publications
+from router.domain import publications, steps
 from router.domain.reasons import Cause, Edit, Reason
 
 _TEXTS: Mapping[Reason, str] = {
@@ -87,11 +87,11 @@ _CONDITIONS: Mapping[str, str] = {
     "unanswered": "the outcome of the last attempt is unknown",
 }
 
-_SUBJECTS: Mapping[plan.Subject, str] = {
-    plan.Subject.POST: "awaiting approval",
-    plan.Subject.RESOLUTION: "resolution awaiting approval",
-    plan.Subject.RETRACTION: "retraction awaiting approval",
-    plan.Subject.RETROSPECTIVE: "retrospective incident awaiting approval",
+_SUBJECTS: Mapping[steps.Subject, str] = {
+    steps.Subject.POST: "awaiting approval",
+    steps.Subject.RESOLUTION: "resolution awaiting approval",
+    steps.Subject.RETRACTION: "retraction awaiting approval",
+    steps.Subject.RETROSPECTIVE: "retrospective incident awaiting approval",
 }
 
 _OPERATIONS: Mapping[publications.Kind, str] = {
@@ -127,24 +127,24 @@ def describe_edit(edit: str) -> str:
     return _EDITS.get(edit, edit)
 
 
-def describe_review(subject: plan.Subject, cause: Cause) -> str:
+def describe_review(subject: steps.Subject, cause: Cause) -> str:
     """Render why a reviewer has to approve a post."""
     return f"{_SUBJECTS[subject]}: {describe(cause)}"
 
 
-def describe_step(step: plan.Step, desired: publications.Desired) -> str:
+def describe_step(step: steps.Step, desired: publications.Desired) -> str:
     """Render what happens next to a publication."""
     text = describe(step.cause)
     match step:
-        case plan.Execute():
+        case steps.Execute():
             return f"next: {_OPERATIONS[step.kind]} ({text})"
-        case plan.ResumeIntent():
+        case steps.ResumeIntent():
             return f"next: find out whether the vendor carried out the operation ({text})"
-        case plan.Observe():
+        case steps.Observe():
             return f"next: read from the vendor ({text})"
-        case plan.Search():
+        case steps.Search():
             return f"next: search for duplicates ({text})"
-        case plan.Wait(waiting_on=plan.WaitingOn.REVIEWER):
+        case steps.Wait(waiting_on=steps.WaitingOn.REVIEWER):
             text = describe_review(step.subject, step.cause)
             if step.until is None:
                 return text

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from router.domain.times import Timestamp
+
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
     """One notifier's progress through the events of a subject; times in microseconds since the epoch.
@@ -14,7 +16,7 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
 
     sequence: int = -1
     attempts: int = 0
-    retry_at: int = 0
+    retry_at: Timestamp = Timestamp(0)
     problem: str = ""
     state: dict[str, str] = {}
-    rewound_at: int = 0
+    rewound_at: Timestamp = Timestamp(0)

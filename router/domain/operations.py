@@ -3,6 +3,7 @@
 import msgspec
 
 from router.domain import identity, publications, reasons
+from router.domain.times import Timestamp
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class Operation(msgspec.Struct, frozen=True):
     destination: str
     number: int
     content: publications.Content
-    opened_at: int
+    opened_at: Timestamp
     vendor_id: str = ""
     linked_id: str = ""
     before: publications.Content | None = None
@@ -47,8 +48,8 @@ class Operation(msgspec.Struct, frozen=True):
     lags: bool = False
     uncertain: tuple[publications.Content, ...] = ()
     message: str = ""
-    began_at: int = 0
-    ended_at: int = 0
+    began_at: Timestamp = Timestamp(0)
+    ended_at: Timestamp = Timestamp(0)
     is_over: bool = False
     failures: int = 0
 
@@ -95,7 +96,7 @@ class OpenItem(msgspec.Struct, frozen=True, array_like=True):
     title: str = ""
     text: str = ""
     url: str = ""
-    opened_at: int = 0
+    opened_at: Timestamp = Timestamp(0)
 
 
 class VendorState(msgspec.Struct, frozen=True):

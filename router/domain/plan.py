@@ -4,93 +4,29 @@ Each step has a reason code. The order of the checks is the order of importance:
 before another one begins, a retraction comes before anything that alerts ask for, and a freeze stops everything else.
 """
 
-import enum
-
 import msgspec
 
-from router.domain import corrections, publications, reviews
+from router.domain import corrections, publications, reviews, times
 from router.domain.reasons import Cause, Reason
+from router.domain.steps import Execute, Observe, ResumeIntent, Search, Step, Subject, Wait, WaitingOn
+from router.domain.times import Duration, Timestamp
 
-
-class WaitingOn(enum.StrEnum):
-    """The event or actor that ends a wait."""
-
-    NOTHING = "nothing"
-    TIME = "time"
-    REVIEWER = "reviewer"
-    OPERATOR = "operator"
-    OTHER_PUBLICATION = "other_publication"
-    UNFREEZE = "unfreeze"
-    STORM_QUEUE = "storm_queue"
-
-
-class Subject(enum.StrEnum):
-    """The subject of a reviewer's decision."""
-
-    POST = "post"
-    RESOLUTION = "resolution"
-    RETRACTION = "retraction"
-    RETROSPECTIVE = "retrospective"
-
-
-class Execute(msgspec.Struct, frozen=True):
-    """Begin an operation. ``also`` are further reasons for the timeline."""
-
-    kind: publications.Kind
-    cause: Cause
-    also: tuple[Cause, ...] = ()
-
-
-class ResumeIntent(msgspec.Struct, frozen=True):
-    """Find out first whether an operation happened that was begun and whose result was never recorded."""
-
-    intent: publications.Intent
-    cause: Cause = Cause(Reason.OUTCOME_UNKNOWN)
-
-
-class Wait(msgspec.Struct, frozen=True):
-    """Do nothing before ``until``, or before something changes. Times in microseconds.
-
-    The vendor is read at ``observe_at`` meanwhile. ``subject`` is what a reviewer decides on.
-    """
-
-    cause: Cause
-    until: int | None = None
-    waiting_on: WaitingOn = WaitingOn.NOTHING
-    observe_at: int | None = None
-    subject: Subject = Subject.POST
-
-    @property
-    def due(self) -> int | None:
-        """Return when the publication has to be planned again (microseconds); None if only after a change."""
-        return min(filter(None, (self.until, self.observe_at)), default=None)
-
-
-class Observe(msgspec.Struct, frozen=True):
-    """Read the publication from the vendor. Nothing is changed there."""
-
-    cause: Cause = Cause(Reason.OBSERVATION_DUE)
-
-
-class Search(msgspec.Struct, frozen=True):
-    """Search the vendor for what an unanswered open created late, and end every duplicate."""
-
-    cause: Cause = Cause(Reason.LATE_OPEN_POSSIBLE)
-
-
-Step = Execute | ResumeIntent | Observe | Search | Wait
-
-CLOCK_DRIFT = 1_000_000  # Microseconds by which two workers' readings of the server's clock may differ.
-UNCONFIRMED_OBSERVE_INTERVAL = 15_000_000  # Microseconds between reads until one shows what was last sent.
-MISMATCH_RETRY_DELAY = 15_000_000  # Microseconds before the first repeat of an update that the vendor doesn't show.
+# Two workers' readings of the server's clock may differ by this time.
+CLOCK_DRIFT = times.SECOND
+# The time between reads until one shows what was last sent.
+UNCONFIRMED_OBSERVE_INTERVAL = Duration(15 * times.SECOND)
+# The time before the first repeat of an update that the vendor doesn't show.
+MISMATCH_RETRY_DELAY = Duration(15 * times.SECOND)
 MAX_MISMATCHES = 5
-RECHECK_DELAY = 3_000_000  # Microseconds from an operation or a read to a read that a vendor's webhook asks for.
-# Microseconds between reads of an incident for which the vendor has responded "not found".
-MISSING_OBSERVE_INTERVAL = 20_000_000
-HELD_RECHECK_INTERVAL = 600_000_000  # Microseconds after which a wait is checked if no event has ended it.
+# The time from an operation or a read to a read that a vendor's webhook asks for.
+RECHECK_DELAY = Duration(3 * times.SECOND)
+# The time between reads of an incident for which the vendor has responded "not found".
+MISSING_OBSERVE_INTERVAL = Duration(20 * times.SECOND)
+# The time after which a wait is checked if no event has ended it.
+HELD_RECHECK_INTERVAL = Duration(10 * times.MINUTE)
 
 
-def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
+def plan(desired: publications.Desired, observed: publications.Publication, *, now: Timestamp) -> Step:
     """Return the next step."""
     # The last attempt failed a moment ago. No other call is tried either: it would reach the same vendor. If no call is
     # needed, there is nothing to wait for.
@@ -109,7 +45,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     return _limited_by_checks(_next_step(desired, observed, now), observed)
 
 
-def _superseding_wait(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+def _superseding_wait(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return the wait of a publication whose failed operation is no longer needed; None if a call is still needed."""
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return None
@@ -124,7 +60,7 @@ def is_superseded(observed: publications.Publication, step: Step) -> bool:
     return bool(observed.condition) and isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING
 
 
-def _next_step(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _next_step(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     """Return the next step of a publication that has no failed attempt and no operation under way."""
     # An operator corrects a text that customers read now, even if the post is resolved.
     if (
@@ -139,7 +75,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
         return Wait(_finished(desired, observed))
     # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
     if desired.present and observed.held_since and desired.retracted is None:
-        return Wait(Cause(Reason.STORM_QUEUED), now + HELD_RECHECK_INTERVAL, WaitingOn.STORM_QUEUE)
+        return Wait(Cause(Reason.STORM_QUEUED), Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.STORM_QUEUE)
     if desired.retracted is not None:
         step = _towards_retracted(desired, observed, desired.retracted)
     elif desired.present:
@@ -202,7 +138,7 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     return observed
 
 
-def _is_backing_off(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
+def _is_backing_off(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> bool:
     """Return whether the last failure is too recent for another attempt."""
     if observed.retry_at <= now:
         return False
@@ -232,7 +168,7 @@ def operation_fingerprint(kind: publications.Kind, content: publications.Content
 
 
 def _obstacle(
-    desired: publications.Desired, observed: publications.Publication, step: Execute, now: int
+    desired: publications.Desired, observed: publications.Publication, step: Execute, now: Timestamp
 ) -> Wait | None:
     """Return why an operation that is due can't begin now; None if it can."""
     refused = observed.rejected_operation == operation_fingerprint(step.kind, desired.content)
@@ -249,19 +185,23 @@ def _obstacle(
     # Each update notifies subscribers. Changes within the interval are posted together.
     is_update = step.kind in {"update", "monitor"} and observed.state == "open" and observed.digest
     if is_update and now < observed.acted_at + desired.min_update_interval:
-        return Wait(Cause(Reason.UPDATE_INTERVAL), observed.acted_at + desired.min_update_interval, WaitingOn.TIME)
+        return Wait(
+            Cause(Reason.UPDATE_INTERVAL),
+            Timestamp(observed.acted_at + desired.min_update_interval),
+            WaitingOn.TIME,
+        )
     return _frozen(desired, now)
 
 
-def _frozen(desired: publications.Desired, now: int) -> Wait | None:
+def _frozen(desired: publications.Desired, now: Timestamp) -> Wait | None:
     # A freeze keeps false posts off the page. A retraction takes one down, so it isn't stopped.
     if not desired.public or desired.frozen is None or desired.retracted is not None:
         return None
-    return Wait(desired.frozen, now + HELD_RECHECK_INTERVAL, WaitingOn.UNFREEZE)
+    return Wait(desired.frozen, Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.UNFREEZE)
 
 
 def _observed_while_waiting(
-    desired: publications.Desired, observed: publications.Publication, wait: Wait, now: int
+    desired: publications.Desired, observed: publications.Publication, wait: Wait, now: Timestamp
 ) -> Step:
     """Return a read of the vendor if one is due, else the wait with the time of the next one."""
     last_contact = max(observed.looked_at, observed.acted_at)
@@ -290,7 +230,7 @@ def _observed_while_waiting(
     return msgspec.structs.replace(wait, observe_at=observe_at)
 
 
-def _towards_open(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _towards_open(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     if observed.state == "open":
         if observed.digest == desired.content.digest:
             return _as_sent(desired, observed, now)
@@ -339,7 +279,7 @@ def is_monitoring_outdated(desired: publications.Desired, observed: publications
     return observed.says_monitored and desired.present and not desired.monitored
 
 
-def _as_sent(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _as_sent(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     """Return the next step of a post whose desired content was sent. The vendor's view decides."""
     # A person's edit stays, so the difference that it makes is no mismatch.
     if not observed.differs or observed.taken_over:
@@ -348,13 +288,14 @@ def _as_sent(desired: publications.Desired, observed: publications.Publication, 
     if observed.mismatches >= MAX_MISMATCHES:
         return Wait(Cause(Reason.VENDOR_DIFFERS_STILL, detail=observed.differs))
     # The first repeat is immediate. The delay then doubles: the vendor may only be slow.
-    retry_at = observed.acted_at + MISMATCH_RETRY_DELAY * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
-    if now < retry_at:
+    delay = MISMATCH_RETRY_DELAY * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
+    retry_at = Timestamp(observed.acted_at + delay)
+    if delay and now < retry_at:
         return Wait(Cause(Reason.VENDOR_DIFFERS, detail=observed.differs), retry_at, WaitingOn.TIME)
     return _refusal(desired, observed, now) or _change(desired, observed, observed.differs)
 
 
-def _towards_published(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _towards_published(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     refusal = _refusal(desired, observed, now)
     if refusal is None:
         return Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
@@ -367,7 +308,7 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
     return refusal
 
 
-def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     if observed.state == "open":
         return _unresolved(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
     # Publishing the draft now would announce an outage that is over.
@@ -379,7 +320,7 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
     return Wait(Cause(Reason.CLOSED_BEFORE_OPENING))
 
 
-def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     """Return the next step towards publishing an incident that is over. It needs an approval of its own."""
     if (reason := _unpublished(desired)) is not None:
         return Wait(reason)
@@ -405,7 +346,7 @@ def _edited(observed: publications.Publication) -> Cause:
     return Cause(Reason.EDITED_AT_VENDOR, detail=observed.taken_over)
 
 
-def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+def _unresolved(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return why a post isn't resolved although its incident is closed; None if it may be resolved."""
     # Nobody has edited the post, and the rule lets the router resolve it.
     if not observed.taken_over and not desired.ends_by_review:
@@ -428,7 +369,7 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
     return msgspec.structs.replace(wait, until=due) if now < due else None
 
 
-def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+def _refusal(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return why public content may not change now; None if it may. A wait for no event is final."""
     # Only public pages need an approval.
     if not desired.public:
@@ -445,7 +386,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):
         return None
     # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer without limit.
-    due = observed.review_since + desired.deadline
+    due = Timestamp(observed.review_since + desired.deadline)
     if reason is None and desired.deadline and observed.pending_review == digest:
         if now < due:
             return Wait(Cause(Reason.REVIEW_REQUIRED), due, WaitingOn.REVIEWER)
@@ -453,7 +394,9 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     return Wait(reason or Cause(Reason.REVIEW_REQUIRED), waiting_on=WaitingOn.REVIEWER)
 
 
-def is_decided_by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+def is_decided_by_deadline(
+    desired: publications.Desired, observed: publications.Publication, *, now: Timestamp
+) -> bool:
     """Return whether the deadline of a review, and no reviewer, permits a post."""
     digest = review_digest(desired, observed)
     if (
@@ -467,7 +410,7 @@ def is_decided_by_deadline(desired: publications.Desired, observed: publications
     return desired.verdict is None or (not desired.present and not desired.verdict.covers(digest))
 
 
-def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: Timestamp) -> bool:
     """Return whether a review has ended at its deadline without a publication."""
     dismisses = bool(desired.deadline) and desired.at_deadline == "dismiss"
     is_awaited = dismisses and observed.pending_review == review_digest(desired, observed)

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.domain import decisions, reasons, reviews, severities
+from router.domain import decisions, reasons, reviews, severities, times
+from router.domain.times import Duration, Timestamp
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
 Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss", "retract", "correct"]
@@ -13,12 +14,12 @@ Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "u
 """Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
 
 
-SEARCH_DELAYS = (180_000_000, 900_000_000)
+SEARCH_DELAYS = (Duration(3 * times.MINUTE), Duration(15 * times.MINUTE))
 """Microseconds after an unanswered call at which the router looks for what the vendor has done late."""
 
 
 # Microseconds after an unanswered change in which the router looks for it, and corrects what it finds.
-_LATEST = SEARCH_DELAYS[-1] + 120_000_000
+_LATEST = Duration(SEARCH_DELAYS[-1] + 2 * times.MINUTE)
 _MOST_UNCERTAIN = 3
 # Fields whose names in stored documents are those of earlier versions.
 _STORED_NAMES = {
@@ -73,22 +74,22 @@ class Desired(msgspec.Struct, frozen=True):
     review_cause: reasons.Cause | None = None
     frozen: reasons.Cause | None = None
     suppressed: reasons.Cause | None = None
-    deadline: int = 0
+    deadline: Duration = Duration(0)
     at_deadline: decisions.AtDeadline = "dismiss"
-    min_update_interval: int = 0
-    observe_interval: int = 0
-    redriven_at: int = 0
-    discarded_at: int = 0
+    min_update_interval: Duration = Duration(0)
+    observe_interval: Duration = Duration(0)
+    redriven_at: Timestamp = Timestamp(0)
+    discarded_at: Timestamp = Timestamp(0)
     note: reasons.Cause | None = None
     reopen_vendor_id: str = ""
     is_previous_closed: bool = True
-    resumed_at: int = 0
-    recheck_at: int = 0
+    resumed_at: Timestamp = Timestamp(0)
+    recheck_at: Timestamp = Timestamp(0)
     monitored: bool = False
     ends_by_review: bool = False
     retracted: reviews.Retraction | None = None
-    began_at: int = 0
-    ended_at: int = 0
+    began_at: Timestamp = Timestamp(0)
+    ended_at: Timestamp = Timestamp(0)
     correction: Content | None = None
 
 
@@ -101,11 +102,11 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
 
     kind: Kind
     number: int
-    begun_at: int
+    begun_at: Timestamp
     content: Content
     again: str = ""
-    began_at: int = 0
-    ended_at: int = 0
+    began_at: Timestamp = Timestamp(0)
+    ended_at: Timestamp = Timestamp(0)
 
 
 class View(msgspec.Struct, frozen=True, array_like=True):
@@ -122,7 +123,7 @@ class View(msgspec.Struct, frozen=True, array_like=True):
     titles: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
     asked: dict[str, str] = {}
-    stamp: int = 0
+    stamp: Timestamp = Timestamp(0)
     is_unconfirmed: bool = False
 
     @property
@@ -180,31 +181,31 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     content: Content | None = None
     number: int = 0
     intent: Intent | None = None
-    retry_at: int = 0
+    retry_at: Timestamp = Timestamp(0)
     attempts: int = 0
     problem: str = ""
     dead: str = ""
     rejected_operation: str = ""
     adoption_tried: bool = False
-    opened_at: int = 0
+    opened_at: Timestamp = Timestamp(0)
     pending_review: str = ""
-    review_since: int = 0
+    review_since: Timestamp = Timestamp(0)
     taken_over: str = ""
     told: tuple[str, ...] = ()
-    acted_at: int = 0
-    looked_at: int = 0
-    rejected_at: int = 0
+    acted_at: Timestamp = Timestamp(0)
+    looked_at: Timestamp = Timestamp(0)
+    rejected_at: Timestamp = Timestamp(0)
     ended: bool = False
     reopened: bool = False
-    held_since: int = 0
+    held_since: Timestamp = Timestamp(0)
     admitted: bool = False
-    missing_since: int = 0
+    missing_since: Timestamp = Timestamp(0)
     missing_answers: int = 0
     gone: bool = False
     condition: Condition = ""
-    failed_at: int = 0
-    unanswered_at: int = 0
-    searched_at: int = 0
+    failed_at: Timestamp = Timestamp(0)
+    unanswered_at: Timestamp = Timestamp(0)
+    searched_at: Timestamp = Timestamp(0)
     view: View = View()
     differs: str = ""
     mismatches: int = 0
@@ -213,14 +214,14 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     retracted: bool = False
     retracted_ids: tuple[str, ...] = ()
     review_ended: bool = False
-    corrected_at: int = 0
+    corrected_at: Timestamp = Timestamp(0)
     resolves_by_review: bool = False
-    unanswered_change_at: int = 0
-    frozen_since: int = 0
-    blocked_since: int = 0
-    delayed_at: int = 0
+    unanswered_change_at: Timestamp = Timestamp(0)
+    frozen_since: Timestamp = Timestamp(0)
+    blocked_since: Timestamp = Timestamp(0)
+    delayed_at: Timestamp = Timestamp(0)
     stands_in_for: str = ""
-    acknowledged_at: int = 0
+    acknowledged_at: Timestamp = Timestamp(0)
     uncertain: tuple[Content, ...] = ()
 
     @property
@@ -239,25 +240,25 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
         return self.state in {"resolved", "dismissed"}
 
     @property
-    def search_at(self) -> int:
+    def search_at(self) -> Timestamp:
         """Return when to search the vendor next for what an unanswered open may have created late; 0 for never."""
         return _after(self.unanswered_at, self.searched_at)
 
     @property
-    def verify_at(self) -> int:
+    def verify_at(self) -> Timestamp:
         """Return when to read the vendor next for what an unanswered change may have done late; 0 for never."""
         if self.state not in {"open", "resolved"} or self.gone:
-            return 0
+            return Timestamp(0)
         return _after(self.unanswered_change_at, self.looked_at)
 
 
-def _after(unanswered_at: int, done_at: int) -> int:
+def _after(unanswered_at: Timestamp, done_at: Timestamp) -> Timestamp:
     """Return the first check after an unanswered call that is later than ``done_at``; 0 if there is none."""
-    moments = (unanswered_at + delay for delay in SEARCH_DELAYS if unanswered_at)
-    return next((moment for moment in moments if done_at < moment), 0)
+    moments = (Timestamp(unanswered_at + delay) for delay in SEARCH_DELAYS if unanswered_at)
+    return next((moment for moment in moments if done_at < moment), Timestamp(0))
 
 
-def may_change_late(publication: Publication, now: int) -> bool:
+def may_change_late(publication: Publication, now: Timestamp) -> bool:
     """Return whether the vendor may still carry out a change that got no response."""
     return publication.unanswered_change_at > 0 and now <= publication.unanswered_change_at + _LATEST
 

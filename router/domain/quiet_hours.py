@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.domain import events, recurrence
+from router.domain.times import Duration, Timestamp
 
 _WAITING = frozenset({"review.waiting", "review.changed", "review.reminded", "review.escalated"})
 _DECIDED = "review.decided"
@@ -48,7 +49,7 @@ class QuietHours:
     topics: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
 
-    def until(self, now: int) -> int:
+    def until(self, now: Timestamp) -> int:
         """Return the end of the window that contains ``now``, both in microseconds since the epoch; 0 if none does."""
         for start, end in _occurrences(self.windows, now - now % recurrence.HOUR):
             if start <= now < end:
@@ -62,7 +63,7 @@ class QuietHours:
             return True
         return incident is not None and incident.severity in self.severities
 
-    def retries_begin(self, at: int, within: int) -> int:
+    def retries_begin(self, at: Timestamp, within: Duration) -> int:
         """Return the time from which the retry period of an event that occurred at ``at`` counts.
 
         If a window delays the delivery, or a retry within ``within`` microseconds, the period counts from the window's
@@ -75,13 +76,13 @@ class QuietHours:
 
 
 @functools.lru_cache(maxsize=1024)
-def _occurrences(windows: tuple[recurrence.Interval, ...], hour: int) -> tuple[recurrence.Span, ...]:
+def _occurrences(windows: tuple[recurrence.Interval, ...], hour: Timestamp) -> tuple[recurrence.Span, ...]:
     """Return the windows' occurrences. Computing them is slow, so they are cached for an hour."""
     return recurrence.occurrences(windows, hour)
 
 
 def deliverable(
-    quiet: QuietHours, pending: Sequence[events.Recorded], now: int
+    quiet: QuietHours, pending: Sequence[events.Recorded], now: Timestamp
 ) -> tuple[Sequence[events.Recorded], int]:
     """Return the events to deliver now, in order, and the time until which later events are held; 0 if none is held.
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from router.domain import alerts, deliveries
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 
 
@@ -11,8 +12,8 @@ class _Written(msgspec.Struct, frozen=True):
 
     fingerprint: str
     status: alerts.Status
-    starts_at: int
-    ends_at: int = 0
+    starts_at: Timestamp
+    ends_at: Timestamp = Timestamp(0)
     title: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -23,7 +24,7 @@ class _Written(msgspec.Struct, frozen=True):
 class _Line(msgspec.Struct, frozen=True):
     id: str
     source: str
-    received_at: int
+    received_at: Timestamp
     alerts: list[_Written]
 
 
@@ -32,7 +33,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     id: str
     source: str
-    received_at: int
+    received_at: Timestamp
     alerts: list[alerts.Alert]
 
 

@@ -14,8 +14,10 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from router.domain.times import Timestamp
+
 Range = tuple[int, int]
-Span = tuple[int, int]
+Span = tuple[Timestamp, Timestamp]
 """Start and end in microseconds since the epoch; the end is exclusive."""
 
 HOUR = 60 * 60 * 1_000_000
@@ -48,7 +50,7 @@ class Interval:
         """Return whether the interval has no restriction."""
         return not (self.times or self.weekdays or self.days_of_month or self.months or self.years)
 
-    def holds(self, now: int) -> bool:
+    def holds(self, now: Timestamp) -> bool:
         """Return whether a time, in microseconds since the epoch, is within the interval."""
         local = _local(now, self.zone)
         today, minute = local.date(), local.hour * 60 + local.minute
@@ -72,25 +74,25 @@ class Interval:
         )
 
 
-def occurrences(intervals: Sequence[Interval], now: int) -> tuple[Span, ...]:
+def occurrences(intervals: Sequence[Interval], now: Timestamp) -> tuple[Span, ...]:
     """Return the current occurrence and those that begin in the next ``AHEAD``, in order. Adjacent ones are merged.
 
     They are computed once an hour, so that equal deliveries get equal results: ``AHEAD`` counts from the full hour.
     """
     base = now - now % HOUR
-    horizon = base + AHEAD
-    found = _joined(_spans(intervals, base - DAY, horizon))
+    horizon = Timestamp(base + AHEAD)
+    found = _joined(_spans(intervals, Timestamp(base - DAY), horizon))
     # An occurrence that extends beyond the horizon, such as a whole month, gets its true end.
     while found and found[-1][1] >= horizon < base + _FARTHEST:
-        following = _joined(_spans(intervals, horizon, horizon + AHEAD))
-        horizon += AHEAD
+        following = _joined(_spans(intervals, horizon, Timestamp(horizon + AHEAD)))
+        horizon = Timestamp(horizon + AHEAD)
         if not following or following[0][0] > found[-1][1]:
             break
         found[-1] = (found[-1][0], following[0][1])
     return tuple(span for span in found if span[1] > now)
 
 
-def _spans(intervals: Sequence[Interval], start: int, end: int) -> Iterator[Span]:
+def _spans(intervals: Sequence[Interval], start: Timestamp, end: Timestamp) -> Iterator[Span]:
     instants = sorted({start, end, *(one for each in intervals for one in _instants(each, start, end))})
     for begins, ends in itertools.pairwise(instants):
         if any(interval.holds(begins) for interval in intervals):
@@ -107,7 +109,7 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _instants(interval: Interval, start: int, end: int) -> Iterator[int]:
+def _instants(interval: Interval, start: Timestamp, end: Timestamp) -> Iterator[Timestamp]:
     """Return every instant from ``start`` to ``end`` at which the interval may begin or end."""
     zone = interval.zone
     minutes = sorted({0, *(minute % _MINUTES for times in interval.times for minute in times)})
@@ -127,11 +129,11 @@ def _instants(interval: Interval, start: int, end: int) -> Iterator[int]:
                 yield change
 
 
-def _change(before: int, after: int, zone: zoneinfo.ZoneInfo) -> int:
+def _change(before: Timestamp, after: Timestamp, zone: zoneinfo.ZoneInfo) -> Timestamp:
     """Return the second at which the offset from UTC changes between two instants."""
     first = _local(before, zone).utcoffset()
     while after - before > _SECOND:
-        middle = (before + after) // 2 // _SECOND * _SECOND
+        middle = Timestamp((before + after) // 2 // _SECOND * _SECOND)
         if _local(middle, zone).utcoffset() == first:
             before = middle
         else:
@@ -139,12 +141,12 @@ def _change(before: int, after: int, zone: zoneinfo.ZoneInfo) -> int:
     return after
 
 
-def _local(moment: int, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+def _local(moment: Timestamp, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     return (_EPOCH + dt.timedelta(microseconds=moment)).astimezone(zone)
 
 
-def _instant(local: dt.datetime) -> int:
-    return int(local.timestamp()) * _SECOND
+def _instant(local: dt.datetime) -> Timestamp:
+    return Timestamp(int(local.timestamp()) * _SECOND)
 
 
 def _within(value: int, ranges: tuple[Range, ...]) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Collection
 import msgspec
 
 from router.domain import alert_states, incidents, timeline, timing
+from router.domain.times import Timestamp
 
 
-def heard(incident: incidents.Incident, names: Collection[str], lost_at: int) -> incidents.Incident:
+def heard(incident: incidents.Incident, names: Collection[str], lost_at: Timestamp) -> incidents.Incident:
     """Record that these alerts were received after the loss, which a mere repeat would not record."""
     states = {name: incident.alerts[name] for name in names if name in incident.alerts}
     late = {
@@ -22,7 +23,7 @@ def heard(incident: incidents.Incident, names: Collection[str], lost_at: int) ->
     return msgspec.structs.replace(incident, alerts={**incident.alerts, **late}) if late else incident
 
 
-def ended(incident: incidents.Incident, *, lost_at: int, now: int, episode: str) -> incidents.Incident:
+def ended(incident: incidents.Incident, *, lost_at: Timestamp, now: Timestamp, episode: str) -> incidents.Incident:
     """End the open episode, and open the next one if an alert has fired since the loss.
 
     An alert that ends here counts as expired: its next message makes it fire again, whatever its start.
@@ -38,7 +39,7 @@ def ended(incident: incidents.Incident, *, lost_at: int, now: int, episode: str)
     return msgspec.structs.replace(over, status="closed", quiet_since=0, monitored_since=0, changed_at=now)
 
 
-def ended_again(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
+def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
     """Add an episode that is over at once to a closed incident, because more of it is open at a vendor."""
     return msgspec.structs.replace(
         _never_published_afterwards(incident),
@@ -52,7 +53,7 @@ def ended_again(incident: incidents.Incident, *, now: int, episode: str) -> inci
     )
 
 
-def told(destinations: Collection[str], after: incidents.Incident, now: int) -> list[timeline.Event]:
+def told(destinations: Collection[str], after: incidents.Incident, now: Timestamp) -> list[timeline.Event]:
     """Return the timeline events of an episode that was over and, if there is one, of the next episode's opening."""
     events = [
         timeline.Event(
@@ -70,7 +71,7 @@ def told(destinations: Collection[str], after: incidents.Incident, now: int) -> 
     )
 
 
-def _ended(state: alert_states.AlertState, lost_at: int, now: int) -> alert_states.AlertState:
+def _ended(state: alert_states.AlertState, lost_at: Timestamp, now: Timestamp) -> alert_states.AlertState:
     instances = (state, *state.others)
     if all(one.resolved for one in instances) or any(
         not one.resolved and one.learned_at >= lost_at for one in instances

@@ -15,9 +15,10 @@ kept
 
 import msgspec
 
-from router.domain import corrections, incidents, publications
+from router.domain import corrections, incidents, publications, times
+from router.domain.times import Duration, Timestamp
 
-NAMED_FOR = 2 * 60 * 60 * 1_000_000  # Microseconds; longer than any destination searches back.
+NAMED_FOR = Duration(2 * times.HOUR)  # Longer than any destination searches back.
 MOST_NAMED = 64
 
 
@@ -31,7 +32,7 @@ def is_at_rest(publication: publications.Publication) -> bool:
 
 
 def retained(
-    incident: incidents.Incident, known: list[publications.Publication], now: int
+    incident: incidents.Incident, known: list[publications.Publication], now: Timestamp
 ) -> list[publications.Publication]:
     """Return the publications to keep at ``now`` (microseconds), in their order; the same list if all are kept."""
     current = {incident.episode, incident.follows}
@@ -48,7 +49,7 @@ def retained(
     return known if kept == known else kept
 
 
-def _is_needed(publication: publications.Publication, now: int) -> bool:
+def _is_needed(publication: publications.Publication, now: Timestamp) -> bool:
     """Return whether a search may find a publication at rest, or its refusal is still to be shown."""
     moment = max(publication.acted_at, publication.rejected_at, publication.opened_at)
     # A time in the future was recorded before the server's clock was set back.

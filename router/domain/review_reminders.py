@@ -20,12 +20,13 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import decisions, events
+from router.domain.times import Timestamp
 
 
 class Reminder(msgspec.Struct, frozen=True, array_like=True):
     """The announced reminders of a review that waits since ``since`` (microseconds)."""
 
-    since: int
+    since: Timestamp
     count: int = 0
     is_escalated: bool = False
 
@@ -38,8 +39,8 @@ class Waiting(NamedTuple):
 
     review: events.Review
     target: decisions.Target
-    since: int
-    taken_until: int = 0
+    since: Timestamp
+    taken_until: Timestamp = Timestamp(0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Reminded:
     due: int
 
 
-def remind(before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: events.Incident, now: int) -> Reminded:
+def remind(
+    before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: events.Incident, now: Timestamp
+) -> Reminded:
     """Return the reminders and escalations that are due."""
     found: list[events.Event] = []
     after: dict[str, Reminder] = {}

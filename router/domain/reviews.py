@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from router.domain.times import Timestamp
+
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
     """A person's decision on the content for one destination, or on an operation that a vendor has refused.
@@ -16,7 +18,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
 
     kind: Literal["approved", "dismissed"]
     who: str
-    at: int
+    at: Timestamp
     digest: str = ""
     reason: str = ""
     fields: dict[str, Any] = {}
@@ -37,7 +39,7 @@ class Retraction(msgspec.Struct, frozen=True, array_like=True):
     """
 
     who: str
-    at: int
+    at: Timestamp
     reason: str
     digest: str
     message: str = ""
@@ -50,8 +52,8 @@ class Take(msgspec.Struct, frozen=True, array_like=True):
     """
 
     who: str
-    at: int
-    until: int
+    at: Timestamp
+    until: Timestamp
     released_by: str = ""
 
 
@@ -66,7 +68,7 @@ def digest_of(content: str, shown: str) -> str:
     return hashlib.blake2b(f"{content}/{shown}".encode(), digest_size=12).hexdigest()
 
 
-def retrospective_of(content: str, began_at: int, ended_at: int) -> str:
+def retrospective_of(content: str, began_at: Timestamp, ended_at: Timestamp) -> str:
     """Return the digest of a retrospective incident. An approval of the live post doesn't cover it."""
     return hashlib.blake2b(f"{content}/{began_at}/{ended_at}".encode(), digest_size=12).hexdigest()
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import events
+from router.domain import events, times
+from router.domain.times import Timestamp
 
 
 class Lock(msgspec.Struct, frozen=True, array_like=True):
     """The actor who froze the pages or tripped the guard, the time (microseconds; 0 if unknown), and the reason."""
 
     by: str
-    at: int
+    at: Timestamp
     reason: str = ""
 
 
@@ -39,7 +40,7 @@ class Observed:
     dead: int = 0
 
 
-def announce(before: RouterState | None, observed: Observed, now: int) -> list[events.Event]:
+def announce(before: RouterState | None, observed: Observed, now: Timestamp) -> list[events.Event]:
     """Return the events between the announced state and the state now.
 
     If nothing was announced yet, what holds now is announced, and nothing that ended before.
@@ -55,17 +56,17 @@ def _freeze(before: RouterState, state: RouterState) -> Iterator[events.Event]:
         yield events.FreezeEnded(state.unfrozen.by if state.unfrozen is not None else "")
         before = msgspec.structs.replace(before, freeze=None)
     if state.freeze is not None and state.freeze != before.freeze:
-        yield events.FreezeStarted(events.moment(state.freeze.at), state.freeze.by, state.freeze.reason)
+        yield events.FreezeStarted(times.to_datetime(state.freeze.at), state.freeze.by, state.freeze.reason)
 
 
-def _guards(before: RouterState, state: RouterState, now: int) -> Iterator[events.Event]:
+def _guards(before: RouterState, state: RouterState, now: Timestamp) -> Iterator[events.Event]:
     ended = before.guards if state.reset != before.reset else before.guards.keys() - state.guards.keys()
     by = state.reset.by if state.reset is not None else ""
     for destination in sorted(ended):
         yield events.GuardReset(by, destination)
     for destination, lock in sorted(state.guards.items()):
         if destination in ended or destination not in before.guards:
-            yield events.GuardTripped(events.moment(lock.at or now), lock.reason, destination)
+            yield events.GuardTripped(times.to_datetime(lock.at or now), lock.reason, destination)
 
 
 def _dead(before: RouterState, observed: Observed) -> Iterator[events.Event]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from router.domain.times import Timestamp
+
 
 class RuleFiles(NamedTuple):
     """Every file of a rule folder by its path below the folder, and the version of the resulting rules.
@@ -12,4 +14,4 @@ class RuleFiles(NamedTuple):
 
     version: str
     files: Mapping[str, bytes]
-    kept_at: int = 0
+    kept_at: Timestamp = Timestamp(0)

@@ -5,7 +5,8 @@ from typing import Literal, Protocol, cast
 
 import msgspec
 
-from router.domain import alerts, decisions, patterns, recurrence, weekly
+from router.domain import alerts, decisions, patterns, recurrence, times, weekly
+from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
 
 Operator = Literal["=", "!=", "=~", "!~"]
@@ -14,7 +15,7 @@ State = Literal["pending", "active", "expired"]
 # As in Alertmanager 0.27, a name with spaces or operators is quoted.
 _WRITTEN = patterns.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s{}!=~,"\'`\\]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
 _PLAIN_NAME = patterns.compile(r"[^\s{}!=~,\"'`\\]+")
-RECHECK = 15_000_000  # Microseconds after which a mute is checked again, in case the silence was ended early.
+RECHECK = Duration(15 * times.SECOND)  # After this time, a mute is checked again, in case the silence was ended early.
 MOST_MUTED = 1_000  # Alerts that an incident holds until their silence ends. Further alerts need to be repeated.
 
 
@@ -44,14 +45,14 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
 
     id: str
     matchers: tuple[Matcher, ...]
-    starts_at: int
-    ends_at: int
+    starts_at: Timestamp
+    ends_at: Timestamp
     author: str
     comment: str = ""
     source: str = ""
     during: tuple[weekly.Window, ...] = ()
 
-    def state(self, now: int) -> State:
+    def state(self, now: Timestamp) -> State:
         """Return whether the silence is pending, active, or expired. Between two windows it is pending."""
         if now >= self.ends_at:
             return "expired"
@@ -59,7 +60,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
             return "pending"
         return "active"
 
-    def window(self, now: int) -> recurrence.Span | None:
+    def window(self, now: Timestamp) -> recurrence.Span | None:
         """Return the current or next time in which it mutes; None if it has expired, or has none within two weeks."""
         if now >= self.ends_at:
             return None
@@ -85,12 +86,12 @@ class Imported(msgspec.Struct, frozen=True):
 class Mute(msgspec.Struct, frozen=True, array_like=True):
     """The reason why an alert is muted, and until when that is known (microseconds)."""
 
-    until: int
+    until: Timestamp
     by: str
     kind: MuteKind = "silence"
 
 
-def by_window(decision: decisions.Decision, now: int) -> Mute | None:
+def by_window(decision: decisions.Decision, now: Timestamp) -> Mute | None:
     """Return the time window of the decision's rules that mutes its alert now; None if there is none."""
     for start, end, name in decision.mute_windows:
         if start <= now < end:
@@ -101,7 +102,7 @@ def by_window(decision: decisions.Decision, now: int) -> Mute | None:
 class Muting(Protocol):
     """A function that finds out whether an alert is muted now."""
 
-    def __call__(self, routed: decisions.Routed, now: int, /) -> Mute | None:
+    def __call__(self, routed: decisions.Routed, now: Timestamp, /) -> Mute | None:
         """Return why the alert is muted; None if it isn't."""
         ...
 
@@ -173,7 +174,7 @@ class Silencer:
         """Return whether there is any silence."""
         return bool(self._silences)
 
-    def mute(self, alert: alerts.Alert, now: int) -> Mute | None:
+    def mute(self, alert: alerts.Alert, now: Timestamp) -> Mute | None:
         """Return the mute by the matching silence that ends last; None if no silence matches."""
         last: Silence | None = None
         for one, tests in self._silences:
@@ -183,4 +184,4 @@ class Silencer:
         if last is None:
             return None
         comment = f": {last.comment}" if last.comment else ""
-        return Mute(min(last.ends_at, now + RECHECK), f"silence {last.id} of {last.author}{comment}")
+        return Mute(Timestamp(min(last.ends_at, now + RECHECK)), f"silence {last.id} of {last.author}{comment}")

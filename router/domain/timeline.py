@@ -7,6 +7,7 @@ import msgspec
 
 from router.domain import acknowledgements, decisions, identity, incidents, timing
 from router.domain.notices import Code, Notice
+from router.domain.times import Timestamp
 
 MOST_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
 MOST_NAMES = 5  # Names in one sentence.
@@ -19,7 +20,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     did.
     """
 
-    at: int
+    at: Timestamp
     what: str
     text: str
     destination: str = ""
@@ -28,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def events_for_change(
-    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
+    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: Timestamp
 ) -> list[Event]:
     """Return the events of a change that was made by alerts or by time alone."""
     if after is before:
@@ -41,7 +42,7 @@ def events_for_change(
     ]
 
 
-def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Event:
+def ignored(late: list[decisions.Routed], deliveries: list[str], now: Timestamp) -> Event:
     """Return the event for messages that were ignored as late deliveries."""
     names = sorted({routed.alert.identity for routed in late})
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
@@ -50,7 +51,7 @@ def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Ev
     return Event(now, "ignored", text, detail={"alerts": names[:MOST_NAMES], "deliveries": deliveries[:MOST_NAMES]})
 
 
-def found_over(after: incidents.Incident, now: int) -> Event:
+def found_over(after: incidents.Incident, now: Timestamp) -> Event:
     """Return the event for an end whose beginning is no longer known."""
     reference = identity.reference(after.episode)
     text = (
@@ -60,14 +61,14 @@ def found_over(after: incidents.Incident, now: int) -> Event:
     return Event(now, "closed", text, detail={"episode": after.episode, "reference": reference})
 
 
-def alerts_vanished(names: list[str], now: int) -> Event:
+def alerts_vanished(names: list[str], now: Timestamp) -> Event:
     """Return the event for alerts that ended without a message, because their Alertmanager no longer lists them."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
     return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
 
 
-def noticed(notices: Iterable[Notice], now: int) -> list[Event]:
+def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
     """Return an event for each code of the notices: what was cut, replaced, or ignored in the received alerts."""
     by_code: dict[Code, dict[Notice, None]] = {}
     for notice in notices:  # A notice about a whole delivery occurs once for each of its alerts.
@@ -83,7 +84,7 @@ def noticed(notices: Iterable[Notice], now: int) -> list[Event]:
     return events
 
 
-def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if after.episode != before.episode:
         if before.status == "open":
             yield Event(now, "closed", "Nothing fires any more.")
@@ -116,7 +117,7 @@ def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
     return Event(ended.ended_at, "unacknowledged", text, who=ended.ended_by)
 
 
-def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     held, ended = before.acknowledgement, after.acknowledgement
     if held is None or held.ended_at or ended is None or not ended.ended_at:
         return
@@ -124,7 +125,7 @@ def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident
     yield Event(now, "unacknowledged", text)
 
 
-def _opened(after: incidents.Incident, now: int) -> Event:
+def _opened(after: incidents.Incident, now: Timestamp) -> Event:
     response, alert = after.response, after.opening_alert
     assert response is not None and alert is not None  # noqa: S101, PT018 - what opens was opened by an alert
     reference = identity.reference(after.episode)
@@ -148,7 +149,7 @@ def _opened(after: incidents.Incident, now: int) -> Event:
     return Event(now, "opened", text, detail=detail)
 
 
-def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if before.status == "pending" and after.status == "closed":
         yield Event(now, "closed", "It was over before it was held long enough: nothing was opened.")
     elif before.status == "open" and after.status == "closed":
@@ -174,7 +175,7 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
 
 
 def _alerts(
-    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
+    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: Timestamp
 ) -> Iterator[Event]:
     """Yield the first alerts by name. Of a storm, yield only its size."""
     fires, fired = after.still_fires, before.still_fires
@@ -202,7 +203,7 @@ def _alerts(
             yield Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES], "firing": fires})
 
 
-def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     """Yield an event for each reason why alerts are newly muted."""
     if after.muted == before.muted:
         return
@@ -216,7 +217,7 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> I
         yield Event(now, "muted", f"Not heard of: {', '.join(names[:MOST_NAMES])}{more}, by {by}.")
 
 
-def _unheld(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+def _unheld(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     """Yield an event for messages about alerts beyond those that an incident holds:
 
     for the first, and each power of ten.

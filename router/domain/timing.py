@@ -10,6 +10,7 @@ import msgspec
 
 from router.domain import acknowledgements, alert_states, asks, decisions, heartbeat, incidents, severities
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 
 _NONE = decisions.Timing()
 
@@ -30,15 +31,15 @@ def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
     return (msgspec.structs.replace(ask, is_joined=incident.status == "open"),)
 
 
-def due(incident: incidents.Incident) -> int:
+def due(incident: incidents.Incident) -> Timestamp:
     """Return when time alone changes the incident next, in microseconds; 0 if it never does."""
     moments = [muted.until for muted in incident.muted.values()]
     if own := _due(incident):
         moments.append(own)
-    return min(moments, default=0)
+    return Timestamp(min(moments, default=0))
 
 
-def _due(incident: incidents.Incident) -> int:
+def _due(incident: incidents.Incident) -> Timestamp:
     # The quiet period and the holds ended with the episode.
     if incident.status == "closed":
         return heartbeat.due(incident)
@@ -52,13 +53,13 @@ def _due(incident: incidents.Incident) -> int:
             moments.append(joins_at)
     stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.oldest_received_at:
-        moments.append(incident.oldest_received_at + stale_after)
+        moments.append(Timestamp(incident.oldest_received_at + stale_after))
     if incident.expires_at:
         moments.append(incident.expires_at)
-    return min(moments, default=0)
+    return Timestamp(min(moments, default=0))
 
 
-def upcoming(incident: incidents.Incident) -> list[tuple[int, Cause]]:
+def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
     """Return the changes that time alone will make to the incident, as (microseconds, cause), in order of time.
 
     Each of them happens only if nothing else changes the incident before. The times agree with ``due``.
@@ -81,18 +82,18 @@ def upcoming(incident: incidents.Incident) -> list[tuple[int, Cause]]:
         ]
     stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.oldest_received_at:
-        found.append((incident.oldest_received_at + stale_after, Cause(Reason.ALERTS_STALE)))
+        found.append((Timestamp(incident.oldest_received_at + stale_after), Cause(Reason.ALERTS_STALE)))
     if incident.expires_at:
         found.append((incident.expires_at, Cause(Reason.ALERT_EXPIRES)))
     return sorted(found, key=_in_order)
 
 
-def _in_order(change: tuple[int, Cause]) -> tuple[int, str, str]:
+def _in_order(change: tuple[Timestamp, Cause]) -> tuple[int, str, str]:
     moment, cause = change
     return moment, cause.code, cause.detail
 
 
-def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
+def apply_timers(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
     """Return the incident as it is at ``now``; the same object if time has changed nothing.
 
     ``episode`` is the random ID of an episode that this call opens.
@@ -119,7 +120,7 @@ def apply_timers(incident: incidents.Incident, *, now: int, episode: str) -> inc
     return incident
 
 
-def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: bool = False) -> incidents.Incident:
+def opened(incident: incidents.Incident, *, now: Timestamp, episode: str, at_once: bool = False) -> incidents.Incident:
     """Begin an episode with the asks of the incident. With ``at_once``, ignore holds."""
     firing = [state.severity for state in incident.alerts.values() if not state.resolved]
     ids = {ask.id for ask in incident.asks if ask.fires} if at_once else joining(incident, now)
@@ -142,22 +143,22 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
     return led(_without_joined(incident))
 
 
-def joining(incident: incidents.Incident, now: int) -> set[int]:
+def joining(incident: incidents.Incident, now: Timestamp) -> set[int]:
     """Return the IDs of the asks whose hold is over at ``now`` and that haven't joined yet."""
     return {ask.id for ask in asks_of(incident) if 0 < _joins_at(incident, ask) <= now}
 
 
-def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> int:
+def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> Timestamp:
     """Return when an ask joins. Alerts that keep firing and resolving aren't held longer than ``max_hold``."""
     joins_at = ask.joins_at
     at_most = ask.response.timing.max_hold
     # Each interruption restarts the hold, so a flapping alert would never open without this limit.
     if joins_at and at_most and incident.status == "pending" and incident.held_since:
-        return min(joins_at, incident.held_since + at_most)
+        return Timestamp(min(joins_at, incident.held_since + at_most))
     return joins_at
 
 
-def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
+def joined(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Let the asks join whose hold is over. Return the same object if nothing changes."""
     ids = joining(incident, now)
     if ids:
@@ -236,7 +237,7 @@ def worst(incident: incidents.Incident) -> severities.Severity:
     return max([state.severity for state in incident.alerts.values() if not state.resolved], default=incident.severity)
 
 
-def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
+def hold_times(incident: incidents.Incident, now: Timestamp) -> tuple[Timestamp, Timestamp]:
     """Return since when an incident that begins to fire is pending, and since when it is held.
 
     If the rule has ``max_hold``, a hold that ended within the last ``open_after`` continues: a flapping outage is an
@@ -248,38 +249,38 @@ def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
     return since, incident.held_since if goes_on else since
 
 
-def _opens_at(incident: incidents.Incident) -> int:
+def _opens_at(incident: incidents.Incident) -> Timestamp:
     """Return the earliest time at which an ask joins; 0 if none will."""
-    return min([joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))], default=0)
+    return Timestamp(min([joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))], default=0))
 
 
-def opens_now(incident: incidents.Incident, now: int) -> bool:
+def opens_now(incident: incidents.Incident, now: Timestamp) -> bool:
     """Return whether a held incident opens by ``now``."""
     return 0 < _opens_at(incident) <= now
 
 
-def quiet_period(incident: incidents.Incident) -> int:
+def quiet_period(incident: incidents.Incident) -> Duration:
     """Return how long no alert may fire before the incident ends, in microseconds."""
     timing = timing_of(incident)
     # A flapping incident has to be quiet for longer, so that pages don't change with every flap.
     return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
 
 
-def monitor_for(incident: incidents.Incident) -> int:
+def monitor_for(incident: incidents.Incident) -> Duration:
     """Return how long the incident is monitored before it ends, in microseconds: the longest time of its posts."""
     response = incident.response
     # The next heartbeat proves the recovery, so there is nothing to monitor.
     if response is None or response.timing.heartbeat:
-        return 0
-    return max((target.ending.monitor_for for target in response.targets), default=0)
+        return Duration(0)
+    return Duration(max((target.ending.monitor_for for target in response.targets), default=0))
 
 
-def _next_of_quiet(incident: incidents.Incident) -> int:
+def _next_of_quiet(incident: incidents.Incident) -> Timestamp:
     """Return when a quiet incident begins to be monitored, or ends."""
     # The quiet period is over, and the posts say that they are monitored.
     if incident.monitored_since:
-        return incident.monitored_since + monitor_for(incident)
-    return incident.quiet_since + quiet_period(incident)
+        return Timestamp(incident.monitored_since + monitor_for(incident))
+    return Timestamp(incident.quiet_since + quiet_period(incident))
 
 
 def flaps(incident: incidents.Incident) -> bool:
@@ -295,7 +296,7 @@ def flaps(incident: incidents.Incident) -> bool:
     return changes[-1] - changes[-timing.flap_changes] <= timing.flap_window
 
 
-def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
+def changed(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Record that an incident goes quiet, or fires again."""
     most = timing_of(incident).flap_changes
     # Changes are recorded only for rules that use them.
@@ -315,12 +316,12 @@ def severity_of(incident: incidents.Incident, among: severities.Severity) -> sev
     return worst(incident)
 
 
-def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
+def quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Return the incident as it is once none of its alerts fires."""
     return _quiet(msgspec.structs.replace(incident, changed_at=now), now)
 
 
-def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
+def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     incident = msgspec.structs.replace(incident, held_alerts={}) if incident.held_alerts else incident
     if incident.status != "open":
         # The alerts resolved during the hold, so no incident was opened.
@@ -346,12 +347,12 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     )
 
 
-def stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
+def stale_by_ask(incident: incidents.Incident) -> dict[int, Duration]:
     """Return the ``stale_after`` of each ask that has one, by the ask's ID."""
     return {ask.id: ask.response.timing.stale_after for ask in asks_of(incident) if ask.response.timing.stale_after}
 
 
-def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident:
+def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Remove alerts that were not received for ``stale_after``. Such an alert fires again if it is received again."""
     stale_after = stale_by_ask(incident)
     # No alert can be stale yet: the oldest one was received recently enough.
@@ -393,7 +394,7 @@ def without(incident: incidents.Incident, names: Container[str]) -> incidents.In
     return msgspec.structs.replace(recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
 
 
-def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
+def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """End the alerts that have expired. They stay as tombstones, so that a message that is read twice has no effect."""
     # The earliest end is still ahead.
     if not 0 < incident.expires_at <= now:
@@ -403,7 +404,7 @@ def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incide
 
 
 def needs_refresh(
-    stale_after: Mapping[int, int], state: alert_states.AlertState | None, message: alert_states.AlertState
+    stale_after: Mapping[int, Duration], state: alert_states.AlertState | None, message: alert_states.AlertState
 ) -> bool:
     """Return whether a repeat is worth a write: once per quarter of ``stale_after``, and never if the ask has none.
 

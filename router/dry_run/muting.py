@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from router.domain import decisions, incidents, inhibition, silences
+from router.domain.times import Timestamp
 
 
 class Muting:
@@ -28,12 +29,12 @@ class Muting:
                 for key in routed.decision.inhibits:
                     self._supported.setdefault(key, {})[alert.identity] = alert.ends_at
 
-    def silence(self, matchers: tuple[silences.Matcher, ...], now: int, ends_at: int) -> None:
+    def silence(self, matchers: tuple[silences.Matcher, ...], now: Timestamp, ends_at: Timestamp) -> None:
         """Add a silence."""
         identity = f"silence-{next(self._numbers)}"
         self._silences.append(silences.Silence(identity, matchers, now, ends_at, "somebody"))
 
-    def end_silence(self, matchers: tuple[silences.Matcher, ...], now: int) -> int:
+    def end_silence(self, matchers: tuple[silences.Matcher, ...], now: Timestamp) -> int:
         """End the active silences with these matchers. Return their number."""
         ended = [one for one in self._silences if one.matchers == matchers and one.state(now) == "active"]
         self._silences = [msgspec.structs.replace(one, ends_at=now) if one in ended else one for one in self._silences]
@@ -43,7 +44,7 @@ class Muting:
         """Return a function that says why an alert is muted. Incidents that the same delivery opens already inhibit."""
         silencer = silences.Silencer(self._silences)
 
-        def muting(routed: decisions.Routed, now: int) -> silences.Mute | None:
+        def muting(routed: decisions.Routed, now: Timestamp) -> silences.Mute | None:
             keys = routed.decision.while_open
             firing = {key for key in keys if self._fires(key, now) or any(map(_is_firing, groups.get(key, ())))}
             if (mute := inhibition.mute(routed.decision, firing, now)) is not None:
@@ -54,7 +55,7 @@ class Muting:
 
         return muting
 
-    def _fires(self, key: str, now: int) -> bool:
+    def _fires(self, key: str, now: Timestamp) -> bool:
         if inhibition.is_key(key):
             return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
         known = self._known.get(key)

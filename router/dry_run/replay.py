@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from router.domain.recordings import Recording
+from router.domain.times import Timestamp
 from router.dry_run import simulation
 
 _SECOND = 1_000_000
@@ -37,9 +38,9 @@ class Life(msgspec.Struct, frozen=True):
     title: str
     rule: str
     severity: str
-    began_at: int
-    opened_at: int
-    closed_at: int
+    began_at: Timestamp
+    opened_at: Timestamp
+    closed_at: Timestamp
     calls: tuple[Call, ...]
 
 
@@ -85,7 +86,7 @@ def play(recordings: Iterable[Recording], playing: simulation.Simulation, versio
         deliveries += 1
         alerts += len(decided)
         ignored += sum(decision.response is None for decision in decided)
-    playing.move_to(playing.now + tail)
+    playing.move_to(Timestamp(playing.now + tail))
     return Played(version, deliveries, alerts, ignored, tuple(_lives(playing)))
 
 
@@ -107,7 +108,7 @@ def _lives(played: simulation.Simulation) -> Iterator[Life]:
         )
 
 
-def _call(call: simulation.Called, began_at: int) -> Call:
+def _call(call: simulation.Called, began_at: Timestamp) -> Call:
     content = call.content
     return Call(
         call.at - began_at,
@@ -219,7 +220,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _after(moment: int, life: Life) -> str:
+def _after(moment: Timestamp, life: Life) -> str:
     if not moment:
         return "still open"
     return f"after {(moment - life.began_at) // _SECOND} s"

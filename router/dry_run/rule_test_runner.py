@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from router.domain import alerts, decisions
+from router.domain.times import Duration, Timestamp
 from router.dry_run import notification_checks, simulated_events, simulation
 from router.rules import rule_tests
 from router.worker import retractions, reviews
 from router.yaml_source import problems, quantities
 
-Make = Callable[[int], simulation.Simulation]
+Make = Callable[[Timestamp], simulation.Simulation]
 """Makes an empty world whose clock stands at a time, microseconds since the epoch."""
 
 _SECOND = 1_000_000
@@ -25,7 +26,7 @@ class Result(NamedTuple):
     case: rule_tests.RuleTest
     problems: tuple[problems.Problem, ...]
     calls: tuple[simulation.Called, ...]
-    started_at: int
+    started_at: Timestamp
     notifications: tuple[simulated_events.Notified, ...] = ()
 
     @property
@@ -35,29 +36,29 @@ class Result(NamedTuple):
 
 
 class _Step(NamedTuple):
-    at: int
+    at: Duration
     order: int
     place: int
 
 
 def run(case: rule_tests.RuleTest, make: Make) -> Result:
     """Run a test. Play alerts and actions in the order of their times, and at equal times in the order of the file."""
-    start = int(case.shape.starts.timestamp()) * _SECOND
+    start = Timestamp(int(case.shape.starts.timestamp()) * _SECOND)
     playing = make(start)
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
     if case.shape.expect.notifications is not None:
         playing.announce()
     found: list[problems.Problem] = []
-    fires: dict[str, int] = {}
+    fires: dict[str, Timestamp] = {}
     for step in _steps(case.shape):
-        playing.move_to(start + step.at)
+        playing.move_to(Timestamp(start + step.at))
         if step.order == 0:
             arrival = case.shape.alerts[step.place]
             (decision,) = playing.arrive([alert(arrival, playing.now, fires)])
             found += _check_alert(case, step.place, decision)
         else:
             found += _act(case, step.place, playing)
-    playing.move_to(start + _end(case.shape))
+    playing.move_to(Timestamp(start + _end(case.shape)))
     found += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
     found += _check_whole(case, playing, start)
     return Result(case, tuple(found), tuple(playing.calls), start, tuple(playing.notified))
@@ -67,7 +68,7 @@ def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) 
     """Perform an action of a reviewer or an operator. Yield a problem if the action is impossible."""
     action = case.shape.people[index]
     if action.silence is not None:
-        playing.silence(action.matchers, playing.now + (action.for_ or _NO_END))
+        playing.silence(action.matchers, Timestamp(playing.now + (action.for_ or _NO_END)))
     elif action.end_silence is not None:
         if not playing.end_silence(action.matchers):
             yield case.problem("no such silence is active then", "people", index, "end_silence")
@@ -90,14 +91,14 @@ def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
     return sorted([*arrivals, *(_Step(person.at, 1, index) for index, person in enumerate(shape.people))])
 
 
-def _end(shape: rule_tests.RuleTestShape) -> int:
+def _end(shape: rule_tests.RuleTestShape) -> Duration:
     """Return the last time that the test names."""
     said = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
-    notified = (one.at or 0 for one in shape.expect.notifications or ())
-    return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ()), *notified])
+    notified = (one.at or Duration(0) for one in shape.expect.notifications or ())
+    return max([*said, *(operation.at or Duration(0) for operation in shape.expect.operations or ()), *notified])
 
 
-def alert(arrival: rule_tests.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
+def alert(arrival: rule_tests.Arrival, now: Timestamp, fires: dict[str, Timestamp]) -> alerts.Alert:
     """Return the alert as a source would. A repeat has the time of the first one, and a resolution ends the alert."""
     fingerprint = arrival.fingerprint or _fingerprint(arrival)
     starts_at = fires.setdefault(fingerprint, now)
@@ -109,7 +110,7 @@ def alert(arrival: rule_tests.Arrival, now: int, fires: dict[str, int]) -> alert
         fingerprint,
         arrival.status,
         starts_at,
-        now if resolved else 0,
+        Timestamp(now if resolved else 0),
         arrival.title,
         dict(arrival.labels),
         dict(arrival.annotations),

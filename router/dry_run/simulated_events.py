@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 from router.domain import announcements, events, subscriptions
+from router.domain.times import Timestamp
 
 
 class Notified(NamedTuple):
     """An event that a notifier receives: its time (microseconds), type, incident, and destination, empty if none."""
 
-    at: int
+    at: Timestamp
     notifier: str
     type: str
     incident: str
@@ -24,7 +25,7 @@ class Announcing:
         self._subscribed = subscribed
         self._announced: dict[str, announcements.Announced] = {}
 
-    def announce(self, observed: announcements.Observed, now: int) -> int:
+    def announce(self, observed: announcements.Observed, now: Timestamp) -> int:
         """Record the events since the last call. Return when to call again (microseconds); 0 for never."""
         key = observed.incident.key
         before = self._announced.get(key)
@@ -35,11 +36,11 @@ class Announcing:
             self._record(event, now, key, announcements.recipients(before, observed.incident, event))
         return made.due
 
-    def announce_router(self, event: events.Event, now: int) -> None:
+    def announce_router(self, event: events.Event, now: Timestamp) -> None:
         """Record an event of the router itself."""
         self._record(event, now, "", ())
 
-    def _record(self, event: events.Event, now: int, key: str, named: tuple[str, ...]) -> None:
+    def _record(self, event: events.Event, now: Timestamp, key: str, named: tuple[str, ...]) -> None:
         review = getattr(event, "review", None)
         destination = review.destination if review is not None else str(getattr(event, "destination", ""))
         for notifier in self._subscribed.receivers(event, named):

@@ -24,11 +24,14 @@ from router.domain import (
     publications,
     severities,
     silences,
+    steps,
     subscriptions,
+    times,
     timing,
 )
 from router.domain.reasons import Cause, Reason
 from router.domain.reviews import Verdict
+from router.domain.times import Timestamp
 from router.dry_run import muting, simulated_events
 from router.worker import (
     aggregator,
@@ -42,7 +45,7 @@ from router.worker import (
 )
 from router.yaml_source import quantities
 
-Decide = Callable[[alerts.Alert, int], decisions.Decision]
+Decide = Callable[[alerts.Alert, Timestamp], decisions.Decision]
 
 _STATES: Mapping[publications.Kind, publications.State] = {
     "open": "open",
@@ -62,7 +65,7 @@ class Called(msgspec.Struct, frozen=True):
     ``review`` describes what happens at the deadline of its review; empty if there is no deadline.
     """
 
-    at: int
+    at: Timestamp
     kind: publications.Kind | Literal["retrospective"]
     destination: str
     incident: str
@@ -83,9 +86,9 @@ class Episode(msgspec.Struct):
     title: str
     rule: str
     severity: severities.Severity
-    began_at: int
-    opened_at: int
-    closed_at: int = 0
+    began_at: Timestamp
+    opened_at: Timestamp
+    closed_at: Timestamp = Timestamp(0)
 
 
 class Simulation:
@@ -104,7 +107,7 @@ class Simulation:
         render_public: desired_state.RenderPublic | None = None,
         examine: desired_state.Examine | None = None,
         preview: reviews.Preview = reviews.plain,
-        now: int = 0,
+        now: Timestamp = Timestamp(0),
         approves: bool = False,
         subscribed: subscriptions.Subscriptions | None = None,
     ) -> None:
@@ -165,7 +168,7 @@ class Simulation:
             self._becomes(before, folded)
         return [one.decision for one in routed]
 
-    def move_to(self, moment: int) -> None:
+    def move_to(self, moment: Timestamp) -> None:
         """Advance the clock to a time. Timers and reviews that are due before then are handled at their due times."""
         never = (moment + 1, "")
         while (due := min(self._timers[:1] + self._reviews[:1] + self._announcements[:1], default=never))[0] <= moment:
@@ -174,11 +177,11 @@ class Simulation:
                 self._timer(*due)
             elif self._announcements and self._announcements[0] == due:
                 heapq.heappop(self._announcements)
-                self.now = max(self.now, due[0])
+                self.now = Timestamp(max(self.now, due[0]))
                 self._announce(self.incidents[due[1]], self._publications.get(due[1], []))
             else:
                 heapq.heappop(self._reviews)
-                self.now = max(self.now, due[0])
+                self.now = Timestamp(max(self.now, due[0]))
                 self._reconcile(self.incidents[due[1]])
         self.now = max(self.now, moment)
 
@@ -186,7 +189,7 @@ class Simulation:
         before = self.incidents[key]
         if timing.due(before) != due:
             return  # The timer was postponed or is obsolete. If the incident still has one, it has its own entry.
-        self.now = max(self.now, due)
+        self.now = Timestamp(max(self.now, due))
         heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
         self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
 
@@ -238,7 +241,7 @@ class Simulation:
             )
         ]
 
-    def silence(self, matchers: Iterable[silences.Matcher], ends_at: int) -> None:
+    def silence(self, matchers: Iterable[silences.Matcher], ends_at: Timestamp) -> None:
         """Add a silence that ends at a time (microseconds)."""
         self._muting.silence(tuple(matchers), self.now, ends_at)
 
@@ -252,7 +255,7 @@ class Simulation:
             self._desires, policy=desired_state.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
         )
         if self._announcing is not None:
-            since = events.moment(self.now)
+            since = times.to_datetime(self.now)
             frozen = events.FreezeStarted(since, "somebody", reason) if reason else events.FreezeEnded("somebody")
             self._announcing.announce_router(frozen, self.now)
         for incident in list(self.incidents.values()):
@@ -319,16 +322,16 @@ class Simulation:
         known = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
         # A worker announces an incident before and after it calls the vendors.
         self._announce(incident, known)
-        waits: list[plan.Wait] = []
+        waits: list[steps.Wait] = []
         for _ in range(len(known) + 1):
             before = list(known)
             waits = [self._advance(incident, known, position) for position in range(len(known))]
-            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            is_blocked = any(wait.waiting_on is steps.WaitingOn.OTHER_PUBLICATION for wait in waits)
             if known == before or not is_blocked:
                 break
         self._announce(incident, known)
         self._publications[incident.key] = [one for one in known if not one.settled]
-        reviews_due = (wait.until for wait in waits if wait.waiting_on is plan.WaitingOn.REVIEWER)
+        reviews_due = (wait.until for wait in waits if wait.waiting_on is steps.WaitingOn.REVIEWER)
         for moment in {until for until in reviews_due if until is not None and until > self.now}:
             heapq.heappush(self._reviews, (moment, incident.key))
 
@@ -344,7 +347,9 @@ class Simulation:
         if due := self._announcing.announce(observed, self.now):
             heapq.heappush(self._announcements, (due, incident.key))
 
-    def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Wait:
+    def _advance(
+        self, incident: incidents.Incident, known: list[publications.Publication], position: int
+    ) -> steps.Wait:
         """Perform every step that the plan requires of one publication, and update the publication in the list."""
         for _ in range(_MOST_STEPS):
             publication = known[position]
@@ -354,16 +359,16 @@ class Simulation:
                 known[position] = noted
                 continue
             step = plan.plan(desired, publication, now=self.now)
-            if isinstance(step, plan.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
+            if isinstance(step, steps.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
                 known[position] = waits
                 continue
-            if not isinstance(step, plan.Execute):
+            if not isinstance(step, steps.Execute):
                 break
             known[position] = self._perform(incident, publication, step.kind, desired)
-        return step if isinstance(step, plan.Wait) else plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
+        return step if isinstance(step, steps.Wait) else steps.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
 
     def _awaits(
-        self, publication: publications.Publication, desired: publications.Desired, step: plan.Wait
+        self, publication: publications.Publication, desired: publications.Desired, step: steps.Wait
     ) -> publications.Publication:
         """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
         digest = plan.pending_review_digest(desired, publication, step)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Protocol
 import pydantic
 
 from router.domain import events
+from router.domain.times import Timestamp
 from router.notifiers import quiet_settings
 from router.outbound import call_policy
 
-Clock = Callable[[], int]
+Clock = Callable[[], Timestamp]
 """Returns the time in microseconds since the Unix epoch."""
 
 

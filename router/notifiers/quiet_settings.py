@@ -6,9 +6,10 @@ from typing import Any, Literal
 import pydantic
 
 from router.domain import events, quiet_hours, recurrence, weekly
+from router.domain.times import Timestamp
 from router.yaml_source import suggestions
 
-_MONDAY = 1_767_571_200_000_000  # 2026-01-05 00:00 UTC. Any other day would do.
+_MONDAY = Timestamp(1_767_571_200_000_000)  # 2026-01-05 00:00 UTC. Any other day would do.
 _WEEK = 7 * recurrence.DAY
 _MODEL = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from router.domain.times import Timestamp
 from router.outbound import call_policy, client, errors
 
 # Errors that an operator has to fix at Slack or in the configuration, and errors that a retry may fix.
@@ -38,7 +39,7 @@ class WebApi:
         name: str,
         base_url: str,
         token: str,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         *,
         timeout_seconds: float,
         quota: call_policy.Quota | None = None,

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from router.domain import times
 from router.domain.silences import Imported, Matcher, Operator, Silence
+from router.domain.times import Timestamp
 from router.outbound import client
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EVERY_STATE = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
 
 
@@ -68,7 +69,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     """
 
     fingerprint: str
-    starts_at: int
+    starts_at: Timestamp
     active: bool
     receivers: tuple[str, ...]
     labels: dict[str, str]
@@ -79,7 +80,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 class Condition(msgspec.Struct, frozen=True):
     """When an Alertmanager started (microseconds), and whether its cluster, if it has one, has settled."""
 
-    up_since: int
+    up_since: Timestamp
     settled: bool
 
 
@@ -113,7 +114,7 @@ async def alerts(http: client.Client) -> list[Listed]:
     return [
         Listed(
             one.fingerprint,
-            _micros(one.starts_at),
+            times.from_datetime(one.starts_at),
             one.status.state == "active",
             tuple(receiver.name for receiver in one.receivers),
             one.labels,
@@ -127,7 +128,7 @@ async def alerts(http: client.Client) -> list[Listed]:
 async def condition(http: client.Client) -> Condition:
     """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
     found = await http.read("/api/v2/status", _Status)
-    return Condition(_micros(found.uptime), found.cluster.status in {"ready", "disabled"})
+    return Condition(times.from_datetime(found.uptime), found.cluster.status in {"ready", "disabled"})
 
 
 async def receivers(http: client.Client) -> list[str]:
@@ -139,8 +140,8 @@ def _read(one: _Silence, name: str) -> Silence:
     return Silence(
         one.id,
         tuple(Matcher(m.name, _operator(m), m.value) for m in one.matchers),
-        _micros(one.starts_at),
-        _micros(one.ends_at),
+        times.from_datetime(one.starts_at),
+        times.from_datetime(one.ends_at),
         one.created_by,
         one.comment,
         name,
@@ -151,7 +152,3 @@ def _operator(one: _Matcher) -> Operator:
     if one.is_regex:
         return "=~" if one.is_equal else "!~"
     return "=" if one.is_equal else "!="
-
-
-def _micros(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

@@ -17,6 +17,7 @@ import httpx
 import msgspec
 
 import router
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.outbound import call_policy, errors, retry_after
 from router.telemetry import instruments, metrics
@@ -141,7 +142,7 @@ class Client:
         base_url: str,
         headers: Mapping[str, str],
         timeout_seconds: float,
-        now: Callable[[], int],
+        now: Callable[[], Timestamp],
         secrets: Iterable[str] = (),
         read_error: ReadError | None = None,
         most_bytes: int = BODY_CAP,

@@ -4,11 +4,13 @@ import datetime as dt
 import email.utils
 import math
 
+from router.domain.times import Timestamp
+
 # Maximum pause, whatever the vendor asks for. A longer one would leave a resolved incident open for as long.
 LONGEST_SECONDS = 900.0
 
 
-def seconds(text: str, *, now: int) -> float | None:
+def seconds(text: str, *, now: Timestamp) -> float | None:
     """Return the seconds from ``now`` (microseconds), at least 0, or None if the text can't be parsed."""
     text = text.strip()
     if not text:

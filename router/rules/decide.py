@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import alerts, decisions, severities
+from router.domain.times import Timestamp
 from router.rules import fields, intervals, mute_windows, predicates, severity_aliases
 from router.rules.conditions import regex
 
@@ -107,7 +108,7 @@ class Node:
         if self.rest is not None:
             yield self.rest
 
-    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search; ``best`` is the earliest one so far."""
         for read, table in self.tables:
             hit = table.get(read(alert))
@@ -131,7 +132,7 @@ class Node:
 
 
 def walk(
-    candidate: Candidate | None, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches
+    candidate: Candidate | None, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches
 ) -> Candidate | None:
     """Check a chain of candidates until one ends the search, or until ``best`` precedes all remaining candidates."""
     while candidate is not None:
@@ -161,7 +162,7 @@ class PatternSet:
         self.candidates = candidates
         self._first = candidates[0].number
 
-    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Matches) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search, as ``Node.search`` does."""
         if best is not None and best.number < self._first:
             return best
@@ -217,7 +218,9 @@ def in_rule_order(best: Candidate | None, found: Matches) -> list[Candidate]:
     return [*chain, best] if best is not None else chain
 
 
-def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Response, now: int) -> decisions.Decision:
+def decision(
+    alert: alerts.Alert, chain: list[Candidate], response: decisions.Response, now: Timestamp
+) -> decisions.Decision:
     """Combine the rules of a chain into one decision.
 
     The name and the incident key are those of the first rule. The severity is the highest of all the rules.

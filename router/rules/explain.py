@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from router.domain import alerts, decisions, identity, severities
+from router.domain.times import Timestamp
 from router.rules import describe, grouping_notices, groups, model, parse_resolve, ruleset, templates
 from router.yaml_source import quantities
 
@@ -87,7 +88,9 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""
 
 
-def explain_alert(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
+def explain_alert(
+    rules: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, public: Iterable[str] = ()
+) -> Explanation:
     """Explain the decision about an alert at a time (microseconds). ``public`` are the public destinations."""
     looked = tuple(_look(rules.rules, alert, now))
     decision = rules.decide(alert, now)
@@ -119,7 +122,7 @@ def explain_alert(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public:
 
 
 def explain_conditions(
-    when: groups.When, beside: groups.OtherConditions, alert: alerts.Alert, now: int
+    when: groups.When, beside: groups.OtherConditions, alert: alerts.Alert, now: Timestamp
 ) -> tuple[ConditionResult, ...]:
     """Return the result of each condition of a rule, for an alert at a time (microseconds)."""
     return (
@@ -130,7 +133,7 @@ def explain_conditions(
     )
 
 
-def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: int) -> Iterator[RuleResult]:
+def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: Timestamp) -> Iterator[RuleResult]:
     for rule in rules:
         found = explain_conditions(groups.When(rule.conditions), rule.other_conditions, alert, now)
         matches = all(one.holds for one in found)
@@ -162,7 +165,11 @@ def _expression(text: str, found: bool | str) -> ConditionResult:
 
 
 def _posts(
-    alert: alerts.Alert, decision: decisions.Decision, response: decisions.Response, now: int, public: frozenset[str]
+    alert: alerts.Alert,
+    decision: decisions.Decision,
+    response: decisions.Response,
+    now: Timestamp,
+    public: frozenset[str],
 ) -> Iterator[Post]:
     context = templates.context(
         alert,

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import alerts, decisions
+from router.domain.times import Timestamp
 from router.rules import decide, fields, groups, incident_keys, inhibitions, model, predicates, reachability
 
 _NO_LABELS = decisions.Response("", "", "")
@@ -76,7 +77,7 @@ class Inhibitor:
             found.update(table.get(read(alert), ()))
         return found
 
-    def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: int) -> decisions.Decision:
+    def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         """Return the decision with the alert's inhibition keys, or the same object if there are none."""
         response = decision.response or _NO_LABELS
         names = [one.rule for one in response.because]

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import pydantic
 
 from router.domain import recurrence, time_zones
+from router.domain.times import Timestamp
 from router.yaml_source import suggestions
 
 _MINUTE = 60_000_000
@@ -173,7 +174,7 @@ class Schedule:
         self._minute = -1
         self._holds = False
 
-    def __call__(self, now: int) -> bool:
+    def __call__(self, now: Timestamp) -> bool:
         """Return whether the schedule holds at a time, in microseconds since the epoch."""
         minute = now // _MINUTE
         if minute != self._minute:

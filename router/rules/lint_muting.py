@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from router.domain import recurrence
+from router.domain.times import Timestamp
 from router.rules import fields, groups, lint_warnings, model, reachability, templates
 
 _A_YEAR = 365 * recurrence.DAY
-_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Any year would do, since the check covers one year.
+_SOME_DAY = Timestamp(20_000 * recurrence.DAY)  # October 2024. Any year would do, since the check covers one year.
 
 
 def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 
 from router.domain import decisions, severities
+from router.domain.times import Duration
 from router.rules import fields, groups, inhibitions, intervals, severity_mapping, templates
 from router.yaml_source import quantities
 
@@ -31,16 +32,16 @@ class ReviewShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     timeout: quantities.Duration = pydantic.Field(
-        default=0, description="how long a post may await a review; without it, forever"
+        default=Duration(0), description="how long a post may await a review; without it, forever"
     )
     on_timeout: Literal["publish", "dismiss"] = pydantic.Field(
         default="dismiss", description="what happens then: publish the post with the rule's text, or dismiss it"
     )
     remind_every: quantities.Duration = pydantic.Field(
-        default=0, description="how often notifiers are reminded of the review while it waits"
+        default=Duration(0), description="how often notifiers are reminded of the review while it waits"
     )
     escalate_after: quantities.Duration = pydantic.Field(
-        default=0, description="how long the review may wait before it is escalated"
+        default=Duration(0), description="how long the review may wait before it is escalated"
     )
     escalate_to: list[str] = pydantic.Field(
         default=[], description="with escalate_after: further notifiers that receive the review then"
@@ -65,10 +66,11 @@ class AcknowledgementShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     remind_every: quantities.Duration = pydantic.Field(
-        default=0, description="how often notifiers are reminded of the incident while it isn't acknowledged"
+        default=Duration(0), description="how often notifiers are reminded of the incident while it isn't acknowledged"
     )
     stale_after: quantities.Duration = pydantic.Field(
-        default=0, description="how long an acknowledgement stops the reminders; without it, until the incident ends"
+        default=Duration(0),
+        description="how long an acknowledgement stops the reminders; without it, until the incident ends",
     )
 
     @pydantic.model_validator(mode="after")
@@ -80,9 +82,9 @@ class AcknowledgementShape(pydantic.BaseModel):
                 raise ValueError(f'"{name}" must be at least 1m')
         return self
 
-    def durations(self) -> dict[str, int]:
+    def durations(self) -> dict[str, Duration]:
         """Return the settings that are present, by the field names of ``decisions.Reminders``."""
-        found: dict[str, int] = self.model_dump(exclude_unset=True)
+        found: dict[str, Duration] = self.model_dump(exclude_unset=True)
         return found
 
 
@@ -92,7 +94,7 @@ class ResolveShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     monitor_for: quantities.Duration = pydantic.Field(
-        default=0, description="how long the post is monitored before it is resolved, if nothing fires again"
+        default=Duration(0), description="how long the post is monitored before it is resolved, if nothing fires again"
     )
     message: str | None = pydantic.Field(
         default=None, min_length=1, description="with monitor_for: the text of the monitored post"
@@ -183,22 +185,23 @@ class TimingShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     open_after: quantities.Duration = pydantic.Field(
-        default=0, description="how long an alert has to fire before the incident opens"
+        default=Duration(0), description="how long an alert has to fire before the incident opens"
     )
     resolve_after: quantities.Duration = pydantic.Field(
-        default=0, description="how long all alerts have to be resolved before the incident ends"
+        default=Duration(0), description="how long all alerts have to be resolved before the incident ends"
     )
     reopen_within: quantities.Duration = pydantic.Field(
-        default=0, description="an alert that fires within this time reopens the incident"
+        default=Duration(0), description="an alert that fires within this time reopens the incident"
     )
     stale_after: quantities.Duration = pydantic.Field(
-        default=0, description="an alert that isn't repeated for this long has ended"
+        default=Duration(0), description="an alert that isn't repeated for this long has ended"
     )
     max_hold: quantities.Duration = pydantic.Field(
-        default=0, description="an alert that fires and resolves repeatedly opens its incident after this time"
+        default=Duration(0),
+        description="an alert that fires and resolves repeatedly opens its incident after this time",
     )
     heartbeat: quantities.Duration = pydantic.Field(
-        default=0, description="how often a matching alert has to arrive; the incident opens if none does"
+        default=Duration(0), description="how often a matching alert has to arrive; the incident opens if none does"
     )
     flapping: FlappingShape | None = pydantic.Field(
         default=None, description="when its state changes so often that it stays open until its alerts stay resolved"
@@ -211,9 +214,9 @@ class TimingShape(pydantic.BaseModel):
             raise ValueError(f'"heartbeat" stands alone: {", ".join(others)} would mean nothing beside it')
         return self
 
-    def durations(self) -> dict[str, int]:
+    def durations(self) -> dict[str, Duration]:
         """Return the settings that are present, by the field names of ``decisions.Timing``."""
-        said: dict[str, int] = self.model_dump(exclude_unset=True, exclude={"flapping"})
+        said: dict[str, Duration] = self.model_dump(exclude_unset=True, exclude={"flapping"})
         if self.flapping is not None:
             said |= {f"flap_{name}": value for name, value in self.flapping.model_dump().items()}
         return said
@@ -437,7 +440,7 @@ class CommonFields:
 
     severity: severities.Severity | severity_mapping.SeverityMapping | None = None
     group_by: tuple[fields.Field, ...] | None = None
-    timing: Mapping[str, int] = field(default_factory=dict)
+    timing: Mapping[str, Duration] = field(default_factory=dict)
     labels: Mapping[str, str | fields.Field] = field(default_factory=dict)
     public: Mapping[templates.Variable, decisions.Allowed] = field(default_factory=dict)
     owner: str = ""
@@ -445,7 +448,7 @@ class CommonFields:
     follow_severity: bool | None = None
     allow_text: tuple[str, ...] = ()
     notify: tuple[str, ...] | None = None
-    reminders: Mapping[str, int] = field(default_factory=dict)
+    reminders: Mapping[str, Duration] = field(default_factory=dict)
 
     def with_defaults(self, other: "CommonFields") -> "CommonFields":
         """Return these settings. Absent settings come from ``other``."""

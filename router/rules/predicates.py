@@ -4,10 +4,11 @@ import functools
 from collections.abc import Callable, Iterable
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.rules import expressions, fields, groups, intervals
 from router.rules.conditions import condition
 
-Predicate = Callable[[alerts.Alert, int], bool]
+Predicate = Callable[[alerts.Alert, Timestamp], bool]
 """Takes the alert, and the time (microseconds since the epoch) for rules that hold at certain times only."""
 
 

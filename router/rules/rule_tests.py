@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import pydantic
 
 from router.domain import events, publications, silences
+from router.domain.times import Duration
 from router.rules import destination_info, parse_context
 from router.yaml_source import documents, problems, quantities, suggestions
 
@@ -35,7 +36,7 @@ class Arrival(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    at: quantities.Duration = pydantic.Field(default=0, description="the time of arrival, from the start")
+    at: quantities.Duration = pydantic.Field(default=Duration(0), description="the time of arrival, from the start")
     status: Literal["firing", "resolved"] = pydantic.Field(
         default="firing", description="whether it fires or has resolved"
     )
@@ -58,7 +59,7 @@ class Action(pydantic.BaseModel):
 
     model_config = _STRICT
 
-    at: quantities.Duration = pydantic.Field(default=0, description="the time, from the start")
+    at: quantities.Duration = pydantic.Field(default=Duration(0), description="the time, from the start")
     approve: str | None = pydantic.Field(
         default=None, description="the destination where all posts that await a review are approved"
     )
@@ -81,7 +82,7 @@ class Action(pydantic.BaseModel):
         default=None, min_length=1, description="the matchers of a silence that begins, as for silences add"
     )
     for_: quantities.Duration = pydantic.Field(
-        default=0, alias="for", description="with silence: how long it lasts; by default until it is ended"
+        default=Duration(0), alias="for", description="with silence: how long it lasts; by default until it is ended"
     )
     end_silence: list[str] | None = pydantic.Field(
         default=None, min_length=1, description="the matchers of a silence that ends"
@@ -211,7 +212,7 @@ class RuleTestShape(pydantic.BaseModel):
         default={}, description="the drafts that pages create for each incident that they follow, by destination"
     )
     people: list[Action] = pydantic.Field(default=[], description="the actions of reviewers and operators")
-    until: quantities.Duration = pydantic.Field(default=0, description="the time at which the test ends")
+    until: quantities.Duration = pydantic.Field(default=Duration(0), description="the time at which the test ends")
     expect: ExpectedResult = pydantic.Field(default=ExpectedResult(), description="the expected result")
 
 

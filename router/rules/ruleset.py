@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from router.domain import alerts, decisions
+from router.domain.times import Timestamp
 from router.rules import decide, inhibitor, model, referenced_labels, severity_aliases
 from router.rules.compile import compile_rules
 
@@ -37,7 +38,7 @@ class RuleSet:
         """Return the objects that take most of the memory, for a caller that frees a rule set in small steps."""
         return [*self._root.candidates(), *self.rules]
 
-    def decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
+    def decide(self, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         """Decide an alert at a time, in microseconds since the epoch. Only rules with schedules depend on the time.
 
         The same alert at the same time always gets the same decision.
@@ -45,7 +46,7 @@ class RuleSet:
         decision = self._decide(alert, now)
         return decision if self._inhibitor is None else self._inhibitor.applied(decision, alert, now)
 
-    def _decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
+    def _decide(self, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         found: decide.Matches = []
         best = self._root.search(alert, now, None, found)
         # Rules with `continue` matched: the response combines them with the one that ended the search.

@@ -14,6 +14,7 @@ from liquid import exceptions as liquid_errors
 from liquid.filter import liquid_filter
 
 from router.domain import alerts, decisions, patterns, severities
+from router.domain.times import Timestamp
 from router.rules import fields, filter_limits
 from router.yaml_source import suggestions
 
@@ -256,9 +257,11 @@ def _unknown(segments: list[Any]) -> str | None:
 
 def sample() -> dict[str, Any]:
     """Return the context of an alert that has only a title."""
-    nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
+    nothing = alerts.Alert("", "", "firing", Timestamp(0), Timestamp(0), title="title")
     nowhere = decisions.Response("rule", "", "")
-    return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=0)
+    return context(
+        nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=Timestamp(0)
+    )
 
 
 def _trial(template: liquid.BoundTemplate) -> list[str]:
@@ -281,7 +284,7 @@ def context(
     key: str,
     severity: severities.Severity,
     reference: str,
-    opened_at: int,
+    opened_at: Timestamp,
     follows: str = "",
 ) -> dict[str, Any]:
     """Return the context in which templates are rendered. ``opened_at`` is in microseconds since the epoch.
@@ -310,7 +313,7 @@ def context(
     }
 
 
-def _moment(micros: int) -> str:
+def _moment(micros: Timestamp) -> str:
     return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -9,8 +9,9 @@ import msgspec
 import redis.asyncio
 
 from router.bootstrap import dead_letters, factories, orphans, pauses, public_pages, reprocessing
-from router.domain import access, heartbeat, identity, weekly
+from router.domain import access, heartbeat, identity, times, weekly
 from router.domain.silences import Silence, Unreadable, matcher
+from router.domain.times import Timestamp
 from router.services import models, presenters, queries, request_bodies, resources
 from router.sources import base
 from router.store import incidents, publishing_state, quarantine, silences
@@ -325,8 +326,8 @@ class Actions:
                 raise Invalid(str(error)) from error
             if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
                 raise Invalid("the matchers match every alert: add at least one non-empty matcher")
-            starts_at = self._clock() + body.begins_in_seconds * 1_000_000
-            ends_at = starts_at + body.seconds * 1_000_000
+            starts_at = Timestamp(self._clock() + times.from_seconds(body.begins_in_seconds))
+            ends_at = Timestamp(starts_at + times.from_seconds(body.seconds))
             who = act.actor.person.name
             made = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
@@ -374,7 +375,7 @@ class Actions:
                 raise Invalid("the publishing guard has not tripped")
             return await self._wake_all()
 
-    def _by(self, act: ActionContext) -> tuple[str, int, str]:
+    def _by(self, act: ActionContext) -> tuple[str, Timestamp, str]:
         """Return the caller, the time, and the reason."""
         return act.actor.person.name, self._clock(), act.reason
 
@@ -460,7 +461,7 @@ class Actions:
         """Create a token. Its secret is returned only here."""
         async with self._logged(act, "make token"):
             now = self._clock()
-            expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
+            expires_at = Timestamp(now + times.from_seconds(body.seconds) if body.seconds else 0)
             made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
             await Tokens(self._connection).save(made)
             return resources.MadeToken(**presenters.token(made).model_dump(), token=text)

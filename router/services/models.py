@@ -4,19 +4,20 @@ Times are RFC 3339 in UTC, or null. Durations are in seconds.
 """
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import pydantic
 
+from router.domain import times
+
 _T = TypeVar("_T")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LATEST = times.from_datetime(datetime.max.replace(tzinfo=UTC))
 
 
-def at(moment: int) -> datetime | None:
+def at(moment: times.Timestamp) -> datetime | None:
     """Convert a time in microseconds since the epoch; None if there is none. Times after year 9999 become its end."""
-    return _EPOCH + timedelta(microseconds=min(moment, _LATEST)) if moment else None
+    return times.to_datetime(min(moment, _LATEST)) if moment else None
 
 
 class Text(NamedTuple):

@@ -9,6 +9,7 @@ import msgspec
 
 from router.bootstrap import current_alerts, dead_letters
 from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
+from router.domain.times import Timestamp
 from router.rules import explain
 from router.services import models, resources
 from router.store import dataset, quarantine
@@ -45,7 +46,7 @@ def incident_row(
         rule=one.response.rule if one.response is not None else "",
         firing=one.still_fires,
         opened_at=models.at(one.opened_at or one.pending_since),
-        closed_at=models.at(one.closed_at if one.status == "closed" else 0),
+        closed_at=models.at(Timestamp(one.closed_at if one.status == "closed" else 0)),
         changed_at=models.at(one.changed_at),
         destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
         muted=len(one.muted),

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from router.bootstrap import public_pages
-from router.domain import incidents, messages, plan, publications, reasons, timing
+from router.domain import incidents, messages, plan, publications, reasons, steps, timing
 from router.domain.corrections import pending
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Timestamp
 from router.services import models
 from router.worker import corrections, desired_state, retractions, rule_matches
 
@@ -16,7 +17,7 @@ def publication(
     one: publications.Publication,
     place: public_pages.Place | None,
     desires: desired_state.DesiredStateBuilder,
-    now: int,
+    now: Timestamp,
 ) -> models.Publication:
     """Return the model of an incident at one destination, with the next step there."""
     target = desired_state.target_of(story.incident, one.destination)
@@ -24,7 +25,7 @@ def publication(
     shown: Mapping[str, Any] = one.content.fields if one.content is not None else {}
     fields = shown
     removed = Cause(Reason.DESTINATION_REMOVED)
-    next_text, next_reason, next_at = messages.describe(removed), removed.code, 0
+    next_text, next_reason, next_at = messages.describe(removed), removed.code, Timestamp(0)
     if place is not None:
         desired = desires.build(story.incident, one, story.publications, place)
         fields = desired.content.fields
@@ -44,7 +45,7 @@ def publication(
         taken_over=one.taken_over,
         **_retraction(story, one, place),
         operations=one.number,
-        retry_at=models.at(one.retry_at if one.retry_at > now else 0),
+        retry_at=models.at(Timestamp(one.retry_at if one.retry_at > now else 0)),
         acted_at=models.at(one.acted_at),
         next=next_text,
         next_reason=next_reason,
@@ -77,12 +78,12 @@ def _retraction(
     }
 
 
-def _next_at(step: plan.Step) -> int:
+def _next_at(step: steps.Step) -> Timestamp:
     """Return when the step is due (microseconds); 0 if now, or only after a change."""
     # A step that waits for an event is also checked at a fixed time, which doesn't interest readers.
-    if not isinstance(step, plan.Wait) or step.waiting_on in {plan.WaitingOn.UNFREEZE, plan.WaitingOn.STORM_QUEUE}:
-        return 0
-    return step.until or 0
+    if not isinstance(step, steps.Wait) or step.waiting_on in {steps.WaitingOn.UNFREEZE, steps.WaitingOn.STORM_QUEUE}:
+        return Timestamp(0)
+    return step.until or Timestamp(0)
 
 
 def _posted(one: publications.Publication) -> list[models.PostedUpdate]:

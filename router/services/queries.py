@@ -12,6 +12,7 @@ import redis.asyncio
 from router import configuration
 from router.bootstrap import current_alerts, factories, public_pages
 from router.domain import alerts, publications, severities, timing
+from router.domain.times import Timestamp
 from router.rules import load, reload, ruleset
 from router.rules.explain import explain_alert
 from router.services import (
@@ -39,7 +40,7 @@ class Queries:
         self,
         settings: configuration.Settings,
         connection: "redis.asyncio.Redis",
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         in_force: reload.Rules | None = None,
     ) -> None:
         self.settings = settings
@@ -219,7 +220,7 @@ class Queries:
         )
 
     async def recordings(
-        self, *, since: int = 0, cursor: str = "", limit: int = 50
+        self, *, since: Timestamp = Timestamp(0), cursor: str = "", limit: int = 50
     ) -> models.Page[resources.Recording]:
         """Return deliveries since a time (microseconds) for a replay elsewhere, the oldest first."""
         found, more = await self._archive().page_since(since, cursor, limit)
@@ -270,7 +271,7 @@ class Queries:
         found = await review_outcomes.ReviewOutcomes(self.connection).read()
         return resources.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
-    async def alerts(self, asked: request_bodies.Explain) -> tuple[list[alerts.Alert], int]:
+    async def alerts(self, asked: request_bodies.Explain) -> tuple[list[alerts.Alert], Timestamp]:
         """Return the alerts of a payload or a stored delivery, and when they were received (microseconds).
 
         Raises ``KeyError`` if there is no such source or delivery, or ``sources.Unparsable`` for an invalid payload.
@@ -299,10 +300,10 @@ class Queries:
     async def destinations(self) -> list[models.Destination]:
         """Return the configured destinations and the state of open incidents there."""
         known = await self._appearances()
-        called: dict[str, int] = {}
+        called: dict[str, Timestamp] = {}
         for each in (await self._sight.get()).publications.values():
             for one in each:
-                called[one.destination] = max(called.get(one.destination, 0), one.acted_at)
+                called[one.destination] = max(called.get(one.destination, Timestamp(0)), one.acted_at)
         return [
             models.Destination(
                 name=name,
@@ -312,7 +313,7 @@ class Queries:
                 open=sum(one.state == "open" for one in known.get(name, ())),
                 failing=sum(bool(one.problem or one.dead) for one in known.get(name, ())),
                 problem=next((one.dead or one.problem for one in known.get(name, ()) if one.dead or one.problem), ""),
-                called_at=models.at(called.get(name, 0)),
+                called_at=models.at(called.get(name, Timestamp(0))),
             )
             for name, place in self._places.items()
         ]

@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from router.domain.times import Timestamp
+
 _WINDOW_MICROSECONDS = 60_000_000
 _LEAST_MICROSECONDS = 10_000_000  # Over a shorter time, one more delivery would look like a flood.
 _APART_MICROSECONDS = 1_000_000
@@ -13,7 +15,7 @@ class Rates:
     def __init__(self) -> None:
         self._counted: deque[tuple[int, int]] = deque()
 
-    def a_minute(self, now: int, count: int) -> float | None:
+    def a_minute(self, now: Timestamp, count: int) -> float | None:
         """Return the increase per minute; None if the readings of the last 60 seconds span less than 10 seconds.
 
         ``now`` is in microseconds. A counter that was reset, or is 0, gives no rate.

@@ -9,6 +9,7 @@ from router.bootstrap import dead_letters, factories, orphans
 from router.bootstrap.pauses import Pauses
 from router.domain import timing
 from router.domain.silences import Silence
+from router.domain.times import Timestamp
 from router.services import models, presenters, resources, silence_matches, source_views
 from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
@@ -20,7 +21,7 @@ class Records:
         self,
         settings: configuration.Settings,
         connection: "redis.asyncio.Redis",
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         looking: incident_snapshot.SnapshotCache,
         named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
@@ -45,8 +46,8 @@ class Records:
         """Clear the cache of what silences match."""
         self._matching.invalidate()
 
-    async def _silence(self, one: Silence, now: int, firing: silence_matches.FiringAlerts) -> resources.Silence:
-        starts_at, ends_at = one.window(now) or (0, 0)
+    async def _silence(self, one: Silence, now: Timestamp, firing: silence_matches.FiringAlerts) -> resources.Silence:
+        starts_at, ends_at = one.window(now) or (Timestamp(0), Timestamp(0))
         state = one.state(now)
         return resources.Silence(
             id=one.id,

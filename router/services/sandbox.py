@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 
 _PROGRAM = (sys.executable, "-m", "router.services.sandbox_worker")
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ")
@@ -49,7 +50,7 @@ class Task(msgspec.Struct, frozen=True):
     file: str
     folder: str
     alerts: list[alerts.Alert]
-    at: int
+    at: Timestamp
     cpu_seconds: int
     memory_bytes: int
 
@@ -70,7 +71,7 @@ class Sandbox:
         self._free = asyncio.Semaphore(limits.at_once)
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
 
-    async def explain(self, file: str, rules: str, asked: Sequence[alerts.Alert], at: int) -> Outcome:
+    async def explain(self, file: str, rules: str, asked: Sequence[alerts.Alert], at: Timestamp) -> Outcome:
         """Explain the decisions of a rule file for these alerts.
 
         An exceeded limit is reported as a problem of the rules.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from router.domain import alerts, silences
+from router.domain.times import Timestamp
 from router.services import resources
 from router.store import archive, incident_snapshot
 from router.yaml_source import suggestions
@@ -34,7 +35,9 @@ class FiringAlerts(NamedTuple):
 class SilenceMatches:
     """Finds the alerts that silences match. ``named`` returns the labels that the rules name."""
 
-    def __init__(self, kept: archive.Archive, named: Callable[[], Collection[str]], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, kept: archive.Archive, named: Callable[[], Collection[str]], clock: Callable[[], Timestamp]
+    ) -> None:
         self._kept = kept
         self._named = named
         self._clock = clock

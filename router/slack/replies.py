@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from router.domain import events
+from router.domain import events, times
+from router.domain.times import Timestamp
 from router.notifiers import slack_blocks, slack_reviews
 from router.services import actions, models
 
@@ -40,7 +41,7 @@ class RepliedError(Exception):
 
 def shown(review: models.Review) -> slack_reviews.Shown:
     """Convert a review of the services to the form that the Slack notifier renders."""
-    at = review.since or events.moment(0)
+    at = review.since or times.to_datetime(Timestamp(0))
     incident = events.Incident(review.incident, review.reference, review.title, review.severity, "open", at)
     return slack_reviews.Shown(
         incident,

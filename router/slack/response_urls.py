@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 from router.telemetry import log
 
@@ -16,7 +17,7 @@ _log = log.get("management")
 class ResponseUrls:
     """Sends replies only to Slack, or to the host of ``base_url``, such as the simulator."""
 
-    def __init__(self, base_url: str, clock: Callable[[], int], *, timeout_seconds: float) -> None:
+    def __init__(self, base_url: str, clock: Callable[[], Timestamp], *, timeout_seconds: float) -> None:
         self._origins = {*_HOOKS, _origin(base_url)}
         self._clock = clock
         self._timeout_seconds = timeout_seconds

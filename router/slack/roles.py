@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from router.configuration import sections
 from router.domain import access
+from router.domain.times import Timestamp
 from router.notifiers import slack_api
 from router.outbound import errors
 from router.slack import payloads
@@ -22,7 +23,7 @@ class _Members(NamedTuple):
     """Cached members of a user group. ``read_at`` is microseconds since the epoch."""
 
     users: frozenset[str]
-    read_at: int
+    read_at: Timestamp
 
 
 class RefusedError(Exception):
@@ -32,7 +33,7 @@ class RefusedError(Exception):
 class Roles:
     """Authorizes the users of one workspace, and caches the members of user groups."""
 
-    def __init__(self, config: sections.SlackApp, api: slack_api.WebApi, clock: Callable[[], int]) -> None:
+    def __init__(self, config: sections.SlackApp, api: slack_api.WebApi, clock: Callable[[], Timestamp]) -> None:
         self._config = config
         self._api = api
         self._clock = clock

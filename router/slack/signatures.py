@@ -3,6 +3,8 @@
 import hmac
 from collections.abc import Mapping
 
+from router.domain.times import Timestamp
+
 TOLERANCE = 300
 """The most seconds between the signed time and the router's clock."""
 _VERSION = b"v0"
@@ -10,7 +12,7 @@ _TIME, _SIGNATURE = b"x-slack-request-timestamp", b"x-slack-signature"
 _LONGEST_TIME = 12
 
 
-def problem(secret: str, headers: Mapping[bytes, bytes], body: bytes, now: int) -> str:
+def problem(secret: str, headers: Mapping[bytes, bytes], body: bytes, now: Timestamp) -> str:
     """Return why a request isn't authentic, without details that help an attacker. Return "" if it is authentic.
 
     ``headers`` have lower-case names. ``now`` is microseconds since the epoch. Signatures are compared in constant

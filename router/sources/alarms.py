@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 InsufficientData = Literal["ignore", "firing", "resolved"]
@@ -36,7 +37,7 @@ class Alarm(msgspec.Struct, frozen=True):
     arn: str = ""
     account: str = ""
     region: str = ""
-    changed_at: int = 0
+    changed_at: Timestamp = Timestamp(0)
     metrics: list[Metric] = []
     annotations: dict[str, str] = {}
 
@@ -63,7 +64,7 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
         alarm.arn or f"{alarm.account}/{alarm.region}/{alarm.name}",
         status,
         at,
-        0 if status == "firing" else at,
+        Timestamp(0 if status == "firing" else at),
         f"{alarm.name} (insufficient data)" if alarm.state == "INSUFFICIENT_DATA" else alarm.name,
         _labels(alarm, region),
         {"state": alarm.state, **alarm.annotations},

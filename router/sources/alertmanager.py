@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, body, links, objects, polled, reading, times
 
 _FNV_OFFSET = 14695981039346656037
@@ -58,8 +59,8 @@ class _Found(msgspec.Struct, gc=False):
     fingerprint: str
     labels: dict[str, str]
     annotations: dict[str, str]
-    starts_at: int
-    ends_at: int
+    starts_at: Timestamp
+    ends_at: Timestamp
     link: str
 
 
@@ -87,7 +88,7 @@ class Alertmanager:
         self,
         body: bytes,
         headers: Mapping[bytes, bytes],  # noqa: ARG002
-        now: int,
+        now: Timestamp,
         max_alerts: int = base.MAX_ALERTS,
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` if it isn't webhook version 4.
@@ -116,7 +117,7 @@ class Alertmanager:
             found.fingerprint or fingerprint(found.labels),
             status,
             _micros(found.starts_at) or delivery.now,
-            0 if status == "firing" else _micros(found.ends_at) or delivery.now,
+            Timestamp(0 if status == "firing" else _micros(found.ends_at) or delivery.now),
             title(labels, annotations),
             labels,
             annotations,
@@ -170,11 +171,11 @@ def _read(raw: bytes, version: str) -> _Body:
     return read
 
 
-def _micros(moment: dt.datetime | int | None) -> int:
+def _micros(moment: dt.datetime | int | None) -> Timestamp:
     """Return a time in microseconds; an int already is one. 0 if there is no time."""
     if isinstance(moment, dt.datetime):
         return times.micros(moment)
-    return moment or 0
+    return Timestamp(moment or 0)
 
 
 def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
@@ -217,7 +218,7 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
         labels,
         objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),
         delivery.moment(alert.get("startsAt"), f"{where}.startsAt"),
-        delivery.moment(alert.get("endsAt"), f"{where}.endsAt") if status == "resolved" else 0,
+        Timestamp(delivery.moment(alert.get("endsAt"), f"{where}.endsAt") if status == "resolved" else 0),
         objects.optional_text(delivery, alert.get("generatorURL"), f"{where}.generatorURL"),
     )
     return found, status

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _SCHEMA = "azureMonitorCommonAlertSchema"
@@ -49,7 +50,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.required(essentials.get("alertId"), "data.essentials.alertId").casefold(),
         status,
         delivery.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or delivery.now,
-        0 if status == "firing" else _ended(delivery, essentials) or delivery.now,
+        Timestamp(0 if status == "firing" else _ended(delivery, essentials) or delivery.now),
         objects.scalar(essentials.get("alertRule")),
         _labels(data, essentials, conditions),
         _annotations(essentials, conditions),

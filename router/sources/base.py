@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import msgspec
 import pydantic
 
-from router.domain import alert_states, alerts
+from router.domain import alert_states, alerts, times
 from router.domain.notices import Notice
+from router.domain.times import Duration, Timestamp
 from router.sources import authentication, calls, signatures, tokens, verifications
 from router.yaml_source import quantities
 
@@ -22,7 +23,7 @@ The name is none that a request could have.
 MAX_ALERTS = 20_000
 """Alerts that are read of one delivery by default."""
 
-ALERTMANAGER_RETRY_WINDOW = 60 * 1_000_000
+ALERTMANAGER_RETRY_WINDOW = times.MINUTE
 """Alertmanager sends a group's messages one after the other; only a peer of its cluster repeats one, within seconds."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -70,7 +71,7 @@ class Config(pydantic.BaseModel):
     signature: signatures.Config | None = None
     auth: Literal["required", "none"] = "required"
     allow_from: tuple[Network, ...] = ()
-    resolve_after: quantities.Duration = 0
+    resolve_after: quantities.Duration = Duration(0)
     retry_window: quantities.Duration | None = None
 
     @pydantic.model_validator(mode="after")
@@ -138,7 +139,9 @@ class Source(Protocol):
 
     name: str
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = MAX_ALERTS) -> Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = MAX_ALERTS
+    ) -> Parsed:
         """Turn the body into normalized alerts. Raises ``Unparsable`` if it isn't in the format of the kind.
 
         ``headers`` have lower-case names. ``now`` (microseconds) replaces times that the sender leaves out. If the body
@@ -173,7 +176,7 @@ class Kind:
     answer: Callable[[Parsed, str], Mapping[str, Any]] | None = None
     typed: bool = False
     path: str = ""
-    retry_window: int = alert_states.DEFAULT_RETRY_WINDOW
+    retry_window: Duration = alert_states.DEFAULT_RETRY_WINDOW
     events: bool = False
     delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None
     reply: Callable[[Any, calls.Call], calls.Reply | None] | None = None

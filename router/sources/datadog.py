@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, forms, objects, reading, repeated
 
 _UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")
@@ -47,7 +48,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         _fingerprint(found, said),
         "firing" if firing else "resolved",
         at,
-        0 if firing else at,
+        Timestamp(0 if firing else at),
         _title(found, said, transition),
         _labels(found),
         _annotations(found, transition),

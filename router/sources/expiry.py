@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Duration, Timestamp
 from router.sources import base
 
 _PARTS = 16
@@ -18,22 +19,22 @@ class Expiring:
     set is kept.
     """
 
-    def __init__(self, source: base.Source, resolve_after: int) -> None:
+    def __init__(self, source: base.Source, resolve_after: Duration) -> None:
         self.name = source.name
         self._parse = source.parse
         self._resolve_after = resolve_after
         self._step = max(resolve_after // _PARTS, 1)
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Parse with the wrapped source, then set the ends. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)
-        ends_at = -(-(now + self._resolve_after) // self._step) * self._step
+        ends_at = Timestamp(-(-(now + self._resolve_after) // self._step) * self._step)
         return msgspec.structs.replace(parsed, alerts=[_ending(one, ends_at) for one in parsed.alerts])
 
 
-def _ending(alert: alerts.Alert, ends_at: int) -> alerts.Alert:
+def _ending(alert: alerts.Alert, ends_at: Timestamp) -> alerts.Alert:
     if alert.status != "firing" or alert.ends_at:
         return alert
     return msgspec.structs.replace(alert, ends_at=ends_at)

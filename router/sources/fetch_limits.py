@@ -12,6 +12,8 @@ import collections
 import ipaddress
 from typing import Generic, TypeVar
 
+from router.domain.times import Timestamp
+
 _SECOND = 1_000_000
 _OF_NETWORK = (6, 2)  # Fetches at once, and fetches per second.
 _OF_ALL = (10, 5)  # Twice: for all networks, and for known networks only.
@@ -30,7 +32,7 @@ class FetchLimits:
         self._networks: _Recent[_Bucket] = _Recent()
         self._known: _Recent[bool] = _Recent()
 
-    def take(self, client: str, now: int) -> bool:
+    def take(self, client: str, now: Timestamp) -> bool:
         """Take a fetch for a sender with this address. Return False if the limit is reached."""
         network = _network(client)
         own = self._networks.get(network) or _Bucket(*_OF_NETWORK)
@@ -58,7 +60,7 @@ class _Bucket:
         self._tokens = float(most)
         self._at = 0
 
-    def has(self, now: int) -> bool:
+    def has(self, now: Timestamp) -> bool:
         """Return whether there is a token."""
         passed = max(0, now - self._at) / _SECOND  # The clock may be set back.
         self._at = now

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _STATUSES: dict[str, alerts.Status] = {"open": "firing", "closed": "resolved"}
@@ -36,7 +37,9 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.required(incident.get("incident_id"), "incident.incident_id"),
         status,
         delivery.moment(incident.get("started_at"), "incident.started_at") or delivery.now,
-        0 if status == "firing" else delivery.moment(incident.get("ended_at"), "incident.ended_at") or delivery.now,
+        Timestamp(
+            0 if status == "firing" else delivery.moment(incident.get("ended_at"), "incident.ended_at") or delivery.now
+        ),
         objects.scalar(incident.get("policy_name")) or objects.scalar(incident.get("condition_name")),
         _labels(incident),
         _annotations(incident),

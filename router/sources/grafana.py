@@ -7,6 +7,7 @@ sends a separate alert (``DatasourceNoData``, ``DatasourceError``) with a separa
 from typing import Any, Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import alertmanager, base, links, objects, paths, reading
 
 _STATUSES: dict[Any, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
@@ -62,7 +63,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
         fingerprint,
         status,
         delivery.moment(alert.get("startsAt"), f"{where}.startsAt") or delivery.now,
-        0 if status == "firing" else delivery.moment(alert.get("endsAt"), f"{where}.endsAt") or delivery.now,
+        Timestamp(0 if status == "firing" else delivery.moment(alert.get("endsAt"), f"{where}.endsAt") or delivery.now),
         _title(labels, annotations),
         labels,
         annotations,

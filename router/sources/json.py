@@ -11,6 +11,7 @@ import msgspec
 import pydantic
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, body, cloudevents, decoding, forms, mapping, objects, paths, reading
 
 _FIRING = (
@@ -194,7 +195,7 @@ class Json:
         self._link = config.link.getter()
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the alert and the setting that found nothing."""
         try:
@@ -332,7 +333,7 @@ class Json:
             mapping.optional_text(self._link, scope, f"{place}link", delivery),
         )
 
-    def _expiry(self, scope: mapping.Scope, place: str, starts_at: int, delivery: reading.Reading) -> int:
+    def _expiry(self, scope: mapping.Scope, place: str, starts_at: Timestamp, delivery: reading.Reading) -> Timestamp:
         """Return when a firing alert ends unless it is repeated; 0 if the sender doesn't specify it.
 
         Many senders use one time for every kind of event, and many set a meaningless end. So ``ends_at`` counts only if
@@ -347,7 +348,7 @@ class Json:
             delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is firing")
         # An unreadable end isn't reported here.
         ends_at = self._ends_at(scope, "", None)
-        return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else 0
+        return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else Timestamp(0)
 
     def _read_status(self, scope: mapping.Scope, place: str) -> alerts.Status:
         word = mapping.text(self._status, scope, f"{place}status").strip()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 import msgspec
 import pydantic
 
+from router.domain.times import Timestamp
 from router.sources import base, forms, pairs, paths, reading, times
 from router.yaml_source import suggestions
 
@@ -140,20 +141,20 @@ class Time(Fact):
             raise ValueError(f"a time in {self.format} has no time zone: remove zone")
         return self
 
-    def reader(self) -> Callable[[Scope, str, reading.Reading | None], int]:
+    def reader(self) -> Callable[[Scope, str, reading.Reading | None], Timestamp]:
         """Build the function that reads the time in microseconds: 0 if it is absent or unreadable.
 
         An unreadable time is reported if the function gets a delivery.
         """
         getter, pattern, zone = self.getter(), self.format, self.zone
 
-        def read(scope: Scope, where: str, delivery: reading.Reading | None) -> int:
+        def read(scope: Scope, where: str, delivery: reading.Reading | None) -> Timestamp:
             try:
                 return _micros(getter(scope), pattern, zone)
             except (paths.EvaluationError, ValueError) as error:
                 if delivery is not None:
                     delivery.unreadable_time(where, str(error))
-                return 0
+                return Timestamp(0)
 
         return read
 
@@ -260,9 +261,9 @@ def _members(getter: Getter, scope: Scope, where: str, delivery: reading.Reading
     return {}
 
 
-def _micros(found: Any, pattern: str, zone: str) -> int:
+def _micros(found: Any, pattern: str, zone: str) -> Timestamp:
     if found is None:
-        return 0
+        return Timestamp(0)
     if isinstance(found, str):
         return times.from_format(found, pattern, zone) if pattern else times.from_text(found, zone)
     if isinstance(found, int | float) and not isinstance(found, bool):

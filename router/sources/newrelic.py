@@ -6,6 +6,7 @@ A closed incident within an issue doesn't resolve the issue: only the issue's ow
 from typing import Any, Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _CLOSED = "closed"
@@ -30,7 +31,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.required(body.get("id"), "id", "the issue's id has to be in the payload"),
         "firing" if firing else "resolved",
         delivery.moment(body.get("createdAt"), "createdAt") or delivery.now,
-        0 if firing else delivery.moment(body.get("updatedAt"), "updatedAt") or delivery.now,
+        Timestamp(0 if firing else delivery.moment(body.get("updatedAt"), "updatedAt") or delivery.now),
         _joined(body.get("title")),
         _named(body, {"policy": "alertPolicyNames", "condition": "alertConditionNames", "workflow": "workflowName"}),
         _named(

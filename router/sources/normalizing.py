@@ -11,6 +11,7 @@ import msgspec
 
 from router.domain import alerts
 from router.domain.notices import Notice, bounded
+from router.domain.times import Timestamp
 from router.sources import base, links
 
 _BLANKS = re.compile(r"\s+")
@@ -31,7 +32,7 @@ class Normalizing:
         self._parse = source.parse
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Parse with the wrapped source, then normalize. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)

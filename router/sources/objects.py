@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, body, paths, reading
 
 Members = dict[str, Any]
@@ -35,7 +36,7 @@ class Source:
         self._unwrap = unwrap
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the field that is missing or invalid."""
         whole = self._unwrap(body, headers) if self._unwrap else decode(body)
@@ -71,7 +72,7 @@ def several(
     for position, item in enumerate(delivery.limited(items, where)):
         mark = delivery.mark()
         # Items without a time are in order of occurrence: the last item of an alert has its current state.
-        delivery.now = received_at + position
+        delivery.now = Timestamp(received_at + position)
         try:
             alert = read(item, f"{where}[{position}]")
             found.append(alert)

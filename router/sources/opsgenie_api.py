@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from router.domain import alerts, identity
+from router.domain.times import Timestamp
 from router.sources import base, calls, objects, reading
 from router.sources.presets import tags
 
@@ -116,7 +117,7 @@ def read(delivery: reading.Reading, whole: objects.Members) -> base.Parsed:
     return base.Parsed([alert], about=about)
 
 
-def _created(source: str, body: objects.Members, now: int) -> alerts.Alert:
+def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert:
     title = objects.required(body.get("message"), "message", "a create request has to name it")
     entity, origin = objects.scalar(body.get("entity")), objects.scalar(body.get("source"))
     details = objects.optional(body.get("details"))
@@ -129,7 +130,7 @@ def _created(source: str, body: objects.Members, now: int) -> alerts.Alert:
         objects.scalar(body.get("alias")) or objects.digest(title, entity, origin),
         "firing",
         now,
-        0,
+        Timestamp(0),
         title,
         objects.texts(
             {
@@ -153,9 +154,9 @@ def _names(responders: Any) -> str:
     )
 
 
-def _pinged(source: str, name: str, now: int) -> alerts.Alert:
+def _pinged(source: str, name: str, now: Timestamp) -> alerts.Alert:
     labels = {"heartbeat": name}
-    return alerts.Alert(source, f"heartbeat/{name}", "firing", now, 0, f"Heartbeat {name}", labels)
+    return alerts.Alert(source, f"heartbeat/{name}", "firing", now, Timestamp(0), f"Heartbeat {name}", labels)
 
 
 def answer(parsed: base.Parsed, delivery: str) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _status(request_id: str) -> calls.Reply:
     return calls.Reply(200, {"data": data, "took": 0.0, "requestId": request_id})
 
 
-def _iso(at: int) -> str:
+def _iso(at: Timestamp) -> str:
     return dt.datetime.fromtimestamp(at / _MILLION, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

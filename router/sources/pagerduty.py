@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _ANNOTATIONS = ("status", "number", "incident_key", "urgency", "resolve_reason")
@@ -39,7 +40,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.required(incident.get("id"), "event.data.id"),
         "firing" if firing else "resolved",
         at,
-        0 if firing else at,
+        Timestamp(0 if firing else at),
         objects.scalar(incident.get("title")),
         _labels(incident),
         _annotations(incident, kind),

@@ -7,6 +7,7 @@ own time.
 from typing import Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _PAYLOAD_LABELS = ("source", "component", "group", "class")
@@ -52,7 +53,7 @@ def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> al
         key or objects.digest(title, labels),
         "firing",
         delivery.now,
-        0,
+        Timestamp(0),
         title,
         labels,
         _annotations(payload),

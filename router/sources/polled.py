@@ -12,6 +12,7 @@ import msgspec
 import pydantic
 
 from router.domain import alerts, patterns, silences
+from router.domain.times import Timestamp
 from router.outbound import alertmanager
 from router.yaml_source import quantities
 
@@ -96,7 +97,7 @@ def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
     def wanted(one: alertmanager.Listed) -> bool:
         if not any(map(addressed, one.receivers)):
             return False
-        subject = alerts.Alert("", one.fingerprint, "firing", one.starts_at, 0, labels=one.labels)
+        subject = alerts.Alert("", one.fingerprint, "firing", one.starts_at, Timestamp(0), labels=one.labels)
         return all(matches(subject) for matches in tests)
 
     return wanted
@@ -114,7 +115,7 @@ def firing(one: alertmanager.Listed) -> Mapping[str, Any]:
     }
 
 
-def ended(fingerprint: str, starts_at: int, ends_at: int) -> Mapping[str, Any]:
+def ended(fingerprint: str, starts_at: Timestamp, ends_at: Timestamp) -> Mapping[str, Any]:
     """Return a resolved alert, which responses no longer contain, in the format of a webhook; times in microseconds."""
     return {
         "status": "resolved",
@@ -132,5 +133,5 @@ def webhook(told: Iterable[Mapping[str, Any]], url: str) -> bytes:
     )
 
 
-def _written(moment: int) -> dt.datetime:
+def _written(moment: Timestamp) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=moment)

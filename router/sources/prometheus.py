@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from router.domain import alerts
+from router.domain.times import Duration, Timestamp
 from router.sources import alertmanager, base, body, objects, reading, times
 from router.yaml_source import quantities
 
@@ -31,7 +32,7 @@ class Config(base.Config):
     """
 
     kind: Literal["prometheus"] = "prometheus"
-    clock_skew: quantities.Duration = 0
+    clock_skew: quantities.Duration = Duration(0)
 
 
 class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at": "endsAt", "link": "generatorURL"}):
@@ -51,8 +52,8 @@ class _Found(msgspec.Struct, gc=False):
 
     labels: dict[str, str]
     annotations: dict[str, str]
-    starts_at: int
-    ends_at: int
+    starts_at: Timestamp
+    ends_at: Timestamp
     link: str
 
 
@@ -68,7 +69,7 @@ class Prometheus:
         self,
         body: bytes,
         headers: Mapping[bytes, bytes],  # noqa: ARG002
-        now: int,
+        now: Timestamp,
         max_alerts: int = base.MAX_ALERTS,
     ) -> base.Parsed:
         """Turn a list of alerts into normalized alerts. Raises ``base.Unparsable`` if the body isn't a list of alerts.
@@ -103,7 +104,7 @@ class Prometheus:
         starts_at, ends_at = found.starts_at or now, found.ends_at
         if 0 < ends_at < found.starts_at:
             delivery.ignore(f"{where}.endsAt".lstrip("."), "the end is before the start")
-            ends_at = 0
+            ends_at = Timestamp(0)
         over = 0 < ends_at + self._clock_skew <= now if ends_at else False
         if over and (extended := self._ends.extended(fingerprint, starts_at, ends_at, now)):
             mark = delivery.mark()
@@ -111,14 +112,14 @@ class Prometheus:
             delivery.settle(mark, fingerprint)
             over, ends_at = False, extended
         elif ends_at and not over:
-            ends_at += self._clock_skew
-        starts_at += self._ends.shift(fingerprint, found.starts_at or now)
+            ends_at = Timestamp(ends_at + self._clock_skew)
+        starts_at = Timestamp(starts_at + self._ends.shift(fingerprint, found.starts_at or now))
         return alerts.Alert(
             self.name,
             fingerprint,
             "resolved" if over else "firing",
             starts_at,
-            ends_at if over else min(-(-ends_at // _MINUTE) * _MINUTE, times.LATEST),
+            Timestamp(ends_at if over else min(-(-ends_at // _MINUTE) * _MINUTE, times.LATEST)),
             alertmanager.title(labels, found.annotations),
             labels,
             found.annotations,
@@ -151,7 +152,7 @@ class _Ends:
         self._seen: dict[tuple[str, int], tuple[int, int]] = {}
         self._extended: set[tuple[str, int]] = set()
 
-    def extended(self, fingerprint: str, starts_at: int, ends_at: int, now: int) -> int:
+    def extended(self, fingerprint: str, starts_at: Timestamp, ends_at: Timestamp, now: Timestamp) -> Timestamp:
         """Return until when the alert fires by the router's clock; 0 if it is resolved, as far as can be determined."""
         key = (fingerprint, starts_at)
         before, step = self._seen.pop(key, (ends_at, 0))
@@ -165,11 +166,11 @@ class _Ends:
             del self._seen[oldest]
             self._extended.discard(oldest)
         if not step:
-            return 0
+            return Timestamp(0)
         self._extended.add(key)
-        return now + min(max(4 * step, _SHORTEST), _LONGEST)
+        return Timestamp(now + min(max(4 * step, _SHORTEST), _LONGEST))
 
-    def shift(self, fingerprint: str, starts_at: int) -> int:
+    def shift(self, fingerprint: str, starts_at: Timestamp) -> int:
         """Return by how many microseconds to move the alert's start."""
         return 1 if self._extended and (fingerprint, starts_at) in self._extended else 0
 
@@ -178,8 +179,8 @@ def _found(alert: _Alert) -> _Found:
     return _Found(
         alert.labels,
         alert.annotations or {},
-        times.micros(alert.starts_at) if alert.starts_at else 0,
-        times.micros(alert.ends_at) if alert.ends_at else 0,
+        Timestamp(times.micros(alert.starts_at) if alert.starts_at else 0),
+        Timestamp(times.micros(alert.ends_at) if alert.ends_at else 0),
         alert.link,
     )
 

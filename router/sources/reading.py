@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.domain import notices
+from router.domain.times import Timestamp
 from router.sources import base, paths, times
 
 _MOST = 1_000  # The most notices that are collected; further ones are only counted. Fewer are stored.
@@ -24,7 +25,7 @@ class Reading:
 
     __slots__ = ("_more", "_notices", "max_alerts", "now", "source")
 
-    def __init__(self, source: str, now: int, max_alerts: int = base.MAX_ALERTS) -> None:
+    def __init__(self, source: str, now: Timestamp, max_alerts: int = base.MAX_ALERTS) -> None:
         self.source = source
         self.now = now
         self.max_alerts = max_alerts
@@ -55,7 +56,7 @@ class Reading:
         """Report a time that can't be read."""
         self.note("time_unreadable", where, f"{problem}; the time of receipt is used")
 
-    def moment(self, value: Any, where: str) -> int:
+    def moment(self, value: Any, where: str) -> Timestamp:
         """Return a time in any format that ``times`` reads, in microseconds; 0 if it is absent or unreadable."""
         try:
             if isinstance(value, str):
@@ -64,10 +65,10 @@ class Reading:
                 return times.from_number(value)
         except ValueError as error:
             self.unreadable_time(where, str(error))
-            return 0
+            return Timestamp(0)
         if value is not None:
             self.unreadable_time(where, f"a time is expected here, not {paths.kind_of(value)}")
-        return 0
+        return Timestamp(0)
 
     def mark(self) -> int:
         """Return the position of the next alert's first notice, for ``settle``."""

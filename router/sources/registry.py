@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from router.domain.times import Duration
 from router.sources import (
     alertmanager,
     authentication,
@@ -140,7 +141,7 @@ class ConfiguredSource(msgspec.Struct, frozen=True):
     in_query: bool = False
     reply: Callable[[calls.Call], calls.Reply | None] | None = None
     reads_query: bool = False
-    retry_window: int | None = None
+    retry_window: Duration | None = None
     named_headers: frozenset[bytes] = frozenset()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, objects, reading
 
 _PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
@@ -69,8 +70,10 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
         delivery.source,
         "metric/" + objects.required(found.get("id"), "data.metric_alert.id"),
         status,
-        _first(delivery, found, "data.metric_alert", ("date_started", "date_detected")) or delivery.now,
-        0 if status == "firing" else _first(delivery, found, "data.metric_alert", ("date_closed",)) or delivery.now,
+        Timestamp(_first(delivery, found, "data.metric_alert", ("date_started", "date_detected")) or delivery.now),
+        Timestamp(
+            0 if status == "firing" else _first(delivery, found, "data.metric_alert", ("date_closed",)) or delivery.now
+        ),
         objects.scalar(rule.get("name")) or objects.scalar(found.get("title")),
         _labels(
             resource="metric_alert",
@@ -96,8 +99,13 @@ def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) 
         "issue/" + objects.required(event.get("issue_id"), "data.event.issue_id"),
         "firing",
         # The clock of the program that reported the event may be wrong. Sentry sets `received` by its own clock.
-        min(_first(delivery, event, "data.event", ("received", "timestamp", "datetime")) or delivery.now, delivery.now),
-        0,
+        Timestamp(
+            min(
+                _first(delivery, event, "data.event", ("received", "timestamp", "datetime")) or delivery.now,
+                delivery.now,
+            )
+        ),
+        Timestamp(0),
         objects.scalar(event.get("title")),
         _labels(
             resource="event_alert",
@@ -126,7 +134,7 @@ def _issue(delivery: reading.Reading, data: objects.Members, action: str) -> bas
         status,
         # No field says when an issue was resolved or reopened, so the order of arrival decides.
         delivery.now,
-        0 if status == "firing" else delivery.now,
+        Timestamp(0 if status == "firing" else delivery.now),
         objects.scalar(issue.get("title")),
         _labels(resource="issue", project=project.get("slug"), platform=issue.get("platform")),
         objects.texts({name: issue.get(name) for name in ("culprit", "shortId", "substatus")}),

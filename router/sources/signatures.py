@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import pydantic
 
+from router.domain.times import Duration, Timestamp
 from router.yaml_source import quantities
 
 Headers = Mapping[bytes, bytes]
@@ -68,7 +69,7 @@ class Config(pydantic.BaseModel):
     secrets: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1)
     header: str = ""
     time_header: str = ""
-    tolerance: quantities.Duration = 300 * _SECOND
+    tolerance: quantities.Duration = Duration(300 * _SECOND)
 
     @pydantic.model_validator(mode="after")
     def _keys_can_be_read(self) -> "Config":
@@ -100,7 +101,7 @@ class Signature:
         """Return whether a request has every header of this scheme."""
         return all(name in headers for name in (self._header, self._id, self._time) if name)
 
-    def problem(self, headers: Headers, body: bytes, now: int) -> str:
+    def problem(self, headers: Headers, body: bytes, now: Timestamp) -> str:
         """Return why the body isn't authentic, without details that help a forger; empty if it is authentic.
 
         Every signature is compared with that of every secret, in constant time.
@@ -131,7 +132,7 @@ class Signature:
         """Return the ID that is signed with the body; empty if the scheme has none."""
         return headers.get(self._id, b"").decode("latin-1") if self._id else ""
 
-    def sign(self, body: bytes, now: int, identity: str) -> dict[str, str]:
+    def sign(self, body: bytes, now: Timestamp, identity: str) -> dict[str, str]:
         """Return the sender's headers for this body at ``now``, signed with the first secret.
 
         ``identity`` is the delivery's ID, for schemes that sign one.
@@ -153,7 +154,7 @@ class Signature:
         kept = [part[len(prefix) :] for part in found if part.startswith(prefix)]
         return [part.lower() for part in kept] if scheme.encoding == "hex" else kept
 
-    def _lateness(self, written: bytes, now: int) -> str:
+    def _lateness(self, written: bytes, now: Timestamp) -> str:
         try:
             at = int(written) * _SECOND
         except ValueError:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.domain import patterns
+from router.domain.times import Timestamp
 from router.sources import fetch_limits, objects, times, verifications
 
 _HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
@@ -67,7 +68,7 @@ class Topics:
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
         self._limits = fetch_limits.FetchLimits()
 
-    async def verify(self, body: bytes, now: int, client: str = "") -> verifications.Verified:
+    async def verify(self, body: bytes, now: Timestamp, client: str = "") -> verifications.Verified:
         """Verify a message, and confirm the subscription if the message asks for it.
 
         Raises ``verifications.RejectedError`` or ``verifications.UnavailableError``.
@@ -97,15 +98,15 @@ class Topics:
             raise verifications.RejectedError("the message is of a topic that is not among this source's topics")
         return arn.split(":")[3]
 
-    def _not_too_old(self, written: str, now: int) -> None:
+    def _not_too_old(self, written: str, now: Timestamp) -> None:
         try:
             at = times.from_text(written)
         except ValueError:
-            at = 0
+            at = Timestamp(0)
         if not at or abs(now - at) > self._tolerance:
             raise verifications.RejectedError("the signed time is too far away: a replay, or a clock that is wrong")
 
-    async def _certificate(self, url: str, now: int, client: str) -> x509.Certificate:
+    async def _certificate(self, url: str, now: Timestamp, client: str) -> x509.Certificate:
         found = self._certificates.get(url)
         if found is None:
             try:
@@ -122,7 +123,7 @@ class Topics:
             self._certificates.clear()
         self._certificates[url] = certificate
 
-    async def _fetch_once(self, url: str, now: int, client: str) -> bytes:
+    async def _fetch_once(self, url: str, now: Timestamp, client: str) -> bytes:
         """Fetch a certificate, once for all messages that wait for it. Raises ``UnavailableError`` above the limit."""
         task = self._fetching.get(url)
         if task is None:

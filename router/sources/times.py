@@ -25,6 +25,7 @@ from collections.abc import Callable
 import msgspec
 
 from router.domain import time_zones
+from router.domain.times import Timestamp
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = 86_400_000_000
@@ -71,16 +72,16 @@ _HOURS["PST"] = -8
 _HALF_A_DAY = 12
 
 
-def micros(moment: dt.datetime) -> int:
+def micros(moment: dt.datetime) -> Timestamp:
     """Convert a moment to microseconds. Times before 1970 (senders' zero) become 0; without a zone, UTC is assumed."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     since = moment - _EPOCH
     days = since.days
-    return min(days * _DAY + since.seconds * _SECOND + since.microseconds, LATEST) if days >= 0 else 0
+    return Timestamp(min(days * _DAY + since.seconds * _SECOND + since.microseconds, LATEST) if days >= 0 else 0)
 
 
-def from_text(text: str, zone: str = "") -> int:
+def from_text(text: str, zone: str = "") -> Timestamp:
     """Read a time in one of the formats above, or a number in digits. Raises ``ValueError`` for any other text.
 
     Empty text and times before 1970 become 0. ``zone`` is the IANA name of the time zone for times without one; empty
@@ -93,10 +94,10 @@ def from_text(text: str, zone: str = "") -> int:
 
 # Alerts of one group share their times, so the latest results are cached.
 @functools.lru_cache(maxsize=4096)
-def _from_text(text: str, zone: str) -> int:
+def _from_text(text: str, zone: str) -> Timestamp:
     text = text.strip()
     if not text:
-        return 0
+        return Timestamp(0)
     try:
         return _local(msgspec.convert(text, dt.datetime), zone)
     except msgspec.ValidationError:
@@ -112,7 +113,7 @@ def _from_text(text: str, zone: str) -> int:
         raise ValueError(f"{text[:40]!r} isn't a known form of a time") from None
 
 
-def from_format(text: str, pattern: str, zone: str = "") -> int:
+def from_format(text: str, pattern: str, zone: str = "") -> Timestamp:
     """Read a time by a ``strptime`` pattern or a name in ``UNITS``. Raises ``ValueError`` if it doesn't fit."""
     if len(text) > LONGEST:
         raise ValueError(f"{text[:40]!r}… is longer than {LONGEST} characters, so it isn't a time")
@@ -120,10 +121,10 @@ def from_format(text: str, pattern: str, zone: str = "") -> int:
 
 
 @functools.lru_cache(maxsize=4096)
-def _from_format(text: str, pattern: str, zone: str) -> int:
+def _from_format(text: str, pattern: str, zone: str) -> Timestamp:
     text = text.strip()
     if not text:
-        return 0
+        return Timestamp(0)
     if pattern in UNITS:
         return from_unit(float(text), pattern)
     try:
@@ -134,30 +135,30 @@ def _from_format(text: str, pattern: str, zone: str) -> int:
         raise ValueError(f"{text[:40]!r} doesn't fit the format {pattern!r}") from None
 
 
-def from_unit(number: float, unit: str) -> int:
+def from_unit(number: float, unit: str) -> Timestamp:
     """Read a number since 1970 in the unit that ``UNITS`` names. Raises ``ValueError`` beyond the year 9999."""
     if number <= 0:
-        return 0
+        return Timestamp(0)
     if not number < LATEST / _SECOND * UNITS[unit]:
         raise ValueError(f"{number!r} is not a time")
-    return round(number * _SECOND / UNITS[unit])
+    return Timestamp(round(number * _SECOND / UNITS[unit]))
 
 
-def from_number(number: float) -> int:
+def from_number(number: float) -> Timestamp:
     """Read a number since 1970 in seconds, milliseconds, microseconds, or nanoseconds, distinguished by its size.
 
     Raises ``ValueError`` if it is in none of these ranges. 0 and negative numbers become 0.
     """
     if number <= 0:
-        return 0
+        return Timestamp(0)
     if number < _LARGEST_SECONDS:
-        return round(number * _SECOND)
+        return Timestamp(round(number * _SECOND))
     if number < _LARGEST_MILLISECONDS:
-        return round(number * 1000)
+        return Timestamp(round(number * 1000))
     if number < _LARGEST_MICROSECONDS:
-        return round(number)
+        return Timestamp(round(number))
     if number < _LARGEST_NANOSECONDS:
-        return round(number / 1000)
+        return Timestamp(round(number / 1000))
     raise ValueError(f"{number!r} is not a time")
 
 
@@ -170,14 +171,14 @@ def check_zone(name: str) -> str:
     return name
 
 
-def _local(moment: dt.datetime, zone: str) -> int:
+def _local(moment: dt.datetime, zone: str) -> Timestamp:
     """Convert a moment to microseconds. ``zone`` applies if the moment has none."""
     if zone and moment.tzinfo is None:
         moment = moment.replace(tzinfo=time_zones.find(zone))
     return micros(moment)
 
 
-def _assembled(text: str, found: "re.Match[str]", zone: str) -> int:
+def _assembled(text: str, found: "re.Match[str]", zone: str) -> Timestamp:
     """Build a time from the parts of a match. Raises ``ValueError`` if there is no such day or time."""
     part: Callable[[str], str] = lambda name: found.groupdict().get(name) or ""  # noqa: E731
     try:

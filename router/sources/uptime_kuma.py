@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 from router.sources import base, forms, objects, reading, repeated
 
 _STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}
@@ -44,7 +45,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.required(key, "monitor.id"),
         status,
         at,
-        0 if status == "firing" else at,
+        Timestamp(0 if status == "firing" else at),
         objects.scalar(monitor.get("name")) or message,
         labels,
         objects.texts({"message": heartbeat.get("msg"), "description": monitor.get("description")}),

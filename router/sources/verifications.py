@@ -7,6 +7,8 @@ server verifies a body before any other code uses it.
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
 
+from router.domain.times import Timestamp
+
 Fetch = Callable[[str], Coroutine[Any, Any, bytes]]
 """Fetches a URL of the vendor without following redirects; ``UnavailableError`` without a usable response."""
 
@@ -32,7 +34,7 @@ class Verification(Protocol):
     description: str
     """What is verified, for the console and ``sources list``."""
 
-    async def verify(self, body: bytes, now: int, client: str = "") -> Verified:
+    async def verify(self, body: bytes, now: Timestamp, client: str = "") -> Verified:
         """Verify a body received at ``now`` (microseconds) from the address ``client``.
 
         Raises ``RejectedError`` or ``UnavailableError``.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.store import client, keys, scripts
 
 _FEW = 4
@@ -18,8 +19,8 @@ _OPEN, _RECOVERED = "open:", "recovered:"
 class AccountRecovery(NamedTuple):
     """When a destination last recovered and when an operator last lifted its pauses: microseconds, 0 for never."""
 
-    recovered_at: int = 0
-    lifted_at: int = 0
+    recovered_at: Timestamp = Timestamp(0)
+    lifted_at: Timestamp = Timestamp(0)
 
 
 class Accounts:
@@ -44,7 +45,9 @@ class Accounts:
             stored = await answer
         return {name.decode(errors="replace"): account.decode(errors="replace") for name, account in stored.items()}
 
-    async def add_waiting(self, destination: str, incident: str, open_until: int = 0) -> AccountRecovery:
+    async def add_waiting(
+        self, destination: str, incident: str, open_until: Timestamp = Timestamp(0)
+    ) -> AccountRecovery:
         """Register the incident to be woken when the destination recovers. Return when that last happened.
 
         ``open_until`` is when the worker's circuit breaker becomes half-open (microseconds; 0 if the circuit is
@@ -53,9 +56,9 @@ class Accounts:
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             recovered, lifted = await self._scripts.run("await_destination", names, [destination, incident, open_until])
-        return AccountRecovery(int(recovered), int(lifted))
+        return AccountRecovery(Timestamp(int(recovered)), Timestamp(int(lifted)))
 
-    async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
+    async def resume(self, destination: str, now: Timestamp, *, lifted: bool = False) -> list[str]:
         """Record that the destination recovered, or that its pauses were lifted.
 
         Return the incidents that waited for it.
@@ -66,26 +69,26 @@ class Accounts:
             found = await self._scripts.run("resume_destination", names, [destination, what, now])
         return [incident.decode(errors="replace") for incident in found]
 
-    async def recoveries(self) -> dict[str, int]:
+    async def recoveries(self) -> dict[str, Timestamp]:
         """Return when each destination last worked again, in microseconds, as any worker has seen it."""
         async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.RESUMED)
             stored = await answer
         fields = {name.decode(errors="replace"): at for name, at in stored.items()}
         return {
-            name.removeprefix(_RECOVERED): int(at)
+            name.removeprefix(_RECOVERED): Timestamp(int(at))
             for name, at in fields.items()
             if name.startswith(_RECOVERED) and at.isdigit()
         }
 
-    async def open_circuits(self, now: int) -> dict[str, int]:
+    async def open_circuits(self, now: Timestamp) -> dict[str, Timestamp]:
         """Return when each open circuit becomes half-open, by destination, for circuits that incidents wait for."""
         async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.RESUMED)
             found = await answer
         fields = {name.decode(errors="replace"): until for name, until in found.items()}
         circuits = {
-            name.removeprefix(_OPEN): int(until)
+            name.removeprefix(_OPEN): Timestamp(int(until))
             for name, until in fields.items()
             if name.startswith(_OPEN) and until.isdigit()
         }

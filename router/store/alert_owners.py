@@ -8,6 +8,7 @@ protocol is described in ``worker/routing.py``.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from router.domain.times import Timestamp
 from router.store import client, codec, keys
 
 
@@ -60,7 +61,7 @@ class Owner(NamedTuple):
     """
 
     key: str
-    claimed_at: int
+    claimed_at: Timestamp
     move: Move | None
 
 
@@ -108,15 +109,15 @@ class AlertOwners:
         async with client.translate_errors(client.command_timeout(len(claims))):
             answers = await run("claim_owners", calls) if calls else []
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
-            now = int(time)
+            now = Timestamp(int(time))
             if writes:
                 for name in names:
                     key, fires = claims[name]
                     if key:
-                        found[name] = Owner(key, now if fires else 0, None)
+                        found[name] = Owner(key, now if fires else Timestamp(0), None)
             for number, key, since, move in zip(answer[::4], answer[1::4], answer[2::4], answer[3::4], strict=True):
                 name, home = names[number], key.decode(errors="replace")
-                found[name] = Owner(home, int(since), _read(name, home, move.decode(errors="replace")))
+                found[name] = Owner(home, Timestamp(int(since)), _read(name, home, move.decode(errors="replace")))
         return found
 
     async def _move(self, what: str, moves: Iterable[Move]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import redis.asyncio
 
 from router.domain import deliveries, identity
+from router.domain.times import Timestamp
 from router.store import client, codec, errors, keys, scripts, stream_pages
 
 _CHUNK = 500
@@ -81,7 +82,7 @@ class Archive:
             page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
         return _all_recorded(page), page.end
 
-    async def page_since(self, moment: int, after: str, count: int) -> tuple[list[ArchivedDelivery], str]:
+    async def page_since(self, moment: Timestamp, after: str, count: int) -> tuple[list[ArchivedDelivery], str]:
         """Return deliveries since a time (microseconds), oldest first, and the cursor of the next page (empty: none).
 
         Raises ``errors.Unavailable``, also if the cursor is invalid.
@@ -96,7 +97,7 @@ class Archive:
         async with client.translate_errors():
             return int(await self._connection.xlen(keys.ARCHIVE))
 
-    async def since(self, moment: int) -> AsyncIterator[ArchivedDelivery]:
+    async def since(self, moment: Timestamp) -> AsyncIterator[ArchivedDelivery]:
         """Iterate over the deliveries folded since a time (microseconds), oldest first."""
         async for recorded in self._range(str(max(0, moment // 1000)), "+"):
             yield recorded

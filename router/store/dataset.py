@@ -13,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 import redis.asyncio
 
-from router.domain import identity, operations
+from router.domain import identity, operations, times
+from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics
@@ -23,7 +24,7 @@ Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattende
 
 RESTORED = frozenset({"restored", "went_back", "replaced", "unattended"})
 """The reasons after which the data may be those of an earlier time."""
-UNATTENDED = 600_000_000
+UNATTENDED = Duration(10 * times.MINUTE)
 """Microseconds without a mark of any process after which a data set may be that of a backup."""
 _READING_SECONDS = 60
 _CLAIM_SECONDS = 30 * 24 * 60 * 60
@@ -70,14 +71,14 @@ class DataSetState:
     """
 
     id: str = ""
-    now: int = 0
-    since: int = 0
+    now: Timestamp = Timestamp(0)
+    since: Timestamp = Timestamp(0)
     reason: str = ""
-    lost_at: int = 0
+    lost_at: Timestamp = Timestamp(0)
     orphans: int = 0
-    read: Mapping[str, int] = field(default_factory=dict)
+    read: Mapping[str, Timestamp] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
-    saved_at: int = 0
+    saved_at: Timestamp = Timestamp(0)
 
     def is_unread(self, destination: str) -> bool:
         """Return whether the destination's open items haven't been listed yet. Nothing may be opened there before."""
@@ -93,9 +94,9 @@ class DataSetState:
         return "; ".join([said, *waiting, *([orphans] if self.orphans else [])])
 
 
-def restored_at(state: DataSetState) -> int:
+def restored_at(state: DataSetState) -> Timestamp:
     """Return when the data were last found to be older than expected (microseconds); 0 for never."""
-    return state.lost_at if state.reason in RESTORED else 0
+    return Timestamp(state.lost_at if state.reason in RESTORED else 0)
 
 
 class DataSet:
@@ -141,7 +142,7 @@ class DataSet:
                 "check_data_set", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments
             )
         mark, now, orphans, began, *marker = answer
-        state = _state(marker, int(now), int(orphans))
+        state = _state(marker, Timestamp(int(now)), int(orphans))
         # The response that arrives later may be the older one.
         self._mark = int(mark) if state.id != self._id else max(self._mark, int(mark))
         self._id = state.id
@@ -168,7 +169,7 @@ class DataSet:
             return bool(await self._connection.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
-        self, destination: str, at: int, orphans: Collection[Orphan], listed: Collection[str]
+        self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed: Collection[str]
     ) -> None:
         """Store the result of a listing that began ``at`` a time; ``listed`` are the IDs that may still be orphans."""
         async with client.translate_errors():
@@ -197,7 +198,7 @@ class DataSet:
             await self._connection.hset(keys.MARKER, f"problem:{destination}", problem[:300])
             await self._connection.expire(keys.reading(destination), 5)
 
-    async def finish(self, since: int) -> None:
+    async def finish(self, since: Timestamp) -> None:
         """End the reconciliation that began at ``since``, unless another one has begun."""
         async with client.translate_errors():
             if (held := await self._connection.hget(keys.MARKER, "since")) and int(held) == since:
@@ -255,7 +256,7 @@ async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) ->
         await pipeline.execute()
 
 
-async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
+async def look(connection: "redis.asyncio.Redis", now: Timestamp) -> DataSetState:
     """Return the state of the data set for display, without comparing or writing anything."""
     async with client.translate_errors():
         pipeline: Any = connection.pipeline(transaction=False)
@@ -265,11 +266,11 @@ async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
     return _state([part for pair in marker.items() for part in pair], now, int(orphans))
 
 
-async def marks(connection: "redis.asyncio.Redis") -> dict[str, int]:
+async def marks(connection: "redis.asyncio.Redis") -> dict[str, Timestamp]:
     """Return when each process that hasn't ended in good order last used the data set (microseconds, Redis' clock)."""
     held: Any = connection
     async with client.translate_errors():
-        found = {name.decode(): int(mark) for name, mark in (await held.hgetall(keys.MARKS)).items()}
+        found = {name.decode(): Timestamp(int(mark)) for name, mark in (await held.hgetall(keys.MARKS)).items()}
     return {
         name: mark
         for name, mark in found.items()
@@ -291,16 +292,16 @@ async def mark_restored(connection: "redis.asyncio.Redis") -> None:
 _decode = msgspec.msgpack.Decoder(Orphan).decode
 
 
-def _state(marker: list[bytes], now: int, orphans: int) -> DataSetState:
+def _state(marker: list[bytes], now: Timestamp, orphans: int) -> DataSetState:
     said = {name.decode(): value.decode() for name, value in zip(marker[::2], marker[1::2], strict=True)}
     return DataSetState(
         said.get("id", ""),
         now,
-        int(said.get("since", 0)),
+        Timestamp(int(said.get("since", 0))),
         said.get("reason", ""),
-        int(said.get("lost_at", 0)),
+        Timestamp(int(said.get("lost_at", 0))),
         orphans,
-        {name.removeprefix("read:"): int(value) for name, value in said.items() if name.startswith("read:")},
+        {name.removeprefix("read:"): Timestamp(int(value)) for name, value in said.items() if name.startswith("read:")},
         {name.removeprefix("problem:"): value for name, value in said.items() if name.startswith("problem:")},
-        int(said.get("saved_at", 0)),
+        Timestamp(int(said.get("saved_at", 0))),
     )

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.store import client, keys, scripts
 
 
@@ -12,7 +13,7 @@ class DeadDelivery(NamedTuple):
 
     id: str
     reason: str
-    dead_lettered_at: int
+    dead_lettered_at: Timestamp
     body: bytes
 
 
@@ -35,7 +36,7 @@ class DeadDeliveries:
             DeadDelivery(
                 identity.decode(),
                 fields.get(b"reason", b"").decode(errors="replace"),
-                int(identity.split(b"-")[0]) * 1000,
+                Timestamp(int(identity.split(b"-")[0]) * 1000),
                 fields.get(b"b", b""),
             )
             for identity, fields in entries

@@ -8,6 +8,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import rule_files
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, errors, keys
 
@@ -51,6 +52,6 @@ class GoodRules:
         try:
             # Never decompress more than may be stored, whatever the key holds.
             content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
-            return rule_files.RuleFiles(version.decode(), _decode(content), int(at))
+            return rule_files.RuleFiles(version.decode(), _decode(content), Timestamp(int(at)))
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:
             raise errors.UnreadableDocument(f"the rules kept in Redis can't be read: {error}") from error

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.store import client, cluster, keys
 
 FULL_AT = 0.75  # Share of maxmemory above which nothing is accepted, so that accepted deliveries can be processed.
@@ -54,7 +55,7 @@ class Health:
             quarantined, dead = await pipeline.execute()
         return PendingCounts(int(quarantined), int(dead))
 
-    async def record_heartbeat(self, worker: str, now: int) -> None:
+    async def record_heartbeat(self, worker: str, now: Timestamp) -> None:
         """Record a worker's heartbeat at ``now`` (microseconds)."""
         async with client.translate_errors():
             await self._connection.zadd(keys.WORKERS, {worker: now})
@@ -69,11 +70,11 @@ class Health:
         async with client.translate_errors():
             await self._connection.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
 
-    async def latest_heartbeat(self) -> int:
+    async def latest_heartbeat(self) -> Timestamp:
         """Return the time of the newest heartbeat of any worker (microseconds); 0 if there is none."""
         async with client.translate_errors():
             newest = await self._connection.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
-        return int(newest[0][1]) if newest else 0
+        return Timestamp(int(newest[0][1]) if newest else 0)
 
     async def _each(self, *command: str) -> list[Any]:
         """Yield the response of each primary."""

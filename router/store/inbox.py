@@ -9,6 +9,7 @@ import redis.asyncio
 from redis import exceptions
 
 from router.domain import deliveries
+from router.domain.times import Timestamp
 from router.store import client, codec, errors, keys, replica_acks, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
@@ -242,7 +243,7 @@ class InboxReader:
             command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
             await command
 
-    async def overtaken_at(self, entries: Sequence[InboxEntry]) -> int:
+    async def overtaken_at(self, entries: Sequence[InboxEntry]) -> Timestamp:
         """Return when the newest of these entries was accepted, if an earlier one has been read and isn't folded yet.
 
         The time is in microseconds, by Redis' clock; 0 if no earlier entry is pending. An entry is pending at a worker
@@ -252,7 +253,7 @@ class InboxReader:
         first, newest = order[0], order[-1]
         waiting = await _pending(self._connection)
         if not waiting["pending"] or _position(waiting["min"]) > newest[0]:
-            return 0
+            return Timestamp(0)
         names = [one["name"] for one in waiting["consumers"]]
         pipeline = self._connection.pipeline(transaction=False)
         for name in names:
@@ -263,13 +264,13 @@ class InboxReader:
         async with client.translate_errors():
             answers = await pipeline.execute()
         earlier = {one["message_id"] for answer in answers for one in answer} - self._acknowledging
-        return newest[0][0] * 1000 if earlier else 0
+        return Timestamp(newest[0][0] * 1000 if earlier else 0)
 
-    async def oldest_unfolded(self) -> int:
+    async def oldest_unfolded(self) -> Timestamp:
         """Return when the oldest entry was accepted that isn't folded yet (microseconds); 0 if there is none."""
         async with client.translate_errors():
             oldest = await self._scripts.run("oldest_entry", [keys.INBOX], [])
-        return _position(oldest)[0] * 1000 if oldest else 0
+        return Timestamp(_position(oldest)[0] * 1000 if oldest else 0)
 
     @contextlib.contextmanager
     def acknowledging(self, entries: Sequence[InboxEntry]) -> Iterator[None]:
@@ -354,15 +355,15 @@ async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
 
 
-async def last_accepted(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+async def last_accepted(connection: "redis.asyncio.Redis") -> tuple[Timestamp, int]:
     """Return when a delivery was last accepted (microseconds since the epoch), and the total; 0 if unknown.
 
     Servers before Redis 7 don't count entries.
     """
     async with client.translate_errors():
         if not await connection.exists(keys.INBOX):
-            return 0, 0
+            return Timestamp(0), 0
         told: Any = await connection.xinfo_stream(keys.INBOX)
     last = told["last-generated-id"]
     moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
-    return moment * 1000, int(told.get("entries-added") or 0)
+    return Timestamp(moment * 1000), int(told.get("entries-added") or 0)

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from router.domain import inhibition, publications
+from router.domain import inhibition, publications, times
+from router.domain.times import Timestamp
 from router.store import client, codec, damage, errors, incidents, keys, scripts
 from router.store.publications import Publications
 
-_FRESH_MICROSECONDS = 1_000_000
-_LEFT_MICROSECONDS = 60_000_000
+_FRESH = times.SECOND
+_LEFT = times.MINUTE
 
 
 class Snapshot(NamedTuple):
@@ -45,7 +46,7 @@ class SnapshotCache:
         self,
         connection: "redis.asyncio.Redis",
         documents: Publications,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
     ) -> None:
         self._scripts = scripts.Scripts(connection)
         self._store = incidents.Incidents(connection)
@@ -63,7 +64,7 @@ class SnapshotCache:
         """Return a snapshot that is at most one second old. Damaged documents are logged."""
         async with self._reading:
             now = self._clock()
-            if now - self._seen_at > _FRESH_MICROSECONDS:
+            if now - self._seen_at > _FRESH:
                 acts = self._acts
                 self._seen = await self._read(await self._names(now))
                 self._seen_at = now if acts == self._acts else 0
@@ -74,10 +75,10 @@ class SnapshotCache:
         self._acts += 1
         self._seen_at = 0
 
-    async def _names(self, now: int) -> list[str]:
+    async def _names(self, now: Timestamp) -> list[str]:
         """Return the keys of all incidents, and of incidents of which only publications remain."""
         names = set(await self._store.names())
-        if now - self._left_at > _LEFT_MICROSECONDS:
+        if now - self._left_at > _LEFT:
             self._left = {name for name in await self._documents.names() if not inhibition.is_key(name)}
             self._left_at = now
         return sorted(names | self._left)
@@ -91,7 +92,7 @@ class SnapshotCache:
         for of_shard, answer in zip(shards, answers, strict=True):
             told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
             for name, version, data, packed in told:
-                fresh[name] = self._one(name, int(answer[0]), (version, data, packed))
+                fresh[name] = self._one(name, Timestamp(int(answer[0])), (version, data, packed))
         self._known = fresh
         found = {name: fresh[name] for name in names}
         return Snapshot(
@@ -108,7 +109,7 @@ class SnapshotCache:
         known = self._known.get(name)
         return known.held.version if known is not None and known.held is not None else 0
 
-    def _one(self, name: str, now: int, told: tuple[Any, Any, Any]) -> _CachedIncident:
+    def _one(self, name: str, now: Timestamp, told: tuple[Any, Any, Any]) -> _CachedIncident:
         version, data, packed = told
         known = self._known.get(name, _NOTHING)
         held, documents, problem = known.held, known.publications, ""

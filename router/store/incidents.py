@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 
 from router.domain import identity, incidents, inhibition, timeline, timing
+from router.domain.times import Timestamp
 from router.store import (
     alert_owners,
     client,
@@ -29,7 +30,7 @@ class StoredIncident(NamedTuple):
 
     incident: incidents.Incident
     version: int
-    read_at: int
+    read_at: Timestamp
 
 
 class Change(NamedTuple):
@@ -75,7 +76,7 @@ class Incidents:
                 "read_incidents", [_read_call(of, asked, no) for no, of in shards.items()]
             )
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
-            now = int(time)
+            now = Timestamp(int(time))
             for name in names:
                 found[name] = StoredIncident(incidents.Incident(key=name), 0, now)
             for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
@@ -91,7 +92,7 @@ class Incidents:
         return found
 
     def _known_or(
-        self, seen: incident_cache.CachedIncident | None, now: int, answer: tuple[bytes, bytes | None]
+        self, seen: incident_cache.CachedIncident | None, now: Timestamp, answer: tuple[bytes, bytes | None]
     ) -> StoredIncident:
         """Decode a response, or return the cached incident if it is current. Raises ``UnreadableDocument``."""
         version, data = answer

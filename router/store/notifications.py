@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.domain import announcements, events, notification, router_state
+from router.domain import announcements, events, notification, router_state, times
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, damage, keys, scripts
 
@@ -32,7 +33,7 @@ class Lease(NamedTuple):
     fence: int
     sequence: int
     progress: Mapping[str, notification.Progress]
-    claimed_at: int
+    claimed_at: Timestamp
 
 
 class Notifications:
@@ -41,7 +42,7 @@ class Notifications:
     def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float = 30.0) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._lease = int(lease_seconds * 1_000_000)
+        self._lease = times.from_seconds(lease_seconds)
 
     async def announced(self, subject: str) -> bytes:
         """Read what was announced of a subject, packed; empty if nothing was."""
@@ -85,7 +86,7 @@ class Notifications:
         ]
         async with client.translate_errors():
             answers = await self._scripts.run_all_confirmed("claim_deliveries", calls)
-        return [_lease(int(now), one) for now, *found in answers for one in found]
+        return [_lease(Timestamp(int(now)), one) for now, *found in answers for one in found]
 
     async def record(self, lease: Lease, progress: Mapping[str, notification.Progress]) -> bool:
         """Store the progress and keep the lease; False if another worker holds the lease by now."""
@@ -112,7 +113,7 @@ class Notifications:
                 packed = await answer or b""
                 seconds, micros = await self._connection.time()
             progress = _progress(subject, packed)
-            again = notification.Progress(sequence, rewound_at=seconds * 1_000_000 + micros)
+            again = notification.Progress(sequence, rewound_at=Timestamp(seconds * 1_000_000 + micros))
             state = progress[name].state if name in progress else {}
             after = {**progress, name: msgspec.structs.replace(again, state=state)}
             async with client.translate_errors():
@@ -141,7 +142,7 @@ def unpack_router_state(data: bytes) -> router_state.RouterState | None:
         return None
 
 
-def _lease(now: int, answer: Sequence[Any]) -> Lease:
+def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease:
     member, fence, sequence, packed = answer
     subject = member.decode(errors="replace")
     return Lease(subject, int(fence), int(sequence), _progress(subject, packed), now)

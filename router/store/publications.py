@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import redis.asyncio
 from redis import exceptions
 
-from router.domain import incidents, publications, timeline
+from router.domain import incidents, publications, timeline, times
+from router.domain.times import Duration, Timestamp
 from router.store import client, codec, damage, errors, incident_lists, keys, scripts
 from router.telemetry import log, metrics
 
 _AT_ONCE = 500  # Incidents per round trip when all publications are read.
-_SET_BACK = 2_000_000  # Microseconds by which the calls of two workers may overtake each other.
+_SET_BACK = Duration(2 * times.SECOND)  # The time by which the calls of two workers may overtake each other.
 _MOST_WOKEN = 1000  # Incidents per script call. The server handles no other client meanwhile.
 _log = log.get("store")
 
@@ -28,8 +29,8 @@ class Lease(NamedTuple):
     version: int
     incident: incidents.Incident
     publications: list[publications.Publication]
-    claimed_at: int
-    rechecks: Mapping[str, int] = {}
+    claimed_at: Timestamp
+    rechecks: Mapping[str, Timestamp] = {}
     announced: bytes = b""
 
 
@@ -75,7 +76,7 @@ def _is_text(member: bytes) -> bool:
     return True
 
 
-def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
+def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease | None:
     """Decode a claimed incident. If it can't be decoded, return None; it becomes due again when its lease ends."""
     member, fence, version, incident, packed, rechecks, announced = answer
     shown = member.decode(errors="replace")
@@ -90,7 +91,10 @@ def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
         at_version = codec.parse_integer(version)
         key = keys.publications(shown)
         documents = codec.unpack_publications(packed)
-        asked = {name.decode(): codec.parse_integer(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
+        asked = {
+            name.decode(): Timestamp(codec.parse_integer(at))
+            for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)
+        }
     except (errors.UnreadableDocument, UnicodeDecodeError) as error:
         damage.report(key, str(error))
         return None
@@ -103,8 +107,8 @@ class Publications:
     def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._lease = int(lease_seconds * 1_000_000)
-        self._seen_at: dict[int, int] = {}
+        self._lease = times.from_seconds(lease_seconds)
+        self._seen_at: dict[int, Timestamp] = {}
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
         """Take the leases of due incidents of the shard.
@@ -116,12 +120,12 @@ class Publications:
         async with client.translate_errors():
             arguments = [keys.prefix(shard), self._lease, most, self._seen_at.get(shard, 0)]
             now, *found = await self._scripts.run_confirmed("claim_leases", names, arguments)
-        self._note_time(shard, int(now))
+        self._note_time(shard, Timestamp(int(now)))
         leases = []
         for one in found:
             if len(one) == _DAMAGED:
                 damage.report(one[0].decode(errors="replace"), f"it is a {one[1].decode()} and not a hash")
-            elif lease := _lease(int(now), one):
+            elif lease := _lease(Timestamp(int(now)), one):
                 leases.append(lease)
             elif not _is_text(one[0]):
                 async with client.translate_errors():
@@ -129,13 +133,13 @@ class Publications:
                     await self._connection.zrem(keys.published(shard), one[0])
         return leases
 
-    def _note_time(self, shard: int, now: int) -> None:
+    def _note_time(self, shard: int, now: Timestamp) -> None:
         """Remember the server's time. If its clock was set back, the script made all incidents due; log that."""
         back = self._seen_at.get(shard, 0) - now
         self._seen_at[shard] = now
         if back > _SET_BACK:
             metrics.redis_clock_set_back.inc()
-            _log.warning("redis_clock_set_back", shard=shard, seconds=back / 1_000_000)
+            _log.warning("redis_clock_set_back", shard=shard, seconds=times.to_seconds(back))
 
     async def look(self, name: str) -> list[publications.Publication]:
         """Return the publications of an incident without its lease, for display only.

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import redis.asyncio
 
+from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, damage, errors, keys, replica_acks, scripts
 
@@ -22,7 +23,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
     """Who or what froze publishing or tripped the guard, when (microseconds), and why."""
 
     who: str
-    at: int
+    at: Timestamp
     why: str
 
     def __str__(self) -> str:
@@ -58,7 +59,7 @@ class Limit(NamedTuple):
     """At most ``max`` within each window of ``window`` microseconds."""
 
     max: int
-    window: int
+    window: Duration
 
 
 ACTIVE = State()
@@ -67,7 +68,7 @@ _GUARD = "breaker"  # Stored data of earlier versions has this field, so it keep
 _PAGE = f"{_GUARD}/"
 _ENDED = "ended:"
 _decode = msgspec.msgpack.Decoder(Stop).decode
-_DAMAGED = Stop("the router", 0, f"the key {keys.GATE} is damaged")
+_DAMAGED = Stop("the router", Timestamp(0), f"the key {keys.GATE} is damaged")
 
 
 def _unpack(data: bytes) -> Stop:
@@ -102,23 +103,23 @@ class PublishingControls:
         ended = found.get(_ENDED + _FREEZE), found.get(_ENDED + _GUARD)
         return State(found.get(_FREEZE), found.get(_GUARD), pages, *ended)
 
-    async def freeze(self, who: str, at: int, why: str) -> bool:
+    async def freeze(self, who: str, at: Timestamp, why: str) -> bool:
         """Freeze publishing; False if it is frozen already, and stays so."""
         return await self._stop(_FREEZE, Stop(who, at, why))
 
-    async def unfreeze(self, who: str = "", at: int = 0, why: str = "") -> bool:
+    async def unfreeze(self, who: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
         """Unfreeze publishing, and record who did it; False if it was active."""
         return await self._resume(_FREEZE, Stop(who, at, why))
 
-    async def trip(self, at: int, why: str) -> bool:
+    async def trip(self, at: Timestamp, why: str) -> bool:
         """Trip the guard of all pages; False if it has tripped already."""
         return await self._stop(_GUARD, Stop("guard", at, why))
 
-    async def trip_page(self, page: str, at: int, why: str) -> bool:
+    async def trip_page(self, page: str, at: Timestamp, why: str) -> bool:
         """Trip the guard at one page, by its destination; False if it has tripped there already."""
         return await self._stop(_PAGE + page, Stop("guard", at, why))
 
-    async def reset(self, who: str = "", at: int = 0, why: str = "") -> bool:
+    async def reset(self, who: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
         """Reset the guard at all pages, record who did it, and count from zero; False if it had not tripped."""
         return await self._resume(_GUARD, Stop(who, at, why))
 
@@ -138,7 +139,7 @@ class PublishingControls:
         """
         why = f"more than {posts.max} posts or {touched.max} components at once"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
-        arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", 0, why)), post, _GUARD, *components]
+        arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", Timestamp(0), why)), post, _GUARD, *components]
         async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("count_auto_post", names, arguments))
 

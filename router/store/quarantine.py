@@ -8,6 +8,7 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
+from router.domain.times import Timestamp
 from router.store import client, damage, keys, replica_acks, scripts, stream_pages, unreadable_deliveries
 from router.telemetry import log, metrics
 
@@ -24,7 +25,7 @@ class Quarantined(NamedTuple):
     id: str
     source: str
     problem: str
-    kept_at: int
+    kept_at: Timestamp
     headers: dict[str, str]
     body: bytes
 
@@ -43,11 +44,11 @@ class Quarantine:
         self._writer = replica_acks.DurableWriter(connection)
         self._unreadable = unreadable_deliveries.UnreadableCounts(connection)
 
-    async def count_refused(self, source: str, problem: str, now: int) -> None:
+    async def count_refused(self, source: str, problem: str, now: Timestamp) -> None:
         """Count an authentic delivery that can't be parsed and isn't stored. Raises ``Unavailable``."""
         await self._unreadable.count(source, problem, now)
 
-    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
+    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: Timestamp) -> str:
         """Store a body and return its ID. Raises ``Unavailable``."""
         await self._unreadable.count(source, problem, now)
         fields: dict[str, str | bytes | int] = {
@@ -123,7 +124,7 @@ def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined | None:
             identity.decode(),
             fields[b"source"].decode(),
             fields[b"problem"].decode(),
-            int(fields[b"at"]),
+            Timestamp(int(fields[b"at"])),
             msgspec.json.decode(fields[b"headers"]),
             fields[b"body"],
         )

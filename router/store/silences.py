@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 import redis.asyncio
 
+from router.domain import times
 from router.domain.silences import Silence
+from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks
 from router.telemetry import log
 
-KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds for which an expired silence is kept.
+KEPT_AFTER = Duration(5 * times.DAY)  # The time for which an expired silence is kept.
 
 _decode = msgspec.msgpack.Decoder(Silence).decode
 _log = log.get("store")
@@ -41,7 +43,7 @@ class Silences:
         async with client.translate_errors():
             await self._writer.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
-    async def expire(self, identity: str, now: int) -> Silence | None:
+    async def expire(self, identity: str, now: Timestamp) -> Silence | None:
         """End a silence now. Return None if no active or future silence has this ID."""
         found = next((one for one in await self.read() if one.id == identity and one.state(now) != "expired"), None)
         if found is None:
@@ -50,7 +52,7 @@ class Silences:
         await self.save(ended)
         return ended
 
-    async def delete_expired(self, now: int) -> int:
+    async def delete_expired(self, now: Timestamp) -> int:
         """Delete the silences that ended long ago. Return their number."""
         old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
         if old:

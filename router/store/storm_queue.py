@@ -8,6 +8,7 @@ from typing import NamedTuple
 import redis.asyncio
 
 from router.domain import severities
+from router.domain.times import Timestamp
 from router.store import client, keys, publishing_state, scripts
 
 _RANK = 10_000_000_000_000  # Milliseconds; larger than the difference of any two times.
@@ -34,7 +35,7 @@ class StormState(NamedTuple):
     """
 
     waiting: int = 0
-    since: int = 0
+    since: Timestamp = Timestamp(0)
     began: bool = False
     ended: bool = False
     next: tuple[Episode, ...] = ()
@@ -48,7 +49,7 @@ class StormQueue:
         self._scripts = scripts.Scripts(connection)
         self.limit = limit
 
-    async def admit(self, episode: Episode, severity: severities.Severity, since: int) -> bool:
+    async def admit(self, episode: Episode, severity: severities.Severity, since: Timestamp) -> bool:
         """Admit an episode or queue it. Return whether it may open. Repeated calls change nothing.
 
         The most severe episode goes first; of equal ones, the one that has waited longest since ``since``
@@ -73,17 +74,19 @@ class StormQueue:
             waiting, since, began, ended, *following = await self._scripts.run(
                 "storm_state", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
             )
-        return StormState(int(waiting), int(since), bool(began), bool(ended), tuple(map(_episode, following)))
+        return StormState(
+            int(waiting), Timestamp(int(since)), bool(began), bool(ended), tuple(map(_episode, following))
+        )
 
 
-async def read_state(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+async def read_state(connection: "redis.asyncio.Redis") -> tuple[Timestamp, int]:
     """Return since when there is a storm (microseconds, 0: none) and how many episodes wait. Read-only."""
     async with client.translate_errors():
         pipeline = connection.pipeline(transaction=False)
         pipeline.hget(keys.STORM, "since")
         pipeline.zcard(keys.WAITING)
         since, waiting = await pipeline.execute()
-    return int(since or 0), int(waiting)
+    return Timestamp(int(since or 0)), int(waiting)
 
 
 def _episode(member: bytes) -> Episode:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.store import client, keys
 
 _LONGEST_PROBLEM = 500  # Maximum length of the problem in characters.
@@ -17,8 +18,8 @@ class UnreadableCount(NamedTuple):
     """
 
     source: str
-    since: int
-    last_at: int
+    since: Timestamp
+    last_at: Timestamp
     number: int
     problem: str
 
@@ -29,7 +30,7 @@ class UnreadableCounts:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
 
-    async def count(self, source: str, problem: str, now: int) -> None:
+    async def count(self, source: str, problem: str, now: Timestamp) -> None:
         """Count a delivery that could not be parsed. Raises ``Unavailable``."""
         async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
@@ -51,8 +52,8 @@ class UnreadableCounts:
         return [
             UnreadableCount(
                 source,
-                int(said.get("since", "0")),
-                int(said.get("last_at", "0")),
+                Timestamp(int(said.get("since", "0"))),
+                Timestamp(int(said.get("last_at", "0"))),
                 int(said.get("count", "0")),
                 said.get("problem", ""),
             )

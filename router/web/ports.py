@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from router.domain import alerts, decisions, deliveries, silences
+from router.domain.times import Timestamp
 
-Decide = Callable[[alerts.Alert, int], decisions.Decision]  # At a time, microseconds since the Unix epoch.
-Clock = Callable[[], int]  # Microseconds since the Unix epoch.
+Decide = Callable[[alerts.Alert, Timestamp], decisions.Decision]  # At a time, microseconds since the Unix epoch.
+Clock = Callable[[], Timestamp]
 
 
 class Inbox(Protocol):
@@ -38,7 +39,7 @@ class Placements(Protocol):
         """Start looking up the alerts, and return the state that ``find`` needs to continue."""
         ...
 
-    async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Any, /) -> Sequence[Placement]:
+    async def find(self, routed: Sequence[decisions.Routed], now: Timestamp, lookup: Any, /) -> Sequence[Placement]:
         """Return the placement of each alert. Raises ``store.errors.StoreError``."""
         ...
 
@@ -58,10 +59,10 @@ class Seen(Protocol):
 class Quarantine(Protocol):
     """Stores authentic bodies that could not be parsed."""
 
-    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
+    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: Timestamp) -> str:
         """Store a body and return its ID. Raises ``store.errors.Unavailable`` if it isn't stored."""
         ...
 
-    async def count_refused(self, source: str, problem: str, now: int) -> None:
+    async def count_refused(self, source: str, problem: str, now: Timestamp) -> None:
         """Count an unreadable delivery that isn't stored. Raises ``store.errors.Unavailable`` if it isn't counted."""
         ...

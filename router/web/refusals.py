@@ -6,6 +6,7 @@ flood of requests would fill the log and slow the router down. The metrics count
 
 from typing import Any
 
+from router.domain.times import Timestamp
 from router.telemetry import log
 
 MAX_LINES = 10
@@ -19,7 +20,7 @@ class Refusals:
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}
 
-    def log(self, source: str, now: int, *, is_warning: bool, **fields: Any) -> None:
+    def log(self, source: str, now: Timestamp, *, is_warning: bool, **fields: Any) -> None:
         """Log one refusal at ``now`` (microseconds). ``source`` is a configured source, or empty."""
         window = self._windows.setdefault(source, _Window())
         if window.began_at is None or not 0 <= now - window.began_at < _SECOND:
@@ -40,6 +41,6 @@ class _Window:
     __slots__ = ("began_at", "lines", "suppressed")
 
     def __init__(self) -> None:
-        self.began_at: int | None = None
+        self.began_at: Timestamp | None = None
         self.lines = 0
         self.suppressed = 0

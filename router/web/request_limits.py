@@ -15,6 +15,7 @@ import msgspec
 
 from router.domain import alerts
 from router.domain.notices import Code, Notice, bounded
+from router.domain.times import Timestamp
 from router.sources import base, registry, repairs
 from router.web import budget, problems
 
@@ -58,7 +59,7 @@ def read(
     endpoint: registry.ConfiguredSource,
     body: bytes,
     headers: Mapping[bytes, bytes],
-    now: int,
+    now: Timestamp,
     *,
     bounds: RequestLimits,
     named: Callable[[], Collection[str]] = frozenset,
@@ -89,7 +90,11 @@ def _as_test(alert: alerts.Alert) -> alerts.Alert:
 
 
 def _parsed(
-    endpoint: registry.ConfiguredSource, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: RequestLimits
+    endpoint: registry.ConfiguredSource,
+    body: bytes,
+    headers: Mapping[bytes, bytes],
+    now: Timestamp,
+    bounds: RequestLimits,
 ) -> base.Parsed:
     """Parse the body. If the body, or one of its alerts, isn't valid JSON, repair it and parse it again."""
     try:

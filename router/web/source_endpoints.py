@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
+from router.domain.times import Duration, Timestamp
 from router.sources import base, calls, registry, tokens, verifications
 from router.web import client_addresses, problems, request_limits, requests, source_metrics
 
@@ -38,7 +39,7 @@ class SourceEndpoint:
         return self._source.verification
 
     @property
-    def retry_window(self) -> int | None:
+    def retry_window(self) -> Duration | None:
         """Return how long the source may repeat a message, in microseconds; None if unknown."""
         return self._source.retry_window
 
@@ -85,7 +86,7 @@ class SourceEndpoint:
         """Return the sender's address, if the verification of the source needs it; empty otherwise."""
         return self._addresses.address(scope, headers) if self.verification is not None else ""
 
-    def verify_signature(self, headers: Headers, body: bytes, now: int) -> None:
+    def verify_signature(self, headers: Headers, body: bytes, now: Timestamp) -> None:
         """Verify the signature of the body as received. Raises ``problems.Problem`` (401)."""
         wrong = self._signature.problem(headers, body, now) if self._signature is not None else ""
         if wrong:
@@ -128,7 +129,7 @@ class SourceEndpoint:
         self,
         body: bytes,
         headers: Headers,
-        now: int,
+        now: Timestamp,
         limits: request_limits.RequestLimits,
         named: Callable[[], Collection[str]],
     ) -> base.Parsed:

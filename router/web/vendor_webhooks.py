@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.sources import base, signatures
 from router.store import errors
@@ -47,7 +48,7 @@ class Receiver:
     signatures: tuple[signatures.Signature, ...]
     destinations: tuple[str, ...]
 
-    def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: int) -> str:
+    def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: Timestamp) -> str:
         """Return why a body isn't the vendor's; empty if it is authentic."""
         # The problem of the scheme that the vendor used is relevant. For other schemes, only the headers are missing.
         used = [one for one in self.signatures if one.has_headers(headers)] or self.signatures

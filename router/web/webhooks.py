@@ -13,6 +13,7 @@ from urllib import parse
 import msgspec
 
 from router.domain import alerts, decisions, deliveries, identity, notices
+from router.domain.times import Timestamp
 from router.rules import grouping_notices
 from router.sources import base, calls, prometheus, registry, verifications
 from router.store import errors
@@ -51,7 +52,7 @@ class _Request(NamedTuple):
     endpoint: source_endpoints.SourceEndpoint
     headers: Headers
     body: bytes
-    now: int
+    now: Timestamp
     called: str
     explain: bool
     client: str
@@ -252,7 +253,7 @@ class WebhookHandler:
         headers: Headers,
         receive: requests.Receive,
         share: budget.Share,
-    ) -> tuple[int, bytes]:
+    ) -> tuple[Timestamp, bytes]:
         """Return when the delivery was received, and its body without ``Content-Encoding``."""
         is_authentic = endpoint.proof == "headers"
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import acknowledgements, incident_reminders, incidents, publications, timeline
+from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
 
 
@@ -37,7 +38,7 @@ class Given:
 class Acknowledgements:
     """Records and withdraws acknowledgements in the store."""
 
-    def __init__(self, store: Incidents, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Incidents, clock: Callable[[], Timestamp]) -> None:
         self._store = store
         self._clock = clock
 
@@ -113,7 +114,7 @@ def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publ
     return msgspec.structs.replace(incident, acknowledgement=found)
 
 
-def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: int) -> incidents.Incident:
+def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Timestamp) -> incidents.Incident:
     """Add an acknowledgement. Return the same object if an active one isn't stale.
 
     Raises ``NotOpenError``.
@@ -125,13 +126,13 @@ def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: in
         return incident
     before = incident.acknowledgement
     # Each acknowledgement needs a unique time, because notifiers distinguish acknowledgements by time.
-    at = max(now, max(before.at, before.ended_at) + 1) if before is not None else now
+    at = Timestamp(max(now, max(before.at, before.ended_at) + 1)) if before is not None else now
     given = acknowledgements.Acknowledgement(request.who, at, incident.severity, request.reason)
     return msgspec.structs.replace(incident, acknowledgement=given)
 
 
 def withdrawn(
-    incident: incidents.Incident, request: OperatorRequest, now: int
+    incident: incidents.Incident, request: OperatorRequest, now: Timestamp
 ) -> acknowledgements.Acknowledgement | None:
     """Return the incident's acknowledgement, withdrawn by the operator. Return None if none is active."""
     held = incident.acknowledged

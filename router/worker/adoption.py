@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
-from router.domain import identity, operations, plan, publications
+from router.domain import identity, operations, publications, steps, times
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.store import accounts, dataset
 from router.worker import configured_destinations, lease_session, operation_executor, recovery, vendor_calls
 
-_WAIT = 60_000_000  # Microseconds. Waiting incidents are woken as soon as the destination has been read.
-_AGAIN = 15_000_000
+_WAIT = times.MINUTE  # Waiting incidents are woken as soon as the destination has been read.
+_AGAIN = Duration(15 * times.SECOND)
 _TITLES = ("title", "name")
 _TEXTS = ("message", "summary", "body")
 
@@ -45,7 +46,7 @@ class Reclaimer:
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
-    ) -> publications.Publication | plan.Wait:
+    ) -> publications.Publication | steps.Wait:
         """Return the publication after it has adopted what is open already; or a rest until that is known."""
         state = await session.data_set(self.data)
         if state.is_unread(place.name):
@@ -53,7 +54,9 @@ class Reclaimer:
             # A reading that ended before the incident was added to the waiting ones didn't wake it.
             state = await self.data.check()
         if state.is_unread(place.name):
-            return plan.Wait(Cause(Reason.READING_AFTER_DATA_LOSS), session.now() + _WAIT, plan.WaitingOn.TIME)
+            return steps.Wait(
+                Cause(Reason.READING_AFTER_DATA_LOSS), Timestamp(session.now() + _WAIT), steps.WaitingOn.TIME
+            )
         if not state.orphans:
             return publication
         async for orphan in self._candidates(session, place, publication, desired):
@@ -94,7 +97,7 @@ class Reclaimer:
             session.add(publication)
             after = await self._adopted(session, place, publication, desired, orphan)
             if after is not None:
-                return after.until or 0 if isinstance(after, plan.Wait) else 0
+                return after.until or 0 if isinstance(after, steps.Wait) else 0
         return 0
 
     async def _candidates(
@@ -109,7 +112,9 @@ class Reclaimer:
         owner = identity.owner(self.installation, key)
         found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
         if not place.kind.has_references:
-            operation = vendor_calls.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
+            operation = vendor_calls.operation_of(
+                publication, _intent(publication, desired, session.now()), desired, Timestamp(0)
+            )
             unowned = [one async for one in self.data.orphans("") if one.destination == place.name]
             found += [one for one in unowned if _recognizes(place, one, operation)]
         held = await self._held(session, place, owner, found)
@@ -142,7 +147,7 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
         orphan: dataset.Orphan,
-    ) -> publications.Publication | plan.Wait | None:
+    ) -> publications.Publication | steps.Wait | None:
         """Adopt an orphan as the vendor shows it now.
 
         Return None if it is over, a rest if the vendor's state is unknown.
@@ -152,7 +157,7 @@ class Reclaimer:
         after = await self._performer.take_over(session, place, publication, desired, orphan.item)
         if isinstance(after, errors.Failure):
             cause = Cause(Reason.OPEN_ITEM_UNREADABLE, detail=str(after))
-            return plan.Wait(cause, session.now() + _AGAIN, plan.WaitingOn.TIME)
+            return steps.Wait(cause, Timestamp(session.now() + _AGAIN), steps.WaitingOn.TIME)
         await self.data.settle(orphan)
         return after
 
@@ -166,7 +171,9 @@ def _recognizes(
         return False
 
 
-def _intent(publication: publications.Publication, desired: publications.Desired, now: int) -> publications.Intent:
+def _intent(
+    publication: publications.Publication, desired: publications.Desired, now: Timestamp
+) -> publications.Intent:
     return publications.Intent("adopt", publication.number, now, desired.content)
 
 

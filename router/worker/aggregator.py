@@ -17,9 +17,11 @@ from router.domain import (
     inhibition,
     silences,
     timeline,
+    times,
     timing,
 )
 from router.domain.notices import by_fingerprint
+from router.domain.times import Duration
 from router.store import codec, dataset, errors, inbox, keys
 from router.store.incidents import Change, Incidents, StoredIncident
 from router.telemetry import log, metrics, tracing
@@ -31,7 +33,7 @@ MOST_ATTEMPTS = 3  # Workers that may die over one delivery.
 SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
 UNINTERRUPTED = 200  # Incidents folded without a pause: one delivery may hold 20,000.
-IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two timeline entries on ignored messages.
+IGNORED_PAUSE = Duration(10 * times.MINUTE)  # The time between two timeline entries on ignored messages.
 
 
 class Aggregator:

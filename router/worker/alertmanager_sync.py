@@ -23,6 +23,7 @@ from router.domain import (
     incidents,
     timeline,
 )
+from router.domain.times import Duration, Timestamp
 from router.outbound import alertmanager, client
 from router.outbound.errors import Failure
 from router.sources import base, polled
@@ -50,12 +51,12 @@ class Asked:
     source: str
     config: polled.Config
     http: client.Client
-    read: Callable[[bytes, int], base.Parsed]
+    read: Callable[[bytes, Timestamp], base.Parsed]
     concerns: Callable[[alertmanager.Listed], bool]
 
     @property
-    def every(self) -> int:
-        """Return the microseconds from one poll to the next."""
+    def every(self) -> Duration:
+        """Return the time from one poll to the next."""
         return self.config.every
 
 
@@ -73,13 +74,13 @@ class _Held(NamedTuple):
     the latest time at which it may have started, and the decision that led to its incident.
     """
 
-    starts_at: int
+    starts_at: Timestamp
     decision: decisions.Decision
 
 
 Told = Sequence[Mapping[str, Any]]
 Routed = tuple[alerts.Alert, decisions.Decision]
-Decide = Callable[[alerts.Alert, int], decisions.Decision]
+Decide = Callable[[alerts.Alert, Timestamp], decisions.Decision]
 
 
 class AlertmanagerSync:
@@ -93,7 +94,7 @@ class AlertmanagerSync:
         inbox: Inbox,
         store: Incidents,
         turns: sync_state.SyncState,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         randomness: identity.Randomness,
     ) -> None:
         """Set up. ``decide`` applies the rules in force; ``clock`` returns microseconds since the epoch."""
@@ -156,7 +157,7 @@ class AlertmanagerSync:
             here.alerts,
             there,
             asked_at=asked_at,
-            patience=_PATIENCE * one.every,
+            patience=Duration(_PATIENCE * one.every),
             whole=whole,
         )
         over = await self._end(one, ended, here)
@@ -171,7 +172,7 @@ class AlertmanagerSync:
         here = _Here()
         for names in _chunks(await self._store.names(), _READ):
             held = [(found.incident, found.read_at) for found in (await self._store.read(names, {})).values()]
-            alertmanager_diff.learn(here.alerts, held, one.source, _AHEAD * one.every)
+            alertmanager_diff.learn(here.alerts, held, one.source, Duration(_AHEAD * one.every))
             here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
         return here
 
@@ -209,7 +210,7 @@ class AlertmanagerSync:
             for chunk in _chunks(list(held)):
                 now = self._clock()
                 told = [
-                    polled.ended(name, starts_at, ended[name])
+                    polled.ended(name, starts_at, Timestamp(ended[name]))
                     for name in chunk
                     for starts_at in alertmanager_diff.starts_of_end(held[name].starts_at)
                 ]
@@ -219,7 +220,7 @@ class AlertmanagerSync:
         metrics.polled_alerts.labels(one.source, "ended").inc(over)
         return over
 
-    def _read(self, one: Asked, told: Told, now: int) -> list[alerts.Alert]:
+    def _read(self, one: Asked, told: Told, now: Timestamp) -> list[alerts.Alert]:
         """Parse alerts as from a webhook. Leave out those that the webhook server would quarantine."""
         try:
             read = one.read(polled.webhook(told, one.config.url), now).alerts
@@ -231,7 +232,7 @@ class AlertmanagerSync:
         # The response covers every instance that sends webhooks, so it isn't a sender of its own.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
-    async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: int) -> None:
+    async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: Timestamp) -> None:
         if routed:
             delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), one.source, now, routed)
             names = {alert.fingerprint for alert, _ in routed}
@@ -272,7 +273,7 @@ def _still(incident: incidents.Incident, name: str, known: alertmanager_diff.Kno
     return None
 
 
-def _since(listed: alertmanager.Listed, starts_at: int) -> alertmanager.Listed:
+def _since(listed: alertmanager.Listed, starts_at: Timestamp) -> alertmanager.Listed:
     return msgspec.structs.replace(listed, starts_at=starts_at)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from router.domain import announcements, events, identity, router_state
+from router.domain import announcements, events, identity, router_state, times
+from router.domain.times import Timestamp
 from router.store import dead_deliveries, notifications, publishing_state
 from router.worker import desired_state, lease_session, reviews
 
@@ -74,7 +75,7 @@ class Announcer:
             return notify
         return tuple(dict.fromkeys((*notify, *self._failover.get(event.destination, ()))))
 
-    def _reviews(self, session: lease_session.LeaseSession, now: int) -> dict[str, events.Review]:
+    def _reviews(self, session: lease_session.LeaseSession, now: Timestamp) -> dict[str, events.Review]:
         # The reconciler records what begins to wait, so other incidents need not be rendered.
         if not any(one.pending_review for one in session.publications):
             return {}
@@ -91,7 +92,7 @@ class RouterAnnouncer:
         store: notifications.Notifications,
         controls: publishing_state.PublishingControls,
         dead: dead_deliveries.DeadDeliveries,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         wake: Callable[[], None],
     ) -> None:
         """Set up. ``wake`` is called when there are new events to deliver."""
@@ -143,12 +144,12 @@ def event_review(review: reviews.Review) -> events.Review:
         review.title,
         review.message,
         dict(review.components),
-        events.moment(review.since) if review.since else None,
-        events.moment(review.deadline_at) if review.deadline_at else None,
+        times.to_datetime(review.since) if review.since else None,
+        times.to_datetime(review.deadline_at) if review.deadline_at else None,
         review.at_deadline if review.deadline_at else "",
         dict(review.later),
-        events.moment(review.began_at) if review.began_at else None,
-        events.moment(review.ended_at) if review.ended_at else None,
+        times.to_datetime(review.began_at) if review.began_at else None,
+        times.to_datetime(review.ended_at) if review.ended_at else None,
         taken_by=review.take.who if review.take is not None else "",
-        taken_until=events.moment(review.take.until) if review.take is not None else None,
+        taken_until=times.to_datetime(review.take.until) if review.take is not None else None,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from router.domain import ending, incidents, timing
+from router.domain.times import Duration, Timestamp
 
 
 class Backlog:
@@ -16,10 +17,10 @@ class Backlog:
         # By incident: the postponed moment, and since when it is postponed.
         self._held: dict[str, tuple[int, int]] = {}
 
-    async def holds_back(self, before: incidents.Incident, after: incidents.Incident, now: int) -> bool:
+    async def holds_back(self, before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> bool:
         """Return whether the incident stays as it was ``before``, instead of becoming ``after`` by time alone."""
         if ending.may_wait(before):
-            return ending.waits(before, await self._oldest_unfolded(), now)
+            return ending.waits(before, Timestamp(await self._oldest_unfolded()), now)
         moment = ending.ended_by_time_at(before, after, now)
         if moment:
             held, since = self._held.get(before.key, (moment, now))
@@ -30,7 +31,7 @@ class Backlog:
         self._held.pop(before.key, None)
         return False
 
-    def due(self, incident: incidents.Incident, now: int) -> int:
+    def due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
         """Return when to look at the incident again, as ``timing.due`` does; if an end is postponed, after a pause."""
         moment = timing.due(incident)
         if not 0 < moment <= now:
@@ -38,5 +39,5 @@ class Backlog:
         if ending.may_wait(incident):
             return ending.due(incident, now)
         if incident.key in self._held:
-            return now + ending.pause(now - self._held[incident.key][1])
+            return Timestamp(now + ending.pause(Duration(now - self._held[incident.key][1])))
         return moment

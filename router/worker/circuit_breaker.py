@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from router.domain import identity
+from router.domain import identity, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.telemetry import log, metrics
 
@@ -38,9 +39,9 @@ class CircuitBreaker:
 
     failures: int = 0
     opened: int = 0
-    until: int = 0
+    until: Timestamp = Timestamp(0)
     probed: bool = False
-    opened_at: int = 0
+    opened_at: Timestamp = Timestamp(0)
 
     @property
     def state(self) -> State:
@@ -49,15 +50,15 @@ class CircuitBreaker:
             return "closed"
         return "half_open" if self.probed else "open"
 
-    def open_until(self, now: int) -> int:
+    def open_until(self, now: Timestamp) -> Timestamp:
         """Return when an operation may begin; 0 if it may begin now."""
-        return self.until if self.until > now else 0
+        return Timestamp(self.until if self.until > now else 0)
 
     def with_success(self) -> "CircuitBreaker":
         """Return the closed circuit breaker: the vendor has responded, whatever the response."""
         return self if self == CLOSED else CLOSED
 
-    def with_failure(self, now: int, randomness: identity.Randomness) -> "CircuitBreaker":
+    def with_failure(self, now: Timestamp, randomness: identity.Randomness) -> "CircuitBreaker":
         """Return the circuit breaker after an operation without a response, or with a response that shows an outage."""
         failures = self.failures + 1
         if failures < FAILURES and not self.opened:
@@ -66,22 +67,22 @@ class CircuitBreaker:
         if self.open_until(now) and not self.probed:
             return replace(self, failures=failures)
         share = randomness.getrandbits(53) / (1 << 53)
-        until = now + int((1 + share) * OPEN_SECONDS / 2 * 1_000_000)
+        until = Timestamp(now + times.from_seconds((1 + share) * OPEN_SECONDS / 2))
         return CircuitBreaker(failures, self.opened + 1, until, opened_at=now)
 
-    def with_probe(self, now: int) -> "CircuitBreaker":
+    def with_probe(self, now: Timestamp) -> "CircuitBreaker":
         """Return the circuit breaker with one operation as the probe, if its time has come; the others wait."""
         if not self.opened or self.open_until(now):
             return self
-        return replace(self, until=now + int(OPEN_SECONDS * 1_000_000), probed=True)
+        return replace(self, until=Timestamp(now + times.from_seconds(OPEN_SECONDS)), probed=True)
 
-    def with_recovery(self, at: int, now: int) -> "CircuitBreaker":
+    def with_recovery(self, at: Timestamp, now: Timestamp) -> "CircuitBreaker":
         """Let a probe go now if another worker has seen the destination work since the circuit breaker opened."""
         if not self.opened or self.probed or at <= self.opened_at:
             return self
         return replace(self, until=min(self.until, now))
 
-    def is_outdated(self, now: int, recovered_at: int) -> bool:
+    def is_outdated(self, now: Timestamp, recovered_at: Timestamp) -> bool:
         """Return whether it is open for no current reason, so that it can be closed without a probe.
 
         Another worker has seen the destination work since it opened, or no operation here was ready to be the probe:
@@ -89,9 +90,9 @@ class CircuitBreaker:
         """
         if not self.opened or self.probed or self.open_until(now):
             return False
-        return recovered_at > self.opened_at or now - self.until > int(IDLE_SECONDS * 1_000_000)
+        return recovered_at > self.opened_at or now - self.until > times.from_seconds(IDLE_SECONDS)
 
-    def without_probe(self, now: int) -> "CircuitBreaker":
+    def without_probe(self, now: Timestamp) -> "CircuitBreaker":
         """Let another operation be the probe, because the last one has shown nothing about the vendor."""
         return replace(self, until=now, probed=False) if self.probed else self
 
@@ -107,7 +108,7 @@ class AccountHealth:
     """
 
     works: bool = False
-    failing_since: int = 0
+    failing_since: Timestamp = Timestamp(0)
     reason: str = ""
 
 
@@ -115,17 +116,17 @@ class AccountHealth:
 class _Trouble:
     """Failing operations of one kind: the first and the latest failure (microseconds), and the reason."""
 
-    since: int
+    since: Timestamp
     last: int
     reason: str
     is_throttled: bool = False
 
-    def is_outdated(self, now: int) -> bool:
+    def is_outdated(self, now: Timestamp) -> bool:
         """Return whether the kind would have failed again by now, judged by how long it had been failing."""
         return now - self.last > 2 * (self.last - self.since) + _OUTDATED_AFTER
 
 
-_OUTDATED_AFTER, _RETRY_INTERVAL = 30_000_000, 30_000_000
+_OUTDATED_AFTER = _RETRY_INTERVAL = Duration(30 * times.SECOND)
 
 
 class CircuitBreakers:
@@ -137,21 +138,21 @@ class CircuitBreakers:
         self._counted: dict[str, weakref.ref[errors.Failure]] = {}
         self._troubles: dict[str, dict[str, _Trouble]] = {}
         self._recovered: set[str] = set()
-        self._recovered_at: dict[str, int] = {}
+        self._recovered_at: dict[str, Timestamp] = {}
         self.health: dict[str, AccountHealth] = {}
         self._log = log.get("worker")
 
-    def open_until(self, name: str, now: int) -> int:
+    def open_until(self, name: str, now: Timestamp) -> Timestamp:
         """Return until when nothing begins at a destination; 0 if an operation may begin, which may be the probe."""
         breaker = self._breakers.get(name, CLOSED)
         # Redis' clock may have been set back since: no circuit breaker stays open longer than the longest time.
-        if breaker.until > now + int(OPEN_SECONDS * 1_000_000):
+        if breaker.until > now + times.from_seconds(OPEN_SECONDS):
             breaker = replace(breaker, until=now)
         until = breaker.open_until(now)
         self._set(name, breaker if until else breaker.with_probe(now))
         return until
 
-    def is_open(self, name: str, now: int, recovered_at: int) -> bool:
+    def is_open(self, name: str, now: Timestamp, recovered_at: Timestamp) -> bool:
         """Return whether operations still have to wait, given when any worker last saw the destination work again."""
         breaker = self._breakers.get(name, CLOSED).with_recovery(recovered_at, now)
         self._set(name, breaker)
@@ -162,13 +163,13 @@ class CircuitBreakers:
         """Return whether any circuit breaker is not closed."""
         return any(breaker.opened for breaker in self._breakers.values())
 
-    def close_outdated(self, now: int, recovered_at: Mapping[str, int]) -> None:
+    def close_outdated(self, now: Timestamp, recovered_at: Mapping[str, Timestamp]) -> None:
         """Close the circuit breakers that are open for no current reason.
 
         ``recovered_at`` is when any worker last saw a destination work again (microseconds).
         """
         for name, breaker in list(self._breakers.items()):
-            if breaker.is_outdated(now, recovered_at.get(name, 0)):
+            if breaker.is_outdated(now, recovered_at.get(name, Timestamp(0))):
                 self._set(name, CLOSED)
                 reason = "no operation has used it since, or another worker has seen the destination work"
                 self._log.warning("circuit_breaker_state_changed", destination=name, state="closed", reason=reason)
@@ -177,7 +178,7 @@ class CircuitBreakers:
         """Return whether a probe is under way."""
         return self._breakers.get(name, CLOSED).state == "half_open"
 
-    def release_probe(self, name: str, now: int) -> None:
+    def release_probe(self, name: str, now: Timestamp) -> None:
         """Let another operation be the probe."""
         self._set(name, self._breakers.get(name, CLOSED).without_probe(now))
 
@@ -188,7 +189,7 @@ class CircuitBreakers:
         self._recovered.discard(name)
         return True
 
-    def record(self, name: str, problem: errors.Failure | None, now: int, kind: str = "") -> None:
+    def record(self, name: str, problem: errors.Failure | None, now: Timestamp, kind: str = "") -> None:
         """Record how an operation of a ``kind`` ended.
 
         A call that several operations wait for counts as one failure. An operation without a call shows nothing about
@@ -223,7 +224,7 @@ class CircuitBreakers:
             for state in STATES:
                 metrics.circuit_breaker_state.labels(name, state).set(state == breaker.state)
 
-    def _note(self, name: str, problem: errors.Failure | None, now: int, kind: str) -> bool:
+    def _note(self, name: str, problem: errors.Failure | None, now: Timestamp, kind: str) -> bool:
         """Update since when the account fails. Return True if the operation shows that it works again.
 
         One kind of operation may fail while others succeed.
@@ -245,7 +246,7 @@ class CircuitBreakers:
             self.health[name] = AccountHealth(works=True)
         return problem is None and (had_failed or self._is_recovery(name, known, now))
 
-    def _is_recovery(self, name: str, known: AccountHealth, now: int) -> bool:
+    def _is_recovery(self, name: str, known: AccountHealth, now: Timestamp) -> bool:
         """Return whether a success ends a failure that other operations may be waiting out.
 
         While another kind of operation still fails, the waiting operations may retry every 30 seconds, because their
@@ -253,7 +254,7 @@ class CircuitBreakers:
         """
         others = [trouble for trouble in self._troubles[name].values() if not trouble.is_throttled]
         if others:
-            return now - self._recovered_at.get(name, 0) > _RETRY_INTERVAL
+            return now - self._recovered_at.get(name, Timestamp(0)) > _RETRY_INTERVAL
         return not (known.works and self._breakers.get(name, CLOSED) == CLOSED) and not self._troubles[name]
 
     def _is_counted(self, name: str, problem: errors.Failure) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from router.domain import corrections, incidents, publications, texts, timeline, visible
+from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
 from router.store.publications import Publications
 from router.worker import desired_state
@@ -68,7 +69,7 @@ class Corrections:
         self,
         documents: Publications,
         store: Incidents,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
     ) -> None:
         self._documents = documents
         self._store = store

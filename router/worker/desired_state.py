@@ -15,10 +15,12 @@ from router.domain import (
     incidents,
     publications,
     reviews,
+    times,
     timing,
     visible,
 )
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 from router.worker import kept_drafts, stand_ins
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
@@ -49,16 +51,17 @@ class Policy:
     frozen: Cause | None = None
     tripped: Cause | None = None
     tripped_at: Mapping[str, Cause] = field(default_factory=dict)
-    min_update_interval: int = 0
-    observe_interval: int = 0
+    min_update_interval: Duration = Duration(0)
+    observe_interval: Duration = Duration(0)
 
 
 FREE = Policy()
-RETROSPECTIVE_REVIEW = 6 * 24 * 60 * 60 * 1_000_000
-"""Microseconds after which a retrospective incident without an approval is dismissed, if its rule sets no deadline.
+RETROSPECTIVE_REVIEW = Duration(6 * times.DAY)
+"""The time after which a retrospective incident without an approval is dismissed, if its rule sets no deadline.
 
 The store keeps such an incident for longer.
 """
+_NOT_OVER = (Timestamp(0), Timestamp(0))
 _COMPONENTS = "components"
 _TITLES = frozenset({"name", "title"})
 _TEST = "[TEST] "
@@ -153,7 +156,7 @@ class DesiredStateBuilder:
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # A reopened incident may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
-        began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
+        began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else _NOT_OVER
         is_open = current and incident.status == "open" and target is not None
         return publications.Desired(
             present=is_open and ((is_asked and not is_quiet) or publication.is_begun),
@@ -167,16 +170,14 @@ class DesiredStateBuilder:
             review_cause=leaks or self.policy.tripped or self.policy.tripped_at.get(publication.destination),
             frozen=self.policy.frozen,
             suppressed=_suppressed(incident, is_asked=is_asked) if place.kind.public else None,
-            deadline=(target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0),
+            deadline=Duration((target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0)),
             at_deadline=target.at_deadline if target is not None else "dismiss",
-            min_update_interval=self.policy.min_update_interval if place.kind.public else 0,
+            min_update_interval=Duration(self.policy.min_update_interval if place.kind.public else 0),
             observe_interval=self.policy.observe_interval,
-            redriven_at=max(incident.pardons.get(publication.name, 0), retracted.at if retracted is not None else 0),
-            discarded_at=incident.abandoned.get(publication.name, 0),
+            redriven_at=_redriven_at(incident, publication, retracted),
+            discarded_at=incident.abandoned.get(publication.name, Timestamp(0)),
             note=note,
-            reopen_vendor_id=earlier.vendor_id
-            if earlier is not None and earlier.state == "resolved" and earlier.ended
-            else "",
+            reopen_vendor_id=_reopenable(earlier),
             is_previous_closed=earlier is None or earlier.state != "open" or bool(earlier.dead),
             monitored=monitored,
             ends_by_review=place.kind.public and (ending.review or (current and publication.resolves_by_review)),
@@ -294,21 +295,29 @@ def target_of(incident: incidents.Incident, destination: str) -> decisions.Targe
 
 def _over(
     incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
-) -> tuple[int, int]:
+) -> tuple[Timestamp, Timestamp]:
     """Return when the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
     if target is None or not target.retrospective or incident.status != "closed":
-        return 0, 0
+        return _NOT_OVER
     if publication.state != "absent" or publication.review_ended:
-        return 0, 0
+        return _NOT_OVER
     ended_at = incident.ended_at if incident.ended_at >= incident.opened_at else incident.closed_at
     # A deadline that dismissed it in time was the rule's decision.
     due = publication.review_since + target.deadline
     if target.deadline and target.at_deadline == "dismiss" and publication.pending_review and due <= incident.closed_at:
-        return 0, 0
+        return _NOT_OVER
     alert = incident.opening_alert
-    starts_at = alert.starts_at if alert is not None else 0
+    starts_at = alert.starts_at if alert is not None else Timestamp(0)
     began_at = starts_at if 0 < starts_at <= incident.opened_at else incident.opened_at
     return min(began_at, ended_at), ended_at
+
+
+def _redriven_at(
+    incident: incidents.Incident, publication: publications.Publication, retracted: reviews.Retraction | None
+) -> Timestamp:
+    """Return when an operator last redrove a dead letter of the post. A retraction also redrives it."""
+    redriven_at = incident.pardons.get(publication.name, Timestamp(0))
+    return redriven_at if retracted is None else max(redriven_at, retracted.at)
 
 
 def _correction(incident: incidents.Incident, publication: publications.Publication) -> publications.Content | None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.domain import plan, publications
+from router.domain import publications, steps
 from router.domain.reasons import Reason
 from router.telemetry import log, metrics
 from router.worker import configured_destinations, lease_session, timeline_messages
@@ -51,7 +51,7 @@ async def apply(
 
 
 def _is_blocked(
-    session: lease_session.LeaseSession, publication: publications.Publication, wait: plan.Wait | None
+    session: lease_session.LeaseSession, publication: publications.Publication, wait: steps.Wait | None
 ) -> bool:
     """Return whether the vendor keeps a publication from opening, and the delay isn't announced yet."""
     incident = session.incident
@@ -62,7 +62,7 @@ def _is_blocked(
     if wait is None:
         return False
     # The last attempt failed because of the vendor or the account, and the router retries it.
-    is_failing = bool(publication.condition) and wait.waiting_on is plan.WaitingOn.TIME
+    is_failing = bool(publication.condition) and wait.waiting_on is steps.WaitingOn.TIME
     return is_failing or wait.cause.code in _BLOCKED
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from router.destinations import components
-from router.domain import incidents, operations, plan, publications, retention, timeline
+from router.domain import incidents, operations, publications, retention, steps, timeline
+from router.domain.times import Timestamp
 from router.outbound import errors
 from router.store import dataset
 from router.store.publications import Lease, LeaseLostError, Publications
@@ -24,7 +25,7 @@ class LeaseSession:
         self,
         lease: Lease,
         store: Publications,
-        ticks: Callable[[], int],
+        ticks: Callable[[], Timestamp],
         desires: desired_state.DesiredStateBuilder,
         pages: publishing_guard.PublishingGuard,
     ) -> None:
@@ -45,11 +46,11 @@ class LeaseSession:
         self._data_set_at = 0
         self.unchecked: frozenset[str] = frozenset()
         # Names of publications for which nothing may be planned yet (see ``restored``).
-        self.waits: dict[str, plan.Wait] = {}  # The waits of the publications by name, as last planned.
+        self.waits: dict[str, steps.Wait] = {}  # The waits of the publications by name, as last planned.
 
-    def now(self) -> int:
+    def now(self) -> Timestamp:
         """Return the time by Redis' clock, continued with this machine's ticks since the lease was taken."""
-        return self.lease.claimed_at + self._ticks() - self._claimed_at_tick
+        return Timestamp(self.lease.claimed_at + self._ticks() - self._claimed_at_tick)
 
     @property
     def incident(self) -> incidents.Incident:

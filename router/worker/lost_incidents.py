@@ -6,6 +6,7 @@ Such an incident gets an episode that is over at once. ``reclaim`` adopts what i
 from typing import NamedTuple
 
 from router.domain import fold, identity, incidents, restored
+from router.domain.times import Timestamp
 from router.store import dataset
 from router.worker import recovery, routing
 
@@ -17,8 +18,8 @@ class Found(NamedTuple):
     """
 
     unknown: frozenset[str] = frozenset()
-    restored_at: int = 0
-    heard_since: int = 0
+    restored_at: Timestamp = Timestamp(0)
+    heard_since: Timestamp = Timestamp(0)
 
     def heard(
         self, before: incidents.Incident, after: incidents.Incident, group: list[routing.Arrival]
@@ -62,7 +63,7 @@ class Ends:
             return NONE
         state = await self._data.check()
         restored_at = dataset.restored_at(state)
-        lost_at = state.lost_at - recovery.JUST_BEFORE
+        lost_at = Timestamp(state.lost_at - recovery.JUST_BEFORE)
         heard_since = min(state.saved_at or lost_at, lost_at)
         if not (state.since or state.orphans):
             return Found(NONE.unknown, restored_at, heard_since)
@@ -76,7 +77,7 @@ class Ends:
         """Return the owners whose orphans may be an incident's: its own, and that of orphans without a reference."""
         return identity.owner(self._installation, incident_key), ""
 
-    def ended(self, incident: incidents.Incident, group: list[routing.Arrival], now: int) -> incidents.Incident:
+    def ended(self, incident: incidents.Incident, group: list[routing.Arrival], now: Timestamp) -> incidents.Incident:
         """Return the incident after an episode of which only the end is known."""
         assert self._randomness is not None  # noqa: S101 - asked only of what ``find`` has found
         last = [arrival.routed for arrival in group if _may_end(arrival)][-1]
@@ -90,7 +91,7 @@ def _may_end(arrival: routing.Arrival) -> bool:
     return arrival.routed.alert.status == "resolved" and response is not None and bool(response.targets)
 
 
-def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: int) -> bool:
+def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: Timestamp) -> bool:
     """Return whether a resolved alert of the group was not received since the data set was lost."""
     known = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
     return any(state is None or state.learned_at < lost_at for state in known)

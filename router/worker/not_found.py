@@ -14,12 +14,13 @@ from collections.abc import Awaitable
 
 import msgspec
 
-from router.domain import operations, plan, publications
+from router.domain import operations, plan, publications, times
+from router.domain.times import Timestamp
 from router.outbound import errors
 from router.worker import configured_destinations
 
 ANSWERS = 3
-PROOF = 60_000_000
+PROOF = times.MINUTE
 PROBLEM = "not found at the vendor"
 MOST_STRAY = 8  # Attempts to open, over about one minute, before the router trusts "not found".
 _MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
@@ -70,7 +71,7 @@ def may_be_stray(publication: publications.Publication) -> bool:
 
 
 def noted(
-    publication: publications.Publication, problem: Missing, now: int, *, keeps_intent: bool = False
+    publication: publications.Publication, problem: Missing, now: Timestamp, *, keeps_intent: bool = False
 ) -> publications.Publication:
     """Count one more "not found". After enough of them, the publication is gone.
 

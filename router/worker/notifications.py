@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from router.domain import events, identity, notification, quiet_hours, subscriptions
+from router.domain import events, identity, notification, quiet_hours, subscriptions, times
+from router.domain.times import Timestamp
 from router.notifiers import base
 from router.outbound import backoff, errors
 from router.store import notifications
@@ -20,9 +21,9 @@ from router.store.errors import StoreError
 from router.telemetry import log, metrics
 from router.worker import circuit_breaker
 
-GIVE_UP = 86_400_000_000
+GIVE_UP = times.DAY
 """Microseconds for which the delivery of an event is retried."""
-RECENT = 3_600_000_000
+RECENT = times.HOUR
 """Microseconds. A notifier that is new to a subject receives no events that are older than this."""
 MOST_CALLS = 100
 """Calls that a notifier may make for one event."""
@@ -55,7 +56,7 @@ class Deliveries:
         channels: Channels,
         *,
         randomness: identity.Randomness,
-        ticks: Callable[[], int],
+        ticks: Callable[[], Timestamp],
         at_once: int = 32,
     ) -> None:
         self._store = store
@@ -118,7 +119,7 @@ class Deliveries:
         known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
         recorded = await self._store.events(lease.subject, min((one.sequence for one in known.values()), default=-1))
         # Keep the progress of notifiers that are no longer configured here: another worker may still have them.
-        work = _Work(lease, {**lease.progress, **known}, lambda: lease.claimed_at + self._ticks() - began)
+        work = _Work(lease, {**lease.progress, **known}, lambda: Timestamp(lease.claimed_at + self._ticks() - began))
         moments = await asyncio.gather(*(self._deliver_to(name, work, recorded) for name in known))
         await self._store.release(lease, work.progress, min(filter(None, moments), default=0))
 
@@ -181,11 +182,11 @@ class Deliveries:
             metrics.notifications.labels(name, "coalesced").inc(left_out)
         return deliverable, held_until
 
-    def _waits_until(self, name: str, work: "_Work") -> int:
+    def _waits_until(self, name: str, work: "_Work") -> Timestamp:
         """Return until when nothing is sent to a notifier (microseconds); 0 if something may be sent now."""
         now, retry_at = work.now(), work.progress[name].retry_at
         # The clock may have been set back since the last attempt.
-        if now < retry_at <= now + int(2 * _CAP_SECONDS * 1_000_000):
+        if now < retry_at <= now + times.from_seconds(2 * _CAP_SECONDS):
             return retry_at
         return self.breakers.open_until(name, now)
 
@@ -232,7 +233,10 @@ class Deliveries:
             at_least=min(asked or 0.0, _CAP_SECONDS),
         )
         work.progress[name] = msgspec.structs.replace(
-            before, attempts=before.attempts + 1, retry_at=now + int(seconds * 1_000_000), problem=failure.message
+            before,
+            attempts=before.attempts + 1,
+            retry_at=Timestamp(now + times.from_seconds(seconds)),
+            problem=failure.message,
         )
         metrics.notifications.labels(name, "failed").inc()
         self._log.warning(
@@ -262,5 +266,5 @@ class _Work:
 
     lease: notifications.Lease
     progress: dict[str, notification.Progress]
-    now: Callable[[], int]
+    now: Callable[[], Timestamp]
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)

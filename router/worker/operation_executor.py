@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from router.domain import identity, operations, plan, publications
+from router.domain import identity, operations, plan, publications, steps, times
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 from router.outbound import backoff, client, errors
 from router.store import quotas
 from router.telemetry import log, metrics, tracing
@@ -38,9 +39,9 @@ _FLOORS: dict[publications.Kind, float] = {
     "correct": quotas.OPENS,
 }
 _UPDATES = 0.4
-KEY_KEPT = 900_000_000
+KEY_KEPT = Duration(15 * times.MINUTE)
 """Microseconds for which a vendor certainly knows an idempotency key. Most documented times are 30 minutes or more."""
-OPEN_SETTLED = 300_000_000
+OPEN_SETTLED = Duration(5 * times.MINUTE)
 """Microseconds after which an open that was sent once is no longer under way."""
 _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
 _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # Operations that continue during a retraction.
@@ -73,7 +74,7 @@ class OperationExecutor:
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
-        act: plan.Execute,
+        act: steps.Execute,
     ) -> publications.Publication:
         """Begin a new operation: intent, call, record."""
         self._passed("before-intent")
@@ -117,7 +118,7 @@ class OperationExecutor:
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
             call = vendor_calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
         elif intent.kind == "open" and not place.destination.repeatable_open:
-            settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
+            settled_at = Timestamp(intent.begun_at + times.from_seconds(2 * place.timeout_seconds))
             call = vendor_calls.still_unknown(self._found(session, place, operation, settled_at))
         elif intent.kind == "open":
             age = session.now() - intent.begun_at
@@ -141,8 +142,8 @@ class OperationExecutor:
     ) -> operations.VendorState | None:
         """Search for the incident of an open that is no longer needed. Repeating the open would create it."""
         taken = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
-        lasts = OPEN_SETTLED if place.destination.repeatable_open else int(2 * place.timeout_seconds * 1_000_000)
-        return await self._found(session, place, taken, intent.begun_at + lasts)
+        lasts = OPEN_SETTLED if place.destination.repeatable_open else times.from_seconds(2 * place.timeout_seconds)
+        return await self._found(session, place, taken, Timestamp(intent.begun_at + lasts))
 
     async def observe(
         self,
@@ -193,7 +194,7 @@ class OperationExecutor:
         session: lease_session.LeaseSession,
         publication: publications.Publication,
         seen: operations.VendorState,
-        began: int,
+        began: Timestamp,
     ) -> publications.Publication:
         """Record a read of a resolved publication. If a late change has reopened it, it is resolved again."""
         if seen.is_stale:
@@ -359,7 +360,7 @@ class OperationExecutor:
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         operation: operations.Operation,
-        settled_at: int,
+        settled_at: Timestamp,
     ) -> operations.VendorState | None:
         """Find out whether the open happened. "No" counts only once the call can no longer be under way."""
         seen = await place.destination.find(operation)
@@ -438,7 +439,7 @@ class OperationExecutor:
         publication: publications.Publication,
         problem: errors.Failure,
         place: configured_destinations.ConfiguredDestination,
-        now: int,
+        now: Timestamp,
     ) -> tuple[publications.Publication, str]:
         """Return the publication after a failure. Each kind of failure says what happens next."""
         if isinstance(problem, errors.NotFound) and not_found.may_be_stray(publication):
@@ -460,7 +461,7 @@ class OperationExecutor:
         if operation_outcome.condition_of(problem) == "denied":
             cap = backoff.DENIED_CAP_SECONDS
         delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
-        retry_at = now + int(delay * 1_000_000)
+        retry_at = Timestamp(now + times.from_seconds(delay))
         after = operation_outcome.after_failure(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
         return after, "unanswered" if unanswered else "temporary"
 

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from router.domain import corrections, operations, plan, publications
+from router.domain import corrections, operations, plan, publications, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 
 # The first matching class names the condition.
@@ -21,7 +22,7 @@ def after_call(
     publication: publications.Publication,
     operation: operations.Operation,
     seen: operations.VendorState | None,
-    now: int,
+    now: Timestamp,
 ) -> publications.Publication:
     """Return the publication after a response. "Nothing there" has a different meaning for each operation."""
     if operation.kind == "correct" and seen is not None:
@@ -73,7 +74,7 @@ def after_call(
 
 
 def _corrected(
-    publication: publications.Publication, operation: operations.Operation, seen: operations.VendorState, now: int
+    publication: publications.Publication, operation: operations.Operation, seen: operations.VendorState, now: Timestamp
 ) -> publications.Publication:
     """Return the publication after a correction: one update has another text, and nothing else is known."""
     return msgspec.structs.replace(
@@ -112,7 +113,7 @@ def _there(publication: publications.Publication) -> publications.Publication:
 
 
 def after_observation(
-    publication: publications.Publication, seen: operations.VendorState, now: int
+    publication: publications.Publication, seen: operations.VendorState, now: Timestamp
 ) -> publications.Publication:
     """Return the publication after a read of the vendor without a call that changes it."""
     if seen.is_stale:
@@ -132,9 +133,9 @@ def after_observation(
     )
 
 
-def _acknowledged_at(publication: publications.Publication, seen: operations.VendorState, now: int) -> int:
+def _acknowledged_at(publication: publications.Publication, seen: operations.VendorState, now: Timestamp) -> Timestamp:
     """Return when a responder's acknowledgement at the vendor was first seen; 0 if none was."""
-    return publication.acknowledged_at or (now if seen.is_acknowledged else 0)
+    return Timestamp(publication.acknowledged_at or (now if seen.is_acknowledged else 0))
 
 
 def taken_over(
@@ -142,7 +143,7 @@ def taken_over(
     operation: operations.Operation,
     seen: operations.VendorState,
     item: operations.OpenItem,
-    now: int,
+    now: Timestamp,
 ) -> publications.Publication:
     """Return the publication after it has adopted an open incident."""
     return msgspec.structs.replace(
@@ -175,7 +176,7 @@ def condition_of(problem: errors.Failure) -> publications.Condition:
 
 
 def after_refusal(
-    publication: publications.Publication, problem: errors.Permanent, now: int
+    publication: publications.Publication, problem: errors.Permanent, now: Timestamp
 ) -> publications.Publication:
     """Return the publication after a permanent refusal: a dead letter.
 
@@ -210,7 +211,7 @@ def superseded(publication: publications.Publication) -> publications.Publicatio
     return msgspec.structs.replace(publication, attempts=0, retry_at=0, problem="", condition="", failed_at=0)
 
 
-def frozen(publication: publications.Publication, now: int, *, is_held: bool) -> publications.Publication:
+def frozen(publication: publications.Publication, now: Timestamp, *, is_held: bool) -> publications.Publication:
     """Return the publication while a publishing freeze holds an operation back, or once it no longer holds one back.
 
     Return the same object if that is already recorded.
@@ -220,7 +221,7 @@ def frozen(publication: publications.Publication, now: int, *, is_held: bool) ->
     return msgspec.structs.replace(publication, frozen_since=now if is_held else 0)
 
 
-def lost_correction(publication: publications.Publication, asked_at: int) -> publications.Publication:
+def lost_correction(publication: publications.Publication, asked_at: Timestamp) -> publications.Publication:
     """Return the publication once a correction, requested at ``asked_at``, can no longer be made."""
     return msgspec.structs.replace(publication, corrected_at=asked_at)
 
@@ -239,7 +240,12 @@ def believed(publication: publications.Publication, problem: errors.Failure) -> 
 
 
 def after_failure(
-    publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
+    publication: publications.Publication,
+    problem: errors.Failure,
+    *,
+    now: Timestamp,
+    retry_at: Timestamp,
+    repeatable: bool,
 ) -> publications.Publication:
     """Return the publication after a failure that is retried at ``retry_at``.
 
@@ -337,7 +343,7 @@ def is_carried_out_late(publication: publications.Publication, seen: operations.
 
 
 def verified(
-    publication: publications.Publication, seen: operations.VendorState, now: int, *, is_reopened: bool
+    publication: publications.Publication, seen: operations.VendorState, now: Timestamp, *, is_reopened: bool
 ) -> publications.Publication:
     """Return the publication after a read of a resolved one: it is open again only if a change by the router came late.
 
@@ -348,7 +354,7 @@ def verified(
     return after_observation(publication, seen, now)
 
 
-def look_failed(publication: publications.Publication, problem: Exception, now: int) -> publications.Publication:
+def look_failed(publication: publications.Publication, problem: Exception, now: Timestamp) -> publications.Publication:
     """Return the publication after a failed read:
 
     the next regular read follows. That of a resolved one is repeated soon.
@@ -362,10 +368,12 @@ def look_failed(publication: publications.Publication, problem: Exception, now: 
 
 
 _MOST_CONFLICTS = 2  # Attempts of an update that may get a conflict although the vendor made the update.
-SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
+SEARCHED_AGAIN = Duration(30 * times.SECOND)  # The time after a search that failed.
 
 
-def search_failed(publication: publications.Publication, problem: errors.Failure, now: int) -> publications.Publication:
+def search_failed(
+    publication: publications.Publication, problem: errors.Failure, now: Timestamp
+) -> publications.Publication:
     """Return the publication after a failed search for duplicates: the search is due again soon."""
     return msgspec.structs.replace(
         publication,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router.domain import decisions, silences
+from router.domain.times import Timestamp
 from router.store import errors, incidents
 from router.worker import aggregator, routing, silencing
 
@@ -38,7 +39,9 @@ class Placements:
         """
         return self._lookups.begin([one.alert.identity for one in routed])
 
-    async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Lookup | None = None) -> list[Placement]:
+    async def find(
+        self, routed: Sequence[decisions.Routed], now: Timestamp, lookup: Lookup | None = None
+    ) -> list[Placement]:
         """Return the placement of each alert, as far as it's known at ``now``. Raises ``store.errors.StoreError``."""
         homes = await (lookup or self.look_up(routed))
         elsewhere = {

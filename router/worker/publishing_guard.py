@@ -4,13 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from router.domain import incidents, plan, publications
+from router.domain import incidents, plan, publications, steps, times
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 from router.store import components, publishing_state, review_outcomes
 from router.telemetry import log, metrics
 from router.worker import desired_state
 
-_AN_HOUR = publishing_state.Limit(30, 3_600_000_000)
+_AN_HOUR = publishing_state.Limit(30, times.HOUR)
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Limits:
 
     posts: publishing_state.Limit
     components: publishing_state.Limit
-    min_update_interval: int = 0
-    observe_interval: int = 0
+    min_update_interval: Duration = Duration(0)
+    observe_interval: Duration = Duration(0)
     updates: publishing_state.Limit = _AN_HOUR
 
 
@@ -66,23 +67,25 @@ class PublishingGuard:
         return False
 
     async def update_allowed_at(
-        self, publication: publications.Publication, desired: publications.Desired, step: plan.Step
-    ) -> int:
+        self, publication: publications.Publication, desired: publications.Desired, step: steps.Step
+    ) -> Timestamp:
         """Count an update that customers would see. Return 0, or until when its page permits no further update.
 
         Approved content and resolutions are never delayed, and neither is an update that takes the monitoring back: a
         post must not say that no alert fires when one does.
         """
-        if not isinstance(step, plan.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
-            return 0
+        if not isinstance(step, steps.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
+            return Timestamp(0)
         verdict = desired.verdict
         if publication.state != "open" or plan.is_monitoring_outdated(desired, publication):
-            return 0
+            return Timestamp(0)
         if verdict is not None and verdict.covers(plan.review_digest(desired, publication)):
-            return 0
+            return Timestamp(0)
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
-        return await self._publishing.reserve_update(
-            page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
+        return Timestamp(
+            await self._publishing.reserve_update(
+                page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
+            )
         )
 
     async def export_state(self) -> None:

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
 
-from router.domain import corrections, fold, identity, incidents, plan, publications, silences, timeline, timing
+from router.domain import corrections, fold, identity, incidents, plan, publications, silences, timeline, times, timing
 from router.domain.reasons import Cause, Reason
+from router.domain.steps import Execute, Observe, ResumeIntent, Search, Step, Wait, WaitingOn
+from router.domain.times import Timestamp
 from router.store import errors
 from router.store.accounts import Accounts
 from router.store.incidents import Change, Incidents
@@ -32,6 +34,7 @@ from router.worker import (
     timeline_messages,
 )
 from router.worker.announcer import Announcer
+from router.worker.lease_session import LeaseSession
 
 MOST_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
@@ -48,7 +51,7 @@ class Reconciler:
         performer: operation_executor.OperationExecutor,
         pages: publishing_guard.PublishingGuard,
         *,
-        ticks: Callable[[], int],
+        ticks: Callable[[], Timestamp],
         randomness: identity.Randomness,
         muting: silencing.SilenceService | None = None,
         storms: storm_control.StormControl | None = None,
@@ -89,7 +92,7 @@ class Reconciler:
         self._interrupted: list[Lease] = []
         self._index_repair = index_repair.IndexRepair(store, incidents)
 
-    async def gauge(self, now: int) -> None:
+    async def gauge(self, now: Timestamp) -> None:
         """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
         await self._pages.export_state()
         if self._performer.breakers.has_open:
@@ -124,7 +127,7 @@ class Reconciler:
         """Take the steps of one incident that are due now. Return True if it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
-            session = lease_session.LeaseSession(lease, self._store, self._ticks, desires, self._pages)
+            session = LeaseSession(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             again = await self._after_loss(session)
             lease = session.lease
@@ -152,10 +155,10 @@ class Reconciler:
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 
-    async def _announce(self, session: lease_session.LeaseSession) -> int:
+    async def _announce(self, session: LeaseSession) -> int:
         return await self._announcer.announce(session) if self._announcer is not None else 0
 
-    async def _after_loss(self, session: lease_session.LeaseSession) -> int:
+    async def _after_loss(self, session: LeaseSession) -> int:
         """Reconcile the incident with what is open at the vendors if the data set was lost.
 
         Return when to do this again (microseconds), 0 for never.
@@ -169,7 +172,7 @@ class Reconciler:
         ]
         return min(filter(None, moments), default=0)
 
-    async def _settled(self, session: lease_session.LeaseSession) -> lease_session.LeaseSession:
+    async def _settled(self, session: LeaseSession) -> LeaseSession:
         """Write the changes of the incident by time alone. If another process changed it first, that change is used."""
         lease = session.lease
         now = session.now()
@@ -189,10 +192,10 @@ class Reconciler:
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
         return session.with_lease(lease._replace(incident=after, version=version))
 
-    def _due(self, incident: incidents.Incident, now: int) -> int:
+    def _due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
         return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
 
-    async def _muted(self, incident: incidents.Incident, now: int) -> silences.Muting | None:
+    async def _muted(self, incident: incidents.Incident, now: Timestamp) -> silences.Muting | None:
         """Return a function that finds the incident's muted alerts: those muted until now, and those still held."""
         asked = [one.routed for one in incident.muted.values() if one.until <= now]
         if incident.held_alerts and timing.joining(incident, now):
@@ -209,9 +212,9 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _converge(self, session: lease_session.LeaseSession) -> list[plan.Wait]:
+    async def _converge(self, session: LeaseSession) -> list[Wait]:
         """Advance all publications. Repeat while one that another waits for makes progress."""
-        waits: list[plan.Wait] = []
+        waits: list[Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
             checked = [one for one in before if one.name not in session.unchecked]
@@ -219,19 +222,19 @@ class Reconciler:
             # All publications have ended their turn by now, so a failure of one interrupts no call of another.
             for failure in [result for result in results if isinstance(result, BaseException)]:
                 raise failure
-            waits = [result for result in results if isinstance(result, plan.Wait)]
+            waits = [result for result in results if isinstance(result, Wait)]
             of = zip(checked, results, strict=True)
-            session.waits = {one.name: wait for one, wait in of if isinstance(wait, plan.Wait)}
-            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            session.waits = {one.name: wait for one, wait in of if isinstance(wait, Wait)}
+            is_blocked = any(wait.waiting_on is WaitingOn.OTHER_PUBLICATION for wait in waits)
             if not is_blocked or session.publications == before:
                 break
         return waits if session.publications else []
 
-    async def _advance(self, session: lease_session.LeaseSession, publication: publications.Publication) -> plan.Wait:
+    async def _advance(self, session: LeaseSession, publication: publications.Publication) -> Wait:
         """Take steps until the publication has to wait: plan, check the guards, then dispatch."""
         place = self._places.get(publication.destination)
         if place is None:
-            return plan.Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=plan.WaitingOn.OPERATOR)
+            return Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=WaitingOn.OPERATOR)
         refreshed = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
@@ -239,7 +242,7 @@ class Reconciler:
                 publication = again
                 continue
             publication, step = await self._next(session, place, publication, desired)
-            if isinstance(step, plan.Wait):
+            if isinstance(step, Wait):
                 rested = await self._rest(session, publication, desired, step)
                 if rested is publication:
                     return step
@@ -247,7 +250,7 @@ class Reconciler:
                 continue
             # The page has had as many updates in this hour as its limit allows.
             if until := await self._pages.update_allowed_at(publication, desired, step):
-                return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
+                return Wait(Cause(Reason.UPDATE_BUDGET_USED), until, WaitingOn.TIME)
             # Other operations may have taken long, so the plan may be outdated. If the refreshed plan is the same
             # step, it is taken: what has changed doesn't concern it.
             if _shows(desired, step) and refreshed != (desired, step) and await self._refresh_if_stale(session):
@@ -255,18 +258,18 @@ class Reconciler:
                 continue
             if until := self._performer.breakers.open_until(place.name, session.now()):
                 if await self._must_wait(session, place, until):
-                    return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
+                    return Wait(Cause(Reason.CIRCUIT_OPEN), until, WaitingOn.TIME)
                 continue
             before = publication
             async with self._admission(session, place):
                 publication = await self._step(session, place, publication, desired, step)
             self._observe_latency(session, before, publication)
         self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
-        return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
+        return Wait(Cause(Reason.PLAN_NOT_CONVERGING), Timestamp(session.now() + times.MINUTE), WaitingOn.TIME)
 
     @staticmethod
     async def _brought_up_to_date(
-        session: lease_session.LeaseSession, publication: publications.Publication, desired: publications.Desired
+        session: LeaseSession, publication: publications.Publication, desired: publications.Desired
     ) -> publications.Publication:
         """Record what the next step of the plan needs. Return the same object if it needs nothing.
 
@@ -285,22 +288,22 @@ class Reconciler:
 
     async def _next(
         self,
-        session: lease_session.LeaseSession,
+        session: LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
-    ) -> tuple[publications.Publication, plan.Step]:
+    ) -> tuple[publications.Publication, Step]:
         """Plan the next step. If the data in Redis was lost, adopt what is open already before that."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
             found = await self._reclaimer.before_opening(session, place, publication, desired)
-            if isinstance(found, plan.Wait):
+            if isinstance(found, Wait):
                 return publication, found
             publication = found
         return publication, plan.plan(desired, publication, now=session.now())
 
     async def _desired(
         self,
-        session: lease_session.LeaseSession,
+        session: LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> publications.Desired:
@@ -312,7 +315,7 @@ class Reconciler:
             desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
         return desired
 
-    async def _resumed_at(self, session: lease_session.LeaseSession, publication: publications.Publication) -> int:
+    async def _resumed_at(self, session: LeaseSession, publication: publications.Publication) -> Timestamp:
         """Return when the destination last worked again. The incident is woken when it does so the next time.
 
         A vendor's limit ends with its time, or when an operator lifts it, because other calls succeed meanwhile.
@@ -323,7 +326,7 @@ class Reconciler:
 
     @contextlib.asynccontextmanager
     async def _admission(
-        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
+        self, session: LeaseSession, place: configured_destinations.ConfiguredDestination
     ) -> AsyncIterator[None]:
         """Enclose a step that the circuit breaker admits. If it is half-open, the step is the probe."""
         is_probe = self._performer.breakers.is_half_open(place.name)
@@ -335,7 +338,10 @@ class Reconciler:
                 await self._give_back_probe(session, place)
 
     async def _must_wait(
-        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination, until: int
+        self,
+        session: LeaseSession,
+        place: configured_destinations.ConfiguredDestination,
+        until: Timestamp,
     ) -> bool:
         """Register the incident to be woken when the destination works again. Return False if it works already.
 
@@ -346,7 +352,7 @@ class Reconciler:
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 
     async def _give_back_probe(
-        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
+        self, session: LeaseSession, place: configured_destinations.ConfiguredDestination
     ) -> None:
         """If the probe showed nothing about the vendor, let others probe. It may have been a read, or have waited."""
         if not self._performer.breakers.is_half_open(place.name):
@@ -355,9 +361,7 @@ class Reconciler:
         waiting = await self._accounts.sample_waiting(place.name)
         await self._store.wake([key for key in waiting if key != session.incident.key])
 
-    async def _resume_others(
-        self, session: lease_session.LeaseSession, place: configured_destinations.ConfiguredDestination
-    ) -> None:
+    async def _resume_others(self, session: LeaseSession, place: configured_destinations.ConfiguredDestination) -> None:
         """Wake the incidents that wait for the destination if it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
@@ -369,18 +373,18 @@ class Reconciler:
 
     async def _step(
         self,
-        session: lease_session.LeaseSession,
+        session: LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
+        step: Execute | ResumeIntent | Observe | Search,
     ) -> publications.Publication:
         """Take one step. An automatic public post is counted first, and may then have to wait."""
-        if isinstance(step, plan.Observe):
+        if isinstance(step, Observe):
             return await self._performer.observe(session, place, publication, desired)
-        if isinstance(step, plan.Search):
+        if isinstance(step, Search):
             return await self._performer.search(session, place, publication, desired)
-        if isinstance(step, plan.ResumeIntent):
+        if isinstance(step, ResumeIntent):
             return await self._performer.resume(session, place, publication, desired, step.intent)
         lapsed = plan.is_decided_by_deadline(desired, publication, now=session.now())
         automatic = desired.public and step.kind in {"open", "publish"} and desired.verdict is None
@@ -394,7 +398,7 @@ class Reconciler:
             await self._count_review_outcome(session, publication, desired, step, lapsed=lapsed)
         return after
 
-    async def _refresh_if_stale(self, session: lease_session.LeaseSession) -> bool:
+    async def _refresh_if_stale(self, session: LeaseSession) -> bool:
         """Read the incident and the publishing controls again if they are stale. Return True if they have changed.
 
         The list of publications stays the same. The lease is released at the version at which it was taken, so an
@@ -410,10 +414,10 @@ class Reconciler:
 
     async def _count_review_outcome(
         self,
-        session: lease_session.LeaseSession,
+        session: LeaseSession,
         before: publications.Publication,
         desired: publications.Desired,
-        step: plan.Execute,
+        step: Execute,
         *,
         lapsed: bool,
     ) -> None:
@@ -427,10 +431,10 @@ class Reconciler:
 
     async def _rest(
         self,
-        session: lease_session.LeaseSession,
+        session: LeaseSession,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Wait,
+        step: Wait,
     ) -> publications.Publication:
         """Record once that something begins to wait for a reviewer, or that it was over before a reviewer acted."""
         now = session.now()
@@ -438,7 +442,7 @@ class Reconciler:
             after = operation_outcome.superseded(publication)
             await session.record(after)
             return after
-        is_held = step.waiting_on is plan.WaitingOn.UNFREEZE
+        is_held = step.waiting_on is WaitingOn.UNFREEZE
         if (frozen := operation_outcome.frozen(publication, now, is_held=is_held)) is not publication:
             await session.record(
                 frozen, *([timeline_messages.frozen(publication.destination, step.cause, now)] if is_held else ())
@@ -467,7 +471,7 @@ class Reconciler:
 
     @staticmethod
     def _observe_latency(
-        session: lease_session.LeaseSession, before: publications.Publication, publication: publications.Publication
+        session: LeaseSession, before: publications.Publication, publication: publications.Publication
     ) -> None:
         incident = session.lease.incident
         if before.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
@@ -475,22 +479,22 @@ class Reconciler:
             metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
 
 
-def _shows(desired: publications.Desired, step: plan.Step) -> bool:
+def _shows(desired: publications.Desired, step: Step) -> bool:
     """Return whether customers may see the result of the step."""
-    return desired.public and not isinstance(step, plan.Observe | plan.Search)
+    return desired.public and not isinstance(step, Observe | Search)
 
 
-def _finished(session: lease_session.LeaseSession, waits: list[plan.Wait]) -> bool:
+def _finished(session: LeaseSession, waits: list[Wait]) -> bool:
     """Return whether a closed incident needs no further step, so that its documents may expire."""
     incident = session.lease.incident
     if incident.status != "closed":
         return False
     # A correction of a resolved post waits until publishing is unfrozen.
-    if any(wait.waiting_on is plan.WaitingOn.UNFREEZE for wait in waits):
+    if any(wait.waiting_on is WaitingOn.UNFREEZE for wait in waits):
         return False
     # A retrospective incident waits for a reviewer, or for the vendor.
     follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)
-    if follows and any(wait.waiting_on is not plan.WaitingOn.NOTHING for wait in waits):
+    if follows and any(wait.waiting_on is not WaitingOn.NOTHING for wait in waits):
         return False
     over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
     return all(over) and not any(p.search_at or p.verify_at for p in session.publications)

@@ -8,7 +8,8 @@ set was lost may be processed after the first reading. Until the first reading, 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from router.domain import identity
+from router.domain import identity, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import client, errors
 from router.store import accounts, dataset
 from router.store.errors import StoreError
@@ -17,9 +18,9 @@ from router.store.publications import Publications
 from router.telemetry import log, metrics
 from router.worker import configured_destinations
 
-SETTLED = 120_000_000
+SETTLED = Duration(2 * times.MINUTE)
 """Microseconds after a loss at which each destination is read again."""
-JUST_BEFORE = 5_000_000
+JUST_BEFORE = Duration(5 * times.SECOND)
 """Microseconds before a loss was noticed in which it may have happened."""
 _MOST_SECONDS = 50.0  # Less than a worker's turn lasts.
 _FLOOR = 0.2  # The share of the account's quota that is left to others, as for opening.
@@ -75,7 +76,7 @@ class Recovery:
         """Record that this worker no longer uses the data set. Raises ``Unavailable``."""
         await self._data.leave()
 
-    async def _read(self, place: configured_destinations.ConfiguredDestination, at: int) -> None:
+    async def _read(self, place: configured_destinations.ConfiguredDestination, at: Timestamp) -> None:
         try:
             problem = await self._read_open(place, at)
             if problem:
@@ -86,7 +87,7 @@ class Recovery:
         finally:
             self._reading.pop(place.name, None)
 
-    async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: int) -> str:
+    async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: Timestamp) -> str:
         """Read the open items at a destination and store those of no known incident. Return the failure, if any."""
         client.floor.set(_FLOOR)
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
@@ -123,7 +124,7 @@ class Recovery:
         return known, opened
 
     async def _wake(
-        self, place: configured_destinations.ConfiguredDestination, at: int, found: Sequence[dataset.Orphan]
+        self, place: configured_destinations.ConfiguredDestination, at: Timestamp, found: Sequence[dataset.Orphan]
     ) -> None:
         """Wake the incidents that have waited for this, and those that have ended since the loss."""
         woken = await self._accounts.resume(place.name, at)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import identity, incidents, publications, restored, timeline
+from router.domain import identity, incidents, publications, restored, timeline, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.store import dataset
 from router.store.incidents import Change, Incidents
@@ -25,7 +26,7 @@ from router.worker import (
     timeline_messages,
 )
 
-_AGAIN = 15_000_000  # Microseconds until a vendor that gave no response is read again.
+_AGAIN = Duration(15 * times.SECOND)  # The time until a vendor that gave no response is read again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
@@ -118,7 +119,7 @@ class Restored:
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> _Compared:
-        if self._performer.breakers.is_open(place.name, session.now(), 0):
+        if self._performer.breakers.is_open(place.name, session.now(), Timestamp(0)):
             return _Compared(publication, publication, known=False)
         desired = session.desires.build(session.incident, publication, session.publications, place)
         began = session.now()
@@ -144,7 +145,7 @@ class Restored:
         return list(timeline_messages.noticed(one.before, one.after, session.now(), present=True))
 
     async def _end(
-        self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: int
+        self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: Timestamp
     ) -> bool:
         """End the episode if it is the current one. Return False if another process has changed the incident meanwhile.
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from router.domain import incidents, publications, reviews, timeline, visible
+from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
 from router.store.publications import Publications
 from router.worker import desired_state, publishing_guard
@@ -61,7 +62,7 @@ class Retractions:
         store: Incidents,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
     ) -> None:
         self._documents = documents
         self._store = store
@@ -146,7 +147,7 @@ def retracted(
     known: list[publications.Publication],
     found: list[Retracted],
     word: RetractionRequest,
-    now: int,
+    now: Timestamp,
 ) -> incidents.Incident:
     """Return the incident with its retractions; the same object if there is nothing to retract."""
     named = {one.name: one for one in known}
@@ -157,7 +158,7 @@ def retracted(
             continue
         seen = named.get(one.name, publications.Publication(one.episode, one.destination))
         # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
-        at = max(now, seen.rejected_at + 1)
+        at = Timestamp(max(now, seen.rejected_at + 1))
         added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
@@ -175,7 +176,7 @@ _TOLD: Mapping[Outcome, str] = {
 }
 
 
-def told(found: list[Retracted], word: RetractionRequest, now: int) -> list[timeline.Event]:
+def told(found: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
     """Return the event for a retraction."""
     events = []
     for one in found:

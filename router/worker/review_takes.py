@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import incidents, reviews, timeline
+from router.domain import incidents, reviews, timeline, times
+from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
 
 DEFAULT_SECONDS, MOST_SECONDS = 15 * 60, 4 * 3600
@@ -23,14 +24,14 @@ class Taken(NamedTuple):
 class Takes:
     """Records and releases takes in the store."""
 
-    def __init__(self, store: Incidents, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Incidents, clock: Callable[[], Timestamp]) -> None:
         self._store = store
         self._clock = clock
 
     async def take(self, key: str, publication: str, who: str, seconds: int) -> Taken:
         """Take a publication's review for ``seconds``, unless another person has taken it. The taker may extend it."""
         now = self._clock()
-        wanted = reviews.Take(who, now, now + seconds * 1_000_000)
+        wanted = reviews.Take(who, now, Timestamp(now + times.from_seconds(seconds)))
         found: list[reviews.Take] = []
 
         def make(held: StoredIncident) -> Change | None:
@@ -66,7 +67,7 @@ class Takes:
         return found[0] if found else None
 
 
-def current(incident: incidents.Incident, publication: str, now: int) -> reviews.Take | None:
+def current(incident: incidents.Incident, publication: str, now: Timestamp) -> reviews.Take | None:
     """Return the active take of a publication's review. Return None if the review isn't taken."""
     take = incident.takes.get(publication)
     return take if take is not None and now < take.until else None

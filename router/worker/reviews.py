@@ -15,10 +15,12 @@ from router.domain import (
     publications,
     reviews,
     severities,
+    steps,
     timeline,
     visible,
 )
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
 from router.store.publications import Publications
 from router.worker import desired_state, publishing_guard, review_takes, rule_matches
@@ -51,8 +53,8 @@ class Review(NamedTuple):
     rule: str
     severity: str
     fields: Mapping[str, Any]
-    since: int
-    deadline_at: int = 0
+    since: Timestamp
+    deadline_at: Timestamp = Timestamp(0)
     owner: str = ""
     runbook: str = ""
     because: tuple[str, ...] = ()
@@ -63,8 +65,8 @@ class Review(NamedTuple):
     at_vendor: Mapping[str, Any] = MappingProxyType({})
     view_digest: str = ""
     later: Mapping[str, str] = MappingProxyType({})
-    began_at: int = 0
-    ended_at: int = 0
+    began_at: Timestamp = Timestamp(0)
+    ended_at: Timestamp = Timestamp(0)
     retraction: reviews.Retraction | None = None
     asked: str = ""
     publication: str = ""
@@ -125,7 +127,7 @@ class Reviews:
         store: Incidents,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         *,
         preview: Preview = plain,
     ) -> None:
@@ -254,7 +256,9 @@ def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dic
     return {name: one for name, one in retractions.items() if name != seen.publication}
 
 
-def verdict(seen: Review, word: ReviewDecision, now: int, earlier: reviews.Verdict | None = None) -> reviews.Verdict:
+def verdict(
+    seen: Review, word: ReviewDecision, now: Timestamp, earlier: reviews.Verdict | None = None
+) -> reviews.Verdict:
     """Return the verdict for a reviewer's decision, after an ``earlier`` one of the same episode and destination.
 
     Dismissing an opening dismisses the whole episode, so that it isn't reviewed again. A decision after all alerts have
@@ -293,7 +297,7 @@ def waiting(
     known: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
-    now: int,
+    now: Timestamp,
 ) -> list[Review]:
     """Return the reviews of one incident. ``saying`` builds each post's desired state, and previews it."""
     found = []
@@ -309,7 +313,7 @@ def waiting(
         desired = msgspec.structs.replace(desires.build(incident, one, known, place), observe_interval=0)
         step = plan.plan(desired, one, now=now)
         digest = plan.pending_review_digest(desired, one, step)
-        if digest and isinstance(step, plan.Wait):
+        if digest and isinstance(step, steps.Wait):
             made = _review(incident, one, desired, digest, (step.subject, step.cause))
             made = made._replace(take=review_takes.current(incident, one.name, now))
             found.append(_previewed(made, incident, (one, desired), saying, (known, place)))
@@ -363,9 +367,11 @@ def republishable(
         if desired.present and desired.suppressed is None and desired.publish != "shadow":
             digest = plan.review_digest(desired, again)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
-            made = _review(incident, again, desired, digest, (plan.Subject.POST, retracted))
+            made = _review(incident, again, desired, digest, (steps.Subject.POST, retracted))
             anew = reviews.again_of(digest, retraction, incident.review_verdicts.get(one.destination))
-            made = made._replace(deadline_at=0, since=retraction.at, digest=anew, asked=digest, retraction=retraction)
+            made = made._replace(
+                deadline_at=Timestamp(0), since=retraction.at, digest=anew, asked=digest, retraction=retraction
+            )
             found.append(_previewed(made, without, (again, desired), saying, (known, place)))
     return found
 
@@ -375,7 +381,7 @@ def _review(
     publication: publications.Publication,
     desired: publications.Desired,
     digest: str,
-    why: tuple[plan.Subject, Cause],
+    why: tuple[steps.Subject, Cause],
 ) -> Review:
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
@@ -393,7 +399,7 @@ def _review(
         desired.content.severity.word,
         desired.content.fields,
         since,
-        since + desired.deadline if _ends(publication, desired, what) else 0,
+        Timestamp(since + desired.deadline if _ends(publication, desired, what) else 0),
         response.owner,
         response.runbook,
         rule_matches.because(incident),

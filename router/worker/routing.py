@@ -37,6 +37,7 @@ import msgspec
 
 from router.domain import decisions, fold, incidents, inhibition
 from router.domain.notices import Notice
+from router.domain.times import Timestamp
 from router.store import alert_owners
 from router.store.incidents import Change, Incidents, StoredIncident
 
@@ -51,11 +52,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     routed: decisions.Routed
     identity: str
-    received_at: int
+    received_at: Timestamp
     delivery: str = ""
     trace: str = ""
     notices: tuple[Notice, ...] = ()
-    overtaken_at: int = 0  # See ``domain.ending``.
+    overtaken_at: Timestamp = Timestamp(0)  # See ``domain.ending``.
     entry: bytes = b""
 
     @property
@@ -211,7 +212,7 @@ def state_of(incident: incidents.Incident, alert: str) -> str:
     return hashlib.blake2b(msgspec.msgpack.encode((state, muted)), digest_size=9).hexdigest()
 
 
-def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: int = 0) -> bool:
+def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: Timestamp = Timestamp(0)) -> bool:
     """Return whether a message goes to its alert's home, though the rules name another incident now.
 
     It does while the alert is live there, if it is a resolution or a late delivery, and if the alert is recent: the

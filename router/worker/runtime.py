@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from router.domain.times import Timestamp
 from router.store import archive, errors, health, inbox, keys, publications, quarantine, schema
 from router.telemetry import log, metrics
 from router.worker import (
@@ -67,7 +68,7 @@ class Worker:
         condition: health.Health,
         *,
         depth: Callable[[], Awaitable[tuple[int, int]]],
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         bell: "WakeSignal",
         kept: archive.Archive,
         kept_aside: quarantine.Quarantine | None = None,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from router.domain import alerts, severities
+from router.domain import alerts, severities, times
+from router.domain.times import Duration, Timestamp
 from router.store import publishing_state, storm_queue, unreadable_deliveries
 from router.worker import circuit_breaker
 
@@ -27,9 +28,9 @@ class Report:
         """Return the key of its incident."""
         return f'{RULE}{{{self.kind}="{self.name}"}}'
 
-    def alert(self, status: alerts.Status, since: int, now: int, reason: str) -> alerts.Alert:
+    def alert(self, status: alerts.Status, since: Timestamp, now: Timestamp, reason: str) -> alerts.Alert:
         """Return the alert of the report; times in microseconds."""
-        ends_at = 0 if status == "firing" else now
+        ends_at = Timestamp(0) if status == "firing" else now
         labels = {"alertname": self.alertname, self.kind: self.name}
         fingerprint = f"{self.kind}/{self.name}"
         return alerts.Alert(
@@ -51,7 +52,7 @@ class Finding:
 
     report: Report
     fires: bool | None
-    since: int = 0
+    since: Timestamp = Timestamp(0)
     reason: str = ""
 
 
@@ -94,7 +95,7 @@ def of_account(name: str) -> Report:
     )
 
 
-def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: int) -> Iterator[Finding]:
+def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: Timestamp) -> Iterator[Finding]:
     """Yield the states of accounts.
 
     An account has to fail for ``after`` microseconds before it is reported, and to work before the report ends.
@@ -105,14 +106,14 @@ def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int
         yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
 
 
-def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterator[Finding]:
+def pages(state: publishing_state.State, frozen_after: Duration, now: Timestamp) -> Iterator[Finding]:
     """Report a tripped guard at once, and a freeze once it has lasted for ``frozen_after``."""
     stop = state.tripped or next(iter(state.tripped_pages.values()), None)
-    yield Finding(GUARD, stop is not None, stop.at if stop else 0, stop.why if stop else "")
+    yield Finding(GUARD, stop is not None, Timestamp(stop.at if stop else 0), stop.why if stop else "")
     yield Finding(EARLIER_GUARD, fires=False)
     frozen = state.frozen
     lasts = frozen is not None and now - frozen.at >= frozen_after
-    yield Finding(FREEZE, lasts, frozen.at if frozen else 0, str(frozen) if frozen else "")
+    yield Finding(FREEZE, lasts, Timestamp(frozen.at if frozen else 0), str(frozen) if frozen else "")
 
 
 def storm(state: storm_queue.StormState) -> Finding:
@@ -135,12 +136,12 @@ class Unreadable:
     """When and for how long unreadable deliveries are reported (microseconds), and with which severity."""
 
     after: int = 0
-    resolve_after: int = 1_800_000_000
+    resolve_after: Duration = Duration(30 * times.MINUTE)
     severity: severities.Severity = severities.Severity.MAJOR
 
 
 def unreadable(
-    counted: Iterable[unreadable_deliveries.UnreadableCount], wanted: Unreadable, now: int
+    counted: Iterable[unreadable_deliveries.UnreadableCount], wanted: Unreadable, now: Timestamp
 ) -> Iterator[Finding]:
     """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
     for one in counted:

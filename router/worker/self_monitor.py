@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from router.destinations import base
-from router.domain import alerts, decisions, deliveries, identity
+from router.domain import alerts, decisions, deliveries, identity, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.store import health, incidents, publishing_state, unreadable_deliveries
 from router.store.inbox import Inbox
@@ -30,8 +31,8 @@ class Wanted:
 
     destinations: tuple[str, ...] = ()
     of_storms: tuple[str, ...] = ()
-    after: int = 300_000_000
-    frozen_after: int = 14_400_000_000
+    after: Duration = Duration(5 * times.MINUTE)
+    frozen_after: Duration = Duration(4 * times.HOUR)
     ping: Callable[[], Awaitable[None]] | None = None
     place: str = ""
     of_unreadable: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class SelfMonitor:
         self._ledger = ledger
         self._log = log.get("worker")
 
-    async def turn(self, now: int) -> None:
+    async def turn(self, now: Timestamp) -> None:
         """Report once what has failed for long enough, and what works again, including alert storms."""
         findings = [self_alerts.storm(await self._storms.turn())]
         if self._wanted.destinations:
@@ -101,7 +102,7 @@ class SelfMonitor:
         except errors.Failure as failure:
             self._log.warning("ping_failed", reason=failure.message)
 
-    async def _say(self, finding: self_alerts.Finding, status: alerts.Status, now: int) -> None:
+    async def _say(self, finding: self_alerts.Finding, status: alerts.Status, now: Timestamp) -> None:
         report = finding.report
         targets = self._targets(report)
         if not targets and status == "firing":
@@ -147,6 +148,6 @@ class SelfMonitor:
         return tuple(found)
 
 
-def _begun(held: incidents.StoredIncident) -> int:
+def _begun(held: incidents.StoredIncident) -> Timestamp:
     """Return when a report began. Its end has that start, so that the next report is newer by any clock."""
-    return max((state.starts_at for state in held.incident.alerts.values()), default=0)
+    return Timestamp(max((state.starts_at for state in held.incident.alerts.values()), default=0))

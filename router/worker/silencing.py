@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from router.domain import decisions, inhibition
 from router.domain.silences import Imported, Mute, Muting, Silence, Silencer, by_window
+from router.domain.times import Timestamp
 from router.outbound import errors
 from router.store import silences
 from router.telemetry import log, metrics
@@ -26,7 +27,7 @@ class SilenceService:
         self._silencer = Silencer(())
         self._log = log.get("worker")
 
-    def __call__(self, routed: decisions.Routed, now: int) -> Mute | None:
+    def __call__(self, routed: decisions.Routed, now: Timestamp) -> Mute | None:
         """Return what mutes an alert now; None if nothing does."""
         if (mute := by_window(routed.decision, now)) is not None:
             return mute
@@ -67,7 +68,7 @@ class SilenceService:
         self._imported[name] = found
         self._compile()
 
-    async def tidy(self, now: int) -> None:
+    async def tidy(self, now: Timestamp) -> None:
         """Delete silences that expired long ago."""
         await self._store.delete_expired(now)
 
@@ -77,6 +78,6 @@ class SilenceService:
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
 
 
-def _inhibited(silenced: Muting, firing: Collection[str], routed: decisions.Routed, now: int) -> Mute | None:
+def _inhibited(silenced: Muting, firing: Collection[str], routed: decisions.Routed, now: Timestamp) -> Mute | None:
     """Return what mutes an alert: an incident that inhibits it, a time window, or a silence."""
     return inhibition.mute(routed.decision, firing, now) or silenced(routed, now)

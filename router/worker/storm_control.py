@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from router.domain import incidents, plan, timeline
+from router.domain import incidents, plan, steps, timeline
 from router.domain.publications import Publication
+from router.domain.times import Timestamp
 from router.store import storm_queue
 from router.store.incidents import Incidents
 from router.store.publications import Publications
@@ -40,7 +41,7 @@ class StormControl:
         """
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
         current = [one for one in session.publications if one.episode == session.incident.episode]
-        held_since = max((one.held_since for one in current), default=0)
+        held_since = max((one.held_since for one in current), default=Timestamp(0))
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet_since:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
@@ -48,7 +49,7 @@ class StormControl:
             if held_since:
                 await self._leave([episode])
                 await _mark(session, current, {"held_since": 0}, timeline_messages.freed(held_since, session.now()))
-        elif await self._store.admit(episode, session.incident.severity, held_since or session.now()):
+        elif await self._store.admit(episode, session.incident.severity, Timestamp(held_since or session.now())):
             told = [timeline_messages.freed(held_since, session.now())] if held_since else []
             await _mark(session, current, {"held_since": 0, "admitted": True}, *told)
         elif not held_since:
@@ -133,4 +134,4 @@ def _opens(
         return False
     desired = session.desires.build(session.incident, publication, siblings, place)
     approved = desired.public and desired.verdict is not None
-    return isinstance(plan.plan(desired, publication, now=session.now()), plan.Execute) and not approved
+    return isinstance(plan.plan(desired, publication, now=session.now()), steps.Execute) and not approved

@@ -1,13 +1,13 @@
 """Timeline events about operations, and about people's changes at the vendors."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from router.domain import corrections, messages, operations, plan, publications, timeline
+from router.domain import corrections, messages, operations, publications, steps, timeline, times
 from router.domain.reasons import Cause, Reason
+from router.domain.times import Duration, Timestamp
 from router.yaml_source import quantities
 
 _DONE = {
@@ -32,7 +32,7 @@ class Ended(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def with_explanation(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
+def with_explanation(step: steps.Execute, desired: publications.Desired, *, lapsed: bool) -> steps.Execute:
     """Return the step with every reason that the timeline reports for it."""
     if step.kind == "correct":
         return step
@@ -53,7 +53,7 @@ def performed(
     after: publications.Publication,
     operation: operations.Operation,
     ended: Ended,
-    now: int,
+    now: Timestamp,
 ) -> list[timeline.Event]:
     """Return the events for the end of an operation."""
     result = ended.result
@@ -92,12 +92,12 @@ def over_between(operation: operations.Operation) -> str:
     return f"started {_minute(operation.began_at)}, ended {_minute(operation.ended_at)}"
 
 
-def _minute(micros: int) -> str:
-    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _minute(micros: Timestamp) -> str:
+    return times.to_datetime(micros).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def noticed(
-    before: publications.Publication, after: publications.Publication, now: int, *, present: bool
+    before: publications.Publication, after: publications.Publication, now: Timestamp, *, present: bool
 ) -> list[timeline.Event]:
     """Return the event for a person's change at the vendor."""
     at = after.destination
@@ -113,7 +113,7 @@ def noticed(
 
 
 def missing(
-    before: publications.Publication, after: publications.Publication, now: int, unfinished: str = ""
+    before: publications.Publication, after: publications.Publication, now: Timestamp, unfinished: str = ""
 ) -> list[timeline.Event]:
     """Return the event for a "not found" that is believed. ``unfinished`` is what could not be done."""
     if before.gone or not after.gone:
@@ -126,7 +126,9 @@ def missing(
     return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
-def found_late(before: publications.Publication, after: publications.Publication, now: int) -> list[timeline.Event]:
+def found_late(
+    before: publications.Publication, after: publications.Publication, now: Timestamp
+) -> list[timeline.Event]:
     """Return the event for an unanswered open that the vendor processed late."""
     if after.state == before.state:
         return []
@@ -135,7 +137,7 @@ def found_late(before: publications.Publication, after: publications.Publication
 
 
 def carried_out_late(
-    before: publications.Publication, after: publications.Publication, now: int
+    before: publications.Publication, after: publications.Publication, now: Timestamp
 ) -> list[timeline.Event]:
     """Return the event for an unanswered change that the vendor processed after the resolution."""
     if after.state == before.state:
@@ -144,14 +146,14 @@ def carried_out_late(
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
-def taken_over(after: publications.Publication, item: operations.OpenItem, now: int) -> timeline.Event:
+def taken_over(after: publications.Publication, item: operations.OpenItem, now: Timestamp) -> timeline.Event:
     """Return the event for an open incident that was adopted after Redis had lost its data."""
     how = f"its reference {item.reference}" if item.reference else "its title and text"
     text = f"Found open at {after.destination} by {how} after the data in Redis was lost: it is used, none is opened."
     return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
 
 
-def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.Event]:
+def duplicates_ended(at: str, ended: Sequence[str], now: Timestamp) -> list[timeline.Event]:
     """Return the event for ended duplicates, with their IDs at the vendor."""
     if not ended:
         return []
@@ -160,7 +162,7 @@ def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.E
     return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
-def delayed(after: publications.Publication, stand_ins: Sequence[str], now: int) -> timeline.Event:
+def delayed(after: publications.Publication, stand_ins: Sequence[str], now: Timestamp) -> timeline.Event:
     """Return the event for an incident whose opening the vendor has delayed beyond the failover limit."""
     seconds = (now - after.blocked_since) // 1_000_000
     lasted = f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
@@ -170,16 +172,16 @@ def delayed(after: publications.Publication, stand_ins: Sequence[str], now: int)
     return timeline.Event(now, "operation", text, after.destination, detail=detail)
 
 
-def waits(at: str, wait: plan.Wait, content: publications.Content, now: int) -> timeline.Event:
+def waits(at: str, wait: steps.Wait, content: publications.Content, now: Timestamp) -> timeline.Event:
     """Return the event for a post that waits for a reviewer, or is recorded in shadow mode."""
-    is_reviewed = wait.waiting_on is plan.WaitingOn.REVIEWER
+    is_reviewed = wait.waiting_on is steps.WaitingOn.REVIEWER
     text = messages.describe_review(wait.subject, wait.cause) if is_reviewed else messages.describe(wait.cause)
     detail = {"reason": wait.cause.code, "digest": content.digest, "fields": content.fields}
     return timeline.Event(now, "review", f"At {at}: {text}.", at, "", detail)
 
 
 def lost_correction(
-    publication: publications.Publication, wanted: corrections.Correction, cause: Cause, now: int
+    publication: publications.Publication, wanted: corrections.Correction, cause: Cause, now: Timestamp
 ) -> timeline.Event:
     """Return the event for a correction of a posted update that was not made."""
     text = f"The correction by {wanted.who} at {publication.destination} was not made: {messages.describe(cause)}."
@@ -187,31 +189,31 @@ def lost_correction(
     return timeline.Event(now, "correction", text, publication.destination, wanted.who, detail)
 
 
-def frozen(destination: str, cause: Cause, now: int) -> timeline.Event:
+def frozen(destination: str, cause: Cause, now: Timestamp) -> timeline.Event:
     """Return the event for an operation that a publishing freeze holds back."""
     text = f"At {destination}: {messages.describe(cause)}."
     return timeline.Event(now, "freeze", text, destination, detail={"reason": cause.code})
 
 
-def over(publication: publications.Publication, now: int) -> timeline.Event:
+def over(publication: publications.Publication, now: Timestamp) -> timeline.Event:
     """Return the event for a review that ended without a decision."""
     at = publication.destination
     return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)
 
 
-def held(most: int, within: int, now: int) -> timeline.Event:
+def held(most: int, within: Duration, now: Timestamp) -> timeline.Event:
     """Return the event for a queued episode: at most ``most`` incidents open per ``within`` microseconds."""
     limit = f"{most} incidents have begun to open within {quantities.shown(within)}"
     text = f"It waits: alert storm, {limit}. It opens when there is room, the most severe first."
     return timeline.Event(now, "storm", text)
 
 
-def freed(since: int, now: int) -> timeline.Event:
+def freed(since: Timestamp, now: Timestamp) -> timeline.Event:
     """Return the event for an episode that leaves the queue."""
     waited = round((now - since) / 1_000_000)
     return timeline.Event(now, "storm", f"It is held back no longer, after {waited} s in an alert storm.")
 
 
-def over_in_storm(now: int) -> timeline.Event:
+def over_in_storm(now: Timestamp) -> timeline.Event:
     """Return the event for an episode that was over before its turn."""
     return timeline.Event(now, "storm", "It was over before its turn in an alert storm: nothing was opened.")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from router.domain import operations, publications, reviews
+from router.domain import operations, publications, reviews, times
+from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.worker import configured_destinations
 
@@ -16,7 +17,7 @@ _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
     "dismiss": frozenset({"resolved", "dismissed"}),
     "retract": frozenset({"resolved", "dismissed"}),
 }
-LAG = 120_000_000  # Microseconds after an operation in which a read may show the state before it.
+LAG = Duration(2 * times.MINUTE)  # The time after an operation in which a read may show the state before it.
 
 
 async def call_vendor(
@@ -155,7 +156,7 @@ async def published(
 
 
 def operation_of(
-    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: int
+    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: Timestamp
 ) -> operations.Operation:
     """Return the operation for an intent of the publication at ``now``.
 

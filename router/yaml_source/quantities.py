@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from router.domain import times
+
 _SECOND = 1_000_000
 _TIMES = {
     "ms": 1000,
@@ -19,15 +21,15 @@ _TIME = re.compile(r"([0-9]{1,9})(ms|[smhdw])")
 _SIZE = re.compile(rf"([0-9]{{1,12}}) ?({'|'.join(_BYTES)})")
 
 
-def duration(value: Any) -> int:
+def duration(value: Any) -> times.Duration:
     """Return a duration in microseconds. ``0`` needs no unit. Raises ``ValueError`` for anything else."""
     text = str(value)
     if text == "0":
-        return 0
+        return times.Duration(0)
     parts = _TIME.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("a duration is needed here, as 90s, 5m, 1h30m or 2d")
-    return sum(int(number) * _TIMES[unit] for number, unit in parts)
+    return times.Duration(sum(int(number) * _TIMES[unit] for number, unit in parts))
 
 
 def size(value: Any) -> int:
@@ -54,7 +56,7 @@ def shown(duration: int) -> str:
 
 _Written = Literal[0] | Annotated[str, pydantic.StringConstraints(pattern=rf"^(0|({_TIME.pattern})+)$")]
 
-Duration = Annotated[int, pydantic.BeforeValidator(duration, json_schema_input_type=_Written)]
+Duration = Annotated[times.Duration, pydantic.BeforeValidator(duration, json_schema_input_type=_Written)]
 """A field of a model that is written as a duration and read as microseconds."""
 
 Size = Annotated[int, pydantic.BeforeValidator(size, json_schema_input_type=str | int)]

@@ -12,7 +12,7 @@ import pydantic
 import pytest
 from ruamel import yaml
 
-from router.domain import events
+from router.domain import events, times
 from router.notifiers import base, registry
 from router.outbound import errors
 from tests.integration import receiver
@@ -22,27 +22,27 @@ BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOW = 1_800_000_000_000_000
 SECRET = "whsec_" + "A" * 43 + "="
 TOKEN = "a-token-in-the-url"
-INCIDENT = events.Incident("down", "IR-1", "Checkout is down", "major", "open", events.moment(NOW))
+INCIDENT = events.Incident("down", "IR-1", "Checkout is down", "major", "open", times.to_datetime(NOW))
 REVIEW = events.Review("page", "opening", "d1", "a reviewer has to approve", "Checkout fails", "We are on it.")
 ALL = (
     events.IncidentOpened(INCIDENT),
     events.IncidentEscalated(INCIDENT, "minor"),
     events.IncidentPublished(INCIDENT, (events.Publication("page", "open", True, "https://vendor.example/1"),)),
     events.IncidentUpdated(INCIDENT, (events.Publication("page", "open", True),)),
-    events.IncidentResolved(INCIDENT, events.moment(NOW)),
-    events.HeartbeatMissed(INCIDENT, 90, events.moment(NOW)),
+    events.IncidentResolved(INCIDENT, times.to_datetime(NOW)),
+    events.HeartbeatMissed(INCIDENT, 90, times.to_datetime(NOW)),
     events.ReviewWaiting(INCIDENT, REVIEW),
     events.ReviewChanged(INCIDENT, REVIEW, "d0"),
     events.ReviewReminded(INCIDENT, REVIEW, 600),
     events.ReviewEscalated(INCIDENT, REVIEW, 1500),
     events.ReviewDecided(INCIDENT, "page", "approved", "d1", "ann", "looks right"),
     events.OperationFailed(INCIDENT, "page", "422: no such component"),
-    events.PublicationDelayed(INCIDENT, "on-call", events.moment(NOW), "503: overloaded", ("pager",)),
+    events.PublicationDelayed(INCIDENT, "on-call", times.to_datetime(NOW), "503: overloaded", ("pager",)),
     events.PublicationRecovered(INCIDENT, "on-call", "https://vendor.example/1"),
     events.DeliveriesFailed(2, "5-0"),
-    events.GuardTripped(events.moment(NOW), "more than 5 posts", "page"),
+    events.GuardTripped(times.to_datetime(NOW), "more than 5 posts", "page"),
     events.GuardReset("ann"),
-    events.FreezeStarted(events.moment(NOW), "ann", "all hands"),
+    events.FreezeStarted(times.to_datetime(NOW), "ann", "all hands"),
     events.FreezeEnded("ann"),
     events.IncidentAcknowledged(INCIDENT, "ann", "on it"),
     events.IncidentUnacknowledged(INCIDENT, "withdrawn", "bob", "handed over"),

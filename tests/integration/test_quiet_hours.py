@@ -6,7 +6,7 @@ import pytest
 
 from router import configuration
 from router.bootstrap import notification_delivery
-from router.domain import events, quiet_hours
+from router.domain import events, quiet_hours, times
 from router.notifiers import apprise
 from router.store import keys
 from router.telemetry import metrics
@@ -151,7 +151,7 @@ def test_redelivery_is_not_held(with_redis):
 def test_replaced_events_are_counted_once(with_redis):
     async def body(harness, at):
         store = harness.on.notifications
-        found = [events.FreezeStarted(events.moment(1), "ann"), events.FreezeEnded("ann")] * 2
+        found = [events.FreezeStarted(times.to_datetime(1), "ann"), events.FreezeEnded("ann")] * 2
         recorded = [events.Recorded(0, await harness.on.redis_now(), "", "router", event) for event in found]
         assert await store.announce("", b"", events.TestSent("ann"), recorded)
         await harness.deliver()

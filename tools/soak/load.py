@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 
 ALERTS_A_KEY = 2
@@ -99,7 +100,7 @@ class Sender:
         chance: Chance,
         *,
         path: str,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         ticks: Callable[[], int],
     ) -> None:
         """Create a sender.

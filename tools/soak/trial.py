@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 from router.store import embedded
 from router.store import errors as store_errors
@@ -70,7 +71,7 @@ class Trial:
         plan: Plan,
         *,
         chance: load.Chance,
-        clock: Callable[[], int],
+        clock: Callable[[], Timestamp],
         ticks: Callable[[], int],
     ) -> None:
         self._town, self._connection, self._plan, self._chance = place, connection, plan, chance

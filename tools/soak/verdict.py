@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain.times import Timestamp
 from router.outbound import client
 from router.store import archive, dead_deliveries, inbox, incidents
 from router.store import client as store
@@ -42,7 +43,7 @@ class Witness:
 
     async def follow(self, since: int) -> None:
         """Remove deliveries from the ledger that were processed since a time (microseconds). Raises ``Unavailable``."""
-        async for one in self._archive.since(since - _OVERLAP):
+        async for one in self._archive.since(Timestamp(since - _OVERLAP)):
             self._ledger.open.discard(one.delivery.id)
 
     async def judge(self, since: int) -> Verdict:

@@ -12,7 +12,7 @@ import msgspec
 from router.destinations import base, half_done, observations, reduced_calls, references, rule_fields, severity_mapping
 from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm.config import IncidentConfig, IncidentOpening, Severity
-from router.domain import operations, severities, texts
+from router.domain import operations, severities, texts, times
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
@@ -78,7 +78,7 @@ class Incidents:
         query = {
             "search": operation.reference,
             "source": "MANUAL",
-            "startedFrom": _iso(_moment(operation.opened_at) - _SKEW),
+            "startedFrom": _iso(times.to_datetime(operation.opened_at) - _SKEW),
         }
         pages = account.read_pages(self._http, _PATH, wire.Incident, query, what="incident", wanted=operation.reference)
         reference = operation.reference
@@ -345,10 +345,6 @@ def _left(incident: wire.Incident, operation: operations.Operation) -> operation
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
     stamp = observations.moment(incident.updated_at)
     return msgspec.structs.replace(_seen(incident), view=observations.view(operation, fields, (), stamp=stamp))
-
-
-def _moment(micros: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
 
 
 def _iso(moment: dt.datetime) -> str:

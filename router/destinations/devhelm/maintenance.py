@@ -4,11 +4,10 @@ A window covers one monitor, or all of them. An alert's monitor is its label ``m
 ``devhelm`` sets.
 """
 
-import datetime as dt
-
 import msgspec
 
 from router.destinations.devhelm import account, wire
+from router.domain import times
 from router.domain.silences import Matcher, Silence
 from router.outbound import client
 
@@ -17,7 +16,6 @@ LABEL = "monitor_id"
 _AUTHOR = "DevHelm's maintenance"
 _ANY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # IDs of other vendors' monitors have other forms.
 _SPARING = 0.4  # Share of the account's quota left for more urgent calls.
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Window(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,8 +42,12 @@ async def read_silences(http: client.Client, name: str) -> list[Silence]:
 
 def _silence(one: Window, name: str) -> Silence:
     of = Matcher(LABEL, "=", one.monitor_id) if one.monitor_id else Matcher(LABEL, "=~", _ANY)
-    return Silence(one.id, (of,), _micros(one.starts_at), _micros(one.ends_at), _AUTHOR, one.reason or "", name)
-
-
-def _micros(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
+    return Silence(
+        one.id,
+        (of,),
+        times.from_datetime(one.starts_at),
+        times.from_datetime(one.ends_at),
+        _AUTHOR,
+        one.reason or "",
+        name,
+    )

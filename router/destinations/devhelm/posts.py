@@ -10,6 +10,7 @@ from router.destinations import observations, references
 from router.destinations.devhelm import account, linked_posts, names, recent_posts, wire
 from router.domain import operations, publications, texts
 from router.domain.reasons import Edit
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 
 # Search from this long before the episode opened, because the vendor's clock differs from ours.
@@ -92,7 +93,9 @@ class Posts:
     def _is_linked_by_person(self, post: wire.Post, operation: operations.Operation, modes: Mapping[str, str]) -> bool:
         return linked_posts.is_by_hand(post, modes) and not is_signed(post, operation.reference)
 
-    async def find_signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
+    async def find_signed(
+        self, page_id: str, reference: str, opened_at: Timestamp, linked_id: str = ""
+    ) -> list[wire.Post]:
         """Find the posts that carry our reference: open ones first, then the oldest.
 
         Posts linked to another incident than ``linked_id`` aren't ours and aren't read one by one.
@@ -163,7 +166,7 @@ class Posts:
         """Cancel pending reads."""
         await self._lately.aclose()
 
-    async def _recent(self, page_id: str, opened_at: int) -> list[wire.Post]:
+    async def _recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
         """Return the posts created since shortly before the episode opened."""
         return await self._lately.posts(page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW)
 

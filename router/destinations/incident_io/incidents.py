@@ -29,7 +29,7 @@ from router.destinations.incident_io import (
     wire,
 )
 from router.destinations.incident_io.config import IncidentConfig, IncidentOpening, to_builtins
-from router.domain import operations, publications, severities
+from router.domain import operations, publications, severities, times
 from router.outbound import client, errors
 
 # How long before the episode's opening to search for its incident: the vendor's clock may differ.
@@ -61,7 +61,7 @@ class Incidents:
         """Search for the incident whose summary has the operation's reference, among those since the opening."""
         query: dict[str, str | int] = {
             "page_size": names.PAGE_SIZE,
-            "created_at[gte]": (_moment(operation.opened_at) - _SKEW).date().isoformat(),
+            "created_at[gte]": (times.to_datetime(operation.opened_at) - _SKEW).date().isoformat(),
             # Without it, the vendor omits tests.
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
@@ -484,7 +484,3 @@ def _seen(
     state: publications.State = "resolved" if over else "open"
     accepted = categories.is_accepted(incident, operation)
     return operations.VendorState(incident.id, state, incident.permalink, view=view, is_acknowledged=accepted)
-
-
-def _moment(micros: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)

@@ -10,7 +10,6 @@ which the configuration maps to a label:
 A window that can't be read completely mutes nothing: without one of its conditions, it would mute too much.
 """
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ import msgspec
 
 from router.destinations import list_rows
 from router.destinations.incident_io import account, wire
+from router.domain import times
 from router.domain.silences import Imported, Matcher, Silence
 from router.outbound import client
 
@@ -25,7 +25,6 @@ PATH = "/v1/maintenance_windows"
 PAGE_SIZE = 100
 _AUTHOR = "incident.io's maintenance"
 _SPARING = 0.4  # The part of the account's quota that is left for more urgent calls.
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Unreadable(ValueError):
@@ -114,8 +113,8 @@ def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[Silence
         Silence(
             one.id if len(groups) == 1 else f"{one.id}-{number}",
             tuple(matcher for condition in group.conditions for matcher in _matchers(condition, labels)),
-            _micros(one.start_at),
-            _micros(one.end_at),
+            times.from_datetime(one.start_at),
+            times.from_datetime(one.end_at),
             _AUTHOR,
             one.name,
             name,
@@ -169,7 +168,3 @@ _OPERATIONS: Mapping[str, Callable[[str, Condition], list[Matcher]]] = {
     "not_one_of": _not_one_of,
     "is_set": _is_set,
 }
-
-
-def _micros(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

@@ -18,8 +18,9 @@ from router.destinations import (
 )
 from router.destinations.incident_io import account, names, posts, wire
 from router.destinations.incident_io.config import PostConfig, PostOpening
-from router.domain import operations, severities, texts
+from router.domain import operations, severities, texts, times
 from router.domain.reasons import Edit
+from router.domain.times import Timestamp
 from router.outbound import client, errors
 
 # The ladder's words are the same as incident.io's, except for the worst.
@@ -64,7 +65,7 @@ class StatusPages:
         wanted = rule_fields.parse_current(PostOpening, self._config, operation)
         page = await self._page(wanted)
         query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
-        since = _moment(operation.began_at or operation.opened_at) - _SKEW
+        since = times.to_datetime(operation.began_at or operation.opened_at) - _SKEW
         found: list[wire.Post] = []
         async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
             listed = list_rows.parse_rows(answer.status_page_incidents, wire.Post, "post")
@@ -437,12 +438,8 @@ def _of_room(number: int) -> str:
     return f"{last} before the resolution, for the vendor takes {wire.MOST_UPDATES}"
 
 
-def _iso(micros: int) -> str:
-    return _moment(micros).isoformat()
-
-
-def _moment(micros: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
+def _iso(micros: Timestamp) -> str:
+    return times.to_datetime(micros).isoformat()
 
 
 async def _posted(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from router.domain.times import Timestamp
 from router.sources import alertmanager, base, objects
 from router.sources.presets import preset
 
@@ -65,7 +66,7 @@ class Source(preset.Source):
         self._groups = alertmanager.Alertmanager(name, _RECEIVER_VERSION)
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Turn an event or a group into alerts. Raises ``base.Unparsable`` if the body is neither."""
         parse = self._groups.parse if _is_group(body) else super().parse

@@ -11,6 +11,7 @@ import msgspec
 import pydantic
 
 from router.domain import alerts, patterns
+from router.domain.times import Timestamp
 from router.sources import base, forms, json, mapping, objects, paths, reading
 from router.sources.presets import tags
 from router.yaml_source import suggestions
@@ -100,7 +101,7 @@ class Source:
         self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(
-        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+        self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the setting that found nothing."""
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from router.domain import alerts
+from router.domain.times import Timestamp
 
 _FOLDER = Path(__file__).parent
 _VALID = 240_000_000  # How long an alert stays valid without a repeat, for senders that specify it.
@@ -19,7 +20,7 @@ _NAME = re.compile(r"(?!(?i:true|false|null)$)[A-Za-z][A-Za-z0-9._-]*")
 _NO_VARIABLE = re.compile(r"[^A-Z0-9]")
 
 
-def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
+def body(kind: str, status: alerts.Status, now: Timestamp, identity: str) -> bytes:
     """Return the sample body of an alert that started or ended at ``now`` (microseconds).
 
     ``identity`` is the delivery's ID, for senders that provide one. Each delivery is newer than the previous one, so

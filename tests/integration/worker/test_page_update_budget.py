@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.configuration import sections
-from router.domain import decisions, operations, plan, publications, reviews, severities
+from router.domain import decisions, operations, publications, reviews, severities, steps
 from router.domain.reasons import Cause, Reason
 from router.store import publishing_state
 from router.worker import publishing_guard
@@ -131,14 +131,14 @@ def test_approved_update_ignores_the_budget(with_redis):
         from_rule = publications.Content(LEVELS[1], {"title": "t"})
         known = publications.Publication("e1", "page", state="open", digest="before")
         wanted = publications.Desired(True, from_rule, public=True)
-        act = plan.Execute("update", CHANGED)
+        act = steps.Execute("update", CHANGED)
         assert await at.update_allowed_at(known, wanted, act) == 0
         later = publications.Publication("e1", "page", state="open", digest="before", number=1)
         assert await at.update_allowed_at(later, wanted, act) > 0
         approved = reviews.Verdict("approved", "ann", 1, from_rule.digest)
         hers = publications.Desired(True, from_rule, public=True, verdict=approved)
         assert await at.update_allowed_at(later, hers, act) == 0
-        assert await at.update_allowed_at(later, wanted, plan.Execute("resolve", CHANGED)) == 0
+        assert await at.update_allowed_at(later, wanted, steps.Execute("resolve", CHANGED)) == 0
 
     with_redis(body)
 

@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from router.domain import alerts, announcements, decisions, events, incidents, severities
+from router.domain import alerts, announcements, decisions, events, incidents, severities, times
 from router.domain import publications as publication
 from router.domain import reviews as review
 
@@ -229,7 +229,7 @@ def test_what_is_no_incident_yet_is_not_announced(one):
 def test_missed_heartbeat_is_announced_with_its_incident():
     response = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=90 * SECOND))
     _, missed = Told().events(an_incident(response=response, last_heartbeat_at=NOW - 100 * SECOND))
-    assert (missed.interval_seconds, missed.last_received_at) == (90, events.moment(NOW - 100 * SECOND))
+    assert (missed.interval_seconds, missed.last_received_at) == (90, times.to_datetime(NOW - 100 * SECOND))
 
 
 def test_each_opening_and_end_is_announced_once():

@@ -13,6 +13,7 @@ from router.domain import (
     publications,
     reviews,
     severities,
+    steps,
     timeline,
     timing,
 )
@@ -147,8 +148,8 @@ def step(desired, observed, now=NOW):
 
 
 def test_open_post_is_set_to_monitoring_once():
-    assert step(wanted(), known()) == plan.Execute("monitor", Cause(Reason.ALERTS_RESOLVED))
-    assert step(wanted(), known(MONITORED)) == plan.Wait(Cause(Reason.IN_SYNC))
+    assert step(wanted(), known()) == steps.Execute("monitor", Cause(Reason.ALERTS_RESOLVED))
+    assert step(wanted(), known(MONITORED)) == steps.Wait(Cause(Reason.IN_SYNC))
     back = step(wanted(CONTENT, monitored=False), known(MONITORED, monitored=True))
     assert (back.kind, back.cause.code) == ("update", Reason.CONTENT_CHANGED)
 
@@ -156,7 +157,7 @@ def test_open_post_is_set_to_monitoring_once():
 def test_monitoring_is_taken_back_without_a_review():
     says = known(MONITORED, monitored=True, says_monitored=True)
     fires = wanted(CONTENT, monitored=False, publish="review")
-    assert step(fires, says) == plan.Execute("update", Cause(Reason.FIRING_AGAIN))
+    assert step(fires, says) == steps.Execute("update", Cause(Reason.FIRING_AGAIN))
     assert step(fires, msgspec.structs.replace(says, says_monitored=False)).waiting_on == "reviewer"
     dangerous = msgspec.structs.replace(fires, review_cause=LEAK)
     assert step(dangerous, says).waiting_on == "reviewer"
@@ -177,12 +178,12 @@ def test_vendor_that_differs_is_set_to_monitoring_again():
 )
 def test_freeze_breaker_and_review_hold_the_monitoring_back(more, waits_for):
     found = step(wanted(**more), known())
-    assert (type(found), found.waiting_on) == (plan.Wait, waits_for)
+    assert (type(found), found.waiting_on) == (steps.Wait, waits_for)
 
 
 def test_monitoring_is_kept_apart_from_the_update_before():
     found = step(wanted(min_update_interval=60 * SECOND), known(acted_at=NOW - SECOND))
-    assert found == plan.Wait(Cause(Reason.UPDATE_INTERVAL), NOW + 59 * SECOND, plan.WaitingOn.TIME)
+    assert found == steps.Wait(Cause(Reason.UPDATE_INTERVAL), NOW + 59 * SECOND, steps.WaitingOn.TIME)
 
 
 def test_refused_monitoring_does_not_stop_the_resolution():
@@ -201,14 +202,14 @@ def verdict(kind, digest=reviews.RESOLUTION):
 
 def test_resolution_waits_for_a_reviewer():
     found = step(over(), known())
-    assert found == plan.Wait(
-        Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER, subject=plan.Subject.RESOLUTION
+    assert found == steps.Wait(
+        Cause(Reason.REVIEW_REQUIRED), waiting_on=steps.WaitingOn.REVIEWER, subject=steps.Subject.RESOLUTION
     )
     assert plan.pending_review_digest(over(), known(), found) == reviews.RESOLUTION
     assert step(over(verdict=verdict("approved")), known()).kind == "resolve"
     # The approval of the earlier text doesn't approve the end.
     assert step(over(verdict=verdict("approved", CONTENT.digest)), known()) == found
-    assert step(over(verdict=verdict("dismissed")), known()) == plan.Wait(Cause(Reason.LEFT_TO_REVIEWER, who="ann"))
+    assert step(over(verdict=verdict("dismissed")), known()) == steps.Wait(Cause(Reason.LEFT_TO_REVIEWER, who="ann"))
 
 
 def test_deadline_resolves_only_with_on_timeout_publish():

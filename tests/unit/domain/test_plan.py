@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import messages, plan, reasons, reviews, severities
+from router.domain import messages, plan, reasons, reviews, severities, steps
 from router.domain import publications as publication
 from router.domain.reasons import Cause, Reason
 
@@ -36,12 +36,12 @@ def said(kind: str = "approved", digest: str = "", who: str = "ann") -> reviews.
     return reviews.Verdict(kind, who, NOW, digest)
 
 
-def step(desired: publication.Desired, observed: publication.Publication, now: int = NOW) -> plan.Step:
+def step(desired: publication.Desired, observed: publication.Publication, now: int = NOW) -> steps.Step:
     return plan.plan(desired, observed, now=now)
 
 
-def kind(found: plan.Step) -> str:
-    return found.kind if isinstance(found, plan.Execute) else type(found).__name__
+def kind(found: steps.Step) -> str:
+    return found.kind if isinstance(found, steps.Execute) else type(found).__name__
 
 
 INTENT = publication.Intent("open", 1, NOW - 5, content())
@@ -145,18 +145,18 @@ def test_each_state_and_wish_has_its_step(desired, observed, answer):
 
 
 def test_failed_attempt_is_retried_at_its_time():
-    assert step(wanted(), known(retry_at=NOW + 7)) == plan.Wait(Cause(Reason.BACKOFF), NOW + 7, plan.WaitingOn.TIME)
+    assert step(wanted(), known(retry_at=NOW + 7)) == steps.Wait(Cause(Reason.BACKOFF), NOW + 7, steps.WaitingOn.TIME)
 
 
 def test_following_page_waits_for_its_incident():
     rest = step(wanted(may_adopt_draft=True, follows_settled=False), known())
-    assert isinstance(rest, plan.Wait)
+    assert isinstance(rest, steps.Wait)
     assert rest.waiting_on == "other_publication"
 
 
 def test_a_review_waits_for_a_person():
     rest = step(wanted(public=True, publish="review"), known())
-    assert isinstance(rest, plan.Wait)
+    assert isinstance(rest, steps.Wait)
     assert rest.waiting_on == "reviewer"
 
 
@@ -164,12 +164,12 @@ def test_a_review_waits_for_a_person():
 def test_permanent_rejection_is_not_retried(state):
     before = known(state, digest="other")
     act = step(wanted(), before)
-    assert isinstance(act, plan.Execute)
+    assert isinstance(act, steps.Execute)
     dead = msgspec.structs.replace(
         before, dead="422: no such page", rejected_operation=plan.operation_fingerprint(act.kind, content())
     )
     rest = step(wanted(), dead)
-    assert isinstance(rest, plan.Wait)
+    assert isinstance(rest, steps.Wait)
     assert rest.cause == Cause(Reason.DEAD_LETTER, detail="422: no such page")
     assert rest.waiting_on == "operator"
 
@@ -266,8 +266,8 @@ def test_what_is_frozen_stays_as_it_is(desired, observed):
 def test_item_changed_by_a_person_is_not_updated(desired, observed):
     found = step(desired, observed)
     if desired.retracted is not None:  # The digest matches a post without manual changes.
-        assert not (observed.taken_over and observed.view.digest and isinstance(found, plan.Execute))
-    elif observed.taken_over and observed.state == "open" and desired.public and isinstance(found, plan.Execute):
+        assert not (observed.taken_over and observed.view.digest and isinstance(found, steps.Execute))
+    elif observed.taken_over and observed.state == "open" and desired.public and isinstance(found, steps.Execute):
         assert desired.verdict is not None
         assert desired.verdict.kind == "approved"
 
@@ -275,13 +275,13 @@ def test_item_changed_by_a_person_is_not_updated(desired, observed):
 @given(desires, publications)
 def test_no_operation_starts_while_one_is_unaccounted_for(desired, observed):
     if observed.intent is not None:
-        assert not isinstance(step(desired, observed), plan.Execute)
+        assert not isinstance(step(desired, observed), steps.Execute)
 
 
 @given(desires, publications)
 def test_what_is_finished_is_left_alone(desired, observed):
     if observed.state in {"resolved", "dismissed"} and observed.intent is None:
-        assert isinstance(step(desired, observed), plan.Wait)
+        assert isinstance(step(desired, observed), steps.Wait)
 
 
 NEXT = {"open": "open", "publish": "open", "resolve": "resolved", "dismiss": "dismissed", "retract": "dismissed"}
@@ -292,11 +292,11 @@ def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
     """A simulated vendor performs each step. The plan is complete after at most four steps."""
     for _ in range(5):
         found = step(desired, observed, NOW + 2)
-        if isinstance(found, plan.Wait):
+        if isinstance(found, steps.Wait):
             return
-        if isinstance(found, plan.ResumeIntent):
+        if isinstance(found, steps.ResumeIntent):
             observed = msgspec.structs.replace(observed, intent=None)
-        elif isinstance(found, plan.Observe):
+        elif isinstance(found, steps.Observe):
             observed = msgspec.structs.replace(observed, looked_at=NOW + 2)
         elif found.kind == "adopt":
             observed = msgspec.structs.replace(observed, adoption_tried=True)
@@ -312,8 +312,8 @@ class TestAlertStorm:
     def test_queued_incident_is_not_opened_but_checked_again(self):
         for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
             found = step(desired, known(held_since=NOW - 5))
-            assert found == plan.Wait(
-                Cause(Reason.STORM_QUEUED), NOW + plan.HELD_RECHECK_INTERVAL, plan.WaitingOn.STORM_QUEUE
+            assert found == steps.Wait(
+                Cause(Reason.STORM_QUEUED), NOW + plan.HELD_RECHECK_INTERVAL, steps.WaitingOn.STORM_QUEUE
             )
             assert plan.pending_review_digest(desired, known(), found) == ""
 
@@ -394,7 +394,7 @@ class TestRetraction:
     def test_post_is_taken_down_whatever_fires(self, state, more, present):
         desired = wanted(present, public=True, publish="auto", retracted=retraction(), **more)
         found = step(desired, known(state, digest=IN_STEP))
-        assert found == plan.Execute("retract", Cause(Reason.RETRACTED, "ann", "a false alarm"))
+        assert found == steps.Execute("retract", Cause(Reason.RETRACTED, "ann", "a false alarm"))
 
     @pytest.mark.parametrize("verdict", [None, said(), said(digest=IN_STEP)])
     @pytest.mark.parametrize("state", ["absent", "resolved", "dismissed"])

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.domain import plan, publications, reviews, severities
+from router.domain import plan, publications, reviews, severities, steps
 from router.domain.reasons import Cause, Reason
 
 NOW = 1_700_000_000_000_000
@@ -19,12 +19,12 @@ def known(state: str = "absent", **more) -> publications.Publication:
     return publications.Publication("e1", "page", state=state, vendor_id="" if state == "absent" else "v1", **more)
 
 
-def step(desired: publications.Desired, observed: publications.Publication) -> plan.Step:
+def step(desired: publications.Desired, observed: publications.Publication) -> steps.Step:
     return plan.plan(desired, observed, now=NOW)
 
 
-def kind(found: plan.Step) -> str:
-    return found.kind if isinstance(found, plan.Execute) else type(found).__name__
+def kind(found: steps.Step) -> str:
+    return found.kind if isinstance(found, steps.Execute) else type(found).__name__
 
 
 def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publication]:
@@ -33,10 +33,10 @@ def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publ
 
 
 def test_undecided_review_ends_at_its_deadline():
-    assert step(*waiting(99)) == plan.Wait(Cause(Reason.REVIEW_REQUIRED), NOW + 1, plan.WaitingOn.REVIEWER)
+    assert step(*waiting(99)) == steps.Wait(Cause(Reason.REVIEW_REQUIRED), NOW + 1, steps.WaitingOn.REVIEWER)
     assert kind(step(*waiting(100, at_deadline="publish"))) == "open"
     over = step(*waiting(100, at_deadline="dismiss"))
-    assert isinstance(over, plan.Wait)
+    assert isinstance(over, steps.Wait)
     assert over.cause.code is Reason.REVIEW_EXPIRED
     assert plan.is_decided_by_deadline(*waiting(100, at_deadline="publish"), now=NOW)
     assert not plan.is_decided_by_deadline(*waiting(99, at_deadline="publish"), now=NOW)
@@ -45,11 +45,11 @@ def test_undecided_review_ends_at_its_deadline():
 def test_deadline_counts_from_this_content_s_first_wait():
     desired, observed = waiting(1000, at_deadline="publish")
     other = msgspec.structs.replace(observed, pending_review="something else")
-    assert isinstance(step(desired, other), plan.Wait)
+    assert isinstance(step(desired, other), steps.Wait)
 
 
 def test_no_deadline_lets_a_leak_through():
-    assert isinstance(step(*waiting(1000, at_deadline="publish", review_cause=LEAK)), plan.Wait)
+    assert isinstance(step(*waiting(1000, at_deadline="publish", review_cause=LEAK)), steps.Wait)
 
 
 def test_a_draft_whose_review_lapses_is_dismissed():
@@ -62,9 +62,9 @@ def test_rejected_operation_follows_redrive_and_discard():
     dead = known(dead="422", rejected_operation=plan.operation_fingerprint("open", CONTENT), rejected_at=NOW - 9)
     assert kind(step(wanted(), dead)) == "Wait"
     assert kind(step(wanted(redriven_at=NOW - 8), dead)) == "open"
-    assert isinstance(step(wanted(redriven_at=NOW - 10), dead), plan.Wait)
+    assert isinstance(step(wanted(redriven_at=NOW - 10), dead), steps.Wait)
     given_up = step(wanted(discarded_at=NOW - 8), dead)
-    assert isinstance(given_up, plan.Wait)
+    assert isinstance(given_up, steps.Wait)
     assert given_up.waiting_on == "nothing"
 
 
@@ -93,12 +93,12 @@ def test_another_change_of_a_person_is_another_review():
     assert len({*asked, desired.content.digest}) == 3
     approval = reviews.Verdict("approved", "ann", NOW, asked[0])
     decided = wanted(public=True, publish="review", verdict=approval)
-    assert step(decided, edited[0]) == plan.Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
-    assert isinstance(step(decided, edited[1]), plan.Wait)
+    assert step(decided, edited[0]) == steps.Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
+    assert isinstance(step(decided, edited[1]), steps.Wait)
 
 
 def test_resumed_publication_opens_after_its_announced_end():
     waits = step(wanted(is_previous_closed=False), known())
     assert (waits.cause.code, waits.waiting_on) == (Reason.PREVIOUS_EPISODE, "other_publication")
-    assert step(wanted(reopen_vendor_id="v0"), known()) == plan.Execute("open", Cause(Reason.REOPENING))
-    assert step(wanted(), known()) == plan.Execute("open", Cause(Reason.NOT_OPENED))
+    assert step(wanted(reopen_vendor_id="v0"), known()) == steps.Execute("open", Cause(Reason.REOPENING))
+    assert step(wanted(), known()) == steps.Execute("open", Cause(Reason.NOT_OPENED))

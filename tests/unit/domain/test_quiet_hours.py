@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import events, quiet_hours, recurrence
+from router.domain import events, quiet_hours, recurrence, times
 from router.notifiers import quiet_settings
 from tests.contract import test_notifiers as samples
 
@@ -118,7 +118,7 @@ class TestPassing:
             ({"severities": ["critical"]}, events.FreezeEnded("ann"), False),
             ({"topics": ["reviews"]}, samples.ALL[6], True),
             ({"topics": ["reviews"]}, samples.ALL[0], False),
-            ({"topics": ["guard"]}, events.GuardTripped(events.moment(1), "why"), True),
+            ({"topics": ["guard"]}, events.GuardTripped(times.to_datetime(1), "why"), True),
             ({"events": ["review.escalated"]}, samples.ALL[9], True),
             ({"events": ["review.escalated"]}, samples.ALL[8], False),
             ({}, events.TestSent("ann"), True),
@@ -167,8 +167,8 @@ class TestMorning:
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [2, 3]
 
     def test_guard_and_freeze_are_shown_as_they_ended(self):
-        tripped, reset = events.GuardTripped(events.moment(1), "why"), events.GuardReset("ann")
-        frozen, thawed = events.FreezeStarted(events.moment(1), "ann"), events.FreezeEnded("ann")
+        tripped, reset = events.GuardTripped(times.to_datetime(1), "why"), events.GuardReset("ann")
+        frozen, thawed = events.FreezeStarted(times.to_datetime(1), "ann"), events.FreezeEnded("ann")
         pending = recorded(tripped, frozen, reset, thawed, frozen)
         assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from router.domain import announcements, decisions, events, review_reminders
+from router.domain import announcements, decisions, events, review_reminders, times
 
 MINUTE = 60_000_000
 SINCE = 1_800_000_000_000_000
-INCIDENT = events.Incident("down", "IR-1", "Checkout is down", "major", "open", events.moment(SINCE))
+INCIDENT = events.Incident("down", "IR-1", "Checkout is down", "major", "open", times.to_datetime(SINCE))
 REVIEW = events.Review("page", "opening", "d1", "a reviewer has to approve it")
 TARGET = decisions.Target("page", remind_every=10 * MINUTE, escalate_after=25 * MINUTE, escalate_to=("leads",))
 
@@ -88,4 +88,4 @@ class TestRecipients:
         decided = events.ReviewDecided(INCIDENT, "page", "approved")
         assert self.recipients(decided, escalated=True) == ("team", "leads")
         assert self.recipients(decided) == ("team",)
-        assert self.recipients(events.IncidentResolved(INCIDENT, events.moment(SINCE)), escalated=True) == ("team",)
+        assert self.recipients(events.IncidentResolved(INCIDENT, times.to_datetime(SINCE)), escalated=True) == ("team",)

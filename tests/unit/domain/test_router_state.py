@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import events, router_state
+from router.domain import events, router_state, times
 
 ANN = router_state.Lock("ann", 1_800_000_000_000_000, "all hands")
 GUARD = router_state.Lock("guard", 0, "more than 5 posts")
@@ -37,11 +37,11 @@ def test_difference_is_announced(before, after, types):
 
 def test_events_name_who_did_it_and_why():
     (started,) = router_state.announce(State(), router_state.Observed(State(freeze=ANN)), NOW)
-    assert (started.by, started.reason, started.since) == ("ann", "all hands", events.moment(ANN.at))
+    assert (started.by, started.reason, started.since) == ("ann", "all hands", times.to_datetime(ANN.at))
     (ended,) = router_state.announce(State(freeze=ANN), router_state.Observed(State(unfrozen=ANN)), NOW)
     assert ended.by == "ann"
     (tripped,) = router_state.announce(State(), router_state.Observed(State(guards={"eu": GUARD})), NOW)
-    assert (tripped.destination, tripped.reason, tripped.since) == ("eu", GUARD.reason, events.moment(NOW))
+    assert (tripped.destination, tripped.reason, tripped.since) == ("eu", GUARD.reason, times.to_datetime(NOW))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import events
+from router.domain import events, times
 from router.notifiers import plain_text
 from tests.contract import test_notifiers as samples
 
@@ -19,7 +19,7 @@ def rendered(*found: events.Event) -> plain_text.Message:
 
 
 def named(title: str, **more) -> events.Incident:
-    return events.Incident("down", "IR-1", title, "major", "open", events.moment(samples.NOW), **more)
+    return events.Incident("down", "IR-1", title, "major", "open", times.to_datetime(samples.NOW), **more)
 
 
 @pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
@@ -55,11 +55,11 @@ def test_review_shows_what_customers_would_see():
         "Checkout fails",
         "We are on it.\n\nMore soon.",
         {"API": "partial outage"},
-        deadline=events.moment(samples.NOW),
+        deadline=times.to_datetime(samples.NOW),
         at_deadline="publish",
         later={"resolution": "It works again."},
-        began_at=events.moment(samples.NOW),
-        ended_at=events.moment(samples.NOW + 60_000_000),
+        began_at=times.to_datetime(samples.NOW),
+        ended_at=times.to_datetime(samples.NOW + 60_000_000),
     )
     message = rendered(events.IncidentOpened(samples.INCIDENT), events.ReviewWaiting(samples.INCIDENT, review))
     assert message.title == "Review: Checkout fails"

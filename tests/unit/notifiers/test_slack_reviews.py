@@ -6,12 +6,12 @@ import pytest
 from slack_sdk.models import blocks as sdk
 from slack_sdk.models import views
 
-from router.domain import events
+from router.domain import events, times
 from router.notifiers import slack_blocks, slack_reviews
 from router.services import models
 from router.slack import forms, replies
 
-NOW = events.moment(1_800_000_000_000_000)
+NOW = times.to_datetime(1_800_000_000_000_000)
 LENGTHS = (0, 1, 149, 150, 151, 1999, 2000, 2001, 2999, 3000, 3001, 6001, 29_999, 30_000, 30_001, 90_000)
 WORKS = ("opening", "update", "monitoring", "resolution", "retraction", "retrospective")
 LETTERS = "ab <>&*_\n\u00e9\u4e2d\U0001f600"

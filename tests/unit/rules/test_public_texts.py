@@ -7,7 +7,7 @@ import pytest
 
 from router.bootstrap import public_pages
 from router.destinations import base
-from router.domain import alerts, decisions, incidents, plan, publications, severities
+from router.domain import alerts, decisions, incidents, plan, publications, severities, steps
 from router.rules import leak_guard, public_texts, templates
 from router.worker import configured_destinations, desired_state
 from tests.unit.rules import hostile
@@ -47,7 +47,7 @@ def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     known = publications.Publication("e1", "page", opened_at=NOW)
     desired = desires.build(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)
-    return desired.content.fields if isinstance(step, plan.Execute) else None
+    return desired.content.fields if isinstance(step, steps.Execute) else None
 
 
 def test_none_of_12000_hostile_values_reaches_the_page():

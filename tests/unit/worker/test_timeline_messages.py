@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import operations, plan, publications, severities
+from router.domain import operations, publications, severities, steps
 from router.domain.reasons import Cause, Edit, Reason
 from router.worker import timeline_messages
 
@@ -79,7 +79,7 @@ def test_a_draft_that_a_person_publishes_is_told():
 
 
 def test_waiting_post_is_recorded_with_its_content():
-    wait = plan.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER)
+    wait = steps.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=steps.WaitingOn.REVIEWER)
     event = timeline_messages.waits("page", wait, CONTENT, NOW)
     assert event.text == "At page: awaiting approval: the rule requires a review."
     assert event.detail == {"reason": "review_required", "digest": CONTENT.digest, "fields": {"title": "Down"}}
