@@ -144,7 +144,7 @@ class Console:
             there = "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
             return responses.RedirectResponse(f"{there}?to={back}", 303)
         asked = await self._made.authenticator.identify(request) if problem.status != 503 else None
-        title = _TITLES.get(problem.status, "It did not work")
+        title = _TITLES.get(problem.status, "Error")
         now = error.now if isinstance(error, actions.Conflict) else None
         candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
         title = "Several incidents" if candidates else title
@@ -156,23 +156,23 @@ Do = Callable[[actions.Actions, actions.ActionContext, Mapping[str, str]], Await
 """Does what a form asks for, and returns the page to show next."""
 
 _DONE = {
-    "approved": "Approved: the post is published now.",
-    "approved-with-warnings": "Approved: the post is published now. Look at your text again: it names a host, an "
-    "address, a person, or what looks like a secret.",
-    "dismissed": "Dismissed: nothing of it is shown.",
-    "retracted": "Retracted: what customers see of it is taken down now.",
-    "retracted-again": "It was retracted before, but the post is still public. It is tried again now.",
-    "nothing-to-retract": "Nothing was retracted: the post is over, or was retracted before.",
-    "corrected": "The update is corrected next; the timeline tells what came of it.",
-    "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
-    "person, or what looks like a secret.",
+    "approved": "Approved. The post is being published.",
+    "approved-with-warnings": "Approved. The post is being published. Check your text: it contains a host name, an "
+    "address, a person's name, or a possible secret.",
+    "dismissed": "Dismissed. The post is not published.",
+    "retracted": "Retracted. The post is being taken down.",
+    "retracted-again": "The post was retracted before but is still public. The retraction is being repeated.",
+    "nothing-to-retract": "Nothing was retracted: the post is resolved, or was retracted before.",
+    "corrected": "The update is being corrected. The timeline shows the result.",
+    "corrected-with-warnings": "The update is being corrected. Check your text: it contains a host name, an address, a "
+    "person's name, or a possible secret.",
     "acknowledged": "Acknowledged. Reminders stop.",
-    "acknowledged-before": "It was acknowledged before. Nothing was changed.",
-    "unacknowledged": "The acknowledgement is withdrawn.",
-    "taken": "Taken: others see that you work on it.",
-    "taken-before": "Another person has taken it. Nothing was changed.",
+    "acknowledged-before": "The incident was acknowledged before. Nothing changed.",
+    "unacknowledged": "Acknowledgement withdrawn.",
+    "taken": "Taken. Other reviewers see that you are working on it.",
+    "taken-before": "Another reviewer has taken this review. Nothing changed.",
     "released": "Released.",
-    "lifted": "Lifted: waiting operations are retried now.",
+    "lifted": "Pause lifted. Waiting operations are being retried.",
     "silenced": "The silence is active.",
     "expired": "The silence has ended.",
     "forgotten": "The heartbeat is no longer expected.",

@@ -37,7 +37,7 @@ def take(console: stage.Console, browser: sync_api.Browser, folder: Path) -> Non
     page.get_by_label("Source").select_option("json")
     page.get_by_label("Payload").fill(PAYLOAD)
     page.get_by_role("button", name="Explain").click()
-    page.get_by_role("heading", name="By the rules in force").wait_for()
+    page.get_by_role("heading", name="With the active rules").wait_for()
     picture(page, folder, "playground")
     phone = stage.visitor(console, browser, viewport=stage.PHONE, color_scheme="dark").signed_in()
     picture(phone.go("/reviews"), folder, "review")

@@ -34,8 +34,8 @@ def test_review_is_taken_and_decided_all_the_same(console, visit):
     visitor.page.get_by_role("link", name="Reviews").tap()
     review = visitor.page.get_by_role("article").filter(has_text='"take"')
     review.get_by_role("button", name="Take for 15 minutes").tap()
-    expect(review).to_contain_text("first try works on it until")
+    expect(review).to_contain_text("first try is working on this review until")
     assert console.waiting("take")["taken_by"] == "first try"
     review.get_by_role("button", name="Dismiss").tap()
-    expect(visitor.page.get_by_role("status")).to_have_text("Dismissed: nothing of it is shown.")
+    expect(visitor.page.get_by_role("status")).to_have_text("Dismissed. The post is not published.")
     harness.eventually("it no longer waits", lambda: '"take"' not in str(console.ask("/reviews")[1]["items"]))

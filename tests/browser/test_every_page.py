@@ -57,7 +57,7 @@ def test_the_chosen_theme_stays(console, visit):
     visitor = visit(color_scheme="light")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = visitor.page.evaluate(ground)
-    visitor.page.get_by_role("button", name="Light or dark").click()
+    visitor.page.get_by_role("button", name="Switch theme").click()
     dark = visitor.page.evaluate(ground)
     assert dark != light
     assert visitor.go("/rules").evaluate(ground) == dark

@@ -45,7 +45,7 @@ def test_playground_explains_a_hostile_payload(console, visit):
     body = f'{{"title": {hostile.json_text(hostile.EVIL)}, "status": "firing", "labels": {{"service": "checkout"}}}}'
     page.get_by_label("Payload").fill(body)
     page.get_by_role("button", name="Explain").click()
-    page.get_by_role("heading", name="By the rules in force").wait_for()
+    page.get_by_role("heading", name="With the active rules").wait_for()
     assert hostile.EVIL in page.locator("main").text_content()
     assert page.get_by_label("Payload").input_value() == body
     assert page.evaluate(hostile.MARK) is None

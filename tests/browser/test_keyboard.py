@@ -34,14 +34,14 @@ def test_person_signs_in_and_approves_by_keyboard(console, stranger):
     before = page.get_by_role("article").count()
     tab_to(page, "BUTTON", "Approve")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("Approved: the post is published now.")
+    expect(page.get_by_role("status")).to_have_text("Approved. The post is being published.")
     expect(page.get_by_role("article")).not_to_have_count(before)
 
 
 def test_the_first_stop_leads_past_the_sections(console, visit):
     page = visit().go("/rules")
     page.keyboard.press("Tab")
-    assert page.evaluate(_FOCUS)[1] == "To the content"
+    assert page.evaluate(_FOCUS)[1] == "Skip to content"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('main') !== null")

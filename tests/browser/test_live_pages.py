@@ -26,15 +26,15 @@ def test_typing_is_not_interrupted_by_news(console, visit):
     console.waiting("typing")
     page = visit().go("/reviews")
     review = page.get_by_role("article").filter(has_text='"typing"')
-    why = review.get_by_label("Why")
+    why = review.get_by_label("Reason")
     why.fill("half a sen")
     console.receives("meanwhile")
     console.waiting("meanwhile")
-    expect(page.get_by_role("button", name="There is news")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Show changes")).to_be_visible(timeout=20_000)
     assert why.input_value() == "half a sen"
     why.press_sequentially("tence")
     assert why.input_value() == "half a sentence"
-    page.get_by_role("button", name="There is news").click()
+    page.get_by_role("button", name="Show changes").click()
     expect(page.get_by_role("article").filter(has_text='"meanwhile"')).to_be_visible()
 
 
@@ -51,7 +51,7 @@ def test_expired_session_stops_the_live_page_visibly(console, visit):
     page = visitor.go("/incidents")
     visitor.context.clear_cookies()
     console.receives("over", service="over", title="Seen by nobody")
-    again = page.get_by_role("button", name="You see what was: load the page again")
+    again = page.get_by_role("button", name="This page is out of date. Reload it.")
     expect(again).to_be_visible(timeout=20_000)
     again.click()
     expect(page.get_by_label("Token")).to_be_visible()

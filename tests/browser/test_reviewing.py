@@ -36,31 +36,31 @@ def events(console, case):
 
 def test_approval_publishes_the_exact_text(console, visit):
     visitor, review = on_a_phone(visit, console, "tap")
-    seen = review.get_by_role("group", name="As customers will see it").locator(".message").text_content()
+    seen = review.get_by_role("group", name="Preview for customers").locator(".message").text_content()
     assert seen == stage.MESSAGE
     before = len(console.shown(stage.TITLE))
     review.get_by_role("button", name="Approve").tap()
-    decided(visitor, "Approved: the post is published now.")
+    decided(visitor, "Approved. The post is being published.")
     harness.eventually("the page shows it", lambda: len(console.shown(stage.TITLE)) > before)
     assert stage.MESSAGE in posted(console, visitor)
 
 
 def test_ones_own_words_go_out_instead(console, visit):
     visitor, review = on_a_phone(visit, console, "words")
-    review.get_by_text("In your own words").tap()
+    review.get_by_text("Edit the text").tap()
     review.get_by_label("Title").fill("Paying is slow & we know")
     review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
     review.get_by_role("button", name="Approve").tap()
-    expect(visitor.page.get_by_role("status")).to_contain_text("Approved: the post is published now.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Approved. The post is being published.")
     harness.eventually("the page shows it", lambda: console.shown("Paying is slow & we know"))
     assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
 
 
 def test_dismissed_post_stays_hidden_with_its_reason(console, visit):
     visitor, review = on_a_phone(visit, console, "dismiss")
-    review.get_by_label("Why").fill("only our own office")
+    review.get_by_label("Reason").fill("only our own office")
     review.get_by_role("button", name="Dismiss").tap()
-    decided(visitor, "Dismissed: nothing of it is shown.")
+    decided(visitor, "Dismissed. The post is not published.")
     expect(review).to_have_count(0)
     words = "Dismissed at public-page by first try: only our own office"
     harness.eventually("it is told", lambda: words in events(console, "dismiss"))

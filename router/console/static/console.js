@@ -1,4 +1,4 @@
-// Times in the viewer's zone, live parts, a countdown: all that the pages do by themselves. They work without it, too.
+// Shows times in the viewer's time zone, live updates, and countdowns. The pages also work without this script.
 "use strict";
 
 function toLocalTimes(root) {
@@ -37,7 +37,7 @@ function countDown() {
   }
 }
 
-// Nothing moves under the finger of somebody who decides or types: they are told that there is news, and ask for it.
+// Don't update the page while the user decides on a review or types: offer a button that shows the changes.
 function busy(element) {
   const active = document.activeElement;
   return element.querySelector(".decide") !== null || (element.contains(active) && active.tagName !== "A");
@@ -76,7 +76,7 @@ function follow() {
   const news = document.querySelector("[data-news]");
   const over = () => {
     news.dataset.over = "yes";
-    news.textContent = "You see what was: load the page again";
+    news.textContent = "This page is out of date. Reload it.";
     news.hidden = false;
   };
   news.addEventListener("click", () => (news.dataset.over ? location.reload() : refresh(live())));

@@ -60,7 +60,7 @@ def test_review_is_taken_and_released(play):
         assert "Take for 15 minutes" in (await ann.get("/reviews")).text
         assert location(await ann.post("/review/take", data=form)) == "taken"
         shown = (await bob.get("/reviews")).text
-        assert "<strong>ann</strong> works on it until <time" in shown
+        assert "<strong>ann</strong> is working on this review until <time" in shown
         assert "Approve" in shown
         assert location(await bob.post("/review/take", data={**form, "csrf": of_bob})) == "taken-before"
         assert location(await bob.post("/review/release", data={**form, "csrf": of_bob})) == "released"

@@ -71,7 +71,7 @@ def test_rejected_change_is_shown_beside_the_current_state(play):
         there = place(await told(at, client), "on-call")
         assert (there["shown"]["summary"], there["fields"]["summary"]) == ("It is major", "It is critical")
         page = (await client.get("/incident", params={"key": consoles.key()})).text
-        assert "It is not as it should be" in page
+        assert "Differs from the desired state" in page
         row = page[page.index('<table class="compared">') : page.index("</table>")]
         assert row.index("It is major") < row.index("It is critical")
         assert "checkout is down" not in row  # The page shows differing fields only.
@@ -113,11 +113,11 @@ def test_the_page_shows_all_of_it(play):
         page = (await client.get("/incident", params={"key": consoles.key()})).text
         for text in (
             "labels.service matches",
-            "it was “checkout”",
+            "value “checkout”",
             "What happens next",
             "published if not decided before the deadline",
-            "It is as it should be",
-            "Nothing is there; as it should be",
+            "Matches the desired state",
+            "Desired content (not posted)",
             'href="https://vendor.example/v1"',
             "open for",
         ):
@@ -140,7 +140,7 @@ def test_review_of_an_update_shows_the_current_post(play):
         at.clock.offset += 2_000_000
         [waits] = (await client.get(f"{API}/reviews")).json()["items"]
         assert (waits["what"], waits["before"]["title"]) == ("update", "Checkout is unavailable")
-        assert "What changes" in (await client.get("/reviews")).text
+        assert "<h3>Changes</h3>" in (await client.get("/reviews")).text
 
     play(body)
 
@@ -160,7 +160,7 @@ def test_overview_shows_traffic_and_last_vendor_calls(play):
         assert places["on-call"]["called_at"] > "2020"
         assert places["page"]["called_at"] is None
         page = (await client.get("/")).text
-        for text in ("a minute", "No worker is there", "as rules and reviewers decide", "called"):
+        for text in ("a minute", "No worker is running", "rules and reviewers decide", "last call"):
             assert text in page, text
         await (await at.as_("responder")).post(f"{API}/publishing/freeze", json={"reason": "a drill"})
         assert "Publishing is frozen" in (await client.get("/")).text

@@ -21,7 +21,7 @@ def test_console_shows_a_post_that_is_still_public(play):
             locations.append((await browser.post("/retract", data=form)).headers["location"])
             await at.on.turn()
         assert [location.rpartition("=")[2] for location in locations] == ["retracted", "retracted-again"]
-        assert "the post is still public" in (await browser.get(locations[1])).text
+        assert "The post was retracted before but is still public" in (await browser.get(locations[1])).text
         assert at.page.kinds == ["open", "retract", "retract"]
 
     play(body)
