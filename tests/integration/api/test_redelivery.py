@@ -56,6 +56,6 @@ def test_missing_delivery_and_viewer_replay_nothing(play):
         looking, _ = await at.browser("viewer")
         page = (await looking.get("/delivery", params={"id": delivered})).text
         assert "202, accepted: 1 alert" in page
-        assert "Run it again" not in page
+        assert "Process again" not in page
 
     play(body)
