@@ -107,7 +107,7 @@ def rules_in_force(
 
     ``kept`` are used if the rules on the disk are invalid.
     """
-    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept=kept)
+    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept_files=kept)
 
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:

@@ -27,22 +27,22 @@ def check_folder(
     folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
 ) -> Report:
     """Check the rules and their tests. Return warnings only if the rules can be used."""
-    found: list[problems.Problem] = []
+    all_problems: list[problems.Problem] = []
     rules = None
     try:
         rules = load.load(folder, destinations)
     except load.Refused as refused:
-        found += refused.problems
+        all_problems += refused.problems
     read = load.files(folder, [])
-    tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, found))
+    tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, all_problems))
     if rules is not None:
-        found += warnings_of(lint.lint(rules.rules, world), read)
-        found += warnings_of(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
-    return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
+        all_problems += warnings_of(lint.lint(rules.rules, world), read)
+        all_problems += warnings_of(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
+    return Report(sorted(all_problems, key=lambda problem: problem.order), len(read), tests, rules)
 
 
 def warnings_of(
-    found: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]
+    warnings: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]
 ) -> list[problems.Problem]:
     """Convert lint warnings into problems with positions in the files."""
     places = {
@@ -50,9 +50,9 @@ def warnings_of(
         for document in read
         for index, data in enumerate((document.data or {}).get("rules") or ())
     }
-    made = []
-    for one in found:
-        document, at = places[one.rule.name]
-        problem = document.problem(f'rule "{one.rule.name}": {one.message}', (*at, *one.path))
-        made.append(dataclasses.replace(problem, level="warning"))
-    return made
+    converted = []
+    for warning in warnings:
+        document, at = places[warning.rule.name]
+        problem = document.problem(f'rule "{warning.rule.name}": {warning.message}', (*at, *warning.path))
+        converted.append(dataclasses.replace(problem, level="warning"))
+    return converted

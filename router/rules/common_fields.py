@@ -8,15 +8,15 @@ from router.rules import fields, model, parse_context, parse_public, parse_when,
 
 
 def read(
-    at: parse_context.Context, data: Any, shape: model.SharedShape | None, lists: Mapping[str, frozenset[str]]
+    context: parse_context.Context, data: Any, shape: model.SharedShape | None, lists: Mapping[str, frozenset[str]]
 ) -> model.CommonFields:
     """Parse the common fields of ``data``. ``shape`` is the validated data, or None if ``data`` is invalid."""
     if not isinstance(data, dict):
         return model.CommonFields()
-    labels = dict(_labels(at, data.get("labels")))
-    group_by = tuple(_group_by(at, data.get("group_by")))
-    public = dict(parse_public.read(at.child("public"), data.get("public"), lists))
-    severity = _severity(at, data, shape)
+    labels = dict(_labels(context, data.get("labels")))
+    group_by = tuple(_group_by(context, data.get("group_by")))
+    public = dict(parse_public.read(context.child("public"), data.get("public"), lists))
+    severity = _severity(context, data, shape)
     if shape is None:
         return model.CommonFields(labels=labels, public=public)
     return model.CommonFields(
@@ -35,11 +35,11 @@ def read(
 
 
 def _severity(
-    at: parse_context.Context, data: dict[str, Any], shape: model.SharedShape | None
+    context: parse_context.Context, data: dict[str, Any], shape: model.SharedShape | None
 ) -> severities.Severity | severity_mapping.SeverityMapping | None:
-    written = data.get("severity")
-    name = written.get("from") if isinstance(written, dict) else None
-    source = parse_when.field(at, name, "severity", "from") if isinstance(name, str) else None
+    value = data.get("severity")
+    name = value.get("from") if isinstance(value, dict) else None
+    source = parse_when.field(context, name, "severity", "from") if isinstance(name, str) else None
     if shape is None or shape.severity is None:
         return None
     if isinstance(shape.severity, str):
@@ -51,26 +51,26 @@ def _severity(
     return severity_mapping.SeverityMapping(source, ladder, severities.parse(default) if default else None)
 
 
-def _group_by(at: parse_context.Context, names: Any) -> Iterator[fields.Field]:
+def _group_by(context: parse_context.Context, names: Any) -> Iterator[fields.Field]:
     seen = set()
     for index, name in enumerate(names if isinstance(names, list) else ()):
         if not isinstance(name, str):
             continue
         if name in seen:
-            at.report(f'group_by names "{name}" twice', "group_by", index)
+            context.report(f'group_by names "{name}" twice', "group_by", index)
         seen.add(name)
-        field = parse_when.field(at, name, "group_by", index)
+        field = parse_when.field(context, name, "group_by", index)
         if field is not None:
             yield field
 
 
-def _labels(at: parse_context.Context, labels: Any) -> Iterator[tuple[str, str | fields.Field]]:
+def _labels(context: parse_context.Context, labels: Any) -> Iterator[tuple[str, str | fields.Field]]:
     for name, value in labels.items() if isinstance(labels, dict) else ():
-        if parse_when.field(at, f"labels.{name}", "labels", name, key=True) is None:
+        if parse_when.field(context, f"labels.{name}", "labels", name, key=True) is None:
             continue
         if isinstance(value, str):
             yield name, value
         elif isinstance(value, dict) and isinstance(value.get("from"), str):
-            source = parse_when.field(at, value["from"], "labels", name, "from")
+            source = parse_when.field(context, value["from"], "labels", name, "from")
             if source is not None:
                 yield name, source

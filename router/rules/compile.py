@@ -148,10 +148,10 @@ class _Compiler:
             if way is None:
                 loose.append(entry)
                 continue
-            left = tuple(asked for asked in entry.remaining if asked != way.asked)
-            kept = entry.verified if way.settled else (*entry.verified, way.asked)
+            left = tuple(condition for condition in entry.remaining if condition != way.asked)
+            verified = entry.verified if way.settled else (*entry.verified, way.asked)
             for text in way.texts:
-                tables[way.place][text].append(entry._replace(remaining=left, verified=kept))
+                tables[way.place][text].append(entry._replace(remaining=left, verified=verified))
         built = {place: self._table(table, level) for place, table in tables.items()}
         sets, rest = self._sets(loose)
         labels = [place for place in built if place.field.part == "labels" and not place.length]
@@ -166,12 +166,12 @@ class _Compiler:
     def _table(self, table: dict[str, list[_Entry]], level: int) -> dict[str, decide.Candidate | decide.Node]:
         built: dict[str, decide.Candidate | decide.Node] = {}
         # Rules that require the same list of texts share one node under all of these texts.
-        known: dict[tuple[int, ...], decide.Candidate | decide.Node] = {}
+        shared_nodes: dict[tuple[int, ...], decide.Candidate | decide.Node] = {}
         for text, entries in table.items():
             numbers = tuple(entry.candidate.number for entry in entries)
-            if numbers not in known:
-                known[numbers] = self._place(entries, level)
-            built[text] = known[numbers]
+            if numbers not in shared_nodes:
+                shared_nodes[numbers] = self._place(entries, level)
+            built[text] = shared_nodes[numbers]
         return built
 
     def _place(self, entries: list[_Entry], level: int) -> decide.Candidate | decide.Node:
@@ -195,11 +195,13 @@ class _Compiler:
         by_field: dict[fields.Field, list[tuple[_Entry, groups.Asked]]] = defaultdict(list)
         rest = []
         for entry in loose:
-            wanted = next((asked for asked in entry.remaining if isinstance(asked[1], regex.Matches)), None)
-            if wanted is None:
+            pattern = next(
+                (condition for condition in entry.remaining if isinstance(condition[1], regex.Matches)), None
+            )
+            if pattern is None:
                 rest.append(entry)
             else:
-                by_field[wanted[0]].append((entry, wanted))
+                by_field[pattern[0]].append((entry, pattern))
         sets = []
         for field, wanting in by_field.items():
             if len(wanting) == 1:
@@ -212,10 +214,12 @@ class _Compiler:
         return tuple(sets), rest
 
     def _set(self, field: fields.Field, wanting: list[tuple[_Entry, groups.Asked]]) -> decide.PatternSet:
-        patterns = [asked[1] for _, asked in wanting if isinstance(asked[1], regex.Matches)]
+        patterns = [condition[1] for _, condition in wanting if isinstance(condition[1], regex.Matches)]
         candidates = [
-            self._candidate(entry._replace(remaining=tuple(one for one in entry.remaining if one != asked)), None)
-            for entry, asked in wanting
+            self._candidate(
+                entry._replace(remaining=tuple(other for other in entry.remaining if other != condition)), None
+            )
+            for entry, condition in wanting
         ]
         return decide.PatternSet(self._reader(field), patterns, candidates)
 
@@ -233,7 +237,8 @@ def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | No
     is fast.
     """
     offered = [
-        [way for asked in entry.remaining if (way := _index_option(asked, level)) is not None] for entry in entries
+        [way for condition in entry.remaining if (way := _index_option(condition, level)) is not None]
+        for entry in entries
     ]
     coverage = Counter(way.place for ways in offered for way in ways)
     common: Counter[tuple[_TableKey, str]] = Counter(
@@ -247,22 +252,22 @@ def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | No
     return [min(ways, key=cost, default=None) for ways in offered]
 
 
-def _index_option(asked: groups.Asked, level: int) -> _IndexOption | None:
+def _index_option(requirement: groups.Asked, level: int) -> _IndexOption | None:
     """Return the table that a condition can use, if any. Absent labels are the empty text, which is never a key."""
-    field, condition = asked
+    field, condition = requirement
     if isinstance(condition, substring.StartsWith):
         # The shortest of several beginnings sets the length, so that the rule is in only one table.
         length = min(map(len, condition.wanted))
         texts = frozenset(text[:length] for text in condition.wanted)
         return (
-            _IndexOption(_TableKey(field, length), texts, asked, texts == set(condition.wanted))
+            _IndexOption(_TableKey(field, length), texts, requirement, texts == set(condition.wanted))
             if _is_listable(texts, level)
             else None
         )
     values = condition.values
     if values is None or "" in values or not _is_listable(values, level):
         return None
-    return _IndexOption(_TableKey(field, 0), values, asked, True)
+    return _IndexOption(_TableKey(field, 0), values, requirement, True)
 
 
 def _is_listable(texts: frozenset[str], level: int) -> bool:

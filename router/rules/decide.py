@@ -108,31 +108,31 @@ class Node:
         if self.rest is not None:
             yield self.rest
 
-    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, matches: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search; ``best`` is the earliest one so far."""
         for read, table in self.tables:
             hit = table.get(read(alert))
             if isinstance(hit, Node):
-                best = hit.search(alert, now, best, found)
+                best = hit.search(alert, now, best, matches)
             elif hit is not None:
-                best = walk(hit, alert, now, best, found)
+                best = walk(hit, alert, now, best, matches)
         if self.label_tables is not None:
             for label, text in alert.labels.items():
                 table_of_label = self.label_tables.get(label)
                 hit = table_of_label.get(text) if table_of_label is not None else None
                 if isinstance(hit, Node):
-                    best = hit.search(alert, now, best, found)
+                    best = hit.search(alert, now, best, matches)
                 elif hit is not None:
-                    best = walk(hit, alert, now, best, found)
+                    best = walk(hit, alert, now, best, matches)
         for patterns in self.sets:
-            best = patterns.search(alert, now, best, found)
+            best = patterns.search(alert, now, best, matches)
         if self.rest is not None:
-            best = walk(self.rest, alert, now, best, found)
+            best = walk(self.rest, alert, now, best, matches)
         return best
 
 
 def walk(
-    candidate: Candidate | None, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches
+    candidate: Candidate | None, alert: alerts.Alert, now: Timestamp, best: Candidate | None, matches: Matches
 ) -> Candidate | None:
     """Check a chain of candidates until one ends the search, or until ``best`` precedes all remaining candidates."""
     while candidate is not None:
@@ -145,7 +145,7 @@ def walk(
             if not candidate.continues:
                 return candidate
             # A rule with `continue` adds to the rules after it.
-            found.append(candidate)
+            matches.append(candidate)
         candidate = candidate.next
     return best
 
@@ -162,12 +162,12 @@ class PatternSet:
         self.candidates = candidates
         self._first = candidates[0].number
 
-    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, found: Matches) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, matches: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search, as ``Node.search`` does."""
         if best is not None and best.number < self._first:
             return best
         for index in self._patterns.found(self._read(alert)):
-            ended = walk(self.candidates[index], alert, now, best, found)
+            ended = walk(self.candidates[index], alert, now, best, matches)
             if ended is not best:
                 return ended
         return best
@@ -184,13 +184,13 @@ class Combined:
     def response(self, chain: list[Candidate]) -> decisions.Response:
         """Return the combined response of several rules. For each destination, the first rule wins."""
         numbers = tuple(candidate.number for candidate in chain)
-        known = self._known.get(numbers)
-        if known is not None:
-            return known
+        cached = self._known.get(numbers)
+        if cached is not None:
+            return cached
         if len(self._known) >= self._MOST:
             self._known.clear()
-        self._known[numbers] = made = _combine([candidate.response for candidate in chain])
-        return made
+        self._known[numbers] = combined = _combine([candidate.response for candidate in chain])
+        return combined
 
 
 def _combine(responses: list[decisions.Response]) -> decisions.Response:
@@ -201,19 +201,19 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
     for response in others:
         for target in response.targets:
             targets.setdefault(target.destination, target)
-        taken = labels.keys() | copied.keys()
-        labels.update((name, text) for name, text in response.labels.items() if name not in taken)
-        copied.update((name, source) for name, source in response.copied.items() if name not in taken)
-    because = tuple(one for response in responses for one in response.because)
+        taken_names = labels.keys() | copied.keys()
+        labels.update((name, text) for name, text in response.labels.items() if name not in taken_names)
+        copied.update((name, source) for name, source in response.copied.items() if name not in taken_names)
+    because = tuple(reason for response in responses for reason in response.because)
     notify = tuple(dict.fromkeys(name for response in responses for name in response.notify))
     return msgspec.structs.replace(
         first, targets=tuple(targets.values()), labels=labels, copied=copied, because=because, notify=notify
     )
 
 
-def in_rule_order(best: Candidate | None, found: Matches) -> list[Candidate]:
+def in_rule_order(best: Candidate | None, matches: Matches) -> list[Candidate]:
     """Return all rules that decide, in order: those that continue, and the one that ended the search."""
-    chain = [candidate for candidate in found if best is None or candidate.number < best.number]
+    chain = [candidate for candidate in matches if best is None or candidate.number < best.number]
     chain.sort(key=lambda candidate: candidate.number)
     return [*chain, best] if best is not None else chain
 
@@ -241,7 +241,7 @@ def decision(
         response,
         while_open=tuple(join(alert) for join in muting),
         mute_windows=mute_windows.mute_windows(
-            [one for each in chain if each.exceptional is not None for one in each.exceptional.mute_during], now
+            [window for each in chain if each.exceptional is not None for window in each.exceptional.mute_during], now
         ),
     )
 

@@ -18,43 +18,43 @@ def describe_rule(rule: model.Rule) -> tuple[tuple[str, str], ...]:
     """
     beside = rule.other_conditions
     return (
-        *(_field_and_text(field.name, one) for field, one in rule.conditions),
-        *(("", describe_schedule(one)) for one in beside.schedules),
-        *(("", describe_group(one)) for one in beside.grouped),
-        *(("", f"expr {one.text.strip()}") for one in beside.cel_expressions),
+        *(_field_and_text(field.name, rule_condition) for field, rule_condition in rule.conditions),
+        *(("", describe_schedule(schedule)) for schedule in beside.schedules),
+        *(("", describe_group(group)) for group in beside.grouped),
+        *(("", f"expr {expression.text.strip()}") for expression in beside.cel_expressions),
     )
 
 
-def _field_and_text(field: str, one: condition.Condition) -> tuple[str, str]:
-    text = describe_condition(one)
-    return ("", f"{field} {text}") if isinstance(one, equality.Equal) else (field, text)
+def _field_and_text(field: str, test: condition.Condition) -> tuple[str, str]:
+    text = describe_condition(test)
+    return ("", f"{field} {text}") if isinstance(test, equality.Equal) else (field, text)
 
 
-def describe_condition(one: condition.Condition) -> str:
+def describe_condition(test: condition.Condition) -> str:
     """Describe one condition as it could be written in a rule file: ``starts_with "orders."``."""
-    match one:
+    match test:
         case equality.Equal():
-            return f"= {_text(one.wanted)}"
+            return f"= {_text(test.wanted)}"
         case equality.OneOf():
-            return f"one of {_listed(sorted(one.wanted))}"
+            return f"one of {_listed(sorted(test.wanted))}"
         case equality.InList():
-            return f"in {', '.join(one.names)}"
+            return f"in {', '.join(test.names)}"
         case equality.Exists():
-            return "exists" if one.wanted else "does not exist"
+            return "exists" if test.wanted else "does not exist"
         case regex.Matches():
-            return f"matches {_text(one.pattern)}"
+            return f"matches {_text(test.pattern)}"
         case cidr.Cidr():
-            return f"cidr {', '.join(map(str, one.networks))}"
+            return f"cidr {', '.join(map(str, test.networks))}"
         case equality.Not():
-            return f"not ({' and '.join(map(describe_condition, one.inside))})"
-    wanted: Any = getattr(one, "wanted", None) or getattr(one, "limit", "")
-    said = _listed(wanted) if isinstance(wanted, tuple) else f"{wanted:g}"
-    return f"{_WORDS[type(one)]} {said}"
+            return f"not ({' and '.join(map(describe_condition, test.inside))})"
+    operand: Any = getattr(test, "wanted", None) or getattr(test, "limit", "")
+    value = _listed(operand) if isinstance(operand, tuple) else f"{operand:g}"
+    return f"{_WORDS[type(test)]} {value}"
 
 
 def describe_when(when: groups.When) -> str:
     """Describe all conditions of a ``when`` in one line."""
-    parts = [f"{field.name} {describe_condition(one)}" for field, one in when.asked]
+    parts = [f"{field.name} {describe_condition(test)}" for field, test in when.asked]
     return " and ".join([*parts, *map(describe_group, when.groups)]) or "anything"
 
 
@@ -66,18 +66,18 @@ def describe_group(group: groups.Group) -> str:
 def describe_schedule(schedule: intervals.Schedule) -> str:
     """Describe the times of a rule in one line."""
     word = "except during" if schedule.outside else "during"
-    return f"{word} {'; or '.join(describe_interval(one) for one in schedule.intervals)}"
+    return f"{word} {'; or '.join(describe_interval(interval) for interval in schedule.intervals)}"
 
 
-def describe_interval(one: recurrence.Interval) -> str:
+def describe_interval(interval: recurrence.Interval) -> str:
     """Describe one interval: ``mon:fri 22:00-06:00 Europe/Zurich``."""
-    times = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in one.times)
-    days = ", ".join(_range(ends, [name[:3] for name in intervals.WEEKDAYS]) for ends in one.weekdays)
-    months = ", ".join(_range(ends, [name[:3] for name in intervals.MONTHS]) for ends in one.months)
-    dates = ", ".join(_range(ends) for ends in one.days_of_month)
-    years = ", ".join(_range(ends) for ends in one.years)
-    said = [days, times, dates and f"days {dates}", months, years]
-    return " ".join([part for part in said if part] or ["always"]) + f" {one.zone.key}"
+    times = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in interval.times)
+    days = ", ".join(_range(ends, [name[:3] for name in intervals.WEEKDAYS]) for ends in interval.weekdays)
+    months = ", ".join(_range(ends, [name[:3] for name in intervals.MONTHS]) for ends in interval.months)
+    dates = ", ".join(_range(ends) for ends in interval.days_of_month)
+    years = ", ".join(_range(ends) for ends in interval.years)
+    parts = [days, times, dates and f"days {dates}", months, years]
+    return " ".join([part for part in parts if part] or ["always"]) + f" {interval.zone.key}"
 
 
 def _range(ends: recurrence.Range, names: list[str] | None = None) -> str:
@@ -94,5 +94,5 @@ def _text(text: str) -> str:
 
 
 def _listed(texts: list[str] | tuple[str, ...]) -> str:
-    shown = ", ".join(map(_text, texts[:_LISTED]))
-    return f"{shown} and {len(texts) - _LISTED} more" if len(texts) > _LISTED else shown
+    head = ", ".join(map(_text, texts[:_LISTED]))
+    return f"{head} and {len(texts) - _LISTED} more" if len(texts) > _LISTED else head

@@ -92,23 +92,23 @@ def explain_alert(
     rules: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, public: Iterable[str] = ()
 ) -> Explanation:
     """Explain the decision about an alert at a time (microseconds). ``public`` are the public destinations."""
-    looked = tuple(_look(rules.rules, alert, now))
+    results = tuple(_look(rules.rules, alert, now))
     decision = rules.decide(alert, now)
     response = decision.response
     if response is None:
         return Explanation(
             alert,
             rules.version,
-            looked,
-            len(rules.rules) - len(looked),
+            results,
+            len(rules.rules) - len(results),
             ignored=decision.ignored,
             inhibits=decision.inhibits,
         )
     return Explanation(
         alert,
         rules.version,
-        looked,
-        len(rules.rules) - len(looked),
+        results,
+        len(rules.rules) - len(results),
         rule=response.rule,
         incident_key=decision.incident_key,
         severity=decision.severity.word,
@@ -127,41 +127,45 @@ def explain_conditions(
     """Return the result of each condition of a rule, for an alert at a time (microseconds)."""
     return (
         *_fields(when.asked, alert),
-        *(ConditionResult(describe.describe_schedule(one), one(now)) for one in beside.schedules),
-        *(_group(one, alert) for one in (*when.groups, *beside.grouped)),
-        *(_expression(one.text, one.explain(alert)) for one in beside.cel_expressions),
+        *(ConditionResult(describe.describe_schedule(schedule), schedule(now)) for schedule in beside.schedules),
+        *(_group(group, alert) for group in (*when.groups, *beside.grouped)),
+        *(_expression(expression.text, expression.explain(alert)) for expression in beside.cel_expressions),
     )
 
 
 def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: Timestamp) -> Iterator[RuleResult]:
     for rule in rules:
-        found = explain_conditions(groups.When(rule.conditions), rule.other_conditions, alert, now)
-        matches = all(one.holds for one in found)
+        results = explain_conditions(groups.When(rule.conditions), rule.other_conditions, alert, now)
+        matches = all(member_result.holds for member_result in results)
         result = "does not match" if not matches else "adds" if rule.should_continue else "decides"
-        yield RuleResult(rule.name, rule.place, matches, result, found, rule.common.owner, rule.common.runbook)
+        yield RuleResult(rule.name, rule.place, matches, result, results, rule.common.owner, rule.common.runbook)
         if matches and not rule.should_continue:
             return
 
 
-def _fields(asked: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator[ConditionResult]:
-    for field, condition in asked:
+def _fields(conditions: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator[ConditionResult]:
+    for field, condition in conditions:
         value = field.reader()(alert)
         yield ConditionResult(describe.describe_condition(condition), condition.holds(value), field.name, value)
 
 
 def _group(group: groups.Group, alert: alerts.Alert) -> ConditionResult:
     members = [_member(member, alert) for member in group.members]
-    held = any(member.holds for member in members)
-    return ConditionResult(group.word, held != (group.word == "none"), inside=tuple(members))
+    holds = any(member.holds for member in members)
+    return ConditionResult(group.word, holds != (group.word == "none"), inside=tuple(members))
 
 
 def _member(when: groups.When, alert: alerts.Alert) -> ConditionResult:
     inside = (*_fields(when.asked, alert), *(_group(group, alert) for group in when.groups))
-    return inside[0] if len(inside) == 1 else ConditionResult("all", all(one.holds for one in inside), inside=inside)
+    return (
+        inside[0] if len(inside) == 1 else ConditionResult("all", all(result.holds for result in inside), inside=inside)
+    )
 
 
-def _expression(text: str, found: bool | str) -> ConditionResult:
-    return ConditionResult(f"expr {text.strip()}", found is True, value=None if isinstance(found, bool) else found)
+def _expression(text: str, outcome: bool | str) -> ConditionResult:
+    return ConditionResult(
+        f"expr {text.strip()}", outcome is True, value=None if isinstance(outcome, bool) else outcome
+    )
 
 
 def _posts(

@@ -86,7 +86,7 @@ class Expression:
     def explain(self, alert: alerts.Alert) -> bool | str:
         """Return the expression's result for an alert, or the error message if it fails."""
         try:
-            found = self._compiled.eval(
+            outcome = self._compiled.eval(
                 data={
                     "alert.title": alert.title,
                     "alert.source": alert.source,
@@ -99,7 +99,7 @@ class Expression:
             return "it needs more memory than there is"
         except (RuntimeError, UnicodeError) as error:  # A text that UTF-8 can't encode can't be passed.
             return str(error).partition("\n")[0]
-        value = found.value()
+        value = outcome.value()
         return value if isinstance(value, bool) else str(value).partition("\n")[0]
 
 
@@ -123,11 +123,11 @@ def _check_cost(text: str) -> None:
         raise Unreadable("the expression joins texts within lists so often that they could fill the memory")
 
 
-def _unreadable(said: str, text: str) -> Unreadable:
-    found = _COMPLAINT.search(said)
-    if found is None:
-        return Unreadable(said.partition("\n")[0])
-    line, column, problem = int(found[1]), int(found[2]), found[3]
+def _unreadable(complaint: str, text: str) -> Unreadable:
+    match = _COMPLAINT.search(complaint)
+    if match is None:
+        return Unreadable(complaint.partition("\n")[0])
+    line, column, problem = int(match[1]), int(match[2]), match[3]
     undeclared = _UNDECLARED.fullmatch(problem)
     if undeclared is None:
         return Unreadable(problem, line, column)

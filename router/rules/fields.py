@@ -87,9 +87,9 @@ def parse(name: str) -> Field:
         raise Unknown("rules can't ask for the status: a resolved alert has to reach the incident that it opened")
     if dot:
         close = suggestions.nearest(part, NAMED)
-        said = f'; did you mean "{close}.{key}"?' if close else ""
+        hint = f'; did you mean "{close}.{key}"?' if close else ""
     else:
         # The name is probably a label, unless it is very similar to a plain field: "service" is not "source".
         close = suggestions.nearest(name, PLAIN, likeness=0.79)
-        said = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
-    raise Unknown(f'unknown field "{name}"{said} Fields are: {", ".join(_SPOKEN)}')
+        hint = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
+    raise Unknown(f'unknown field "{name}"{hint} Fields are: {", ".join(_SPOKEN)}')

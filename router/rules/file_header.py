@@ -21,27 +21,29 @@ from router.rules.conditions import condition
 
 
 def read(
-    at: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
+    context: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
 ) -> defaults.Defaults:
     """Return the settings that the rules of the file inherit. The file's settings override those of its folder."""
     if not isinstance(data, dict):
         return outer
-    lists = _lists(at.child("lists"), data.get("lists"))
-    named = parse_schedules.names(at.child("time_intervals"), data.get("time_intervals"))
+    lists = _lists(context.child("lists"), data.get("lists"))
+    named_intervals = parse_schedules.names(context.child("time_intervals"), data.get("time_intervals"))
     known_lists = {**outer.lists, **lists}
-    read = tuple(_inhibitions(at, data.get("inhibit_rules"), known_lists))
+    read = tuple(_inhibitions(context, data.get("inhibit_rules"), known_lists))
     outer = dataclasses.replace(
         outer,
         lists=known_lists,
-        times={**outer.times, **named},
+        times={**outer.times, **named_intervals},
         label_inhibitions=(*outer.label_inhibitions, *read),
     )
-    return _defaults(at.child("defaults").with_prefix("defaults: "), data.get("defaults"), destinations, outer)
+    return _defaults(context.child("defaults").with_prefix("defaults: "), data.get("defaults"), destinations, outer)
 
 
-def _inhibitions(at: parse_context.Context, listed: Any, lists: parse_when.Lists) -> Iterator[inhibitions.Inhibition]:
-    for index, data in enumerate(listed if isinstance(listed, list) else ()):
-        inside = at.child("inhibit_rules", index)
+def _inhibitions(
+    context: parse_context.Context, entries: Any, lists: parse_when.Lists
+) -> Iterator[inhibitions.Inhibition]:
+    for index, data in enumerate(entries if isinstance(entries, list) else ()):
+        inside = context.child("inhibit_rules", index)
         if isinstance(data, dict) and isinstance(data.get("name"), str):
             inside = inside.with_prefix(f'inhibit rule "{data["name"]}": ')
         before = len(inside.problems)
@@ -60,66 +62,66 @@ def _inhibitions(at: parse_context.Context, listed: Any, lists: parse_when.Lists
 
 
 def _check_sides(
-    at: parse_context.Context, source: groups.When, target: groups.When, equal: tuple[fields.Field, ...]
+    context: parse_context.Context, source: groups.When, target: groups.When, equal: tuple[fields.Field, ...]
 ) -> None:
     """Report an inhibition whose sides have no common value in a field that must be equal."""
     for field in equal:
-        theirs, ours = groups.texts_of(field, source.asked), groups.texts_of(field, target.asked)
-        if theirs is not None and ours is not None and not theirs & ours:
+        source_texts, target_texts = groups.texts_of(field, source.asked), groups.texts_of(field, target.asked)
+        if source_texts is not None and target_texts is not None and not source_texts & target_texts:
             sides = " and ".join(
                 f"{' or '.join(sorted(texts))} in {key}"
-                for key, texts in (("source_match", theirs), ("target_match", ours))
+                for key, texts in (("source_match", source_texts), ("target_match", target_texts))
             )
-            at.report(f"can never hold: {field.name} is {sides}; leave it out of equal", "equal")
+            context.report(f"can never hold: {field.name} is {sides}; leave it out of equal", "equal")
 
 
-def equal_fields(at: parse_context.Context, names: Any, *path: str | int) -> tuple[fields.Field, ...]:
+def equal_fields(context: parse_context.Context, names: Any, *path: str | int) -> tuple[fields.Field, ...]:
     """Parse the fields in which two alerts must have the same values."""
-    found = [
-        parse_when.field(at, name, *path, index)
+    parsed = [
+        parse_when.field(context, name, *path, index)
         for index, name in enumerate(names if isinstance(names, list) else ())
         if isinstance(name, str)
     ]
-    return tuple(dict.fromkeys(field for field in found if field is not None))
+    return tuple(dict.fromkeys(field for field in parsed if field is not None))
 
 
-def _lists(at: parse_context.Context, data: Any) -> dict[str, frozenset[str]]:
+def _lists(context: parse_context.Context, data: Any) -> dict[str, frozenset[str]]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        at.report('"lists": a mapping of names to lists of texts is needed here')
+        context.report('"lists": a mapping of names to lists of texts is needed here')
         return {}
-    written = at.raw_text()
+    data_text = context.raw_text()
     return {
-        name: frozenset(_texts(at.child(name).with_prefix(f'list "{name}": '), value))
-        for name, value in written.items()
+        name: frozenset(_texts(context.child(name).with_prefix(f'list "{name}": '), value))
+        for name, value in data_text.items()
     }
 
 
-def _texts(at: parse_context.Context, value: Any) -> list[str]:
+def _texts(context: parse_context.Context, value: Any) -> list[str]:
     if not isinstance(value, list) or not value:
-        at.report("a list of texts is needed here")
+        context.report("a list of texts is needed here")
         return []
-    found = []
+    texts = []
     for index, item in enumerate(value):
         try:
-            found.append(condition.text(item))
+            texts.append(condition.text(item))
         except condition.Unreadable as error:
-            at.report(error.problem, index)
-    return found
+            context.report(error.problem, index)
+    return texts
 
 
 def _defaults(
-    at: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
+    context: parse_context.Context, data: Any, destinations: destination_info.Destinations, outer: defaults.Defaults
 ) -> defaults.Defaults:
     if data is None:
         return outer
-    shape = at.validate(model.DefaultsShape, data)
+    shape = context.validate(model.DefaultsShape, data)
     if not isinstance(data, dict):
         return outer
-    shared = common_fields.read(at, data, shape, outer.lists).with_defaults(outer.shared)
-    parse_context.check_notifiers(at, data, "notify", destination_info.notifiers_of(destinations))
-    opens = parse_targets.parse_defaults(at, data.get("open"), destinations, shared.public)
+    shared = common_fields.read(context, data, shape, outer.lists).with_defaults(outer.shared)
+    parse_context.check_notifiers(context, data, "notify", destination_info.notifiers_of(destinations))
+    opens = parse_targets.parse_defaults(context, data.get("open"), destinations, shared.public)
     publish = (shape.publish if shape is not None else None) or outer.publish
     return dataclasses.replace(outer, shared=shared, publish=publish, fields=_merged(outer.fields, opens))
 

@@ -25,14 +25,14 @@ def bounded(name: str, function: Filter) -> Filter:
     expected = _EXPECTED.get(name)
 
     @functools.wraps(function)
-    def filtered(value: Any, *arguments: Any, **named: Any) -> Any:
-        for one in (value, *arguments):
-            _check(name, one)
+    def filtered(value: Any, *arguments: Any, **keywords: Any) -> Any:
+        for operand in (value, *arguments):
+            _check(name, operand)
         if expected is not None and expected(value, *arguments) > MOST_CHARACTERS:
             raise exceptions.LiquidValueError(f"{name} would give more than {MOST_CHARACTERS} characters", token=None)
-        found = function(value, *arguments, **named)
-        _check(name, found)
-        return found
+        result = function(value, *arguments, **keywords)
+        _check(name, result)
+        return result
 
     return filtered
 
@@ -41,22 +41,22 @@ def strip_html(value: object) -> str:
     """Remove tags, comments, scripts, and styles in one pass over the text."""
     text = str(value)
     lower = text.translate(_LOWER)
-    kept: list[str] = []
+    pieces: list[str] = []
     # End tags that don't occur in the rest of the text. They are not searched for again.
     missing: set[str] = set()
     at = 0
     while (start := text.find("<", at)) >= 0:
         following = text[start + 1 : start + 2]
         if not following.isalpha() and following not in {"/", "!", "?"}:
-            kept.append(text[at : start + 1])
+            pieces.append(text[at : start + 1])
             at = start + 1
             continue
-        kept.append(text[at:start])
+        pieces.append(text[at:start])
         at = _behind(lower, start, missing)
         if not at:  # A tag without an end is text.
             at = start
             break
-    return "".join([*kept, text[at:]])
+    return "".join([*pieces, text[at:]])
 
 
 def _behind(lower: str, start: int, missing: set[str]) -> int:

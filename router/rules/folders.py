@@ -29,17 +29,17 @@ class Folder:
     files: tuple[documents.Document, ...]
 
 
-def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
-    """Read every folder. Append problems of names and folders to ``found``.
+def read(top: Path, all_problems: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
+    """Read every folder. Append problems of names and folders to ``all_problems``.
 
     ``apart`` are folders that were isolated when they were last readable. They stay isolated if their ``folder.yaml``
     is invalid now.
     """
-    read = list(_read(top, Path(), "", found, apart))
-    if not found and not any(folder.files for folder in read):
+    read = list(_read(top, Path(), "", all_problems, apart))
+    if not all_problems and not any(folder.files for folder in read):
         # An empty mount or an emptied folder must be a problem: without rules, every alert would be ignored silently.
         problem = "holds no rule file (*.yaml); to ignore every alert, write a file with `rules: []`"
-        found.append(problems.Problem(str(top), 0, 0, problem))
+        all_problems.append(problems.Problem(str(top), 0, 0, problem))
     return read
 
 
@@ -103,16 +103,18 @@ def _below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(top: Path, below: Path, unit: str, found: list[problems.Problem], apart: frozenset[str]) -> Iterator[Folder]:
+def _read(
+    top: Path, below: Path, unit: str, all_problems: list[problems.Problem], apart: frozenset[str]
+) -> Iterator[Folder]:
     name = "" if below == Path() else below.as_posix()
-    entries = _entries(top / below, found)
+    entries = _entries(top / below, all_problems)
     heading = None
     files = []
     for entry in entries:
         if entry.name == HEADING and entry.is_file():
             heading = _document(entry, top)
         elif entry.suffix == ".yml" and entry.is_file():
-            found.append(problems.Problem(str(entry), 0, 0, "would not be read; name it .yaml"))
+            all_problems.append(problems.Problem(str(entry), 0, 0, "would not be read; name it .yaml"))
         elif entry.suffix == ".yaml":
             files.append(_document(entry, top))
     if name and (_stands_apart(heading) or (name in apart and heading is not None and heading.problems)):
@@ -120,7 +122,7 @@ def _read(top: Path, below: Path, unit: str, found: list[problems.Problem], apar
     yield Folder(name, "" if below.parent == Path() else below.parent.as_posix(), unit, heading, tuple(files))
     for entry in entries:
         if entry.is_dir() and entry.suffix != ".yaml":
-            yield from _read(top, below / entry.name, unit, found, apart)
+            yield from _read(top, below / entry.name, unit, all_problems, apart)
 
 
 def _from_files(files: Mapping[str, bytes], name: str, parent: str, unit: str) -> Iterator[Folder]:
@@ -151,10 +153,10 @@ def _document(path: Path, top: Path) -> documents.Document:
     return document
 
 
-def _entries(folder: Path, found: list[problems.Problem]) -> list[Path]:
+def _entries(folder: Path, all_problems: list[problems.Problem]) -> list[Path]:
     """Return the entries of the folder, sorted by name. Names that begin with a dot are ignored."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        found.append(problems.Problem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
+        all_problems.append(problems.Problem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
         return []

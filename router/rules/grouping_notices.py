@@ -7,11 +7,11 @@ from router.domain.notices import Notice
 from router.rules import incident_keys
 
 
-def notices(routed: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[Notice]:
+def notices(routed_alerts: Iterable[tuple[alerts.Alert, decisions.Decision]]) -> list[Notice]:
     """Return a notice for each firing alert without any field of ``group_by``. All such alerts join one incident."""
     return [
         Notice("group_empty", "group_by", why(decision), alert.fingerprint)
-        for alert, decision in routed
+        for alert, decision in routed_alerts
         if incident_keys.is_ungrouped(decision.incident_key) and alert.status == "firing"
     ]
 

@@ -43,7 +43,9 @@ NO_OTHER_CONDITIONS = OtherConditions()
 """Nothing beside the conditions."""
 
 
-def texts_of(field: fields.Field, asked: Iterable[Asked]) -> frozenset[str] | None:
+def texts_of(field: fields.Field, conditions: Iterable[Asked]) -> frozenset[str] | None:
     """Return the texts that conditions allow in a field; None if they can't be listed."""
-    listed = [frozenset(one.values) for about, one in asked if about == field and one.values is not None]
-    return frozenset.intersection(*listed) if listed else None
+    text_sets = [
+        frozenset(test.values) for tested_field, test in conditions if tested_field == field and test.values is not None
+    ]
+    return frozenset.intersection(*text_sets) if text_sets else None

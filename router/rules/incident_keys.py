@@ -48,12 +48,12 @@ def key_reader(rule: model.Rule) -> Callable[[alerts.Alert], str]:
 def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     """Return the values that are equal in every alert of the rule, by its conditions or the labels that it sets."""
     grouped = rule.common.group_by or ()
-    found: dict[fields.Field, str | fields.Field] = {}
+    settled: dict[fields.Field, str | fields.Field] = {}
     for field, condition in rule.conditions:
         if field in grouped and field.name != "fingerprint" and (values := condition.values) and len(values) == 1:
-            found[field] = next(iter(values))
+            settled[field] = next(iter(values))
     # Labels that a rule sets override the sender's.
-    return found | {fields.parse(f"labels.{name}"): value for name, value in rule.common.labels.items()}
+    return settled | {fields.parse(f"labels.{name}"): value for name, value in rule.common.labels.items()}
 
 
 def is_ungrouped(key: str) -> bool:

@@ -44,58 +44,61 @@ class Inhibitor:
 
     def __init__(self, rules: Sequence[model.Rule]) -> None:
         """Compile the inhibitions that the rules are subject to."""
-        made = predicates.PredicateFactory()
+        factory = predicates.PredicateFactory()
         by_name = {rule.name: rule for rule in rules}
         # All rules of a file or a folder share the same inhibition objects.
-        known = {id(one): one for rule in rules for one in rule.label_inhibitions}
-        numbers = {identity: number for number, identity in enumerate(known)}
-        every = dict(enumerate(known.values()))
-        self._by_labels = {number: _labels(one, made) for number, one in every.items()}
+        by_id = {id(inhibition): inhibition for rule in rules for inhibition in rule.label_inhibitions}
+        numbers = {identity: number for number, identity in enumerate(by_id)}
+        every = dict(enumerate(by_id.values()))
+        self._by_labels = {number: _labels(inhibition, factory) for number, inhibition in every.items()}
         self._targets = {
             rule.name: frozenset(
-                numbers[id(one)]
-                for one in rule.label_inhibitions
-                if not reachability.never_both(one.target.asked, rule.conditions)
+                numbers[id(inhibition)]
+                for inhibition in rule.label_inhibitions
+                if not reachability.never_both(inhibition.target.asked, rule.conditions)
             )
             for rule in rules
         }
         overs = {
-            one: _key(one.rule, one.equal) for rule in rules for one in rule.rule_inhibitions if one.rule in by_name
+            inhibition: _key(inhibition.rule, inhibition.equal)
+            for rule in rules
+            for inhibition in rule.rule_inhibitions
+            if inhibition.rule in by_name
         }
         self._over_sources: dict[str, tuple[Make, ...]] = dict.fromkeys(by_name, ())
-        for one, key in overs.items():
-            self._over_sources[one.rule] += (key,)
+        for over, key in overs.items():
+            self._over_sources[over.rule] += (key,)
         self._over_targets: Mapping[str, tuple[Make, ...]] = {
-            rule.name: tuple(overs[one] for one in rule.rule_inhibitions if one in overs) for rule in rules
+            rule.name: tuple(overs[over] for over in rule.rule_inhibitions if over in overs) for rule in rules
         }
         self._tables, self._loose = _indexed(every)
 
     def _near(self, alert: alerts.Alert) -> set[int]:
         """Return the inhibitions whose source the alert may match."""
-        found = set(self._loose)
+        candidates = set(self._loose)
         for read, table in self._tables:
-            found.update(table.get(read(alert), ()))
-        return found
+            candidates.update(table.get(read(alert), ()))
+        return candidates
 
     def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         """Return the decision with the alert's inhibition keys, or the same object if there are none."""
         response = decision.response or _NO_LABELS
-        names = [one.rule for one in response.because]
+        names = [reason.rule for reason in response.because]
         targets = {
             number for name in names for number in self._targets[name] if self._by_labels[number].target(alert, now)
         }
         inhibits: list[str] = []
         muted_by: list[str] = []
         for number in sorted(self._near(alert) | targets):
-            one = self._by_labels[number]
+            predicates_by_number = self._by_labels[number]
             is_target = number in targets
-            is_source = (not is_target or one.overlaps) and one.source(alert, now)
+            is_source = (not is_target or predicates_by_number.overlaps) and predicates_by_number.source(alert, now)
             if is_source:
-                inhibits.append(one.key(alert, response, _BOTH if is_target else ""))
+                inhibits.append(predicates_by_number.key(alert, response, _BOTH if is_target else ""))
             if is_target:
-                muted_by.append(one.key(alert, response, ""))
-                if one.overlaps and not is_source:
-                    muted_by.append(one.key(alert, response, _BOTH))
+                muted_by.append(predicates_by_number.key(alert, response, ""))
+                if predicates_by_number.overlaps and not is_source:
+                    muted_by.append(predicates_by_number.key(alert, response, _BOTH))
         for name in names:
             inhibits += [key(alert, response, "") for key in self._over_sources[name]]
             muted_by += [key(alert, response, "") for key in self._over_targets[name]]
@@ -110,13 +113,15 @@ def _indexed(
     """Return the inhibitions by a text that their source requires in a field, and those without such a text."""
     tables: dict[fields.Field, dict[str, list[int]]] = {}
     loose = []
-    for number, one in every.items():
-        listed = next(((field, asked.values) for field, asked in one.source.asked if asked.values), None)
-        if listed is None:
+    for number, inhibition in every.items():
+        lookup = next(
+            ((field, condition.values) for field, condition in inhibition.source.asked if condition.values), None
+        )
+        if lookup is None:
             loose.append(number)
             continue
-        for text in listed[1]:
-            tables.setdefault(listed[0], {}).setdefault(text, []).append(number)
+        for text in lookup[1]:
+            tables.setdefault(lookup[0], {}).setdefault(text, []).append(number)
     return [(field.reader(), table) for field, table in tables.items()], tuple(loose)
 
 
@@ -129,12 +134,12 @@ def _with(decision: decisions.Decision, inhibits: Iterable[str], muted_by: Itera
     )
 
 
-def _labels(one: inhibitions.Inhibition, made: predicates.PredicateFactory) -> _Labels:
+def _labels(inhibition: inhibitions.Inhibition, factory: predicates.PredicateFactory) -> _Labels:
     return _Labels(
-        made.predicate(one.source.asked, groups.OtherConditions(one.source.groups)) or _always,
-        made.predicate(one.target.asked, groups.OtherConditions(one.target.groups)) or _always,
-        _key(one.name, one.equal),
-        not reachability.never_both(one.source.asked, one.target.asked),
+        factory.predicate(inhibition.source.asked, groups.OtherConditions(inhibition.source.groups)) or _always,
+        factory.predicate(inhibition.target.asked, groups.OtherConditions(inhibition.target.groups)) or _always,
+        _key(inhibition.name, inhibition.equal),
+        not reachability.never_both(inhibition.source.asked, inhibition.target.asked),
     )
 
 

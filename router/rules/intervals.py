@@ -32,13 +32,13 @@ def _minutes(value: Any) -> int:
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def _named(text: str, names: Sequence[str], what: str) -> int:
+def _named(text: str, names: Sequence[str], unit_name: str) -> int:
     """Return the position of a name. Its first three letters are enough."""
     word = text.strip().lower()
     for position, name in enumerate(names):
         if name and word in {name, name[:3]}:
             return position
-    raise ValueError(f'"{text}" is no {what}{suggestions.hint(word, [name for name in names if name])}')
+    raise ValueError(f'"{text}" is no {unit_name}{suggestions.hint(word, [name for name in names if name])}')
 
 
 def _ends(text: str) -> tuple[str, str]:
@@ -69,16 +69,16 @@ def _days_of_month(value: Any) -> recurrence.Range:
     return _in_order(first, last, -31, 31)
 
 
-def _number(text: str, what: str) -> int:
+def _number(text: str, unit_name: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f'"{text}" is no {what}') from None
+        raise ValueError(f'"{text}" is no {unit_name}') from None
 
 
-def _in_order(first: int, last: int, least: int, most: int) -> recurrence.Range:
-    if not least <= first <= last <= most:
-        raise ValueError(f"a range from {least} to {most} is needed here, the smaller end first")
+def _in_order(first: int, last: int, min_gap: int, max_value: int) -> recurrence.Range:
+    if not min_gap <= first <= last <= max_value:
+        raise ValueError(f"a range from {min_gap} to {max_value} is needed here, the smaller end first")
     return first, last
 
 

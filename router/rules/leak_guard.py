@@ -92,13 +92,13 @@ def in_value(text: str) -> list[str]:
 
     A value is a few words of plain characters, so the checks are stricter than for a sentence.
     """
-    found = objections(text)
+    leaks = objections(text)
     words = _WORDS.findall(patterns.encoded(text))
     if any(word.lower().decode() in _MACHINERY for word in words):
-        found.append("the name of a machine")
+        leaks.append("the name of a machine")
     if any(len(word) > _LONGEST_WORD for word in words):
-        found.append("what looks like a secret")
-    return list(dict.fromkeys(found))
+        leaks.append("what looks like a secret")
+    return list(dict.fromkeys(leaks))
 
 
 def _plain(text: str) -> str:
@@ -122,9 +122,13 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
         yield HOST_NAME
     if links.is_active(text):
         yield "markup, or an address that is no web page's"
-    for pattern, what in ((_MACHINE, "the name of a machine"), (_PATH, "a path of a file"), (_TRACE, "a stack trace")):
+    for pattern, subject in (
+        (_MACHINE, "the name of a machine"),
+        (_PATH, "a path of a file"),
+        (_TRACE, "a stack trace"),
+    ):
         if pattern.search(content):
-            yield what
+            yield subject
     if (
         _KEY.search(content)
         or _SECRET.search(content)

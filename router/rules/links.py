@@ -31,7 +31,7 @@ def is_active(text: str) -> bool:
     content = patterns.encoded(text)
     if _ACTIVE.search(content) is not None:
         return True
-    return any(not _SCHEME.fullmatch(found) for found in _OTHER.findall(content))
+    return any(not _SCHEME.fullmatch(match) for match in _OTHER.findall(content))
 
 
 def is_allowed(host: str, allowed: Collection[str]) -> bool:
@@ -41,15 +41,15 @@ def is_allowed(host: str, allowed: Collection[str]) -> bool:
 
 def _hosts(content: bytes) -> Iterator[str]:
     end = 0
-    for found in _SCHEME.finditer(content):
-        if found.start() < end:  # This URL is part of the previous URL.
+    for match in _SCHEME.finditer(content):
+        if match.start() < end:  # This URL is part of the previous URL.
             continue
-        start = end = found.end()
+        start = end = match.end()
         while end < len(content) and content[end] not in _AUTHORITY_ENDS:
             end += 1
         if end < len(content) and content[end] in b"\t\r\n" and end == start:
             yield "an address over several lines"
-        elif end > start or found[0][:1].isalpha():
+        elif end > start or match[0][:1].isalpha():
             yield _host(content[start:end].decode("utf-8", "replace"))
 
 

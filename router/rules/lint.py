@@ -59,8 +59,8 @@ def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         return
     for field, condition in rule.conditions:
         name = field.key.replace("/", ".").rpartition(".")[2].lower()
-        one = condition.values is not None and len(condition.values) == 1
-        if field.part == "labels" and name in _ENTITIES and not one:
+        has_single_value = condition.values is not None and len(condition.values) == 1
+        if field.part == "labels" and name in _ENTITIES and not has_single_value:
             yield lint_warnings.LintWarning(
                 rule,
                 f"makes one incident of all alerts that it matches, whatever their {field.name}; "
@@ -104,12 +104,12 @@ def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         )
 
 
-def _sources(rule: model.Rule, known: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+def _sources(rule: model.Rule, configured: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
     for field, condition in rule.conditions:
-        if field.name == "source" and condition.values is not None and known:
-            for name in sorted(condition.values - set(known)):
+        if field.name == "source" and condition.values is not None and configured:
+            for name in sorted(condition.values - set(configured)):
                 yield lint_warnings.LintWarning(
-                    rule, f'there is no source "{name}"{suggestions.hint(name, known)}', ("when", "source")
+                    rule, f'there is no source "{name}"{suggestions.hint(name, configured)}', ("when", "source")
                 )
 
 
@@ -125,10 +125,10 @@ def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.L
 
 def _asked(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
     """Return the fields that a rule names, with the path of each."""
-    found: dict[fields.Field, tuple[str | int, ...]] = {
+    values_of_fields: dict[fields.Field, tuple[str | int, ...]] = {
         field: ("group_by", index) for index, field in enumerate(rule.common.group_by or ())
     }
-    found |= {
+    values_of_fields |= {
         source: ("labels", name) for name, source in rule.common.labels.items() if isinstance(source, fields.Field)
     }
-    return found | {field: ("when", field.name) for field, _ in rule.conditions}
+    return values_of_fields | {field: ("when", field.name) for field, _ in rule.conditions}

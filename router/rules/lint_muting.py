@@ -37,7 +37,7 @@ def _windows(
             "mute_during in the rules that open them",
             (key,),
         )
-    elif rule.targets and not any(one.targets and _covers(one, rule) for one in later):
+    elif rule.targets and not any(other.targets and _covers(other, rule) for other in later):
         key = "except_during" if rule.other_conditions.schedules[0].outside else "during"
         yield lint_warnings.LintWarning(
             rule,
@@ -47,14 +47,14 @@ def _windows(
         )
 
 
-def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of windows that together always mute the rule. ``known`` caches the result for each set of windows."""
+def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
+    """Warn of windows that together always mute the rule. ``results`` caches the result for each set of windows."""
     identity = hash(tuple(map(id, rule.mute_during)))
-    if rule.mute_during and identity not in known:
-        every = [interval for named in rule.mute_during for interval in named.intervals]
+    if rule.mute_during and identity not in results:
+        every = [interval for window in rule.mute_during for interval in window.intervals]
         spans = recurrence.occurrences(every, _SOME_DAY)
-        known[identity] = bool(spans) and spans[0][1] - spans[0][0] >= _A_YEAR
-    if rule.mute_during and known[identity]:
+        results[identity] = bool(spans) and spans[0][1] - spans[0][0] >= _A_YEAR
+    if rule.mute_during and results[identity]:
         yield lint_warnings.LintWarning(rule, "muted at all times: its windows leave no time out", ("mute_during",))
 
 
@@ -65,7 +65,7 @@ def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
     for path in paths:
         name = path[-1]
         if name == rule.name:
-            around = ", which is inhibited by ".join(f'"{one}"' for one in path)
+            around = ", which is inhibited by ".join(f'"{rule_name}"' for rule_name in path)
             yield lint_warnings.LintWarning(
                 rule,
                 f"inhibited by {around}: if alerts of these rules fire at the same time, nothing is opened",
@@ -85,28 +85,35 @@ def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.Lint
     """Warn of an inhibition whose targets no rule in its scope matches."""
     in_scope: dict[int, list[model.Rule]] = {}
     for rule in rules:
-        for one in rule.label_inhibitions:
-            in_scope.setdefault(id(one), []).append(rule)
-    known = {id(one): one for rule in rules for one in rule.label_inhibitions}
+        for inhibition in rule.label_inhibitions:
+            in_scope.setdefault(id(inhibition), []).append(rule)
+    by_id = {id(candidate): candidate for rule in rules for candidate in rule.label_inhibitions}
     for identity, subject in in_scope.items():
-        one = known[identity]
-        if all(rule.ignore_reason or reachability.never_both(one.target.asked, rule.conditions) for rule in subject):
+        inhibition = by_id[identity]
+        if all(
+            rule.ignore_reason or reachability.never_both(inhibition.target.asked, rule.conditions) for rule in subject
+        ):
             yield lint_warnings.LintWarning(
                 subject[0],
-                f'inhibit_rules "{one.name}" at {one.place} mutes nothing: no rule in its scope takes such alerts',
+                f'inhibit_rules "{inhibition.name}" at {inhibition.place} mutes nothing: '
+                "no rule in its scope takes such alerts",
             )
 
 
 def _repeats(rule: model.Rule, world: lint_warnings.LintContext) -> bool:
     """Return whether every sender of the rule's alerts repeats firing alerts."""
-    named = [one.values for field, one in rule.conditions if field.name == "source" and one.values is not None]
-    sources = frozenset.intersection(*map(frozenset, named)) if named else frozenset(world.sources)
+    source_sets = [
+        condition.values
+        for field, condition in rule.conditions
+        if field.name == "source" and condition.values is not None
+    ]
+    sources = frozenset.intersection(*map(frozenset, source_sets)) if source_sets else frozenset(world.sources)
     return bool(sources) and sources <= frozenset(world.repeating)
 
 
-def _covers(one: model.Rule, other: model.Rule) -> bool:
+def _covers(rule: model.Rule, other: model.Rule) -> bool:
     """Return whether a rule matches all alerts of another rule at any time."""
-    return not one.other_conditions.schedules and reachability.covers(one, other)
+    return not rule.other_conditions.schedules and reachability.covers(rule, other)
 
 
 def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
@@ -128,13 +135,13 @@ def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
 def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn if the rule's alerts can't have the values of the source's incidents."""
     group_by = source.common.group_by or ()
-    never = {field: said for field in group_by if (said := _differs(field, source, rule))}
+    never = {field: reason for field in group_by if (reason := _differs(field, source, rule))}
     if never:
         common = ", ".join(field.name for field in group_by if field not in never)
-        said = next(iter(never.values()))
+        reason = next(iter(never.values()))
         yield lint_warnings.LintWarning(
             rule,
-            f'never inhibited by "{name}", which groups by {said}; name the labels that are equal: '
+            f'never inhibited by "{name}", which groups by {reason}; name the labels that are equal: '
             f"{{rule: {name}, equal: [{common or 'labels.x'}]}}",
             ("inhibited_by",),
         )
@@ -155,9 +162,9 @@ def _differs(field: fields.Field, source: model.Rule, target: model.Rule) -> str
     """Return why an alert of the target never has the source incident's value in a field; empty if it may."""
     if field.name == "fingerprint":
         return "fingerprint, and no two alerts have the same"
-    theirs, ours = _pinned(field, source), _pinned(field, target)
-    if theirs is not None and ours is not None and not theirs & ours:
-        return f"{field.name}: it is {_listed(theirs)} there and {_listed(ours)} here"
+    source_texts, target_texts = _pinned(field, source), _pinned(field, target)
+    if source_texts is not None and target_texts is not None and not source_texts & target_texts:
+        return f"{field.name}: it is {_listed(source_texts)} there and {_listed(target_texts)} here"
     return ""
 
 
@@ -172,8 +179,10 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
                 rule, f'never inhibited by "{over.rule}": its alerts are ignored; use inhibit_rules', ("inhibited_by",)
             )
         for field in over.equal:
-            theirs, ours = _pinned(field, source), _pinned(field, rule)
-            if field.name == "fingerprint" or (theirs is not None and ours is not None and not theirs & ours):
+            source_texts, target_texts = _pinned(field, source), _pinned(field, rule)
+            if field.name == "fingerprint" or (
+                source_texts is not None and target_texts is not None and not source_texts & target_texts
+            ):
                 yield lint_warnings.LintWarning(
                     rule,
                     f'never inhibited by "{over.rule}": no two of their alerts have the same {field.name}; '
@@ -192,16 +201,16 @@ def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
 
 def _named(rule: model.Rule) -> set[fields.Field]:
     """Return the fields that a rule names in conditions, groups, labels, and texts, which its alerts therefore have."""
-    found = {field for field, _ in rule.conditions} | set(rule.common.group_by or ())
-    found |= {fields.parse(f"labels.{name}") for name in rule.common.labels}
+    used_fields = {field for field, _ in rule.conditions} | set(rule.common.group_by or ())
+    used_fields |= {fields.parse(f"labels.{name}") for name in rule.common.labels}
     for group in rule.other_conditions.grouped:
-        found |= {field for member in group.members for field, _ in member.asked}
+        used_fields |= {field for member in group.members for field, _ in member.asked}
     for target in rule.targets:
         for text in (*target.fields.values(), *target.ending.monitoring.values()):
             for variable in templates.variables(text) if isinstance(text, str) else ():
                 if variable[0] == "alert" and len(variable) == 3:
-                    found.add(fields.Field(".".join(variable[1:]), variable[1], variable[2]))
-    return found
+                    used_fields.add(fields.Field(".".join(variable[1:]), variable[1], variable[2]))
+    return used_fields
 
 
 def _listed(texts: frozenset[str]) -> str:

@@ -23,14 +23,14 @@ _TEXTS = (equality.Equal, equality.OneOf, equality.InList)
 
 def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Yield every warning about the texts of a rule."""
-    for field, one in _all(rule.conditions, rule.other_conditions.grouped):
+    for field, test in _all(rule.conditions, rule.other_conditions.grouped):
         path = ("when", field)
-        for text in _texts(one):
+        for text in _texts(test):
             yield from _quoted(rule, text, path)
-        if isinstance(one, _TEXTS):
-            yield from _pattern(rule, one.values or frozenset(), field)
+        if isinstance(test, _TEXTS):
+            yield from _pattern(rule, test.values or frozenset(), field)
             if field in {"severity", "labels.severity"}:
-                yield from _wrong_case(rule, one.values or frozenset(), field)
+                yield from _wrong_case(rule, test.values or frozenset(), field)
     for index, target in enumerate(rule.targets):
         for name, text in _shown(target.fields):
             yield from _quoted(rule, text, ("open", index, name))
@@ -39,22 +39,22 @@ def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 
 
 def _all(
-    asked: tuple[groups.Asked, ...], grouped: tuple[groups.Group, ...]
+    conditions: tuple[groups.Asked, ...], grouped: tuple[groups.Group, ...]
 ) -> Iterator[tuple[str, condition.Condition]]:
-    for field, one in asked:
-        yield field.name, one
-        if isinstance(one, equality.Not):
-            yield from ((field.name, inner) for inner in one.inside)
+    for field, test in conditions:
+        yield field.name, test
+        if isinstance(test, equality.Not):
+            yield from ((field.name, inner) for inner in test.inside)
     for group in grouped:
         for member in group.members:
             yield from _all(member.asked, member.groups)
 
 
-def _texts(one: condition.Condition) -> list[str]:
-    if isinstance(one, _TEXTS):
-        return sorted(one.values or ())[:_LISTED]
-    if isinstance(one, substring.StartsWith | substring.EndsWith | substring.Contains):
-        return list(one.wanted)[:_LISTED]
+def _texts(test: condition.Condition) -> list[str]:
+    if isinstance(test, _TEXTS):
+        return sorted(test.values or ())[:_LISTED]
+    if isinstance(test, substring.StartsWith | substring.EndsWith | substring.Contains):
+        return list(test.wanted)[:_LISTED]
     return []
 
 
@@ -76,15 +76,17 @@ def _quoted(rule: model.Rule, text: str, path: tuple[str | int, ...]) -> Iterato
 def _pattern(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[lint_warnings.LintWarning]:
     for text in sorted(texts)[:_LISTED]:
         if ".*" in text or ".+" in text:
-            meant = f'{{matches: "{text}"}}'
+            correction = f'{{matches: "{text}"}}'
         elif len(text) > 1 and text.endswith("*") and "*" not in text[:-1]:
-            meant = f'{{starts_with: "{text[:-1]}"}}'
+            correction = f'{{starts_with: "{text[:-1]}"}}'
         elif len(text) > 1 and text.startswith("*") and "*" not in text[1:]:
-            meant = f'{{ends_with: "{text[1:]}"}}'
+            correction = f'{{ends_with: "{text[1:]}"}}'
         else:
             continue
         yield lint_warnings.LintWarning(
-            rule, f'"{text}" is compared as a text, not as a pattern; for a pattern, write {meant}', ("when", field)
+            rule,
+            f'"{text}" is compared as a text, not as a pattern; for a pattern, write {correction}',
+            ("when", field),
         )
 
 
@@ -103,15 +105,16 @@ def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator
 def lint_limits(rule: model.Rule, limits: lint_warnings.Limits) -> Iterator[lint_warnings.LintWarning]:
     """Warn of every template of a rule whose field has a limit and that isn't truncated to the limit."""
     for index, target in enumerate(rule.targets):
-        known = limits.get(target.destination, {})
+        limits_of_fields = limits.get(target.destination, {})
         for name, text in target.fields.items():
-            most = known.get(name, 0)
-            if not isinstance(text, str) or not 0 < most <= _SHORT or not templates.is_template(text):
+            max_length = limits_of_fields.get(name, 0)
+            if not isinstance(text, str) or not 0 < max_length <= _SHORT or not templates.is_template(text):
                 continue
             if _LONG.search(text) and "truncate" not in text:
                 yield lint_warnings.LintWarning(
                     rule,
-                    f"may render to more than the {most} characters that {target.destination} accepts, and is then cut"
-                    f"; shorten the alert's text with | truncate: {most // 2}",
+                    f"may render to more than the {max_length} characters that {target.destination} accepts, "
+                    "and is then cut"
+                    f"; shorten the alert's text with | truncate: {max_length // 2}",
                     ("open", index, name),
                 )

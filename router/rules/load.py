@@ -25,8 +25,8 @@ _NAMED = 3  # Maximum number of earlier rules that a message names. Further rule
 class Refused(Exception):
     """The rules can't be used. ``problems`` are in the order of files and lines."""
 
-    def __init__(self, found: Iterable[problems.Problem]) -> None:
-        self.problems = sorted(found, key=lambda problem: problem.order)
+    def __init__(self, reported: Iterable[problems.Problem]) -> None:
+        self.problems = sorted(reported, key=lambda problem: problem.order)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -59,7 +59,7 @@ def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.R
     """
     loaded = load_apart(folder, destinations)
     if loaded.refused:
-        raise Refused(problem for found in loaded.refused.values() for problem in found)
+        raise Refused(problem for unit_problems in loaded.refused.values() for problem in unit_problems)
     return loaded.rules
 
 
@@ -70,9 +70,11 @@ def load_apart(
 
     An invalid isolated folder keeps its rules from ``last``, or is left out if ``last`` has none.
     """
-    found: list[problems.Problem] = []
+    all_problems: list[problems.Problem] = []
     with garbage_collection.limited():
-        return _loaded(folders.read(folder, found, frozenset(last or {})), found, destinations, last or {})
+        return _loaded(
+            folders.read(folder, all_problems, frozenset(last or {})), all_problems, destinations, last or {}
+        )
 
 
 def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
@@ -83,28 +85,28 @@ def load_files(files: Mapping[str, bytes], destinations: destination_info.Destin
 
 def _loaded(
     read: list[folders.Folder],
-    found: list[problems.Problem],
+    all_problems: list[problems.Problem],
     destinations: destination_info.Destinations,
     last: Mapping[str, LastGood],
 ) -> Loaded:
     units = _units(read, destinations)
     _check_order(read, units)
-    shared = [*found, *units[""].problems]
+    shared = [*all_problems, *units[""].problems]
     if shared:
         raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
-    refused = {name: unit.problems for name, unit in units.items() if unit.problems}
+    refused_units = {name: unit.problems for name, unit in units.items() if unit.problems}
     nothing = LastGood({}, "")
     good = {
         name: last.get(name, nothing)
-        if name in refused
-        else LastGood(unit.rules, folders.version([one for one in read if one.unit == name]))
+        if name in refused_units
+        else LastGood(unit.rules, folders.version([folder for folder in read if folder.unit == name]))
         for name, unit in units.items()
     }
-    by_file = {name: rules for one in good.values() for name, rules in one.rules.items()}
+    by_file = {name: rules for last_good in good.values() for name, rules in last_good.rules.items()}
     rules = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
     version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
-    apart = {name: one for name, one in good.items() if name}
-    return Loaded(ruleset.RuleSet(rules, version), refused, apart, folders.contents(read))
+    apart = {name: last_good for name, last_good in good.items() if name}
+    return Loaded(ruleset.RuleSet(rules, version), refused_units, apart, folders.contents(read))
 
 
 def build(
@@ -120,16 +122,16 @@ def from_document(
     """Make a rule set from one rule file. Raises ``Refused``."""
     with garbage_collection.limited():
         reader = rule_parser.RuleFileParser(destinations)
-        made = reader.read(document)
+        rules = reader.read(document)
         reader.check_names()
         if reader.problems:
             raise Refused(reader.problems)
-        return ruleset.RuleSet(made, version)
+        return ruleset.RuleSet(rules, version)
 
 
-def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
-    """Return the rule files in order. Append problems of the folder to ``found``."""
-    read = [document for one in folders.read(folder, found) for document in one.files]
+def files(folder: Path, all_problems: list[problems.Problem]) -> list[documents.Document]:
+    """Return the rule files in order. Append problems of the folder to ``all_problems``."""
+    read = [document for source_folder in folders.read(folder, all_problems) for document in source_folder.files]
     return sorted(read, key=lambda document: folders.order(document.name))
 
 
@@ -150,16 +152,16 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
     inherits = _headings(read, destinations)
     units = {"": _Unit([], {})}
     readers: list[tuple[_Unit, rule_parser.RuleFileParser]] = []
-    for one in sorted(read, key=lambda one: bool(one.unit)):
-        unit = units.setdefault(one.unit, _Unit([], {}))
+    for folder in sorted(read, key=lambda folder: bool(folder.unit)):
+        unit = units.setdefault(folder.unit, _Unit([], {}))
         reader = rule_parser.RuleFileParser(destinations, places)
-        if one.heading is not None:
-            reader.add_inhibition_names(parse_context.Context(one.heading, (), reader.problems), one.heading.data)
-        for document in one.files:
-            unit.rules[document.name] = tuple(reader.read(document, inherits[one.name][0]))
+        if folder.heading is not None:
+            reader.add_inhibition_names(parse_context.Context(folder.heading, (), reader.problems), folder.heading.data)
+        for document in folder.files:
+            unit.rules[document.name] = tuple(reader.read(document, inherits[folder.name][0]))
             document.release()
         readers.append((unit, reader))
-        unit.problems += inherits[one.name][1]
+        unit.problems += inherits[folder.name][1]
     for unit, reader in readers:
         reader.check_names()
         unit.problems += reader.problems
@@ -168,12 +170,12 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
 
 def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None:
     """Report each file in which no rule can match because earlier rules match all its alerts."""
-    unit_of = {name: unit for unit, one in units.items() for name in one.rules}
+    unit_of = {name: unit for unit, file_unit in units.items() for name in file_unit.rules}
     by_file = {name: units[unit].rules[name] for name, unit in unit_of.items()}
     file_of = {rule.name: name for name, rules in by_file.items() for rule in rules}
     ordered = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
     before = {rule.name: earlier for rule, earlier in reachability.unreachable_rules(ordered)}
-    documents_of = {document.name: document for one in read for document in one.files}
+    documents_of = {document.name: document for folder in read for document in folder.files}
     for name, rules in by_file.items():
         if not rules or not all(rule.name in before for rule in rules):
             continue
@@ -190,7 +192,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
 
 
 def _position(rule: model.Rule, rules: Sequence[model.Rule]) -> int:
-    return next(index for index, one in enumerate(rules) if one is rule)
+    return next(index for index, candidate in enumerate(rules) if candidate is rule)
 
 
 def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> problems.Problem:
@@ -207,18 +209,18 @@ def _headings(
     read: list[folders.Folder], destinations: destination_info.Destinations
 ) -> dict[str, tuple[defaults.Defaults, list[problems.Problem]]]:
     """Return what the files of each folder inherit, and the problems of its ``folder.yaml``."""
-    found: dict[str, tuple[defaults.Defaults, list[problems.Problem]]] = {}
-    for one in read:
-        outer = found[one.parent][0] if one.name else defaults.Defaults()
+    headings: dict[str, tuple[defaults.Defaults, list[problems.Problem]]] = {}
+    for folder in read:
+        outer = headings[folder.parent][0] if folder.name else defaults.Defaults()
         wrong: list[problems.Problem] = []
-        document = one.heading
+        document = folder.heading
         if document is not None:
             wrong += document.problems
-            whole = parse_context.Context(document, (), wrong)
+            context = parse_context.Context(document, (), wrong)
             if not wrong and document.data is not None:
-                whole.validate(model.FolderShape, document.data)
-                outer = file_header.read(whole, document.data, destinations, outer)
-            if not one.name and isinstance(document.data, dict) and document.data.get("isolate"):
-                whole.report("what belongs to all can't stand apart", "isolate")
-        found[one.name] = (outer, wrong)
-    return found
+                context.validate(model.FolderShape, document.data)
+                outer = file_header.read(context, document.data, destinations, outer)
+            if not folder.name and isinstance(document.data, dict) and document.data.get("isolate"):
+                context.report("what belongs to all can't stand apart", "isolate")
+        headings[folder.name] = (outer, wrong)
+    return headings

@@ -84,8 +84,8 @@ class AcknowledgementShape(pydantic.BaseModel):
 
     def durations(self) -> dict[str, Duration]:
         """Return the settings that are present, by the field names of ``decisions.Reminders``."""
-        found: dict[str, Duration] = self.model_dump(exclude_unset=True)
-        return found
+        durations: dict[str, Duration] = self.model_dump(exclude_unset=True)
+        return durations
 
 
 class ResolveShape(pydantic.BaseModel):
@@ -216,10 +216,10 @@ class TimingShape(pydantic.BaseModel):
 
     def durations(self) -> dict[str, Duration]:
         """Return the settings that are present, by the field names of ``decisions.Timing``."""
-        said: dict[str, Duration] = self.model_dump(exclude_unset=True, exclude={"flapping"})
+        durations: dict[str, Duration] = self.model_dump(exclude_unset=True, exclude={"flapping"})
         if self.flapping is not None:
-            said |= {f"flap_{name}": value for name, value in self.flapping.model_dump().items()}
-        return said
+            durations |= {f"flap_{name}": value for name, value in self.flapping.model_dump().items()}
+        return durations
 
 
 class CopiedShape(pydantic.BaseModel):

@@ -19,18 +19,18 @@ def mute_windows(schedules: Sequence[intervals.Named], now: Timestamp) -> tuple[
     if not schedules:
         return ()
     hour = now - now % recurrence.HOUR
-    found = [
+    windows = [
         (start, end, schedule.name)
         for schedule in schedules
         for start, end in _occurrences(schedule, hour)
         if end > now
     ]
     merged: list[decisions.MuteWindow] = []
-    for start, end, name in sorted(found):
+    for start, end, name in sorted(windows):
         if merged and merged[-1][1] >= start:
-            begun, ends, names = merged[-1]
-            listed = names if name in names.split(", ") else f"{names}, {name}"
-            merged[-1] = (begun, max(ends, end), listed)
+            begins, ends, names = merged[-1]
+            all_names = names if name in names.split(", ") else f"{names}, {name}"
+            merged[-1] = (begins, max(ends, end), all_names)
         else:
             merged.append((start, end, name))
     return tuple(merged[:MOST])

@@ -27,9 +27,9 @@ class Context:
         """Return the context of a path below this one."""
         return Context(self.document, (*self.path, *path), self.problems, self.prefix)
 
-    def with_prefix(self, about: str) -> "Context":
+    def with_prefix(self, prefix: str) -> "Context":
         """Return this context with another prefix."""
-        return Context(self.document, self.path, self.problems, about)
+        return Context(self.document, self.path, self.problems, prefix)
 
     def report(self, message: str, *path: str | int, key: bool = False) -> None:
         """Report a problem at the value that a path below this context leads to, or at its key."""
@@ -50,9 +50,9 @@ class Context:
             return None
 
 
-def check_notifiers(at: Context, data: Mapping[str, Any], key: str, notifiers: Collection[str] | None) -> None:
+def check_notifiers(context: Context, data: Mapping[str, Any], key: str, notifiers: Collection[str] | None) -> None:
     """Report the names under a key that don't belong to a notifier. Report nothing if the notifiers aren't known."""
     names = data.get(key)
     for index, name in enumerate(names if isinstance(names, list) else ()):
         if notifiers is not None and isinstance(name, str) and name not in notifiers:
-            at.report(f'unknown notifier "{name}"{suggestions.hint(name, notifiers)}', key, index)
+            context.report(f'unknown notifier "{name}"{suggestions.hint(name, notifiers)}', key, index)

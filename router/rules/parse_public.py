@@ -16,69 +16,73 @@ _EXAMPLE = "write {alert.labels.region: {in: regions}}, or {values: [eu, us]}, o
 
 
 def read(
-    at: parse_context.Context, data: Any, lists: Mapping[str, frozenset[str]]
+    context: parse_context.Context, data: Any, lists: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[templates.Variable, decisions.Allowed]]:
     """Parse ``public`` and report its problems."""
     if isinstance(data, list):
-        at.report(f"each public variable has to say what it may be: {_EXAMPLE}")
-    for name, written in data.items() if isinstance(data, dict) else ():
+        context.report(f"each public variable has to say what it may be: {_EXAMPLE}")
+    for name, value in data.items() if isinstance(data, dict) else ():
         try:
             variable = templates.variable(str(name))
         except templates.Unknown as error:
-            at.report(str(error), name, key=True)
+            context.report(str(error), name, key=True)
             continue
         # An invalid declaration is reported once, here, and not for each text that uses it.
-        yield variable, _allowed(at.child(name), written, lists) or decisions.Allowed()
+        yield variable, _allowed(context.child(name), value, lists) or decisions.Allowed()
 
 
-def _allowed(at: parse_context.Context, written: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
-    if not isinstance(written, dict):
+def _allowed(
+    context: parse_context.Context, value: Any, lists: Mapping[str, frozenset[str]]
+) -> decisions.Allowed | None:
+    if not isinstance(value, dict):
         return None  # Already reported with the rule's shape.
-    said = [word for word in _WORDS if word in written]
-    if len(said) != 1:
-        at.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")
+    words = [word for word in _WORDS if word in value]
+    if len(words) != 1:
+        context.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")
         return None
-    match said[0]:
+    match words[0]:
         case "in":
-            return _of_list(at, written["in"], lists)
+            return _of_list(context, value["in"], lists)
         case "values":
-            return _of_values(at, _texts(at, written["values"]))
+            return _of_values(context, _texts(context, value["values"]))
         case _:
-            return _of_pattern(at, written["pattern"])
+            return _of_pattern(context, value["pattern"])
 
 
-def _of_list(at: parse_context.Context, name: Any, lists: Mapping[str, frozenset[str]]) -> decisions.Allowed | None:
+def _of_list(
+    context: parse_context.Context, name: Any, lists: Mapping[str, frozenset[str]]
+) -> decisions.Allowed | None:
     if not isinstance(name, str):
         return None
     if name not in lists:
-        at.report(f'there is no list "{name}"{suggestions.hint(name, lists)}', "in")
+        context.report(f'there is no list "{name}"{suggestions.hint(name, lists)}', "in")
         return None
-    return _of_values(at, sorted(lists[name]))
+    return _of_values(context, sorted(lists[name]))
 
 
-def _texts(at: parse_context.Context, values: Any) -> list[str]:
-    found = []
+def _texts(context: parse_context.Context, values: Any) -> list[str]:
+    texts = []
     for index, value in enumerate(values if isinstance(values, list) else ()):
         try:
-            found.append(condition.text(value))
+            texts.append(condition.text(value))
         except condition.Unreadable as error:
-            at.report(error.problem, "values", index)
-    return found
+            context.report(error.problem, "values", index)
+    return texts
 
 
-def _of_values(at: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
+def _of_values(context: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
     if len(texts) > MOST_VALUES:
-        at.report(f"{len(texts)} texts are more than the {MOST_VALUES} that a public variable may have")
+        context.report(f"{len(texts)} texts are more than the {MOST_VALUES} that a public variable may have")
         return None
     return decisions.Allowed(tuple(dict.fromkeys(texts))) if texts else None
 
 
-def _of_pattern(at: parse_context.Context, pattern: Any) -> decisions.Allowed | None:
+def _of_pattern(context: parse_context.Context, pattern: Any) -> decisions.Allowed | None:
     if not isinstance(pattern, str):
         return None
     try:
         public_patterns.check(pattern)
     except public_patterns.Refused as refused:
-        at.report(str(refused), "pattern")
+        context.report(str(refused), "pattern")
         return None
     return decisions.Allowed(pattern=pattern)

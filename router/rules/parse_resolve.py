@@ -15,8 +15,8 @@ TEXT, STATUS, FIRST_STATUS = "update_message", "update_status", "status"
 
 
 def read(
-    at: parse_context.Context,
-    given: Any,
+    context: parse_context.Context,
+    data: Any,
     merged: Mapping[str, Any],
     name: str,
     destination: destination_info.DestinationInfo,
@@ -25,29 +25,29 @@ def read(
 
     ``merged`` are the target's fields with its defaults.
     """
-    if given is None:
+    if data is None:
         return AT_ONCE
     if not destination.public:
-        at.report(
+        context.report(
             f'customers don\'t see what is at "{name}" (kind {destination.kind}), which is resolved with its incident: '
             "leave out resolve; timing.resolve_after keeps incidents open",
             "resolve",
         )
         return None
     try:
-        shape = _shape(given)
+        shape = _shape(data)
     except pydantic.ValidationError:  # Already reported with the rule's shape.
         return None
     if not shape.monitor_for:
         return decisions.Ending(review=shape.review)
     if not destination.monitoring:
-        at.report(
+        context.report(
             f'"{name}" (kind {destination.kind}) has no status for a post that is monitored: leave out monitor_for',
             *("resolve", "monitor_for"),
         )
         return None
     monitoring = {STATUS: destination.monitoring, TEXT: shape.message}
-    if not _fits(at, {**merged, **monitoring}, destination):
+    if not _fits(context, {**merged, **monitoring}, destination):
         return None
     field = destination.opening.model_fields[FIRST_STATUS]
     fields = {FIRST_STATUS: field.default, **destination.defaults, **merged}
@@ -56,11 +56,13 @@ def read(
     return decisions.Ending(shape.monitor_for, monitoring, firing, shape.review)
 
 
-def _shape(given: Any) -> model.ResolveShape:
-    return model.ResolveShape(review=True) if given == "review" else model.ResolveShape.model_validate(given)
+def _shape(data: Any) -> model.ResolveShape:
+    return model.ResolveShape(review=True) if data == "review" else model.ResolveShape.model_validate(data)
 
 
-def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: destination_info.DestinationInfo) -> bool:
+def _fits(
+    context: parse_context.Context, fields: Mapping[str, Any], destination: destination_info.DestinationInfo
+) -> bool:
     """Validate the message as the page validates the text of an update. Return whether it is valid."""
     try:
         destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
@@ -69,7 +71,7 @@ def _fits(at: parse_context.Context, fields: Mapping[str, Any], destination: des
             return True
         wrong = [phrases.phrase(detail) for detail in error.errors(include_input=False) if detail["loc"][:1] == (TEXT,)]
         for message in wrong:
-            at.report(message, "resolve", "message")
+            context.report(message, "resolve", "message")
         return not wrong
     return True
 
@@ -81,14 +83,14 @@ def texts(target: decisions.Target) -> Mapping[str, Any]:
 
 
 def check_heartbeat(
-    at: parse_context.Context, timing: Mapping[str, int], targets: Collection[decisions.Target]
+    context: parse_context.Context, timing: Mapping[str, int], targets: Collection[decisions.Target]
 ) -> None:
     """Report ``monitor_for`` with a heartbeat, whose incident ends as soon as the heartbeat is received."""
     if not timing.get("heartbeat"):
         return
     for index, target in enumerate(targets):
         if target.ending.monitor_for:
-            at.report(
+            context.report(
                 "a heartbeat that is received ends its incident at once: leave out monitor_for",
                 *("open", index, "resolve"),
             )

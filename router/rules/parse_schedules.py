@@ -11,57 +11,59 @@ Named = Mapping[str, tuple[recurrence.Interval, ...]]
 """The intervals of each name."""
 
 
-def read(at: parse_context.Context, data: dict[str, Any], named: Named) -> Iterator[intervals.Schedule]:
+def read(context: parse_context.Context, data: dict[str, Any], named_intervals: Named) -> Iterator[intervals.Schedule]:
     """Parse the times at which a rule is active, and report problems."""
     for key in ("during", "except_during"):
         if data.get(key) is not None:
-            found = tuple(_listed(at.child(key), data[key], named))
-            yield intervals.Schedule(found, outside=key == "except_during")
+            parsed_intervals = tuple(_listed(context.child(key), data[key], named_intervals))
+            yield intervals.Schedule(parsed_intervals, outside=key == "except_during")
 
 
-def mutes(at: parse_context.Context, data: dict[str, Any], named: Named) -> Iterator[intervals.Named]:
+def mutes(context: parse_context.Context, data: dict[str, Any], named_intervals: Named) -> Iterator[intervals.Named]:
     """Parse the times that mute a rule's alerts. A schedule that always mutes is an error."""
-    listed = data.get("mute_during")
-    if listed is None:
+    entries = data.get("mute_during")
+    if entries is None:
         return
-    if listed == []:
-        at.report("an empty list of times is never; leave it out", "mute_during")
-    several = isinstance(listed, list)
-    for index, value in enumerate(listed if several else [listed]):
-        inside = at.child("mute_during", *((index,) if several else ()))
-        found = tuple(_one(inside, value, named))
-        if any(interval.is_always for interval in found):
+    if entries == []:
+        context.report("an empty list of times is never; leave it out", "mute_during")
+    several = isinstance(entries, list)
+    for index, value in enumerate(entries if several else [entries]):
+        inside = context.child("mute_during", *((index,) if several else ()))
+        parsed_intervals = tuple(_one(inside, value, named_intervals))
+        if any(interval.is_always for interval in parsed_intervals):
             inside.report("holds at all times: its alerts would be muted for good; use ignore to leave them out")
-        elif found:
-            yield intervals.Named(value if isinstance(value, str) else describe.describe_interval(found[0]), found)
+        elif parsed_intervals:
+            yield intervals.Named(
+                value if isinstance(value, str) else describe.describe_interval(parsed_intervals[0]), parsed_intervals
+            )
 
 
-def names(at: parse_context.Context, data: Any) -> dict[str, tuple[recurrence.Interval, ...]]:
+def names(context: parse_context.Context, data: Any) -> dict[str, tuple[recurrence.Interval, ...]]:
     """Parse ``time_intervals``: one interval or a list of intervals for each name."""
     if data is None:
         return {}
     if not isinstance(data, dict):
-        at.report('"time_intervals": a mapping of names to intervals is needed here')
+        context.report('"time_intervals": a mapping of names to intervals is needed here')
         return {}
-    return {name: tuple(_listed(at.child(name), value, {})) for name, value in data.items()}
+    return {name: tuple(_listed(context.child(name), value, {})) for name, value in data.items()}
 
 
-def _listed(at: parse_context.Context, value: Any, named: Named) -> Iterator[recurrence.Interval]:
+def _listed(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
     if not isinstance(value, list):
-        yield from _one(at, value, named)
+        yield from _one(context, value, named_intervals)
         return
     if not value:
-        at.report("an empty list of times is never; leave it out")
+        context.report("an empty list of times is never; leave it out")
     for index, inner in enumerate(value):
-        yield from _one(at.child(index), inner, named)
+        yield from _one(context.child(index), inner, named_intervals)
 
 
-def _one(at: parse_context.Context, value: Any, named: Named) -> Iterator[recurrence.Interval]:
+def _one(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
     if isinstance(value, str):
-        if value not in named:
-            at.report(f'there is no time interval "{value}"{suggestions.hint(value, named)}')
-        yield from named.get(value, ())
+        if value not in named_intervals:
+            context.report(f'there is no time interval "{value}"{suggestions.hint(value, named_intervals)}')
+        yield from named_intervals.get(value, ())
         return
-    shape = at.validate(intervals.Shape, value)
+    shape = context.validate(intervals.Shape, value)
     if shape is not None:
         yield shape.interval()

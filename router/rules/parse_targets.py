@@ -28,13 +28,13 @@ class TargetParser:
 
     def __init__(
         self,
-        at: parse_context.Context,
+        context: parse_context.Context,
         destinations: destination_info.Destinations,
         inherits: defaults.Defaults,
         declared: Mapping[templates.Variable, decisions.Allowed],
     ) -> None:
         """Store the rule's context, the configured destinations, and the variables that customers may see."""
-        self._at = at
+        self._at = context
         self._destinations = destinations
         self._inherits = inherits
         self._public = declared
@@ -53,26 +53,28 @@ class TargetParser:
             if destination is None:
                 report_unknown_destination(self._at, name, self._destinations, "open", index, "at")
                 continue
-            own = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
-            at = self._at.child("open", index)
-            before = len(at.problems)
-            check_texts(at, own, destination, name, self._public)
-            merged = {**self._inherits.fields.get(name, {}), **own}
-            check_fields(at, merged, destination)
+            own_fields = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+            context = self._at.child("open", index)
+            before = len(context.problems)
+            check_texts(context, own_fields, destination, name, self._public)
+            merged = {**self._inherits.fields.get(name, {}), **own_fields}
+            check_fields(context, merged, destination)
             # A valid template may still render to an empty text, for an alert without the labels that the template
             # names.
-            if len(at.problems) == before:
-                check_rendered_fields(at, merged, destination)
-            if len(at.problems) == before:
-                self._check_fallback(at, merged, entry.get("fallback"), destination)
+            if len(context.problems) == before:
+                check_rendered_fields(context, merged, destination)
+            if len(context.problems) == before:
+                self._check_fallback(context, merged, entry.get("fallback"), destination)
             resolve = entry.get("resolve")
             if isinstance(resolve, dict):
-                check_texts(at.child("resolve"), {"message": resolve.get("message")}, destination, name, self._public)
-            ending = parse_resolve.read(at, resolve, merged, name, destination) or parse_resolve.AT_ONCE
-            _check_retrospective(at, entry, destination, name)
+                check_texts(
+                    context.child("resolve"), {"message": resolve.get("message")}, destination, name, self._public
+                )
+            ending = parse_resolve.read(context, resolve, merged, name, destination) or parse_resolve.AT_ONCE
+            _check_retrospective(context, entry, destination, name)
             if isinstance(entry.get("review"), dict):
                 notifiers = destination_info.notifiers_of(self._destinations)
-                parse_context.check_notifiers(at.child("review"), entry["review"], "escalate_to", notifiers)
+                parse_context.check_notifiers(context.child("review"), entry["review"], "escalate_to", notifiers)
             yield self._target(name, merged, entry, ending)
 
     def _target(
@@ -80,18 +82,20 @@ class TargetParser:
     ) -> decisions.Target:
         publish = entry.get("publish") or self._inherits.publish
         parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
-        own = {key: value for key, value in merged.items() if key != _PARTS}
+        own_fields = {key: value for key, value in merged.items() if key != _PARTS}
         review = _review(entry.get("review"))
-        used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
+        allowed_values = (
+            self._declared({**own_fields, "resolve": ending.monitoring}) if self._destinations[name].public else {}
+        )
         return decisions.Target(
             name,
-            own,
+            own_fields,
             publish,
             review.timeout,
             review.on_timeout,
             entry.get("fallback") or {},
             parts,
-            used,
+            allowed_values,
             ending,
             retrospective=entry.get("retrospective") is True,
             remind_every=review.remind_every,
@@ -101,12 +105,12 @@ class TargetParser:
 
     def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
         """Return the permitted values of the variables in these texts. Unused variables aren't sent with alerts."""
-        used = dict.fromkeys(variable for text in _texts(fields) for variable in templates.variables(text))
-        return {".".join(variable): self._public[variable] for variable in used if variable in self._public}
+        used_variables = dict.fromkeys(variable for text in _texts(fields) for variable in templates.variables(text))
+        return {".".join(variable): self._public[variable] for variable in used_variables if variable in self._public}
 
     def _check_fallback(
         self,
-        at: parse_context.Context,
+        context: parse_context.Context,
         merged: dict[str, Any],
         fallback: Any,
         destination: destination_info.DestinationInfo,
@@ -114,41 +118,41 @@ class TargetParser:
         """Check the fallback texts. They must be literal, since they replace texts whose variables are invalid."""
         if not isinstance(fallback, dict):
             return
-        inside = at.child("fallback")
-        before = len(at.problems)
+        inside = context.child("fallback")
+        before = len(context.problems)
         for name, text in fallback.items():
             if isinstance(text, str) and templates.is_template(text):
                 inside.report("other words are literal: a variable may be what was wrong", name)
-        if len(at.problems) == before:
+        if len(context.problems) == before:
             check_fields(inside, {**merged, **fallback}, destination)
 
 
 _NO_REVIEW = model.ReviewShape.model_construct(timeout=0)
 
 
-def _review(given: Any) -> model.ReviewShape:
+def _review(data: Any) -> model.ReviewShape:
     """Return the settings of a review; the defaults if there are none."""
     try:
-        return model.ReviewShape.model_validate(given) if given is not None else _NO_REVIEW
+        return model.ReviewShape.model_validate(data) if data is not None else _NO_REVIEW
     except pydantic.ValidationError:  # Already reported with the rule's shape.
         return _NO_REVIEW
 
 
 def _check_retrospective(
-    at: parse_context.Context, entry: Mapping[str, Any], destination: destination_info.DestinationInfo, name: str
+    context: parse_context.Context, entry: Mapping[str, Any], destination: destination_info.DestinationInfo, name: str
 ) -> None:
     """Report ``retrospective`` at a destination that doesn't accept retrospective incidents."""
     if not entry.get("retrospective") or destination.retrospective:
         return
     if destination.public:
-        said = f'"{name}" (kind {destination.kind}) takes no retrospective incidents: leave out retrospective'
+        message = f'"{name}" (kind {destination.kind}) takes no retrospective incidents: leave out retrospective'
     else:
-        said = f'customers don\'t see what is at "{name}" (kind {destination.kind}): leave out retrospective'
-    at.report(said, "retrospective")
+        message = f'customers don\'t see what is at "{name}" (kind {destination.kind}): leave out retrospective'
+    context.report(message, "retrospective")
 
 
 def report_unknown_destination(
-    at: parse_context.Context,
+    context: parse_context.Context,
     name: str,
     destinations: destination_info.Destinations,
     *path: str | int,
@@ -156,47 +160,50 @@ def report_unknown_destination(
 ) -> None:
     """Report a destination that isn't configured."""
     hint = suggestions.hint(name, destinations) if destinations else "; the configuration names none under destinations"
-    at.report(f'there is no destination "{name}"{hint}', *path, key=key)
+    context.report(f'there is no destination "{name}"{hint}', *path, key=key)
 
 
 def parse_defaults(
-    at: parse_context.Context,
+    context: parse_context.Context,
     entries: Any,
     destinations: destination_info.Destinations,
     declared: Collection[templates.Variable],
 ) -> dict[str, dict[str, Any]]:
     """Parse ``open`` of ``defaults``: fields by destination, which a rule may override."""
-    found = {}
+    defaults_of_destinations = {}
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if not isinstance(entry, dict):
             continue
         destination = destinations.get(name)
         if destination is None:
-            report_unknown_destination(at, name, destinations, "open", name, key=True)
+            report_unknown_destination(context, name, destinations, "open", name, key=True)
             continue
-        inside = at.child("open", name)
+        inside = context.child("open", name)
         check_texts(inside, entry, destination, name, declared)
         check_fields(inside, entry, destination, ignored=_LATER)
-        found[name] = entry
-    return found
+        defaults_of_destinations[name] = entry
+    return defaults_of_destinations
 
 
 def check_fields(
-    at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo, ignored: str = ""
+    context: parse_context.Context,
+    own_fields: Mapping[str, Any],
+    destination: destination_info.DestinationInfo,
+    ignored: str = "",
 ) -> None:
     """Validate fields by the destination's model. Errors of the type ``ignored`` are left out.
 
     A template may stand for any text. Its rendered text is validated when the incident opens.
     """
-    _check(at, own, destination, _is_rendered_later, ignored=ignored)
+    _check(context, own_fields, destination, _is_rendered_later, ignored=ignored)
 
 
 def check_rendered_fields(
-    at: parse_context.Context, own: Mapping[str, Any], destination: destination_info.DestinationInfo
+    context: parse_context.Context, own_fields: Mapping[str, Any], destination: destination_info.DestinationInfo
 ) -> None:
     """Validate the rendered templates for an alert without labels. Optional fields may be empty then."""
-    rendered = templates.render_sample(own)
-    if rendered == own:  # No field is a template, so all fields are validated already.
+    rendered = templates.render_sample(own_fields)
+    if rendered == own_fields:  # No field is a template, so all fields are validated already.
         return
     declared = destination.opening.model_fields
 
@@ -204,7 +211,7 @@ def check_rendered_fields(
         field = declared.get(str(where[0])) if where else None
         return field is not None and not field.is_required() and isinstance(value, str) and not value.strip()
 
-    _check(at, rendered, destination, is_spared, note=_EMPTY)
+    _check(context, rendered, destination, is_spared, note=_EMPTY)
 
 
 def _is_rendered_later(kind: str, _where: Sequence[str | int], value: Any) -> bool:
@@ -212,7 +219,7 @@ def _is_rendered_later(kind: str, _where: Sequence[str | int], value: Any) -> bo
 
 
 def _check(
-    at: parse_context.Context,
+    context: parse_context.Context,
     fields: Mapping[str, Any],
     destination: destination_info.DestinationInfo,
     passes: Callable[[str, Sequence[str | int], Any], bool],
@@ -224,13 +231,19 @@ def _check(
         destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
     except pydantic.ValidationError as error:
         found = validation.problems_of(
-            error, at.document, at=at.path, model=destination.opening, about=at.prefix, ignored=ignored, passes=passes
+            error,
+            context.document,
+            at=context.path,
+            model=destination.opening,
+            about=context.prefix,
+            ignored=ignored,
+            passes=passes,
         )
-        at.problems.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
+        context.problems.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
 
 
 def check_texts(
-    at: parse_context.Context,
+    context: parse_context.Context,
     value: Any,
     destination: destination_info.DestinationInfo,
     name: str,
@@ -240,26 +253,30 @@ def check_texts(
     if isinstance(value, dict):
         for key, inner in value.items():
             if templates.is_template(str(key)):
-                at.report("a name is literal here: no template is rendered in it", key, key=True)
-            check_texts(at.child(key), inner, destination, name, declared)
+                context.report("a name is literal here: no template is rendered in it", key, key=True)
+            check_texts(context.child(key), inner, destination, name, declared)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            check_texts(at.child(index), inner, destination, name, declared)
+            check_texts(context.child(index), inner, destination, name, declared)
     elif isinstance(value, str) and templates.is_template(value):
         wrong = templates.problems(value)
-        for said in wrong:
-            at.report(said)
+        for objection in wrong:
+            context.report(objection)
         if destination.public and destination.declares and not wrong:
-            _check_public(at, value, name, declared)
+            _check_public(context, value, name, declared)
 
 
-def _check_public(at: parse_context.Context, text: str, name: str, declared: Collection[templates.Variable]) -> None:
-    private = [one for one in templates.variables(text) if one not in declared and one not in public_texts.MADE_HERE]
-    for variable in dict.fromkeys(".".join(one) for one in private):
+def _check_public(
+    context: parse_context.Context, text: str, name: str, declared: Collection[templates.Variable]
+) -> None:
+    private = [
+        parts for parts in templates.variables(text) if parts not in declared and parts not in public_texts.MADE_HERE
+    ]
+    for variable in dict.fromkeys(".".join(parts) for parts in private):
         if templates.LOOKED_UP in variable:
-            at.report(f'customers see what is at "{name}": a name that is looked up can\'t be declared as public')
+            context.report(f'customers see what is at "{name}": a name that is looked up can\'t be declared as public')
         else:
-            at.report(
+            context.report(
                 f'customers see what is at "{name}", and {variable} is not declared as public; '
                 f"if they may see it, the rule says what it may be with public: {{{variable}: {{values: […]}}}}"
             )

@@ -20,28 +20,28 @@ Lists = Mapping[str, frozenset[str]]
 """The named lists of a file."""
 
 
-def when(at: parse_context.Context, lists: Lists) -> groups.When:
+def when(context: parse_context.Context, lists: Lists) -> groups.When:
     """Parse a mapping of conditions. Invalid conditions are reported and left out."""
-    written = at.raw_text()
-    return _Asking(lists).when(at, written, 0) if isinstance(written, dict) else groups.When()
+    data = context.raw_text()
+    return _Asking(lists).when(context, data, 0) if isinstance(data, dict) else groups.When()
 
 
-def unless(at: parse_context.Context, lists: Lists) -> groups.Group | None:
+def unless(context: parse_context.Context, lists: Lists) -> groups.Group | None:
     """Parse the conditions of which at least one must not match."""
-    written = at.raw_text()
-    if not isinstance(written, dict):
+    data = context.raw_text()
+    if not isinstance(data, dict):
         return None
-    if not written:
-        at.report('"unless" without conditions leaves out every alert; leave it out instead')
-    return groups.Group("none", (_Asking(lists).when(at, written, 0),))
+    if not data:
+        context.report('"unless" without conditions leaves out every alert; leave it out instead')
+    return groups.Group("none", (_Asking(lists).when(context, data, 0),))
 
 
-def field(at: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
+def field(context: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
     """Parse a field's name. If there is no such field, report that at the path and return None."""
     try:
         return fields.parse(name)
     except fields.Unknown as error:
-        at.report(str(error), *path, key=key)
+        context.report(str(error), *path, key=key)
         return None
 
 
@@ -49,46 +49,46 @@ class _Asking:
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
 
-    def when(self, at: parse_context.Context, written: Mapping[str, Any], depth: int) -> groups.When:
-        asked: list[groups.Asked] = []
-        found: list[groups.Group] = []
-        for name, value in written.items():
+    def when(self, context: parse_context.Context, data: Mapping[str, Any], depth: int) -> groups.When:
+        conditions: list[groups.Asked] = []
+        nested_groups: list[groups.Group] = []
+        for name, value in data.items():
             if name in GROUPS:
-                members = tuple(self._members(at, name, value, depth))
+                members = tuple(self._members(context, name, value, depth))
                 inner = _joined(name, members)
-                asked += inner.asked
-                found += inner.groups
+                conditions += inner.asked
+                nested_groups += inner.groups
             elif name in _BESIDE:
-                at.report(f'"{name}" stands beside "when", not in it', name, key=True)
+                context.report(f'"{name}" stands beside "when", not in it', name, key=True)
             else:
-                asked += self._asked(at, name, value)
-        return groups.When(tuple(asked), tuple(found))
+                conditions += self._asked(context, name, value)
+        return groups.When(tuple(conditions), tuple(nested_groups))
 
-    def _members(self, at: parse_context.Context, name: str, value: Any, depth: int) -> Iterator[groups.When]:
+    def _members(self, context: parse_context.Context, name: str, value: Any, depth: int) -> Iterator[groups.When]:
         if depth >= _DEPTH:
-            at.report(f"groups are nested deeper than {_DEPTH} levels", name, key=True)
+            context.report(f"groups are nested deeper than {_DEPTH} levels", name, key=True)
         elif not isinstance(value, list):
-            at.report(f'"{name}": a list is needed here, each entry with conditions as under "when"', name)
+            context.report(f'"{name}": a list is needed here, each entry with conditions as under "when"', name)
         elif not value:
-            at.report(f'"{name}": an empty list has nothing that could hold', name)
+            context.report(f'"{name}": an empty list has nothing that could hold', name)
         else:
             for index, member in enumerate(value):
                 if isinstance(member, dict) and member:
-                    yield self.when(at.child(name, index), member, depth + 1)
+                    yield self.when(context.child(name, index), member, depth + 1)
                 else:
-                    at.report(f'"{name}": a mapping with conditions as under "when" is needed here', name, index)
+                    context.report(f'"{name}": a mapping with conditions as under "when" is needed here', name, index)
 
-    def _asked(self, at: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
-        about = field(at, name, name, key=True)
+    def _asked(self, context: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
+        parsed = field(context, name, name, key=True)
         # Parse the conditions one by one, so that a mistake in one condition doesn't hide mistakes in the next.
         several = isinstance(value, dict) and len(value) > 1
         for each in [{word: inner} for word, inner in value.items()] if several else [value]:
             try:
-                for one in registry.read(each, self._lists):
-                    if about is not None:
-                        yield about, one
+                for test in registry.read(each, self._lists):
+                    if parsed is not None:
+                        yield parsed, test
             except condition.Unreadable as error:
-                at.report(f'"{name}": {error.problem}', name, *error.path, key=error.at_key)
+                context.report(f'"{name}": {error.problem}', name, *error.path, key=error.at_key)
 
 
 def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
@@ -97,20 +97,20 @@ def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
         return groups.When(groups=(groups.Group("none", members),))
     if word == "all" or len(members) == 1:
         return groups.When(
-            tuple(one for member in members for one in member.asked),
-            tuple(one for member in members for one in member.groups),
+            tuple(requirement for member in members for requirement in member.asked),
+            tuple(group for member in members for group in member.groups),
         )
-    listed = _listed(members)
-    return groups.When((listed,)) if listed is not None else groups.When(groups=(groups.Group("any", members),))
+    text_list = _listed(members)
+    return groups.When((text_list,)) if text_list is not None else groups.When(groups=(groups.Group("any", members),))
 
 
 def _listed(members: Iterable[groups.When]) -> groups.Asked | None:
     """Return the ``OneOf`` that is equivalent to an ``any`` of texts of one field; None if there is none."""
     texts: set[str] = set()
-    about: set[fields.Field] = set()
+    listed_fields: set[fields.Field] = set()
     for member in members:
         if len(member.asked) != 1 or member.groups or member.asked[0][1].values is None:
             return None
-        about.add(member.asked[0][0])
+        listed_fields.add(member.asked[0][0])
         texts |= member.asked[0][1].values or set()
-    return (about.pop(), equality.OneOf(frozenset(texts))) if len(about) == 1 else None
+    return (listed_fields.pop(), equality.OneOf(frozenset(texts))) if len(listed_fields) == 1 else None

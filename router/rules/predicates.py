@@ -18,19 +18,21 @@ class PredicateFactory:
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[groups.Asked, ...], groups.OtherConditions], Predicate | None] = {}
 
-    def predicate(self, asked: Iterable[groups.Asked], beside: groups.OtherConditions) -> Predicate | None:
+    def predicate(self, conditions: Iterable[groups.Asked], beside: groups.OtherConditions) -> Predicate | None:
         """Return one function for all conditions, the fast ones first; None if there are none."""
-        ordered = tuple(sorted(asked, key=lambda one: (one[1].values is None, one[0].name)))
-        known = (ordered, beside)
-        if known not in self._known:
+        ordered = tuple(
+            sorted(conditions, key=lambda requirement: (requirement[1].values is None, requirement[0].name))
+        )
+        key = (ordered, beside)
+        if key not in self._known:
             checks = [
-                *(_check(*one) for one in ordered),
+                *(_check(*requirement) for requirement in ordered),
                 *(_timed(schedule) for schedule in beside.schedules),
-                *(self._group(one) for one in beside.grouped),
-                *(_told(one) for one in beside.cel_expressions),
+                *(self._group(group) for group in beside.grouped),
+                *(_told(expression) for expression in beside.cel_expressions),
             ]
-            self._known[known] = functools.reduce(_both, checks) if checks else None
-        return self._known[known]
+            self._known[key] = functools.reduce(_both, checks) if checks else None
+        return self._known[key]
 
     def _group(self, group: groups.Group) -> Predicate:
         members = [
@@ -53,13 +55,13 @@ def _timed(schedule: intervals.Schedule) -> Predicate:
     return lambda _, now: schedule(now)
 
 
-def _told(asked: expressions.Expression) -> Predicate:
-    holds = asked.holds
+def _told(expression: expressions.Expression) -> Predicate:
+    holds = expression.holds
     return lambda alert, _: holds(alert)
 
 
-def _check(field: fields.Field, asked: condition.Condition) -> Predicate:
-    values = asked.values
+def _check(field: fields.Field, test: condition.Condition) -> Predicate:
+    values = test.values
     if values is not None and field.part == "labels":
         key = field.key
         return lambda alert, _: alert.labels.get(key, "") in values
@@ -68,5 +70,5 @@ def _check(field: fields.Field, asked: condition.Condition) -> Predicate:
     read = field.reader()
     if values is not None:
         return lambda alert, _: read(alert) in values
-    holds = asked.holds
+    holds = test.holds
     return lambda alert, _: holds(read(alert))

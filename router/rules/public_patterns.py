@@ -79,8 +79,8 @@ class _Reader:
         """Parse one character, class, or group, and its repetition."""
         start = self._at
         letters = self._one(depth)
-        most = self._most()
-        if most is not None and most <= (_MOST_GROUPS if letters is None else _MOST_MIXED):
+        max_count = self._most()
+        if max_count is not None and max_count <= (_MOST_GROUPS if letters is None else _MOST_MIXED):
             return
         if letters is None:
             raise Refused(f"a group may be repeated {_MOST_GROUPS} times at most, as {{0,{_MOST_GROUPS}}}")
@@ -121,20 +121,20 @@ class _Reader:
     def _class(self) -> frozenset[str]:
         if self._text[self._at : self._at + 1] == "^":
             raise Refused("[^…] fits every character but some; name those that may stand there")
-        found: set[str] = set()
+        letters: set[str] = set()
         while (letter := self._next()) != "]":
             if letter == "\\":
-                found |= self._escaped()
+                letters |= self._escaped()
             elif self._text[self._at : self._at + 1] == "-" and self._text[self._at + 1 : self._at + 2] != "]":
                 self._at += 1
-                found |= self._range(letter, self._next())
+                letters |= self._range(letter, self._next())
             elif letter in PLAIN:
-                found.add(letter)
+                letters.add(letter)
             else:
                 raise Refused(f"{letter!r} can't stand there: patterns of public variables speak of plain characters")
-        if not found:
+        if not letters:
             raise Refused("a class has to name a character")
-        return frozenset(found)
+        return frozenset(letters)
 
     def _range(self, first: str, last: str) -> set[str]:
         letters = {chr(code) for code in range(ord(first), ord(last) + 1)}

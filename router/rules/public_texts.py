@@ -32,8 +32,8 @@ def render(
 ) -> PublicTexts:
     """Render every text of a post. Links that contain variables may lead only to ``hosts``."""
     texts = list(templates_in(fields))
-    used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
-    wrong = {objection: None for variable in used for objection in _objections(variable, context, allowed)}
+    used_variables = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
+    wrong = {objection: None for variable in used_variables for objection in _objections(variable, context, allowed)}
     # The reviewer sees the text as customers would see it, and decides.
     seen = context if wrong else _restricted(context, allowed)
     rendered = visible.everywhere(templates.render(fields, seen, leak_guard.BROKEN))
@@ -64,7 +64,7 @@ def _objections(
     elif not permits(declaration, text):
         yield f"{name}, which is none of what the rule allows"
     elif declaration.pattern:
-        yield from (f"{said} in {name}" for said in leak_guard.in_value(text))
+        yield from (f"{objection} in {name}" for objection in leak_guard.in_value(text))
 
 
 def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | None:
@@ -79,16 +79,16 @@ def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | Non
 
 def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]) -> dict[str, Any]:
     """Return the context with permitted values only."""
-    made: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
+    values: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
     for variable in [*MADE_HERE, *(tuple(name.split(".", 2)) for name in allowed)]:
         text = value(variable, context)
         if text is None or (variable not in MADE_HERE and not permits(allowed[".".join(variable)], text)):
             continue
-        at = made
+        at = values
         for part in variable[:-1]:
             at = at[part]
         at[variable[-1]] = text
-    return made
+    return values
 
 
 def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:

@@ -24,7 +24,10 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
     """Yield each rule that can't be reached, with the earlier rule that covers it."""
     earlier: dict[_Key, list[model.Rule]] = defaultdict(list)
     for rule in rules:
-        before = next((one for key in _looked_up(rule) for one in earlier.get(key, ()) if covers(one, rule)), None)
+        before = next(
+            (candidate for key in _looked_up(rule) for candidate in earlier.get(key, ()) if covers(candidate, rule)),
+            None,
+        )
         if before is not None:
             yield rule, before
         elif not rule.should_continue:
@@ -32,14 +35,14 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
                 earlier[key].append(rule)
 
 
-def covers(one: model.Rule, other: model.Rule) -> bool:
-    """Return whether ``one`` provably matches whenever ``other`` does."""
-    beside, wider = one.other_conditions, other.other_conditions
+def covers(rule: model.Rule, other: model.Rule) -> bool:
+    """Return whether ``rule`` provably matches whenever ``other`` does."""
+    beside, wider = rule.other_conditions, other.other_conditions
     return (
         set(beside.grouped) <= set(wider.grouped)
         and set(beside.cel_expressions) <= set(wider.cel_expressions)
         and {_times(schedule) for schedule in beside.schedules} <= {_times(schedule) for schedule in wider.schedules}
-        and all(_asked_by(asked, other.conditions) for asked in one.conditions)
+        and all(_asked_by(requirement, other.conditions) for requirement in rule.conditions)
     )
 
 
@@ -47,8 +50,8 @@ def _times(schedule: object) -> tuple[object, object]:
     return (getattr(schedule, "intervals", None), getattr(schedule, "outside", None))
 
 
-def _asked_by(wanted: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
-    field, broad = wanted
+def _asked_by(needed: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
+    field, broad = needed
     return any(narrow_field == field and implies(narrow, broad) for narrow_field, narrow in conditions)
 
 
@@ -61,27 +64,30 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
     return _implied_text(narrow, broad) or _implied_number(narrow, broad)
 
 
-def excludes(one: groups.Asked, other: groups.Asked) -> bool:
+def excludes(requirement: groups.Asked, other: groups.Asked) -> bool:
     """Return whether provably no alert can meet both conditions."""
-    (field, first), (other_field, second) = one, other
+    (field, first), (other_field, second) = requirement, other
     if field != other_field:
         return False
-    for listed, asked in ((first, second), (second, first)):
-        if listed.values is not None and len(listed.values) <= _MOST_TEXTS:
-            return not any(asked.holds(text) for text in listed.values)
+    for text_list, needed in ((first, second), (second, first)):
+        if text_list.values is not None and len(text_list.values) <= _MOST_TEXTS:
+            return not any(needed.holds(text) for text in text_list.values)
     return False
 
 
-def never_both(some: Iterable[groups.Asked], others: Iterable[groups.Asked]) -> bool:
+def never_both(first_conditions: Iterable[groups.Asked], others: Iterable[groups.Asked]) -> bool:
     """Return whether provably no alert can meet all of these conditions."""
     others = list(others)
-    return any(excludes(one, other) for one in some for other in others)
+    return any(excludes(requirement, other) for requirement in first_conditions for other in others)
 
 
 def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bool:
     match narrow, broad:
-        case (substring.StartsWith() | substring.EndsWith() | substring.Contains() as asked, substring.Contains()):
-            return all(any(part in text for part in broad.wanted) for text in asked.wanted)
+        case (
+            substring.StartsWith() | substring.EndsWith() | substring.Contains() as narrow_test,
+            substring.Contains(),
+        ):
+            return all(any(part in text for part in broad.wanted) for text in narrow_test.wanted)
         case substring.StartsWith(), substring.StartsWith():
             return all(text.startswith(broad.wanted) for text in narrow.wanted)
         case substring.EndsWith(), substring.EndsWith():
@@ -109,9 +115,9 @@ def _kept_under(rule: model.Rule) -> list[_Key]:
     """Return the keys under which a rule is stored: each text of one of its conditions, or a field, or none."""
     if not rule.conditions:
         return [(None, None)]
-    listed = [(field, one.values) for field, one in rule.conditions if one.values is not None]
-    if listed:
-        field, values = min(listed, key=lambda pair: len(pair[1]))
+    text_list = [(field, test.values) for field, test in rule.conditions if test.values is not None]
+    if text_list:
+        field, values = min(text_list, key=lambda pair: len(pair[1]))
         return [(field, text) for text in values]
     return [(rule.conditions[0][0], None)]
 
@@ -119,7 +125,7 @@ def _kept_under(rule: model.Rule) -> list[_Key]:
 def _looked_up(rule: model.Rule) -> Iterator[_Key]:
     """Yield the keys of rules that could cover a rule. One text is enough, since a covering rule covers every text."""
     yield (None, None)
-    for field, one in rule.conditions:
+    for field, test in rule.conditions:
         yield (field, None)
-        if one.values:
-            yield (field, next(iter(one.values)))
+        if test.values:
+            yield (field, next(iter(test.values)))

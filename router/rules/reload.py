@@ -30,12 +30,12 @@ class Rules:
         destinations: destination_info.Destinations,
         *,
         changed: Callable[[ruleset.RuleSet], None],
-        kept: rule_files.RuleFiles | None = None,
+        kept_files: rule_files.RuleFiles | None = None,
     ) -> None:
         """Load the folder. ``changed`` is called with every later rule set that becomes active.
 
-        ``kept`` are the rule files that were accepted last. They become active if the folder is refused. If only an
-        isolated folder is refused, its rules in ``kept`` become active.
+        ``kept_files`` are the rule files that were accepted last. They become active if the folder is refused. If only
+        an isolated folder is refused, its rules in ``kept_files`` become active.
         """
         self.folder = folder
         self._destinations = destinations
@@ -46,25 +46,25 @@ class Rules:
         """The files on the disk if all of them are in force."""
         self.fallback: rule_files.RuleFiles | None = None
         """The rules from Redis by which this process decides, since it started with rules that can't be used."""
-        last = _usable(kept, destinations)
+        last = _usable(kept_files, destinations)
         try:
             loaded = self._load(last.good if last is not None else {})
         except load.Refused as refused:
-            if kept is None or last is None:
+            if kept_files is None or last is None:
                 raise
-            self._fall_back(kept, last, refused)
+            self._fall_back(kept_files, last, refused)
             return
         self._take(loaded)
         _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
 
-    def _fall_back(self, kept: rule_files.RuleFiles, last: load.Loaded, refused: load.Refused) -> None:
+    def _fall_back(self, kept_files: rule_files.RuleFiles, last: load.Loaded, error: load.Refused) -> None:
         """Activate the kept rules until the rules on the disk are valid."""
         label_sets.start_rules(rule.name for rule in last.rules.rules)
         self._take(last)
-        self._refuse(refused.problems)
-        self.accepted, self.fallback = None, kept
+        self._refuse(error.problems)
+        self.accepted, self.fallback = None, kept_files
         metrics.rules_fallback_active.set(1)
-        _log.error("rules_taken_from_redis", version=last.rules.version, kept_at=kept.kept_at // 1_000_000)
+        _log.error("rules_taken_from_redis", version=last.rules.version, kept_at=kept_files.kept_at // 1_000_000)
 
     @property
     def in_force(self) -> ruleset.RuleSet:
@@ -84,21 +84,21 @@ class Rules:
     async def _changes(self, hangup: asyncio.Event) -> AsyncIterator[None]:
         """Yield whenever the folder may have changed, including when a symbolic link was replaced."""
         watching = _Watching(self.folder)
-        told: asyncio.Task[None] | None = None
+        change: asyncio.Task[None] | None = None
         try:
             while True:
-                told = told or asyncio.create_task(watching.next())
-                asked = asyncio.create_task(hangup.wait())
-                await asyncio.wait({asked, told}, return_when=asyncio.FIRST_COMPLETED)
-                asked.cancel()
-                if told.done():
-                    told.result()
-                    told = None
+                change = change or asyncio.create_task(watching.next())
+                request = asyncio.create_task(hangup.wait())
+                await asyncio.wait({request, change}, return_when=asyncio.FIRST_COMPLETED)
+                request.cancel()
+                if change.done():
+                    change.result()
+                    change = None
                 yield
         finally:
             watching.close()
-            if told is not None:
-                told.cancel()
+            if change is not None:
+                change.cancel()
 
     async def reload(self, clock: Callable[[], float]) -> None:
         """Load in a thread. Meanwhile the webhook server decides by the active rules."""
@@ -127,14 +127,14 @@ class Rules:
         label_sets.start_rules(rule.name for rule in loaded.rules.rules)
         return loaded
 
-    def _refuse(self, found: list[problems.Problem]) -> None:
-        self.problems = found
+    def _refuse(self, all_problems: list[problems.Problem]) -> None:
+        self.problems = all_problems
         metrics.rules_reloads.labels("refused").inc()
         metrics.rules_last_reload_successful.set(0)
         _log.error(
             "rules_refused",
             version_in_force=self.in_force.version,
-            problems=[f"{problem.place}: {problem.message}" for problem in found],
+            problems=[f"{problem.place}: {problem.message}" for problem in all_problems],
         )
 
     def _take(self, loaded: load.Loaded) -> None:
@@ -142,19 +142,19 @@ class Rules:
         self.fallback = None
         self.accepted = None if loaded.refused else rule_files.RuleFiles(loaded.rules.version, loaded.files)
         metrics.rules_fallback_active.set(0)
-        self.problems = [problem for found in loaded.refused.values() for problem in found]
+        self.problems = [problem for all_problems in loaded.refused.values() for problem in all_problems]
         metrics.rules_last_reload_successful.set(0 if loaded.refused else 1)
         metrics.rules.set(len(loaded.rules.rules))
         metrics.rules_info.clear()
         metrics.rules_info.labels(loaded.rules.version).set(1)
         metrics.rules_folder_refused.clear()
-        for name, found in loaded.refused.items():
+        for name, all_problems in loaded.refused.items():
             metrics.rules_folder_refused.labels(name).set(1)
             _log.error(
                 "rules_folder_refused",
                 folder=name,
                 kept=name in loaded.good and bool(loaded.good[name].rules),
-                problems=[f"{problem.place}: {problem.message}" for problem in found],
+                problems=[f"{problem.place}: {problem.message}" for problem in all_problems],
             )
 
 
@@ -167,15 +167,15 @@ def _free(parts: list[object]) -> None:
         parts.pop()
 
 
-def _usable(kept: rule_files.RuleFiles | None, destinations: destination_info.Destinations) -> load.Loaded | None:
+def _usable(kept_files: rule_files.RuleFiles | None, destinations: destination_info.Destinations) -> load.Loaded | None:
     """Load the kept rules. Return None if they no longer fit the configuration."""
-    if kept is None:
+    if kept_files is None:
         return None
     try:
-        return load.load_files(kept.files, destinations)
+        return load.load_files(kept_files.files, destinations)
     except load.Refused as refused:
-        said = [f"{problem.place}: {problem.message}" for problem in refused.problems]
-        _log.error("kept_rules_refused", version=kept.version, problems=said)
+        messages = [f"{problem.place}: {problem.message}" for problem in refused.problems]
+        _log.error("kept_rules_refused", version=kept_files.version, problems=messages)
         return None
 
 

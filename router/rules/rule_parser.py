@@ -59,90 +59,90 @@ class RuleFileParser:
         # If a file isn't valid YAML, further problems would only be consequences of the first.
         if document.problems or document.data is None:
             return []
-        whole = parse_context.Context(document, (), self.problems)
+        file_context = parse_context.Context(document, (), self.problems)
         if isinstance(document.data, list):
-            whole.report('a rule file is a mapping; put the list of rules under the key "rules:"')
+            file_context.report('a rule file is a mapping; put the list of rules under the key "rules:"')
             return []
-        whole.validate(model.FileShape, document.data)
-        inherits = file_header.read(whole, document.data, self.destinations, inherits)
-        self.add_inhibition_names(whole, document.data)
-        listed = document.data.get("rules") if isinstance(document.data, dict) else None
-        if not isinstance(listed, list):
+        file_context.validate(model.FileShape, document.data)
+        inherits = file_header.read(file_context, document.data, self.destinations, inherits)
+        self.add_inhibition_names(file_context, document.data)
+        entries = document.data.get("rules") if isinstance(document.data, dict) else None
+        if not isinstance(entries, list):
             return []
-        made = []
-        for index, data in enumerate(listed):
+        rules = []
+        for index, data in enumerate(entries):
             if len(self.problems) >= MOST_PROBLEMS:
-                said = f"more than {MOST_PROBLEMS} problems: the rules from here on are not read"
-                whole.report(said, "rules", index)
+                message = f"more than {MOST_PROBLEMS} problems: the rules from here on are not read"
+                file_context.report(message, "rules", index)
                 break
-            rule = _RuleParser(self, whole.child("rules", index), inherits).rule(data)
+            rule = _RuleParser(self, file_context.child("rules", index), inherits).rule(data)
             if rule is not None:
-                made.append(rule)
-        return made
+                rules.append(rule)
+        return rules
 
     def check_names(self) -> None:
         """Report references to rules that don't exist, after all files are parsed."""
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
-        for at, path, name in self._named:
+        for context, path, name in self._named:
             if name not in rules:
-                at.report(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
+                context.report(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
 
-    def add_reference(self, at: parse_context.Context, name: str, *path: str | int) -> None:
+    def add_reference(self, context: parse_context.Context, name: str, *path: str | int) -> None:
         """Record that a rule refers to another one, at a path below it."""
-        self._named.append((at, path, name))
+        self._named.append((context, path, name))
 
-    def add_name(self, at: parse_context.Context, name: Any) -> None:
+    def add_name(self, context: parse_context.Context, name: Any) -> None:
         """Record the name of a rule or an inhibition. Report the name if it is already used."""
         if not isinstance(name, str):
             return
         # Two rules may be on one line, so the file and the position in its list identify a rule.
-        here = (at.document.file, at.path)
-        place = f"{at.document.name}:{at.document.position(at.path)[0]}"
-        first = self.places.setdefault(name, (*here, place))
-        if first[:2] != here:
-            what = "rule" if first[1][:1] == ("rules",) else "inhibit rule"
-            at.report(f"the name is taken by the {what} at {first[2]}", "name")
+        position = (context.document.file, context.path)
+        place = f"{context.document.name}:{context.document.position(context.path)[0]}"
+        first = self.places.setdefault(name, (*position, place))
+        if first[:2] != position:
+            noun = "rule" if first[1][:1] == ("rules",) else "inhibit rule"
+            context.report(f"the name is taken by the {noun} at {first[2]}", "name")
 
-    def add_inhibition_names(self, whole: parse_context.Context, data: Any) -> None:
+    def add_inhibition_names(self, file_context: parse_context.Context, data: Any) -> None:
         """Record the names of the ``inhibit_rules`` of a file or a ``folder.yaml``."""
-        listed = data.get("inhibit_rules") if isinstance(data, dict) else None
-        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+        entries = data.get("inhibit_rules") if isinstance(data, dict) else None
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-                at = whole.child("inhibit_rules", index).with_prefix(f'inhibit rule "{entry["name"]}": ')
-                self.add_name(at, entry["name"])
+                context = file_context.child("inhibit_rules", index).with_prefix(f'inhibit rule "{entry["name"]}": ')
+                self.add_name(context, entry["name"])
 
 
 class _RuleParser:
     """Parses one rule and reports its problems."""
 
-    def __init__(self, reader: RuleFileParser, at: parse_context.Context, inherits: defaults.Defaults) -> None:
+    def __init__(self, reader: RuleFileParser, context: parse_context.Context, inherits: defaults.Defaults) -> None:
         self._reader = reader
-        self._at = at
+        self._at = context
         self._inherits = inherits
 
     def rule(self, data: Any) -> model.Rule | None:
         """Return the rule; None if any part of it is invalid."""
-        at = self._at
+        context = self._at
         if isinstance(data, dict) and isinstance(data.get("name"), str):
-            at = self._at = at.with_prefix(f'rule "{data["name"]}": ')
-        before = len(at.problems)
-        place = f"{at.document.name}:{at.document.position(at.path)[0]}"
-        shape = at.validate(model.RuleShape, data)
+            context = self._at = context.with_prefix(f'rule "{data["name"]}": ')
+        before = len(context.problems)
+        place = f"{context.document.name}:{context.document.position(context.path)[0]}"
+        shape = context.validate(model.RuleShape, data)
         if not isinstance(data, dict):
             return None
-        self._reader.add_name(at, data.get("name"))
+        self._reader.add_name(context, data.get("name"))
         self._check_ignore(data)
         over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
-        mutes = tuple(parse_schedules.mutes(at, data, self._inherits.times))
+        mutes = tuple(parse_schedules.mutes(context, data, self._inherits.times))
         # The parts are parsed even if the shape is invalid, so that all problems are reported at once.
         when, beside = self._asked(data)
-        shared = common_fields.read(at, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
-        parse_context.check_notifiers(at, data, "notify", destination_info.notifiers_of(self._reader.destinations))
+        shared = common_fields.read(context, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
+        parse_context.check_notifiers(context, data, "notify", destination_info.notifiers_of(self._reader.destinations))
         self._check_hold(shared.timing)
-        opens = parse_targets.TargetParser(at, self._reader.destinations, self._inherits, shared.public)
+        opens = parse_targets.TargetParser(context, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))
-        parse_resolve.check_heartbeat(at, shared.timing, targets)
-        if shape is None or len(at.problems) > before:
+        parse_resolve.check_heartbeat(context, shared.timing, targets)
+        if shape is None or len(context.problems) > before:
             return None
         return model.Rule(
             shape.name,
@@ -153,7 +153,7 @@ class _RuleParser:
             shared,
             shape.ignore or "",
             shape.continue_,
-            tuple(one for one in shape.inhibited_by if isinstance(one, str)),
+            tuple(name for name in shape.inhibited_by if isinstance(name, str)),
             over,
             () if shape.ignore else self._inherits.label_inhibitions,
             mutes,
@@ -161,11 +161,11 @@ class _RuleParser:
 
     def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.OtherConditions]:
         """Parse everything that must hold for the rule to match."""
-        at, lists = self._at, self._inherits.lists
-        when = parse_when.when(at.child("when"), lists) if "when" in data else groups.When()
-        unless = parse_when.unless(at.child("unless"), lists) if "unless" in data else None
+        context, lists = self._at, self._inherits.lists
+        when = parse_when.when(context.child("when"), lists) if "when" in data else groups.When()
+        unless = parse_when.unless(context.child("unless"), lists) if "unless" in data else None
         grouped = when.groups if unless is None else (*when.groups, unless)
-        scheduled = parse_schedules.read(at, data, self._inherits.times)
+        scheduled = parse_schedules.read(context, data, self._inherits.times)
         return when, groups.OtherConditions(grouped, tuple(scheduled), tuple(self._expressions(data.get("expr"))))
 
     def _expressions(self, text: Any) -> list[expressions.Expression]:
@@ -178,9 +178,9 @@ class _RuleParser:
             self._at.report(f'"expr": {error.problem} ({where})', "expr")
             return []
 
-    def _inhibited_over(self, listed: Any, own: Any) -> Iterator[inhibitions.RuleInhibition]:
+    def _inhibited_over(self, entries: Any, own_names: Any) -> Iterator[inhibitions.RuleInhibition]:
         """Record the rules that ``inhibited_by`` names, and yield the entries that require equal fields."""
-        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             path: tuple[str | int, ...] = ("inhibited_by", index)
             name = entry
             if isinstance(entry, dict):
@@ -191,17 +191,17 @@ class _RuleParser:
                     yield inhibitions.RuleInhibition(name, equal)
             if isinstance(name, str):
                 self._reader.add_reference(self._at, name, *path)
-                if name == own:
+                if name == own_names:
                     self._at.report("a rule can't be inhibited by itself", *path)
 
     def _check_hold(self, timing: Mapping[str, int]) -> None:
         """Report a hold that never takes effect, since an incident opens at the earlier of both times."""
-        hold, most = timing.get("open_after", 0), timing.get("max_hold", 0)
-        if most and most < hold:
-            shown = quantities.shown(most), quantities.shown(hold)
+        hold, max_hold = timing.get("open_after", 0), timing.get("max_hold", 0)
+        if max_hold and max_hold < hold:
+            texts = quantities.shown(max_hold), quantities.shown(hold)
             self._at.report(
-                f'"max_hold" ({shown[0]}) is shorter than "open_after" ({shown[1]}), so that incidents would open '
-                f"after {shown[0]}; make it longer, or leave it out",
+                f'"max_hold" ({texts[0]}) is shorter than "open_after" ({texts[1]}), so that incidents would open '
+                f"after {texts[0]}; make it longer, or leave it out",
                 "timing",
                 "max_hold",
             )

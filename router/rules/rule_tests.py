@@ -159,8 +159,8 @@ class Operation(pydantic.BaseModel):
         return self
 
     def _named(self) -> list[tuple[Kind, str]]:
-        found = [(kind, getattr(self, kind)) for kind in _KINDS]
-        return [(kind, name) for kind, name in found if name is not None]
+        acts = [(kind, getattr(self, kind)) for kind in _KINDS]
+        return [(kind, name) for kind, name in acts if name is not None]
 
     @property
     def what(self) -> tuple[Kind, str]:
@@ -235,34 +235,38 @@ class RuleTest:
 
 
 def read(
-    document: documents.Document, destinations: destination_info.Destinations, found: list[problems.Problem]
+    document: documents.Document, destinations: destination_info.Destinations, all_problems: list[problems.Problem]
 ) -> Iterator[RuleTest]:
-    """Yield the valid tests of a file. Append the problems of invalid tests to ``found``."""
-    listed = document.data.get("tests") if isinstance(document.data, dict) and not document.problems else None
-    for index, data in enumerate(listed if isinstance(listed, list) else ()):
+    """Yield the valid tests of a file. Append the problems of invalid tests to ``all_problems``."""
+    entries = document.data.get("tests") if isinstance(document.data, dict) and not document.problems else None
+    for index, data in enumerate(entries if isinstance(entries, list) else ()):
         name = data.get("name") if isinstance(data, dict) else None
-        at = parse_context.Context(
-            document, ("tests", index), found, f'test "{name}": ' if isinstance(name, str) else ""
+        context = parse_context.Context(
+            document, ("tests", index), all_problems, f'test "{name}": ' if isinstance(name, str) else ""
         )
         # Keep numbers and Booleans as text in their original form, since labels and fields are compared as text.
-        shape = at.validate(RuleTestShape, at.raw_text())
-        if shape is not None and _names_exist(at, shape, destinations):
-            yield RuleTest(shape, document, at.path)
+        shape = context.validate(RuleTestShape, context.raw_text())
+        if shape is not None and _names_exist(context, shape, destinations):
+            yield RuleTest(shape, document, context.path)
 
 
-def _names_exist(at: parse_context.Context, shape: RuleTestShape, destinations: destination_info.Destinations) -> bool:
-    before = len(at.problems)
+def _names_exist(
+    context: parse_context.Context, shape: RuleTestShape, destinations: destination_info.Destinations
+) -> bool:
+    before = len(context.problems)
     for path, name in _named(shape):
         if name not in destinations:
-            at.report(f'there is no destination "{name}"{suggestions.hint(name, destinations)}', *path)
+            context.report(f'there is no destination "{name}"{suggestions.hint(name, destinations)}', *path)
     notifiers = destination_info.notifiers_of(destinations)
-    for index, one in enumerate(shape.expect.notifications or ()):
-        inside = at.child("expect", "notifications", index)
-        if notifiers is not None and one.to not in notifiers:
-            inside.report(f'unknown notifier "{one.to}"{suggestions.hint(one.to, notifiers)}', "to")
-        if one.event not in events.TOPICS:
-            inside.report(f'unknown event "{one.event}"{suggestions.hint(one.event, events.TOPICS)}', "event")
-    return len(at.problems) == before
+    for index, notification in enumerate(shape.expect.notifications or ()):
+        inside = context.child("expect", "notifications", index)
+        if notifiers is not None and notification.to not in notifiers:
+            inside.report(f'unknown notifier "{notification.to}"{suggestions.hint(notification.to, notifiers)}', "to")
+        if notification.event not in events.TOPICS:
+            inside.report(
+                f'unknown event "{notification.event}"{suggestions.hint(notification.event, events.TOPICS)}', "event"
+            )
+    return len(context.problems) == before
 
 
 def _named(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -281,9 +285,9 @@ def _named(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for index, operation in enumerate(shape.expect.operations or ()):
         kind, name = operation.what
         yield ("expect", "operations", index, kind), name
-    for index, one in enumerate(shape.expect.notifications or ()):
-        if one.destination is not None:
-            yield ("expect", "notifications", index, "destination"), one.destination
+    for index, notification in enumerate(shape.expect.notifications or ()):
+        if notification.destination is not None:
+            yield ("expect", "notifications", index, "destination"), notification.destination
 
 
 def as_text(value: Any) -> Any:

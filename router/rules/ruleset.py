@@ -47,11 +47,11 @@ class RuleSet:
         return decision if self._inhibitor is None else self._inhibitor.applied(decision, alert, now)
 
     def _decide(self, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
-        found: decide.Matches = []
-        best = self._root.search(alert, now, None, found)
+        matches: decide.Matches = []
+        best = self._root.search(alert, now, None, matches)
         # Rules with `continue` matched: the response combines them with the one that ended the search.
-        if found:
-            chain = decide.in_rule_order(best, found)
+        if matches:
+            chain = decide.in_rule_order(best, matches)
             return decide.decision(alert, chain, self._combined.response(chain), now)
         # No rule matched.
         if best is None:

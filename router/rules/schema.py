@@ -51,8 +51,8 @@ def rule_file_schema(destinations: destination_info.Destinations) -> Schema:
         "rules": _with(file, "rules", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
         "tests": _with(file, "tests", {"type": "array", "items": {"$ref": "#/$defs/test"}}),
     }
-    about = {"title": "incident-router rule file", "description": "What alerts mean, and where incidents appear."}
-    return {"$schema": _DIALECT, **file, **about, "$defs": definitions}
+    heading = {"title": "incident-router rule file", "description": "What alerts mean, and where incidents appear."}
+    return {"$schema": _DIALECT, **file, **heading, "$defs": definitions}
 
 
 def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
@@ -70,12 +70,12 @@ def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
 
 
 def _inhibitions(definitions: dict[str, Schema]) -> Schema:
-    one = _of(model.InhibitShape, "inhibit.", definitions)
-    one["properties"] |= {
-        "source_match": _with(one, "source_match", _WHEN_ANY),
-        "target_match": _with(one, "target_match", _WHEN),
+    schema = _of(model.InhibitShape, "inhibit.", definitions)
+    schema["properties"] |= {
+        "source_match": _with(schema, "source_match", _WHEN_ANY),
+        "target_match": _with(schema, "target_match", _WHEN),
     }
-    definitions["inhibit_rule"] = one
+    definitions["inhibit_rule"] = schema
     return {"type": ["array", "null"], "items": {"$ref": "#/$defs/inhibit_rule"}}
 
 
@@ -93,15 +93,15 @@ def _defaults(destinations: destination_info.Destinations, definitions: dict[str
 def _opening(name: str, destination: destination_info.DestinationInfo, definitions: dict[str, Schema]) -> Schema:
     """Return the schema of an entry of ``open``. Only ``at`` is required, since defaults may set required fields."""
     shape = _fields(name, destination, definitions)
-    own = _of(model.OpenShape, "open.", definitions)["properties"]
+    properties = _of(model.OpenShape, "open.", definitions)["properties"]
     at = {"const": name, "description": f"a destination of kind {destination.kind}"}
-    return {**shape, "properties": {**own, "at": at, **shape["properties"]}, "required": ["at"]}
+    return {**shape, "properties": {**properties, "at": at, **shape["properties"]}, "required": ["at"]}
 
 
 def _fields(name: str, destination: destination_info.DestinationInfo, definitions: dict[str, Schema]) -> Schema:
     inner: dict[str, Schema] = {}
     shape: Schema = _or_template(_of(destination.opening, f"{name}.", inner))
-    definitions |= {called: _or_template(one) for called, one in inner.items()}
+    definitions |= {definition_name: _or_template(definition) for definition_name, definition in inner.items()}
     shape.pop("required", None)
     return shape
 
@@ -109,28 +109,28 @@ def _fields(name: str, destination: destination_info.DestinationInfo, definition
 def _or_template(part: Any) -> Any:
     """Return the schema with a template permitted for each Boolean and each text with constraints."""
     if isinstance(part, list):
-        return [_or_template(one) for one in part]
+        return [_or_template(member) for member in part]
     if not isinstance(part, dict):
         return part
     if part.get("type") != "boolean" and not part.keys() & {"enum", "pattern", "format", "maxLength"}:
         return {name: _or_template(inner) for name, inner in part.items()}
-    about = {name: part[name] for name in ("title", "description", "default") if name in part}
-    return {**about, "anyOf": [{name: value for name, value in part.items() if name not in about}, _TEMPLATE]}
+    described = {name: part[name] for name in ("title", "description", "default") if name in part}
+    return {**described, "anyOf": [{name: value for name, value in part.items() if name not in described}, _TEMPLATE]}
 
 
 def _test(definitions: dict[str, Schema]) -> Schema:
     """Return the schema of a test. Tests read values as text, so numbers and Booleans are permitted for texts."""
     inner: dict[str, Schema] = {}
     test = _of(rule_tests.RuleTestShape, "test.", inner)
-    definitions |= {name: _as_written(one) for name, one in inner.items()}
-    made: Schema = _as_written(test)
-    return made
+    definitions |= {name: _as_written(definition) for name, definition in inner.items()}
+    schema: Schema = _as_written(test)
+    return schema
 
 
 def _as_written(part: Any) -> Any:
     """Return the schema with a number or a Boolean permitted for each text without constraints."""
     if isinstance(part, list):
-        return [_as_written(one) for one in part]
+        return [_as_written(member) for member in part]
     if not isinstance(part, dict):
         return part
     plain = part.get("type") == "string" and not part.keys() & {"enum", "format", "pattern"}
@@ -148,7 +148,7 @@ def _condition() -> Schema:
 
 def _when() -> Schema:
     plain = {name: {**_CONDITION, "description": meaning} for name, meaning in fields.PLAIN.items()}
-    named = {
+    combinators = {
         rf"^{part}\.{fields.NAME}$": {**_CONDITION, "description": meaning} for part, meaning in fields.NAMED.items()
     }
     groups = {
@@ -158,7 +158,7 @@ def _when() -> Schema:
     return {
         "type": "object",
         "properties": {**plain, **groups},
-        "patternProperties": named,
+        "patternProperties": combinators,
         "additionalProperties": False,
     }
 
@@ -173,23 +173,23 @@ def _interval() -> Schema:
 
 
 def _times() -> Schema:
-    one = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/interval"}]}
-    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}, _NULL]}
+    schema = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/interval"}]}
+    return {"anyOf": [*schema["anyOf"], {"type": "array", "items": schema, "minItems": 1}, _NULL]}
 
 
 def _named_intervals() -> Schema:
-    one = {"$ref": "#/$defs/interval"}
+    schema = {"$ref": "#/$defs/interval"}
     return {
         "type": ["object", "null"],
-        "additionalProperties": {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]},
+        "additionalProperties": {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]},
     }
 
 
 def _of(shape: type[pydantic.BaseModel], prefix: str, definitions: dict[str, Schema]) -> Schema:
     """Return a model's schema. Add the models within it to the definitions, with the prefix before their names."""
-    made = shape.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
-    definitions |= {f"{prefix}{name}": inner for name, inner in made.pop("$defs", {}).items()}
-    return made
+    schema = shape.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
+    definitions |= {f"{prefix}{name}": inner for name, inner in schema.pop("$defs", {}).items()}
+    return schema
 
 
 def _with(shape: Schema, name: str, inner: Schema) -> Schema:

@@ -17,5 +17,5 @@ class SeverityMapping:
 
     def severity(self, alert: alerts.Alert) -> severities.Severity:
         """Return the severity of an alert; the comparison is case-sensitive."""
-        found = self.by_text.get(self.field.reader()(alert), self.default)
-        return severity_aliases.severity(alert) if found is None else found
+        mapped = self.by_text.get(self.field.reader()(alert), self.default)
+        return severity_aliases.severity(alert) if mapped is None else mapped

@@ -98,7 +98,9 @@ def _make_environment() -> liquid.Environment:
         del environment.tags[name]
     environment.filters["date"] = _date
     environment.filters["strip_html"] = filter_limits.strip_html
-    environment.filters = {name: filter_limits.bounded(name, one) for name, one in environment.filters.items()}
+    environment.filters = {
+        name: filter_limits.bounded(name, function) for name, function in environment.filters.items()
+    }
     return environment
 
 
@@ -139,27 +141,27 @@ def problems(text: str) -> tuple[str, ...]:
     except _FAILURES as error:
         return (f"the template is broken: {_first_line(error) or type(error).__name__}",)
     filters = _ENVIRONMENT.filters
-    found = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
+    messages = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
     for variables in analysis.globals.values():
-        found += [said for variable in variables if (said := _unknown(list(variable.segments)))]
-    return tuple(found or _trial(template))
+        messages += [message for variable in variables if (message := _unknown(list(variable.segments)))]
+    return tuple(messages or _trial(template))
 
 
 def _as_liquid(variable: str) -> str:
     """Return a message with the Liquid equivalent of a variable of a Go template, as in Alertmanager and Grafana."""
     part, _, name = variable.lstrip(".$").partition(".")
     if part.endswith("Labels") or part == "labels":
-        meant = f"alert.labels.{name or 'service'}"
+        correction = f"alert.labels.{name or 'service'}"
     elif part.endswith("Annotations"):
-        meant = f"alert.annotations.{name or 'summary'}"
+        correction = f"alert.annotations.{name or 'summary'}"
     else:
-        meant = "alert.title"
-    return f'"{variable}" is a variable of a Go template; texts are Liquid here: {{{{ {meant} }}}}'
+        correction = "alert.title"
+    return f'"{variable}" is a variable of a Go template; texts are Liquid here: {{{{ {correction} }}}}'
 
 
 def _filter_hint(name: str) -> str:
-    meant = _FILTERS.get(name.lower()) or suggestions.nearest(name, _ENVIRONMENT.filters)
-    return f'; did you mean "{meant}"?' if meant else ""
+    correction = _FILTERS.get(name.lower()) or suggestions.nearest(name, _ENVIRONMENT.filters)
+    return f'; did you mean "{correction}"?' if correction else ""
 
 
 LOOKED_UP = "[…]"
@@ -176,18 +178,18 @@ class Unknown(Exception):
 def variable(name: str) -> Variable:
     """Parse a variable's name as written in a template. Raises ``Unknown``."""
     try:
-        found = _variables("{{ " + name + " }}")
+        parsed = _variables("{{ " + name + " }}")
     except liquid_errors.LiquidError:
-        found = []
-    if len(found) != 1 or "}}" in name or "|" in name:
+        parsed = []
+    if len(parsed) != 1 or "}}" in name or "|" in name:
         raise Unknown(f'"{name}" is not the name of a variable; write one as alert.labels.region')
-    said = _unknown(list(found[0]))
-    if said:
-        known = _as_field(name)
-        raise Unknown(known or said.replace(" in a template", ""))
-    if found[0][1:] in {(part,) for part in _OPEN}:
+    problem = _unknown(list(parsed[0]))
+    if problem:
+        field_path = _as_field(name)
+        raise Unknown(field_path or problem.replace(" in a template", ""))
+    if parsed[0][1:] in {(part,) for part in _OPEN}:
         raise Unknown(f'"{name}" is all of them; name each: {name}.region')
-    return found[0]
+    return parsed[0]
 
 
 def _as_field(name: str) -> str:
@@ -223,13 +225,13 @@ def _malformed(text: str) -> str:
     """Return the problem of a variable or tag that is not closed or has too many blanks, in linear time."""
     content = patterns.encoded(text)
     marked = _MARKED.findall(content)
-    if any(_BLANKS.search(one) is not None for one in marked):
+    if any(_BLANKS.search(tag) is not None for tag in marked):
         return "more than 100 blanks within a tag"
     rest = _MARKED.sub(b"", content)
     for opening, closing in ((b"{{", "}}"), (b"{%", "%}")):
         if opening in rest:
             return f"expected '{closing}', found end of file"
-        if any(opening in one[2:] for one in marked):
+        if any(opening in tag[2:] for tag in marked):
             return f"expected '{closing}', found '{opening.decode()}'"
     return ""
 

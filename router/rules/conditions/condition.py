@@ -69,17 +69,17 @@ def parts(value: Any) -> tuple[str, ...]:
         return (_part(value),)
     if not value:
         raise Unreadable("an empty list never matches")
-    found = []
+    pieces = []
     for index, item in enumerate(value):
         try:
-            found.append(_part(item))
+            pieces.append(_part(item))
         except Unreadable as error:
             raise Unreadable(error.problem, (index,)) from error
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(pieces))
 
 
 def _part(value: Any) -> str:
-    found = text(value)
-    if not found:
+    rendered = text(value)
+    if not rendered:
         raise Unreadable("an empty text matches everything; leave the condition out")
-    return found
+    return rendered

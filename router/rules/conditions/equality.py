@@ -109,10 +109,10 @@ class Exists:
     @classmethod
     def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - all conditions share the signature
         """Parse ``true`` or ``false``."""
-        wanted = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
-        if wanted is None:
+        expected = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+        if expected is None:
             raise condition.Unreadable("expected true or false")
-        return cls(wanted)
+        return cls(expected)
 
     @property
     def values(self) -> frozenset[str] | None:

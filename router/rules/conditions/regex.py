@@ -33,9 +33,9 @@ class Matches:
         try:
             return cls(pattern, re2.compile(encoded(pattern), options()))
         except re2.error as error:
-            said = _words(error)
-            advice = _NO_LOOKAROUND if any(group in said for group in ("(?!", "(?=", "(?<")) else ""
-            raise condition.Unreadable(f"not an RE2 pattern: {said}{advice}") from error
+            message = _words(error)
+            advice = _NO_LOOKAROUND if any(group in message for group in ("(?!", "(?=", "(?<")) else ""
+            raise condition.Unreadable(f"not an RE2 pattern: {message}{advice}") from error
 
     @property
     def values(self) -> None:
@@ -55,11 +55,11 @@ class Combined:
     def __init__(self, patterns: Sequence[Matches]) -> None:
         """Compile the patterns together."""
         self._patterns = patterns
-        chosen = options()
-        chosen.max_mem = self._MEMORY
-        self._set: Any = re2.Set.SearchSet(chosen)
-        for one in patterns:
-            self._set.Add(encoded(one.pattern))
+        re2_options = options()
+        re2_options.max_mem = self._MEMORY
+        self._set: Any = re2.Set.SearchSet(re2_options)
+        for pattern in patterns:
+            self._set.Add(encoded(pattern.pattern))
         # The empty pattern matches every text. If it isn't among the matches, RE2 ran out of memory.
         self._always = self._set.Add(b"")
         try:
@@ -71,7 +71,7 @@ class Combined:
         """Return the positions of the patterns that match the text, in order."""
         hits = self._set.Match(encoded(text)) if self._set is not None else None
         if not hits or self._always not in hits:
-            return [index for index, one in enumerate(self._patterns) if one.holds(text)]
+            return [index for index, pattern in enumerate(self._patterns) if pattern.holds(text)]
         hits.remove(self._always)
         return sorted(hits)
 
@@ -83,11 +83,11 @@ def encoded(text: str) -> bytes:
 
 def options() -> Any:
     """Return RE2's options. RE2 logs no errors, since the caller reports them."""
-    chosen = re2.Options()
-    chosen.log_errors = False
-    return chosen
+    re2_options = re2.Options()
+    re2_options.log_errors = False
+    return re2_options
 
 
 def _words(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    message = error.args[0] if error.args else ""
+    return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)

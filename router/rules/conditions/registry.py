@@ -67,14 +67,14 @@ def _check_literal(value: Any, *path: int) -> None:
     """Raise ``Unreadable`` for an operator of another language at the beginning: it would be compared literally."""
     if not isinstance(value, str) or not value.startswith(_FIRST_CHARACTERS):
         return
-    operator = next((one for one in _OPERATORS if value.startswith(one)), None)
+    operator = next((prefix for prefix in _OPERATORS if value.startswith(prefix)), None)
     if operator is None:
         return
     rest, word = value.removeprefix(operator).strip(), _OPERATORS[operator]
     if word in _COMPARISONS and _NUMBER.fullmatch(patterns.encoded(rest)) is None:
         return  # For example, "<none>".
-    meant = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
-    instead = meant if operator == "=~" else f"{{{word}: {meant}}}"
+    correction = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
+    instead = correction if operator == "=~" else f"{{{word}: {correction}}}"
     raise condition.Unreadable(
         f'"{value}" is compared as a text; write {instead}, or {{equal: "{value}"}} for the text itself', path
     )
