@@ -73,12 +73,12 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
     return base.Parsed([alert])
 
 
-def metrics(found: Any) -> Iterator[objects.Members]:
+def metrics(members: Any) -> Iterator[objects.Members]:
     """Yield the metrics of an alarm that watches several metrics or a metric math expression.
 
     Expressions have no metric and are left out.
     """
-    for item in found if isinstance(found, list) else []:
+    for item in members if isinstance(members, list) else []:
         query = objects.optional(item)
         statistic = objects.optional(query.get("MetricStat") or query.get("metricStat"))
         metric = objects.optional(statistic.get("Metric") or statistic.get("metric"))

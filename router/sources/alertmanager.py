@@ -101,23 +101,23 @@ class Alertmanager:
             group = _read(body, self._version)
         except base.Unparsable as error:
             return self._one_by_one(body, error, delivery)
-        found = delivery.limited(group.alerts, "alerts")
-        read = [self._alert(alert, alert.status, group, delivery) for alert in found]
+        wire_alerts = delivery.limited(group.alerts, "alerts")
+        read = [self._alert(alert, alert.status, group, delivery) for alert in wire_alerts]
         return delivery.close(base.Parsed(read, group.truncated_alerts, _about(group)))
 
     def _alert(
-        self, found: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
+        self, wire_alert: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
     ) -> alerts.Alert:
-        labels = {**group.route_labels, **found.labels} if group.route_labels else found.labels
-        annotations, link = found.annotations or {}, found.link
+        labels = {**group.route_labels, **wire_alert.labels} if group.route_labels else wire_alert.labels
+        annotations, link = wire_alert.annotations or {}, wire_alert.link
         if link and not link.startswith(links.SCHEMES):
             link = links.absolute(link, group.external_url)
         return alerts.Alert(
             self.name,
-            found.fingerprint or fingerprint(found.labels),
+            wire_alert.fingerprint or fingerprint(wire_alert.labels),
             status,
-            _micros(found.starts_at) or delivery.now,
-            Timestamp(0 if status == "firing" else _micros(found.ends_at) or delivery.now),
+            _micros(wire_alert.starts_at) or delivery.now,
+            Timestamp(0 if status == "firing" else _micros(wire_alert.ends_at) or delivery.now),
             title(labels, annotations),
             labels,
             annotations,
@@ -139,14 +139,14 @@ class Alertmanager:
         except (KeyError, base.Unparsable):
             raise error from None
         group = _leniently(objects.decode(msgspec.json.encode(fields)), delivery)
-        found, rejected = objects.several(
+        read_alerts, rejected = objects.several(
             delivery,
             items,
             "alerts",
             lambda item, where: self._alert(*_read_alert(item, where, delivery), group, delivery),
             lambda bad: {**fields, "alerts": bad},
         )
-        return delivery.close(base.Parsed(found, group.truncated_alerts, _about(group), rejected))
+        return delivery.close(base.Parsed(read_alerts, group.truncated_alerts, _about(group), rejected))
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -208,32 +208,32 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
     status = _STATUSES.get(objects.scalar(alert.get("status")))
     if status is None:
         raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
-    known = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
-    if known and alert.get("labels") is not None:
+    alert_fingerprint = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
+    if alert_fingerprint and alert.get("labels") is not None:
         labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
     else:
         labels = objects.texts(objects.members(alert.get("labels"), f"{where}.labels"))
-    found = _Found(
-        known,
+    wire_alert = _Found(
+        alert_fingerprint,
         labels,
         objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),
         delivery.moment(alert.get("startsAt"), f"{where}.startsAt"),
         Timestamp(delivery.moment(alert.get("endsAt"), f"{where}.endsAt") if status == "resolved" else 0),
         objects.optional_text(delivery, alert.get("generatorURL"), f"{where}.generatorURL"),
     )
-    return found, status
+    return wire_alert, status
 
 
-def _wrong_version(raw: bytes, wanted: str) -> base.Unparsable | None:
+def _wrong_version(raw: bytes, expected: str) -> base.Unparsable | None:
     """Return the error for another version, if there is one. It explains all other errors, so it replaces them."""
     try:
         version = body.decode(_decode_version, raw).version
     except base.Unparsable:
         return None
-    return None if version == wanted else _unknown_version(version, wanted)
+    return None if version == expected else _unknown_version(version, expected)
 
 
-def _unknown_version(version: str | float | None, wanted: str) -> base.Unparsable:
+def _unknown_version(version: str | float | None, expected: str) -> base.Unparsable:
     if version is None or version == "":
         return base.Unparsable(
             "version",
@@ -241,7 +241,8 @@ def _unknown_version(version: str | float | None, wanted: str) -> base.Unparsabl
         )
     return base.Unparsable(
         "version",
-        f"{repr(version)[:40]} is not Alertmanager's, which is '{wanted}'; for another sender use a source of its kind",
+        f"{repr(version)[:40]} is not Alertmanager's, which is '{expected}'; for another sender use "
+        "a source of its kind",
     )
 
 
@@ -257,10 +258,10 @@ def title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
 
 
 def _about(read: _Body) -> dict[str, str]:
-    about = {"receiver": read.receiver, "group_key": read.group_key}
+    values = {"receiver": read.receiver, "group_key": read.group_key}
     if read.notification_reason:
-        about["notification_reason"] = read.notification_reason
-    return about
+        values["notification_reason"] = read.notification_reason
+    return values
 
 
 KIND = base.Kind(

@@ -41,10 +41,10 @@ class Verifier:
         return self._holds(authorization) or self._holds(_spelled_as_ours(authorization))
 
     def _holds(self, authorization: bytes) -> bool:
-        found = False
+        holds = False
         for accepted in self._accepted:
-            found |= hmac.compare_digest(authorization, accepted)
-        return found
+            holds |= hmac.compare_digest(authorization, accepted)
+        return holds
 
 
 def verifier(

@@ -66,11 +66,11 @@ def _ended(delivery: reading.Reading, essentials: objects.Members) -> int:
 
 def _conditions(context: Any) -> Iterator[objects.Members]:
     """Yield the conditions of a context. Older log alerts (V1) have dimensions and links in the context itself."""
-    whole = objects.optional(context)
-    all_of = objects.optional(whole.get("condition")).get("allOf")
+    members = objects.optional(context)
+    all_of = objects.optional(members.get("condition")).get("allOf")
     yield from (objects.optional(item) for item in (all_of if isinstance(all_of, list) else []))
-    if any(name in whole for name in ("Dimensions", *_LINKS_V1)):
-        yield {"dimensions": whole.get("Dimensions"), **{name: whole.get(name) for name in _LINKS_V1}}
+    if any(name in members for name in ("Dimensions", *_LINKS_V1)):
+        yield {"dimensions": members.get("Dimensions"), **{name: members.get(name) for name in _LINKS_V1}}
 
 
 def _properties(data: objects.Members) -> dict[str, str]:
@@ -110,10 +110,10 @@ def _annotations(essentials: objects.Members, conditions: list[objects.Members])
 
 
 def _link(essentials: objects.Members, conditions: list[objects.Members]) -> str:
-    found = [essentials.get("investigationLink")]
+    links = [essentials.get("investigationLink")]
     for condition in conditions:
-        found += [condition.get(name) for name in (*_LINKS, *_LINKS_V1)]
-    return next(filter(None, map(objects.scalar, found)), "")
+        links += [condition.get(name) for name in (*_LINKS, *_LINKS_V1)]
+    return next(filter(None, map(objects.scalar, links)), "")
 
 
 KIND = base.Kind(

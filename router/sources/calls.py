@@ -47,8 +47,8 @@ class Call(NamedTuple):
 
     def parameter(self, name: str) -> str:
         """Return the last value of a query parameter; empty if there is none."""
-        found = [value for known, value in parse.parse_qsl(self.query) if known == name]
-        return found[-1] if found else ""
+        values = [value for key, value in parse.parse_qsl(self.query) if key == name]
+        return values[-1] if values else ""
 
 
 class Reply(NamedTuple):
@@ -70,10 +70,10 @@ def wrap(call: Call, body: bytes) -> bytes:
     return b'{"body":%b,"request":%b}' % (body.strip() or b"null", msgspec.json.encode(call.line))
 
 
-def unwrap(whole: Mapping[str, Any]) -> tuple[Call | None, Any]:
+def unwrap(envelope: Mapping[str, Any]) -> tuple[Call | None, Any]:
     """Separate a stored call from its body. A body that isn't a stored call is returned unchanged, with None."""
-    line = whole.get(_REQUEST)
-    if not isinstance(line, str) or not whole.keys() <= _FIELDS:
-        return None, whole
+    line = envelope.get(_REQUEST)
+    if not isinstance(line, str) or not envelope.keys() <= _FIELDS:
+        return None, envelope
     call = Call.from_line(line)
-    return (None, whole) if call is None else (call, whole.get(_BODY))
+    return (None, envelope) if call is None else (call, envelope.get(_BODY))

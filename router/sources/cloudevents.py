@@ -75,8 +75,8 @@ def key(item: objects.Members) -> str:
 def _binary(raw: bytes, headers: Mapping[bytes, bytes], kind: str) -> objects.Members:
     event: objects.Members = {}
     for header, value in headers.items():
-        found = _ATTRIBUTE.fullmatch(header)
-        if found and (name := found[1].decode()) not in _NO_ATTRIBUTES:
+        match = _ATTRIBUTE.fullmatch(header)
+        if match and (name := match[1].decode()) not in _NO_ATTRIBUTES:
             event[name] = _value(value, header.decode())
     if kind:
         event["datacontenttype"] = kind

@@ -68,10 +68,10 @@ class CloudWatch:
             return self._other(where.rstrip("."), "JSON, but no alarm: AlarmName or NewStateValue is missing")
         return alarms.parsed(delivery, alarm, self._insufficient_data)
 
-    def _other(self, where: str, said: str, **about: str) -> base.Parsed:
+    def _other(self, where: str, reason: str, **details: str) -> base.Parsed:
         if self._ignores_others:
-            return objects.no_alert(said, **about)
-        raise base.Unparsable(where, f"{said}; send alarms alone to this topic, or set other_messages: ignore")
+            return objects.no_alert(reason, **details)
+        raise base.Unparsable(where, f"{reason}; send alarms alone to this topic, or set other_messages: ignore")
 
 
 def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
@@ -86,7 +86,7 @@ def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
 
 def _alarm(delivery: reading.Reading, message: objects.Members, where: str) -> alarms.Alarm:
     trigger = objects.optional(message.get("Trigger"))
-    several = [_metric(found) for found in alarms.metrics(trigger.get("Metrics"))]
+    several = [_metric(metric) for metric in alarms.metrics(trigger.get("Metrics"))]
     return alarms.Alarm(
         name=objects.required(message.get("AlarmName"), f"{where}AlarmName"),
         state=objects.required(message.get("NewStateValue"), f"{where}NewStateValue"),
@@ -105,19 +105,19 @@ def _alarm(delivery: reading.Reading, message: objects.Members, where: str) -> a
     )
 
 
-def _metric(found: objects.Members) -> alarms.Metric:
+def _metric(members: objects.Members) -> alarms.Metric:
     return alarms.Metric(
-        objects.scalar(found.get("Namespace")),
-        objects.scalar(found.get("MetricName")),
-        _dimensions(found.get("Dimensions")),
+        objects.scalar(members.get("Namespace")),
+        objects.scalar(members.get("MetricName")),
+        _dimensions(members.get("Dimensions")),
     )
 
 
-def _dimensions(found: Any) -> dict[str, str]:
+def _dimensions(dimensions: Any) -> dict[str, str]:
     """Return the dimensions by name. This format lists them as pairs of name and value."""
-    pairs = [objects.optional(item) for item in found] if isinstance(found, list) else []
-    named = {objects.scalar(pair.get("name")): pair.get("value") for pair in pairs}
-    return objects.texts({name: value for name, value in named.items() if name})
+    pairs = [objects.optional(item) for item in dimensions] if isinstance(dimensions, list) else []
+    values = {objects.scalar(pair.get("name")): pair.get("value") for pair in pairs}
+    return objects.texts({name: value for name, value in values.items() if name})
 
 
 def _verification(config: Config, fetch: verifications.Fetch) -> verifications.Verification | None:

@@ -36,24 +36,24 @@ class Config(base.Config):
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read the alert of a webhook; none if the webhook is a test."""
-    found = _present(body)
-    said = _Title(found.get("title", ""))
-    transition = found.get("alert_transition") or said.transition
+    texts = _present(body)
+    title = _Title(texts.get("title", ""))
+    transition = texts.get("alert_transition") or title.transition
     if not transition:
-        return _without_transition(body, found)
+        return _without_transition(body, texts)
     firing = "recovered" not in transition.casefold()
-    at = delivery.moment(found.get("date") or found.get("last_updated"), "date") or delivery.now
+    at = delivery.moment(texts.get("date") or texts.get("last_updated"), "date") or delivery.now
     alert = alerts.Alert(
         delivery.source,
-        _fingerprint(found, said),
+        _fingerprint(texts, title),
         "firing" if firing else "resolved",
         at,
         Timestamp(0 if firing else at),
-        _title(found, said, transition),
-        _labels(found),
-        _annotations(found, transition),
-        _severity(found, transition),
-        found.get("link", ""),
+        _title(texts, title, transition),
+        _labels(texts),
+        _annotations(texts, transition),
+        _severity(texts, transition),
+        texts.get("link", ""),
     )
     return base.Parsed([alert])
 
@@ -72,25 +72,25 @@ class _Title:
         end = 0
         while prefix := _PREFIX.match(title, end):
             end = prefix.end()
-            told = _TRANSITION.fullmatch(prefix[1].strip())
-            if told:
-                self.transition, self.scope = told["word"], told["scope"] or ""
+            match = _TRANSITION.fullmatch(prefix[1].strip())
+            if match:
+                self.transition, self.scope = match["word"], match["scope"] or ""
         self.rest = title[end:].strip() or title
 
 
 def _present(body: objects.Members) -> dict[str, str]:
     """Return the values that Datadog replaced, as text. Objects (``org`` of the default payload) are not read."""
-    found = {name: objects.scalar(value).strip() for name, value in body.items()}
+    texts = {name: objects.scalar(value).strip() for name, value in body.items()}
     return {
         name: text
-        for name, text in found.items()
+        for name, text in texts.items()
         if text and text != "null" and not (text[0] == "$" and _UNREPLACED.fullmatch(text))
     }
 
 
-def _without_transition(body: objects.Members, found: dict[str, str]) -> base.Parsed:
-    unreplaced = [name for name in body if name not in found and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
-    if "alert_transition" in unreplaced and not found.get("alert_cycle_key"):
+def _without_transition(body: objects.Members, texts: dict[str, str]) -> base.Parsed:
+    unreplaced = [name for name in body if name not in texts and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
+    if "alert_transition" in unreplaced and not texts.get("alert_cycle_key"):
         return objects.no_alert("a test: Datadog has put no values in")
     raise base.Unparsable(
         "alert_transition",
@@ -99,44 +99,44 @@ def _without_transition(body: objects.Members, found: dict[str, str]) -> base.Pa
     )
 
 
-def _fingerprint(found: dict[str, str], said: _Title) -> str:
-    if found.get("alert_cycle_key"):
-        return found["alert_cycle_key"]
-    if found.get("alert_id"):
-        return f"{found['alert_id']}/{found.get('alert_scope', '')}"
-    if said.rest:
-        return objects.digest(said.rest, said.scope)
+def _fingerprint(texts: dict[str, str], title: _Title) -> str:
+    if texts.get("alert_cycle_key"):
+        return texts["alert_cycle_key"]
+    if texts.get("alert_id"):
+        return f"{texts['alert_id']}/{texts.get('alert_scope', '')}"
+    if title.rest:
+        return objects.digest(title.rest, title.scope)
     raise base.Unparsable("alert_cycle_key", "missing, and so are alert_id and title: paste the payload of the manual")
 
 
-def _title(found: dict[str, str], said: _Title, transition: str) -> str:
-    title = found.get("alert_title") or said.rest
+def _title(texts: dict[str, str], parts: _Title, transition: str) -> str:
+    title = texts.get("alert_title") or parts.rest
     return f"{title} (No Data)" if transition.casefold() in {"no data", "re-no data"} else title
 
 
-def _severity(found: dict[str, str], transition: str) -> str:
-    if found.get("alert_priority"):
-        return found["alert_priority"]
+def _severity(texts: dict[str, str], transition: str) -> str:
+    if texts.get("alert_priority"):
+        return texts["alert_priority"]
     if "warn" in transition.casefold():
         return "warning"
-    kind = found.get("alert_type", "")
+    kind = texts.get("alert_type", "")
     return "" if kind == "success" else kind
 
 
-def _labels(found: dict[str, str]) -> dict[str, str]:
+def _labels(texts: dict[str, str]) -> dict[str, str]:
     pairs = []
-    for tag in dict.fromkeys(tag.strip() for tag in found.get("tags", "").split(",") if tag.strip()):
+    for tag in dict.fromkeys(tag.strip() for tag in texts.get("tags", "").split(",") if tag.strip()):
         name, colon, value = tag.partition(":")
         pairs.append((name, value) if colon and name else (tag, "true"))
     # A tag may occur several times with different values.
     labels = repeated.joined(pairs)
-    return labels | {name: found[key] for name, key in _LABELS.items() if key in found}
+    return labels | {name: texts[key] for name, key in _LABELS.items() if key in texts}
 
 
-def _annotations(found: dict[str, str], transition: str) -> dict[str, str]:
-    annotations = {name: found[key] for name, key in _ANNOTATIONS.items() if key in found}
+def _annotations(texts: dict[str, str], transition: str) -> dict[str, str]:
+    annotations = {name: texts[key] for name, key in _ANNOTATIONS.items() if key in texts}
     annotations["transition"] = transition
-    text = found.get("text") or found.get("body")
+    text = texts.get("text") or texts.get("body")
     return {**annotations, "description": text} if text else annotations
 
 

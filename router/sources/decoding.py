@@ -56,15 +56,15 @@ Encoded = Annotated[
 ]
 
 
-def decoder(wanted: Mapping[str, Sequence[Codec]]) -> Decoder | None:
-    """Build the function that decodes a body's texts, in the order of ``wanted``; None if ``wanted`` is empty.
+def decoder(codecs_of_paths: Mapping[str, Sequence[Codec]]) -> Decoder | None:
+    """Build the function that decodes a body's texts, in the order of ``codecs_of_paths``. None if there are no codecs.
 
     The function changes the body. A text that can't be decoded stays unchanged and is reported. Other values than texts
     stay unchanged.
     """
-    if not wanted:
+    if not codecs_of_paths:
         return None
-    parts = [(path, _steps(path), codecs) for path, codecs in wanted.items()]
+    parts = [(path, _steps(path), codecs) for path, codecs in codecs_of_paths.items()]
 
     def decode(body: Any, delivery: reading.Reading) -> Any:
         for path, steps, codecs in parts:
@@ -80,12 +80,12 @@ def _steps(path: str) -> list[Step]:
     steps: list[Step] = []
     end = 0
     while end < len(path):
-        found = _STEP.match(path, end)
-        if found is None or (end == 0 and path.startswith(".")):
+        match = _STEP.match(path, end)
+        if match is None or (end == 0 and path.startswith(".")):
             break
-        name, quoted, position = found.groups()
+        name, quoted, position = match.groups()
         steps.append(name or quoted or (int(position) if position else None))
-        end = found.end()
+        end = match.end()
     if not steps or end < len(path):
         raise ValueError(
             f'"{path}" is not a path of names and positions, such as message.data or Records[].Sns.Message'

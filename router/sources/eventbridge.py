@@ -46,7 +46,7 @@ def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
         region=objects.scalar(event.get("region")),
         changed_at=delivery.moment(state.get("timestamp"), "detail.state.timestamp")
         or delivery.moment(event.get("time"), "time"),
-        metrics=[_metric(found) for found in alarms.metrics(configuration.get("metrics"))],
+        metrics=[_metric(metric) for metric in alarms.metrics(configuration.get("metrics"))],
         annotations=objects.texts(
             {
                 "description": configuration.get("description"),
@@ -57,11 +57,11 @@ def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
     )
 
 
-def _metric(found: objects.Members) -> alarms.Metric:
+def _metric(members: objects.Members) -> alarms.Metric:
     return alarms.Metric(
-        objects.scalar(found.get("namespace")),
-        objects.scalar(found.get("name")),
-        objects.texts(objects.optional(found.get("dimensions"))),
+        objects.scalar(members.get("namespace")),
+        objects.scalar(members.get("name")),
+        objects.texts(objects.optional(members.get("dimensions"))),
     )
 
 

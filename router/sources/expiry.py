@@ -31,7 +31,7 @@ class Expiring:
         """Parse with the wrapped source, then set the ends. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)
         ends_at = Timestamp(-(-(now + self._resolve_after) // self._step) * self._step)
-        return msgspec.structs.replace(parsed, alerts=[_ending(one, ends_at) for one in parsed.alerts])
+        return msgspec.structs.replace(parsed, alerts=[_ending(alert, ends_at) for alert in parsed.alerts])
 
 
 def _ending(alert: alerts.Alert, ends_at: Timestamp) -> alerts.Alert:

@@ -35,14 +35,14 @@ class FetchLimits:
     def take(self, client: str, now: Timestamp) -> bool:
         """Take a fetch for a sender with this address. Return False if the limit is reached."""
         network = _network(client)
-        own = self._networks.get(network) or _Bucket(*_OF_NETWORK)
-        self._networks.set(network, own)
-        if not own.has(now):
+        bucket_of_network = self._networks.get(network) or _Bucket(*_OF_NETWORK)
+        self._networks.set(network, bucket_of_network)
+        if not bucket_of_network.has(now):
             return False
         shared = [self._all, self._reserve] if self._known.get(network) else [self._all]
-        if (bucket := next((one for one in shared if one.has(now)), None)) is None:
+        if (bucket := next((candidate for candidate in shared if candidate.has(now)), None)) is None:
             return False
-        own.take()
+        bucket_of_network.take()
         bucket.take()
         return True
 
@@ -54,10 +54,10 @@ class FetchLimits:
 class _Bucket:
     """A token bucket: at most ``most`` tokens, and ``per_second`` new ones each second."""
 
-    def __init__(self, most: int, per_second: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int, per_second: int) -> None:
+        self._most = capacity
         self._per_second = per_second
-        self._tokens = float(most)
+        self._tokens = float(capacity)
         self._at = 0
 
     def has(self, now: Timestamp) -> bool:

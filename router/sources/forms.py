@@ -36,9 +36,9 @@ def is_form(kind: str) -> bool:
     return kind in _FORMS
 
 
-def opened(found: Mapping[str, str]) -> dict[str, Any]:
+def opened(texts: Mapping[str, str]) -> dict[str, Any]:
     """Decode the fields that contain a JSON object or list. Other fields stay texts."""
-    return {name: _object_or_text(text) for name, text in found.items()}
+    return {name: _object_or_text(text) for name, text in texts.items()}
 
 
 def _object_or_text(text: str) -> Any:

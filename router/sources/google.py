@@ -53,13 +53,13 @@ def _labels(incident: objects.Members) -> dict[str, str]:
     """Return the labels. A more specific label replaces a more general one with the same name."""
     resource, metric = objects.optional(incident.get("resource")), objects.optional(incident.get("metric"))
     metadata = objects.optional(incident.get("metadata"))
-    named = {name: incident.get(key) for name, key in _LABELS.items()}
+    values = {name: incident.get(key) for name, key in _LABELS.items()}
     return {
         **_texts(metadata.get("user_labels")),
         **_texts(resource.get("labels")),
         **_texts(metric.get("labels")),
         **_texts(incident.get("policy_user_labels")),
-        **_texts({**named, "resource_type": resource.get("type"), "metric": metric.get("type")}),
+        **_texts({**values, "resource_type": resource.get("type"), "metric": metric.get("type")}),
     }
 
 
@@ -68,12 +68,12 @@ def _annotations(incident: objects.Members) -> dict[str, str]:
     # In old versions the text; in newer ones an object that contains it.
     content = documentation.get("content") if isinstance(documentation, dict) else documentation
     subject = objects.optional(documentation).get("subject")
-    found = {name: incident.get(key) for name, key in _ANNOTATIONS.items()}
-    return _texts({**found, "description": objects.scalar(content), "subject": subject})
+    values = {name: incident.get(key) for name, key in _ANNOTATIONS.items()}
+    return _texts({**values, "description": objects.scalar(content), "subject": subject})
 
 
-def _texts(found: Any) -> dict[str, str]:
-    return objects.texts(objects.optional(found))
+def _texts(members: Any) -> dict[str, str]:
+    return objects.texts(objects.optional(members))
 
 
 KIND = base.Kind(

@@ -33,7 +33,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     if not isinstance(group, list):
         raise base.Unparsable("alerts", "a list of alerts is expected here")
     fallback = objects.scalar(body.get("externalURL"))
-    found, rejected = objects.several(
+    read_alerts, rejected = objects.several(
         delivery,
         group,
         "alerts",
@@ -42,7 +42,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     )
     left_out = body.get("truncatedAlerts")
     truncated = max(left_out, 0) if isinstance(left_out, int) else 0
-    return base.Parsed(found, truncated, _about(body), rejected)
+    return base.Parsed(read_alerts, truncated, _about(body), rejected)
 
 
 def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) -> alerts.Alert:
@@ -89,8 +89,8 @@ def _annotations(alert: objects.Members) -> dict[str, str]:
 
 
 def _title(labels: dict[str, str], annotations: dict[str, str]) -> str:
-    named = labels.get("rulename") or labels.get("alertname", "")
-    title = annotations.get("summary") or annotations.get("title") or named or annotations.get("description", "")
+    name = labels.get("rulename") or labels.get("alertname", "")
+    title = annotations.get("summary") or annotations.get("title") or name or annotations.get("description", "")
     reason = annotations.get("grafana_state_reason", "")
     return f"{title} ({reason})" if reason and labels.get("alertname", "").startswith("Datasource") else title
 
@@ -112,15 +112,17 @@ def _hold_version(body: objects.Members) -> None:
         raise base.Unparsable(
             "version", "missing: this is Grafana's legacy alerting (version 8 and before); use unified alerting"
         )
-    said = f"{version[:40]!r} is not Grafana's, which is '1'" if version else "missing: this is not Grafana's webhook"
+    problem = (
+        f"{version[:40]!r} is not Grafana's, which is '1'" if version else "missing: this is not Grafana's webhook"
+    )
     raise base.Unparsable(
-        "version", f"{said}; for a custom payload of the contact point use a source of kind json, or remove it there"
+        "version", f"{problem}; for a custom payload of the contact point use a source of kind json, or remove it there"
     )
 
 
 def _about(body: objects.Members) -> dict[str, str]:
-    said = {"receiver": "receiver", "group_key": "groupKey", "org": "orgId"}
-    return {name: text for name, key in said.items() if (text := objects.scalar(body.get(key)))}
+    keys = {"receiver": "receiver", "group_key": "groupKey", "org": "orgId"}
+    return {name: text for name, key in keys.items() if (text := objects.scalar(body.get(key)))}
 
 
 KIND = base.Kind(

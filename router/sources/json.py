@@ -77,16 +77,16 @@ class Condition(mapping.Fact):
 
     values: tuple[mapping.Word, ...] = ()
 
-    def matches(self, found: Any) -> bool:
+    def matches(self, value: Any) -> bool:
         """Return whether the value meets the condition, so that the alert or delivery is ignored."""
         if self.values:
-            return paths.text(found).strip().casefold() in self.values
-        return not paths.is_nothing(found)
+            return paths.text(value).strip().casefold() in self.values
+        return not paths.is_nothing(value)
 
 
 def _alone(value: Any) -> Any:
     values = [value] if isinstance(value, str | dict) else value
-    return [mapping.at_path(one) for one in values] if isinstance(values, list | tuple) else values
+    return [mapping.at_path(path) for path in values] if isinstance(values, list | tuple) else values
 
 
 def _at(path: str) -> mapping.Fact:
@@ -175,8 +175,10 @@ class Json:
         self.name = name
         self._in_query = config.in_query
         self._open = decoding.decoder(config.decode)
-        self._ignored = [(one, one.getter()) for one in config.ignore_when if one.is_of_alert]
-        self._ignored_whole = [(one, one.getter()) for one in config.ignore_when if not one.is_of_alert]
+        self._ignored = [(condition, condition.getter()) for condition in config.ignore_when if condition.is_of_alert]
+        self._ignored_whole = [
+            (condition, condition.getter()) for condition in config.ignore_when if not condition.is_of_alert
+        ]
         self._alerts = paths.compile(config.alerts) if config.alerts else None
         self._status = config.status.getter()
         self._words = config.status.words
@@ -200,14 +202,14 @@ class Json:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the alert and the setting that found nothing."""
         try:
             events = not self._in_query and cloudevents.is_event(headers)
-            whole = cloudevents.read(body, headers) if events else self._decoded(body, headers)
-            return self.read(whole, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
+            document = cloudevents.read(body, headers) if events else self._decoded(body, headers)
+            return self.read(document, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
     def read(
         self,
-        whole: Any,
+        document: Any,
         headers: Mapping[bytes, bytes],
         delivery: reading.Reading,
         *,
@@ -216,13 +218,13 @@ class Json:
     ) -> base.Parsed:
         """Turn a decoded body into alerts. ``raw`` is the body as received, to keep if some alerts are unreadable."""
         request = mapping.Scope(None, None, headers, mapping.query_of(headers, delivery))
-        items = [item for group in self._groups(whole, request, delivery, events=events) for item in group]
-        kept = [item for item in items if not self._is_ignored(item, delivery)]
-        if items and not kept:
+        items = [item for group in self._groups(document, request, delivery, events=events) for item in group]
+        items_to_read = [item for item in items if not self._is_ignored(item, delivery)]
+        if items and not items_to_read:
             return delivery.close(objects.no_alert("ignore_when"))
-        if len(kept) == 1:
-            return delivery.close(base.Parsed([self._alert(kept[0], delivery)]))
-        return delivery.close(self._several(kept, whole, raw, delivery))
+        if len(items_to_read) == 1:
+            return delivery.close(base.Parsed([self._alert(items_to_read[0], delivery)]))
+        return delivery.close(self._several(items_to_read, document, raw, delivery))
 
     def _decoded(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
         """Decode JSON, whatever its content type; a form only if the content type declares one."""
@@ -233,13 +235,13 @@ class Json:
         return body.decode(_decode, raw)
 
     def _groups(
-        self, whole: Any, request: mapping.Scope, delivery: reading.Reading, *, events: bool
+        self, document: Any, request: mapping.Scope, delivery: reading.Reading, *, events: bool
     ) -> Iterator[list[_Item]]:
         """Yield the items of each body: there is one body, unless the delivery is a batch of events."""
-        if not events or not isinstance(whole, list):
-            yield self._items(cloudevents.opened(whole) if events else whole, request, delivery)
+        if not events or not isinstance(document, list):
+            yield self._items(cloudevents.opened(document) if events else document, request, delivery)
             return
-        for position, event in enumerate(delivery.limited(whole, "")):
+        for position, event in enumerate(delivery.limited(document, "")):
             try:
                 yield self._items(cloudevents.opened(event), request, delivery, (f"[{position}]", position))
             except base.Unparsable as error:
@@ -247,39 +249,41 @@ class Json:
                 yield [_Item("", _scope(request, None, placed), {}, position)]
 
     def _items(
-        self, whole: Any, request: mapping.Scope, delivery: reading.Reading, at: tuple[str, int] = ("", -1)
+        self, document: Any, request: mapping.Scope, delivery: reading.Reading, at: tuple[str, int] = ("", -1)
     ) -> list[_Item]:
         place, origin = at
         if self._open is not None:
-            whole = self._open(whole, delivery)
-        scope = _scope(request, whole, whole)
+            document = self._open(document, delivery)
+        scope = _scope(request, document, document)
         if self._says_nothing(self._ignored_whole, scope, delivery):
             return [_Item(place, scope, {}, origin, ignored=True)]
         shared = self._body_labels(scope, "body_labels", delivery)
-        found = whole if self._alerts is None else mapping.find(self._alerts, whole, "alerts")
-        if self._alerts is None and isinstance(found, dict):
+        selected = document if self._alerts is None else mapping.find(self._alerts, document, "alerts")
+        if self._alerts is None and isinstance(selected, dict):
             return [_Item(place, scope, shared, origin)]
-        if isinstance(found, dict):
-            found = [found]
-        if not isinstance(found, list):
+        if isinstance(selected, dict):
+            selected = [selected]
+        if not isinstance(selected, list):
             expected = "must be an object or a list of objects"
-            raise base.Unparsable("alerts", f"{expected}, not {paths.kind_of(found)}")
+            raise base.Unparsable("alerts", f"{expected}, not {paths.kind_of(selected)}")
         alone = self._alerts is None
         return [
-            _Item(f"{place}[{position}]", _scope(request, whole, item), shared, position if alone else origin)
-            for position, item in enumerate(delivery.limited(found, "alerts"))
+            _Item(f"{place}[{position}]", _scope(request, document, item), shared, position if alone else origin)
+            for position, item in enumerate(delivery.limited(selected, "alerts"))
         ]
 
-    def _several(self, items: list[_Item], whole: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:
+    def _several(self, items: list[_Item], document: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:
         """Read each alert separately. If the body is a list, the unreadable members become a list of their own."""
 
         def alone(bad: list[_Item]) -> Any:
-            if not isinstance(whole, list) or any(item.origin < 0 for item in bad):
-                return msgspec.Raw(raw) if raw else whole
-            return [whole[origin] for origin in sorted({item.origin for item in bad})]
+            if not isinstance(document, list) or any(item.origin < 0 for item in bad):
+                return msgspec.Raw(raw) if raw else document
+            return [document[origin] for origin in sorted({item.origin for item in bad})]
 
-        found, rejected = objects.several(delivery, items, "", lambda item, _where: self._alert(item, delivery), alone)
-        return base.Parsed(found, rejected=rejected)
+        read_alerts, rejected = objects.several(
+            delivery, items, "", lambda item, _where: self._alert(item, delivery), alone
+        )
+        return base.Parsed(read_alerts, rejected=rejected)
 
     def _is_ignored(self, item: _Item, delivery: reading.Reading) -> bool:
         return item.ignored or self._says_nothing(self._ignored, item.scope, delivery)
@@ -301,15 +305,15 @@ class Json:
 
     def _alert(self, item: _Item, delivery: reading.Reading) -> alerts.Alert:
         scope, place = item.scope, f"{item.place}." if item.place else ""
-        found = scope.item
-        if isinstance(found, base.Unparsable):
-            raise found
-        if not isinstance(found, dict):
-            raise base.Unparsable(item.place, f"an object is expected here, not {paths.kind_of(found)}")
+        content = scope.item
+        if isinstance(content, base.Unparsable):
+            raise content
+        if not isinstance(content, dict):
+            raise base.Unparsable(item.place, f"an object is expected here, not {paths.kind_of(content)}")
         status = self._read_status(scope, place)
         title = mapping.any_text(self._title, scope, f"{place}title", delivery)
         labels = {**item.shared, **self._labels(scope, f"{place}labels", delivery)}
-        key = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(found)
+        key = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(content)
         fingerprint = key or _identify(title, labels, status, place)
         if status == "firing" and not title:
             # A poor title is better than an outage without an incident.
@@ -364,8 +368,8 @@ class Json:
         return self._severities.get(word.strip().casefold(), word) or self._no_severity
 
 
-def _scope(request: mapping.Scope, whole: Any, item: Any) -> mapping.Scope:
-    return mapping.Scope(item, whole, request.headers, request.query)
+def _scope(request: mapping.Scope, document: Any, item: Any) -> mapping.Scope:
+    return mapping.Scope(item, document, request.headers, request.query)
 
 
 def _identify(title: str, labels: Mapping[str, str], status: alerts.Status, place: str) -> str:

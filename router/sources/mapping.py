@@ -57,10 +57,10 @@ class Fact(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _in_one_place(self) -> Self:
-        named = [name for name in _PLACES if name in self.model_fields_set]
-        if len(named) > 1:
-            raise ValueError(f"{named[0]} and {named[1]} exclude one another: a value is found in one place")
-        if not any(getattr(self, name) for name in named or ("path",)):
+        places = [name for name in _PLACES if name in self.model_fields_set]
+        if len(places) > 1:
+            raise ValueError(f"{places[0]} and {places[1]} exclude one another: a value is found in one place")
+        if not any(getattr(self, name) for name in places or ("path",)):
             raise ValueError("say where the value is found: path, body, header, or query")
         return self
 
@@ -112,10 +112,10 @@ class Time(Fact):
             close = suggestions.nearest(value, times.UNITS)
             names = f'did you mean "{close}"?' if close else f"write one of {', '.join(times.UNITS)}, or a pattern"
             raise ValueError(f'"{value}" is not a format; {names}')
-        for found in _DIRECTIVE.finditer(value):
-            if found[1] not in _DIRECTIVES or not found[1]:
-                raise ValueError(f"{found[0]} at character {found.start() + 1} is not a directive of strptime")
-        if not _has_a_day({found[1] for found in _DIRECTIVE.finditer(value)}):
+        for directive in _DIRECTIVE.finditer(value):
+            if directive[1] not in _DIRECTIVES or not directive[1]:
+                raise ValueError(f"{directive[0]} at character {directive.start() + 1} is not a directive of strptime")
+        if not _has_a_day({match[1] for match in _DIRECTIVE.finditer(value)}):
             raise ValueError("the format needs the year, the month, and the day, for example %Y-%m-%d %H:%M:%S")
         try:
             dt.datetime.strptime("", value)  # noqa: DTZ007 - only to compile the pattern
@@ -186,13 +186,13 @@ def _has_a_day(directives: set[str]) -> bool:
     return bool(directives & {"c", "x"}) or (has_a_year and ("j" in directives or by_month))
 
 
-def collector(wanted: Mapping[str, Fact]) -> Collector:
+def collector(facts: Mapping[str, Fact]) -> Collector:
     """Build a function that collects named texts: all members of one object, or each from a separate place.
 
     The function gets the scope, the name of the setting, and the delivery to which it reports unusable values.
     """
-    everything = wanted[ALL].getter() if ALL in wanted else None
-    getters = [(name, fact.getter()) for name, fact in wanted.items() if name != ALL]
+    everything = facts[ALL].getter() if ALL in facts else None
+    getters = [(name, fact.getter()) for name, fact in facts.items() if name != ALL]
 
     def collect(scope: Scope, where: str, delivery: reading.Reading) -> dict[str, str]:
         texts = {} if everything is None else _members(everything, scope, where, delivery)
@@ -219,12 +219,12 @@ def text(getter: Getter, scope: Scope, where: str) -> str:
 
 def optional_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
     """Return a text or number as text; empty if there is none. An object or a list is reported and ignored."""
-    found = _optional(getter, scope, where, delivery)
-    if isinstance(found, dict | list):
-        if found:
-            delivery.ignore(where, f"a text is expected here, not {paths.kind_of(found)}")
+    value = _optional(getter, scope, where, delivery)
+    if isinstance(value, dict | list):
+        if value:
+            delivery.ignore(where, f"a text is expected here, not {paths.kind_of(value)}")
         return ""
-    return paths.text(found)
+    return paths.text(value)
 
 
 def any_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
@@ -250,26 +250,26 @@ def _optional(getter: Getter, scope: Scope, where: str, delivery: reading.Readin
 
 
 def _members(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> dict[str, str]:
-    found = _optional(getter, scope, where, delivery)
-    if found is None:
+    value = _optional(getter, scope, where, delivery)
+    if value is None:
         return {}
-    if isinstance(found, dict):
-        return {name: paths.text(value) for name, value in found.items() if value is not None}
-    if isinstance(found, list | str):
-        return pairs.labels(found)
-    delivery.ignore(where, f"an object, or a list of tags or pairs, is expected here, not {paths.kind_of(found)}")
+    if isinstance(value, dict):
+        return {name: paths.text(value) for name, value in value.items() if value is not None}
+    if isinstance(value, list | str):
+        return pairs.labels(value)
+    delivery.ignore(where, f"an object, or a list of tags or pairs, is expected here, not {paths.kind_of(value)}")
     return {}
 
 
-def _micros(found: Any, pattern: str, zone: str) -> Timestamp:
-    if found is None:
+def _micros(value: Any, pattern: str, zone: str) -> Timestamp:
+    if value is None:
         return Timestamp(0)
-    if isinstance(found, str):
-        return times.from_format(found, pattern, zone) if pattern else times.from_text(found, zone)
-    if isinstance(found, int | float) and not isinstance(found, bool):
+    if isinstance(value, str):
+        return times.from_format(value, pattern, zone) if pattern else times.from_text(value, zone)
+    if isinstance(value, int | float) and not isinstance(value, bool):
         if not pattern:
-            return times.from_number(found)
+            return times.from_number(value)
         return (
-            times.from_unit(found, pattern) if pattern in times.UNITS else times.from_format(str(found), pattern, zone)
+            times.from_unit(value, pattern) if pattern in times.UNITS else times.from_format(str(value), pattern, zone)
         )
-    raise ValueError(f"a time is expected here, not {paths.kind_of(found)}")
+    raise ValueError(f"a time is expected here, not {paths.kind_of(value)}")

@@ -39,10 +39,10 @@ class Source:
         self, body: bytes, headers: Mapping[bytes, bytes], now: Timestamp, max_alerts: int = base.MAX_ALERTS
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the field that is missing or invalid."""
-        whole = self._unwrap(body, headers) if self._unwrap else decode(body)
+        document = self._unwrap(body, headers) if self._unwrap else decode(body)
         try:
             delivery = reading.Reading(self.name, now, max_alerts)
-            return delivery.close(self._read(delivery, whole))
+            return delivery.close(self._read(delivery, document))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
@@ -65,7 +65,7 @@ def several(
     ``delivery.max_alerts`` items are read. Raises ``base.Unparsable`` if there are unreadable items and no readable
     one, or if the first ``_MOST_BAD`` items are unreadable.
     """
-    found: list[alerts.Alert] = []
+    read_alerts: list[alerts.Alert] = []
     bad: list[Any] = []
     first = ("", "")
     received_at = delivery.now
@@ -75,27 +75,27 @@ def several(
         delivery.now = Timestamp(received_at + position)
         try:
             alert = read(item, f"{where}[{position}]")
-            found.append(alert)
+            read_alerts.append(alert)
             delivery.settle(mark, alert.fingerprint)
         except base.Unparsable as error:
             delivery.forget(mark)
             # Don't keep the exception: its traceback references every frame, about 2 KiB for each unreadable item.
             first = first if bad else (error.where, error.problem)
             bad.append(item)
-            if not found and len(bad) >= _MOST_BAD:
+            if not read_alerts and len(bad) >= _MOST_BAD:
                 break
     delivery.now = received_at
     if not bad:
-        return found, None
-    if not found:
+        return read_alerts, None
+    if not read_alerts:
         raise base.Unparsable(*first)
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return found, base.Rejected(first[0], f"{first[1]}{more}", msgspec.json.encode(alone(bad)))
+    return read_alerts, base.Rejected(first[0], f"{first[1]}{more}", msgspec.json.encode(alone(bad)))
 
 
-def no_alert(reason: str, **about: str) -> base.Parsed:
+def no_alert(reason: str, **details: str) -> base.Parsed:
     """Return the result for an authentic delivery without an alert (a test, a note), with the reason."""
-    return base.Parsed([], about={**about, "no_alert": reason})
+    return base.Parsed([], about={**details, "no_alert": reason})
 
 
 def members(value: Any, where: str, remedy: str = "") -> Members:
@@ -113,9 +113,9 @@ def optional(value: Any) -> Members:
 
 def required(value: Any, where: str, remedy: str = "") -> str:
     """Return a required text or number as text. Raises ``base.Unparsable`` if there is none."""
-    found = scalar(value)
-    if found:
-        return found
+    text = scalar(value)
+    if text:
+        return text
     raise base.Unparsable(where, f"missing or empty: {remedy}" if remedy else "missing or empty")
 
 
@@ -126,9 +126,9 @@ def scalar(value: Any) -> str:
     return "" if isinstance(value, dict | list) else paths.text(value)
 
 
-def texts(found: Mapping[str, Any]) -> dict[str, str]:
+def texts(source: Mapping[str, Any]) -> dict[str, str]:
     """Return all members with a value as text, objects and lists as JSON."""
-    return {name: text for name, value in found.items() if (text := paths.text(value))}
+    return {name: text for name, value in source.items() if (text := paths.text(value))}
 
 
 def optional_texts(delivery: reading.Reading, value: Any, where: str) -> dict[str, str]:

@@ -93,9 +93,9 @@ def reply(config: Config, call: calls.Call) -> calls.Reply | None:
     return _status(operation.identifier) if operation.name == "request" else None
 
 
-def read(delivery: reading.Reading, whole: objects.Members) -> base.Parsed:
+def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
     """Read one stored call. A bare body is that of a create request."""
-    call, body = calls.unwrap(whole)
+    call, body = calls.unwrap(members)
     source, now = delivery.source, delivery.now
     try:
         operation = _operation(call) if call is not None else _Operation("create")
@@ -108,20 +108,20 @@ def read(delivery: reading.Reading, whole: objects.Members) -> base.Parsed:
         return base.Parsed([_pinged(source, operation.identifier, now)], about={"action": _PING})
     if call is not None and call.parameter("identifierType") == "tiny":
         raise base.Unparsable("request", "the router assigns no tiny IDs: use the alias, or the alert ID")
-    about = {"action": operation.name, "alert": operation.identifier}
+    details = {"action": operation.name, "alert": operation.identifier}
     if operation.name != "close":
-        return objects.no_alert(f"{operation.name} does not change whether an alert is open", **about)
-    said = objects.optional(body)
-    annotations = objects.texts({"note": said.get("note"), "by": said.get("user")})
+        return objects.no_alert(f"{operation.name} does not change whether an alert is open", **details)
+    fields = objects.optional(body)
+    annotations = objects.texts({"note": fields.get("note"), "by": fields.get("user")})
     alert = alerts.Alert(source, operation.identifier, "resolved", now, now, annotations=annotations)
-    return base.Parsed([alert], about=about)
+    return base.Parsed([alert], about=details)
 
 
 def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert:
     title = objects.required(body.get("message"), "message", "a create request has to name it")
     entity, origin = objects.scalar(body.get("entity")), objects.scalar(body.get("source"))
     details = objects.optional(body.get("details"))
-    said = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}
+    values = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}
     return alerts.Alert(
         source,
         # Opsgenie opens a new alert for each request without an alias. A client repeats a request if the response was
@@ -141,16 +141,18 @@ def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert
                 "responders": _names(body.get("responders") or body.get("teams")),
             }
         ),
-        objects.texts(said),
+        objects.texts(values),
         objects.scalar(body.get("priority")) or _DEFAULT_PRIORITY,
         objects.scalar(details.get("link")),
     )
 
 
 def _names(responders: Any) -> str:
-    found = [objects.optional(one) for one in responders] if isinstance(responders, list) else []
+    entries = [objects.optional(entry) for entry in responders] if isinstance(responders, list) else []
     return ",".join(
-        filter(None, (objects.scalar(one.get("name") or one.get("username") or one.get("id")) for one in found))
+        filter(
+            None, (objects.scalar(entry.get("name") or entry.get("username") or entry.get("id")) for entry in entries)
+        )
     )
 
 
@@ -161,14 +163,14 @@ def _pinged(source: str, name: str, now: Timestamp) -> alerts.Alert:
 
 def answer(parsed: base.Parsed, delivery: str) -> dict[str, Any]:
     """Make the body that clients of the API expect. The request ID is the delivery ID and the alert key."""
-    about = parsed.about
-    result = "PONG - Heartbeat received" if about["action"] == _PING else "Request will be processed"
-    told: dict[str, Any] = {"result": result, "took": 0.0, "requestId": _request_id(delivery, about)}
-    return told | {"no_alert": about["no_alert"]} if "no_alert" in about else told
+    details = parsed.about
+    result = "PONG - Heartbeat received" if details["action"] == _PING else "Request will be processed"
+    response: dict[str, Any] = {"result": result, "took": 0.0, "requestId": _request_id(delivery, details)}
+    return response | {"no_alert": details["no_alert"]} if "no_alert" in details else response
 
 
-def _request_id(delivery: str, about: Mapping[str, str]) -> str:
-    key = f"{about['action']}/{about.get('alert', '')}".encode()
+def _request_id(delivery: str, details: Mapping[str, str]) -> str:
+    key = f"{details['action']}/{details.get('alert', '')}".encode()
     return f"{delivery}.{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
 
 

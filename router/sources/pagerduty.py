@@ -54,17 +54,17 @@ def _labels(incident: objects.Members) -> dict[str, str]:
     service = objects.optional(incident.get("service"))
     labels = {"service": objects.scalar(service.get("summary")), "service_id": objects.scalar(service.get("id"))}
     teams = incident.get("teams")
-    named = [
+    names = [
         objects.scalar(objects.optional(team).get("summary")) for team in (teams if isinstance(teams, list) else [])
     ]
-    labels["team"] = ", ".join(filter(None, named))
+    labels["team"] = ", ".join(filter(None, names))
     return {name: value for name, value in labels.items() if value}
 
 
 def _annotations(incident: objects.Members, kind: str) -> dict[str, str]:
-    said = {name: incident.get(name) for name in _ANNOTATIONS}
+    values = {name: incident.get(name) for name in _ANNOTATIONS}
     policy = _summary(incident, "escalation_policy")
-    return objects.texts({"event_type": kind, "escalation_policy": policy, **said})
+    return objects.texts({"event_type": kind, "escalation_policy": policy, **values})
 
 
 def _severity(incident: objects.Members) -> str:

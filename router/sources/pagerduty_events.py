@@ -64,8 +64,8 @@ def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> al
 
 def _annotations(payload: objects.Members) -> dict[str, str]:
     details = payload.get("custom_details")
-    found = objects.texts(details if isinstance(details, dict) else {"details": details})
-    return objects.texts({"timestamp": payload.get("timestamp")}) | found
+    texts = objects.texts(details if isinstance(details, dict) else {"details": details})
+    return objects.texts({"timestamp": payload.get("timestamp")}) | texts
 
 
 def _link(body: objects.Members) -> str:

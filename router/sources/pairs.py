@@ -39,7 +39,7 @@ def _opened(value: Any) -> list[Any]:
     if isinstance(value, str):
         value = _listed(value)
         if isinstance(value, dict):
-            return [{"key": name, "value": one} for name, one in value.items()]
+            return [{"key": name, "value": item} for name, item in value.items()]
     return value if isinstance(value, list) else []
 
 
@@ -61,10 +61,10 @@ def _pairs(tags: list[Any]) -> Iterator[tuple[str, str]]:
 
 def _of_text(tag: str) -> tuple[str, str]:
     """Split a tag into name and value at the first ``:`` or ``=``."""
-    found = _SEPARATOR.search(tag)
-    if found is None:
+    match = _SEPARATOR.search(tag)
+    if match is None:
         return tag, ""
-    name, value = tag[: found.start()], tag[found.end() :]
+    name, value = tag[: match.start()], tag[match.end() :]
     return (name, value) if name.strip() else (value, "")
 
 

@@ -33,8 +33,8 @@ def check(expression: str) -> str:
         raise ValueError(f"{_shown(expression)} is nested too deeply for a JMESPath expression") from error
     except ValueError as error:  # JMESPathError is a ValueError, too.
         # The other lines of the message point at the expression with a caret.
-        said = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
-        problem = f"{said[:1].lower()}{said[1:]}"[:_LONGEST_MESSAGE]
+        message = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
+        problem = f"{message[:1].lower()}{message[1:]}"[:_LONGEST_MESSAGE]
         raise ValueError(f"{_shown(expression)} is not a JMESPath expression: {problem}") from error
     if unknown:
         raise ValueError(f"{expression!r} calls {unknown[0]}(), which JMESPath does not have")
@@ -96,7 +96,7 @@ def _interpreted(expression: str) -> Getter:
 
 
 def _plain(path: str) -> Getter:
-    steps = [found[1] or int(found[2]) for found in _STEP.finditer(path)]
+    steps = [step[1] or int(step[2]) for step in _STEP.finditer(path)]
     if steps == [path]:
         return lambda body: body.get(path) if type(body) is dict else None
 
@@ -115,12 +115,12 @@ def _first_of(getters: list[Getter]) -> Getter:
     """Build JMESPath's ``||``: the first value that isn't null, false, or empty; the last one if all are."""
 
     def get(body: Any) -> Any:
-        found = None
+        value = None
         for getter in getters:
-            found = getter(body)
-            if not is_nothing(found):
-                return found
-        return found
+            value = getter(body)
+            if not is_nothing(value):
+                return value
+        return value
 
     return get
 

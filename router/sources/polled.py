@@ -71,10 +71,10 @@ class Config(pydantic.BaseModel):
 
     @pydantic.field_validator("filter")
     @classmethod
-    def _are_matchers(cls, written: tuple[str, ...]) -> tuple[str, ...]:
-        for one in written:
-            silences.matcher(one)
-        return written
+    def _are_matchers(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
+        for text in filters:
+            silences.matcher(text)
+        return filters
 
     @pydantic.model_validator(mode="after")
     def _at_most_one(self) -> "Config":
@@ -92,26 +92,26 @@ def receives(config: Config) -> Callable[[str], bool]:
 def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
     """Build the test of whether an alert belongs to this source."""
     addressed = receives(config)
-    tests = [silences.test(silences.matcher(one)) for one in config.filter]
+    tests = [silences.test(silences.matcher(text)) for text in config.filter]
 
-    def wanted(one: alertmanager.Listed) -> bool:
-        if not any(map(addressed, one.receivers)):
+    def wanted(listed: alertmanager.Listed) -> bool:
+        if not any(map(addressed, listed.receivers)):
             return False
-        subject = alerts.Alert("", one.fingerprint, "firing", one.starts_at, Timestamp(0), labels=one.labels)
+        subject = alerts.Alert("", listed.fingerprint, "firing", listed.starts_at, Timestamp(0), labels=listed.labels)
         return all(matches(subject) for matches in tests)
 
     return wanted
 
 
-def firing(one: alertmanager.Listed) -> Mapping[str, Any]:
+def firing(listed: alertmanager.Listed) -> Mapping[str, Any]:
     """Return an alert of a response in the format of a webhook."""
     return {
         "status": "firing",
-        "labels": one.labels,
-        "annotations": one.annotations,
-        "startsAt": _written(one.starts_at),
-        "generatorURL": one.link,
-        "fingerprint": one.fingerprint,
+        "labels": listed.labels,
+        "annotations": listed.annotations,
+        "startsAt": _written(listed.starts_at),
+        "generatorURL": listed.link,
+        "fingerprint": listed.fingerprint,
     }
 
 
@@ -126,10 +126,10 @@ def ended(fingerprint: str, starts_at: Timestamp, ends_at: Timestamp) -> Mapping
     }
 
 
-def webhook(told: Iterable[Mapping[str, Any]], url: str) -> bytes:
+def webhook(alerts_to_send: Iterable[Mapping[str, Any]], url: str) -> bytes:
     """Return the body of a webhook, version 4, with these alerts. Its reason says that it comes from a poll."""
     return msgspec.json.encode(
-        {"version": "4", "notification_reason": "poll", "externalURL": url, "alerts": list(told)}
+        {"version": "4", "notification_reason": "poll", "externalURL": url, "alerts": list(alerts_to_send)}
     )
 
 

@@ -78,8 +78,8 @@ class Prometheus:
         """
         delivery = reading.Reading(self.name, now, max_alerts)
         try:
-            found = delivery.limited(_decode(body), "")
-            read = [self._alert(_found(alert), "", delivery) for alert in found]
+            wire_alerts = delivery.limited(_decode(body), "")
+            read = [self._alert(_found(alert), "", delivery) for alert in wire_alerts]
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
             return self._one_by_one(body, reading.Reading(self.name, now, max_alerts))
         return delivery.close(base.Parsed(read))
@@ -96,13 +96,13 @@ class Prometheus:
         )
         return delivery.close(base.Parsed(read, rejected=rejected))
 
-    def _alert(self, found: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
-        labels = {name: value for name, value in found.labels.items() if value}
+    def _alert(self, wire_alert: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
+        labels = {name: value for name, value in wire_alert.labels.items() if value}
         if not labels:
             raise base.Unparsable(f"{where}.labels", "empty: an alert is known by its labels")
         fingerprint, now = alertmanager.fingerprint(labels), delivery.now
-        starts_at, ends_at = found.starts_at or now, found.ends_at
-        if 0 < ends_at < found.starts_at:
+        starts_at, ends_at = wire_alert.starts_at or now, wire_alert.ends_at
+        if 0 < ends_at < wire_alert.starts_at:
             delivery.ignore(f"{where}.endsAt".lstrip("."), "the end is before the start")
             ends_at = Timestamp(0)
         over = 0 < ends_at + self._clock_skew <= now if ends_at else False
@@ -113,19 +113,19 @@ class Prometheus:
             over, ends_at = False, extended
         elif ends_at and not over:
             ends_at = Timestamp(ends_at + self._clock_skew)
-        starts_at = Timestamp(starts_at + self._ends.shift(fingerprint, found.starts_at or now))
+        starts_at = Timestamp(starts_at + self._ends.shift(fingerprint, wire_alert.starts_at or now))
         return alerts.Alert(
             self.name,
             fingerprint,
             "resolved" if over else "firing",
             starts_at,
             Timestamp(ends_at if over else min(-(-ends_at // _MINUTE) * _MINUTE, times.LATEST)),
-            alertmanager.title(labels, found.annotations),
+            alertmanager.title(labels, wire_alert.annotations),
             labels,
-            found.annotations,
+            wire_alert.annotations,
             labels.get("severity", ""),
-            found.link,
-            found.link.partition("/graph")[0],
+            wire_alert.link,
+            wire_alert.link.partition("/graph")[0],
         )
 
 

@@ -41,12 +41,12 @@ class Reading:
 
     def limited(self, items: Sequence[Item], where: str) -> Sequence[Item]:
         """Return the first ``max_alerts`` items, and report the number of the others."""
-        count, most = len(items), self.max_alerts
-        if count <= most:
+        count, limit = len(items), self.max_alerts
+        if count <= limit:
             return items
-        detail = f"{count} alerts arrived, and the first {most} are read (web.max_alerts)"
-        self.note("alerts_truncated", where or "alerts", detail, count - most)
-        return items[:most]
+        detail = f"{count} alerts arrived, and the first {limit} are read (web.max_alerts)"
+        self.note("alerts_truncated", where or "alerts", detail, count - limit)
+        return items[:limit]
 
     def ignore(self, where: str, problem: str) -> None:
         """Report an optional field that can't be used."""

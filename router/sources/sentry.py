@@ -61,27 +61,29 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
     status = _METRIC_STATUSES.get(action)
     if status is None:
         raise base.Unparsable("action", f"{action[:40]!r} is none of {', '.join(_METRIC_STATUSES)}")
-    found = objects.members(data.get("metric_alert"), "data.metric_alert")
-    rule = objects.optional(found.get("alert_rule"))
-    projects = found.get("projects")
-    named = [objects.scalar(project) for project in projects] if isinstance(projects, list) else []
-    about = {"description": "description_text", "title": "description_title"}
+    metric_alert = objects.members(data.get("metric_alert"), "data.metric_alert")
+    rule = objects.optional(metric_alert.get("alert_rule"))
+    projects = metric_alert.get("projects")
+    names = [objects.scalar(project) for project in projects] if isinstance(projects, list) else []
+    keys = {"description": "description_text", "title": "description_title"}
     alert = alerts.Alert(
         delivery.source,
-        "metric/" + objects.required(found.get("id"), "data.metric_alert.id"),
+        "metric/" + objects.required(metric_alert.get("id"), "data.metric_alert.id"),
         status,
-        Timestamp(_first(delivery, found, "data.metric_alert", ("date_started", "date_detected")) or delivery.now),
+        Timestamp(_first(delivery, metric_alert, "data.metric_alert", ("date_started", "date_detected")) or delivery.now),
         Timestamp(
-            0 if status == "firing" else _first(delivery, found, "data.metric_alert", ("date_closed",)) or delivery.now
+            0
+        if status == "firing"
+        else _first(delivery, metric_alert, "data.metric_alert", ("date_closed",)) or delivery.now
         ),
-        objects.scalar(rule.get("name")) or objects.scalar(found.get("title")),
+        objects.scalar(rule.get("name")) or objects.scalar(metric_alert.get("title")),
         _labels(
             resource="metric_alert",
             rule=rule.get("name"),
-            project=",".join(filter(None, named)),
+            project=",".join(filter(None, names)),
             environment=rule.get("environment"),
         ),
-        objects.texts({name: data.get(key) for name, key in about.items()})
+        objects.texts({name: data.get(key) for name, key in keys.items()})
         | objects.texts({name: rule.get(name) for name in ("aggregate", "query", "dataset")}),
         action if status == "firing" and action != "open" else "",
         objects.scalar(data.get("web_url")),
@@ -153,24 +155,24 @@ _READERS: dict[str, Callable[[reading.Reading, objects.Members, str], base.Parse
 
 def _project(event: objects.Members) -> str:
     """Return the project's short name, as issues have it. An event has it in its URL only, besides the number."""
-    named = _PROJECT.search(objects.scalar(event.get("url")))
-    return named[1] if named else objects.scalar(event.get("project"))
+    match = _PROJECT.search(objects.scalar(event.get("url")))
+    return match[1] if match else objects.scalar(event.get("project"))
 
 
-def _labels(**found: Any) -> dict[str, str]:
-    return {name: text for name, value in found.items() if (text := objects.scalar(value))}
+def _labels(**values: Any) -> dict[str, str]:
+    return {name: text for name, value in values.items() if (text := objects.scalar(value))}
 
 
-def _first(delivery: reading.Reading, found: objects.Members, where: str, names: tuple[str, ...]) -> int:
-    times = (delivery.moment(found.get(name), f"{where}.{name}") for name in names)
+def _first(delivery: reading.Reading, members: objects.Members, where: str, names: tuple[str, ...]) -> int:
+    times = (delivery.moment(members.get(name), f"{where}.{name}") for name in names)
     return next(filter(None, times), 0)
 
 
-def _tags(found: Any) -> dict[str, str]:
+def _tags(tags: Any) -> dict[str, str]:
     """Return the tags by name, without the affected user, because alerts are forwarded to many destinations."""
-    pairs = [pair for pair in found if isinstance(pair, list) and len(pair) == 2] if isinstance(found, list) else []
-    named = {objects.scalar(name): value for name, value in pairs}
-    return objects.texts({name: value for name, value in named.items() if name not in {"", "user"}})
+    pairs = [pair for pair in tags if isinstance(pair, list) and len(pair) == 2] if isinstance(tags, list) else []
+    values = {objects.scalar(name): value for name, value in pairs}
+    return objects.texts({name: value for name, value in values.items() if name not in {"", "user"}})
 
 
 KIND = base.Kind(

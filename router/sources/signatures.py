@@ -106,8 +106,8 @@ class Signature:
 
         Every signature is compared with that of every secret, in constant time.
         """
-        written = headers.get(self._header)
-        if written is None:
+        header = headers.get(self._header)
+        if header is None:
             return f"there is no header {self._header.decode()} with a signature"
         before = []
         for name in (self._id, self._time):
@@ -116,13 +116,13 @@ class Signature:
             if name not in headers:
                 return f"there is no header {name.decode()}, which is part of what is signed"
             before.append(headers[name])
-        offered = self._offered(written)
+        offered = self._offered(header)
         signed = self._signed(before, body)
         right = False
         for key in self._keys:
-            wanted = self._encode(hmac.digest(key, signed, "sha256"))
-            for one in offered:
-                right |= hmac.compare_digest(one, wanted)
+            expected = self._encode(hmac.digest(key, signed, "sha256"))
+            for candidate in offered:
+                right |= hmac.compare_digest(candidate, expected)
         if not right:
             return "the signature is not accepted"
         # Only a signed time is trustworthy.
@@ -140,28 +140,28 @@ class Signature:
         before = {self._id: identity.encode(), self._time: b"%d" % (now // _SECOND)}
         before = {name: value for name, value in before.items() if name}
         mac = self._encode(hmac.digest(self._keys[0], self._signed(list(before.values()), body), "sha256"))
-        found = {**before, self._header: self._scheme.prefix.encode() + mac}
-        return {name.decode(): value.decode() for name, value in found.items()}
+        signed_headers = {**before, self._header: self._scheme.prefix.encode() + mac}
+        return {name.decode(): value.decode() for name, value in signed_headers.items()}
 
     def _signed(self, before: list[bytes], body: bytes) -> bytes:
         return self._scheme.joint.encode().join([*before, body])
 
-    def _offered(self, written: bytes) -> list[bytes]:
+    def _offered(self, header: bytes) -> list[bytes]:
         scheme = self._scheme
-        parts = written.split(scheme.separator.encode()) if scheme.separator else [written]
+        parts = header.split(scheme.separator.encode()) if scheme.separator else [header]
         prefix = scheme.prefix.encode()
-        found = [part.strip() for part in parts]
-        kept = [part[len(prefix) :] for part in found if part.startswith(prefix)]
-        return [part.lower() for part in kept] if scheme.encoding == "hex" else kept
+        entries = [part.strip() for part in parts]
+        macs = [part[len(prefix) :] for part in entries if part.startswith(prefix)]
+        return [part.lower() for part in macs] if scheme.encoding == "hex" else macs
 
-    def _lateness(self, written: bytes, now: Timestamp) -> str:
+    def _lateness(self, header: bytes, now: Timestamp) -> str:
         try:
-            at = int(written) * _SECOND
+            at = int(header) * _SECOND
         except ValueError:
             return f"the header {self._time.decode()} is no time in seconds"
         if abs(now - at) > self._tolerance:
-            most = quantities.shown(self._tolerance)
-            return f"the signed time is more than {most} away: a replay, or a clock that is wrong"
+            tolerance = quantities.shown(self._tolerance)
+            return f"the signed time is more than {tolerance} away: a replay, or a clock that is wrong"
         return ""
 
 

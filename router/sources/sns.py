@@ -44,11 +44,11 @@ _Message = msgspec.defstruct("_Message", [(name, str | int | float | None, None)
 _decode = msgspec.json.Decoder(_Message).decode
 
 
-def topic(written: str) -> str:
+def topic(arn: str) -> str:
     """Return the ARN of a topic. Raises ``ValueError`` if it isn't one."""
-    if not _TOPIC.fullmatch(written):
-        raise ValueError(f"{written[:80]!r} is no topic's ARN: arn:aws:sns:REGION:ACCOUNT:NAME")
-    return written
+    if not _TOPIC.fullmatch(arn):
+        raise ValueError(f"{arn[:80]!r} is no topic's ARN: arn:aws:sns:REGION:ACCOUNT:NAME")
+    return arn
 
 
 class Topics:
@@ -98,25 +98,25 @@ class Topics:
             raise verifications.RejectedError("the message is of a topic that is not among this source's topics")
         return arn.split(":")[3]
 
-    def _not_too_old(self, written: str, now: Timestamp) -> None:
+    def _not_too_old(self, timestamp: str, now: Timestamp) -> None:
         try:
-            at = times.from_text(written)
+            at = times.from_text(timestamp)
         except ValueError:
             at = Timestamp(0)
         if not at or abs(now - at) > self._tolerance:
             raise verifications.RejectedError("the signed time is too far away: a replay, or a clock that is wrong")
 
     async def _certificate(self, url: str, now: Timestamp, client: str) -> x509.Certificate:
-        found = self._certificates.get(url)
-        if found is None:
+        certificate = self._certificates.get(url)
+        if certificate is None:
             try:
-                found = x509.load_pem_x509_certificate(await self._fetch_once(url, now, client))
+                certificate = x509.load_pem_x509_certificate(await self._fetch_once(url, now, client))
             except ValueError as error:
                 raise verifications.UnavailableError("SNS answered with something else than its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
-        if not found.not_valid_before_utc <= at <= found.not_valid_after_utc:
+        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise verifications.RejectedError("the certificate that signed the message is not valid now")
-        return found
+        return certificate
 
     def _remember(self, url: str, certificate: x509.Certificate) -> None:
         if url not in self._certificates and len(self._certificates) >= _MOST_CERTIFICATES:
@@ -139,8 +139,8 @@ def _fields(body: bytes) -> dict[str, str]:
         read = _decode(body if len(body) <= _MOST_BYTES else b"")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise verifications.RejectedError("this is no signed message of SNS: turn raw message delivery off") from error
-    found = ((name, getattr(read, name)) for name in _FIELDS)
-    return {name: objects.scalar(value) for name, value in found if value is not None}
+    fields = ((name, getattr(read, name)) for name in _FIELDS)
+    return {name: objects.scalar(value) for name, value in fields if value is not None}
 
 
 def _check_certificate_url(url: str, region: str) -> None:

@@ -102,11 +102,11 @@ def _from_text(text: str, zone: str) -> Timestamp:
         return _local(msgspec.convert(text, dt.datetime), zone)
     except msgspec.ValidationError:
         pass
-    found = (
+    match = (
         _YEAR_FIRST.fullmatch(text) or _BASIC.fullmatch(text) or _RFC_2822.fullmatch(text) or _AMERICAN.fullmatch(text)
     )
-    if found is not None:
-        return _assembled(text, found, zone)
+    if match is not None:
+        return _assembled(text, match, zone)
     try:
         return from_number(float(text))
     except ValueError:
@@ -178,9 +178,9 @@ def _local(moment: dt.datetime, zone: str) -> Timestamp:
     return micros(moment)
 
 
-def _assembled(text: str, found: "re.Match[str]", zone: str) -> Timestamp:
+def _assembled(text: str, match: "re.Match[str]", zone: str) -> Timestamp:
     """Build a time from the parts of a match. Raises ``ValueError`` if there is no such day or time."""
-    part: Callable[[str], str] = lambda name: found.groupdict().get(name) or ""  # noqa: E731
+    part: Callable[[str], str] = lambda name: match.groupdict().get(name) or ""  # noqa: E731
     try:
         month = part("month").casefold()
         day = dt.datetime(int(part("year")), _month(month), int(part("day")))  # noqa: DTZ001 - _local adds the zone

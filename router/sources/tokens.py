@@ -78,13 +78,11 @@ class Token:
 
     def without(self, query: bytes) -> bytes:
         """Return a query string without the token's parameter, for parsing and logs."""
-        wanted = self._config.query
-        if not wanted:
+        name = self._config.query
+        if not name:
             return query
         parts = query.split(b"&")
-        return b"&".join(
-            part for part in parts if parse.unquote_plus(part.decode("latin-1").partition("=")[0]) != wanted
-        )
+        return b"&".join(part for part in parts if parse.unquote_plus(part.decode("latin-1").partition("=")[0]) != name)
 
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
         """Return whether a request with these headers and this query is authenticated; not for a token in the body."""
@@ -108,8 +106,8 @@ class Token:
         """
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
-            for written in {accepted, in_json, parse.quote_plus(accepted).encode()}:
-                body = body.replace(written, _MASK)
+            for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:
+                body = body.replace(token, _MASK)
         if self._config.form:
             return b"&".join(self._without_value(part) for part in body.split(b"&"))
         return b"".join(map(self._without_text, _texts(body))) if b"\\" in body else body
@@ -122,22 +120,22 @@ class Token:
         read = parse.unquote_plus(value.decode("latin-1")).encode()
         return name + equals + _MASK if any(accepted in read for accepted in self._accepted) else pair
 
-    def _without_text(self, written: bytes) -> bytes:
+    def _without_text(self, token: bytes) -> bytes:
         """Mask the token in one part of a JSON body. The characters of a string may be escaped in many ways."""
-        if b"\\" not in written or not written.startswith(b'"'):
-            return written
+        if b"\\" not in token or not token.startswith(b'"'):
+            return token
         try:
-            read = msgspec.json.decode(written, type=str).encode()
+            read = msgspec.json.decode(token, type=str).encode()
         except (msgspec.MsgspecError, UnicodeError):
-            return written
-        return b'"' + _MASK + b'"' if any(accepted in read for accepted in self._accepted) else written
+            return token
+        return b'"' + _MASK + b'"' if any(accepted in read for accepted in self._accepted) else token
 
     def _holds(self, offered: list[bytes]) -> bool:
-        found = False
-        for one in offered:
+        holds = False
+        for candidate in offered:
             for accepted in self._accepted:
-                found |= hmac.compare_digest(one, accepted)
-        return found
+                holds |= hmac.compare_digest(candidate, accepted)
+        return holds
 
 
 def _texts(body: bytes) -> Iterator[bytes]:
@@ -161,14 +159,14 @@ def _is_escaped(body: bytes, at: int) -> bool:
     return (at - first) % 2 == 1
 
 
-def _of_pairs(text: bytes, wanted: str) -> list[bytes]:
+def _of_pairs(text: bytes, query_name: str) -> list[bytes]:
     """Return the values of a field. Other fields aren't decoded, because the sender isn't authenticated yet."""
     if text.count(b"&") >= _MOST_FIELDS:
         return []
-    longest = 3 * len(wanted.encode())  # Each byte may be written as %XX.
+    longest = 3 * len(query_name.encode())  # Each byte may be written as %XX.
     pairs = (part.partition(b"=") for part in text.split(b"&"))
     return [
         parse.unquote_plus(value.decode("latin-1")).encode()
         for name, _, value in pairs
-        if len(name) <= longest and len(value) <= _LONGEST and parse.unquote_plus(name.decode("latin-1")) == wanted
+        if len(name) <= longest and len(value) <= _LONGEST and parse.unquote_plus(name.decode("latin-1")) == query_name
     ]

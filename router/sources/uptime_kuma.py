@@ -85,8 +85,8 @@ def _labels(monitor: objects.Members) -> dict[str, str]:
         tag = objects.optional(item)
         pairs.append((objects.scalar(tag.get("name")), objects.scalar(tag.get("value")) or "true"))
     labels = repeated.joined(pairs)
-    named = {"monitor": "name", "path": "pathName", "type": "type", "hostname": "hostname"}
-    return labels | {name: text for name, key in named.items() if (text := objects.scalar(monitor.get(key)))}
+    keys = {"monitor": "name", "path": "pathName", "type": "type", "hostname": "hostname"}
+    return labels | {name: text for name, key in keys.items() if (text := objects.scalar(monitor.get(key)))}
 
 
 def _link(monitor: objects.Members) -> str:

@@ -33,12 +33,12 @@ def _with_a_key(body: objects.Members) -> dict[str, Any]:
     name, state = objects.scalar(body.get("app")), _state(body)
     place = [objects.scalar(body.get("argocd_url")), objects.scalar(body.get("namespace")), name]
     broken = objects.scalar(body.get("health")).strip().casefold() in _UNHEALTHY
-    what = objects.scalar(body.get("health")).lower() if broken else "not synced"
+    problem = objects.scalar(body.get("health")).lower() if broken else "not synced"
     return {
         **body,
         "key": "/".join(filter(None, place)) if name else "",
         "state": state,
-        "title": f"{name} is {what if state == 'firing' else 'healthy'}" if name else "",
+        "title": f"{name} is {problem if state == 'firing' else 'healthy'}" if name else "",
     }
 
 

@@ -13,14 +13,14 @@ def _with_a_group(body: objects.Members) -> objects.Members:
     """Add the key and the group. A monitor that notifies by group triggers and resolves separately per group."""
     event = objects.optional(body.get("event"))
     names, values = event.get("groupKeys"), event.get("groupValues")
-    names, values = (found if isinstance(found, list) else [] for found in (names, values))
+    names, values = (value if isinstance(value, list) else [] for value in (names, values))
     monitor = objects.scalar(event.get("monitorID"))
     group = ",".join(objects.scalar(value) for value in values)
-    named = zip(map(objects.scalar, names), map(objects.scalar, values), strict=False)
+    pairs = zip(map(objects.scalar, names), map(objects.scalar, values), strict=False)
     return {
         **body,
         "key": f"{monitor}/{group}" if monitor and group else monitor,
-        "group": {name: value for name, value in named if name and value},
+        "group": {name: value for name, value in pairs if name and value},
     }
 
 

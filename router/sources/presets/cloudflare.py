@@ -25,8 +25,8 @@ _ENTITIES = (
 
 
 def _no_alert(body: objects.Members) -> str:
-    about = body.get("alert_type") or body.get("policy_id") or body.get("data")
-    return "a test of the webhook" if not about and "test message" in objects.scalar(body.get("text")) else ""
+    subject = body.get("alert_type") or body.get("policy_id") or body.get("data")
+    return "a test of the webhook" if not subject and "test message" in objects.scalar(body.get("text")) else ""
 
 
 def _with_a_key(body: objects.Members) -> objects.Members:
@@ -36,9 +36,9 @@ def _with_a_key(body: objects.Members) -> objects.Members:
     """
     data = objects.optional(body.get("data"))
     entities = (objects.scalar(data.get(name)) for name in _ENTITIES)
-    named = [objects.scalar(body.get(name)) for name in ("policy_id", "alert_type")]
+    parts = [objects.scalar(body.get(name)) for name in ("policy_id", "alert_type")]
     key = objects.scalar(body.get("alert_correlation_id")) or "/".join(
-        filter(None, (*named, next(filter(None, entities), "")))
+        filter(None, (*parts, next(filter(None, entities), "")))
     )
     return {**body, "key": key, "state": _state(body, data)}
 

@@ -15,11 +15,11 @@ def _with_a_key(body: objects.Members) -> objects.Members:
     An alert that notifies by group is triggered and resolved separately for each group.
     """
     fields = body.get("fields")
-    named = {
-        objects.scalar(one.get("key")): objects.scalar(one.get("value"))
-        for one in map(objects.optional, fields if isinstance(fields, list) else [])
+    values = {
+        objects.scalar(field.get("key")): objects.scalar(field.get("value"))
+        for field in map(objects.optional, fields if isinstance(fields, list) else [])
     }
-    labels = {name: value for name, value in named.items() if name and value and not value.startswith("$")}
+    labels = {name: value for name, value in values.items() if name and value and not value.startswith("$")}
     alert = objects.scalar(body.get("unique_identifier") or body.get("alert_id"))
     group = objects.scalar(body.get("group_by_labels")).strip()
     severity = objects.scalar(body.get("priority") or labels.get("priority") or labels.get("severity"))

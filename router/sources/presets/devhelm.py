@@ -19,23 +19,23 @@ def _event(body: objects.Members) -> str:
 
 def _no_incident(body: objects.Members) -> str:
     event = _event(body)
-    about = event.startswith(("monitor.", "webhook.", "service.status", "service.component"))
-    return f"{event[:40]} is about no incident" if about else ""
+    is_event_only = event.startswith(("monitor.", "webhook.", "service.status", "service.component"))
+    return f"{event[:40]} is about no incident" if is_event_only else ""
 
 
 def _found(body: objects.Members) -> objects.Members:
     """Return the incident, which is the first object with a status."""
     inner = [objects.optional(body.get(place)) for place in _PLACES]
-    inner += [objects.optional(one.get("incident")) for one in inner]
-    return next((one for one in inner if one.get("status")), body)
+    inner += [objects.optional(candidate.get("incident")) for candidate in inner]
+    return next((candidate for candidate in inner if candidate.get("status")), body)
 
 
 def _with_an_incident(body: objects.Members) -> objects.Members:
     """Add the incident with the time of the event. A reopened incident keeps its start, so its time is unknown."""
-    found, event = _found(body), _event(body)
-    over = objects.scalar(found.get("status")).casefold() == "resolved"
-    at = found.get("resolvedAt" if over else "startedAt")
-    return {**body, "incident": {**found, "at": None if event == _OPENED_AGAIN else at, "event": event}}
+    incident, event = _found(body), _event(body)
+    over = objects.scalar(incident.get("status")).casefold() == "resolved"
+    at = incident.get("resolvedAt" if over else "startedAt")
+    return {**body, "incident": {**incident, "at": None if event == _OPENED_AGAIN else at, "event": event}}
 
 
 PRESET = preset.Preset(

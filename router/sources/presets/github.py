@@ -31,9 +31,9 @@ def _no_alert(body: objects.Members) -> str:
 def _with_one_event(body: objects.Members) -> dict[str, Any]:
     repository = objects.scalar(objects.optional(body.get("repository")).get("full_name"))
     event = "workflow_run" if "workflow_run" in body else "deployment_status"
-    found = objects.optional(body.get(event))
+    subject = objects.optional(body.get(event))
     read = _workflow if event == "workflow_run" else _deployment
-    return {**body, **read(body, found, repository), "event": event, "repository": repository, "of": found}
+    return {**body, **read(body, subject, repository), "event": event, "repository": repository, "of": subject}
 
 
 def _workflow(_body: objects.Members, run: objects.Members, repository: str) -> dict[str, Any]:

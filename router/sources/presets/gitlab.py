@@ -24,11 +24,11 @@ def _no_alert(body: objects.Members) -> str:
 
 def _ended(body: objects.Members) -> bool:
     """Return whether an alert has an end. Go's zero time means none."""
-    said = objects.scalar(body.get("end_time"))
+    end = objects.scalar(body.get("end_time"))
     try:
-        return times.from_text(said) > 0
+        return times.from_text(end) > 0
     except ValueError:
-        return bool(said)
+        return bool(end)
 
 
 def _with_one_event(body: objects.Members) -> dict[str, Any]:
@@ -36,13 +36,13 @@ def _with_one_event(body: objects.Members) -> dict[str, Any]:
     project = objects.optional(body.get("project"))
     path = objects.scalar(project.get("path_with_namespace"))
     if kind == "pipeline":
-        found = _pipeline(objects.optional(body.get("object_attributes")), path)
+        subject = _pipeline(objects.optional(body.get("object_attributes")), path)
     else:
-        found = _deployment(body, path) if kind == "deployment" else _alert(body)
-    return {**body, **found, "kind": kind or "alert"}
+        subject = _deployment(body, path) if kind == "deployment" else _alert(body)
+    return {**body, **subject, "kind": kind or "alert"}
 
 
-def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
+def _pipeline(attributes: objects.Members, project: str) -> dict[str, Any]:
     """Return the parts of a pipeline.
 
     A branch may have several pipelines (nightly, pushed, child) that fail separately.
@@ -50,17 +50,19 @@ def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
     Pipelines are distinguished by their name, or else by their trigger. A tag or a merge request may have the same ref
     as a branch.
     """
-    ref, source = objects.scalar(found.get("ref")), objects.scalar(found.get("source"))
-    name = objects.scalar(found.get("name"))
-    space = "tag" if found.get("tag") is True else "merge_request" if source.startswith("merge_request") else "branch"
-    state = objects.scalar(found.get("status"))
+    ref, source = objects.scalar(attributes.get("ref")), objects.scalar(attributes.get("source"))
+    name = objects.scalar(attributes.get("name"))
+    space = (
+        "tag" if attributes.get("tag") is True else "merge_request" if source.startswith("merge_request") else "branch"
+    )
+    state = objects.scalar(attributes.get("status"))
     return {
         "key": f"{project}/pipeline/{space}/{ref}/{name or source}" if project and ref else "",
         "title": f"{name or 'Pipeline'} {_verb(state)} on {ref} of {project}" if project else "",
-        "at": found.get("finished_at") or found.get("created_at"),
-        "link": found.get("url"),
+        "at": attributes.get("finished_at") or attributes.get("created_at"),
+        "link": attributes.get("url"),
         "labels": {"project": project, "ref": ref, "pipeline": name, "source": source, "ref_type": space},
-        "details": {"commit": found.get("sha"), "duration_seconds": found.get("duration")},
+        "details": {"commit": attributes.get("sha"), "duration_seconds": attributes.get("duration")},
     }
 
 
@@ -85,9 +87,9 @@ def _alert(body: objects.Members) -> dict[str, Any]:
     environment = objects.scalar(body.get("gitlab_environment_name"))
     hosts = body.get("hosts")
     names = [objects.scalar(host) for host in hosts] if isinstance(hosts, list) else [objects.scalar(hosts)]
-    own = objects.scalar(body.get("fingerprint"))
+    fingerprint = objects.scalar(body.get("fingerprint"))
     return {
-        "key": own or (objects.digest(title, service, environment, *names) if title else ""),
+        "key": fingerprint or (objects.digest(title, service, environment, *names) if title else ""),
         "title": title,
         "state": ("resolved" if _ended(body) else "firing") if title else "",
         "at": body.get("end_time") if _ended(body) else body.get("start_time"),

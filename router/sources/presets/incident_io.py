@@ -45,14 +45,14 @@ def _no_incident(body: objects.Members) -> str:
 
 def _custom_fields(incident: objects.Members) -> dict[str, str]:
     entries = incident.get("custom_field_entries")
-    found: dict[str, str] = {}
+    custom_fields: dict[str, str] = {}
     for entry in map(objects.optional, entries if isinstance(entries, list) else []):
         field, values = objects.optional(entry.get("custom_field")), entry.get("values")
         found_values = [_value(objects.optional(value)) for value in (values if isinstance(values, list) else [])]
         name, text = objects.scalar(field.get("name")), ",".join(filter(None, found_values))
         if name and text:
-            found[name] = text
-    return found
+            custom_fields[name] = text
+    return custom_fields
 
 
 def _value(value: objects.Members) -> str:

@@ -63,14 +63,16 @@ class Config(base.Config):
         return value
 
     @classmethod
-    def mapped(cls, own: Mapping[str, Any]) -> json.Config:
+    def mapped(cls, settings_of_source: Mapping[str, Any]) -> json.Config:
         """Return the mapping with a source's own settings. Raises ``pydantic.ValidationError`` if these are invalid."""
         settings = dict(cls.sender.mapping)
-        for name, value in own.items():
-            known = settings.get(name)
-            if isinstance(known, str) and isinstance(value, dict) and _PLACES.isdisjoint(value):
-                known = {"path": known}  # For example a time zone for the preset's time.
-            settings[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+        for name, value in settings_of_source.items():
+            preset_value = settings.get(name)
+            if isinstance(preset_value, str) and isinstance(value, dict) and _PLACES.isdisjoint(value):
+                preset_value = {"path": preset_value}  # For example a time zone for the preset's time.
+            settings[name] = (
+                {**preset_value, **value} if isinstance(preset_value, dict) and isinstance(value, dict) else value
+            )
         return json.Config(auth="none", **settings)
 
     @property
@@ -105,42 +107,44 @@ class Source:
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the setting that found nothing."""
         try:
-            whole = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
-            reason = self._reason(whole, headers)
+            members = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
+            reason = self._reason(members, headers)
             if reason:
                 return objects.no_alert(reason)
             return self._endless(
-                self._json.read(self._tidied(whole), headers, reading.Reading(self.name, now, max_alerts))
+                self._json.read(self._tidied(members), headers, reading.Reading(self.name, now, max_alerts))
             )
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
-    def _reason(self, whole: objects.Members, headers: Mapping[bytes, bytes]) -> str:
+    def _reason(self, members: objects.Members, headers: Mapping[bytes, bytes]) -> str:
         """Return why a body isn't about an alert; empty if it is."""
-        if self._preset.no_alert and (reason := self._preset.no_alert(whole)):
+        if self._preset.no_alert and (reason := self._preset.no_alert(members)):
             return reason
         if not self._preset.ignored:
             return ""
         try:
-            said = paths.text(self._status(mapping.Scope(whole, whole, headers, {}))).strip()
+            status = paths.text(self._status(mapping.Scope(members, members, headers, {}))).strip()
         except paths.EvaluationError as error:
             raise base.Unparsable("status", str(error)) from error
-        word = said.casefold()
+        word = status.casefold()
         ignored = word and word not in self._words and not self._preset.ignored.isdisjoint({word, "*"})
-        return f"{said[:40]} says nothing of whether something fires" if ignored else ""
+        return f"{status[:40]} says nothing of whether something fires" if ignored else ""
 
-    def _tidied(self, whole: objects.Members) -> objects.Members:
+    def _tidied(self, members: objects.Members) -> objects.Members:
         if self._placeholder:
-            whole = {name: value for name, value in whole.items() if not self._unfilled(value)}
+            members = {name: value for name, value in members.items() if not self._unfilled(value)}
         if self._preset.escaped:
-            whole = {name: html.unescape(value) if isinstance(value, str) else value for name, value in whole.items()}
+            members = {
+                name: html.unescape(value) if isinstance(value, str) else value for name, value in members.items()
+            }
         if self._preset.tags:
             *above, last = self._preset.tags.split(".")
-            holder = whole
+            holder = members
             for name in above:
                 holder = objects.optional(holder.get(name))
             holder[last] = tags.labels(holder.get(last))
-        return self._preset.shape(whole) if self._preset.shape else whole
+        return self._preset.shape(members) if self._preset.shape else members
 
     def _endless(self, parsed: base.Parsed) -> base.Parsed:
         """Remove the ends of firing alerts, unless the source's own mapping sets an end.
@@ -161,11 +165,11 @@ class Source:
 def _first_problem(error: pydantic.ValidationError) -> str:
     # A setting with several types has one problem for each type. The one with the longest path is about the intended
     # type.
-    told = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
-    name = str(told["loc"][0])
-    if told["type"] == "extra_forbidden" and name not in json.Config.model_fields:
+    problem = max(error.errors(include_url=False, include_input=False), key=lambda problem: len(problem["loc"]))
+    name = str(problem["loc"][0])
+    if problem["type"] == "extra_forbidden" and name not in json.Config.model_fields:
         return f"there is no setting {name}{suggestions.hint(name, json.Config.model_fields)}"
-    return f"{name}: {told['msg'].removeprefix('Value error, ')}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _without_end(alert: alerts.Alert) -> alerts.Alert:

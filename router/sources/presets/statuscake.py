@@ -10,11 +10,11 @@ from router.sources.presets import preset, tags
 
 
 def _in_lower_case(body: objects.Members) -> objects.Members:
-    found = {name.casefold(): value for name, value in body.items()}
-    name, address = objects.scalar(found.get("name")), objects.scalar(found.get("url"))
+    lowered = {name.casefold(): value for name, value in body.items()}
+    name, address = objects.scalar(lowered.get("name")), objects.scalar(lowered.get("url"))
     # The test's ID may be missing; the name and the address never are.
-    key = objects.scalar(found.get("testid")) or " ".join(filter(None, (name, address)))
-    return {**found, "key": key, "tags": tags.labels(found.get("tags"))}
+    key = objects.scalar(lowered.get("testid")) or " ".join(filter(None, (name, address)))
+    return {**lowered, "key": key, "tags": tags.labels(lowered.get("tags"))}
 
 
 PRESET = preset.Preset(

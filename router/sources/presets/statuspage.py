@@ -22,21 +22,21 @@ def _with_one_subject(body: objects.Members) -> objects.Members:
     incident, component = objects.optional(body.get("incident")), objects.optional(body.get("component"))
     page = objects.scalar(objects.optional(body.get("page")).get("id"))
     if incident:
-        found, what, at = incident, "incident", incident.get("updated_at") or incident.get("created_at")
+        subject, kind, at = incident, "incident", incident.get("updated_at") or incident.get("created_at")
         level = objects.scalar(incident.get("impact"))
         level = "" if level == "none" else level
     else:
         update = objects.optional(body.get("component_update"))
-        found, what, at = component, "component", update.get("created_at")
+        subject, kind, at = component, "component", update.get("created_at")
         level = _LEVELS.get(objects.scalar(component.get("status")), "")
-    identity = objects.scalar(found.get("id"))
+    identity = objects.scalar(subject.get("id"))
     return {
         **body,
-        "of": found,
-        "what": what,
+        "of": subject,
+        "what": kind,
         "at": at,
         "level": level,
-        "key": "/".join(filter(None, (page, what, identity))) if identity else "",
+        "key": "/".join(filter(None, (page, kind, identity))) if identity else "",
         "update": _newest(incident),
     }
 

@@ -7,8 +7,8 @@ from router.sources.presets import preset
 
 
 def _names(items: Any, member: str) -> str:
-    found = [objects.optional(item) for item in items] if isinstance(items, list) else []
-    return ",".join(filter(None, (objects.scalar(item.get(member)) for item in found)))
+    entries = [objects.optional(item) for item in items] if isinstance(items, list) else []
+    return ",".join(filter(None, (objects.scalar(item.get(member)) for item in entries)))
 
 
 def _with_names(body: objects.Members) -> objects.Members:
@@ -21,7 +21,9 @@ def _with_names(body: objects.Members) -> objects.Members:
         objects.scalar(alert.get(f"{name}Zoned") or alert.get(name)).strip() for name in ("dateStart", "dateEnd")
     )
     labels = alert.get("testLabels")
-    groups = [objects.scalar(objects.optional(one).get("name")) for one in labels] if isinstance(labels, list) else []
+    groups = (
+        [objects.scalar(objects.optional(label).get("name")) for label in labels] if isinstance(labels, list) else []
+    )
     return {
         **body,
         "groups": {name: "true" for name in groups if name},

@@ -68,8 +68,8 @@ def _iso(moment: datetime) -> str:
 
 
 def _filled(text: str, marks: Mapping[str, str]) -> str:
-    for mark, said in marks.items():
-        text = text.replace(mark, said)
+    for mark, value in marks.items():
+        text = text.replace(mark, value)
     return text
 
 
