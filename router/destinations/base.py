@@ -57,9 +57,9 @@ class Opening(pydantic.BaseModel):
             for name, field in cls.model_fields.items()
             if not field.is_required() and name not in cls.MAY_BE_EMPTY and is_blank(fields.get(name))
         ]
-        kept = {name: value for name, value in fields.items() if name not in empty}
+        filled = {name: value for name, value in fields.items() if name not in empty}
         detail = "omitted: empty, because a label is missing"
-        return kept, [operations.Omission(name, "left_out", detail) for name in empty]
+        return filled, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
 TITLE_FIELDS = ("name", "title")

@@ -69,18 +69,21 @@ ORDER: tuple[Status, ...] = (
 """From the best to the worst."""
 
 
-def worst_status(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
+def worst_status(named_statuses: Iterable[tuple[str, str]]) -> dict[str, Status]:
     """Return the worst status given for each component; unknown statuses are ignored."""
-    found: dict[str, Status] = {}
-    for name, status in said:
+    worst: dict[str, Status] = {}
+    for name, status in named_statuses:
         if status in ORDER:
-            found[name] = max(found.get(name, ORDER[0]), ORDER[ORDER.index(status)], key=ORDER.index)
-    return found
+            worst[name] = max(worst.get(name, ORDER[0]), ORDER[ORDER.index(status)], key=ORDER.index)
+    return worst
 
 
-def merge_statuses(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
+def merge_statuses(own_statuses: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
     """Return the components with statuses that are at least as bad as those that others set."""
-    return {name: worst_status([(name, status), (name, others.get(name, ""))])[name] for name, status in own.items()}
+    return {
+        name: worst_status([(name, status), (name, others.get(name, ""))])[name]
+        for name, status in own_statuses.items()
+    }
 
 
 def statuses(
@@ -89,11 +92,11 @@ def statuses(
     """Return the status of each component named in ``components``."""
     if not isinstance(components, dict):
         return dict.fromkeys(components, severity_mapping.map_severity(by_severity, severity))
-    return {name: _status(said, by_severity) for name, said in components.items()}
+    return {name: _status(status, by_severity) for name, status in components.items()}
 
 
-def _status(said: Said, by_severity: Mapping[severity_mapping.Word, Status]) -> Status:
-    match said:
+def _status(status: Said, by_severity: Mapping[severity_mapping.Word, Status]) -> Status:
+    match status:
         case "critical" | "major" | "minor" | "info":
-            return by_severity[said]
-    return said
+            return by_severity[status]
+    return status

@@ -12,25 +12,25 @@ from router.telemetry import log, metrics
 Row = TypeVar("Row")
 
 
-def parse_rows(listed: Iterable[Any], shape: type[Row], what: str, *, wanted: str = "") -> list[Row]:
-    """Return the rows that can be parsed. ``what`` names one row in messages.
+def parse_rows(rows: Iterable[Any], shape: type[Row], noun: str, *, vendor_id: str = "") -> list[Row]:
+    """Return the rows that can be parsed. ``noun`` names one row in messages.
 
-    An unparsable row that contains ``wanted`` may be the one that is searched for. If no other row contains it, raise
+    An unparsable row that contains ``vendor_id`` may be the row that is searched for. If no other row has it, raise
     ``Temporary``: "not found" would be a guess.
     """
-    found = []
+    parsed = []
     doubt = ""
     is_found = False
-    for row in listed:
-        has_wanted = bool(wanted) and wanted in json.dumps(row)
+    for row in rows:
+        has_wanted = bool(vendor_id) and vendor_id in json.dumps(row)
         try:
-            found.append(msgspec.convert(row, shape))
+            parsed.append(msgspec.convert(row, shape))
         except msgspec.ValidationError as problem:
             doubt = doubt or (str(problem) if has_wanted else "")
-            metrics.unreadable_rows.labels(what).inc()
-            log.get("vendor").warning("row_unreadable", list=what, reason=str(problem))
+            metrics.unreadable_rows.labels(noun).inc()
+            log.get("vendor").warning("row_unreadable", list=noun, reason=str(problem))
         else:
             is_found = is_found or has_wanted
     if doubt and not is_found:
-        raise errors.Temporary(f"the {what} with {wanted} can't be read: {doubt}")
-    return found
+        raise errors.Temporary(f"the {noun} with {vendor_id} can't be read: {doubt}")
+    return parsed

@@ -37,13 +37,13 @@ class NameLookup(Generic[Found]):
 
     def __init__(
         self,
-        what: str,
+        noun: str,
         fetch: Callable[[], Awaitable[Sequence[Found]]],
         *,
         ids: re.Pattern[str],
         also_called: Callable[[Found], Iterable[str]] = lambda thing: (),  # noqa: ARG005 - most have but one name
     ) -> None:
-        self._what = what
+        self._what = noun
         self._fetch = fetch
         self._ids = ids
         self._also_called = also_called
@@ -56,69 +56,69 @@ class NameLookup(Generic[Found]):
             await self._refresh(None)
         return self._things or ()
 
-    async def id_of(self, wanted: str, *, field: str) -> str:
-        """Return the ID of the entry named ``wanted``. A text that looks like an ID is returned without a lookup."""
-        if self._ids.fullmatch(wanted):
-            return wanted
-        return (await self.find(wanted, field=field)).id
+    async def id_of(self, name: str, *, field: str) -> str:
+        """Return the ID of the entry named ``name``. A text that looks like an ID is returned without a lookup."""
+        if self._ids.fullmatch(name):
+            return name
+        return (await self.find(name, field=field)).id
 
-    async def find(self, wanted: str, *, field: str) -> Found:
+    async def find(self, name: str, *, field: str) -> Found:
         """Return the entry with this name or ID. Raises ``Permanent`` with the nearest names."""
-        known = self._things
-        found = self._matching(wanted, await self.entries())
-        if not found and known is not None:
-            await self._refresh(known)
-            found = self._matching(wanted, self._things or ())
-        if not found:
-            raise errors.Permanent(f'{self._what} "{wanted}" does not exist{self._nearest(wanted)}', field=field)
-        if len({thing.id for thing in found}) > 1:
-            named = ", ".join(f"{self._names(thing)[-1]} ({thing.id})" for thing in found)
-            raise errors.Permanent(f'{self._what} "{wanted}" could be any of {named}', field=field)
-        return found[0]
+        cached = self._things
+        matches = self._matching(name, await self.entries())
+        if not matches and cached is not None:
+            await self._refresh(cached)
+            matches = self._matching(name, self._things or ())
+        if not matches:
+            raise errors.Permanent(f'{self._what} "{name}" does not exist{self._nearest(name)}', field=field)
+        if len({thing.id for thing in matches}) > 1:
+            candidates = ", ".join(f"{self._names(thing)[-1]} ({thing.id})" for thing in matches)
+            raise errors.Permanent(f'{self._what} "{name}" could be any of {candidates}', field=field)
+        return matches[0]
 
-    def matching(self, wanted: str, things: Sequence[Found]) -> list[Found]:
+    def matching(self, name: str, things: Sequence[Found]) -> list[Found]:
         """Return those of ``things`` that have this name or ID."""
-        return self._matching(wanted, things)
+        return self._matching(name, things)
 
-    async def _refresh(self, known: Sequence[Found] | None) -> None:
+    async def _refresh(self, cached: Sequence[Found] | None) -> None:
         async with self._fetching:
             # Another caller may have fetched the list while this one waited for the lock.
-            if self._things is known:
+            if self._things is cached:
                 self._things = await self._fetch()
 
-    def _matching(self, wanted: str, things: Sequence[Found]) -> list[Found]:
-        folded = wanted.casefold()
+    def _matching(self, name: str, things: Sequence[Found]) -> list[Found]:
+        folded = name.casefold()
         return (
-            [thing for thing in things if thing.id == wanted]
-            or [thing for thing in things if wanted in self._names(thing)]
+            [thing for thing in things if thing.id == name]
+            or [thing for thing in things if name in self._names(thing)]
             or [thing for thing in things if folded in (name.casefold() for name in self._names(thing))]
         )
 
     def _names(self, thing: Found) -> list[str]:
         return [thing.name, *self._also_called(thing)]
 
-    def _nearest(self, wanted: str) -> str:
+    def _nearest(self, misspelled: str) -> str:
         by_folded: dict[str, str] = {}
         for thing in self._things or ():
             for name in self._names(thing):
                 by_folded.setdefault(name.casefold(), name)
         if not by_folded:
             return "; there are none"
-        near = difflib.get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(misspelled.casefold(), by_folded, n=3, cutoff=0.5)
         if near:
             return "; did you mean " + " or ".join(f'"{by_folded[name]}"' for name in near) + "?"
-        listed = sorted(by_folded.values())
-        return "; there are " + ", ".join(f'"{name}"' for name in listed[:_SHOWN]) + (" …" if listed[_SHOWN:] else "")
+        names = sorted(by_folded.values())
+        return "; there are " + ", ".join(f'"{name}"' for name in names[:_SHOWN]) + (" …" if names[_SHOWN:] else "")
 
 
-def own_pages(pages: Sequence[Found], known: NameLookup[Found], page: str, others: Collection[str]) -> list[Found]:
+def own_pages(pages: Sequence[Found], lookup: NameLookup[Found], page: str, others: Collection[str]) -> list[Found]:
     """Return the pages that may be a destination's:
 
     its ``page``, and pages that no other destination is configured for.
     """
-    mine = {one.id for one in known.matching(page, pages)} if page else set()
-    theirs = {one.id for other in others for one in known.matching(other, pages)}
-    return [one for one in pages if one.id in mine or one.id not in theirs]
+    own_ids = {own_page.id for own_page in lookup.matching(page, pages)} if page else set()
+    other_ids = {own_page.id for other in others for own_page in lookup.matching(other, pages)}
+    return [own_page for own_page in pages if own_page.id in own_ids or own_page.id not in other_ids]
 
 
 async def list_problems(lookup: Awaitable[object]) -> list[str]:

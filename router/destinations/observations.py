@@ -46,8 +46,8 @@ def moment(value: object) -> Timestamp:
 
 def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return a timeline with the oldest update first, whatever the vendor's order."""
-    listed = list(entries)
-    return sorted(listed, key=lambda entry: entry.at) if all(entry.at for entry in listed) else listed
+    entry_list = list(entries)
+    return sorted(entry_list, key=lambda entry: entry.at) if all(entry.at for entry in entry_list) else entry_list
 
 
 def check_fresh(
@@ -64,8 +64,8 @@ def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, s
         return False
     if stamp and stamp + _ROUNDING < operation.view.stamp:
         return True
-    known = operation.view.entries
-    return entries is not None and bool(known) and known[-1] not in {entry.id for entry in entries}
+    seen_ids = operation.view.entries
+    return entries is not None and bool(seen_ids) and seen_ids[-1] not in {entry.id for entry in entries}
 
 
 def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
@@ -74,10 +74,10 @@ def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: s
     That update wasn't in the timeline after the previous operation. The same text further up is from an earlier
     operation and says nothing about the present. If the earlier timeline is unknown, only the newest update counts.
     """
-    known = operation.view.entries
+    seen_ids = operation.view.entries
     return any(
         (texts.alike(entry.text, text) or texts.is_cut(entry.text, text)) and status in {"", entry.status}
-        for entry in ([entry for entry in entries if entry.id not in known] if known else entries[-1:])
+        for entry in ([entry for entry in entries if entry.id not in seen_ids] if seen_ids else entries[-1:])
     )
 
 
@@ -89,20 +89,22 @@ def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], te
     return texts.alike(newest, text) or (texts.mark(newest) in operation.told and texts.is_cut(newest, text))
 
 
-def edited_title(operation: operations.Operation, title: str, ours: Collection[str]) -> bool:
-    """Return whether a person has changed a title: the vendor never returned it, and it isn't one of ``ours``."""
-    known = operation.view.titles if operation.lags else operation.view.titles[-1:]
-    if title in known or any(texts.alike(title, one) for one in (*known, *ours)):
+def edited_title(operation: operations.Operation, title: str, our_titles: Collection[str]) -> bool:
+    """Return whether a person has changed a title: the vendor never returned it, and it isn't one of ``our_titles``."""
+    known_titles = operation.view.titles if operation.lags else operation.view.titles[-1:]
+    if title in known_titles or any(texts.alike(title, our_title) for our_title in (*known_titles, *our_titles)):
         return False
-    return not (operation.view.is_unconfirmed and any(texts.is_cut(title, one) for one in ours))
+    return not (operation.view.is_unconfirmed and any(texts.is_cut(title, our_title) for our_title in our_titles))
 
 
-def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], ours: Collection[str]) -> Edit | None:
-    """Return what a person has changed in a timeline, or None; ``ours`` are the texts that we may have posted."""
-    told = set(operation.told)
-    marks = {texts.mark(text) for text in ours}
+def edited_timeline(
+    operation: operations.Operation, entries: Sequence[Entry], our_texts: Collection[str]
+) -> Edit | None:
+    """Return what a person has changed in a timeline, or None; ``our_texts`` are the texts that we may have posted."""
+    posted_marks = set(operation.told)
+    marks = {texts.mark(text) for text in our_texts}
     for entry in entries:
-        if not entry.text or not told.isdisjoint({texts.mark(entry.text), identity.mark(entry.text)}):
+        if not entry.text or not posted_marks.isdisjoint({texts.mark(entry.text), identity.mark(entry.text)}):
             continue
         is_known = bool(entry.id) and entry.id in operation.view.entries
         # The vendor may still rewrite the text between our call and the first read after it.
@@ -110,61 +112,61 @@ def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], o
             continue
         if is_known:
             return Edit.UPDATE_CHANGED
-        if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in ours):
+        if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in our_texts):
             return Edit.UPDATE_POSTED
     return None
 
 
-def edited_components(operation: operations.Operation, shown: Mapping[str, str], *wanted: Mapping[str, str]) -> bool:
+def edited_components(operation: operations.Operation, current: Mapping[str, str], *desired: Mapping[str, str]) -> bool:
     """Return whether a person has changed a component status that a read after our last operation has shown.
 
-    An earlier attempt of this operation, or an uncertain one, may have changed it to a status of ``wanted``.
+    An earlier attempt of this operation, or an uncertain one, may have changed it to a status of ``desired``.
     """
     view = operation.view
     if view.is_unconfirmed:
         return False
     before = view.fields.get("components") or {}
     return any(
-        before.get(one) == status
-        and shown.get(one, status) not in {status, *(known.get(one, status) for known in wanted)}
-        for one, status in view.asked.items()
+        before.get(component) == status
+        and current.get(component, status) not in {status, *(statuses.get(component, status) for statuses in desired)}
+        for component, status in view.asked.items()
     )
 
 
-def mismatched(asked: Mapping[str, str], shown: Mapping[str, str], well: str) -> str:
+def mismatched(requested: Mapping[str, str], current: Mapping[str, str], well: str) -> str:
     """Return the components whose status differs from what we sent; ``well`` is the status of unlisted components."""
     return ", ".join(
-        f"component {one} is {shown.get(one, well)}, not {status}"
-        for one, status in asked.items()
-        if shown.get(one, well) != status
+        f"component {component} is {current.get(component, well)}, not {status}"
+        for component, status in requested.items()
+        if current.get(component, well) != status
     )
 
 
 def without_news(
-    operation: operations.Operation, entries: Iterable[Entry], ours: Collection[str], read: Collection[str]
+    operation: operations.Operation, entries: Iterable[Entry], our_texts: Collection[str], read: Collection[str]
 ) -> list[Entry]:
     """Return a timeline without updates that a person posted during our operation. The next observation reports those.
 
-    ``ours`` are the texts that we may have posted, and ``read`` the IDs of the updates that existed before.
+    ``our_texts`` are the texts that we may have posted, and ``read`` the IDs of the updates that existed before.
     """
-    told, known = set(operation.told), {*operation.view.entries, *read}
-    listed = list(entries)
+    posted_marks, seen_ids = set(operation.told), {*operation.view.entries, *read}
+    entry_list = list(entries)
     news = [
         entry
-        for entry in listed
-        if entry.id not in known
-        and texts.mark(entry.text) not in told
-        and not any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in ours)
+        for entry in entry_list
+        if entry.id not in seen_ids
+        and texts.mark(entry.text) not in posted_marks
+        and not any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in our_texts)
     ]
     # A single new update is ours, however the vendor has changed its text.
-    is_all_ours = len([entry for entry in listed if entry.id not in known]) == 1
-    return listed if is_all_ours else [entry for entry in listed if entry not in news]
+    is_all_ours = len([entry for entry in entry_list if entry.id not in seen_ids]) == 1
+    return entry_list if is_all_ours else [entry for entry in entry_list if entry not in news]
 
 
 def marks(operation: operations.Operation, entries: Iterable[Entry]) -> tuple[str, ...]:
     """Return the hashes of all texts that aren't news from a person: the known ones, and those in the timeline."""
-    found = [texts.mark(entry.text) for entry in entries if entry.text]
-    return tuple(dict.fromkeys([*operation.told, *found]))
+    text_marks = [texts.mark(entry.text) for entry in entries if entry.text]
+    return tuple(dict.fromkeys([*operation.told, *text_marks]))
 
 
 def view(
@@ -172,20 +174,20 @@ def view(
     fields: Mapping[str, Any],
     entries: Iterable[Entry],
     *,
-    asked: Mapping[str, str] | None = None,
+    requested: Mapping[str, str] | None = None,
     stamp: Timestamp = Timestamp(0),
     is_unconfirmed: bool = False,
 ) -> publications.View:
     """Combine what the vendor shows now with what it returned before."""
     before = operation.view
     title = str(fields.get("title", ""))
-    titles = [one for one in before.titles if one != title] + ([title] if title else [])
-    ids = [one.id for one in entries if one.id]
+    titles = [entry_id for entry_id in before.titles if entry_id != title] + ([title] if title else [])
+    ids = [entry_id.id for entry_id in entries if entry_id.id]
     return publications.View(
         dict(fields),
         tuple(titles[-_MOST_TITLES:]),
-        tuple(dict.fromkeys([*(one for one in before.entries if one not in ids), *ids])),
-        dict(before.asked if asked is None else asked),
+        tuple(dict.fromkeys([*(entry_id for entry_id in before.entries if entry_id not in ids), *ids])),
+        dict(before.asked if requested is None else requested),
         max(stamp, before.stamp),
         is_unconfirmed,
     )

@@ -13,7 +13,7 @@ from router.outbound import errors
 
 
 def preview_fields(
-    kind: base.Kind, config: base.Config, destination: str, content: publications.Content, what: str = "opening"
+    kind: base.Kind, config: base.Config, destination: str, content: publications.Content, purpose: str = "opening"
 ) -> dict[str, Any]:
     """Return the fields of a content as an ``opening``, ``update``, ``monitoring``, or ``resolution`` publishes them.
 
@@ -25,26 +25,26 @@ def preview_fields(
         read = rule_fields.parse_current(kind.opening, config, operation)
     except errors.Permanent:
         return dict(content.fields)
-    given = {**config.defaults, **content.fields}
-    made = {name: getattr(read, name, value) for name, value in given.items()}
-    named = getattr(read, "components", ())
+    values = {**config.defaults, **content.fields}
+    fields = {name: getattr(read, name, value) for name, value in values.items()}
+    component_names = getattr(read, "components", ())
     by_severity = getattr(config, "component_statuses", None)
-    if named and by_severity:
-        made["components"] = components.statuses(named, content.severity, by_severity)
-    text = _text(read, config, what)
+    if component_names and by_severity:
+        fields["components"] = components.statuses(component_names, content.severity, by_severity)
+    text = _text(read, config, purpose)
     if text is not None:
-        made["message"] = text
-    if what == "resolution" and "components" in made:
-        made["components"] = dict.fromkeys(made["components"], components.ORDER[0])
-    return made
+        fields["message"] = text
+    if purpose == "resolution" and "components" in fields:
+        fields["components"] = dict.fromkeys(fields["components"], components.ORDER[0])
+    return fields
 
 
-def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
+def _text(read: base.Opening, config: base.Config, purpose: str) -> str | None:
     """Return the text that an update or a resolution posts; None if it is the field ``message``."""
-    if what in {"update", "monitoring"}:
-        own = getattr(read, "update_message", None)
-        return getattr(config, "update_message", None) if own is None else own
-    if what == "resolution":
+    if purpose in {"update", "monitoring"}:
+        update_message = getattr(read, "update_message", None)
+        return getattr(config, "update_message", None) if update_message is None else update_message
+    if purpose == "resolution":
         return getattr(read, "resolve_message", "") or getattr(config, "resolve_message", None)
     return None
 
@@ -54,9 +54,9 @@ def status_words(kind: base.Kind, status: str) -> str:
     return kind.status_words.get(status, status).lower().replace("_", " ")
 
 
-def component_statuses(kind: base.Kind, shown: Mapping[str, Any]) -> dict[str, str]:
+def component_statuses(kind: base.Kind, fields: Mapping[str, Any]) -> dict[str, str]:
     """Return the components of a post with their statuses in the vendor's words."""
-    named = shown.get("components")
-    if not isinstance(named, Mapping):
+    component_names = fields.get("components")
+    if not isinstance(component_names, Mapping):
         return {}
-    return {str(name): status_words(kind, str(status)) for name, status in named.items()}
+    return {str(name): status_words(kind, str(status)) for name, status in component_names.items()}

@@ -58,14 +58,16 @@ class ReducibleCall:
 
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
         """Return the body without what the vendor refuses; None if nothing can be omitted."""
-        named = _path(problem.field)
-        less = self._dropped(body, named) if named else None
-        if less is None and self._needs(body, named):
+        path = _path(problem.field)
+        less = self._dropped(body, path) if path else None
+        if less is None and self._needs(body, path):
             return None
         if less is None and "subscriber" in problem.message.lower():
             less = self._dropped(body, [_NOTIFY])
         if less is None and isinstance(problem, errors.NotFound):
-            less = next((found for name in self.suspects if (found := self._dropped(body, [name])) is not None), None)
+            less = next(
+                (reduced for name in self.suspects if (reduced := self._dropped(body, [name])) is not None), None
+            )
             if less is None:  # The object doesn't exist, so no field is at fault.
                 return None
         if less is None:
@@ -86,8 +88,8 @@ class ReducibleCall:
             inner = self._dropped(value, rest)
             return None if inner is None else msgspec.structs.replace(body, **{name: inner})
         if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
-            kept = [entry for at, entry in enumerate(value) if at != int(rest[0])]
-            return msgspec.structs.replace(body, **{name: kept})
+            entries = [entry for at, entry in enumerate(value) if at != int(rest[0])]
+            return msgspec.structs.replace(body, **{name: entries})
         if name == _NOTIFY:
             return msgspec.structs.replace(body, **{name: False}) if value else None
         spare = self._spare(body)
@@ -106,11 +108,11 @@ class ReducibleCall:
 
     def _spare(self, body: msgspec.Struct) -> dict[str, Any]:
         """Return the fields of a body that can be omitted, with their values for "not set"."""
-        found = msgspec.structs.fields(type(body))
+        field_infos = msgspec.structs.fields(type(body))
         return {
-            one.name: one.default
-            for one in found
-            if one.default is not msgspec.NODEFAULT and one.name not in self.needed
+            info.name: info.default
+            for info in field_infos
+            if info.default is not msgspec.NODEFAULT and info.name not in self.needed
         }
 
 
@@ -127,20 +129,20 @@ async def known_or_omitted(
         return None
 
 
-def _path(named: str) -> list[str]:
+def _path(dotted: str) -> list[str]:
     """Split a field name of a vendor into its parts: ``custom_field_entries[1].id``, ``/name``, ``monitorId``."""
-    parts = [part for part in _PARTING.split(named) if part and part not in {"body", "$"}]
+    parts = [part for part in _PARTING.split(dotted) if part and part not in {"body", "$"}]
     return [_CAMEL.sub("_", part).lower() for part in parts]
 
 
 def _differing(before: Any, after: Any) -> list[str]:
     """Return the fields that differ, by their own names if they are nested."""
-    found: list[str] = []
+    names: list[str] = []
     for name in before.__struct_fields__:
         first, second = getattr(before, name), getattr(after, name)
         if first != second:
-            found += _differing(first, second) if isinstance(first, msgspec.Struct) else [name]
-    return found
+            names += _differing(first, second) if isinstance(first, msgspec.Struct) else [name]
+    return names
 
 
 def rekeyed(body: Any) -> Any:

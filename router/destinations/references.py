@@ -50,10 +50,10 @@ def has_tag(title: str, reference: str) -> bool:
     return plain.startswith(tag) or plain.endswith(tag)
 
 
-def check_reference(found: str, reference: str) -> None:
+def check_reference(actual: str, reference: str) -> None:
     """Raise ``Unanswered`` if the response to an open is about another incident, as from a broken proxy."""
-    if found and found != reference:
-        raise errors.Unanswered(f"the answer is about another incident, with the reference {found}")
+    if actual and actual != reference:
+        raise errors.Unanswered(f"the answer is about another incident, with the reference {actual}")
 
 
 def find_in_text(text: str) -> str:
@@ -67,5 +67,5 @@ def find_in_title(title: str) -> str:
 
 
 def _found(pattern: patterns.Pattern, text: str) -> str:
-    found = pattern.search(patterns.encoded(texts.canonical(text)))
-    return (found.group(1) or found.group(2)).decode() if found else ""
+    match = pattern.search(patterns.encoded(texts.canonical(text)))
+    return (match.group(1) or match.group(2)).decode() if match else ""

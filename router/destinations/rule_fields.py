@@ -45,9 +45,9 @@ def parse_fitted(
 
 
 def _fitted(
-    shape: type[Shape], config: base.Config, given: Mapping[str, Any], destination: str
+    shape: type[Shape], config: base.Config, values: Mapping[str, Any], destination: str
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
-    fields, omitted = shape.without_empty({**config.defaults, **given})
+    fields, omitted = shape.without_empty({**config.defaults, **values})
     for _ in range(_MOST_ROUNDS):
         try:
             return shape.model_validate(fields, context={"config": config}), tuple(omitted)
@@ -55,14 +55,14 @@ def _fitted(
             further = [_made_to_fit(shape, fields, error) for error in _located(problem, fields)]
             if None in further:
                 raise _refused(destination, problem) from problem
-            omitted += [one for one in further if one is not None]
+            omitted += [omission for omission in further if omission is not None]
     raise errors.Permanent(f"{destination}: the fields can't be made to fit")
 
 
 def _refused(destination: str, problem: pydantic.ValidationError) -> errors.Permanent:
-    listed = _listed(problem)
-    message = f"{destination}: " + "; ".join(f"{field}: {text}" for field, text in listed)
-    return errors.Permanent(message, field=listed[0][0])
+    problems_of_fields = _listed(problem)
+    message = f"{destination}: " + "; ".join(f"{field}: {text}" for field, text in problems_of_fields)
+    return errors.Permanent(message, field=problems_of_fields[0][0])
 
 
 def _place(error: Any) -> list[Any]:
@@ -77,31 +77,31 @@ def _is_of_entry(place: Sequence[Any], fields: Mapping[str, Any]) -> bool:
 
 def _located(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> list[Any]:
     """Return at most one error per entry, the last entry of a list first, so that locations stay valid."""
-    found: dict[tuple[Any, ...], Any] = {}
+    by_place: dict[tuple[Any, ...], Any] = {}
     for error in problem.errors(include_url=False, include_input=False):
         place = _place(error)
-        found.setdefault(tuple(place[:2] if _is_of_entry(place, fields) else place[:1]), error)
-    entries = sorted(found, key=lambda key: key[1] if len(key) > 1 and isinstance(key[1], int) else -1, reverse=True)
-    return [found[key] for key in entries]
+        by_place.setdefault(tuple(place[:2] if _is_of_entry(place, fields) else place[:1]), error)
+    entries = sorted(by_place, key=lambda key: key[1] if len(key) > 1 and isinstance(key[1], int) else -1, reverse=True)
+    return [by_place[key] for key in entries]
 
 
 def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) -> operations.Omission | None:
     """Cut or remove the field of one error; None if the field is required and can't be cut."""
     place = _place(error)
     name = str(place[0]) if place else ""
-    said = fields.get(name)
+    value = fields.get(name)
     # A URL that is cut leads nowhere.
-    is_text = isinstance(said, str) and not said.startswith(("https://", "http://"))
+    is_text = isinstance(value, str) and not value.startswith(("https://", "http://"))
     if len(place) == 1 and error["type"] == "string_too_long" and is_text:
-        most = error["ctx"]["max_length"]
-        fields[name] = fields[name][: most - 1] + "…"
-        return operations.Omission(name, "cut", f"cut to {most} characters")
+        max_length = error["ctx"]["max_length"]
+        fields[name] = fields[name][: max_length - 1] + "…"
+        return operations.Omission(name, "cut", f"cut to {max_length} characters")
     declared = shape.model_fields.get(name)
     if declared is None or name not in fields:
         return None
     if _is_of_entry(place, fields):
-        fields[name], called = _without(fields[name], place[1])
-        return operations.Omission(name, "left_out", f"entry {called} was left out: {error['msg']}")
+        fields[name], field_name = _without(fields[name], place[1])
+        return operations.Omission(name, "left_out", f"entry {field_name} was left out: {error['msg']}")
     if declared.is_required():
         return None
     del fields[name]
@@ -132,12 +132,12 @@ def parse_uncertain(
     shape: type[Shape], config: base.Config, operation: operations.Operation
 ) -> list[tuple[Shape, severities.Severity]]:
     """Parse the contents that the vendor may show in part or late, with their severities."""
-    found = []
+    openings = []
     for content in operation.uncertain:
         earlier = msgspec.structs.replace(operation, before=content)
         if (opening := parse_previous(shape, config, earlier)) is not None:
-            found.append((opening, content.severity))
-    return found
+            openings.append((opening, content.severity))
+    return openings
 
 
 def check_defaults(shape: type[base.Opening], config: base.Config) -> None:

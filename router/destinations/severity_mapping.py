@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 def fill_defaults(default: Mapping[Word, Value]) -> Callable[[dict[Word, Value]], dict[Word, Value]]:
     """Return a validator of a configured mapping that takes missing severities from ``default``."""
 
-    def fill(given: dict[Word, Value]) -> dict[Word, Value]:
-        return {**default, **given}
+    def fill(values: dict[Word, Value]) -> dict[Word, Value]:
+        return {**default, **values}
 
     return fill
 

@@ -85,18 +85,18 @@ class Config(base.Config):
 
 def _check(url: str) -> None:
     """Raise ``ValueError`` for a rejected URL. The message contains only the scheme, because the rest may be secret."""
-    found = _SCHEME.match(url)
-    if found is None:
+    match = _SCHEME.match(url)
+    if match is None:
         raise ValueError("expected an Apprise URL, such as mailtos://user:password@smtp.example.com")
-    scheme = found.group(1).lower()
+    scheme = match.group(1).lower()
     if scheme not in SCHEMES:
         raise ValueError(f'the scheme "{scheme}" is not accepted{suggestions.hint(scheme, SCHEMES)}')
     try:
         parameters = {name.lower() for name, _ in urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)}
     except ValueError:
         raise ValueError("the URL can't be read") from None
-    if refused := sorted(parameters & _REFUSED_PARAMETERS):
-        raise ValueError(f'the parameter "{refused[0]}" is not accepted in a URL')
+    if refused_parameters := sorted(parameters & _REFUSED_PARAMETERS):
+        raise ValueError(f'the parameter "{refused_parameters[0]}" is not accepted in a URL')
 
 
 class _Service(NamedTuple):
@@ -126,20 +126,22 @@ class Apprise:
 
         If only some URLs accept the message, return a state that records them. The next call sends to the others.
         """
-        recorded = _of_one_episode(batch.events)
-        newest = recorded[-1].sequence
-        state = self._known(batch.state, recorded[0].sequence)
-        pending = [one for one in self._services if _received(state, one) < newest]
-        outcomes = await asyncio.gather(*(self._send(one, _after(recorded, _received(state, one))) for one in pending))
+        recordeds = _of_one_episode(batch.events)
+        newest = recordeds[-1].sequence
+        state = self._known(batch.state, recordeds[0].sequence)
+        pending = [receiver for receiver in self._services if _received(state, receiver) < newest]
+        outcomes = await asyncio.gather(
+            *(self._send(receiver, _after(recordeds, _received(state, receiver))) for receiver in pending)
+        )
         failures = [failure for failure in outcomes if failure is not None]
-        for one, failure in zip(pending, outcomes, strict=True):
+        for receiver, failure in zip(pending, outcomes, strict=True):
             if failure is None:
-                state[one.key] = str(newest)
+                state[receiver.key] = str(newest)
         if not failures:
             return base.Delivered(newest, {})
         if len(failures) == len(pending):
             raise failures[0]
-        return base.Delivered(recorded[0].sequence - 1, {**state, _FIRST: str(recorded[0].sequence)})
+        return base.Delivered(recordeds[0].sequence - 1, {**state, _FIRST: str(recordeds[0].sequence)})
 
     def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
         """Return the recorded deliveries of the configured URLs.
@@ -149,14 +151,14 @@ class Apprise:
         """
         if first < _number(state.get(_FIRST, "")):
             return {}
-        return {one.key: state[one.key] for one in self._services if one.key in state}
+        return {service.key: state[service.key] for service in self._services if service.key in state}
 
     async def aclose(self) -> None:
         """Do nothing, because no connection outlives a call."""
 
-    async def _send(self, service: _Service, recorded: Sequence[events.Recorded]) -> errors.Failure | None:
+    async def _send(self, service: _Service, recordeds: Sequence[events.Recorded]) -> errors.Failure | None:
         """Send one message to one URL. Return the failure, or None if the message was delivered."""
-        message = plain_text.render(recorded, self._console)
+        message = plain_text.render(recordeds, self._console)
         try:
             if self._quota is not None:
                 ends_at = client.ends_at.get()
@@ -172,8 +174,8 @@ class Apprise:
 
 
 def _service(name: str, url: str, place: int) -> _Service:
-    found = _SCHEME.match(url)
-    scheme = found.group(1).lower() if found is not None else ""
+    match = _SCHEME.match(url)
+    scheme = match.group(1).lower() if match is not None else ""
     key = hashlib.blake2b(url.encode(), digest_size=4).hexdigest()
     return _Service(url, key, f"{name}: URL {place} ({scheme}://)", tuple(_secrets(url)))
 
@@ -181,8 +183,8 @@ def _service(name: str, url: str, place: int) -> _Service:
 def _secrets(url: str) -> list[str]:
     """Return the parts of a URL that may be secret, quoted and unquoted, longest first."""
     parts = _BETWEEN.split(url.partition("://")[2])
-    found = {form for part in parts for form in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
-    return sorted((one for one in found if len(one) >= _LEAST_MASKED), key=len, reverse=True)
+    forms = {form for part in parts for form in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
+    return sorted((form for form in forms if len(form) >= _LEAST_MASKED), key=len, reverse=True)
 
 
 def _received(state: Mapping[str, str], service: _Service) -> int:
@@ -194,14 +196,14 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _after(recorded: Sequence[events.Recorded], sequence: int) -> Sequence[events.Recorded]:
-    return [one for one in recorded if one.sequence > sequence]
+def _after(recordeds: Sequence[events.Recorded], sequence: int) -> Sequence[events.Recorded]:
+    return [entry for entry in recordeds if entry.sequence > sequence]
 
 
-def _of_one_episode(recorded: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _of_one_episode(recordeds: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening, because a message covers one episode."""
-    openings = (at for at, one in enumerate(recorded) if at and isinstance(one.event, events.IncidentOpened))
-    return recorded[: next(openings, len(recorded))]
+    openings = (at for at, entry in enumerate(recordeds) if at and isinstance(entry.event, events.IncidentOpened))
+    return recordeds[: next(openings, len(recordeds))]
 
 
 def load() -> None:
@@ -246,12 +248,12 @@ def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | 
     import apprise
 
     asset = _asset()
-    made = apprise.Apprise.instantiate(service.url, asset=asset)
-    if made is None:
+    notify_base = apprise.Apprise.instantiate(service.url, asset=asset)
+    if notify_base is None:
         return errors.Permanent(f"{service.label}: Apprise does not accept the URL, or lacks a package for it")
-    made.overflow_mode = apprise.OverflowMode.TRUNCATE
+    notify_base.overflow_mode = apprise.OverflowMode.TRUNCATE
     sender = apprise.Apprise(asset=asset)
-    sender.add(made)
+    sender.add(notify_base)
     result = sender.notify(
         message.body,
         message.title,
@@ -265,11 +267,11 @@ def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | 
 def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
     """Map a failed call to a failure, by the HTTP status in Apprise's warnings."""
     text = " ".join(" ".join(lines).split()) or "not delivered"
-    found = _STATUS.search(text)
+    match = _STATUS.search(text)
     for secret in service.masked:
         text = text.replace(secret, "***")
     message = f"{service.label}: {text[:_MOST_CHARACTERS]}"
-    status = int(found.group(1)) if found is not None else 0
+    status = int(match.group(1)) if match is not None else 0
     if status in {425, 429}:
         return errors.Throttled(message)
     if status in {401, 403}:
@@ -288,11 +290,11 @@ class _Threads:
     threads of the process.
     """
 
-    def __init__(self, most: int, name: str) -> None:
-        self._slots = asyncio.Semaphore(most)
+    def __init__(self, max_threads: int, name: str) -> None:
+        self._slots = asyncio.Semaphore(max_threads)
         self._name = name
 
-    async def run(self, function: Callable[[], T], about: str, seconds: float) -> T:
+    async def run(self, function: Callable[[], T], description: str, seconds: float) -> T:
         """Run a function in a thread and return its result. Raise ``Unanswered`` if it takes longer than ``seconds``.
 
         Raise ``Queued`` if no slot becomes free within half of ``seconds``. The call was not made then.
@@ -303,7 +305,7 @@ class _Threads:
             async with asyncio.timeout(seconds / 2):
                 await self._slots.acquire()
         except TimeoutError:
-            raise errors.Queued(f"{about}: earlier calls have not ended yet", seconds / 2) from None
+            raise errors.Queued(f"{description}: earlier calls have not ended yet", seconds / 2) from None
         result: asyncio.Future[T] = loop.create_future()
 
         def end(outcome: Callable[[], None]) -> None:
@@ -316,7 +318,7 @@ class _Threads:
                 value = function()
                 outcome = functools.partial(result.set_result, value)
             except Exception as problem:  # noqa: BLE001 - a service may raise any exception; pass it to the caller
-                outcome = functools.partial(result.set_exception, _foreign(about, problem))
+                outcome = functools.partial(result.set_exception, _foreign(description, problem))
             try:
                 loop.call_soon_threadsafe(end, outcome)
             except RuntimeError:
@@ -327,12 +329,12 @@ class _Threads:
             async with asyncio.timeout_at(ends_at):
                 return await result
         except TimeoutError:
-            raise errors.Unanswered(f"{about}: no answer within {seconds:g} s") from None
+            raise errors.Unanswered(f"{description}: no answer within {seconds:g} s") from None
 
 
-def _foreign(about: str, problem: Exception) -> errors.Failure:
+def _foreign(description: str, problem: Exception) -> errors.Failure:
     """Map a service's exception to a failure. Name only its type, because its text may contain secrets."""
-    return errors.Unanswered(f"{about}: {type(problem).__name__}")
+    return errors.Unanswered(f"{description}: {type(problem).__name__}")
 
 
 KIND = base.Kind(

@@ -9,11 +9,11 @@ from router.domain import events
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the ``data`` of all events."""
-    made, definitions = msgspec.json.schema_components(events.TYPES, ref_template="#/$defs/{name}")
+    schemas, definitions = msgspec.json.schema_components(events.TYPES, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Events of incident-router",
-        "oneOf": list(made),
+        "oneOf": list(schemas),
         "$defs": {name: _plain(part) for name, part in sorted(definitions.items())},
     }
 

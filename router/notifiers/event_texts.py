@@ -29,7 +29,9 @@ def describe(event: events.Event, quote: Quote) -> str:
             return f"Escalated from {event.previous_severity} to {event.incident.severity}"
         case events.IncidentPublished() | events.IncidentUpdated():
             word = "Published" if isinstance(event, events.IncidentPublished) else "Updated"
-            places = ", ".join(f"{quote(one.destination)} ({one.state})" for one in event.publications)
+            places = ", ".join(
+                f"{quote(publication.destination)} ({publication.state})" for publication in event.publications
+            )
             return f"{word} at {places}" if places else f"The severity is {event.incident.severity}"
         case events.IncidentResolved():
             return f"Resolved: {title}"

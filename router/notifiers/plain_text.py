@@ -35,16 +35,16 @@ class Message(NamedTuple):
     tone: Tone
 
 
-def render(recorded: Sequence[events.Recorded], console: str) -> Message:
+def render(recordeds: Sequence[events.Recorded], console: str) -> Message:
     """Render at least one event as one message. ``console`` is the console's URL, empty if unknown."""
-    newest = recorded[-1].event
+    newest = recordeds[-1].event
     incident = getattr(newest, "incident", None)
-    lines = [line(one.event) for one in recorded]
+    lines = [line(entry.event) for entry in recordeds]
     left_out = len(lines) - _LINES
     if left_out > 0:
         # Keep the newest events, because they say what to do now.
         lines = [f"({left_out} earlier events)", *lines[left_out:]]
-    parts = ["\n".join(lines), *_posts(recorded)]
+    parts = ["\n".join(lines), *_posts(recordeds)]
     if incident is None:
         return Message(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
     return Message(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
@@ -57,8 +57,8 @@ def line(event: events.Event) -> str:
 
 def plain(text: str) -> str:
     """Return an untrusted text as one line, without control characters, mentions, and hidden links."""
-    seen = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text)
-    return _MARKUP.sub(lambda found: found.group() + _BREAK, " ".join(seen.split()))
+    seen = "".join(" " if unicodedata.category(letter) in _UNSEEN else letter for letter in text)
+    return _MARKUP.sub(lambda match: match.group() + _BREAK, " ".join(seen.split()))
 
 
 def _title(event: events.Event, incident: events.Incident) -> str:
@@ -85,14 +85,14 @@ def _tone(event: events.Event) -> Tone:
     return "failure" if incident is not None and incident.severity in {"critical", "major"} else "warning"
 
 
-def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
+def _posts(recordeds: Sequence[events.Recorded]) -> Iterator[str]:
     """Yield the lines that customers will see, for each review that is still pending after these events."""
     reviews: dict[str, events.Review] = {}
-    for one in recorded:
-        if isinstance(one.event, _WAITING):
-            reviews[one.event.review.destination] = one.event.review
-        elif isinstance(one.event, events.ReviewDecided):
-            reviews.pop(one.event.destination, None)
+    for entry in recordeds:
+        if isinstance(entry.event, _WAITING):
+            reviews[entry.event.review.destination] = entry.event.review
+        elif isinstance(entry.event, events.ReviewDecided):
+            reviews.pop(entry.event.destination, None)
     for review in reviews.values():
         components = [f"{plain(name)}: {plain(status)}" for name, status in review.components.items()]
         yield "\n".join(
@@ -107,7 +107,7 @@ def _posts(recorded: Sequence[events.Recorded]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> list[str]:
-    lines = [f"> {one}" for one in map(plain, text.splitlines()) if one]
+    lines = [f"> {text_line}" for text_line in map(plain, text.splitlines()) if text_line]
     return [_cut("\n".join(lines), POST)] if lines else []
 
 
@@ -141,13 +141,13 @@ def _facts(incident: events.Incident, console: str) -> Iterator[str]:
 def _bounded(parts: Sequence[str], facts: Sequence[str]) -> str:
     """Join the message within its limit. Always keep the facts, because they have the reference and the link."""
     ending = "\n".join(facts)
-    shown = _cut("\n\n".join(parts), BODY - len(ending) - 2)
-    return f"{shown}\n\n{ending}" if ending else shown
+    body = _cut("\n\n".join(parts), BODY - len(ending) - 2)
+    return f"{body}\n\n{ending}" if ending else body
 
 
 def _moment(at: dt.datetime) -> str:
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _cut(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"

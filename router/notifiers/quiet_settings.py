@@ -86,8 +86,8 @@ class QuietHours(pydantic.BaseModel):
         return self
 
     def _windows(self) -> tuple[Window, ...]:
-        given: dict[str, Any] = {"days": self.days, "from": self.begins, "to": self.ends}
-        return (*((Window(**given),) if any(given.values()) else ()), *self.windows)
+        fields: dict[str, Any] = {"days": self.days, "from": self.begins, "to": self.ends}
+        return (*((Window(**fields),) if any(fields.values()) else ()), *self.windows)
 
     def built(self) -> quiet_hours.QuietHours:
         """Build the quiet hours. The settings are valid here, because validation has parsed the windows."""

@@ -58,16 +58,18 @@ class Slack:
 
         The events count as delivered once no call is left to make.
         """
-        recorded = _of_one_episode(batch.events)
+        recordeds = _of_one_episode(batch.events)
         state = dict(batch.state)
-        view = slack_messages.apply(_view(state), recorded)
-        pending = [one for one in self._renderer.messages(view, recorded) if state.get(one.key) != one.digest]
+        view = slack_messages.apply(_view(state), recordeds)
+        pending = [
+            message for message in self._renderer.messages(view, recordeds) if state.get(message.key) != message.digest
+        ]
         if pending:
             await self._send(pending[0], state)
         if len(pending) > 1:
-            return base.Delivered(recorded[0].sequence - 1, state)
+            return base.Delivered(recordeds[0].sequence - 1, state)
         state["view"] = msgspec.json.encode(view).decode()
-        return base.Delivered(recorded[-1].sequence, _kept(state, view))
+        return base.Delivered(recordeds[-1].sequence, _kept(state, view))
 
     async def aclose(self) -> None:
         """Close the connections to Slack."""
@@ -99,10 +101,10 @@ def _view(state: Mapping[str, str]) -> slack_messages.View:
         return slack_messages.View()
 
 
-def _of_one_episode(recorded: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _of_one_episode(recordeds: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening: each episode has messages of its own."""
-    openings = (at for at, one in enumerate(recorded) if at and isinstance(one.event, events.IncidentOpened))
-    return recorded[: next(openings, len(recorded))]
+    openings = (at for at, entry in enumerate(recordeds) if at and isinstance(entry.event, events.IncidentOpened))
+    return recordeds[: next(openings, len(recordeds))]
 
 
 def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:

@@ -69,10 +69,10 @@ class WebApi:
         await self._client.aclose()
 
     def _read(self, verb: str, method: str, answer: client.Answer) -> dict[str, Any]:
-        said = answer.body if isinstance(answer.body, dict) else {}
-        if said.get("ok") is True:
-            return said
-        error = str(said.get("error", _NO_ERROR))
+        read = answer.body if isinstance(answer.body, dict) else {}
+        if read.get("ok") is True:
+            return read
+        error = str(read.get("error", _NO_ERROR))
         raise _failure(f"{self._name}: {verb} /{method}: {error}", error)
 
 

@@ -32,9 +32,9 @@ def escaped(text: str) -> str:
 
 def link(url: str) -> str:
     """Return a link to an untrusted URL, or the escaped text if the text isn't a URL that Slack accepts in brackets."""
-    shown = escaped(url)
-    is_url = shown.startswith(("https://", "http://")) and not {" ", "|"} & set(shown)
-    return f"<{shown}>" if is_url and len(shown) <= _URL else shown
+    label = escaped(url)
+    is_url = label.startswith(("https://", "http://")) and not {" ", "|"} & set(label)
+    return f"<{label}>" if is_url and len(label) <= _URL else label
 
 
 def moment(at: dt.datetime) -> str:
@@ -86,8 +86,8 @@ def fields(texts: Iterable[str]) -> list[Block]:
 
 def button(label: str, action: str, value: str, style: str = "", confirm: Block | None = None) -> Block:
     """Return a button. A click sends ``action`` and ``value``, after confirmation if ``confirm`` is a dialog."""
-    made: Block = {"type": "button", "text": plain(label), "action_id": action, "value": value}
-    return made | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
+    block: Block = {"type": "button", "text": plain(label), "action_id": action, "value": value}
+    return block | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
 
 
 def link_button(label: str, action: str, value: str, url: str) -> list[Block]:
@@ -95,19 +95,19 @@ def link_button(label: str, action: str, value: str, url: str) -> list[Block]:
     return [{**button(label, action, value), "url": url}] if url and len(url) <= _URL else []
 
 
-def cut(text: str, most: int) -> str:
-    """Shorten the text to at most ``most`` characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def cut(text: str, max_length: int) -> str:
+    """Shorten the text to at most ``max_length`` characters."""
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
-def cut_markup(text: str, most: int) -> str:
-    """Return a text in Slack's markup, shortened to ``most`` characters, and never within a link or an entity."""
-    if len(text) <= most:
+def cut_markup(text: str, max_length: int) -> str:
+    """Return a text in Slack's markup, shortened to ``max_length`` characters, and never within a link or an entity."""
+    if len(text) <= max_length:
         return text
-    kept = text[: most - 1]
-    opening, entity = kept.rfind("<"), kept.rfind("&")
-    if opening > kept.rfind(">"):
-        kept = kept[:opening]
-    elif entity > kept.rfind(";") and len(kept) - entity < _LONGEST_ENTITY:
-        kept = kept[:entity]
-    return f"{kept}…"
+    head = text[: max_length - 1]
+    opening, entity = head.rfind("<"), head.rfind("&")
+    if opening > head.rfind(">"):
+        head = head[:opening]
+    elif entity > head.rfind(";") and len(head) - entity < _LONGEST_ENTITY:
+        head = head[:entity]
+    return f"{head}…"

@@ -73,10 +73,10 @@ class Message(NamedTuple):
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
-def apply(view: View, recorded: Sequence[events.Recorded]) -> View:
+def apply(view: View, recordeds: Sequence[events.Recorded]) -> View:
     """Return the view after further events."""
-    for one in recorded:
-        view = _applied(view, one.event, one.time)
+    for entry in recordeds:
+        view = _applied(view, entry.event, entry.time)
     return view
 
 
@@ -89,16 +89,23 @@ def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
         view = msgspec.structs.replace(view, incident=incident, is_incident_shown=is_shown)
     match event:
         case events.IncidentPublished() | events.IncidentUpdated():
-            shown = {one.destination: one for one in event.publications}
-            return msgspec.structs.replace(view, publications={**view.publications, **shown})
+            publications = {publication.destination: publication for publication in event.publications}
+            return msgspec.structs.replace(view, publications={**view.publications, **publications})
         case events.ReviewWaiting() | events.ReviewChanged() | events.ReviewReminded() | events.ReviewEscalated():
-            decisions = {name: said for name, said in view.decisions.items() if name != event.review.destination}
+            decisions = {
+                name: texts_of_decisions
+                for name, texts_of_decisions in view.decisions.items()
+                if name != event.review.destination
+            }
             reviews = {**view.reviews, event.review.destination: event.review}
             return msgspec.structs.replace(view, reviews=reviews, decisions=decisions)
         case events.ReviewDecided():
-            said = {**view.decisions, event.destination: event_texts.decision(event, slack_blocks.escaped)}
+            texts_of_decisions = {
+                **view.decisions,
+                event.destination: event_texts.decision(event, slack_blocks.escaped),
+            }
             times = {**view.decided_at, event.destination: at}
-            return msgspec.structs.replace(view, decisions=said, decided_at=times)
+            return msgspec.structs.replace(view, decisions=texts_of_decisions, decided_at=times)
     if isinstance(event, _OF_TAKES):
         return msgspec.structs.replace(view, reviews={**view.reviews, event.review.destination: event.review})
     return view
@@ -111,27 +118,27 @@ class Renderer:
         self._console = console.rstrip("/")
         self._reviews = slack_reviews.Renderer(console, buttons=buttons)
 
-    def messages(self, view: View, recorded: Sequence[events.Recorded]) -> Iterator[Message]:
+    def messages(self, view: View, recordeds: Sequence[events.Recorded]) -> Iterator[Message]:
         """Return what the channel has to show: the incident, its reviews, and a reply about the newest events."""
         incident = view.incident
         if incident is None:
-            yield self._plain(recorded)
+            yield self._plain(recordeds)
             return
         name = incident.reference
         if view.is_incident_shown:
             yield self._incident(incident, view, name)
         for destination in view.reviews:
             yield self._review(incident, view, destination)
-        yield from _reminders(recorded, name)
-        if view.is_incident_shown and not any(isinstance(one.event, events.IncidentOpened) for one in recorded):
-            told = [one for one in recorded if not isinstance(one.event, _BROADCAST)]
-            lines = "\n".join(f"• {line(one.event)}" for one in told)
+        yield from _reminders(recordeds, name)
+        if view.is_incident_shown and not any(isinstance(entry.event, events.IncidentOpened) for entry in recordeds):
+            lines_of = [entry for entry in recordeds if not isinstance(entry.event, _BROADCAST)]
+            lines = "\n".join(f"• {line(entry.event)}" for entry in lines_of)
             if lines:
-                yield Message(f"thread:{told[-1].sequence}", lines, [slack_blocks.section(lines)], name)
+                yield Message(f"thread:{lines_of[-1].sequence}", lines, [slack_blocks.section(lines)], name)
 
-    def _plain(self, recorded: Sequence[events.Recorded]) -> Message:
-        lines = "\n".join(line(one.event) for one in recorded)
-        return Message(f"thread:{recorded[-1].sequence}", lines, [slack_blocks.section(lines)])
+    def _plain(self, recordeds: Sequence[events.Recorded]) -> Message:
+        lines = "\n".join(line(entry.event) for entry in recordeds)
+        return Message(f"thread:{recordeds[-1].sequence}", lines, [slack_blocks.section(lines)])
 
     def _incident(self, incident: events.Incident, view: View, key: str) -> Message:
         over = incident.status == "closed"
@@ -143,7 +150,7 @@ class Renderer:
         facts += [f"*Rule:* {slack_blocks.escaped(incident.rule)}"] if incident.rule else []
         facts += [f"*Owner:* {slack_blocks.escaped(incident.owner)}"] if incident.owner else []
         facts += [f"*Runbook:* {slack_blocks.link(incident.runbook)}"] if incident.runbook else []
-        facts += [self._publication(one) for one in view.publications.values()]
+        facts += [self._publication(publication) for publication in view.publications.values()]
         blocks = [
             slack_blocks.section(f"{mark} *{state}:* {slack_blocks.escaped(incident.title)}"),
             *slack_blocks.fields(facts[: slack_blocks.FIELDS]),
@@ -151,19 +158,22 @@ class Renderer:
         ]
         return Message(key, text, blocks)
 
-    def _publication(self, one: events.Publication) -> str:
-        shown = f"<{slack_blocks.escaped(one.url)}|{one.state}>" if one.url else one.state
-        return f"*{slack_blocks.escaped(one.destination)}:* {shown}{' (edited by a person)' if one.edited else ''}"
+    def _publication(self, publication: events.Publication) -> str:
+        state = (
+            f"<{slack_blocks.escaped(publication.url)}|{publication.state}>" if publication.url else publication.state
+        )
+        edited = " (edited by a person)" if publication.edited else ""
+        return f"*{slack_blocks.escaped(publication.destination)}:* {state}{edited}"
 
     def _review(self, incident: events.Incident, view: View, destination: str) -> Message:
         review, decision = view.reviews[destination], view.decisions.get(destination, "")
-        shown = slack_reviews.Shown(incident, review, decision)
+        review_view = slack_reviews.Shown(incident, review, decision)
         title = slack_blocks.escaped(review.title or incident.title)
-        text = f"{slack_reviews.head(shown)}: {title} at {slack_blocks.escaped(destination)}"
-        blocks = self._reviews.blocks(shown)
+        text = f"{slack_reviews.head(review_view)}: {title} at {slack_blocks.escaped(destination)}"
+        blocks = self._reviews.blocks(review_view)
         if not decision and review.taken_by and review.taken_until is not None:
-            who, until = slack_blocks.escaped(review.taken_by), slack_blocks.moment(review.taken_until)
-            blocks.append(slack_blocks.context(f"{who} works on it until {until}."))
+            reviewer, deadline = slack_blocks.escaped(review.taken_by), slack_blocks.moment(review.taken_until)
+            blocks.append(slack_blocks.context(f"{reviewer} works on it until {deadline}."))
         if decision and destination in view.decided_at:
             blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
         return Message(f"{incident.reference}/{destination}", text, blocks)
@@ -175,13 +185,13 @@ class Renderer:
         return f"<{self._console}{path}{encoded}|Open in the console>"
 
 
-def _reminders(recorded: Sequence[events.Recorded], name: str) -> Iterator[Message]:
+def _reminders(recordeds: Sequence[events.Recorded], name: str) -> Iterator[Message]:
     """Yield a reply for each reminder and delayed opening, because Slack doesn't notify users of an updated message."""
-    for one in recorded:
-        if isinstance(one.event, _BROADCAST):
-            review = getattr(one.event, "review", None)
-            text, thread = line(one.event), name if review is None else f"{name}/{review.destination}"
-            yield Message(f"thread:{one.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
+    for entry in recordeds:
+        if isinstance(entry.event, _BROADCAST):
+            review = getattr(entry.event, "review", None)
+            text, thread = line(entry.event), name if review is None else f"{name}/{review.destination}"
+            yield Message(f"thread:{entry.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
 
 
 def line(event: events.Event) -> str:

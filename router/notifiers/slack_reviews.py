@@ -66,24 +66,24 @@ class Renderer:
         self._console = console.rstrip("/")
         self._buttons = buttons
 
-    def blocks(self, shown: Shown) -> list[slack_blocks.Block]:
+    def blocks(self, view: Shown) -> list[slack_blocks.Block]:
         """Return the blocks of a review. A decided review has no buttons."""
-        incident, review, decision = shown
+        incident, review, decision = view
         icon = ":ballot_box_with_check:" if decision else ":eyes:"
-        made = [
-            slack_blocks.section(f"{icon} *{head(shown)}* at *{slack_blocks.escaped(review.destination)}*"),
+        blocks = [
+            slack_blocks.section(f"{icon} *{head(view)}* at *{slack_blocks.escaped(review.destination)}*"),
             slack_blocks.context("This was shown for review:" if decision else "Customers will see:"),
             *content(review),
         ]
         if not decision and review.deadline is not None:
             outcome = "published" if review.at_deadline == "publish" else "dismissed"
             at = slack_blocks.moment(review.deadline)
-            made.append(slack_blocks.context(f"Without a decision it is {outcome} at {at}."))
+            blocks.append(slack_blocks.context(f"Without a decision it is {outcome} at {at}."))
         if not decision and self._buttons:
-            made += self._actions(incident, review)
+            blocks += self._actions(incident, review)
         facts = [incident.reference, f"severity {incident.severity}", f"version {review.digest}"]
-        made.append(slack_blocks.context(" · ".join((*facts, self._link()))))
-        return made
+        blocks.append(slack_blocks.context(" · ".join((*facts, self._link()))))
+        return blocks
 
     def _actions(self, incident: events.Incident, review: events.Review) -> Iterator[slack_blocks.Block]:
         if not is_complete(review):
@@ -106,38 +106,38 @@ class Renderer:
         return f"<{self._console}/reviews|Open in the console>" if self._console else "see the console"
 
 
-def head(shown: Shown) -> str:
+def head(view: Shown) -> str:
     """Return the outcome of a decided review, or the request for a decision."""
-    return shown.decision or f"A post waits for a reviewer ({shown.review.work})"
+    return view.decision or f"A post waits for a reviewer ({view.review.work})"
 
 
 def content(review: events.Review) -> list[slack_blocks.Block]:
     """Return the content that customers will see, now and at later stages."""
-    made = [slack_blocks.title(review.title)] if review.title else []
-    made += slack_blocks.verbatim(review.message)[:_PARTS]
+    block_content = [slack_blocks.title(review.title)] if review.title else []
+    block_content += slack_blocks.verbatim(review.message)[:_PARTS]
     pairs = list(review.components.items())[:_COMPONENTS]
-    made += slack_blocks.fields(
+    block_content += slack_blocks.fields(
         f"*{slack_blocks.escaped(name)}:* {slack_blocks.escaped(status)}" for name, status in pairs
     )
     if review.began_at is not None and review.ended_at is not None:
         began, ended = slack_blocks.moment(review.began_at), slack_blocks.moment(review.ended_at)
-        made.append(slack_blocks.context(f"It is over: it began at {began} and ended at {ended}."))
+        block_content.append(slack_blocks.context(f"It is over: it began at {began} and ended at {ended}."))
     for name, text in review.later.items():
-        made.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escaped(name)}):")))
-        made += slack_blocks.verbatim(text)[:_LATER_PARTS]
-    return made
+        block_content.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escaped(name)}):")))
+        block_content += slack_blocks.verbatim(text)[:_LATER_PARTS]
+    return block_content
 
 
 def is_complete(review: events.Review) -> bool:
     """Return whether ``content`` shows everything that an approval publishes."""
-    most = slack_blocks.TEXT
+    max_length = slack_blocks.TEXT
     cells = (f"*{slack_blocks.escaped(name)}:* {status}" for name, status in review.components.items())
     return (
-        len(review.title) <= most
-        and len(review.message) <= _PARTS * most
+        len(review.title) <= max_length
+        and len(review.message) <= _PARTS * max_length
         and len(review.components) <= _COMPONENTS
         and all(len(cell) <= slack_blocks.FIELD for cell in cells)
-        and all(len(text) <= _LATER_PARTS * most for text in review.later.values())
+        and all(len(text) <= _LATER_PARTS * max_length for text in review.later.values())
     )
 
 

@@ -109,7 +109,7 @@ def cloud_event(event: events.Recorded, source: str) -> dict[str, Any]:
 
     The extension ``sequence`` orders the events of a subject: its text sorts as its number does.
     """
-    made = {
+    event_fields = {
         "specversion": "1.0",
         "id": event.id,
         "source": source,
@@ -119,7 +119,7 @@ def cloud_event(event: events.Recorded, source: str) -> dict[str, Any]:
         "sequence": f"{event.sequence:010d}",
         "data": event.event,
     }
-    return {**made, "subject": event.subject} if event.subject else made
+    return {**event_fields, "subject": event.subject} if event.subject else event_fields
 
 
 def signed(message_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> Mapping[str, str]:

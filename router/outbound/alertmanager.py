@@ -89,22 +89,22 @@ async def silences(http: client.Client, name: str) -> Imported:
 
     A silence that can't be parsed, such as one without matchers, is skipped.
     """
-    found: list[Silence] = []
+    active: list[Silence] = []
     skipped: dict[str, str] = {}
-    for position, listed in enumerate(await http.read("/api/v2/silences", list[Any])):
-        if _has_expired(listed):
+    for position, entry in enumerate(await http.read("/api/v2/silences", list[Any])):
+        if _has_expired(entry):
             continue
         try:
-            found.append(_read(msgspec.convert(listed, _Silence), name))
+            active.append(_read(msgspec.convert(entry, _Silence), name))
         except msgspec.ValidationError as error:
-            identity = listed.get("id") if isinstance(listed, dict) else None
+            identity = entry.get("id") if isinstance(entry, dict) else None
             skipped[identity if isinstance(identity, str) else f"[{position}]"] = str(error)
-    return Imported(found, skipped)
+    return Imported(active, skipped)
 
 
-def _has_expired(listed: Any) -> bool:
+def _has_expired(entry: Any) -> bool:
     try:
-        return msgspec.convert(listed, _Ended).status.state == "expired"
+        return msgspec.convert(entry, _Ended).status.state == "expired"
     except msgspec.ValidationError:
         return False
 
@@ -113,42 +113,42 @@ async def alerts(http: client.Client) -> list[Listed]:
     """Return all unresolved alerts, whatever their state. Raises ``errors.Failure``."""
     return [
         Listed(
-            one.fingerprint,
-            times.from_datetime(one.starts_at),
-            one.status.state == "active",
-            tuple(receiver.name for receiver in one.receivers),
-            one.labels,
-            one.annotations,
-            one.link,
+            _alert.fingerprint,
+            times.from_datetime(_alert.starts_at),
+            _alert.status.state == "active",
+            tuple(receiver.name for receiver in _alert.receivers),
+            _alert.labels,
+            _alert.annotations,
+            _alert.link,
         )
-        for one in await http.read("/api/v2/alerts", list[_Alert], query=_EVERY_STATE)
+        for _alert in await http.read("/api/v2/alerts", list[_Alert], query=_EVERY_STATE)
     ]
 
 
 async def condition(http: client.Client) -> Condition:
     """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
-    found = await http.read("/api/v2/status", _Status)
-    return Condition(times.from_datetime(found.uptime), found.cluster.status in {"ready", "disabled"})
+    _status = await http.read("/api/v2/status", _Status)
+    return Condition(times.from_datetime(_status.uptime), _status.cluster.status in {"ready", "disabled"})
 
 
 async def receivers(http: client.Client) -> list[str]:
     """Return the names of all receivers. Raises ``errors.Failure``."""
-    return [one.name for one in await http.read("/api/v2/receivers", list[_Receiver])]
+    return [_receiver.name for _receiver in await http.read("/api/v2/receivers", list[_Receiver])]
 
 
-def _read(one: _Silence, name: str) -> Silence:
+def _read(_silence: _Silence, name: str) -> Silence:
     return Silence(
-        one.id,
-        tuple(Matcher(m.name, _operator(m), m.value) for m in one.matchers),
-        times.from_datetime(one.starts_at),
-        times.from_datetime(one.ends_at),
-        one.created_by,
-        one.comment,
+        _silence.id,
+        tuple(Matcher(m.name, _operator(m), m.value) for m in _silence.matchers),
+        times.from_datetime(_silence.starts_at),
+        times.from_datetime(_silence.ends_at),
+        _silence.created_by,
+        _silence.comment,
         name,
     )
 
 
-def _operator(one: _Matcher) -> Operator:
-    if one.is_regex:
-        return "=~" if one.is_equal else "!~"
-    return "=" if one.is_equal else "!="
+def _operator(_matcher: _Matcher) -> Operator:
+    if _matcher.is_regex:
+        return "=~" if _matcher.is_equal else "!~"
+    return "=" if _matcher.is_equal else "!="

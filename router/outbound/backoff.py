@@ -7,13 +7,13 @@ DENIED_CAP_SECONDS = 60.0  # A renewed key is noticed within a minute, even by a
 _MOST_DOUBLINGS = 60  # Beyond this exponent every cap is reached, and the power would overflow a float.
 
 
-def max_delay(asked: float | None, *, of_account: bool = False) -> float:
-    """Return the maximum delay in seconds, on top of the delay that the vendor ``asked`` for.
+def max_delay(requested: float | None, *, of_account: bool = False) -> float:
+    """Return the maximum delay in seconds, on top of the delay that the vendor ``requested`` for.
 
     A condition of the account is retried about as often as the circuit breaker probes. A longer delay would outlast the
     recovery of the vendor.
     """
-    return ASKED_CAP_SECONDS if of_account or asked is not None else CAP_SECONDS
+    return ASKED_CAP_SECONDS if of_account or requested is not None else CAP_SECONDS
 
 
 def full_jitter(

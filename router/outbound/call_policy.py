@@ -46,7 +46,7 @@ class Quota(Protocol):
         ...
 
 
-async def wait_for_quota(quota: Quota, turn: Turn, about: str, ends_at: float) -> None:
+async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: float) -> None:
     """Return when a token has been taken.
 
     Raises ``Queued`` if none is available within two seconds or before ``ends_at``.
@@ -58,7 +58,7 @@ async def wait_for_quota(quota: Quota, turn: Turn, about: str, ends_at: float) -
         left -= admission.wait
         if left < 0:
             why = "the vendor asked for a pause" if admission.is_paused else "the account's quota is used up for now"
-            raise errors.Queued(f"{about}: {why}", admission.wait)
+            raise errors.Queued(f"{description}: {why}", admission.wait)
         await asyncio.sleep(admission.wait)
 
 

@@ -188,20 +188,22 @@ class Client:
         """
         if content is None and json is not None:
             content = Content(msgspec.json.encode(json), {"content-type": "application/json"})
-        about = f"{self.name}: {method} {path}"
+        description = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
-            raise errors.Permanent(f"{about}: the path must start with a slash")
-        called = endpoint(method, path)
+            raise errors.Permanent(f"{description}: the path must start with a slash")
+        endpoint_name = endpoint(method, path)
         if self.quota is not None:
-            await call_policy.wait_for_quota(self.quota, call_policy.Turn(floor.get(), called), about, ends_at.get())
+            await call_policy.wait_for_quota(
+                self.quota, call_policy.Turn(floor.get(), endpoint_name), description, ends_at.get()
+            )
         try:
-            return await self._timed_exchange(method, path, about, content=content, query=query)
+            return await self._timed_exchange(method, path, description, content=content, query=query)
         except TimeoutError as problem:
-            failure: errors.Failure = errors.Unanswered(f"{about}: no answer within {self._timeout_seconds:g} s")
+            failure: errors.Failure = errors.Unanswered(f"{description}: no answer within {self._timeout_seconds:g} s")
             raise _settled(failure, method) from problem
         except errors.Throttled as problem:
             if self.quota is not None and problem.retry_after:
-                await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else called)
+                await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else endpoint_name)
             raise
         except errors.Unanswered as problem:
             raise _settled(problem, method) from problem.__cause__
@@ -226,13 +228,13 @@ class Client:
         await self._http.aclose()
 
     async def _timed_exchange(
-        self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
+        self, method: str, path: str, description: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
         """Run ``_exchange`` within the time limit of a call, and measure its duration."""
         began, result = instruments.clock(), "unanswered"
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._exchange(method, path, about, content=content, query=query)
+                answer = await self._exchange(method, path, description, content=content, query=query)
         except errors.Failure as problem:
             result = _result(type(problem))
             raise
@@ -243,55 +245,63 @@ class Client:
             metrics.vendor_request_duration_seconds.labels(self.name, operation.get(), result).since(began)
 
     async def _exchange(
-        self, method: str, path: str, about: str, *, content: Content | None, query: Mapping[str, Any] | None
+        self, method: str, path: str, description: str, *, content: Content | None, query: Mapping[str, Any] | None
     ) -> Answer:
         body, headers = (None, {}) if content is None else (content.body, content.headers)
         url = self._base + quote(path, safe=_UNQUOTED) + (f"?{_query(query)}" if query else "")
         try:
             request = self._http.build_request(method, url, content=body, headers=headers)
         except (httpx.InvalidURL, ValueError) as problem:
-            raise errors.Permanent(self._mask(f"{about}: {type(problem).__name__}: {problem}")) from problem
+            raise errors.Permanent(self._mask(f"{description}: {type(problem).__name__}: {problem}")) from problem
         try:
             response = await self._http.send(request)
         except errors.Failure as problem:
-            raise type(problem)(self._mask(f"{about}: {problem.message}")) from problem.__cause__
+            raise type(problem)(self._mask(f"{description}: {problem.message}")) from problem.__cause__
         raw = None if response.extensions["too_large"] else response.content
         if not 200 <= response.status_code < 300:
-            raise self._refusal(response.status_code, _parse_or_none(raw), response.headers, about)
+            raise self._refusal(response.status_code, _parse_or_none(raw), response.headers, description)
         if content is not None and content.is_answer_ignored:
-            return Answer(response.status_code, None, response.headers, about)
-        return Answer(response.status_code, self._parse(raw, about), response.headers, about)
+            return Answer(response.status_code, None, response.headers, description)
+        return Answer(response.status_code, self._parse(raw, description), response.headers, description)
 
-    def _parse(self, raw: bytes | None, about: str) -> Any:
+    def _parse(self, raw: bytes | None, description: str) -> Any:
         if raw is None:
-            raise errors.Unanswered(f"{about}: the answer is larger than {self._most_bytes} bytes")
+            raise errors.Unanswered(f"{description}: the answer is larger than {self._most_bytes} bytes")
         if not raw.strip():
             return None
         try:
             return msgspec.json.decode(raw)
         except Undecodable as problem:
-            raise errors.Unanswered(f"{about}: the answer is not JSON") from problem
+            raise errors.Unanswered(f"{description}: the answer is not JSON") from problem
 
-    def _refusal(self, status: int, body: Any, headers: Mapping[str, str], about: str) -> errors.Failure:
-        said = self._read_error(status, body, headers)
-        message = self._mask(f"{about}: {status}" + (f": {said.message}" if said.message else ""))
-        wait = retry_after.seconds(headers.get("retry-after", "") or said.retry_after, now=self._now())
+    def _refusal(self, status: int, body: Any, headers: Mapping[str, str], description: str) -> errors.Failure:
+        vendor_message = self._read_error(status, body, headers)
+        message = self._mask(
+            f"{description}: {status}" + (f": {vendor_message.message}" if vendor_message.message else "")
+        )
+        wait = retry_after.seconds(headers.get("retry-after", "") or vendor_message.retry_after, now=self._now())
         if status in {_TOO_EARLY, _TOO_MANY}:
-            limit = self._mask(said.limit)
-            return errors.Throttled(message, wait, limit=limit, is_account_wide=said.is_account_wide)
+            limit = self._mask(vendor_message.limit)
+            return errors.Throttled(message, wait, limit=limit, is_account_wide=vendor_message.is_account_wide)
         # A gateway may respond 408 to a request that the vendor behind it still processes.
         if status >= 500 or status == _TIMED_OUT:
             return errors.Unanswered(message, wait)
         if status in {_NOT_FOUND, _GONE}:
-            if not said.is_own:
+            if not vendor_message.is_own:
                 message += ": this is not the vendor's error format; check the base URL and what is in front of it"
                 return errors.Unanswered(message, wait)
-            return errors.NotFound(message, status=status, field=self._mask(said.field), request_id=said.request_id)
+            return errors.NotFound(
+                message, status=status, field=self._mask(vendor_message.field), request_id=vendor_message.request_id
+            )
         # APIs don't redirect; a proxy does. It is unknown what became of the request.
         if status < 400:
             message += ": not the API's answer; redirects are not followed; correct the base URL"
             return errors.Unanswered(message, wait)
-        about_field: _Field = {"status": status, "field": self._mask(said.field), "request_id": said.request_id}
+        about_field: _Field = {
+            "status": status,
+            "field": self._mask(vendor_message.field),
+            "request_id": vendor_message.request_id,
+        }
         if status in _DENIED:
             return errors.Denied(message, wait, **about_field)
         if status == _CONFLICT:

@@ -170,10 +170,10 @@ def proxy_of_environment(url: str) -> yarl.URL | None:
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
         return None
-    found = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
-    if found.scheme not in {"http", "https"}:
-        raise ValueError(f"the proxy from the environment must be an HTTP proxy, not {found.scheme}")
-    return found
+    proxy_url = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
+    if proxy_url.scheme not in {"http", "https"}:
+        raise ValueError(f"the proxy from the environment must be an HTTP proxy, not {proxy_url.scheme}")
+    return proxy_url
 
 
 def _without_credentials(proxy: yarl.URL | None) -> tuple[yarl.URL | None, Mapping[str, str]]:

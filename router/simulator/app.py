@@ -22,20 +22,23 @@ def create_app(
     ``remembered`` are the vendors of an earlier run, as loaded by ``snapshot``.
     """
     chosen = options or Options()
-    made = (IncidentIo(chosen), DevHelm(chosen), Slack(chosen))
+    simulated = (IncidentIo(chosen), DevHelm(chosen), Slack(chosen))
     # A snapshot by an earlier version lacks vendors that were added since.
-    vendors: dict[str, vendor.Vendor] = {one.name: one for one in made} | (remembered or {})
+    vendors: dict[str, vendor.Vendor] = {simulator.name: simulator for simulator in simulated} | (remembered or {})
     log = calls.Calls()
-    wanted: list[faults.Fault] = []
+    fault_request: list[faults.Fault] = []
     hooks = webhooks.Webhooks(chosen)
-    gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
-    control = ControlEndpoints(vendors, log, wanted, hooks, gates)
-    used = vendors["slack"]
-    assert isinstance(used, Slack)  # noqa: S101 - a snapshot has each vendor under its own name
-    app = Simulator([*control.routes(), *workspace.Workspace(used).routes()], gates, vendors, hooks)
+    gates = {
+        name: faults.Gate(routing.Router(simulator.routes()), simulator, chosen, log, fault_request)
+        for name, simulator in vendors.items()
+    }
+    control = ControlEndpoints(vendors, log, fault_request, hooks, gates)
+    simulated_vendor = vendors["slack"]
+    assert isinstance(simulated_vendor, Slack)  # noqa: S101 - a snapshot has each vendor under its own name
+    app = Simulator([*control.routes(), *workspace.Workspace(simulated_vendor).routes()], gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log
-    app.state.faults = wanted
+    app.state.faults = fault_request
     return app
 
 
@@ -78,7 +81,7 @@ class ControlEndpoints:
         self,
         vendors: dict[str, vendor.Vendor],
         log: calls.Calls,
-        wanted: list[faults.Fault],
+        fault_request: list[faults.Fault],
         hooks: webhooks.Webhooks,
         gates: Mapping[str, faults.Gate],
     ) -> None:
@@ -86,7 +89,7 @@ class ControlEndpoints:
         self._hooks = hooks
         self._vendors = vendors
         self._log = log
-        self._faults = wanted
+        self._faults = fault_request
 
     def routes(self) -> list[routing.BaseRoute]:
         """Return the routes of the endpoints."""
@@ -104,12 +107,14 @@ class ControlEndpoints:
         ]
 
     async def _index(self, _request: requests.Request) -> responses.Response:
-        return responses.HTMLResponse(pages.index({name: one.pages() for name, one in self._vendors.items()}))
+        return responses.HTMLResponse(
+            pages.index({name: simulated_vendor.pages() for name, simulated_vendor in self._vendors.items()})
+        )
 
     async def _page(self, request: requests.Request) -> responses.Response:
         name = request.path_params["vendor"]
-        known = self._vendors[name].pages() if name in self._vendors else []
-        for page in known:
+        pages_of_vendors = self._vendors[name].pages() if name in self._vendors else []
+        for page in pages_of_vendors:
             if page.slug == request.path_params["slug"]:
                 return responses.HTMLResponse(pages.page(page, name))
         return responses.PlainTextResponse("there is no such status page", 404)
@@ -147,16 +152,16 @@ class ControlEndpoints:
 
     async def _calls(self, request: requests.Request) -> responses.Response:
         query = request.query_params
-        found = self._log.listed(query.get("vendor", ""), query.get("method", ""), query.get("path", ""))
-        return responses.JSONResponse({"calls": found})
+        matching_calls = self._log.listed(query.get("vendor", ""), query.get("method", ""), query.get("path", ""))
+        return responses.JSONResponse({"calls": matching_calls})
 
     async def _state(self, _request: requests.Request) -> responses.Response:
-        state: dict[str, Any] = {name: one.state() for name, one in self._vendors.items()}
+        state: dict[str, Any] = {name: simulated_vendor.state() for name, simulated_vendor in self._vendors.items()}
         return responses.JSONResponse(state)
 
     async def _reset(self, _request: requests.Request) -> responses.Response:
-        for one in self._vendors.values():
-            one.reset()
+        for simulated_vendor in self._vendors.values():
+            simulated_vendor.reset()
         self._log.all.clear()
         self._faults.clear()
         return responses.Response(status_code=204)

@@ -27,13 +27,13 @@ _UNDERSCORE = re.compile(r"(?<!\\)_")
 def _rewritten(text: str, style: Style, length: int) -> str:
     changes: dict[str, Callable[[str], str]] = {
         "strip": str.strip,
-        "fold": lambda said: _BLANKS.sub(" ", _BLANK_LINES.sub("\n", said)),
-        "crlf": lambda said: said.replace("\r\n", "\n").replace("\n", "\r\n"),
-        "escape": lambda said: html.escape(html.unescape(said), quote=True),
-        "bullets": lambda said: _BULLET.sub("* ", said),
-        "paragraph": lambda said: "".join(f"<p>{part}</p>" for part in said.split("\n\n")),
-        "backslash": lambda said: _UNDERSCORE.sub(r"\\_", said),
-        "cut": lambda said: said[:length],
+        "fold": lambda text: _BLANKS.sub(" ", _BLANK_LINES.sub("\n", text)),
+        "crlf": lambda text: text.replace("\r\n", "\n").replace("\n", "\r\n"),
+        "escape": lambda text: html.escape(html.unescape(text), quote=True),
+        "bullets": lambda text: _BULLET.sub("* ", text),
+        "paragraph": lambda text: "".join(f"<p>{part}</p>" for part in text.split("\n\n")),
+        "backslash": lambda text: _UNDERSCORE.sub(r"\\_", text),
+        "cut": lambda text: text[:length],
     }
     return changes[style](text) if style in changes else text
 
@@ -41,23 +41,23 @@ def _rewritten(text: str, style: Style, length: int) -> str:
 def normalized(value: Any, style: Style, length: int) -> Any:
     """Return ``value`` with every title and text rewritten, as by a vendor that normalizes what it stores."""
     if isinstance(value, list):
-        return [normalized(one, style, length) for one in value]
+        return [normalized(item, style, length) for item in value]
     if not isinstance(value, dict):
         return value
-    found = {}
-    for key, one in value.items():
+    rows = {}
+    for key, item in value.items():
         rewrites = key in _TEXTS or (key in _TITLES and style in _OF_TITLES)
-        found[key] = _rewritten(one, style, length) if rewrites and isinstance(one, str) else one
-        if isinstance(one, dict | list):
-            found[key] = normalized(one, style, length)
-    return found
+        rows[key] = _rewritten(item, style, length) if rewrites and isinstance(item, str) else item
+        if isinstance(item, dict | list):
+            rows[key] = normalized(item, style, length)
+    return rows
 
 
 def with_derived_impact(body: Any) -> Any:
     """Return the body of a request with the impact derived from its components, as some pages derive it."""
     if not isinstance(body, dict) or not body.get("affectedComponents"):
         return body
-    statuses = [one.get("status") for one in body["affectedComponents"]]
+    statuses = [component.get("status") for component in body["affectedComponents"]]
     derived = next((impact for status, impact in _IMPACTS.items() if status in statuses), "NONE")
     return {**body, "impact": derived}
 

@@ -124,8 +124,8 @@ class Fault(pydantic.BaseModel):
         """Return whether the action is possible for the call."""
         match self.action:
             case "refuse-field":
-                said = _said(call.body, self.field)
-                return said is not None and (self.value is None or self.value == said)
+                value = _said(call.body, self.field)
+                return value is not None and (self.value is None or self.value == value)
             case "act-then-busy":
                 return bool(call.idempotency_key)
             case "act-then-conflict" | "act-late" | "hang-then-act":
@@ -146,13 +146,13 @@ class Gate:
     def __init__(
         self,
         app: types.ASGIApp,
-        of: vendor.Vendor,
+        simulated_vendor: vendor.Vendor,
         options: Options,
         log: Calls,
         faults: list[Fault],
     ) -> None:
         self._app = app
-        self._vendor = of
+        self._vendor = simulated_vendor
         self._options = options
         self._log = log
         self._faults = faults
@@ -182,10 +182,10 @@ class Gate:
             call.fault = "act-then-busy"
             await self._fail(answer, busy.pop(), None, message="a request with this idempotency key is in progress")
             return
-        shaping = [one for one in self._faults if one.action in SHAPING and one.strikes(call)]
-        others = (one for one in self._faults if one.action not in SHAPING)
-        fault = next((one for one in others if one.strikes(call)), None)
-        call.fault = "+".join(one.action for one in [*shaping, *([fault] if fault else [])])
+        shaping = [candidate for candidate in self._faults if candidate.action in SHAPING and candidate.strikes(call)]
+        others = (candidate for candidate in self._faults if candidate.action not in SHAPING)
+        fault = next((other for other in others if other.strikes(call)), None)
+        call.fault = "+".join(candidate.action for candidate in [*shaping, *([fault] if fault else [])])
         if fault is not None and fault.action not in _ACTING:
             await self._strike(fault, scope, raw, answer)
             return
@@ -201,29 +201,35 @@ class Gate:
         """Return the body as the vendor will store it. Keep the current state if reads are to lag behind."""
         for fault in shaping:
             if fault.action == "lag":
-                until = asyncio.get_running_loop().time() + fault.lag_seconds
-                self._past.append((until, fault, self._vendor.remembered()))
+                visible_at = asyncio.get_running_loop().time() + fault.lag_seconds
+                self._past.append((visible_at, fault, self._vendor.remembered()))
             elif fault.action == "normalize":
                 raw = _changed(raw, fault)
         return raw
 
     async def _read(self, scope: types.Scope, raw: bytes, answer: "_Answer", shaping: Sequence[Fault]) -> None:
         now = asyncio.get_running_loop().time()
-        self._past = [one for one in self._past if one[0] > now and any(one[1] is fault for fault in self._faults)]
-        kept = _Kept()
+        self._past = [
+            entry for entry in self._past if entry[0] > now and any(entry[1] is fault for fault in self._faults)
+        ]
+        _kept = _Kept()
         if self._past:
             with self._vendor.as_of(self._past[0][2]):
-                await self._app(scope, _replay(raw), kept)
+                await self._app(scope, _replay(raw), _kept)
         else:
-            await self._app(scope, _replay(raw), kept)
-        for message in _shaped(kept.messages, shaping):
+            await self._app(scope, _replay(raw), _kept)
+        for message in _shaped(_kept.messages, shaping):
             await answer(message)
 
     def _too_many(self, call: Call) -> bool:
         limit = self._options.calls_a_minute
         if not limit:
             return False
-        recent = [one for one in self._log.all if one.vendor == call.vendor and one.at > call.at - _MINUTE]
+        recent = [
+            candidate
+            for candidate in self._log.all
+            if candidate.vendor == call.vendor and candidate.at > call.at - _MINUTE
+        ]
         return len(recent) > limit
 
     async def _strike(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
@@ -261,10 +267,10 @@ class Gate:
                     await asyncio.shield(task)
                 _hang_up(answer.send)
             case "act-then-hang":
-                kept = _Kept()
-                await self._app(scope, _replay(raw), kept)
+                _kept = _Kept()
+                await self._app(scope, _replay(raw), _kept)
                 await asyncio.sleep(fault.hang_seconds)
-                for message in kept.messages:
+                for message in _kept.messages:
                     await answer(message)
             case "act-then-conflict":
                 await self._app(scope, _replay(raw), _nowhere)
@@ -290,10 +296,10 @@ class Gate:
         field: str = "",
         limit: str = "api_key_name",
     ) -> None:
-        asked = 1.0 if retry_after is None and status == 429 else retry_after
-        body, headers = self._vendor.failure(vendor.Failure(status, asked, message, field, limit))
-        if status != 429 and asked is not None:
-            headers = {**headers, "retry-after": str(math.ceil(asked))}
+        delay = 1.0 if retry_after is None and status == 429 else retry_after
+        body, headers = self._vendor.failure(vendor.Failure(status, delay, message, field, limit))
+        if status != 429 and delay is not None:
+            headers = {**headers, "retry-after": str(math.ceil(delay))}
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
         pairs = [(b"content-type", b"application/json")]
         pairs += [(name.encode(), value.encode()) for name, value in headers.items()]

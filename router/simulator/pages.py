@@ -34,25 +34,27 @@ def index(pages: Mapping[str, Sequence[vendor.Page]]) -> str:
     return document("Simulated status pages", f"<h1>Simulated status pages</h1><ul>{''.join(items)}</ul>")
 
 
-def page(one: vendor.Page, vendor_name: str) -> str:
+def page(simulated_page: vendor.Page, vendor_name: str) -> str:
     """Return one status page: active posts, components, and past posts."""
-    open_posts = [post for post in one.posts if not post.resolved]
-    past_posts = [post for post in one.posts if post.resolved]
+    open_posts = [post for post in simulated_page.posts if not post.resolved]
+    past_posts = [post for post in simulated_page.posts if post.resolved]
     banner = (
         f'<div class="banner bad">{escape(open_posts[0].title)}</div>'
         if open_posts
         else '<div class="banner good">All systems operational</div>'
     )
-    parts = [f"<h1>{escape(one.name)}</h1><small>simulated at {escape(vendor_name)}</small>", banner]
+    parts = [f"<h1>{escape(simulated_page.name)}</h1><small>simulated at {escape(vendor_name)}</small>", banner]
     parts += [_post(post) for post in open_posts]
-    parts.append(f"<h2>Components</h2><ul>{''.join(_component(*component) for component in one.components)}</ul>")
+    parts.append(
+        f"<h2>Components</h2><ul>{''.join(_component(*component) for component in simulated_page.components)}</ul>"
+    )
     if past_posts:
         parts.append("<h2>Past incidents</h2>" + "".join(_post(post) for post in past_posts))
-    return document(one.name, "".join(parts))
+    return document(simulated_page.name, "".join(parts))
 
 
-def _open(one: vendor.Page) -> str:
-    count = sum(not post.resolved for post in one.posts)
+def _open(simulated_page: vendor.Page) -> str:
+    count = sum(not post.resolved for post in simulated_page.posts)
     return f'<span class="bad">{count} open</span>' if count else '<span class="good">operational</span>'
 
 

@@ -20,18 +20,18 @@ def load(file: Path) -> dict[str, vendor.Vendor] | None:
     """Return the vendors with their last saved state; None if there is no readable file."""
     try:
         vendors: dict[str, vendor.Vendor] = pickle.loads(file.read_bytes())  # noqa: S301 - the router's own data folder
-        return {name: _completed(held) for name, held in vendors.items()}
+        return {name: _completed(simulated_vendor) for name, simulated_vendor in vendors.items()}
     except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, TypeError):
         return None
 
 
-def _completed(held: vendor.Vendor) -> vendor.Vendor:
+def _completed(simulated_vendor: vendor.Vendor) -> vendor.Vendor:
     """Add attributes that an earlier version didn't have, with their initial values. All other attributes stay."""
-    make: Any = type(held)
-    fresh = make(vars(held)["_options"])
+    make: Any = type(simulated_vendor)
+    fresh = make(vars(simulated_vendor)["_options"])
     for name, initial in vars(fresh).items():
-        kept = vars(held).setdefault(name, initial)
-        if type(kept) is type(initial) and hasattr(kept, "__dict__"):
+        member = vars(simulated_vendor).setdefault(name, initial)
+        if type(member) is type(initial) and hasattr(member, "__dict__"):
             for inner, value in vars(initial).items():
-                vars(kept).setdefault(inner, value)
-    return held
+                vars(member).setdefault(inner, value)
+    return simulated_vendor

@@ -45,17 +45,21 @@ class Webhooks:
         self._options = options
         self._sending: set[asyncio.Task[None]] = set()
 
-    def things(self, one: vendor.Vendor) -> Things | None:
+    def things(self, simulated_vendor: vendor.Vendor) -> Things | None:
         """Return a vendor's objects, for comparison after a call; None if the vendor has no endpoint."""
-        return _things(one) if any(endpoint.vendor == one.name for endpoint in self.endpoints) else None
+        return (
+            _things(simulated_vendor)
+            if any(endpoint.vendor == simulated_vendor.name for endpoint in self.endpoints)
+            else None
+        )
 
-    def tell(self, one: vendor.Vendor, before: Things | None) -> None:
+    def tell(self, simulated_vendor: vendor.Vendor, before: Things | None) -> None:
         """Start sending an event for each object that has changed since ``before``."""
         if before is None:
             return
-        for event, payload in _events(one.name, before, _things(one)):
+        for event, payload in _events(simulated_vendor.name, before, _things(simulated_vendor)):
             for endpoint in self.endpoints:
-                if endpoint.vendor == one.name:
+                if endpoint.vendor == simulated_vendor.name:
                     task = asyncio.create_task(self._send(endpoint, event, payload))
                     self._sending.add(task)
                     task.add_done_callback(self._sending.discard)
@@ -85,25 +89,28 @@ def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:
     return {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
 
 
-def _things(one: vendor.Vendor) -> Things:
+def _things(row: vendor.Vendor) -> Things:
     # A copy, since the vendor's state changes later.
-    state = json.loads(json.dumps(one.state()))
+    state = json.loads(json.dumps(row.state()))
     posts = [*state.get("status_page_incidents", ())]
     posts += [post for page in state.get("pages", ()) for post in page["incidents"]]
     # DevHelm returns an incident within its details.
-    incidents: Things = {("incident", one.get("incident", one)["id"]): one for one in state["incidents"]}
+    incidents: Things = {
+        ("incident", simulated_vendor.get("incident", simulated_vendor)["id"]): simulated_vendor
+        for simulated_vendor in state["incidents"]
+    }
     return incidents | {("post", post["id"]): post for post in posts}
 
 
 def _events(name: str, before: Things, after: Things) -> Iterator[tuple[str, dict[str, Any]]]:
-    of = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
+    describe = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
     for key, thing in after.items():
         if before.get(key) != thing:
-            yield of(key[0], before.get(key), thing)
+            yield describe(key[0], before.get(key), thing)
 
 
-def _of_incident_io(what: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    if what == "post":
+def _of_incident_io(kind: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    if kind == "post":
         if before is None:
             return "status_page_incident.created_v1", after
         shared = len(after["updates"]) > len(before["updates"])
@@ -117,11 +124,11 @@ def _of_incident_io(what: str, before: dict[str, Any] | None, after: dict[str, A
     return "public_incident.incident_updated_v2", after
 
 
-def _of_devhelm(what: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    about = "status_page.incident" if what == "post" else "incident"
+def _of_devhelm(kind: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    topic = "status_page.incident" if kind == "post" else "incident"
     if before is None:
-        return f"{about}.created", after
+        return f"{topic}.created", after
     incident = after.get("incident", after)
     was = before.get("incident", before)
     is_over = incident.get("status") == "RESOLVED" != was.get("status")
-    return f"{about}.{'resolved' if is_over else 'updated'}", after
+    return f"{topic}.{'resolved' if is_over else 'updated'}", after

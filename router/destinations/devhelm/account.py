@@ -54,18 +54,18 @@ async def read_pages(
     shape: type[Entry],
     query: Mapping[str, Any] | None = None,
     *,
-    what: str,
-    wanted: str = "",
+    noun: str,
+    vendor_id: str = "",
 ) -> AsyncIterator[list[Entry]]:
     """Read a list page by page. A page without new rows is the last, whatever the vendor says.
 
-    ``what`` names a row. Rows that can't be parsed are skipped, unless ``wanted`` is in one.
+    ``noun`` names a row. Rows that can't be parsed are skipped, unless ``vendor_id`` is in one.
     """
-    known: set[str] = set()
+    read_ids: set[str] = set()
     for page in range(_MOST_PAGES):
         answer = await http.read(path, wire.Listed, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
-        yield list_rows.parse_rows(answer.data, shape, what, wanted=wanted)
+        yield list_rows.parse_rows(answer.data, shape, noun, vendor_id=vendor_id)
         listed_now = {str(row.get("id")) for row in answer.data if isinstance(row, dict)}
-        if not answer.has_next or listed_now <= known:
+        if not answer.has_next or listed_now <= read_ids:
             return
-        known |= listed_now
+        read_ids |= listed_now

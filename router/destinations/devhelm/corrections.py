@@ -14,24 +14,24 @@ from router.outbound import client, errors
 
 async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.VendorState:
     """Replace the text of an update. Raises ``Permanent`` if it doesn't exist or isn't as the operator has seen it."""
-    wanted = corrections.from_content(operation.content)
+    correction = corrections.from_content(operation.content)
     place = posts.PostLocation.parse(operation.vendor_id)
     post = await at.observe(place)
-    update = next((one for one in post.updates or () if one.id == wanted.update), None)
+    update = next((candidate for candidate in post.updates or () if candidate.id == correction.update), None)
     if update is None:
         raise errors.Permanent("the update is no longer in the post's timeline")
-    body = _signed(wanted.body, update.body, operation.reference)
-    if not corrections.is_status_allowed(update.status, wanted.status):
+    body = _signed(correction.body, update.body, operation.reference)
+    if not corrections.is_status_allowed(update.status, correction.status):
         raise errors.Permanent(corrections.STATUS_REFUSED)
-    status = wanted.status if wanted.status != update.status else ""
+    status = correction.status if correction.status != update.status else ""
     if update.body != body or status:
         # An earlier attempt may have changed the text already.
-        if texts.mark(update.body) not in {wanted.seen, texts.mark(body)}:
+        if texts.mark(update.body) not in {correction.seen, texts.mark(body)}:
             raise errors.Permanent("it was changed at the vendor meanwhile, and stays as it is")
         change = wire.PatchUpdate(body, status or None)
-        await http.call("PATCH", f"{place.path}/updates/{client.segment(wanted.update)}", json=change)
+        await http.call("PATCH", f"{place.path}/updates/{client.segment(correction.update)}", json=change)
         post = await at.observe(place)
-    return _seen(post, operation, wanted.update, body)
+    return _seen(post, operation, correction.update, body)
 
 
 def _signed(body: str, before: str, reference: str) -> str:
@@ -41,12 +41,12 @@ def _signed(body: str, before: str, reference: str) -> str:
 
 def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:
     """Return the state after a correction. The text is ours; other changes are left to the next observation."""
-    shown = {one.id: one for one in post.updates or ()}
-    stored = shown[update].body if update in shown else body
+    updates = {shown_update.id: shown_update for shown_update in post.updates or ()}
+    stored = updates[update].body if update in updates else body
     fields = dict(operation.view.fields)
     fields["posted"] = posts.posted(post, operation, {update})
     if operation.view.entries[:1] == (update,):
         fields["message"] = stored
     view = msgspec.structs.replace(operation.view, fields=fields)
-    told = tuple(dict.fromkeys([*operation.told, texts.mark(body), texts.mark(stored)]))
-    return operations.VendorState(operation.vendor_id, posts.state(post), told=told, view=view)
+    posted_marks = tuple(dict.fromkeys([*operation.told, texts.mark(body), texts.mark(stored)]))
+    return operations.VendorState(operation.vendor_id, posts.state(post), told=posted_marks, view=view)

@@ -45,29 +45,37 @@ class Incidents:
 
         An incident that was to be reopened comes first if it is open.
         """
-        if operation.vendor_id and (again := await self._still_open(operation)):
-            return again
-        ours = await self._signed(operation)
-        for further in ours[1:]:
+        if operation.vendor_id and (reopened := await self._still_open(operation)):
+            return reopened
+        incidents = await self._signed(operation)
+        for further in incidents[1:]:
             if not _over(further):
                 await self._resolve(further.id, _duplicate(operation))
-        return _seen(ours[0]) if ours else None
+        return _seen(incidents[0]) if incidents else None
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Resolve every other open incident that carries our reference."""
-        further = [one for one in await self._signed(operation) if one.id != operation.vendor_id and not _over(one)]
-        for one in further:
-            await self._resolve(one.id, _duplicate(operation))
-        return tuple(one.id for one in further)
+        further = [
+            incident
+            for incident in await self._signed(operation)
+            if incident.id != operation.vendor_id and not _over(incident)
+        ]
+        for incident in further:
+            await self._resolve(incident.id, _duplicate(operation))
+        return tuple(other.id for other in further)
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
         """List the open incidents that carry a reference."""
-        found = []
+        items = []
         for status in wire.OPEN:
             query = {"search": "IR-", "source": "MANUAL", "status": status}
-            async for page in account.read_pages(self._http, _PATH, wire.Incident, query, what="incident"):
-                found += [_item(one) for one in page if not _over(one) and references.find_in_title(one.title or "")]
-        return found
+            async for page in account.read_pages(self._http, _PATH, wire.Incident, query, noun="incident"):
+                items += [
+                    _item(incident)
+                    for incident in page
+                    if not _over(incident) and references.find_in_title(incident.title or "")
+                ]
+        return items
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
         """Return False: every incident carries its reference."""
@@ -80,23 +88,27 @@ class Incidents:
             "source": "MANUAL",
             "startedFrom": _iso(times.to_datetime(operation.opened_at) - _SKEW),
         }
-        pages = account.read_pages(self._http, _PATH, wire.Incident, query, what="incident", wanted=operation.reference)
+        pages = account.read_pages(
+            self._http, _PATH, wire.Incident, query, noun="incident", vendor_id=operation.reference
+        )
         reference = operation.reference
-        ours = [one async for page in pages for one in page if references.has_tag(one.title or "", reference)]
-        return sorted(ours, key=lambda one: (_over(one), one.created_at))
+        signed = [
+            incident async for page in pages for incident in page if references.has_tag(incident.title or "", reference)
+        ]
+        return sorted(signed, key=lambda incident: (_over(incident), incident.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident, or reopen the previous one. If the vendor doesn't reopen it, create a new one."""
-        wanted, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
+        opening, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
-        if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
-            return again
+        if operation.vendor_id and (reopened := await self._opened_again(operation, opening)):
+            return reopened
         note = "the vendor did not open the first one again" if operation.vendor_id else ""
         body = wire.CreateIncident(
-            title=references.add_tag(wanted.title, operation.reference),
-            severity=self._severity(wanted, operation),
-            monitor_id=wanted.monitor_id or None,
-            body=wanted.body or None,
+            title=references.add_tag(opening.title, operation.reference),
+            severity=self._severity(opening, operation),
+            monitor_id=opening.monitor_id or None,
+            body=opening.body or None,
         )
         answer = await calls.call("POST", _PATH, body)
         detail = answer.read(wire.DetailAnswer).data
@@ -106,18 +118,18 @@ class Incidents:
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Change severity and title unless a person has, and post an update with the current severity."""
-        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
             return _detailed(detail, operation)
         timeline = _timeline(detail)
         observations.check_fresh(operation, timeline, observations.moment(detail.incident.updated_at))
-        incident, omitted = await self._patched(detail.incident, operation, wanted)
-        text = self._update_text(incident, wanted, operation)
+        incident, omitted = await self._patched(detail.incident, operation, opening)
+        text = self._update_text(incident, opening, operation)
         # Only the newest update says anything about the present.
         if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
             return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
-        update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
+        update = wire.AddUpdate(opening.notify, text, opening.update_status)
         left = None if incident is detail.incident else _left(incident, operation)
         with half_done.leaving(left):
             answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
@@ -129,10 +141,10 @@ class Incidents:
 
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, unless it is resolved already."""
-        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if not _over(detail.incident):
-            text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
+            text = self._config.resolve_message if opening.resolve_message is None else opening.resolve_message
             detail = (await self._resolve(operation.vendor_id, text)).read(wire.DetailAnswer).data
             return msgspec.structs.replace(_detailed(detail, operation), state="resolved", ended=True)
         return _detailed(detail, operation)
@@ -178,12 +190,18 @@ class Incidents:
 
     async def channels(self) -> list[base.Channel]:
         """Return the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
-        listed = account.read_pages(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
-        channels = [channel async for batch in listed for channel in batch if channel.enabled]
-        found = [base.Channel(one.name, _KINDS[one.channel_type]) for one in channels if one.channel_type in _KINDS]
-        pages = account.read_pages(self._http, names.PAGES, wire.Page, what="status page")
+        pages_of_channels = account.read_pages(self._http, _CHANNELS, wire.AlertChannel, noun="alert channel")
+        channels = [channel async for batch in pages_of_channels for channel in batch if channel.enabled]
+        vendor_channels = [
+            base.Channel(channel.name, _KINDS[channel.channel_type])
+            for channel in channels
+            if channel.channel_type in _KINDS
+        ]
+        pages = account.read_pages(self._http, names.PAGES, wire.Page, noun="status page")
         automatic = [page async for batch in pages for page in batch if page.incident_mode == _AUTOMATIC]
-        return found + [base.Channel(page.name, _PAGES, (page.id, page.name, page.slug)) for page in automatic]
+        return vendor_channels + [
+            base.Channel(page.name, _PAGES, (page.id, page.name, page.slug)) for page in automatic
+        ]
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -198,14 +216,14 @@ class Incidents:
         return seen if seen.state == "open" else None
 
     async def _opened_again(
-        self, operation: operations.Operation, wanted: IncidentOpening
+        self, operation: operations.Operation, opening: IncidentOpening
     ) -> operations.VendorState | None:
         """Reopen a resolved incident; an open one stays. Return None if it is gone or the vendor refuses."""
         try:
             incident = (await self._show(operation.vendor_id)).incident
             if _over(incident):
                 text = f"It fires again.\n\nReference: {operation.reference}"
-                update = wire.AddUpdate(wanted.notify, text, wanted.update_status or _FIRES)
+                update = wire.AddUpdate(opening.notify, text, opening.update_status or _FIRES)
                 await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
         except errors.Conflict:
             return None
@@ -215,21 +233,21 @@ class Incidents:
             raise
         return operations.VendorState(incident.id, "open", incident.shortlink or "")
 
-    def _severity(self, wanted: IncidentOpening, operation: operations.Operation) -> Severity:
-        return self._severity_of(wanted, operation.content.severity)
+    def _severity(self, opening: IncidentOpening, operation: operations.Operation) -> Severity:
+        return self._severity_of(opening, operation.content.severity)
 
-    def _severity_of(self, wanted: IncidentOpening, level: severities.Severity) -> Severity:
-        if wanted.severity:
-            return wanted.severity
+    def _severity_of(self, opening: IncidentOpening, level: severities.Severity) -> Severity:
+        if opening.severity:
+            return opening.severity
         return severity_mapping.map_severity(self._config.severities, level)
 
     async def _patched(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, opening: IncidentOpening
     ) -> tuple[wire.Incident, tuple[operations.Omission, ...]]:
         """Update severity and title to the content, unless a person has changed them."""
         change = wire.PatchIncident(
-            title=self._changed_title(incident, operation, wanted),
-            severity=self._changed_severity(incident, operation, wanted),
+            title=self._changed_title(incident, operation, opening),
+            severity=self._changed_severity(incident, operation, opening),
         )
         if change == wire.PatchIncident():
             return incident, ()
@@ -244,51 +262,58 @@ class Incidents:
         return answer.read(wire.DetailAnswer).data.incident, ()
 
     def _changed_severity(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, opening: IncidentOpening
     ) -> str | None:
-        severity = self._severity(wanted, operation)
+        severity = self._severity(opening, operation)
         before, last = rule_fields.parse_previous(IncidentOpening, self._config, operation), operation.before
         if before is not None and last is not None:
-            ours = {self._severity_of(before, last.severity)}
-            ours |= {self._severity_of(one, level) for one, level in self._uncertain(operation)}
-            if incident.severity not in ours:
+            our_severities = {self._severity_of(before, last.severity)}
+            our_severities |= {
+                self._severity_of(uncertain_opening, level) for uncertain_opening, level in self._uncertain(operation)
+            }
+            if incident.severity not in our_severities:
                 return None
         return severity if severity != incident.severity else None
 
     def _changed_title(
-        self, incident: wire.Incident, operation: operations.Operation, wanted: IncidentOpening
+        self, incident: wire.Incident, operation: operations.Operation, opening: IncidentOpening
     ) -> str | None:
         before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
         if before is None:
             return None
-        shown, title = incident.title or "", references.add_tag(wanted.title, operation.reference)
-        ours = [references.add_tag(one.title, operation.reference) for one, _ in self._uncertain(operation)]
-        if before.title != wanted.title:
-            ours.append(references.add_tag(before.title, operation.reference))
-        is_ours = any(texts.alike(shown, one) or texts.is_cut(shown, one) for one in ours)
-        return title if is_ours and not texts.alike(shown, title) else None
+        vendor_title, title = incident.title or "", references.add_tag(opening.title, operation.reference)
+        our_titles = [
+            references.add_tag(uncertain_opening.title, operation.reference)
+            for uncertain_opening, _ in self._uncertain(operation)
+        ]
+        if before.title != opening.title:
+            our_titles.append(references.add_tag(before.title, operation.reference))
+        is_ours = any(texts.alike(vendor_title, one) or texts.is_cut(vendor_title, one) for one in our_titles)
+        return title if is_ours and not texts.alike(vendor_title, title) else None
 
     def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted severity and title; empty if nothing."""
-        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
-        severity, found = self._severity(wanted, operation), set()
-        for one, level in self._uncertain(operation):
-            if incident.severity == self._severity_of(one, level) != severity:
-                found.add(f"the severity is {incident.severity}, not {severity}")
-            title = references.add_tag(one.title, operation.reference)
-            if one.title != wanted.title and texts.alike(incident.title or "", title):
-                found.add(f'the title is "{one.title}", not "{wanted.title}"')
-        return ", ".join(sorted(found))
+        opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        severity, differences = self._severity(opening, operation), set()
+        for uncertain_opening, level in self._uncertain(operation):
+            if incident.severity == self._severity_of(uncertain_opening, level) != severity:
+                differences.add(f"the severity is {incident.severity}, not {severity}")
+            title = references.add_tag(uncertain_opening.title, operation.reference)
+            if uncertain_opening.title != opening.title and texts.alike(incident.title or "", title):
+                differences.add(f'the title is "{uncertain_opening.title}", not "{opening.title}"')
+        return ", ".join(sorted(differences))
 
     def _uncertain(self, operation: operations.Operation) -> list[tuple[IncidentOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(IncidentOpening, self._config, operation)
 
-    def _update_text(self, incident: wire.Incident, wanted: IncidentOpening, operation: operations.Operation) -> str:
-        severity = self._severity(wanted, operation)
-        said = f"Severity is now {operation.content.severity.word}."
+    def _update_text(self, incident: wire.Incident, opening: IncidentOpening, operation: operations.Operation) -> str:
+        severity = self._severity(opening, operation)
+        severity_text = f"Severity is now {operation.content.severity.word}."
         if severity != incident.severity:
-            said = f"Severity is now {operation.content.severity.word} ({severity}; opened as {incident.severity})."
-        return f"{wanted.update_message}\n\n{said}" if wanted.update_message else said
+            severity_text = (
+                f"Severity is now {operation.content.severity.word} ({severity}; opened as {incident.severity})."
+            )
+        return f"{opening.update_message}\n\n{severity_text}" if opening.update_message else severity_text
 
     async def _show(self, vendor_id: str) -> wire.Detail:
         return (await self._http.read(_path(vendor_id), wire.DetailAnswer)).data
@@ -324,11 +349,11 @@ def _item(incident: wire.Incident) -> operations.OpenItem:
 
 
 def _timeline(detail: wire.Detail) -> list[observations.Entry]:
-    found = [
-        observations.Entry(one.id, one.body or "", "", observations.moment(one.created_at))
-        for one in detail.updates or ()
+    entries = [
+        observations.Entry(update.id, update.body or "", "", observations.moment(update.created_at))
+        for update in detail.updates or ()
     ]
-    return observations.sort_entries(found)
+    return observations.sort_entries(entries)
 
 
 def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:

@@ -30,13 +30,13 @@ async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
     except (errors.Permanent, errors.Denied):
         return {}
     return {
-        one.id: one.connection_mode for one in list_rows.parse_rows(answer.data.posts or (), wire.LinkedPost, "post")
+        row.id: row.connection_mode for row in list_rows.parse_rows(answer.data.posts or (), wire.LinkedPost, "post")
     }
 
 
-def is_by_hand(post: wire.Post, known: Mapping[str, str]) -> bool:
+def is_by_hand(post: wire.Post, connection_modes: Mapping[str, str]) -> bool:
     """Return whether a post wasn't created by the page's automation."""
-    mode = known.get(post.id, "")
+    mode = connection_modes.get(post.id, "")
     if mode in {"AUTO", "MANUAL"}:
         return mode == "MANUAL"
     return not any(update.created_by == _SYSTEM for update in (post.updates or ())[:1])

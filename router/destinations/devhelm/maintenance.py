@@ -32,22 +32,22 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
 async def read_silences(http: client.Client, name: str) -> list[Silence]:
     """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
     client.floor.set(_SPARING)
-    found: dict[str, Window] = {}
+    windows: dict[str, Window] = {}
     # A window that begins between the two requests is in both responses, not in neither.
     for state in ("upcoming", "active"):
-        async for page in account.read_pages(http, PATH, Window, {"filter": state}, what="maintenance window"):
-            found.update((one.id, one) for one in page if one.suppress_alerts)
-    return [_silence(one, name) for one in found.values()]
+        async for page in account.read_pages(http, PATH, Window, {"filter": state}, noun="maintenance window"):
+            windows.update((window.id, window) for window in page if window.suppress_alerts)
+    return [_silence(window, name) for window in windows.values()]
 
 
-def _silence(one: Window, name: str) -> Silence:
-    of = Matcher(LABEL, "=", one.monitor_id) if one.monitor_id else Matcher(LABEL, "=~", _ANY)
+def _silence(window: Window, name: str) -> Silence:
+    matcher = Matcher(LABEL, "=", window.monitor_id) if window.monitor_id else Matcher(LABEL, "=~", _ANY)
     return Silence(
-        one.id,
-        (of,),
-        times.from_datetime(one.starts_at),
-        times.from_datetime(one.ends_at),
+        window.id,
+        (matcher,),
+        times.from_datetime(window.starts_at),
+        times.from_datetime(window.ends_at),
         _AUTHOR,
-        one.reason or "",
+        window.reason or "",
         name,
     )

@@ -19,18 +19,18 @@ class Names:
         )
         self._components: dict[str, name_lookup.NameLookup[wire.Component]] = {}
 
-    async def component_id(self, page_id: str, wanted: str) -> str:
+    async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component, given its name or ID."""
-        known = self._components.get(page_id)
-        if known is None:
-            known = self._components[page_id] = self._directory_of(page_id)
-        return await known.id_of(wanted, field="components")
+        lookup = self._components.get(page_id)
+        if lookup is None:
+            lookup = self._components[page_id] = self._directory_of(page_id)
+        return await lookup.id_of(component, field="components")
 
     async def components(self, page_id: str) -> Sequence[wire.Component]:
         """Return a page's components as the vendor shows them now."""
         path = f"{PAGES}/{client.segment(page_id)}/components"
-        listed = account.read_pages(self._http, path, wire.Component, what="component")
-        return [one async for page in listed for one in page]
+        pages = account.read_pages(self._http, path, wire.Component, noun="component")
+        return [component async for page in pages for component in page]
 
     def _directory_of(self, page_id: str) -> name_lookup.NameLookup[wire.Component]:
         async def fetch() -> Sequence[wire.Component]:
@@ -40,5 +40,7 @@ class Names:
 
     async def _pages(self) -> Sequence[wire.Page]:
         return [
-            one async for page in account.read_pages(self._http, PAGES, wire.Page, what="status page") for one in page
+            status_page
+            async for page in account.read_pages(self._http, PAGES, wire.Page, noun="status page")
+            for status_page in page
         ]

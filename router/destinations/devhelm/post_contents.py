@@ -19,72 +19,76 @@ class PostContents:
     def __init__(self, config: PostConfig) -> None:
         self._config = config
 
-    def impact(self, wanted: PostOpening, severity: severities.Severity) -> Impact:
+    def impact(self, opening: PostOpening, severity: severities.Severity) -> Impact:
         """Return the impact to show."""
-        return severity_mapping.map_severity(self._config.impacts, severity) if wanted.impact is None else wanted.impact
+        return (
+            severity_mapping.map_severity(self._config.impacts, severity) if opening.impact is None else opening.impact
+        )
 
-    def update_text(self, wanted: PostOpening) -> str:
+    def update_text(self, opening: PostOpening) -> str:
         """Return the text of an update; empty if updates have none."""
-        return self._config.update_message if wanted.update_message is None else wanted.update_message
+        return self._config.update_message if opening.update_message is None else opening.update_message
 
-    def resolve_text(self, wanted: PostOpening) -> str:
+    def resolve_text(self, opening: PostOpening) -> str:
         """Return the text of the resolution."""
-        return wanted.resolve_message or self._config.resolve_message
+        return opening.resolve_message or self._config.resolve_message
 
-    def statuses(self, wanted: PostOpening, severity: severities.Severity) -> Mapping[str, components.Status]:
+    def statuses(self, opening: PostOpening, severity: severities.Severity) -> Mapping[str, components.Status]:
         """Return the component statuses that a rule sets, by the names that it uses."""
-        return components.statuses(wanted.components, severity, self._config.component_statuses)
+        return components.statuses(opening.components, severity, self._config.component_statuses)
 
     def uncertain_statuses(self, operation: operations.Operation) -> list[Mapping[str, components.Status]]:
         """Return the component statuses that uncertain updates may have set, by the names that rules use."""
-        found: list[Mapping[str, components.Status]] = []
-        for one, severity in self._uncertain(operation):
-            statuses = self.statuses(one, severity)
-            found += [statuses, components.merge_statuses(statuses, operation.others)]
-        return found
+        candidates: list[Mapping[str, components.Status]] = []
+        for opening, severity in self._uncertain(operation):
+            statuses = self.statuses(opening, severity)
+            candidates += [statuses, components.merge_statuses(statuses, operation.others)]
+        return candidates
 
     def difference(
-        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, status: str | None
+        self, post: wire.Post, operation: operations.Operation, opening: PostOpening, status: str | None
     ) -> wire.PutPost:
         """Return the changes of title, status, and impact. Values that the vendor derived from ours stay."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
-        impact = self.impact(wanted, operation.content.severity)
+        impact = self.impact(opening, operation.content.severity)
         change = wire.PutPost(status=status if status != post.status else None)
         # What an uncertain update has left isn't derived from what was sent last.
         is_certain = not operation.uncertain
-        if not texts.alike(wanted.title, post.title):
-            is_derived = before is not None and before.title == wanted.title and post.title in view.titles[-1:]
-            change.title = None if is_certain and is_derived else wanted.title
+        if not texts.alike(opening.title, post.title):
+            is_derived = before is not None and before.title == opening.title and post.title in view.titles[-1:]
+            change.title = None if is_certain and is_derived else opening.title
         if impact != post.impact:
             sent = self.impact(before, last.severity) if before is not None and last is not None else None
             is_derived = sent == impact and view.fields.get("impact") == post.impact
             change.impact = None if is_certain and is_derived else impact
         return change
 
-    def left_by_uncertain(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> list[str]:
+    def left_by_uncertain(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> list[str]:
         """Return what an uncertain update has left in the post instead of the wanted title, impact, and status."""
-        impact, status = self.impact(wanted, operation.content.severity), wanted.update_status
-        found = set()
-        for one, severity in self._uncertain(operation):
-            if post.impact == self.impact(one, severity) != impact:
-                found.add(f"the impact is {post.impact}, not {impact}")
-            if texts.alike(post.title, one.title) and not texts.alike(post.title, wanted.title):
-                found.add(f'the title is "{post.title}", not "{wanted.title}"')
-            if status and post.status == one.update_status != status:
-                found.add(f"the status is {post.status}, not {status}")
-        return sorted(found)
+        impact, status = self.impact(opening, operation.content.severity), opening.update_status
+        differences = set()
+        for uncertain_opening, severity in self._uncertain(operation):
+            if post.impact == self.impact(uncertain_opening, severity) != impact:
+                differences.add(f"the impact is {post.impact}, not {impact}")
+            if texts.alike(post.title, uncertain_opening.title) and not texts.alike(post.title, opening.title):
+                differences.add(f'the title is "{post.title}", not "{opening.title}"')
+            if status and post.status == uncertain_opening.update_status != status:
+                differences.add(f"the status is {post.status}, not {status}")
+        return sorted(differences)
 
-    def ours(self, operation: operations.Operation, wanted: PostOpening) -> set[str]:
+    def ours(self, operation: operations.Operation, opening: PostOpening) -> set[str]:
         """Return every text that the router may have posted by this operation, the previous one, or uncertain ones."""
-        known = self._known(operation, wanted)
-        found = {sign(one, operation) for one in known} | {self.update_text(one) for one in known}
+        openings = self._known(operation, opening)
+        our_texts = {sign(uncertain_opening, operation) for uncertain_opening in openings} | {
+            self.update_text(uncertain_opening) for uncertain_opening in openings
+        }
         # An earlier attempt of the resolution may have ended the post before a late update opened it again.
         if operation.kind == "resolve":
-            found.add(self.resolve_text(wanted))
-        return {text for text in found if text}
+            our_texts.add(self.resolve_text(opening))
+        return {text for text in our_texts if text}
 
-    def edited(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> Edit | None:
+    def edited(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
         """Return what a person has changed: it differs from what the vendor returned and from what we want now."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
@@ -92,57 +96,71 @@ class PostContents:
         # A draft that the page created contains nothing of ours yet. Compare it with how it was found.
         if is_ended or (before is None and not view.fields):
             return None
-        if observations.edited_title(operation, post.title, {one.title for one in self._known(operation, wanted)}):
+        if observations.edited_title(
+            operation, post.title, {uncertain_opening.title for uncertain_opening in self._known(operation, opening)}
+        ):
             return Edit.TITLE_CHANGED
-        impacts = {self.impact(wanted, operation.content.severity), view.fields.get("impact")}
+        impacts = {self.impact(opening, operation.content.severity), view.fields.get("impact")}
         if before is not None and last is not None:
             impacts.add(self.impact(before, last.severity))
-        impacts |= {self.impact(one, severity) for one, severity in self._uncertain(operation)}
+        impacts |= {
+            self.impact(uncertain_opening, severity) for uncertain_opening, severity in self._uncertain(operation)
+        }
         if post.impact not in impacts:
             return Edit.IMPACT_CHANGED
-        ours = self.ours(operation, wanted) | posts.is_published_automatically(post)
-        return observations.edited_timeline(operation, posts.timeline(post), ours)
+        our_texts = self.ours(operation, opening) | posts.is_published_automatically(post)
+        return observations.edited_timeline(operation, posts.timeline(post), our_texts)
 
-    def has_message(self, post: wire.Post, operation: operations.Operation, wanted: PostOpening) -> bool:
+    def has_message(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> bool:
         """Return whether the timeline has the rule's message, as normalized by the vendor."""
         if posts.is_signed(post, operation.reference):
             return True
-        ours = self.ours(operation, wanted)
+        our_texts = self.ours(operation, opening)
         return any(
-            texts.is_cut(entry.text, text) for entry in posts.timeline(post) for text in ours if "Reference" in text
+            texts.is_cut(entry.text, text)
+            for entry in posts.timeline(post)
+            for text in our_texts
+            if "Reference" in text
         )
 
     def is_said(
-        self, post: wire.Post, operation: operations.Operation, wanted: PostOpening, text: str, status: str
+        self, post: wire.Post, operation: operations.Operation, opening: PostOpening, text: str, status: str
     ) -> bool:
         """Return whether the post's newest update says the text with the status already.
 
         If only the fields of an unchanged content are set back, the post's message says it, too.
         """
         timeline = posts.timeline(post)
-        said = [text, sign(wanted, operation)] if operation.is_repeat_of_last else [text]
-        return any(observations.is_newest_text(operation, timeline, one, status) for one in said)
+        messages = [text, sign(opening, operation)] if operation.is_repeat_of_last else [text]
+        return any(observations.is_newest_text(operation, timeline, message, status) for message in messages)
 
     def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(PostOpening, self._config, operation)
 
-    def _known(self, operation: operations.Operation, wanted: PostOpening) -> list[PostOpening]:
+    def _known(self, operation: operations.Operation, opening: PostOpening) -> list[PostOpening]:
         """Return the contents of which the post may show a part."""
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
-        return [*([] if before is None else [before]), wanted, *(one for one, _ in self._uncertain(operation))]
+        return [
+            *([] if before is None else [before]),
+            opening,
+            *(uncertain_opening for uncertain_opening, _ in self._uncertain(operation)),
+        ]
 
 
-def sign(wanted: PostOpening, operation: operations.Operation) -> str:
+def sign(opening: PostOpening, operation: operations.Operation) -> str:
     """Return the post's first text, with the router's reference."""
-    return references.add_footer(wanted.message, operation.reference)
+    return references.add_footer(opening.message, operation.reference)
 
 
 def changed_components(
     post: wire.Post, affected: Collection[wire.AffectedComponent]
 ) -> list[wire.AffectedComponent] | None:
     """Return the whole component list to send, or None if nothing is new. Entries that others have added stay."""
-    shown = posts.affected_components(post)
-    changed = {**shown, **{one.component_id: one.status for one in affected}}
-    if changed == shown:
+    current = posts.affected_components(post)
+    changed = {
+        **current,
+        **{affected_component.component_id: affected_component.status for affected_component in affected},
+    }
+    if changed == current:
         return None
     return [wire.AffectedComponent(component_id, status) for component_id, status in changed.items()]

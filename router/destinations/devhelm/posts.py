@@ -77,12 +77,12 @@ class Posts:
         if not incident_id:
             return None
         recent = await self._recent(page_id, operation.opened_at)
-        found = [post for post in recent if post.incident_id == incident_id]
-        if not found:
+        linked_to_incident = [post for post in recent if post.incident_id == incident_id]
+        if not linked_to_incident:
             return None
         modes = await linked_posts.modes(self._http, incident_id)
-        found.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
-        post = await self._listed(PostLocation(page_id, found[0].id))
+        linked_to_incident.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
+        post = await self._listed(PostLocation(page_id, linked_to_incident[0].id))
         return linked_posts.LinkedPost(post, self._is_linked_by_person(post, operation, modes))
 
     async def is_linked_by_person(self, post: wire.Post, operation: operations.Operation) -> bool:
@@ -100,15 +100,15 @@ class Posts:
 
         Posts linked to another incident than ``linked_id`` aren't ours and aren't read one by one.
         """
-        found = []
+        signed_posts = []
         for post in await self._recent(page_id, opened_at):
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
             full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
             if is_signed(full, reference):
-                found.append(full)
-        return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
+                signed_posts.append(full)
+        return sorted(signed_posts, key=lambda post: (post.status == "RESOLVED", post.created_at))
 
     async def _listed(self, place: PostLocation) -> wire.Post:
         """Read a post that a list contained. If it isn't found, one of the two responses is old."""
@@ -119,14 +119,14 @@ class Posts:
 
     async def find_unresolved(self, page_id: str) -> list[operations.OpenItem]:
         """Return the page's unresolved posts that carry a reference."""
-        found = []
+        items = []
         for post in await self._unresolved(page_id):
             full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
             reference = next(filter(None, (references.find_in_text(update.body) for update in full.updates or ())), "")
             if reference and full.status != "RESOLVED":
                 place, opened_at = PostLocation(page_id, post.id), observations.moment(post.created_at)
-                found.append(operations.OpenItem(place.vendor_id, reference, post.title, opened_at=opened_at))
-        return found
+                items.append(operations.OpenItem(place.vendor_id, reference, post.title, opened_at=opened_at))
+        return items
 
     async def find_ongoing(self, page_id: str) -> list[wire.Post]:
         """Return the page's unresolved published posts, including scheduled ones."""
@@ -135,7 +135,7 @@ class Posts:
     async def _unresolved(self, page_id: str) -> list[wire.Post]:
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"status": ["INVESTIGATING", "IDENTIFIED", "MONITORING"]}
-        pages = account.read_pages(self._http, path, wire.Post, query, what="post")
+        pages = account.read_pages(self._http, path, wire.Post, query, noun="post")
         return [post async for page in pages for post in page]
 
     async def end(self, post: wire.Post, text: str) -> None:
@@ -171,14 +171,14 @@ class Posts:
         return await self._lately.posts(page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW)
 
     async def _since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
-        found: list[wire.Post] = []
+        collected: list[wire.Post] = []
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"sort": "createdAt,desc"}
-        async for page in account.read_pages(self._http, path, wire.Post, query, what="post"):
-            found += (post for post in page if post.created_at >= since)
+        async for page in account.read_pages(self._http, path, wire.Post, query, noun="post"):
+            collected += (post for post in page if post.created_at >= since)
             if _newest_first(page) and page[-1].created_at < since:
                 break
-        return found
+        return collected
 
 
 def _rank(post: wire.Post) -> tuple[bool, bool]:
@@ -200,11 +200,11 @@ def state(post: wire.Post) -> publications.State:
 
 def timeline(post: wire.Post) -> list[observations.Entry]:
     """Return the post's updates, oldest first."""
-    found = [
-        observations.Entry(one.id, one.body, one.status, observations.moment(one.created_at))
-        for one in post.updates or ()
+    entries = [
+        observations.Entry(update.id, update.body, update.status, observations.moment(update.created_at))
+        for update in post.updates or ()
     ]
-    return observations.sort_entries(found)
+    return observations.sort_entries(entries)
 
 
 def is_published_automatically(post: wire.Post) -> set[str]:
@@ -214,7 +214,10 @@ def is_published_automatically(post: wire.Post) -> set[str]:
 
 def affected_components(post: wire.Post) -> dict[str, str]:
     """Return the component statuses of the post, by ID."""
-    return {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
+    return {
+        affected_component.status_page_component_id: affected_component.component_status
+        for affected_component in post.affected_components or ()
+    }
 
 
 def is_stale(post: wire.Post, operation: operations.Operation) -> bool:
@@ -247,9 +250,9 @@ def observed(
         read = [entry.id for entry in entries] if sent.read is None else sent.read
         entries = observations.without_news(operation, entries, sent.ours, read)
         updates = _posted_now(operation, entries, sent.ours, read)
-    if own := posted(post, operation, updates):
-        fields["posted"] = own
-    asked = operation.view.asked if sent is None else sent.asked
+    if own_updates := posted(post, operation, updates):
+        fields["posted"] = own_updates
+    requested = operation.view.asked if sent is None else sent.asked
     stamp = observations.moment(post.updated_at)
     is_open = state(post) == "open" and not edited
     return operations.VendorState(
@@ -257,8 +260,8 @@ def observed(
         state(post),
         edited=edited,
         told=observations.marks(operation, entries),
-        view=observations.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
-        differs=observations.mismatched(asked, affected_components(post), "OPERATIONAL") if is_open else "",
+        view=observations.view(operation, fields, entries, requested=requested, stamp=stamp, is_unconfirmed=is_answer),
+        differs=observations.mismatched(requested, affected_components(post), "OPERATIONAL") if is_open else "",
     )
 
 
@@ -271,27 +274,30 @@ def left(post: wire.Post, operation: operations.Operation, sent: Sent) -> operat
     return msgspec.structs.replace(seen, view=msgspec.structs.replace(seen.view, fields=fields, entries=before.entries))
 
 
-def posted(post: wire.Post, operation: operations.Operation, ours: Collection[str] = ()) -> list[list[str]]:
+def posted(post: wire.Post, operation: operations.Operation, our_texts: Collection[str] = ()) -> list[list[str]]:
     """Return the newest updates that the router has posted, oldest first: ID, status, and text as the vendor shows it.
 
-    ``ours`` are the IDs of updates that this operation has posted.
+    ``our_texts`` are the IDs of updates that this operation has posted.
     """
-    known = {*(one[0] for one in operation.view.fields.get("posted") or ()), *ours}
-    found = [[one.id, one.status, one.text] for one in timeline(post) if one.id in known]
-    return found[-_MOST_POSTED:]
+    posted_ids = {*(row[0] for row in operation.view.fields.get("posted") or ()), *our_texts}
+    posted_rows = [[row.id, row.status, row.text] for row in timeline(post) if row.id in posted_ids]
+    return posted_rows[-_MOST_POSTED:]
 
 
 def _posted_now(
-    operation: operations.Operation, entries: list[observations.Entry], ours: Collection[str], read: Collection[str]
+    operation: operations.Operation,
+    entries: list[observations.Entry],
+    our_texts: Collection[str],
+    read: Collection[str],
 ) -> set[str]:
     """Return the IDs of our updates: those with a text that we sent, or the only new one."""
-    found = {
+    new_ids = {
         entry.id
         for entry in entries
-        if entry.id and any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in ours)
+        if entry.id and any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in our_texts)
     }
     new = [entry.id for entry in entries if entry.id and entry.id not in {*operation.view.entries, *read}]
-    return found | set(new if len(new) == 1 else ())
+    return new_ids | set(new if len(new) == 1 else ())
 
 
 def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any]:
@@ -300,20 +306,20 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
     for a published post, those of its last draft.
     """
     if state(post) != "draft" or is_signed(post, operation.reference):
-        known: Mapping[str, Any] = operation.view.fields.get("draft") or {}
-        return known
+        draft: Mapping[str, Any] = operation.view.fields.get("draft") or {}
+        return draft
     entries = timeline(post)
-    shown = post.affected_components or []
-    names = [str(one.component_name) for one in shown if one.component_name]
+    post_components = post.affected_components or []
+    names = [str(post_component.component_name) for post_component in post_components if post_component.component_name]
     return {
         "title": references.remove_tag(post.title, operation.reference),
         "impact": post.impact,
         "message": references.remove_tag(entries[0].text, operation.reference) if entries else "",
         "components": {
-            one.component_name
-            if one.component_name and names.count(one.component_name) == 1
-            else one.status_page_component_id: one.component_status.lower()
-            for one in shown
+            post_component.component_name
+            if post_component.component_name and names.count(post_component.component_name) == 1
+            else post_component.status_page_component_id: post_component.component_status.lower()
+            for post_component in post_components
         },
     }
 

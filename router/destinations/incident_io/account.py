@@ -56,16 +56,16 @@ async def list_pages(
     http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int | list[str]]
 ) -> AsyncIterator[Answer]:
     """Yield the pages of a list. Stop at a cursor that was read before, and after ``_MOST_PAGES`` pages."""
-    asked: dict[str, str | int | list[str]] = dict(query)
-    known = {""}
+    parameters: dict[str, str | int | list[str]] = dict(query)
+    cursors = {""}
     for _ in range(_MOST_PAGES):
-        answer = await http.read(path, shape, query=asked)
+        answer = await http.read(path, shape, query=parameters)
         yield answer
         after = answer.pagination_meta.after if answer.pagination_meta else None
-        if not after or after in known:
+        if not after or after in cursors:
             return
-        known.add(after)
-        asked["after"] = after
+        cursors.add(after)
+        parameters["after"] = after
 
 
 def _is_account_wide(limit: Mapping[str, Any]) -> bool:

@@ -47,17 +47,17 @@ class AlertOpening(base.Opening):
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
         """Remove texts that are empty because a label is missing, also from ``metadata``. Return the omissions, too."""
-        found, omitted = super().without_empty(fields)
-        told = found.get("metadata")
-        if isinstance(told, Mapping) and len(kept := _filled(told)) < len(told):
-            detail = f"{len(told) - len(kept)} left out: empty, since a label is missing"
+        filled_fields, omitted = super().without_empty(fields)
+        metadata = filled_fields.get("metadata")
+        if isinstance(metadata, Mapping) and len(filled := _filled(metadata)) < len(metadata):
+            detail = f"{len(metadata) - len(filled)} left out: empty, since a label is missing"
             omitted.append(operations.Omission("metadata", "left_out", detail))
-            found["metadata"] = kept
-        return found, omitted
+            filled_fields["metadata"] = filled
+        return filled_fields, omitted
 
 
-def _filled(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if not base.is_blank(value)}
+def _filled(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if not base.is_blank(value)}
 
 
 class AlertConfig(base.Config):

@@ -49,7 +49,7 @@ class AlertClient(client.Client):
 def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> AlertClient:
     """Create the client of the destination ``name`` with the source's token, and with the account's key if set."""
     token = config.api_key.get_secret_value()
-    own = config.account_key.get_secret_value() if config.account_key is not None else ""
+    account_key = config.account_key.get_secret_value() if config.account_key is not None else ""
 
     def made(key: str, kind: type[client.Client]) -> client.Client:
         return kind(
@@ -58,13 +58,13 @@ def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> Ale
             headers={"authorization": f"Bearer {key}"},
             timeout_seconds=config.timeout_seconds,
             now=now,
-            secrets=[token, own],
+            secrets=[token, account_key],
             read_error=account.read_error,
         )
 
     connection = made(token, AlertClient)
     assert isinstance(connection, AlertClient)  # noqa: S101 - made of that class
-    connection.reads = made(own, client.Client) if own else None
+    connection.reads = made(account_key, client.Client) if account_key else None
     return connection
 
 
@@ -98,11 +98,11 @@ class Alerts:
             return []
         firing: dict[str, str | int | list[str]] = {"page_size": names.PAGE_SIZE, "status[one_of]": "firing"}
         query = {**firing, **self._of_source()}
-        found = []
+        open_items = []
         async for page in account.list_pages(self._reads, "/v2/alerts", wire.Alerts, query):
-            listed = list_rows.parse_rows(page.alerts, wire.Alert, "alert")
-            found += [_item(one) for one in listed if one.status == "firing" and self._is_own(one)]
-        return [item for item in found if item.reference]
+            alerts = list_rows.parse_rows(page.alerts, wire.Alert, "alert")
+            open_items += [_item(alert) for alert in alerts if alert.status == "firing" and self._is_own(alert)]
+        return [item for item in open_items if item.reference]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
         """Return False, because every deduplication key contains its reference."""
@@ -213,16 +213,16 @@ class Alerts:
         self, operation: operations.Operation, status: str, key: str
     ) -> tuple[wire.EventAnswer, tuple[operations.Omission, ...]]:
         """Send an event. Omit and report the fields that the vendor rejects."""
-        wanted, omitted = rule_fields.parse_fitted(alert_config.AlertOpening, self._config, operation)
+        opening, omitted = rule_fields.parse_fitted(alert_config.AlertOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
-        own = {"severity": operation.content.severity.word, "reference": operation.reference}
+        metadata = {"severity": operation.content.severity.word, "reference": operation.reference}
         event = wire.AlertEvent(
-            wanted.title,
+            opening.title,
             status,
             key,
-            references.add_footer(wanted.description, operation.reference),
-            {**own, **wanted.metadata},
-            wanted.source_url,
+            references.add_footer(opening.description, operation.reference),
+            {**metadata, **opening.metadata},
+            opening.source_url,
         )
         path = f"/v2/alert_events/http/{client.segment(self._config.alert_source)}"
         answer = (await calls.call("POST", path, event)).read(wire.EventAnswer)
@@ -233,9 +233,9 @@ class Alerts:
         assert self._reads is not None  # noqa: S101 - callers check it
         query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._of_source()}
         page = await self._reads.read("/v2/alerts", wire.Alerts, query=query)
-        rows = list_rows.parse_rows(page.alerts, wire.Alert, "alert", wanted=key)
-        own = [one for one in rows if one.deduplication_key == key]
-        return next((one for one in own if one.status == "firing"), next(iter(own), None))
+        rows = list_rows.parse_rows(page.alerts, wire.Alert, "alert", vendor_id=key)
+        alerts = [row for row in rows if row.deduplication_key == key]
+        return next((alert for alert in alerts if alert.status == "firing"), next(iter(alerts), None))
 
     async def _attach(
         self, alert: wire.Alert, operation: operations.Operation, seen: operations.VendorState
@@ -286,9 +286,9 @@ def _key_of(operation: operations.Operation) -> str:
 
 def _item(alert: wire.Alert) -> operations.OpenItem:
     reference = alert.deduplication_key.rpartition(".")[0]
-    known = references.find_in_text(references.footer(reference))
+    tag = references.find_in_text(references.footer(reference))
     return operations.OpenItem(
-        alert.deduplication_key, known, alert.title, opened_at=observations.moment(alert.created_at)
+        alert.deduplication_key, tag, alert.title, opened_at=observations.moment(alert.created_at)
     )
 
 

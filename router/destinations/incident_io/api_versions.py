@@ -66,5 +66,7 @@ class ApiVersion:
     async def detect(self) -> None:
         """Find out at the start which version is served, and log a warning if it is deprecated."""
         if not await self.is_gone() and self.current == "v1":
-            told = "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"
-            self._log.warning("api_deprecated", destination=self._name, version="v1", reason=told)
+            message = (
+                "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"
+            )
+            self._log.warning("api_deprecated", destination=self._name, version="v1", reason=message)

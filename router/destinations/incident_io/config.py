@@ -101,8 +101,8 @@ class CustomFieldValue(_Part):
     def _one_kind(self) -> Self:
         kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            said = " and ".join(kinds) if kinds else "none"
-            raise ValueError(f"a value is of exactly one kind ({', '.join(_KINDS)}); this one has {said}")
+            kinds_text = " and ".join(kinds) if kinds else "none"
+            raise ValueError(f"a value is of exactly one kind ({', '.join(_KINDS)}); this one has {kinds_text}")
         return self
 
 
@@ -207,22 +207,22 @@ class IncidentOpening(base.Opening):
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
         """Remove the texts, custom field entries, and roles that are empty because a label is missing."""
-        found, omitted = super().without_empty(fields)
+        filled_fields, omitted = super().without_empty(fields)
         for name, inner in (("custom_field_entries", "values"), ("incident_role_assignments", "assignee")):
-            entries = found.get(name)
+            entries = filled_fields.get(name)
             if not isinstance(entries, list | tuple):
                 continue
-            kept = [stripped for entry in entries if (stripped := _stripped(entry, inner)) is not None]
-            if len(kept) < len(entries):
-                detail = f"{len(entries) - len(kept)} omitted: empty, because a label is missing"
+            filled_entries = [stripped for entry in entries if (stripped := _stripped(entry, inner)) is not None]
+            if len(filled_entries) < len(entries):
+                detail = f"{len(entries) - len(filled_entries)} omitted: empty, because a label is missing"
                 omitted.append(operations.Omission(name, "left_out", detail))
-            found[name] = kept
-        moments = found.get("incident_timestamps")
+            filled_fields[name] = filled_entries
+        moments = filled_fields.get("incident_timestamps")
         if isinstance(moments, Mapping) and len(filled := _filled(moments)) < len(moments):
             detail = f"{len(moments) - len(filled)} omitted: empty, because a label is missing"
             omitted.append(operations.Omission("incident_timestamps", "left_out", detail))
-            found["incident_timestamps"] = filled
-        return found, omitted
+            filled_fields["incident_timestamps"] = filled
+        return filled_fields, omitted
 
     @pydantic.field_validator("status")
     @classmethod
@@ -327,14 +327,14 @@ def _stripped(entry: Any, inner: str) -> Any | None:
     """
     if not isinstance(entry, Mapping):
         return entry
-    said = entry.get(inner)
+    inner_values = entry.get(inner)
     if any(base.is_blank(value) for value in entry.values()):
         return None
-    if isinstance(said, Mapping):
-        full: Any = _filled(said)
+    if isinstance(inner_values, Mapping):
+        full: Any = _filled(inner_values)
         return {**entry, inner: full} if full else None
-    if isinstance(said, list | tuple) and said:
-        full = [kept for one in said if (kept := _filled(one))]
+    if isinstance(inner_values, list | tuple) and inner_values:
+        full = [filled for value in inner_values if (filled := _filled(value))]
         return {**entry, inner: full} if full else None
     return entry
 

@@ -48,69 +48,73 @@ class Change(NamedTuple):
 def change(
     incident: wire.Incident,
     operation: operations.Operation,
-    wanted: config.IncidentOpening,
+    opening: config.IncidentOpening,
     before: config.IncidentOpening | None,
 ) -> Change:
     """Return the custom fields and roles to send; none without ``before``, which reveals a person's changes."""
     if before is None:
         return Change()
-    wanted_fields, last_fields = _fields(wanted), _fields(before)
-    cleared = {one: {"custom_field_id": one, "values": []} for one in last_fields if one not in wanted_fields}
+    wanted_fields, last_fields = _fields(opening), _fields(before)
+    cleared = {
+        last_field: {"custom_field_id": last_field, "values": []}
+        for last_field in last_fields
+        if last_field not in wanted_fields
+    }
     followed = {**wanted_fields, **cleared}
     fields = _changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _said)
     # If the rule no longer assigns a role, its person keeps it.
-    roles = _changed(_roles(wanted), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
+    roles = _changed(_roles(opening), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
     return Change(fields or None, roles or None)
 
 
 def shown_fields(incident: wire.Incident | wire.Created) -> Shown:
     """Return the values that the vendor shows of each custom field."""
-    found = {}
+    texts_of_fields = {}
     for entry in _mappings(incident.custom_field_entries):
-        about = entry.get("custom_field")
-        values = [_value(one) for one in _mappings(entry.get("values"))]
-        if isinstance(about, Mapping):
-            found[str(about.get("id", ""))] = sorted(filter(None, values))
-    return found
+        custom_field = entry.get("custom_field")
+        values = [_value(mapping) for mapping in _mappings(entry.get("values"))]
+        if isinstance(custom_field, Mapping):
+            texts_of_fields[str(custom_field.get("id", ""))] = sorted(filter(None, values))
+    return texts_of_fields
 
 
 def shown_roles(incident: wire.Incident | wire.Created) -> Shown:
     """Return the person that the vendor shows of each role."""
-    found = {}
+    texts_of_roles = {}
     for entry in _mappings(incident.incident_role_assignments):
-        about, person = entry.get("role"), entry.get("assignee")
-        if isinstance(about, Mapping):
-            found[str(about.get("id", ""))] = [str(person.get("id", ""))] if isinstance(person, Mapping) else []
-    return found
+        role, person = entry.get("role"), entry.get("assignee")
+        if isinstance(role, Mapping):
+            texts_of_roles[str(role.get("id", ""))] = [str(person.get("id", ""))] if isinstance(person, Mapping) else []
+    return texts_of_roles
 
 
 def left(
     incident: wire.Incident | wire.Created, operation: operations.Operation, sent: Change
 ) -> dict[str, dict[str, list[str]]]:
     """Return the base of each field and role that was ever sent, by kind."""
-    fields = {one["custom_field_id"] for one in sent.fields or ()}
-    roles = {one["incident_role_id"] for one in sent.roles or ()}
+    fields = {field["custom_field_id"] for field in sent.fields or ()}
+    roles = {role["incident_role_id"] for role in sent.roles or ()}
     shown_of_fields, shown_of_roles = shown_fields(incident), shown_roles(incident)
     return {
-        FIELDS: {**_base(operation, FIELDS), **{one: shown_of_fields.get(one, []) for one in sorted(fields)}},
-        ROLES: {**_base(operation, ROLES), **{one: shown_of_roles.get(one, []) for one in sorted(roles)}},
+        FIELDS: {**_base(operation, FIELDS), **{field: shown_of_fields.get(field, []) for field in sorted(fields)}},
+        ROLES: {**_base(operation, ROLES), **{role: shown_of_roles.get(role, []) for role in sorted(roles)}},
     }
 
 
 def unchangeable(
-    wanted: config.IncidentOpening, before: config.IncidentOpening | None
+    opening: config.IncidentOpening, before: config.IncidentOpening | None
 ) -> tuple[operations.Omission, ...]:
     """Report a changed incident type: the vendor's API can't change the type of an open incident."""
-    if before is None or before.incident_type == wanted.incident_type:
+    if before is None or before.incident_type == opening.incident_type:
         return ()
-    detail = f'left as it was: incident.io changes no type, "{wanted.incident_type or ""}" is for new incidents'
+    detail = f'left as it was: incident.io changes no type, "{opening.incident_type or ""}" is for new incidents'
     return (operations.Omission("incident_type", "left_out", detail),)
 
 
 def base_view(
     incident: wire.Incident,
     operation: operations.Operation,
-    shown: publications.View | None,
+    view: publications.View | None,
     edit: wire.Edit = NO_EDIT,
 ) -> publications.View | None:
     """Return the base for comparing later reads: what the router has left there, without people's changes.
@@ -118,59 +122,62 @@ def base_view(
     The first read after a call may still show the router's texts in another form.
     """
     before = operation.view
-    if shown is None or not before.fields:
-        return shown
-    details_left = {name: shown.fields[name] for name in ("status", FIELDS, ROLES)}
-    fields, titles = {**shown.fields, **before.fields, **details_left}, before.titles
+    if view is None or not before.fields:
+        return view
+    details_left = {name: view.fields[name] for name in ("status", FIELDS, ROLES)}
+    fields, titles = {**view.fields, **before.fields, **details_left}, before.titles
     is_first = before.is_unconfirmed
     if edit.name is not None or (is_first and _is_same(incident.name, str(before.fields.get("title", "")))):
-        fields["title"], titles = incident.name, shown.titles
+        fields["title"], titles = incident.name, view.titles
     if edit.summary is not None or (is_first and _is_same(incident.summary, str(before.fields.get("summary", "")))):
         fields["summary"] = incident.summary
     if edit.severity_id is not None and incident.severity is not None:
         fields["severity"] = incident.severity.id
-    return msgspec.structs.replace(shown, fields=fields, titles=titles)
+    return msgspec.structs.replace(view, fields=fields, titles=titles)
 
 
-def _is_same(text: str, ours: str) -> bool:
-    return texts.alike(text, ours) or texts.is_cut(text, ours)
+def _is_same(text: str, our_text: str) -> bool:
+    return texts.alike(text, our_text) or texts.is_cut(text, our_text)
 
 
 def changed_name(
     incident: wire.Incident,
     operation: operations.Operation,
-    wanted: config.IncidentOpening,
+    opening: config.IncidentOpening,
     before: config.IncidentOpening | None,
     uncertain: Collection[config.IncidentOpening] = (),
 ) -> str | None:
     """Return the name to set; None if it is set already, or a person has changed it."""
-    if texts.alike(incident.name, wanted.name):
+    if texts.alike(incident.name, opening.name):
         return None
     if before is None:
-        return wanted.name
-    if any(texts.alike(incident.name, one.name) for one in uncertain):
-        return wanted.name
-    if before.name == wanted.name or observations.edited_title(operation, incident.name, {before.name}):
+        return opening.name
+    if any(texts.alike(incident.name, uncertain_opening.name) for uncertain_opening in uncertain):
+        return opening.name
+    if before.name == opening.name or observations.edited_title(operation, incident.name, {before.name}):
         return None
-    return wanted.name
+    return opening.name
 
 
 def changed_summary(
     incident: wire.Incident,
     operation: operations.Operation,
-    wanted: config.IncidentOpening,
+    opening: config.IncidentOpening,
     before: config.IncidentOpening | None,
     uncertain: Collection[config.IncidentOpening] = (),
 ) -> str | None:
     """Return the summary to set; None if it is set, or is neither the one that was sent nor the one returned."""
-    summary = references.add_footer(wanted.summary, operation.reference)
+    summary = references.add_footer(opening.summary, operation.reference)
     if texts.alike(incident.summary, summary):
         return None
-    if any(texts.alike(incident.summary, references.add_footer(one.summary, operation.reference)) for one in uncertain):
+    if any(
+        texts.alike(incident.summary, references.add_footer(uncertain_opening.summary, operation.reference))
+        for uncertain_opening in uncertain
+    ):
         return summary
     last = references.add_footer(before.summary, operation.reference) if before is not None else summary
     returned = operation.view.fields.get("summary")
-    if before is not None and before.summary == wanted.summary:
+    if before is not None and before.summary == opening.summary:
         return None
     is_ours = (
         incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
@@ -181,48 +188,56 @@ def changed_summary(
 def left_by_uncertain(
     incident: wire.Incident,
     operation: operations.Operation,
-    wanted: config.IncidentOpening,
+    opening: config.IncidentOpening,
     uncertain: Collection[config.IncidentOpening],
 ) -> set[str]:
     """Return which texts an uncertain update has left instead of the wanted ones."""
-    found = set()
-    for one in uncertain:
-        if texts.alike(incident.name, one.name) and not texts.alike(incident.name, wanted.name):
-            found.add(f'the name is "{incident.name}", not "{wanted.name}"')
-        left, summary = (references.add_footer(known.summary, operation.reference) for known in (one, wanted))
+    differences = set()
+    for uncertain_opening in uncertain:
+        if texts.alike(incident.name, uncertain_opening.name) and not texts.alike(incident.name, opening.name):
+            differences.add(f'the name is "{incident.name}", not "{opening.name}"')
+        left, summary = (
+            references.add_footer(incident_opening.summary, operation.reference)
+            for incident_opening in (uncertain_opening, opening)
+        )
         if texts.alike(incident.summary, left) and not texts.alike(incident.summary, summary):
-            found.add("the summary is an earlier one")
-    return found
+            differences.add("the summary is an earlier one")
+    return differences
 
 
 def _changed(
-    wanted: Mapping[str, dict[str, Any]],
+    entries_by_id: Mapping[str, dict[str, Any]],
     before: Mapping[str, dict[str, Any]],
     base: Mapping[str, list[str]],
-    shown: Shown,
-    said: Callable[[dict[str, Any]], list[str]],
+    shown_texts: Shown,
+    describe: Callable[[dict[str, Any]], list[str]],
 ) -> list[dict[str, Any]]:
-    found = []
-    for one, entry in wanted.items():
-        last, now = before.get(one), shown.get(one, [])
+    changed = []
+    for entry_id, entry in entries_by_id.items():
+        last, now = before.get(entry_id), shown_texts.get(entry_id, [])
         # Changes by an earlier version of the router have no base. Then the sent value is the base.
-        known = base.get(one, said(last) if last is not None else [])
-        if entry != last and now == known and not (now == [] and said(entry) == []):
-            found.append(entry)
-    return found
+        base_texts = base.get(entry_id, describe(last) if last is not None else [])
+        if entry != last and now == base_texts and not (now == [] and describe(entry) == []):
+            changed.append(entry)
+    return changed
 
 
 def _fields(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["custom_field_id"]: one for one in config.to_builtins(opening.custom_field_entries)}
+    return {
+        to_builtin["custom_field_id"]: to_builtin for to_builtin in config.to_builtins(opening.custom_field_entries)
+    }
 
 
 def _roles(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {one["incident_role_id"]: one for one in config.to_builtins(opening.incident_role_assignments)}
+    return {
+        to_builtin["incident_role_id"]: to_builtin
+        for to_builtin in config.to_builtins(opening.incident_role_assignments)
+    }
 
 
 def _base(operation: operations.Operation, kind: str) -> dict[str, list[str]]:
-    known = operation.view.fields.get(kind)
-    return dict(known) if isinstance(known, Mapping) else {}
+    previous = operation.view.fields.get(kind)
+    return dict(previous) if isinstance(previous, Mapping) else {}
 
 
 def _said(entry: dict[str, Any]) -> list[str]:
@@ -233,13 +248,13 @@ def _person(entry: dict[str, Any]) -> list[str]:
     return [str(entry["assignee"].get("id", ""))]
 
 
-def _mappings(listed: Any) -> list[Mapping[str, Any]]:
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
 
 
 def _value(value: Mapping[str, Any]) -> str:
     for kind, inner in _OF_VALUES:
-        said = value.get(kind)
-        if said:
-            return str(said.get(inner, "") if isinstance(said, Mapping) else said)
+        text = value.get(kind)
+        if text:
+            return str(text.get(inner, "") if isinstance(text, Mapping) else text)
     return ""

@@ -41,9 +41,9 @@ def opened(operation: operations.Operation, state: operations.VendorState) -> op
     return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
 
-def pending(operation: operations.Operation, wanted: IncidentOpening, paged: Paged | None) -> str:
+def pending(operation: operations.Operation, opening: IncidentOpening, paged: Paged | None) -> str:
     """Return why a page is pending, as text for the timeline; empty if none is pending."""
-    escalation, severity = wanted.escalation, operation.content.severity
+    escalation, severity = opening.escalation, operation.content.severity
     if escalation is None or paged is None or severity < severities.parse(escalation.at_least):
         return ""
     if not paged:
@@ -56,13 +56,13 @@ def pending(operation: operations.Operation, wanted: IncidentOpening, paged: Pag
 class Escalations:
     """Creates and cancels the escalations of one account."""
 
-    def __init__(self, name: str, http: client.Client, known: names.Names) -> None:
+    def __init__(self, name: str, http: client.Client, lookups: names.Names) -> None:
         self._name = name
         self._http = http
-        self._names = known
+        self._names = lookups
 
     async def after_open(
-        self, operation: operations.Operation, wanted: IncidentOpening, state: operations.VendorState
+        self, operation: operations.Operation, opening: IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
         """Page for a newly opened incident. If the page fails, return the state with the difference to report."""
         before = opened(operation, state)
@@ -71,31 +71,31 @@ class Escalations:
         if operation.is_over and operation.failures:
             return before
         try:
-            return await self.page(operation, wanted, before)
+            return await self.page(operation, opening, before)
         except errors.Failure as problem:
             return msgspec.structs.replace(before, differs=f"no page is confirmed yet: {problem}")
 
     async def page(
-        self, operation: operations.Operation, wanted: IncidentOpening, state: operations.VendorState
+        self, operation: operations.Operation, opening: IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
         """Page if a page is pending. Return the state with the updated record.
 
         Raise ``Permanent`` if the vendor rejects it: an unknown path or user, or a key without permission.
         """
         paged = state.view.fields.get(PAGED) if state.view is not None else None
-        if state.view is None or state.state != "open" or not pending(operation, wanted, paged):
+        if state.view is None or state.state != "open" or not pending(operation, opening, paged):
             return state
-        escalation_id = await self._create(operation, wanted, state.vendor_id, len(paged or _NONE))
+        escalation_id = await self._create(operation, opening, state.vendor_id, len(paged or _NONE))
         fields = {**state.view.fields, PAGED: {**(paged or _NONE), operation.content.severity.word: escalation_id}}
         return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
-    async def cancel(self, operation: operations.Operation, wanted: IncidentOpening | None) -> str:
+    async def cancel(self, operation: operations.Operation, opening: IncidentOpening | None) -> str:
         """Cancel the escalations of an ended incident. Return a note on failures; empty if none failed.
 
-        A resolved or expired escalation can't be canceled, but is over anyway. ``wanted`` is None if the rule's
+        A resolved or expired escalation can't be canceled, but is over anyway. ``opening`` is None if the rule's
         fields can no longer be read.
         """
-        if wanted is not None and wanted.escalation is not None and not wanted.escalation.cancel:
+        if opening is not None and opening.escalation is not None and not opening.escalation.cancel:
             return ""
         notes = []
         for escalation_id in (_paged(operation) or _NONE).values():
@@ -107,29 +107,29 @@ class Escalations:
         return "; ".join(notes)
 
     async def _create(
-        self, operation: operations.Operation, wanted: IncidentOpening, incident_id: str, earlier: int
+        self, operation: operations.Operation, opening: IncidentOpening, incident_id: str, earlier: int
     ) -> str:
         """Create the escalation. If the vendor rejects the incident or the description, retry without both.
 
         The retry reuses the idempotency key, because the vendor creates nothing for a rejected call.
         """
-        escalation = wanted.escalation
+        escalation = opening.escalation
         assert escalation is not None  # noqa: S101 - a page is pending
         path_id = None
         if escalation.path:
             path_id = await self._names.escalation_paths.id_of(escalation.path, field=_FIELD)
-        least = wire.CreateEscalation(
+        create_escalation = wire.CreateEscalation(
             identity.idempotency_key(operation.episode, f"{operation.destination}/escalation", earlier),
-            wanted.name,
+            opening.name,
             path_id,
             list(escalation.users) or None,
         )
-        full = msgspec.structs.replace(least, incident_id=incident_id, description=wanted.summary or None)
+        full = msgspec.structs.replace(create_escalation, incident_id=incident_id, description=opening.summary or None)
         try:
             try:
                 answer = await self._http.call("POST", "/v2/escalations", json=full)
             except errors.Permanent:
-                answer = await self._http.call("POST", "/v2/escalations", json=least)
+                answer = await self._http.call("POST", "/v2/escalations", json=create_escalation)
         except errors.Denied as problem:
             # The key can still open incidents, so don't raise an account failure, which would pause those, too.
             message = f"{self._name}: the key may not create escalations: {problem}"
@@ -139,5 +139,5 @@ class Escalations:
 
 def _paged(operation: operations.Operation) -> Paged | None:
     """Return the recorded pages. Return None if the router didn't open the incident."""
-    recorded = operation.view.fields.get(PAGED)
-    return dict(recorded) if isinstance(recorded, Mapping) else None
+    previous = operation.view.fields.get(PAGED)
+    return dict(previous) if isinstance(previous, Mapping) else None

@@ -66,7 +66,9 @@ class Incidents:
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
-            for incident in list_rows.parse_rows(page.incidents, wire.Incident, "incident", wanted=operation.reference):
+            for incident in list_rows.parse_rows(
+                page.incidents, wire.Incident, "incident", vendor_id=operation.reference
+            ):
                 if references.has_footer(incident.summary, operation.reference):
                     return self._with_pending(operation, escalations.opened(operation, _seen(incident, operation)))
         return None
@@ -79,11 +81,13 @@ class Incidents:
             # Without it, the vendor omits tests.
             "mode[one_of]": ["standard", "test"],
         }
-        found = []
+        open_items = []
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
-            listed = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
-            found += [_item(one) for one in listed if one.incident_status.category not in categories.OVER]
-        return [item for item in found if item.reference]
+            incidents = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
+            open_items += [
+                _item(incident) for incident in incidents if incident.incident_status.category not in categories.OVER
+            ]
+        return [item for item in open_items if item.reference]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
         """Recognize nothing: every incident carries its reference."""
@@ -95,12 +99,12 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident."""
-        wanted, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
+        opening, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
-        severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
+        severity = await self._severity_id(opening, operation.content.severity, calls.omitted)
         version = self._versions.choose(operation.key, is_repeated=operation.is_repeated)
-        moments = await self._timestamps(operation, wanted, calls.omitted)
-        body = await self._create_body(operation, wanted, severity, calls.omitted)
+        moments = await self._timestamps(operation, opening, calls.omitted)
+        body = await self._create_body(operation, opening, severity, calls.omitted)
         try:
             answer = await self._create(calls, version, body, moments)
         except errors.NotFound:
@@ -124,7 +128,7 @@ class Incidents:
             operation, fields, (), stamp=observations.moment(created.updated_at), is_unconfirmed=True
         )
         state = operations.VendorState(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
-        return await self._escalations.after_open(operation, wanted, state)
+        return await self._escalations.after_open(operation, opening, state)
 
     async def _create(
         self,
@@ -140,21 +144,21 @@ class Incidents:
         return await calls.call("POST", f"/{version}/incidents", sent)
 
     async def _timestamps(
-        self, operation: operations.Operation, wanted: IncidentOpening, omitted: list[operations.Omission]
+        self, operation: operations.Operation, opening: IncidentOpening, omitted: list[operations.Omission]
     ) -> list[wire.TimestampValue]:
         """Return the times by the IDs of the account's incident timestamps. Those whose lookup fails are left out."""
-        found = []
-        for called, value in wanted.incident_timestamps.items():
+        timestamps = []
+        for name, value in opening.incident_timestamps.items():
             try:
-                timestamp_id = await self._names.timestamps.id_of(called, field=_TIMESTAMPS)
+                timestamp_id = await self._names.timestamps.id_of(name, field=_TIMESTAMPS)
             except errors.Failure as problem:
                 # A repeated open must send the same request, so it waits for the list, unless the failure is final.
                 if operation.is_repeated and not isinstance(problem, errors.Permanent | errors.Denied):
                     raise
                 omitted.append(operations.Omission(_TIMESTAMPS, "left_out", f"left out: {problem}"))
             else:
-                found.append(wire.TimestampValue(timestamp_id, dt.datetime.fromisoformat(value).isoformat()))
-        return found
+                timestamps.append(wire.TimestampValue(timestamp_id, dt.datetime.fromisoformat(value).isoformat()))
+        return timestamps
 
     async def _dated(
         self, created: wire.Created, moments: list[wire.TimestampValue], omitted: list[operations.Omission]
@@ -178,28 +182,28 @@ class Incidents:
 
         A severity that a person has set is raised, never lowered.
         """
-        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
-        uncertain = [one for one, _ in self._uncertain(operation)]
+        uncertain = [uncertain_opening for uncertain_opening, _ in self._uncertain(operation)]
         edit = wire.Edit(
-            name=details.changed_name(incident, operation, wanted, before, uncertain),
-            summary=details.changed_summary(incident, operation, wanted, before, uncertain),
-            severity_id=await self._changed_severity(incident, operation, wanted, before),
+            name=details.changed_name(incident, operation, opening, before, uncertain),
+            summary=details.changed_summary(incident, operation, opening, before, uncertain),
+            severity_id=await self._changed_severity(incident, operation, opening, before),
         )
-        change = details.change(incident, operation, wanted, before)
+        change = details.change(incident, operation, opening, before)
         edit.custom_field_entries, edit.incident_role_assignments = change
-        omitted = list(details.unchangeable(wanted, before))
+        omitted = list(details.unchangeable(opening, before))
         if edit != wire.Edit():
             incident = await self._edited(incident, edit, omitted)
         seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
         view = details.base_view(incident, operation, seen.view, edit)
         state = msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
         with half_done.leaving(None if edit == wire.Edit() else state):
-            return await self._escalations.page(operation, wanted, state)
+            return await self._escalations.page(operation, opening, state)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Update the incident: the vendor has no drafts."""
@@ -208,10 +212,10 @@ class Incidents:
     async def resolve(self, operation: operations.Operation) -> operations.VendorState:
         """Move the incident to the closing status, unless it is finished already. Then stop paging."""
         resolved = await self._close(operation)
-        wanted = None
+        opening = None
         with contextlib.suppress(errors.Permanent):
-            wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
-        return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, wanted))
+            opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, opening))
 
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
@@ -254,10 +258,10 @@ class Incidents:
         if seen.state != "open" or paged is None:
             return seen
         try:
-            wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
+            opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         except errors.Permanent:  # The next update reports it.
             return seen
-        differs = filter(None, (seen.differs, escalations.pending(operation, wanted, paged)))
+        differs = filter(None, (seen.differs, escalations.pending(operation, opening, paged)))
         return msgspec.structs.replace(seen, differs=", ".join(differs))
 
     async def probe(self) -> None:
@@ -277,17 +281,15 @@ class Incidents:
                 await self._versions.detect()
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
-        lookups += [self._names.severities.find(called, field="severity") for called in sorted(severities_named)]
-        lookups += [
-            self._names.types.find(called, field="incident_type") for called in _named(defaults, "incident_type")
-        ]
+        lookups += [self._names.severities.find(name, field="severity") for name in sorted(severities_named)]
+        lookups += [self._names.types.find(name, field="incident_type") for name in _named(defaults, "incident_type")]
         if self._versions.current == "v2":
-            lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
+            lookups += [self._names.statuses.find(name, field="status") for name in _named(defaults, "status")]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         problems += await online_checks.check_custom_fields(self._names, defaults.get("custom_field_entries"))
         problems += await online_checks.check_escalation(self._names, defaults.get("escalation"))
         problems += await online_checks.check_roles(self._names, defaults.get("incident_role_assignments"))
-        lookups = [self._names.timestamps.find(called, field=_TIMESTAMPS) for called in defaults.get(_TIMESTAMPS) or ()]
+        lookups = [self._names.timestamps.find(name, field=_TIMESTAMPS) for name in defaults.get(_TIMESTAMPS) or ()]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         # Report an invalid key once, although several requests fail.
         return list(dict.fromkeys(problems))
@@ -306,28 +308,28 @@ class Incidents:
     async def _create_body(
         self,
         operation: operations.Operation,
-        wanted: IncidentOpening,
+        opening: IncidentOpening,
         severity_id: str | None,
         omitted: list[operations.Omission],
     ) -> wire.CreateV1:
         type_id = None
-        if wanted.incident_type:
-            lookup = self._names.types.id_of(wanted.incident_type, field="incident_type")
+        if opening.incident_type:
+            lookup = self._names.types.id_of(opening.incident_type, field="incident_type")
             type_id = await reduced_calls.known_or_omitted(lookup, "incident_type", omitted)
         return wire.CreateV1(
             idempotency_key=operation.key,
-            visibility=wanted.visibility,
-            name=wanted.name,
-            summary=references.add_footer(wanted.summary, operation.reference),
-            mode=wanted.mode,
+            visibility=opening.visibility,
+            name=opening.name,
+            summary=references.add_footer(opening.summary, operation.reference),
+            mode=opening.mode,
             severity_id=severity_id,
             incident_type_id=type_id,
-            status=wanted.status,
-            custom_field_entries=to_builtins(wanted.custom_field_entries) or None,
-            incident_role_assignments=to_builtins(wanted.incident_role_assignments) or None,
-            slack_team_id=wanted.slack_team_id,
-            source_message_channel_id=wanted.source_message_channel_id,
-            source_message_timestamp=wanted.source_message_timestamp,
+            status=opening.status,
+            custom_field_entries=to_builtins(opening.custom_field_entries) or None,
+            incident_role_assignments=to_builtins(opening.incident_role_assignments) or None,
+            slack_team_id=opening.slack_team_id,
+            source_message_channel_id=opening.source_message_channel_id,
+            source_message_timestamp=opening.source_message_timestamp,
         )
 
     async def _in_v2(self, body: wire.CreateV1, omitted: list[operations.Omission]) -> wire.CreateV2:
@@ -351,21 +353,21 @@ class Incidents:
         )
 
     async def _severity_id(
-        self, wanted: IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
+        self, opening: IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
     ) -> str | None:
         """Return the ID of the rule's severity, of the mapped severity, or of the nearest one that the account has."""
-        for called in dict.fromkeys(
-            filter(None, (wanted.severity, severity_mapping.map_severity(self._config.severities, severity)))
+        for name in dict.fromkeys(
+            filter(None, (opening.severity, severity_mapping.map_severity(self._config.severities, severity)))
         ):
-            found = await reduced_calls.known_or_omitted(
-                self._names.severities.id_of(called, field="severity"), "severity", omitted
+            severity_id = await reduced_calls.known_or_omitted(
+                self._names.severities.id_of(name, field="severity"), "severity", omitted
             )
-            if found is not None:
-                return found
-        there = sorted(await self._names.severities.entries(), key=lambda one: one.rank)
-        if not there:
+            if severity_id is not None:
+                return severity_id
+        ranked = sorted(await self._names.severities.entries(), key=lambda severity: severity.rank)
+        if not ranked:
             return None
-        nearest = there[round((len(there) - 1) * list(severities.Severity).index(severity) / 3)]
+        nearest = ranked[round((len(ranked) - 1) * list(severities.Severity).index(severity) / 3)]
         omitted.append(operations.Omission("severity", "replaced", f'"{nearest.name}" was used instead'))
         return nearest.id
 
@@ -373,11 +375,11 @@ class Incidents:
         self,
         incident: wire.Incident,
         operation: operations.Operation,
-        wanted: IncidentOpening,
+        desired: IncidentOpening,
         before: IncidentOpening | None,
     ) -> str | None:
         """Return the ID of the severity to set; None if it is set already, or a person has set a worse one."""
-        severity_id = await self._severity_id(wanted, operation.content.severity, [])
+        severity_id = await self._severity_id(desired, operation.content.severity, [])
         if severity_id is None:
             return None
         if incident.severity is None:
@@ -388,11 +390,11 @@ class Incidents:
         if incident.severity.id == operation.view.fields.get("severity"):
             return severity_id
         last = operation.before
-        ours = [(before, last.severity)] if before and last else []
-        for opening, severity in (*ours, *self._uncertain(operation)):
+        our_openings = [(before, last.severity)] if before and last else []
+        for opening, severity in (*our_openings, *self._uncertain(operation)):
             if incident.severity.id == await self._severity_id(opening, severity, []):
                 return severity_id
-        ranks = {known.id: known.rank for known in await self._names.severities.entries()}
+        ranks = {entry.id: entry.rank for entry in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 
     def _uncertain(self, operation: operations.Operation) -> list[tuple[IncidentOpening, severities.Severity]]:
@@ -403,14 +405,16 @@ class Incidents:
         uncertain = self._uncertain(operation)
         if not uncertain:
             return ""
-        wanted = rule_fields.parse_current(IncidentOpening, self._config, operation)
-        found = details.left_by_uncertain(incident, operation, wanted, [one for one, _ in uncertain])
-        severity = await self._severity_id(wanted, operation.content.severity, [])
-        for one, level in uncertain:
-            left = await self._severity_id(one, level, [])
+        opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
+        differences = details.left_by_uncertain(
+            incident, operation, opening, [uncertain_opening for uncertain_opening, _ in uncertain]
+        )
+        severity = await self._severity_id(opening, operation.content.severity, [])
+        for uncertain_opening, level in uncertain:
+            left = await self._severity_id(uncertain_opening, level, [])
             if incident.severity is not None and incident.severity.id == left != severity:
-                found.add(f"the severity is {incident.severity.name}")
-        return ", ".join(sorted(found))
+                differences.add(f"the severity is {incident.severity.name}")
+        return ", ".join(sorted(differences))
 
     async def _closed_status_id(self) -> str:
         if self._config.closed_status:

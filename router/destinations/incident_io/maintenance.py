@@ -85,38 +85,38 @@ async def read_silences(http: client.Client, name: str, labels: Mapping[str, str
     ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.
     """
     client.floor.set(_SPARING)
-    found: dict[str, Window] = {}
+    windows: dict[str, Window] = {}
     # In this order, a window that starts between the two requests is in both responses instead of neither.
     for status in ("upcoming", "active"):
         query: dict[str, str | int | list[str]] = {"status": status, "page_size": PAGE_SIZE}
         async for answer in account.list_pages(http, PATH, wire.Windows, query):
             read = list_rows.parse_rows(answer.maintenance_windows, Window, "maintenance window")
-            found.update((one.id, one) for one in read if not one.archived_at)
-    made: list[Silence] = []
+            windows.update((window.id, window) for window in read if not window.archived_at)
+    silences: list[Silence] = []
     skipped: dict[str, str] = {}
-    for one in found.values():
+    for window in windows.values():
         try:
-            made += _silences(one, name, labels)
+            silences += _silences(window, name, labels)
         except Unreadable as problem:
-            skipped[one.id] = f"{one.name}: {problem}"
-    return Imported(made, skipped)
+            skipped[window.id] = f"{window.name}: {problem}"
+    return Imported(silences, skipped)
 
 
-def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[Silence]:
+def _silences(window: Window, name: str, labels: Mapping[str, str]) -> list[Silence]:
     """Return a silence for each group of conditions."""
-    if one.escalation_targets:
+    if window.escalation_targets:
         raise Unreadable("its alerts are escalated to somebody else")
-    groups = [group for group in one.alert_condition_groups if group.conditions]
-    if not groups or len(groups) < len(one.alert_condition_groups):
+    groups = [group for group in window.alert_condition_groups if group.conditions]
+    if not groups or len(groups) < len(window.alert_condition_groups):
         raise Unreadable("it has no conditions, and would mute every alert")
     return [
         Silence(
-            one.id if len(groups) == 1 else f"{one.id}-{number}",
+            window.id if len(groups) == 1 else f"{window.id}-{number}",
             tuple(matcher for condition in group.conditions for matcher in _matchers(condition, labels)),
-            times.from_datetime(one.start_at),
-            times.from_datetime(one.end_at),
+            times.from_datetime(window.start_at),
+            times.from_datetime(window.end_at),
             _AUTHOR,
-            one.name,
+            window.name,
             name,
         )
         for number, group in enumerate(groups, 1)
@@ -160,7 +160,7 @@ def _any_of(condition: Condition) -> str:
 
 def _escaped(text: str) -> str:
     """Return a pattern that matches only this text."""
-    return "".join(f"\\{one}" if one.isascii() and not one.isalnum() else one for one in text)
+    return "".join(f"\\{letter}" if letter.isascii() and not letter.isalnum() else letter for letter in text)
 
 
 _OPERATIONS: Mapping[str, Callable[[str, Condition], list[Matcher]]] = {

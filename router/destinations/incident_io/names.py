@@ -36,22 +36,22 @@ class Names:
         self.escalation_paths = name_lookup.NameLookup("escalation path", self._escalation_paths, ids=wire.IDS)
         self._components: dict[str, name_lookup.NameLookup[Placed]] = {}
 
-    async def page(self, wanted: str) -> wire.Page:
+    async def page(self, page_name: str) -> wire.Page:
         """Return the page with this name or ID."""
         try:
-            return await self.pages.find(wanted, field="page")
+            return await self.pages.find(page_name, field="page")
         except (errors.Permanent, errors.Denied):
             # A key may have permission to post on a page that it can't list.
-            if wire.IDS.fullmatch(wanted):
-                return wire.Page(id=wanted, name=wanted)
+            if wire.IDS.fullmatch(page_name):
+                return wire.Page(id=page_name, name=page_name)
             raise
 
-    async def component_id(self, page_id: str, wanted: str) -> str:
+    async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component by its name, by ``group / name``, or by its ID."""
-        known = self._components.get(page_id)
-        if known is None:
-            known = self._components[page_id] = self._directory_of(page_id)
-        return await known.id_of(wanted, field="components")
+        lookup = self._components.get(page_id)
+        if lookup is None:
+            lookup = self._components[page_id] = self._directory_of(page_id)
+        return await lookup.id_of(component, field="components")
 
     def _directory_of(self, page_id: str) -> name_lookup.NameLookup[Placed]:
         async def fetch() -> Sequence[Placed]:

@@ -22,25 +22,32 @@ def state(post: wire.Post) -> publications.State:
 def affected(post: wire.Post) -> dict[str, str]:
     """Return the current status of each affected component, by ID. All other components are operational."""
     if post.component_impacts is not None:
-        return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
+        return {
+            component_impact.component_id: component_impact.component_status
+            for component_impact in post.component_impacts
+            if not component_impact.end_at
+        }
     # Without impacts, the updates contain the changes.
-    found: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     for update in sorted(post.updates or (), key=lambda update: observations.moment(update.published_at)):
-        found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
-    return found
+        statuses |= {
+            component_status.component_id: component_status.component_status
+            for component_status in update.component_statuses or ()
+        }
+    return statuses
 
 
-def differs(post: wire.Post, asked: Mapping[str, str]) -> str:
-    """Describe the components whose status differs from ``asked``. Return an empty text if none differs."""
-    return observations.mismatched(asked, affected(post), WELL)
+def differs(post: wire.Post, requested: Mapping[str, str]) -> str:
+    """Describe the components whose status differs from ``requested``. Return an empty text if none differs."""
+    return observations.mismatched(requested, affected(post), WELL)
 
 
-def is_opened_by(post: wire.Post, wanted: PostOpening, since: dt.datetime) -> bool:
+def is_opened_by(post: wire.Post, opening: PostOpening, since: dt.datetime) -> bool:
     """Return whether a post has the title and text of the opening, and wasn't published before ``since``."""
     if post.published_at is not None and post.published_at < since:
         return False
-    says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
-    return says and texts.alike(post.name, wanted.title)
+    says = any(texts.alike(update.message, opening.message) for update in post.updates or ())
+    return says and texts.alike(post.name, opening.title)
 
 
 def item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
@@ -52,20 +59,20 @@ def item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
 
 def resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
     """Return the state of a post that an earlier attempt or a person has resolved, as the base of later comparisons."""
-    told = observations.marks(operation, timeline(post))
-    return operations.VendorState(post.id, "resolved", told=told, view=view(post, operation), note=note)
+    posted_marks = observations.marks(operation, timeline(post))
+    return operations.VendorState(post.id, "resolved", told=posted_marks, view=view(post, operation), note=note)
 
 
 def taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
     """Return the state of a post that a person has changed, as the base of later comparisons. Nothing is sent."""
-    told = observations.marks(operation, timeline(post))
-    return operations.VendorState(post.id, state(post), edited=edited, told=told, view=view(post, operation))
+    posted_marks = observations.marks(operation, timeline(post))
+    return operations.VendorState(post.id, state(post), edited=edited, told=posted_marks, view=view(post, operation))
 
 
 def left(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
     """Return the state between the two calls of an update: the title is changed, and the text isn't posted yet."""
-    shown = view(post, operation, entries=[], title=title)
-    return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(shown, is_unconfirmed=True))
+    vendor_state = view(post, operation, entries=[], title=title)
+    return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(vendor_state, is_unconfirmed=True))
 
 
 def entry(update: wire.Update) -> observations.Entry:
@@ -84,16 +91,16 @@ def view(
     post: wire.Post,
     operation: operations.Operation,
     *,
-    asked: Mapping[str, str] | None = None,
+    requested: Mapping[str, str] | None = None,
     entries: list[observations.Entry] | None = None,
     title: str | None = None,
 ) -> publications.View:
     """Return the view of a post, as the base of later comparisons. Arguments override the observed values."""
-    shown = timeline(post)
+    vendor_state = timeline(post)
     fields = {
         "title": post.name if title is None else title,
-        "message": shown[0].text if shown else "",
+        "message": vendor_state[0].text if vendor_state else "",
         "status": post.incident_status,
         "components": affected(post),
     }
-    return observations.view(operation, fields, shown if entries is None else entries, asked=asked)
+    return observations.view(operation, fields, vendor_state if entries is None else entries, requested=requested)

@@ -13,46 +13,46 @@ def moment(at: int) -> str | None:
     return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
-def incident(one: state.Incident) -> dict[str, Any]:
+def incident(record: state.Incident) -> dict[str, Any]:
     """Return an incident as ``IncidentDto``."""
     return {
-        "id": one.id,
-        "monitorId": one.monitor_id,
+        "id": record.id,
+        "monitorId": record.monitor_id,
         "organizationId": ORGANISATION,
         "source": "MANUAL",
-        "status": one.status,
-        "severity": one.severity,
-        "title": one.title,
+        "status": record.status,
+        "severity": record.severity,
+        "title": record.title,
         "triggeredByRule": None,
         "affectedRegions": [],
-        "reopenCount": one.reopened,
+        "reopenCount": record.reopened,
         "createdByUserId": 1,
         "statusPageVisible": True,
         "suppressDispatch": False,
-        "shortlink": f"https://devhelm.example/i/{one.id[:8]}",
-        "resolutionReason": "MANUAL" if one.resolved_at else None,
-        "resolutionNote": _note(one) if one.resolved_at else None,
-        "startedAt": moment(one.created_at),
-        "confirmedAt": moment(one.created_at),
-        "resolvedAt": moment(one.resolved_at),
-        "createdAt": moment(one.created_at),
-        "updatedAt": moment(one.updates[-1].at),
+        "shortlink": f"https://devhelm.example/i/{record.id[:8]}",
+        "resolutionReason": "MANUAL" if record.resolved_at else None,
+        "resolutionNote": _note(record) if record.resolved_at else None,
+        "startedAt": moment(record.created_at),
+        "confirmedAt": moment(record.created_at),
+        "resolvedAt": moment(record.resolved_at),
+        "createdAt": moment(record.created_at),
+        "updatedAt": moment(record.updates[-1].at),
     }
 
 
-def _note(one: state.Incident) -> str | None:
-    said = [update.body for update in one.updates if update.status == "RESOLVED" != update.old_status]
-    return said[-1]
+def _note(record: state.Incident) -> str | None:
+    notes = [update.body for update in record.updates if update.status == "RESOLVED" != update.old_status]
+    return notes[-1]
 
 
-def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
+def detail(record: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
     """Return an incident as ``IncidentDetailDto``."""
     return {
-        "incident": incident(one),
+        "incident": incident(record),
         "updates": [
             {
                 "id": update.id,
-                "incidentId": one.id,
+                "incidentId": record.id,
                 "oldStatus": update.old_status,
                 "newStatus": update.status,
                 "body": update.body,
@@ -60,7 +60,7 @@ def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
                 "notifySubscribers": update.notify,
                 "createdAt": moment(update.at),
             }
-            for update in one.updates
+            for update in record.updates
         ],
         "statusPageIncidents": [
             {
@@ -79,45 +79,45 @@ def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
             }
             for page in pages
             for linked in page.posts.values()
-            if linked.incident_id == one.id
+            if linked.incident_id == record.id
         ],
     }
 
 
-def page(one: state.Page) -> dict[str, Any]:
+def page(record: state.Page) -> dict[str, Any]:
     """Return a status page as ``StatusPageDto``."""
     return {
-        "id": one.id,
+        "id": record.id,
         "organizationId": ORGANISATION,
         "workspaceId": 1,
-        "name": one.name,
-        "slug": one.slug,
+        "name": record.name,
+        "slug": record.slug,
         "description": None,
         "branding": {"hidePoweredBy": False},
         "visibility": "PUBLIC",
         "enabled": True,
-        "incidentMode": one.mode,
-        "componentCount": len(one.components),
+        "incidentMode": record.mode,
+        "componentCount": len(record.components),
         "subscriberCount": 12,
-        "overallStatus": state.worst(component.status for component in one.components),
+        "overallStatus": state.worst(component.status for component in record.components),
         "managedBy": "DASHBOARD",
         "createdAt": "2026-01-01T00:00:00Z",
         "updatedAt": "2026-01-01T00:00:00Z",
     }
 
 
-def component(one: state.Component, order: int, page_id: str) -> dict[str, Any]:
+def component(record: state.Component, order: int, page_id: str) -> dict[str, Any]:
     """Return a component as ``StatusPageComponentDto``."""
     return {
-        "id": one.id,
+        "id": record.id,
         "statusPageId": page_id,
         "groupId": None,
-        "name": one.name,
+        "name": record.name,
         "description": None,
         "type": "STATIC",
         "monitorId": None,
         "resourceGroupId": None,
-        "currentStatus": one.status,
+        "currentStatus": record.status,
         "showUptime": True,
         "displayOrder": order,
         "pageOrder": order,
@@ -128,29 +128,29 @@ def component(one: state.Component, order: int, page_id: str) -> dict[str, Any]:
     }
 
 
-def post(one: state.Post, on: state.Page) -> dict[str, Any]:
+def post(record: state.Post, on: state.Page) -> dict[str, Any]:
     """Return a post as ``StatusPageIncidentDto`` with its timeline."""
     names = {component.id: component.name for component in on.components}
     return {
-        "id": one.id,
-        "statusPageId": one.page_id,
-        "title": one.title,
-        "status": one.status,
-        "impact": one.impact,
+        "id": record.id,
+        "statusPageId": record.page_id,
+        "title": record.title,
+        "status": record.status,
+        "impact": record.impact,
         "scheduled": False,
         "scheduledFor": None,
         "scheduledUntil": None,
         "autoResolve": False,
-        "incidentId": one.incident_id,
-        "startedAt": moment(one.created_at),
-        "publishedAt": moment(one.published_at),
-        "resolvedAt": moment(one.resolved_at),
-        "createdByUserId": None if one.by_itself else 1,
-        "postmortemBody": one.postmortem_body,
-        "postmortemUrl": one.postmortem_url,
+        "incidentId": record.incident_id,
+        "startedAt": moment(record.created_at),
+        "publishedAt": moment(record.published_at),
+        "resolvedAt": moment(record.resolved_at),
+        "createdByUserId": None if record.by_itself else 1,
+        "postmortemBody": record.postmortem_body,
+        "postmortemUrl": record.postmortem_url,
         "affectedComponents": [
             {"statusPageComponentId": identity, "componentStatus": status, "componentName": names[identity]}
-            for identity, status in one.affected.items()
+            for identity, status in record.affected.items()
         ],
         "updates": [
             {
@@ -162,20 +162,20 @@ def post(one: state.Post, on: state.Page) -> dict[str, Any]:
                 "notifySubscribers": update.notify,
                 "createdAt": moment(update.at),
             }
-            for update in one.updates
+            for update in record.updates
         ],
-        "createdAt": moment(one.created_at),
-        "updatedAt": moment(max(one.changed_at, one.updates[-1].at)),
+        "createdAt": moment(record.created_at),
+        "updatedAt": moment(max(record.changed_at, record.updates[-1].at)),
     }
 
 
-def listed(found: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
+def listed(rows: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
     """Return one page of a list."""
     begin = number * size
     return {
-        "data": found[begin : begin + size],
-        "hasNext": begin + size < len(found),
+        "data": rows[begin : begin + size],
+        "hasNext": begin + size < len(rows),
         "hasPrev": number > 0,
-        "totalElements": len(found),
-        "totalPages": -(-len(found) // size),
+        "totalElements": len(rows),
+        "totalPages": -(-len(rows) // size),
     }

@@ -62,8 +62,8 @@ class Channels:
 
     known: list[Channel] = field(default_factory=list)
 
-    def create(self, identity: str, wanted: CreateChannel, now: int) -> Channel:
+    def create(self, identity: str, create_channel: CreateChannel, now: int) -> Channel:
         """Add an enabled channel."""
-        channel = Channel(identity, wanted.name, wanted.config.channel_type, now)
+        channel = Channel(identity, create_channel.name, create_channel.config.channel_type, now)
         self.known.append(channel)
         return channel

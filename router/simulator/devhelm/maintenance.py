@@ -71,25 +71,25 @@ class Windows:
 
     known: list[Window] = field(default_factory=list)
 
-    def create(self, identity: str, wanted: CreateWindow, now: int) -> Window:
+    def create(self, identity: str, create_window: CreateWindow, now: int) -> Window:
         """Add a window. Raises ``Refusal`` if it doesn't end after it begins."""
-        if wanted.ends_at <= wanted.starts_at:
+        if create_window.ends_at <= create_window.starts_at:
             raise refusals.invalid("endsAt", "must be after startsAt")
-        window = Window(identity, wanted, now)
+        window = Window(identity, create_window, now)
         self.known.append(window)
         return window
 
-    def found(self, wanted: ListWindows, now: int) -> list[Window]:
+    def found(self, list_windows: ListWindows, now: int) -> list[Window]:
         """Return the windows that match a query."""
-        return [one for one in self.known if _matches(one, wanted, now)]
+        return [window for window in self.known if _matches(window, list_windows, now)]
 
 
-def _matches(one: Window, wanted: ListWindows, now: int) -> bool:
-    if wanted.monitor_id is not None and one.wanted.monitor_id != wanted.monitor_id:
+def _matches(window: Window, list_windows: ListWindows, now: int) -> bool:
+    if list_windows.monitor_id is not None and window.wanted.monitor_id != list_windows.monitor_id:
         return False
-    if wanted.filter == "active":
-        return one.starts_at <= now < one.ends_at
-    return wanted.filter is None or now < one.starts_at
+    if list_windows.filter == "active":
+        return window.starts_at <= now < window.ends_at
+    return list_windows.filter is None or now < window.starts_at
 
 
 def _micros(moment: dt.datetime) -> int:

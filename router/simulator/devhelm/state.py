@@ -120,11 +120,11 @@ class State:
                 component.base = "OPERATIONAL"
             self.settle(page)
 
-    def open_incident(self, wanted: requests.CreateIncident) -> Incident:
+    def open_incident(self, create_incident: requests.CreateIncident) -> Incident:
         """Create an incident manually. Pages with the mode REVIEW draft a post, and AUTOMATIC ones publish it."""
-        monitor = str(wanted.monitor_id) if wanted.monitor_id else None
-        incident = Incident(self.new_id(), wanted.title, wanted.severity, self.now(), monitor)
-        incident.updates.append(self._update("CONFIRMED", wanted.body, notify=False))
+        monitor = str(create_incident.monitor_id) if create_incident.monitor_id else None
+        incident = Incident(self.new_id(), create_incident.title, create_incident.severity, self.now(), monitor)
+        incident.updates.append(self._update("CONFIRMED", create_incident.body, notify=False))
         self.incidents[incident.id] = incident
         for page in self.pages.values():
             if page.mode != "MANUAL":
@@ -142,10 +142,10 @@ class State:
             post.published_at = self.now()
         page.posts[post.id] = post
 
-    def update_incident(self, incident: Incident, wanted: requests.AddUpdate) -> None:
+    def update_incident(self, incident: Incident, add_update: requests.AddUpdate) -> None:
         """Add an update, with a new status if given."""
-        old, new = incident.status, wanted.new_status or incident.status
-        incident.updates.append(self._update(new, wanted.body, notify=wanted.notify_subscribers, old=old))
+        old, new = incident.status, add_update.new_status or incident.status
+        incident.updates.append(self._update(new, add_update.body, notify=add_update.notify_subscribers, old=old))
         incident.status = new
         if new == "RESOLVED" and old != "RESOLVED":
             self._end(incident)
@@ -168,53 +168,53 @@ class State:
                 if post.by_itself and page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
                     self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
 
-    def create_post(self, page: Page, wanted: requests.CreatePost) -> Post:
+    def create_post(self, page: Page, create_post: requests.CreatePost) -> Post:
         """Create a post, which is published immediately."""
-        linked = str(wanted.monitoring_incident_id) if wanted.monitoring_incident_id else None
+        linked = str(create_post.monitoring_incident_id) if create_post.monitoring_incident_id else None
         if linked is not None and linked not in self.incidents:
             raise refusals.Refusal(404, "monitoring incident not found")
-        status = wanted.status or "INVESTIGATING"
-        post = Post(self.new_id(), page.id, wanted.title, wanted.impact, status, self.now(), linked)
-        post.affected = self.affected(page, wanted.affected_components) or {}
+        status = create_post.status or "INVESTIGATING"
+        post = Post(self.new_id(), page.id, create_post.title, create_post.impact, status, self.now(), linked)
+        post.affected = self.affected(page, create_post.affected_components) or {}
         post.published_at = self.now()
-        post.updates.append(self._update(status, wanted.body, notify=wanted.notify_subscribers is not False))
+        post.updates.append(self._update(status, create_post.body, notify=create_post.notify_subscribers is not False))
         page.posts[post.id] = post
         if status == "RESOLVED":
             post.resolved_at = self.now()
         self.settle(page)
         return post
 
-    def put_post(self, page: Page, post: Post, wanted: requests.PutPost) -> None:
+    def put_post(self, page: Page, post: Post, put_post: requests.PutPost) -> None:
         """Change the post's own fields: null keeps a field, an empty value clears it."""
-        affected = self.affected(page, wanted.affected_components)
-        post.title = wanted.title or post.title
-        post.impact = wanted.impact or post.impact
+        affected = self.affected(page, put_post.affected_components)
+        post.title = put_post.title or post.title
+        post.impact = put_post.impact or post.impact
         post.affected = post.affected if affected is None else affected
-        if wanted.postmortem_body is not None:
-            post.postmortem_body = wanted.postmortem_body or None
-        if wanted.postmortem_url is not None:
-            post.postmortem_url = wanted.postmortem_url or None
-        if wanted.published is not None:
-            post.published_at = (post.published_at or self.now()) if wanted.published else 0
-        if wanted.status is not None:
-            self._move(post, wanted.status)
+        if put_post.postmortem_body is not None:
+            post.postmortem_body = put_post.postmortem_body or None
+        if put_post.postmortem_url is not None:
+            post.postmortem_url = put_post.postmortem_url or None
+        if put_post.published is not None:
+            post.published_at = (post.published_at or self.now()) if put_post.published else 0
+        if put_post.status is not None:
+            self._move(post, put_post.status)
         post.changed_at = self.now()
         self.settle(page)
 
-    def publish(self, page: Page, post: Post, wanted: requests.PublishPost) -> None:
+    def publish(self, page: Page, post: Post, publish_post: requests.PublishPost) -> None:
         """Publish a draft. Raises ``Refusal`` if the post isn't a draft."""
         if post.published_at:
             raise refusals.Refusal(409, "only a draft can be published")
-        status = wanted.status or post.status
+        status = publish_post.status or post.status
         if status == "RESOLVED":
             raise refusals.invalid("status", "must be an active status")
-        affected = self.affected(page, wanted.affected_components)
-        post.title = wanted.title or post.title
-        post.impact = wanted.impact or post.impact
+        affected = self.affected(page, publish_post.affected_components)
+        post.title = publish_post.title or post.title
+        post.impact = publish_post.impact or post.impact
         self._move(post, status)
         post.affected = post.affected if affected is None else affected
-        body = wanted.body or post.updates[0].body
-        post.updates[:1] = [self._update(post.status, body, notify=wanted.notify_subscribers is not False)]
+        body = publish_post.body or post.updates[0].body
+        post.updates[:1] = [self._update(post.status, body, notify=publish_post.notify_subscribers is not False)]
         post.published_at = self.now()
         self.settle(page)
 
@@ -246,23 +246,23 @@ class State:
     def settle(self, page: Page) -> None:
         """Set each component's status to the worst of its base status and the statuses in active posts."""
         for component in page.components:
-            shown = [post.affected for post in page.posts.values() if post.shown]
-            said = [affected[component.id] for affected in shown if component.id in affected]
-            component.status = worst([component.base, *said])
+            statuses_of_posts = [post.affected for post in page.posts.values() if post.shown]
+            statuses = [affected[component.id] for affected in statuses_of_posts if component.id in affected]
+            component.status = worst([component.base, *statuses])
 
     def _move(self, post: Post, status: str) -> None:
         post.status = status
         post.resolved_at = (post.resolved_at or self.now()) if status == "RESOLVED" else 0
 
-    def affected(self, page: Page, wanted: list[requests.Affected] | None) -> dict[str, str] | None:
+    def affected(self, page: Page, affecteds: list[requests.Affected] | None) -> dict[str, str] | None:
         """Return component IDs with their statuses; None if none are given. Raises ``Refusal`` for unknown ones."""
-        if wanted is None:
+        if affecteds is None:
             return None
-        known = {component.id for component in page.components}
-        for one in wanted:
-            if str(one.component_id) not in known:
-                raise refusals.invalid("affectedComponents", f"component {one.component_id} is not on this page")
-        return {str(one.component_id): one.status for one in wanted}
+        component_ids = {component.id for component in page.components}
+        for affected in affecteds:
+            if str(affected.component_id) not in component_ids:
+                raise refusals.invalid("affectedComponents", f"component {affected.component_id} is not on this page")
+        return {str(component.component_id): component.status for component in affecteds}
 
     def _update(self, status: str, body: str | None, *, notify: bool, old: str | None = None) -> Update:
         return Update(self.new_id(), self.now(), status, body, notify, old)

@@ -74,7 +74,7 @@ class DevHelm:
     def state(self) -> dict[str, Any]:
         """Return the whole state as plain data."""
         return {
-            "incidents": [answers.detail(one, []) for one in self._state.incidents.values()],
+            "incidents": [answers.detail(incident, []) for incident in self._state.incidents.values()],
             "pages": [
                 {
                     **answers.page(page),
@@ -155,9 +155,11 @@ class DevHelm:
         return page, _found(page.posts, request.path_params["post"], "status page incident not found")
 
     async def _list_incidents(self, request: http.Request) -> Answer:
-        wanted = _listed(request, requests.ListIncidents)
-        found = [one for one in reversed(self._state.incidents.values()) if _matches(one, wanted)]
-        return 200, answers.listed([answers.incident(one) for one in found], wanted.page, wanted.size)
+        list_incidents = _listed(request, requests.ListIncidents)
+        rows = [incident for incident in reversed(self._state.incidents.values()) if _matches(incident, list_incidents)]
+        return 200, answers.listed(
+            [answers.incident(incident) for incident in rows], list_incidents.page, list_incidents.size
+        )
 
     async def _open_incident(self, request: http.Request) -> Answer:
         incident = self._state.open_incident(await _body(request, requests.CreateIncident))
@@ -168,9 +170,9 @@ class DevHelm:
 
     async def _patch_incident(self, request: http.Request) -> Answer:
         incident = self._incident(request)
-        wanted = await _body(request, requests.PatchIncident)
-        incident.title = wanted.title or incident.title
-        incident.severity = wanted.severity or incident.severity
+        patch_incident = await _body(request, requests.PatchIncident)
+        incident.title = patch_incident.title or incident.title
+        incident.severity = patch_incident.severity or incident.severity
         return 200, self._detail(incident)
 
     async def _update_incident(self, request: http.Request) -> Answer:
@@ -187,42 +189,42 @@ class DevHelm:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
 
     async def _list_channels(self, request: http.Request) -> Answer:
-        wanted = _listed(request, channels.ListChannels)
-        found = [one.answer() for one in self.channels.known]
-        return 200, answers.listed(found, wanted.page, wanted.size)
+        list_channels = _listed(request, channels.ListChannels)
+        rows = [channel.answer() for channel in self.channels.known]
+        return 200, answers.listed(rows, list_channels.page, list_channels.size)
 
     async def _create_channel(self, request: http.Request) -> Answer:
-        wanted = await _body(request, channels.CreateChannel)
-        return 201, {"data": self.channels.create(self._state.new_id(), wanted, self._state.now()).answer()}
+        create_channel = await _body(request, channels.CreateChannel)
+        return 201, {"data": self.channels.create(self._state.new_id(), create_channel, self._state.now()).answer()}
 
     async def _list_windows(self, request: http.Request) -> Answer:
-        wanted = _listed(request, maintenance.ListWindows)
-        found = self._windows.found(wanted, self._state.now())
-        return 200, answers.listed([one.answer() for one in found], wanted.page, wanted.size)
+        list_windows = _listed(request, maintenance.ListWindows)
+        rows = self._windows.found(list_windows, self._state.now())
+        return 200, answers.listed([window.answer() for window in rows], list_windows.page, list_windows.size)
 
     async def _plan_window(self, request: http.Request) -> Answer:
-        wanted = await _body(request, maintenance.CreateWindow)
-        return 201, {"data": self._windows.create(self._state.new_id(), wanted, self._state.now()).answer()}
+        create_window = await _body(request, maintenance.CreateWindow)
+        return 201, {"data": self._windows.create(self._state.new_id(), create_window, self._state.now()).answer()}
 
     async def _list_pages(self, request: http.Request) -> Answer:
-        wanted = _listed(request, requests.ListPosts)
-        found = [answers.page(page) for page in self._state.pages.values()]
-        return 200, answers.listed(found, wanted.page, wanted.size)
+        list_posts = _listed(request, requests.ListPosts)
+        rows = [answers.page(page) for page in self._state.pages.values()]
+        return 200, answers.listed(rows, list_posts.page, list_posts.size)
 
     async def _show_page(self, request: http.Request) -> Answer:
         return 200, {"data": answers.page(self._of(request))}
 
     async def _list_components(self, request: http.Request) -> Answer:
         page = self._of(request)
-        wanted = _listed(request, requests.ListPosts)
-        found = [answers.component(one, order, page.id) for order, one in enumerate(page.components)]
-        return 200, answers.listed(found, wanted.page, wanted.size)
+        list_posts = _listed(request, requests.ListPosts)
+        rows = [answers.component(component, order, page.id) for order, component in enumerate(page.components)]
+        return 200, answers.listed(rows, list_posts.page, list_posts.size)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         page = self._of(request)
-        wanted = _listed(request, requests.ListPosts)
-        found = [p for p in reversed(page.posts.values()) if not wanted.status or p.status in wanted.status]
-        return 200, answers.listed([answers.post(post, page) for post in found], wanted.page, wanted.size)
+        list_posts = _listed(request, requests.ListPosts)
+        rows = [p for p in reversed(page.posts.values()) if not list_posts.status or p.status in list_posts.status]
+        return 200, answers.listed([answers.post(post, page) for post in rows], list_posts.page, list_posts.size)
 
     async def _create_post(self, request: http.Request) -> Answer:
         page = self._of(request)
@@ -245,18 +247,18 @@ class DevHelm:
 
     async def _update_post(self, request: http.Request) -> Answer:
         page, post = self._post(request)
-        wanted = await _body(request, requests.PostUpdate)
-        affected = self._state.affected(page, wanted.affected_components)
-        notify = wanted.notify_subscribers is not False
-        self._state.update_post(page, post, wanted.status, wanted.body, notify=notify, affected=affected)
+        post_update = await _body(request, requests.PostUpdate)
+        affected = self._state.affected(page, post_update.affected_components)
+        notify = post_update.notify_subscribers is not False
+        self._state.update_post(page, post, post_update.status, post_update.body, notify=notify, affected=affected)
         return 201, {"data": answers.post(post, page)}
 
     async def _patch_update(self, request: http.Request) -> Answer:
         page, post = self._post(request)
-        known = {update.id: update for update in post.updates}
-        update = _found(known, request.path_params["update"], "status page incident update not found")
-        wanted = await _body(request, requests.PatchUpdate)
-        update.body, update.status = wanted.body, wanted.status or update.status
+        updates = {update.id: update for update in post.updates}
+        update = _found(updates, request.path_params["update"], "status page incident update not found")
+        patch_update = await _body(request, requests.PatchUpdate)
+        update.body, update.status = patch_update.body, patch_update.status or update.status
         post.changed_at = self._state.now()
         return 200, {"data": answers.post(post, page)}
 
@@ -271,12 +273,12 @@ class DevHelm:
         return 204, None
 
     def _page(self, page: Page) -> vendor.Page:
-        shown = [post for post in reversed(page.posts.values()) if post.published_at]
+        posts = [post for post in reversed(page.posts.values()) if post.published_at]
         return vendor.Page(
             page.slug,
             page.name,
             tuple(("", component.name, words(component.status)) for component in page.components),
-            tuple(self._shown(page, post) for post in shown),
+            tuple(self._shown(page, post) for post in posts),
         )
 
     def _shown(self, page: Page, post: Post) -> vendor.Post:
@@ -297,10 +299,10 @@ def words(constant: str) -> str:
     return constant.replace("_", " ").lower()
 
 
-def _found(known: dict[str, Record], identity: str, message: str) -> Record:
-    if identity not in known:
+def _found(records: dict[str, Record], identity: str, message: str) -> Record:
+    if identity not in records:
         raise refusals.Refusal(404, message)
-    return known[identity]
+    return records[identity]
 
 
 def _check_id(name: str, value: str | None) -> None:
@@ -317,24 +319,24 @@ async def _body(request: http.Request, shape: type[Shape]) -> Shape:
 
 def _listed(request: http.Request, shape: type[Shape]) -> Shape:
     """Parse the query. A list may be separated by commas, or be given as a repeated parameter."""
-    given: dict[str, Any] = dict(request.query_params)
-    if "status" in given and shape is requests.ListPosts:
-        said = request.query_params.getlist("status")
-        given["status"] = [one for each in said for one in each.split(",") if one]
-    return shape.model_validate(given)
+    parameters: dict[str, Any] = dict(request.query_params)
+    if "status" in parameters and shape is requests.ListPosts:
+        statuses = request.query_params.getlist("status")
+        parameters["status"] = [status for each in statuses for status in each.split(",") if status]
+    return shape.model_validate(parameters)
 
 
-def _matches(one: Incident, wanted: requests.ListIncidents) -> bool:
-    search = (wanted.search or "").lower()
+def _matches(incident: Incident, list_incidents: requests.ListIncidents) -> bool:
+    search = (list_incidents.search or "").lower()
     return (
-        wanted.status in {None, one.status}
-        and wanted.severity in {None, one.severity}
-        and wanted.source in {None, "MANUAL"}
-        and (wanted.monitor_id is None or str(wanted.monitor_id) == one.monitor_id)
-        and (wanted.exclude_id is None or str(wanted.exclude_id) != one.id)
-        and (wanted.started_from is None or _micros(wanted.started_from) <= one.created_at)
-        and (wanted.started_to is None or one.created_at <= _micros(wanted.started_to))
-        and (search in one.title.lower() or search in one.id)
+        list_incidents.status in {None, incident.status}
+        and list_incidents.severity in {None, incident.severity}
+        and list_incidents.source in {None, "MANUAL"}
+        and (list_incidents.monitor_id is None or str(list_incidents.monitor_id) == incident.monitor_id)
+        and (list_incidents.exclude_id is None or str(list_incidents.exclude_id) != incident.id)
+        and (list_incidents.started_from is None or _micros(list_incidents.started_from) <= incident.created_at)
+        and (list_incidents.started_to is None or incident.created_at <= _micros(list_incidents.started_to))
+        and (search in incident.title.lower() or search in incident.id)
     )
 
 

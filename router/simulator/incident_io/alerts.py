@@ -109,72 +109,72 @@ class Alerts:
         self.unrelated.clear()
         self.token, self.refires, self.drops, self.busy = "", False, False, False
 
-    def accept(self, wanted: CreateEvent, of: state.State) -> dict[str, Any]:
+    def accept(self, create_event: CreateEvent, account: state.State) -> dict[str, Any]:
         """Process an event. Return the response."""
         answer = {
             "status": "success",
             "message": "Event accepted for processing",
-            "deduplication_key": wanted.deduplication_key,
+            "deduplication_key": create_event.deduplication_key,
         }
-        alert, now = self.by_key(wanted.deduplication_key), of.now()
-        if self.drops or (alert is None and wanted.status == "resolved"):
+        alert, now = self.by_key(create_event.deduplication_key), account.now()
+        if self.drops or (alert is None and create_event.status == "resolved"):
             return answer
         if alert is None:
-            alert = Alert(of.new_id(), wanted.deduplication_key, wanted.title, now, now)
+            alert = Alert(account.new_id(), create_event.deduplication_key, create_event.title, now, now)
             self.known[alert.id] = alert
         before = copy.deepcopy(alert)
-        if wanted.status == "resolved":
+        if create_event.status == "resolved":
             alert.resolved_at = alert.resolved_at or now
         elif not alert.resolved_at or self.refires:
             alert.pages += bool(alert.resolved_at)
-            alert.resolved_at, alert.title = 0, wanted.title
-            alert.description, alert.source_url = wanted.description or "", wanted.source_url or ""
-            alert.metadata = dict(wanted.metadata or {})
+            alert.resolved_at, alert.title = 0, create_event.title
+            alert.description, alert.source_url = create_event.description or "", create_event.source_url or ""
+            alert.metadata = dict(create_event.metadata or {})
         alert.updated_at = now if alert != before else alert.updated_at
         return answer
 
     def by_key(self, key: str) -> Alert | None:
         """Return the alert with a deduplication key."""
-        return next((one for one in self.known.values() if one.key == key), None)
+        return next((alert for alert in self.known.values() if alert.key == key), None)
 
     def found(self, query: Any) -> list[Alert]:
         """Return the alerts that match the query of a list, the newest first."""
         keys, statuses = query.getlist("deduplication_key[is]"), query.getlist("status[one_of]")
         sources = query.getlist("alert_source[one_of]")
         return [
-            one
-            for one in reversed(self.known.values())
-            if (not keys or one.key in keys)
-            and (not statuses or one.status in statuses)
+            alert
+            for alert in reversed(self.known.values())
+            if (not keys or alert.key in keys)
+            and (not statuses or alert.status in statuses)
             and (not sources or SOURCE in sources)
         ]
 
-    def attach(self, wanted: AttachAlert, of: state.State) -> dict[str, Any]:
+    def attach(self, attach_alert: AttachAlert, account: state.State) -> dict[str, Any]:
         """Attach an alert to an incident. Return the connection, which may exist already."""
-        if wanted.alert_id not in self.known:
+        if attach_alert.alert_id not in self.known:
             raise state.Refusal(404, "not_found", "alert not found")
-        if wanted.incident_id not in of.incidents:
+        if attach_alert.incident_id not in account.incidents:
             raise state.Refusal(404, "not_found", "incident not found")
         if self.busy:
             raise state.Refusal(409, "conflict", "the incident is locked by another operation")
-        pair = (wanted.alert_id, wanted.incident_id)
-        if pair in self.unrelated and not wanted.re_relate:
+        pair = (attach_alert.alert_id, attach_alert.incident_id)
+        if pair in self.unrelated and not attach_alert.re_relate:
             raise state.Refusal(422, "invalid_value", "a person has marked the alert as unrelated", "alert_id")
         if pair not in self.attached:
-            self.attached[pair] = of.new_id()
-        return self._connection(pair, of)
+            self.attached[pair] = account.new_id()
+        return self._connection(pair, account)
 
-    def connections(self, query: Any, of: state.State) -> list[dict[str, Any]]:
+    def connections(self, query: Any, account: state.State) -> list[dict[str, Any]]:
         """Return the connections that match the query of a list."""
         alert, incident = query.get("alert_id"), query.get("incident_id")
         return [
-            self._connection(pair, of)
+            self._connection(pair, account)
             for pair in self.attached
             if alert in {None, pair[0]} and incident in {None, pair[1]}
         ]
 
-    def _connection(self, pair: tuple[str, str], of: state.State) -> dict[str, Any]:
-        alert, incident = self.known[pair[0]].slim(), answers.incident_slim(of.incidents[pair[1]])
+    def _connection(self, pair: tuple[str, str], account: state.State) -> dict[str, Any]:
+        alert, incident = self.known[pair[0]].slim(), answers.incident_slim(account.incidents[pair[1]])
         return {"id": self.attached[pair], "alert": alert, "incident": incident}
 
 
@@ -183,7 +183,7 @@ def source(identity: str, token: str) -> dict[str, Any]:
     if identity not in {SOURCE, OTHER_SOURCE}:
         raise state.Refusal(404, "not_found", "alert source not found")
     kind = "http" if identity == SOURCE else "email"
-    found: dict[str, Any] = {
+    rows: dict[str, Any] = {
         "id": identity,
         "name": f"incident-router by {kind}",
         "source_type": kind,
@@ -196,4 +196,4 @@ def source(identity: str, token: str) -> dict[str, Any]:
         },
         "owning_team_ids": [],
     }
-    return {**found, "secret_token": token} if token else found
+    return {**rows, "secret_token": token} if token else rows

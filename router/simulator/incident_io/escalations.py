@@ -45,24 +45,31 @@ class Escalations:
     def __init__(self) -> None:
         self.known: dict[str, Escalation] = {}
 
-    def create(self, wanted: CreateEscalation, of: state.State) -> Escalation:
+    def create(self, create_escalation: CreateEscalation, account: state.State) -> Escalation:
         """Page, or return the escalation with this key."""
-        known = next((one for one in self.known.values() if one.key == wanted.idempotency_key), None)
-        if known is not None:
-            return known
-        if bool(wanted.escalation_path_id) == bool(wanted.user_ids):
+        escalation = next(
+            (candidate for candidate in self.known.values() if candidate.key == create_escalation.idempotency_key), None
+        )
+        if escalation is not None:
+            return escalation
+        if bool(create_escalation.escalation_path_id) == bool(create_escalation.user_ids):
             raise state.Refusal(422, "invalid_value", "either a path or users, but not both", "escalation_path_id")
-        if wanted.escalation_path_id and wanted.escalation_path_id not in PATHS:
+        if create_escalation.escalation_path_id and create_escalation.escalation_path_id not in PATHS:
             raise state.Refusal(422, "invalid_value", "no such escalation path", "escalation_path_id")
-        if any(user != USER for user in wanted.user_ids):
+        if any(user != USER for user in create_escalation.user_ids):
             raise state.Refusal(422, "invalid_value", "no such user", "user_ids")
-        if wanted.incident_id and wanted.incident_id not in of.incidents:
+        if create_escalation.incident_id and create_escalation.incident_id not in account.incidents:
             raise state.Refusal(422, "invalid_value", "no such incident", "incident_id")
-        made = Escalation(of.new_id(), wanted.idempotency_key, wanted.title, of.now())
-        made.description, made.path = wanted.description or "", wanted.escalation_path_id or ""
-        made.users, made.incident = list(wanted.user_ids), wanted.incident_id or ""
-        self.known[made.id] = made
-        return made
+        created = Escalation(
+            account.new_id(), create_escalation.idempotency_key, create_escalation.title, account.now()
+        )
+        created.description, created.path = (
+            create_escalation.description or "",
+            create_escalation.escalation_path_id or "",
+        )
+        created.users, created.incident = list(create_escalation.user_ids), create_escalation.incident_id or ""
+        self.known[created.id] = created
+        return created
 
     def cancel(self, identity: str) -> None:
         """Stop paging. An escalation that is over can't be canceled; one that is canceled already stays so."""
@@ -81,29 +88,29 @@ class Escalations:
         """Return the escalations that match the query of a list, the newest first."""
         keys, incidents = query.getlist("idempotency_key[is]"), query.getlist("incident[one_of]")
         return [
-            one
-            for one in reversed(self.known.values())
-            if (not keys or one.key in keys) and (not incidents or one.incident in incidents)
+            escalation
+            for escalation in reversed(self.known.values())
+            if (not keys or escalation.key in keys) and (not incidents or escalation.incident in incidents)
         ]
 
     @staticmethod
-    def answer(one: Escalation, of: state.State) -> dict[str, Any]:
+    def answer(escalation: Escalation, account: state.State) -> dict[str, Any]:
         """Return an escalation as ``EscalationV2``."""
-        incident = of.incidents.get(one.incident)
-        found: dict[str, Any] = {
-            "id": one.id,
-            "title": one.title,
-            "description": one.description,
-            "status": one.status,
-            "created_at": answers.moment(one.created_at),
-            "updated_at": answers.moment(one.created_at),
+        incident = account.incidents.get(escalation.incident)
+        rows: dict[str, Any] = {
+            "id": escalation.id,
+            "title": escalation.title,
+            "description": escalation.description,
+            "status": escalation.status,
+            "created_at": answers.moment(escalation.created_at),
+            "updated_at": answers.moment(escalation.created_at),
             "creator": {},
             "events": [],
             "priority": {"name": "P1"},
             "related_alerts": [],
             "related_incidents": [answers.incident_slim(incident)] if incident else [],
         }
-        return {**found, "escalation_path_id": one.path} if one.path else found
+        return {**rows, "escalation_path_id": escalation.path} if escalation.path else rows
 
 
 def path(identity: str) -> dict[str, Any]:

@@ -62,9 +62,9 @@ class Windows:
 
     known: list[Window] = field(default_factory=list)
 
-    def found(self, wanted: ListWindows, now: int) -> list[dict[str, Any]]:
+    def found(self, list_windows: ListWindows, now: int) -> list[dict[str, Any]]:
         """Return the windows that match a query."""
-        return [one.answer() for one in self.known if wanted.status in {None, one.status(now)}]
+        return [window.answer() for window in self.known if list_windows.status in {None, window.status(now)}]
 
 
 def _condition(attribute: str, operation: str, values: Values) -> dict[str, Any]:

@@ -31,10 +31,11 @@ class Paging:
         """
         return {
             "alerts": [
-                {**one.answer(), "metadata": one.metadata, "pages": one.pages} for one in self.alerts.known.values()
+                {**alert.answer(), "metadata": alert.metadata, "pages": alert.pages}
+                for alert in self.alerts.known.values()
             ],
             "incident_alerts": [list(pair) for pair in self.alerts.attached],
-            "escalations": [self.escalations.answer(one, of) for one in self.escalations.known.values()],
+            "escalations": [self.escalations.answer(escalation, of) for escalation in self.escalations.known.values()],
         }
 
 
@@ -53,11 +54,11 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
         paging, state = of()
         if request.path_params["source"] != alerts.SOURCE:
             raise Refusal(404, "not_found", "alert source config not found")
-        wanted = alerts.CreateEvent.model_validate_json(await request.body() or b"{}")
-        return 202, paging.alerts.accept(wanted, state)
+        create_event = alerts.CreateEvent.model_validate_json(await request.body() or b"{}")
+        return 202, paging.alerts.accept(create_event, state)
 
     async def listed(request: http.Request) -> Answer:
-        return _page(request, "alerts", [one.answer() for one in of()[0].alerts.found(request.query_params)])
+        return _page(request, "alerts", [alert.answer() for alert in of()[0].alerts.found(request.query_params)])
 
     async def shown(request: http.Request) -> Answer:
         alert = of()[0].alerts.known.get(request.path_params["alert"])
@@ -67,8 +68,8 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
 
     async def attach(request: http.Request) -> Answer:
         paging, state = of()
-        wanted = alerts.AttachAlert.model_validate_json(await request.body() or b"{}")
-        return 201, {"incident_alert": paging.alerts.attach(wanted, state)}
+        attach_alert = alerts.AttachAlert.model_validate_json(await request.body() or b"{}")
+        return 201, {"incident_alert": paging.alerts.attach(attach_alert, state)}
 
     async def attached(request: http.Request) -> Answer:
         paging, state = of()
@@ -88,25 +89,29 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
 def _escalations(of: Of) -> Iterator[tuple[str, str, Handler]]:
     async def create(request: http.Request) -> Answer:
         paging, state = of()
-        wanted = escalations.CreateEscalation.model_validate_json(await request.body() or b"{}")
-        return 201, {"escalation": paging.escalations.answer(paging.escalations.create(wanted, state), state)}
+        create_escalation = escalations.CreateEscalation.model_validate_json(await request.body() or b"{}")
+        return 201, {
+            "escalation": paging.escalations.answer(paging.escalations.create(create_escalation, state), state)
+        }
 
     async def listed(request: http.Request) -> Answer:
         paging, state = of()
-        found = paging.escalations.found(request.query_params)
-        return _page(request, "escalations", [paging.escalations.answer(one, state) for one in found])
+        rows = paging.escalations.found(request.query_params)
+        return _page(request, "escalations", [paging.escalations.answer(escalation, state) for escalation in rows])
 
     async def shown(request: http.Request) -> Answer:
         paging, state = of()
-        named = paging.escalations.named(request.path_params["escalation"])
-        return 200, {"escalation": paging.escalations.answer(named, state)}
+        escalation = paging.escalations.named(request.path_params["escalation"])
+        return 200, {"escalation": paging.escalations.answer(escalation, state)}
 
     async def cancel(request: http.Request) -> Answer:
         of()[0].escalations.cancel(request.path_params["escalation"])
         return 200, None
 
     async def paths(request: http.Request) -> Answer:
-        return _page(request, "escalation_paths", [escalations.path(one) for one in escalations.PATHS])
+        return _page(
+            request, "escalation_paths", [escalations.path(path_of_state) for path_of_state in escalations.PATHS]
+        )
 
     yield "POST", "/v2/escalations", create
     yield "GET", "/v2/escalations", listed
@@ -117,10 +122,10 @@ def _escalations(of: Of) -> Iterator[tuple[str, str, Handler]]:
 
 def _page(request: http.Request, name: str, rows: Sequence[dict[str, Any]]) -> Answer:
     """Return one page of a list. An entry's ID is the cursor of the page after it."""
-    wanted = requests.Paging.model_validate(dict(request.query_params))
-    begin = next((at for at, row in enumerate(rows, 1) if row["id"] == wanted.after), 0)
-    shown = rows[begin : begin + wanted.page_size]
-    meta: dict[str, Any] = {"page_size": wanted.page_size, "total_record_count": len(rows)}
-    if begin + wanted.page_size < len(rows):
-        meta["after"] = shown[-1]["id"]
-    return 200, {name: list(shown), "pagination_meta": meta}
+    paging = requests.Paging.model_validate(dict(request.query_params))
+    begin = next((at for at, row in enumerate(rows, 1) if row["id"] == paging.after), 0)
+    page = rows[begin : begin + paging.page_size]
+    meta: dict[str, Any] = {"page_size": paging.page_size, "total_record_count": len(rows)}
+    if begin + paging.page_size < len(rows):
+        meta["after"] = page[-1]["id"]
+    return 200, {name: list(page), "pagination_meta": meta}

@@ -135,97 +135,101 @@ class State:
         """Return the vendor's time, in microseconds since the epoch."""
         return self._options.clock()
 
-    def create(self, wanted: requests.CreateV1 | requests.CreateV2) -> Incident:
+    def create(self, request: requests.CreateV1 | requests.CreateV2) -> Incident:
         """Create an incident, or return the one that was created with this key."""
-        known = self.by_key.get(("incident", wanted.idempotency_key))
-        if known is not None:
-            return self.incidents[known]
+        existing = self.by_key.get(("incident", request.idempotency_key))
+        if existing is not None:
+            return self.incidents[existing]
         incident = Incident(
             self.new_id(),
             len(self.incidents) + 1,
-            wanted.name or "Unnamed incident",
-            wanted.visibility,
-            "real" if wanted.mode == "standard" else wanted.mode,
-            self._first_status(wanted),
+            request.name or "Unnamed incident",
+            request.visibility,
+            "real" if request.mode == "standard" else request.mode,
+            self._first_status(request),
             self.now(),
             self.now(),
-            wanted.summary or "",
-            one_of(self.severities, wanted.severity_id, "severity_id"),
-            one_of(self.types, wanted.incident_type_id, "incident_type_id") or self.types[0],
-            wanted.slack_team_id or "",
+            request.summary or "",
+            one_of(self.severities, request.severity_id, "severity_id"),
+            one_of(self.types, request.incident_type_id, "incident_type_id") or self.types[0],
+            request.slack_team_id or "",
         )
-        self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
-        if isinstance(wanted, requests.CreateV2):
-            self._date(incident, wanted.incident_timestamp_values)
+        self._fill(incident, request.custom_field_entries, request.incident_role_assignments)
+        if isinstance(request, requests.CreateV2):
+            self._date(incident, request.incident_timestamp_values)
         self.incidents[incident.id] = incident
-        self.by_key["incident", wanted.idempotency_key] = incident.id
+        self.by_key["incident", request.idempotency_key] = incident.id
         return incident
 
-    def edit(self, incident: Incident, wanted: requests.Edit) -> None:
+    def edit(self, incident: Incident, request: requests.Edit) -> None:
         """Change the given fields. All other fields stay."""
-        severity = one_of(self.severities, wanted.severity_id, "severity_id")
-        status = one_of(self.statuses, wanted.incident_status_id, "incident_status_id")
+        severity = one_of(self.severities, request.severity_id, "severity_id")
+        status = one_of(self.statuses, request.incident_status_id, "incident_status_id")
         if status is not None and (incident.status.category, status.category) == ("paused", "closed"):
             raise Refusal(422, "invalid_value", "a paused incident can't be closed", "incident_status_id")
         incident.severity = severity or incident.severity
         incident.status = status or incident.status
-        incident.name = wanted.name or incident.name
-        incident.summary = incident.summary if wanted.summary is None else wanted.summary
-        incident.call_url = wanted.call_url or incident.call_url
-        self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
-        self._date(incident, wanted.incident_timestamp_values or [])
+        incident.name = request.name or incident.name
+        incident.summary = incident.summary if request.summary is None else request.summary
+        incident.call_url = request.call_url or incident.call_url
+        self._fill(incident, request.custom_field_entries, request.incident_role_assignments)
+        self._date(incident, request.incident_timestamp_values or [])
         incident.updated_at = self.now()
 
-    def create_post(self, wanted: requests.CreatePost) -> Post:
+    def create_post(self, request: requests.CreatePost) -> Post:
         """Create a post, or return the one that was created with this key."""
-        known = self.by_key.get(("post", wanted.idempotency_key))
-        if known is not None:
-            return self.posts[known]
-        one_of([self.page], wanted.status_page_id, "status_page_id")
-        self._check_subscribers(wanted.notify_subscribers)
-        post = Post(self.new_id(), self.page.id, wanted.name, self.now())
+        existing = self.by_key.get(("post", request.idempotency_key))
+        if existing is not None:
+            return self.posts[existing]
+        one_of([self.page], request.status_page_id, "status_page_id")
+        self._check_subscribers(request.notify_subscribers)
+        post = Post(self.new_id(), self.page.id, request.name, self.now())
         self._post_update(
-            post, wanted.incident_status, wanted.message, wanted.component_statuses, notify=wanted.notify_subscribers
+            post,
+            request.incident_status,
+            request.message,
+            request.component_statuses,
+            notify=request.notify_subscribers,
         )
         self.posts[post.id] = post
-        self.by_key["post", wanted.idempotency_key] = post.id
+        self.by_key["post", request.idempotency_key] = post.id
         return post
 
-    def create_retrospective(self, wanted: requests.CreateRetrospective) -> Post:
+    def create_retrospective(self, request: requests.CreateRetrospective) -> Post:
         """Create a retrospective post, or return the one created with this key. Subscribers aren't notified."""
-        known = self.by_key.get(("retrospective", wanted.idempotency_key))
-        if known is not None:
-            return self.posts[known]
-        one_of([self.page], wanted.status_page_id, "status_page_id")
-        times = [round(update.published_at.timestamp() * 1_000_000) for update in wanted.updates]
+        existing = self.by_key.get(("retrospective", request.idempotency_key))
+        if existing is not None:
+            return self.posts[existing]
+        one_of([self.page], request.status_page_id, "status_page_id")
+        times = [round(update.published_at.timestamp() * 1_000_000) for update in request.updates]
         if max(times) > self.now():
             raise Refusal(
                 422, "invalid_value", "must be in the past", f"updates.{times.index(max(times))}.published_at"
             )
         if times != sorted(times):
             raise Refusal(422, "invalid_value", "must be in chronological order", "updates")
-        statuses = [update.incident_status for update in wanted.updates]
+        statuses = [update.incident_status for update in request.updates]
         if statuses[-1] != "resolved" or "resolved" in statuses[:-1]:
             raise Refusal(422, "invalid_value", "only the last update resolves", "updates")
-        post = Post(self.new_id(), self.page.id, wanted.name, times[0])
-        for at, update in zip(times, wanted.updates, strict=True):
+        post = Post(self.new_id(), self.page.id, request.name, times[0])
+        for at, update in zip(times, request.updates, strict=True):
             self._post_update(
                 post, update.incident_status, update.message, update.component_statuses, notify=False, at=at
             )
         self.posts[post.id] = post
-        self.by_key["retrospective", wanted.idempotency_key] = post.id
+        self.by_key["retrospective", request.idempotency_key] = post.id
         return post
 
-    def update_post(self, post: Post, wanted: requests.UpdatePost) -> Update:
+    def update_post(self, post: Post, request: requests.UpdatePost) -> Update:
         """Add an update. Raises ``Refusal`` after 100 updates, and for a resolving update with component statuses."""
         if len(post.updates) >= MOST_UPDATES:
             raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
-        self._check_subscribers(wanted.notify_subscribers)
-        status = wanted.incident_status or post.status
-        if status == "resolved" and wanted.component_statuses is not None:
+        self._check_subscribers(request.notify_subscribers)
+        status = request.incident_status or post.status
+        if status == "resolved" and request.component_statuses is not None:
             raise Refusal(422, "invalid_value", "must not be set when resolving", "component_statuses")
         return self._post_update(
-            post, status, wanted.message, wanted.component_statuses or [], notify=wanted.notify_subscribers
+            post, status, request.message, request.component_statuses or [], notify=request.notify_subscribers
         )
 
     def component_status(self, component: Named) -> str:
@@ -247,18 +251,18 @@ class State:
         at: int = 0,
     ) -> Update:
         at = at or self.now()
-        wanted = {one.component_id: one.component_status for one in affected}
-        for component_id in wanted:
+        statuses = {one.component_id: one.component_status for one in affected}
+        for component_id in statuses:
             one_of(self.components, component_id, "component_statuses")
-        update = Update(self.new_id(), at, status, message, notify, dict(wanted))
+        update = Update(self.new_id(), at, status, message, notify, dict(statuses))
         post.updates.append(update)
         for impact in post.impacts:
-            if impact["end_at"] is None and (status == "resolved" or impact["component_id"] in wanted):
+            if impact["end_at"] is None and (status == "resolved" or impact["component_id"] in statuses):
                 impact["end_at"] = at
         if status != "resolved":
             post.impacts += [
                 {"component_id": identity, "component_status": word, "start_at": at, "end_at": None}
-                for identity, word in wanted.items()
+                for identity, word in statuses.items()
                 if word != "operational"
             ]
         return update
@@ -268,31 +272,31 @@ class State:
             message = f"the page has more than {MOST_NOTIFIED} subscribers"
             raise Refusal(422, "invalid_value", message, "notify_subscribers")
 
-    def _first_status(self, wanted: requests.CreateV1 | requests.CreateV2) -> Named:
-        if isinstance(wanted, requests.CreateV1):
-            return next(status for status in self.statuses if status.name.lower() == wanted.status)
-        return one_of(self.statuses, wanted.incident_status_id, "incident_status_id") or self.statuses[0]
+    def _first_status(self, request: requests.CreateV1 | requests.CreateV2) -> Named:
+        if isinstance(request, requests.CreateV1):
+            return next(status for status in self.statuses if status.name.lower() == request.status)
+        return one_of(self.statuses, request.incident_status_id, "incident_status_id") or self.statuses[0]
 
     def _fill(
         self, incident: Incident, fields: list[requests.FieldEntry] | None, roles: list[requests.Role] | None
     ) -> None:
         for at, entry in enumerate(fields or []):
-            known = [self.custom_field, self.select_field]
-            one_of(known, entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
+            existing = [self.custom_field, self.select_field]
+            one_of(existing, entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
         for at, role in enumerate(roles or []):
             one_of([self.role], role.incident_role_id, f"incident_role_assignments.{at}.incident_role_id")
         # Fields that aren't given stay. An empty list of values clears a custom field.
-        said = {one["custom_field_id"]: one for one in incident.custom_fields}
-        said |= {entry.custom_field_id: entry.model_dump(exclude_none=True) for entry in fields or []}
-        incident.custom_fields = [one for one in said.values() if one["values"]]
-        taken = {one["incident_role_id"]: one for one in incident.roles}
-        taken |= {role.incident_role_id: role.model_dump(exclude_none=True) for role in roles or []}
-        incident.roles = list(taken.values())
+        entries = {stored["custom_field_id"]: stored for stored in incident.custom_fields}
+        entries |= {entry.custom_field_id: entry.model_dump(exclude_none=True) for entry in fields or []}
+        incident.custom_fields = [stored for stored in entries.values() if stored["values"]]
+        assignments = {stored["incident_role_id"]: stored for stored in incident.roles}
+        assignments |= {role.incident_role_id: role.model_dump(exclude_none=True) for role in roles or []}
+        incident.roles = list(assignments.values())
 
     def _date(self, incident: Incident, values: list[requests.TimestampValue]) -> None:
         for at, entry in enumerate(values):
-            named = f"incident_timestamp_values.{at}.incident_timestamp_id"
-            one_of(self.timestamps, entry.incident_timestamp_id, named)
+            place = f"incident_timestamp_values.{at}.incident_timestamp_id"
+            one_of(self.timestamps, entry.incident_timestamp_id, place)
         for entry in values:
             if entry.value is None:
                 incident.timestamps.pop(entry.incident_timestamp_id, None)
@@ -303,11 +307,11 @@ class State:
         return [Named(self.new_id(), name, rank) for rank, name in enumerate(names, 1)]
 
 
-def one_of(known: list[Named], identity: str | None, field_name: str) -> Named | None:
+def one_of(existing: list[Named], identity: str | None, field_name: str) -> Named | None:
     """Return the record with an ID; None without an ID. Raises ``Refusal`` for an unknown ID."""
     if not identity:
         return None
-    for one in known:
-        if one.id == identity:
-            return one
+    for named in existing:
+        if named.id == identity:
+            return named
     raise Refusal(422, "invalid_value", f"no such thing: {identity}", field_name)

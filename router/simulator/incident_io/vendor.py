@@ -69,24 +69,24 @@ class IncidentIo:
             self._route("GET", "/v2/status_page_incidents/{post}", self._show_post),
             self._route("PUT", "/v2/status_page_incidents/{post}", self._rename_post),
             self._route("POST", "/v2/status_page_incident_updates", self._update_post),
-            *(self._route(*one) for one in paging.endpoints(lambda: (self.paging, self._state))),
+            *(self._route(*endpoint) for endpoint in paging.endpoints(lambda: (self.paging, self._state))),
         ]
 
     def pages(self) -> list[vendor.Page]:
         """Return the status page as customers see it."""
-        of = self._state
-        components = tuple((c.group, c.name, _words(of.component_status(c))) for c in of.components)
-        posts = tuple(self._shown(post) for post in reversed(of.posts.values()))
-        return [vendor.Page("acme-status", of.page.name, components, posts)]
+        state = self._state
+        components = tuple((c.group, c.name, _words(state.component_status(c))) for c in state.components)
+        posts = tuple(self._shown(post) for post in reversed(state.posts.values()))
+        return [vendor.Page("acme-status", state.page.name, components, posts)]
 
     def state(self) -> dict[str, Any]:
         """Return the whole state as plain data."""
-        of = self._state
+        state = self._state
         return {
-            "incidents": [answers.incident_v2(one, of) for one in of.incidents.values()],
-            "components": {c.name: of.component_status(c) for c in of.components},
-            "status_page_incidents": [answers.post(post) for post in of.posts.values()],
-            **self.paging.state(of),
+            "incidents": [answers.incident_v2(incident, state) for incident in state.incidents.values()],
+            "components": {c.name: state.component_status(c) for c in state.components},
+            "status_page_incidents": [answers.post(post) for post in state.posts.values()],
+            **self.paging.state(state),
         }
 
     def reset(self) -> None:
@@ -136,12 +136,12 @@ class IncidentIo:
         return routing.Route(path, answer, methods=[method])
 
     def _let_in(self, request: http.Request) -> None:
-        given = request.headers.get("authorization", "")
+        header = request.headers.get("authorization", "")
         # Each alert source has a separate secret. The account's API keys aren't valid there.
         if "/alert_events/" in request.url.path and self.paging.alerts.token:
-            if given != f"Bearer {self.paging.alerts.token}":
+            if header != f"Bearer {self.paging.alerts.token}":
                 raise Refusal(401, "unauthorized", "the token is not that of the alert source")
-        elif not self._options.allows(given):
+        elif not self._options.allows(header):
             raise Refusal(401, "unauthorized", "API key is missing or not valid")
 
     def _envelope(self, refusal: Refusal) -> dict[str, Any]:
@@ -164,53 +164,57 @@ class IncidentIo:
         return responses.JSONResponse(body, 422)
 
     async def _severities(self, _request: http.Request) -> Answer:
-        return 200, {"severities": [answers.named(one) for one in self._state.severities]}
+        return 200, {"severities": [answers.named(named) for named in self._state.severities]}
 
     async def _types(self, _request: http.Request) -> Answer:
-        return 200, {"incident_types": [answers.incident_type(one) for one in self._state.types]}
+        return 200, {"incident_types": [answers.incident_type(entry) for entry in self._state.types]}
 
     async def _statuses(self, _request: http.Request) -> Answer:
-        return 200, {"incident_statuses": [answers.status(one) for one in self._state.statuses]}
+        return 200, {"incident_statuses": [answers.status(named) for named in self._state.statuses]}
 
     async def _custom_fields(self, _request: http.Request) -> Answer:
-        of = self._state
-        return 200, {"custom_fields": [answers.custom_field(one, of) for one in (of.custom_field, of.select_field)]}
+        state = self._state
+        return 200, {
+            "custom_fields": [answers.custom_field(named, state) for named in (state.custom_field, state.select_field)]
+        }
 
     async def _options_of_field(self, request: http.Request) -> Answer:
         field = request.query_params.get("custom_field_id")
         if field not in {self._state.custom_field.id, self._state.select_field.id}:
             raise Refusal(422, "invalid_value", "no such custom field", "custom_field_id")
-        known = self._state.options if field == self._state.select_field.id else []
-        found = [{"id": one.id, "custom_field_id": field, "value": one.name, "sort_key": one.rank} for one in known]
-        return 200, {"custom_field_options": found, "pagination_meta": {"page_size": 250}}
+        nameds = self._state.options if field == self._state.select_field.id else []
+        rows = [
+            {"id": named.id, "custom_field_id": field, "value": named.name, "sort_key": named.rank} for named in nameds
+        ]
+        return 200, {"custom_field_options": rows, "pagination_meta": {"page_size": 250}}
 
     async def _roles(self, _request: http.Request) -> Answer:
         return 200, {"incident_roles": [answers.role(self._state)]}
 
     async def _timestamps(self, _request: http.Request) -> Answer:
-        return 200, {"incident_timestamps": [answers.timestamp(one) for one in self._state.timestamps]}
+        return 200, {"incident_timestamps": [answers.timestamp(named) for named in self._state.timestamps]}
 
     async def _list_v1(self, request: http.Request) -> Answer:
-        found, meta = _paged(request, list(reversed(self._state.incidents.values())))
+        rows, meta = _paged(request, list(reversed(self._state.incidents.values())))
         return 200, {
-            "incidents": [answers.incident_v1(one, self._state) for one in found],
+            "incidents": [answers.incident_v1(incident, self._state) for incident in rows],
             "pagination_meta": meta,
         }
 
     async def _list_v2(self, request: http.Request) -> Answer:
-        asked = request.query_params
-        modes = asked.getlist("mode[one_of]") or ["standard", "retrospective"]
-        left_out = asked.getlist("status_category[not_in]")
-        found, meta = _paged(
+        query_params = request.query_params
+        modes = query_params.getlist("mode[one_of]") or ["standard", "retrospective"]
+        left_out = query_params.getlist("status_category[not_in]")
+        rows, meta = _paged(
             request,
             [
-                one
-                for one in reversed(self._state.incidents.values())
-                if one.mode.replace("real", "standard") in modes and one.status.category not in left_out
+                incident
+                for incident in reversed(self._state.incidents.values())
+                if incident.mode.replace("real", "standard") in modes and incident.status.category not in left_out
             ],
         )
         return 200, {
-            "incidents": [answers.incident_v2(one, self._state) for one in found],
+            "incidents": [answers.incident_v2(incident, self._state) for incident in rows],
             "pagination_meta": meta,
         }
 
@@ -245,8 +249,8 @@ class IncidentIo:
     async def _list_posts(self, request: http.Request) -> Answer:
         if request.query_params.get("status_page_id") != self._state.page.id:
             raise Refusal(422, "invalid_value", "no such status page", "status_page_id")
-        found, meta = _paged(request, list(reversed(self._state.posts.values())))
-        return 200, {"status_page_incidents": [answers.post(one) for one in found], "pagination_meta": meta}
+        rows, meta = _paged(request, list(reversed(self._state.posts.values())))
+        return 200, {"status_page_incidents": [answers.post(post) for post in rows], "pagination_meta": meta}
 
     async def _create_post(self, request: http.Request) -> Answer:
         post = self._state.create_post(await _body(request, requests.CreatePost))
@@ -257,9 +261,9 @@ class IncidentIo:
         return 201, {"status_page_incident": answers.post(post)}
 
     async def _list_windows(self, request: http.Request) -> Answer:
-        wanted = maintenance.ListWindows.model_validate(dict(request.query_params))
-        found = self.windows.found(wanted, self._options.clock())
-        return 200, {"maintenance_windows": found, "pagination_meta": {"page_size": wanted.page_size}}
+        list_windows = maintenance.ListWindows.model_validate(dict(request.query_params))
+        rows = self.windows.found(list_windows, self._options.clock())
+        return 200, {"maintenance_windows": rows, "pagination_meta": {"page_size": list_windows.page_size}}
 
     async def _show_post(self, request: http.Request) -> Answer:
         return 200, {"status_page_incident": answers.post(self._post(request.path_params["post"]))}
@@ -270,14 +274,14 @@ class IncidentIo:
         return 200, {"status_page_incident": answers.post(post)}
 
     async def _update_post(self, request: http.Request) -> Answer:
-        wanted = await _body(request, requests.UpdatePost)
-        update = self._state.update_post(self._post(wanted.status_page_incident_id), wanted)
-        return 201, {"status_page_incident_update": answers.update(update, wanted.status_page_incident_id)}
+        update_post = await _body(request, requests.UpdatePost)
+        update = self._state.update_post(self._post(update_post.status_page_incident_id), update_post)
+        return 201, {"status_page_incident_update": answers.update(update, update_post.status_page_incident_id)}
 
     def _incident(self, request: http.Request) -> Incident:
-        wanted = request.path_params["incident"]
+        identifier = request.path_params["incident"]
         for incident in self._state.incidents.values():
-            if wanted in {incident.id, str(incident.number)}:
+            if identifier in {incident.id, str(incident.number)}:
                 return incident
         raise Refusal(404, "not_found", "incident not found")
 
@@ -300,14 +304,14 @@ class IncidentIo:
         )
 
 
-def _paged(request: http.Request, found: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
-    wanted = requests.Paging.model_validate(dict(request.query_params))
-    begin = next((at for at, one in enumerate(found, 1) if one.id == wanted.after), 0)
-    shown = found[begin : begin + wanted.page_size]
-    meta: dict[str, Any] = {"page_size": wanted.page_size, "total_record_count": len(found)}
-    if begin + wanted.page_size < len(found):
-        meta["after"] = shown[-1].id
-    return shown, meta
+def _paged(request: http.Request, rows: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
+    page_request = requests.Paging.model_validate(dict(request.query_params))
+    begin = next((at for at, row in enumerate(rows, 1) if row.id == page_request.after), 0)
+    page = rows[begin : begin + page_request.page_size]
+    meta: dict[str, Any] = {"page_size": page_request.page_size, "total_record_count": len(rows)}
+    if begin + page_request.page_size < len(rows):
+        meta["after"] = page[-1].id
+    return page, meta
 
 
 async def _body(request: http.Request, shape: type[Shape]) -> Shape:

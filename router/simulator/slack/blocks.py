@@ -27,7 +27,7 @@ def view_problem(view: Any) -> str:
     blocks = view.get("blocks")
     if not isinstance(blocks, list) or not 1 <= len(blocks) <= _MOST_BLOCKS_OF_A_MODAL:
         return f"1 to {_MOST_BLOCKS_OF_A_MODAL} blocks"
-    has_input = any(isinstance(one, dict) and one.get("type") == "input" for one in blocks)
+    has_input = any(isinstance(block, dict) and block.get("type") == "input" for block in blocks)
     return _first(
         iter(
             (
@@ -54,17 +54,17 @@ def _first(found: Iterator[str]) -> str:
 
 
 def _problems(blocks: list[Any]) -> Iterator[str]:
-    ids = [one["block_id"] for one in blocks if isinstance(one, dict) and one.get("block_id")]
+    ids = [block["block_id"] for block in blocks if isinstance(block, dict) and block.get("block_id")]
     if len(ids) != len(set(ids)):
         yield "block_id is repeated"
-    for one in blocks:
-        kind = one.get("type") if isinstance(one, dict) else None
+    for block in blocks:
+        kind = block.get("type") if isinstance(block, dict) else None
         check = _CHECKS.get(str(kind))
         if check is None:
             yield f"unknown type {kind}"
             continue
-        yield _length(one, "block_id", _ID)
-        yield check(one)
+        yield _length(block, "block_id", _ID)
+        yield check(block)
 
 
 def _header(block: Mapping[str, Any]) -> str:
@@ -75,34 +75,34 @@ def _section(block: Mapping[str, Any]) -> str:
     if "text" not in block and not block.get("fields"):
         return "a section needs a text or fields"
     fields = block.get("fields", [])
-    found = [_text(one, _FIELD) for one in fields]
-    found += [_text(block["text"], _SECTION)] if "text" in block else []
-    found += ["too many fields"] if len(fields) > _FIELDS else []
-    found += [_element(block["accessory"])] if "accessory" in block else []
-    return _first(iter(found))
+    problems = [_text(field, _FIELD) for field in fields]
+    problems += [_text(block["text"], _SECTION)] if "text" in block else []
+    problems += ["too many fields"] if len(fields) > _FIELDS else []
+    problems += [_element(block["accessory"])] if "accessory" in block else []
+    return _first(iter(problems))
 
 
 def _context(block: Mapping[str, Any]) -> str:
     elements = block.get("elements", [])
     if not 1 <= len(elements) <= _ELEMENTS:
         return f"1 to {_ELEMENTS} elements"
-    return _first(_text(one, _FIELD) for one in elements)
+    return _first(_text(element, _FIELD) for element in elements)
 
 
 def _actions(block: Mapping[str, Any]) -> str:
     elements = block.get("elements", [])
     if not 1 <= len(elements) <= _ACTIONS:
         return f"1 to {_ACTIONS} elements"
-    ids = [one.get("action_id") for one in elements if isinstance(one, dict) and one.get("action_id")]
+    ids = [element.get("action_id") for element in elements if isinstance(element, dict) and element.get("action_id")]
     if len(ids) != len(set(ids)):
         return "action_id is repeated"
-    return _first(_element(one) for one in elements)
+    return _first(_element(element) for element in elements)
 
 
 def _input(block: Mapping[str, Any]) -> str:
-    found = [_text(block.get("label"), _LABEL, _PLAIN), _element(block.get("element"))]
-    found += [_text(block["hint"], _HINT, _PLAIN)] if "hint" in block else []
-    return _first(iter(found))
+    problems = [_text(block.get("label"), _LABEL, _PLAIN), _element(block.get("element"))]
+    problems += [_text(block["hint"], _HINT, _PLAIN)] if "hint" in block else []
+    return _first(iter(problems))
 
 
 def _divider(_block: Mapping[str, Any]) -> str:
@@ -122,29 +122,32 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 def _element(element: Any) -> str:
     kind = element.get("type") if isinstance(element, dict) else None
     if kind == "button":
-        found = [_text(element.get("text"), _BUTTON, _PLAIN), _length(element, "value", _VALUE)]
-        found += [_length(element, "url", _URL), _length(element, "action_id", _ID)]
-        found += [] if element.get("style", "primary") in {"primary", "danger"} else ["unknown style"]
-        return _first(iter(found))
+        problems = [_text(element.get("text"), _BUTTON, _PLAIN), _length(element, "value", _VALUE)]
+        problems += [_length(element, "url", _URL), _length(element, "action_id", _ID)]
+        problems += [] if element.get("style", "primary") in {"primary", "danger"} else ["unknown style"]
+        return _first(iter(problems))
     if kind == "plain_text_input":
-        most = element.get("max_length", _INPUT)
-        is_whole = isinstance(most, int) and 1 <= most <= _INPUT
-        found = [_length(element, "action_id", _ID), _length(element, "initial_value", most if is_whole else _INPUT)]
-        return _first(iter([*found, "" if is_whole else f"max_length is between 1 and {_INPUT}"]))
+        max_length = element.get("max_length", _INPUT)
+        is_whole = isinstance(max_length, int) and 1 <= max_length <= _INPUT
+        problems = [
+            _length(element, "action_id", _ID),
+            _length(element, "initial_value", max_length if is_whole else _INPUT),
+        ]
+        return _first(iter([*problems, "" if is_whole else f"max_length is between 1 and {_INPUT}"]))
     if kind in {"static_select", "radio_buttons", "checkboxes"}:
         options = element.get("options", [])
         if not 1 <= len(options) <= (_OPTIONS if kind == "static_select" else _ELEMENTS):
             return "too few or too many options"
-        return _first(_text(one.get("text"), _OPTION) or _length(one, "value", _OPTION) for one in options)
+        return _first(_text(option.get("text"), _OPTION) or _length(option, "value", _OPTION) for option in options)
     return f"unknown element {kind}"
 
 
-def _length(of: Mapping[str, Any], name: str, most: int) -> str:
-    return "" if len(str(of.get(name, ""))) <= most else f"{name} has more than {most} characters"
+def _length(element: Mapping[str, Any], name: str, max_length: int) -> str:
+    return "" if len(str(element.get(name, ""))) <= max_length else f"{name} has more than {max_length} characters"
 
 
-def _text(text: Any, most: int, kinds: frozenset[str] = _BOTH) -> str:
+def _text(text: Any, max_length: int, kinds: frozenset[str] = _BOTH) -> str:
     if not isinstance(text, dict) or text.get("type") not in kinds:
         return "not a text object"
     length = len(str(text.get("text", "")))
-    return "" if 1 <= length <= most else f"a text of {length} characters"
+    return "" if 1 <= length <= max_length else f"a text of {length} characters"

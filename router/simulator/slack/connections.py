@@ -93,9 +93,9 @@ class Sockets:
 
     def heal(self) -> None:
         """Discard pending faults and abort silent connections."""
-        for one in self._open:
-            if one.is_silent:
-                one.websocket.scope["transport"].abort()
+        for _connection in self._open:
+            if _connection.is_silent:
+                _connection.websocket.scope["transport"].abort()
         self._refusals, self._lost, self._twice = [], 0, 0
         self.ack_seconds = ACK_SECONDS
 
@@ -107,63 +107,63 @@ class Sockets:
             return
         self._tickets.remove(ticket)  # A URL is valid for one connection.
         await websocket.accept()
-        made = _Connection(websocket)
+        _connection = _Connection(websocket)
         reason = self._refusals.pop(0) if self._refusals else ""
         reason = reason or ("too_many_websockets" if len(self._open) >= _MOST_CONNECTIONS else "")
         if reason:
-            await made.send(_disconnect(reason))
+            await _connection.send(_disconnect(reason))
             await websocket.close()
             return
-        self._open.append(made)
-        about = {"host": "simulated", "build_number": 1, "approximate_connection_time": 18_060}
+        self._open.append(_connection)
+        hello_fields = {"host": "simulated", "build_number": 1, "approximate_connection_time": 18_060}
         hello = {"type": "hello", "num_connections": len(self._open), "connection_info": {"app_id": records.APP}}
-        await made.send({**hello, "debug_info": about})
+        await _connection.send({**hello, "debug_info": hello_fields})
         try:
             while True:
-                self._receive(made, await websocket.receive_text())
+                self._receive(_connection, await websocket.receive_text())
         except websockets.WebSocketDisconnect:
             pass
         finally:
-            self._open.remove(made)
-            made.closed()
+            self._open.remove(_connection)
+            _connection.closed()
 
-    def _receive(self, one: _Connection, text: str) -> None:
+    def _receive(self, _connection: _Connection, text: str) -> None:
         try:
-            said = json.loads(text)
+            message = json.loads(text)
         except ValueError:
             return
-        future = one.waiting.get(str(said.get("envelope_id", "")))
+        future = _connection.waiting.get(str(message.get("envelope_id", "")))
         if future is None or future.done():
             return
         if self._lost:
             self._lost -= 1
             return
-        future.set_result(said.get("payload"))
+        future.set_result(message.get("payload"))
 
     async def deliver(self, kind: Kind, payload: Mapping[str, Any], *, accepts: bool, retries: int) -> Outcome:
         """Send an envelope until a connection acknowledges it. ``accepts``: the acknowledgement may have a payload."""
         identity = str(uuid.uuid4())
         tried: list[_Connection] = []
         for attempt in range(retries + 1):
-            one = self._next(tried)
-            if one is None:
+            _connection = self._next(tried)
+            if _connection is None:
                 return Outcome(attempt, error="no_connection")
-            tried.append(one)
+            tried.append(_connection)
             envelope: dict[str, Any] = {"envelope_id": identity, "type": kind, "payload": payload}
             envelope["accepts_response_payload"] = accepts
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
-            future = one.waiting[identity] = asyncio.get_running_loop().create_future()
-            await one.send(envelope)
+            future = _connection.waiting[identity] = asyncio.get_running_loop().create_future()
+            await _connection.send(envelope)
             try:
                 response = await asyncio.wait_for(future, self.ack_seconds)
             except (TimeoutError, ConnectionError):
                 continue
             finally:
-                one.waiting.pop(identity, None)
+                _connection.waiting.pop(identity, None)
             if self._twice:
                 self._twice -= 1
-                for again in [other for other in self._open if other is not one] or [one]:
-                    await again.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
+                for reconnected in [other for other in self._open if other is not _connection] or [_connection]:
+                    await reconnected.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
             # Slack documents no payload here and would ignore it, so report the client's error.
             error = "unexpected_payload" if response is not None and not accepts else ""
             return Outcome(attempt + 1, response if accepts else None, error)
@@ -171,7 +171,7 @@ class Sockets:
 
     def _next(self, tried: list[_Connection]) -> _Connection | None:
         """Return the connection for the next attempt. Prefer untried connections that aren't about to close."""
-        order = sorted(self._open, key=lambda one: (one in tried, one.is_leaving))
+        order = sorted(self._open, key=lambda _connection: (_connection in tried, _connection.is_leaving))
         if not order:
             return None
         # Rotate, because Slack distributes envelopes over the connections.
@@ -189,26 +189,26 @@ class Sockets:
             case "twice":
                 self._twice = fault.count
             case _:
-                for one in list(self._open):
-                    await _strike(one, fault)
+                for _connection in list(self._open):
+                    await _strike(_connection, fault)
 
 
-async def _strike(one: _Connection, fault: Fault) -> None:
+async def _strike(_connection: _Connection, fault: Fault) -> None:
     match fault.action:
         case "disconnect":
-            one.is_leaving = True
-            await one.send(_disconnect(fault.reason))
+            _connection.is_leaving = True
+            await _connection.send(_disconnect(fault.reason))
             if fault.closes:
                 with contextlib.suppress(RuntimeError):
-                    await one.websocket.close()
+                    await _connection.websocket.close()
         case "garble":
-            await one.send("[nonsense")
-            await one.send("7")
+            await _connection.send("[nonsense")
+            await _connection.send("7")
         case "silence":
-            one.is_silent = True
-            one.websocket.scope["transport"].pause_reading()
+            _connection.is_silent = True
+            _connection.websocket.scope["transport"].pause_reading()
         case _:
-            one.websocket.scope["transport"].abort()
+            _connection.websocket.scope["transport"].abort()
 
 
 def _disconnect(reason: str) -> dict[str, Any]:

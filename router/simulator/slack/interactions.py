@@ -86,10 +86,10 @@ class Interactions:
         message = self._slack.message(channel, click.ts)
         if message is None or (message.user and message.user != person.id):
             raise Impossible("there is no such message")
-        shown = (message.text, message.blocks)
+        current = (message.text, message.blocks)
         if click.version is not None:
-            shown = [*vars(message).get("earlier", []), shown][click.version]
-        button, block = _button(shown[1], click.action)
+            current = [*vars(message).get("earlier", []), current][click.version]
+        button, block = _button(current[1], click.action)
         container: dict[str, Any] = {"type": "message", "message_ts": message.ts, "channel_id": channel}
         payload: dict[str, Any] = {
             "type": "block_actions",
@@ -102,23 +102,30 @@ class Interactions:
             "actions": [{**button, "block_id": block, "action_ts": self._moment()}],
         }
         if not message.user:
-            said = {
+            action_fields = {
                 "bot_id": records.BOT,
                 "type": "message",
-                "text": shown[0],
+                "text": current[0],
                 "user": records.BOT_USER,
                 "ts": message.ts,
             }
-            said |= {"app_id": records.APP, "team": records.TEAM}
+            action_fields |= {"app_id": records.APP, "team": records.TEAM}
             thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
-            payload["message"] = {**said, **thread, "blocks": _with_ids(shown[1])}
+            payload["message"] = {**action_fields, **thread, "blocks": _with_ids(current[1])}
         return self._told(person, await self._deliver("interactive", payload, accepts=False))
 
     async def submit(self, submission: Submission, base: str) -> connections.Outcome:
         """Submit an open modal, and apply the app's response to it."""
         del base  # A modal without a response_url_enabled element has no response URLs.
-        held = self._slack.workspace.modals
-        modal = next((one for one in held if submission.view in {one.id, one.view.get("callback_id")}), None)
+        open_modals = self._slack.workspace.modals
+        modal = next(
+            (
+                open_modal
+                for open_modal in open_modals
+                if submission.view in {open_modal.id, open_modal.view.get("callback_id")}
+            ),
+            None,
+        )
         if modal is None:
             raise Impossible("there is no such modal")
         try:
@@ -165,9 +172,9 @@ class Interactions:
 
     async def event(self, event: Mapping[str, Any]) -> connections.Outcome:
         """Send an event of the Events API."""
-        about = {"token": "legacy-verification-token", "team_id": records.TEAM, "api_app_id": records.APP}
+        fields = {"token": "legacy-verification-token", "team_id": records.TEAM, "api_app_id": records.APP}
         payload: dict[str, Any] = {
-            **about,
+            **fields,
             "type": "event_callback",
             "event": dict(event),
             "event_id": f"Ev{secrets.token_hex(5)}",
@@ -208,8 +215,8 @@ class Interactions:
     def _about(self, person: records.Person) -> dict[str, Any]:
         user = {"id": person.id, "username": person.name, "name": person.name, "team_id": records.TEAM}
         team = {"id": records.TEAM, "domain": records.DOMAIN}
-        about = {"user": user, "team": team, "api_app_id": records.APP, "token": "legacy-verification-token"}
-        return {**about, "enterprise": None, "is_enterprise_install": False}
+        fields = {"user": user, "team": team, "api_app_id": records.APP, "token": "legacy-verification-token"}
+        return {**fields, "enterprise": None, "is_enterprise_install": False}
 
     def _trigger(self, person: records.Person) -> str:
         name = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
@@ -228,8 +235,8 @@ class Interactions:
         return f"{now // _SECOND}.{now % _SECOND:06d}"
 
 
-def _person(named: str) -> records.Person:
-    person = records.PEOPLE.get(named)
+def _person(name: str) -> records.Person:
+    person = records.PEOPLE.get(name)
     if person is None or person.is_deleted:
         raise Impossible("there is no such user")
     return person
@@ -239,14 +246,18 @@ def _with_ids(blocks: list[Any]) -> list[Any]:
     return [{"block_id": f"b{position}", **block} for position, block in enumerate(blocks)]
 
 
-def _button(blocks: list[Any], named: str) -> tuple[dict[str, Any], str]:
+def _button(blocks: list[Any], name: str) -> tuple[dict[str, Any], str]:
     """Return the button with this action ID or label, and the ID of its block."""
     for block in _with_ids(blocks):
         elements = [*block.get("elements", []), block.get("accessory")]
-        for one in elements:
-            if isinstance(one, dict) and one.get("type") == "button" and named in {one.get("action_id"), label(one)}:
-                sent = {key: value for key, value in one.items() if key not in {"confirm", "url"}}
-                return {"action_id": named, **sent}, block["block_id"]
+        for element in elements:
+            if (
+                isinstance(element, dict)
+                and element.get("type") == "button"
+                and name in {element.get("action_id"), label(element)}
+            ):
+                sent = {key: value for key, value in element.items() if key not in {"confirm", "url"}}
+                return {"action_id": name, **sent}, block["block_id"]
     raise Impossible("there is no such button")
 
 

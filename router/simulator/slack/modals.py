@@ -39,8 +39,11 @@ def open_view(workspace: records.State, body: Mapping[str, Any], options: Option
 def update_view(workspace: records.State, body: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """Replace an open modal. Raises ``RefusedError``."""
     view = _view(body)
-    named = {str(body.get("view_id", "")), str(body.get("external_id", ""))} - {""}
-    modal = next((one for one in workspace.modals if {one.id, one.view.get("external_id")} & named), None)
+    view_ids = {str(body.get("view_id", "")), str(body.get("external_id", ""))} - {""}
+    modal = next(
+        (candidate for candidate in workspace.modals if {candidate.id, candidate.view.get("external_id")} & view_ids),
+        None,
+    )
     if modal is None:
         raise RefusedError("not_found")
     if body.get("hash") and body["hash"] != modal.hash:
@@ -59,18 +62,18 @@ def _view(body: Mapping[str, Any]) -> dict[str, Any]:
         raise RefusedError("view_too_large")
     if problem := view_problem(view):
         raise RefusedError("invalid_arguments", problem)
-    made: dict[str, Any] = dict(view) if isinstance(view, dict) else {}
-    return made
+    new_view: dict[str, Any] = dict(view) if isinstance(view, dict) else {}
+    return new_view
 
 
 def completed(view: Mapping[str, Any]) -> dict[str, Any]:
     """Add the missing IDs of blocks and input elements to a view, as Slack does."""
     blocks = []
     for position, block in enumerate(view.get("blocks", [])):
-        made = {"block_id": f"b{position}", **block}
-        if isinstance(made.get("element"), dict):
-            made["element"] = {"action_id": f"a{position}", **made["element"]}
-        blocks.append(made)
+        block_with_id = {"block_id": f"b{position}", **block}
+        if isinstance(block_with_id.get("element"), dict):
+            block_with_id["element"] = {"action_id": f"a{position}", **block_with_id["element"]}
+        blocks.append(block_with_id)
     return {**view, "blocks": blocks}
 
 
@@ -81,13 +84,13 @@ def new_hash(options: Options) -> str:
 
 def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a modal in the format of payloads and responses."""
-    given: dict[str, Any] = {name: modal.view.get(name, "" if "_id" in name else None) for name in _GIVEN}
-    given["private_metadata"] = modal.view.get("private_metadata", "")
+    fields: dict[str, Any] = {name: modal.view.get(name, "" if "_id" in name else None) for name in _GIVEN}
+    fields["private_metadata"] = modal.view.get("private_metadata", "")
     return {
         "id": modal.id,
         "team_id": records.TEAM,
         "type": "modal",
-        **given,
+        **fields,
         "state": {"values": dict(values or {})},
         "hash": modal.hash,
         "clear_on_close": bool(modal.view.get("clear_on_close")),
@@ -100,8 +103,8 @@ def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict
     }
 
 
-def filled_in(modal: records.Modal, said: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of the inputs. ``said`` maps block or action IDs to texts.
+def filled_in(modal: records.Modal, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the inputs. ``texts`` maps block or action IDs to texts.
 
     Raises ``ValueError`` if Slack's client would not submit them.
     """
@@ -110,9 +113,9 @@ def filled_in(modal: records.Modal, said: Mapping[str, str]) -> dict[str, Any]:
         if block["type"] != "input":
             continue
         element = block["element"]
-        text = said.get(block["block_id"], said.get(element["action_id"]))
+        text = texts.get(block["block_id"], texts.get(element["action_id"]))
         value = _value(element, text)
-        is_empty = not next((one for name, one in value.items() if name != "type"), None)
+        is_empty = not next((member for name, member in value.items() if name != "type"), None)
         if is_empty and not block.get("optional"):
             raise ValueError(f"{block['block_id']} is required")
         values[block["block_id"]] = {element["action_id"]: value}
@@ -122,39 +125,39 @@ def filled_in(modal: records.Modal, said: Mapping[str, str]) -> dict[str, Any]:
 def _value(element: Mapping[str, Any], text: str | None) -> dict[str, Any]:
     kind = element["type"]
     if kind == "plain_text_input":
-        said = element.get("initial_value") if text is None else text
-        if said and not element.get("min_length", 0) <= len(said) <= element.get("max_length", 3000):
+        initial_text = element.get("initial_value") if text is None else text
+        if initial_text and not element.get("min_length", 0) <= len(initial_text) <= element.get("max_length", 3000):
             raise ValueError(f"{element['action_id']} is too short or too long")
-        return {"type": kind, "value": said or None}
-    chosen = [one for one in element["options"] if text is not None and one["value"] in text.split(",")]
+        return {"type": kind, "value": initial_text or None}
+    options = [option for option in element["options"] if text is not None and option["value"] in text.split(",")]
     if kind == "checkboxes":
-        return {"type": kind, "selected_options": element.get("initial_options", []) if text is None else chosen}
-    first = element.get("initial_option") if text is None else next(iter(chosen), None)
+        return {"type": kind, "selected_options": element.get("initial_options", []) if text is None else options}
+    first = element.get("initial_option") if text is None else next(iter(options), None)
     return {"type": kind, "selected_option": first}
 
 
 def initial(element: Mapping[str, Any]) -> set[str]:
     """Return the values of the initially selected options."""
-    chosen = [*element.get("initial_options", [])]
-    chosen += [element["initial_option"]] if "initial_option" in element else []
-    return {one["value"] for one in chosen}
+    options = [*element.get("initial_options", [])]
+    options += [element["initial_option"]] if "initial_option" in element else []
+    return {option["value"] for option in options}
 
 
 def apply(workspace: records.State, modal: records.Modal, response: Any, options: Options) -> str:
     """Apply the app's response to a submission. Return the error that the user sees; empty if nothing failed."""
-    said = response if isinstance(response, dict) else {}
-    action = said.get("response_action")
-    if not said or action == "clear":
+    answer = response if isinstance(response, dict) else {}
+    action = answer.get("response_action")
+    if not answer or action == "clear":
         workspace.modals.remove(modal)
         return ""
     if action == "errors":
         inputs = {block["block_id"] for block in modal.view["blocks"] if block["type"] == "input"}
-        errors = said.get("errors")
+        errors = answer.get("errors")
         if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
             return "We had some trouble connecting. Try again?"
         modal.errors = {name: str(text) for name, text in errors.items()}
         return ""
-    if action in {"update", "push"} and not view_problem(said.get("view")):
-        modal.view, modal.hash, modal.errors = completed(said["view"]), new_hash(options), {}
+    if action in {"update", "push"} and not view_problem(answer.get("view")):
+        modal.view, modal.hash, modal.errors = completed(answer["view"]), new_hash(options), {}
         return ""
     return "We had some trouble connecting. Try again?"

@@ -16,22 +16,27 @@ textarea, input, select { font: inherit; width: 100%; box-sizing: border-box } d
 
 def workspace(slack: vendor.Slack, person: records.Person) -> str:
     """Render the workspace as HTML for one user."""
-    held = slack.workspace
+    state = slack.workspace
     people = " · ".join(
-        f"<b>{escape(one.real_name)}</b>" if one is person else f'<a href="?as={one.id}">{escape(one.real_name)}</a>'
-        for one in records.PEOPLE.values()
-        if not one.is_deleted
+        f"<b>{escape(viewer.real_name)}</b>"
+        if viewer is person
+        else f'<a href="?as={viewer.id}">{escape(viewer.real_name)}</a>'
+        for viewer in records.PEOPLE.values()
+        if not viewer.is_deleted
     )
     parts = [_STYLE, "<h1>Simulated Slack</h1>", f"<small>You are {people}. {_connected(slack)}</small>"]
-    failures = [one["text"] for one in held.failures if one["user"] == person.id]
+    failures = [failure["text"] for failure in state.failures if failure["user"] == person.id]
     parts += [f'<div class="banner bad">{escape(failures[-1])}</div>'] if failures else []
-    opened = [one for one in held.modals if one.user == person.id]
-    parts += [_modal(one) for one in opened]
+    opened = [modal for modal in state.modals if modal.user == person.id]
+    parts += [_modal(modal) for modal in opened]
     for channel, name in records.CHANNELS.items():
         parts.append(f"<h2>#{escape(name)}</h2>")
-        shown = [*held.messages, *(one for one in held.ephemerals if one.user == person.id)]
-        shown = [one for one in shown if one.channel == channel]
-        parts += [_message(one, person) for one in sorted(shown, key=lambda one: (one.thread_ts or one.ts, one.ts))]
+        messages = [*state.messages, *(ephemeral for ephemeral in state.ephemerals if ephemeral.user == person.id)]
+        messages = [message for message in messages if message.channel == channel]
+        parts += [
+            _message(message, person)
+            for message in sorted(messages, key=lambda message: (message.thread_ts or message.ts, message.ts))
+        ]
         parts.append(_command(name, person))
     # A page that reloads would empty the inputs of an open modal.
     return pages.document("Simulated Slack", "".join(parts), refreshes=not opened)
@@ -46,8 +51,8 @@ def _message(message: records.Message, person: records.Person) -> str:
     notes = ["only visible to you"] if message.user else []
     notes += ["edited"] if message.edits else []
     kind = "reply" if message.thread_ts else "message"
-    shown = blocks or f"<pre>{escape(message.text)}</pre>"
-    return f'<article class="{kind}">{shown}<small>{" · ".join([message.ts, *notes])}</small></article>'
+    content = blocks or f"<pre>{escape(message.text)}</pre>"
+    return f'<article class="{kind}">{content}<small>{" · ".join([message.ts, *notes])}</small></article>'
 
 
 def _block(block: Mapping[str, Any], message: records.Message | None, person: records.Person | None) -> str:
@@ -57,11 +62,11 @@ def _block(block: Mapping[str, Any], message: records.Message | None, person: re
         case "divider":
             return "<hr>"
         case "context":
-            return f"<small><pre>{' · '.join(_words(one) for one in block['elements'])}</pre></small>"
+            return f"<small><pre>{' · '.join(_words(element) for element in block['elements'])}</pre></small>"
         case "actions":
-            return "".join(_button(one, message, person) for one in block["elements"])
+            return "".join(_button(element, message, person) for element in block["elements"])
     fields = [block["text"]] if "text" in block else []
-    text = "\n".join(_words(one) for one in [*fields, *block.get("fields", [])])
+    text = "\n".join(_words(field) for field in [*fields, *block.get("fields", [])])
     return f"<pre>{text}</pre>"
 
 
@@ -78,7 +83,7 @@ def _button(button: Mapping[str, Any], message: records.Message | None, person: 
 
 def _modal(modal: records.Modal) -> str:
     blocks = modal.view["blocks"]
-    inputs = [_input(one, modal) if one["type"] == "input" else _block(one, None, None) for one in blocks]
+    inputs = [_input(block, modal) if block["type"] == "input" else _block(block, None, None) for block in blocks]
     submit = _words(modal.view["submit"]) if "submit" in modal.view else "Submit"
     form = _form("submissions", {"view": modal.id}, f"{''.join(inputs)}<button>{submit}</button>")
     return f"<dialog open><h2>{_words(modal.view['title'])}</h2>{form}</dialog>"
@@ -94,9 +99,9 @@ def _input(block: Mapping[str, Any], modal: records.Modal) -> str:
     else:
         initial = modals.initial(element)
         options = "".join(
-            f'<option value="{escape(one["value"])}"{" selected" if one["value"] in initial else ""}>'
-            f"{_words(one['text'])}</option>"
-            for one in element["options"]
+            f'<option value="{escape(option["value"])}"{" selected" if option["value"] in initial else ""}>'
+            f"{_words(option['text'])}</option>"
+            for option in element["options"]
         )
         field = f'<select name="{name}">{options}</select>'
     return f'<p><label>{_words(block["label"])}{field}</label><span class="bad">{escape(error)}</span></p>'

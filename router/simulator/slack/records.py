@@ -98,6 +98,6 @@ class State:
     failures: list[dict[str, str]] = field(default_factory=list)
 
 
-def channel_of(named: str) -> str:
+def channel_of(wanted_name: str) -> str:
     """Look up a channel by its ID or name. Return its ID, or an empty text if it doesn't exist."""
-    return next((one for one, name in CHANNELS.items() if named in {one, name, f"#{name}"}), "")
+    return next((channel for channel, name in CHANNELS.items() if wanted_name in {channel, name, f"#{name}"}), "")

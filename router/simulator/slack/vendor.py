@@ -72,13 +72,13 @@ class Slack:
 
     def state(self) -> dict[str, Any]:
         """Return the messages by channel, and everything else that users see, as JSON-compatible data."""
-        shown: dict[str, Any] = {
-            name: [vars(one) for one in self._state.messages if one.channel == identity]
+        fields: dict[str, Any] = {
+            name: [vars(message) for message in self._state.messages if message.channel == identity]
             for identity, name in records.CHANNELS.items()
         }
-        shown["ephemerals"] = [vars(one) for one in self._state.ephemerals]
-        shown["modals"] = [vars(one) for one in self._state.modals]
-        return {**shown, "failures": self._state.failures, "connections": self.sockets.count}
+        fields["ephemerals"] = [vars(ephemeral) for ephemeral in self._state.ephemerals]
+        fields["modals"] = [vars(modal) for modal in self._state.modals]
+        return {**fields, "failures": self._state.failures, "connections": self.sockets.count}
 
     def reset(self) -> None:
         """Delete all state from calls and clicks. Keep connections open."""
@@ -107,21 +107,21 @@ class Slack:
 
     def delete(self, ts: str) -> None:
         """Delete a message, as a user does."""
-        self._state.messages = [one for one in self._state.messages if one.ts != ts]
+        self._state.messages = [message for message in self._state.messages if message.ts != ts]
 
     def message(self, channel: str, ts: str) -> records.Message | None:
         """Return a message of a channel, or an ephemeral message."""
-        held = [*self._state.messages, *self._state.ephemerals]
-        return next((one for one in held if (one.channel, one.ts) == (channel, ts)), None)
+        messages = [*self._state.messages, *self._state.ephemerals]
+        return next((message for message in messages if (message.channel, message.ts) == (channel, ts)), None)
 
     def add(self, channel: str, content: tuple[str, list[Any]], *, thread: str = "", user: str = "") -> records.Message:
         """Add a message. With ``user``, add an ephemeral message."""
         # Timestamps identify the messages of a channel, so they must be unique.
         self._state.last = max(self._state.last + 1, self._options.clock())
         ts = f"{self._state.last // 1_000_000}.{self._state.last % 1_000_000:06d}"
-        made = records.Message(channel, ts, *content, thread_ts=thread, user=user)
-        (self._state.ephemerals if user else self._state.messages).append(made)
-        return made
+        message = records.Message(channel, ts, *content, thread_ts=thread, user=user)
+        (self._state.ephemerals if user else self._state.messages).append(message)
+        return message
 
     async def _api(self, request: requests.Request) -> responses.Response:
         method = request.path_params["method"]
@@ -144,12 +144,12 @@ class Slack:
 
     def _limited(self, method: str) -> int:
         """Count a call. Return the seconds to wait; 0 if the call is within the limit of its method."""
-        most = _CALLS_A_MINUTE.get(method)
-        if most is None:
+        limit = _CALLS_A_MINUTE.get(method)
+        if limit is None:
             return 0
         now = self._options.clock()
         recent = [at for at in self._recent.get(method, []) if at > now - _MINUTE]
-        if len(recent) < most:
+        if len(recent) < limit:
             self._recent[method] = [*recent, now]
             return 0
         return (recent[0] + _MINUTE - now) // 1_000_000 + 1
@@ -174,29 +174,29 @@ class Slack:
     def _post(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         channel = _channel(body)
         thread = str(body.get("thread_ts", ""))
-        if thread and all(one.ts != thread for one in self._state.messages):
+        if thread and all(message.ts != thread for message in self._state.messages):
             raise modals.RefusedError("thread_not_found")
-        made = self.add(channel, _content(body), thread=thread)
-        return {"channel": channel, "ts": made.ts, "message": {"text": made.text, "ts": made.ts}}
+        message = self.add(channel, _content(body), thread=thread)
+        return {"channel": channel, "ts": message.ts, "message": {"text": message.text, "ts": message.ts}}
 
     def _post_ephemeral(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         channel = _channel(body)
         person = records.PEOPLE.get(str(body.get("user", "")))
         if person is None or not person.is_member:
             raise modals.RefusedError("user_not_in_channel")
-        made = self.add(channel, _content(body), thread=str(body.get("thread_ts", "")), user=person.id)
-        return {"message_ts": made.ts}
+        message = self.add(channel, _content(body), thread=str(body.get("thread_ts", "")), user=person.id)
+        return {"message_ts": message.ts}
 
     def _update(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         # Unlike posting, updating needs the ID of the channel.
         channel, ts = str(body.get("channel", "")), str(body.get("ts", ""))
         if channel not in records.CHANNELS:
             raise modals.RefusedError("channel_not_found")
-        held = self.message(channel, ts)
-        if held is None or held.user:
+        message = self.message(channel, ts)
+        if message is None or message.user:
             raise modals.RefusedError("message_not_found")
-        held.replace(*_content(body))
-        return {"channel": channel, "ts": ts, "text": held.text}
+        message.replace(*_content(body))
+        return {"channel": channel, "ts": ts, "text": message.text}
 
     def _open_view(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         return {"view": modals.open_view(self._state, body, self._options)}
@@ -206,14 +206,14 @@ class Slack:
 
     async def _respond(self, request: requests.Request) -> responses.Response:
         """Carry out one use of a response URL, which needs no token."""
-        held = self._state.response_urls.get(request.path_params["token"])
+        response_url = self._state.response_urls.get(request.path_params["token"])
         now = self._options.clock()
-        if held is None or not held.left or now > held.expires_at:
-            error = "used_url" if held is not None and not held.left else "expired_url"
+        if response_url is None or not response_url.left or now > response_url.expires_at:
+            error = "used_url" if response_url is not None and not response_url.left else "expired_url"
             return responses.JSONResponse({"ok": False, "error": error}, 404)
-        held.left -= 1
+        response_url.left -= 1
         try:
-            self.respond(held, await request.json())
+            self.respond(response_url, await request.json())
         except (modals.RefusedError, ValueError) as refused:
             return responses.JSONResponse({"ok": False, "error": str(refused)}, 400)
         return responses.PlainTextResponse("ok")
@@ -222,8 +222,8 @@ class Slack:
         """Post, replace, or delete a message in response to an interaction. Raises ``modals.RefusedError``."""
         original = self.message(to.channel, to.ts) if to.ts else None
         if body.get("delete_original") is True:
-            self._state.ephemerals = [one for one in self._state.ephemerals if one is not original]
-            self._state.messages = [one for one in self._state.messages if one is not original]
+            self._state.ephemerals = [ephemeral for ephemeral in self._state.ephemerals if ephemeral is not original]
+            self._state.messages = [message for message in self._state.messages if message is not original]
         elif body.get("replace_original") is True and original is not None:
             original.replace(*_content(body))
         else:
@@ -266,8 +266,10 @@ def _person(body: Body, _request: requests.Request) -> dict[str, Any]:
     if person is None:
         raise modals.RefusedError("user_not_found")
     profile = {"real_name": person.real_name, "display_name": person.name, "email": f"{person.name}@example.com"}
-    said = {"id": person.id, "team_id": records.TEAM, "name": person.name, "deleted": person.is_deleted}
-    return {"user": {**said, "real_name": person.real_name, "tz": "Europe/Berlin", "is_bot": False, "profile": profile}}
+    fields = {"id": person.id, "team_id": records.TEAM, "name": person.name, "deleted": person.is_deleted}
+    return {
+        "user": {**fields, "real_name": person.real_name, "tz": "Europe/Berlin", "is_bot": False, "profile": profile}
+    }
 
 
 def _unknown(_body: Body, _request: requests.Request) -> dict[str, Any]:
@@ -275,18 +277,18 @@ def _unknown(_body: Body, _request: requests.Request) -> dict[str, Any]:
 
 
 def _channel(body: Body) -> str:
-    found = records.channel_of(str(body.get("channel", "")))
-    if not found:
+    channel = records.channel_of(str(body.get("channel", "")))
+    if not channel:
         raise modals.RefusedError("channel_not_found")
-    return found
+    return channel
 
 
 def _content(body: Body) -> tuple[str, list[Any]]:
-    text, shown = str(body.get("text", "")), body.get("blocks") or []
-    if not text and not shown:
+    text, blocks = str(body.get("text", "")), body.get("blocks") or []
+    if not text and not blocks:
         raise modals.RefusedError("no_text")
     if len(text) > _MOST_TEXT:
         raise modals.RefusedError("msg_too_long")
-    if problem(shown):
+    if problem(blocks):
         raise modals.RefusedError("invalid_blocks")
-    return text, shown
+    return text, blocks

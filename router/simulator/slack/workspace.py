@@ -69,9 +69,9 @@ def _acting(
 
     async def endpoint(request: requests.Request) -> responses.Response:
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        given: Any = _of_form(dict(await request.form())) if is_form else await request.json()
+        fields: Any = _of_form(dict(await request.form())) if is_form else await request.json()
         try:
-            outcome = await act(model.model_validate(given), str(request.base_url).rstrip("/"))
+            outcome = await act(model.model_validate(fields), str(request.base_url).rstrip("/"))
         except (pydantic.ValidationError, interactions.Impossible, IndexError) as error:
             return responses.JSONResponse({"error": str(error)}, 422)
         if is_form:
@@ -83,6 +83,6 @@ def _acting(
 
 def _of_form(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a form, with those of a modal's inputs in ``values``."""
-    given = {name: text for name, text in fields.items() if not name.startswith("values.")}
+    form_values = {name: text for name, text in fields.items() if not name.startswith("values.")}
     values = {name.removeprefix("values."): text for name, text in fields.items() if name.startswith("values.")}
-    return {**given, "values": values} if values else given
+    return {**form_values, "values": values} if values else form_values

@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 def started(folder, kept=None) -> reload.Rules:
-    return reload.Rules(folder, conftest.DESTINATIONS, changed=lambda _: None, kept=kept)
+    return reload.Rules(folder, conftest.DESTINATIONS, changed=lambda _: None, kept_files=kept)
 
 
 def names(rules) -> list[str]:
@@ -101,7 +101,7 @@ def test_kept_rules_must_fit_the_configuration(folder):
     kept = started(folder).accepted
     (folder / "b.yaml").write_text(BROKEN)
     with pytest.raises(load.Refused, match="wen"):
-        reload.Rules(folder, {}, changed=lambda _: None, kept=kept)
+        reload.Rules(folder, {}, changed=lambda _: None, kept_files=kept)
 
 
 def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
