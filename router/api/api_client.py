@@ -61,9 +61,9 @@ class ApiClient:
         except actions.NotFound:
             return None
 
-    async def get_items(self, path: str, of: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
+    async def get_items(self, path: str, item_type: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
         """Return the items of a list without pages."""
-        return (await self.get(path, models.Page[of], query)).items  # type: ignore[valid-type]
+        return (await self.get(path, models.Page[item_type], query)).items  # type: ignore[valid-type]
 
     async def post(
         self,
@@ -73,8 +73,8 @@ class ApiClient:
         query: Mapping[str, Any] | None = None,
     ) -> _Shape:
         """Send a POST request, and return the parsed response."""
-        said = None if body is None else body.model_dump(mode="json")
-        return self._read(shape, await self._call("POST", path, json=said, query=query))
+        content = None if body is None else body.model_dump(mode="json")
+        return self._read(shape, await self._call("POST", path, json=content, query=query))
 
     async def delete(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape:
         """Send a DELETE request, and return the parsed response."""
@@ -100,8 +100,8 @@ class ApiClient:
 
     def _refuse(self, status: int, body: Any, _headers: Mapping[str, str]) -> client.VendorMessage:
         """Raise the error that the router's problem document represents. The client handles other error responses."""
-        told = body if isinstance(body, dict) else {}
-        detail = str(told.get("detail", ""))
+        problem = body if isinstance(body, dict) else {}
+        detail = str(problem.get("detail", ""))
         if status == 401:
             raise Refused(self._unauthorized_message())
         if not detail:
@@ -109,12 +109,12 @@ class ApiClient:
         match status:
             case 404:
                 raise actions.NotFound(detail)
-            case 409 if "candidates" in told:
-                listed = self._read(models.Page[models.IncidentRow], {"items": told["candidates"]})
-                raise incident_names.Ambiguous(detail, listed.items, more=bool(told.get("more")))
+            case 409 if "candidates" in problem:
+                page = self._read(models.Page[models.IncidentRow], {"items": problem["candidates"]})
+                raise incident_names.Ambiguous(detail, page.items, more=bool(problem.get("more")))
             case 412:
-                now = told.get("now")
-                raise actions.Conflict(self._read(models.Review, now) if now else None, str(told.get("by", "")))
+                now = problem.get("now")
+                raise actions.Conflict(self._read(models.Review, now) if now else None, str(problem.get("by", "")))
             case 422:
                 raise actions.Invalid(detail)
             case _:
@@ -150,8 +150,8 @@ class Records:
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """Return a page of dead letters."""
-        asked = {"cursor": cursor, "limit": limit}
-        return await self._line.get("/dead-letters", models.Page[resources.DeadLetter], asked)
+        query = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/dead-letters", models.Page[resources.DeadLetter], query)
 
     async def pauses(self) -> list[resources.Pause]:
         """Return rate limits, open circuit breakers, and used-up quotas, by destination."""
@@ -163,8 +163,8 @@ class Records:
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Return a page of quarantined bodies."""
-        asked = {"cursor": cursor, "limit": limit}
-        return await self._line.get("/quarantine", models.Page[resources.Quarantined], asked)
+        query = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/quarantine", models.Page[resources.Quarantined], query)
 
     async def quarantined(self, identity: str) -> resources.Quarantined | None:
         """Return a quarantined body; None if it is not stored."""
@@ -182,8 +182,8 @@ class Queries:
         self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
     ) -> models.Page[models.IncidentRow]:
         """Return a page of incidents."""
-        asked = {"status": status, "severity": severity, "text": text, "cursor": cursor, "limit": limit}
-        return await self._line.get("/incidents", models.Page[models.IncidentRow], asked)
+        query = {"status": status, "severity": severity, "text": text, "cursor": cursor, "limit": limit}
+        return await self._line.get("/incidents", models.Page[models.IncidentRow], query)
 
     async def incident(self, key: str) -> models.Incident | None:
         """Return the details of one incident."""
@@ -203,8 +203,8 @@ class Queries:
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Return a page of deliveries."""
-        asked = {"cursor": cursor, "limit": limit}
-        return await self._line.get("/deliveries", models.Page[models.DeliveryRow], asked)
+        query = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/deliveries", models.Page[models.DeliveryRow], query)
 
     async def delivery(self, identity: str) -> models.Delivery | None:
         """Return one delivery with its body."""
@@ -215,16 +215,16 @@ class Queries:
     ) -> models.Page[resources.Recording]:
         """Return a page of deliveries since a time, for a replay elsewhere."""
         moment = models.at(since)
-        asked = {"cursor": cursor, "limit": limit} | ({"since": moment.isoformat()} if moment is not None else {})
-        return await self._line.get("/recordings", models.Page[resources.Recording], asked)
+        query = {"cursor": cursor, "limit": limit} | ({"since": moment.isoformat()} if moment is not None else {})
+        return await self._line.get("/recordings", models.Page[resources.Recording], query)
 
     async def outcomes(self) -> resources.Outcomes:
         """Return the outcomes of each rule's reviews."""
         return await self._line.get("/outcomes", resources.Outcomes)
 
-    async def explain(self, asked: request_bodies.Explain) -> models.Explained:
+    async def explain(self, query: request_bodies.Explain) -> models.Explained:
         """Return the decisions of the rules. Raises ``actions.NotFound`` or ``actions.Invalid``."""
-        return await self._line.post("/explain", models.Explained, asked)
+        return await self._line.post("/explain", models.Explained, query)
 
 
 class Actions:
@@ -247,8 +247,8 @@ class Actions:
 
     async def acknowledge(self, act: actions.ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident."""
-        said = body.model_copy(update={"reason": act.reason})
-        return await self._line.post("/acknowledgements", models.Acknowledged, said)
+        acknowledge = body.model_copy(update={"reason": act.reason})
+        return await self._line.post("/acknowledgements", models.Acknowledged, acknowledge)
 
     async def unacknowledge(
         self, act: actions.ActionContext, body: request_bodies.Acknowledge

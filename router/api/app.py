@@ -47,29 +47,29 @@ def dependencies(
     in_force: reload.Rules | None = None,
 ) -> Dependencies:
     """Create the objects that all routes use. ``new_text`` generates the secrets of tokens and sessions."""
-    ask = queries.Queries(settings, connection, clock, in_force)
+    query_service = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = Tokens(connection), Sessions(connection)
-    known, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), Audit(connection)
-    keeper = auth.Authenticator(tokens, sessions, clock, known=known, audit=audit)
-    return Dependencies(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
+    addresses, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), Audit(connection)
+    keeper = auth.Authenticator(tokens, sessions, clock, addresses=addresses, audit=audit)
+    return Dependencies(query_service, actions.Actions(query_service, connection, new_text), keeper, tokens, sessions)
 
 
-def create_app(made: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
+def create_app(shared: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
     """Return the application. ``pages`` are the routes of the console."""
 
     async def described(request: requests.Request) -> responses.Response:
         try:
-            await made.authenticator.authorize(request, endpoints.VIEWER)
+            await shared.authenticator.authorize(request, endpoints.VIEWER)
         except endpoints.EXPECTED_ERRORS as error:
             return health.problem_response(endpoints.problem(error), request.url.path)
         return responses.JSONResponse(openapi.document())
 
-    own = [
+    base_routes = [
         routing.Route(f"{endpoints.PREFIX}/openapi.json", described),
-        *endpoints.routes(made.queries, made.actions, made.authenticator),
+        *endpoints.routes(shared.queries, shared.actions, shared.authenticator),
     ]
     application = applications.Starlette(
-        routes=[*own, *pages],
+        routes=[*base_routes, *pages],
         exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
     )
     application.router.redirect_slashes = False
@@ -105,12 +105,12 @@ class _Guarded:
 
 async def _refused(request: requests.Request, error: Exception) -> responses.Response:
     status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
-    name, said = {
+    name, title = {
         404: ("not-found", "there is nothing at this path"),
         413: ("too-large", f"the body is larger than {MOST_BODY_BYTES >> 20} MiB"),
         405: ("method", "this path does not answer this method"),
     }.get(status, ("http", "the request can't be answered"))
-    return health.problem_response(problems.Problem(status, name, said), request.url.path)
+    return health.problem_response(problems.Problem(status, name, title), request.url.path)
 
 
 async def _failed(request: requests.Request, _error: Exception) -> responses.Response:

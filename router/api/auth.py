@@ -37,14 +37,14 @@ class Authenticator:
         sessions: Sessions,
         clock: Callable[[], Timestamp],
         *,
-        known: client_addresses.ClientAddresses,
+        addresses: client_addresses.ClientAddresses,
         audit: Audit,
     ) -> None:
         self._audit = audit
         self._tokens = tokens
         self._sessions = sessions
         self._clock = clock
-        self._senders = known
+        self._senders = addresses
 
     def address(self, request: requests.HTTPConnection) -> str:
         """Return the client address of a request, behind trusted proxies."""
@@ -80,31 +80,33 @@ class Authenticator:
 
     async def authorize(self, request: requests.HTTPConnection, role: access.Role) -> Principal:
         """Return the caller if it has at least this role. Raises ``problems.Problem`` (401, 403) otherwise."""
-        asked = await self.identify(request)
-        if asked is None:
+        principal = await self.identify(request)
+        if principal is None:
             if not await self._tokens.has_any():
                 detail = "no token exists yet: create one with `incident-router tokens create`"
             else:
                 detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
-        if asked.person.role < role:
+        if principal.person.role < role:
             raise await self._refused(
-                request, asked, f"this takes the role {role.word}, and yours is {asked.person.role.word}"
+                request, principal, f"this takes the role {role.word}, and yours is {principal.person.role.word}"
             )
-        return asked
+        return principal
 
-    async def _refused(self, request: requests.HTTPConnection, asked: Principal, why: str) -> problems.Problem:
+    async def _refused(self, request: requests.HTTPConnection, principal: Principal, why: str) -> problems.Problem:
         """Write the refusal to the audit log, and return the problem to raise."""
-        person, called = asked.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
+        person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
         await self._audit.append_refusal(
-            access.Action(self._clock(), person.name, person.by, asked.address, "request", called, f"refused: {why}")
+            access.Action(
+                self._clock(), person.name, person.by, principal.address, "request", endpoint, f"refused: {why}"
+            )
         )
         return problems.Problem(403, "forbidden", why)
 
-    async def check_origin(self, request: requests.Request, asked: Principal, form: Mapping[str, object]) -> None:
+    async def check_origin(self, request: requests.Request, principal: Principal, form: Mapping[str, object]) -> None:
         """Check the CSRF token of a change by a session. Raises ``problems.Problem`` (403)."""
-        if request.method in _SAFE or not asked.csrf:
+        if request.method in _SAFE or not principal.csrf:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
-        if not secrets.compare_digest(offered.encode(), asked.csrf.encode()):
-            raise await self._refused(request, asked, "the form is not one of this session: load the page again")
+        if not secrets.compare_digest(offered.encode(), principal.csrf.encode()):
+            raise await self._refused(request, principal, "the form is not one of this session: load the page again")

@@ -87,9 +87,13 @@ _NO_INCIDENT = "there is no incident of this key or reference, and none whose ke
 
 
 async def _incidents(call: Call[params.Incidents, None]) -> models.Page[models.IncidentRow]:
-    asked = call.query
+    incidents = call.query
     return await call.queries.incidents(
-        status=asked.status, severity=asked.severity, text=asked.text, cursor=asked.cursor, limit=asked.limit
+        status=incidents.status,
+        severity=incidents.severity,
+        text=incidents.text,
+        cursor=incidents.cursor,
+        limit=incidents.limit,
     )
 
 
@@ -137,8 +141,8 @@ async def _acknowledge(call: Call[params.NoParams, request_bodies.Acknowledge]) 
 
 
 async def _unacknowledge(call: Call[params.Acknowledgement, None]) -> models.Acknowledgement:
-    asked = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
-    return await call.actions.unacknowledge(call.act(asked.incident), asked)
+    acknowledge = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
+    return await call.actions.unacknowledge(call.act(acknowledge.incident), acknowledge)
 
 
 async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
@@ -147,9 +151,13 @@ async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> model
 
 
 async def _release(call: Call[params.Take, None]) -> models.Released:
-    said = call.query
-    asked = request_bodies.ReleaseReview(incident=said.incident, destination=said.destination, reason=said.reason)
-    return await call.actions.release_review(call.act(f"{asked.incident} at {asked.destination}"), asked)
+    take = call.query
+    release_review = request_bodies.ReleaseReview(
+        incident=take.incident, destination=take.destination, reason=take.reason
+    )
+    return await call.actions.release_review(
+        call.act(f"{release_review.incident} at {release_review.destination}"), release_review
+    )
 
 
 async def _deliveries(call: Call[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
@@ -161,9 +169,9 @@ async def _delivery(call: _Plain) -> models.Delivery:
 
 
 async def _recordings(call: Call[params.Recordings, None]) -> models.Page[resources.Recording]:
-    asked = call.query
-    since = times.from_datetime(asked.since) if asked.since is not None else Timestamp(0)
-    return await call.queries.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
+    recordings = call.query
+    since = times.from_datetime(recordings.since) if recordings.since is not None else Timestamp(0)
+    return await call.queries.recordings(since=since, cursor=recordings.cursor, limit=recordings.limit)
 
 
 async def _explain(call: Call[params.NoParams, request_bodies.Explain]) -> models.Explained:
@@ -225,10 +233,10 @@ async def _make_token(call: Call[params.NoParams, request_bodies.NewToken]) -> r
 
 
 def _listed(
-    ask: Callable[[Call[_Query, _Body]], Awaitable[list[_Item]]],
+    read: Callable[[Call[_Query, _Body]], Awaitable[list[_Item]]],
 ) -> Callable[[Call[_Query, _Body]], Awaitable[models.Page[_Item]]]:
     async def handle(call: Call[_Query, _Body]) -> models.Page[_Item]:
-        return models.Page[_Item](items=await ask(call))
+        return models.Page[_Item](items=await read(call))
 
     return handle
 
@@ -253,14 +261,14 @@ async def _sources(call: _Plain) -> list[resources.Source]:
     return call.queries.records.sources()
 
 
-def _found(found: _Item | None, otherwise: str) -> _Item:
-    if found is None:
+def _found(_item: _Item | None, otherwise: str) -> _Item:
+    if _item is None:
         raise actions.NotFound(otherwise)
-    return found
+    return _item
 
 
-def _etag(found: models.Review) -> str:
-    return f'"{found.digest}"'
+def _etag(review: models.Review) -> str:
+    return f'"{review.digest}"'
 
 
 def _get(
@@ -433,36 +441,43 @@ ENDPOINTS = (
 )
 
 
-def routes(ask: queries.Queries, do: actions.Actions, keeper: auth.Authenticator) -> list[routing.BaseRoute]:
+def routes(
+    query_service: queries.Queries, action_service: actions.Actions, keeper: auth.Authenticator
+) -> list[routing.BaseRoute]:
     """Return the routes of the whole table."""
     return [
-        routing.Route(PREFIX + one.path, _handler(one, ask, do, keeper), methods=[one.method], name=one.summary)
-        for one in ENDPOINTS
+        routing.Route(
+            PREFIX + endpoint.path,
+            _handler(endpoint, query_service, action_service, keeper),
+            methods=[endpoint.method],
+            name=endpoint.summary,
+        )
+        for endpoint in ENDPOINTS
     ]
 
 
 def _handler(
-    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: auth.Authenticator
+    endpoint: Endpoint, query_service: queries.Queries, action_service: actions.Actions, keeper: auth.Authenticator
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
     async def handle(request: requests.Request) -> responses.Response:
         try:
-            asked = await keeper.authorize(request, one.role)
-            await keeper.check_origin(request, asked, {})
-            query = request_parsing.parse_query(one.query, dict(request.query_params))
-            body = await request_parsing.parse_body(one.body, request)
-            call = Call(ask, do, asked, request.path_params, query, body)
-            return _answered(one, await one.handle(call))
+            principal = await keeper.authorize(request, endpoint.role)
+            await keeper.check_origin(request, principal, {})
+            query = request_parsing.parse_query(endpoint.query, dict(request.query_params))
+            body = await request_parsing.parse_body(endpoint.body, request)
+            call = Call(query_service, action_service, principal, request.path_params, query, body)
+            return _answered(endpoint, await endpoint.handle(call))
         except EXPECTED_ERRORS as error:
             return health.problem_response(problem(error), request.url.path)
 
     return handle
 
 
-def _answered(one: Endpoint, found: Any) -> responses.Response:
-    if one.answer is None:
+def _answered(endpoint: Endpoint, result: Any) -> responses.Response:
+    if endpoint.answer is None:
         return responses.Response(status_code=204)
-    headers = {"etag": one.etag(found)} if one.etag is not None else {}
-    return responses.Response(found.model_dump_json(), one.status, headers, "application/json")
+    headers = {"etag": endpoint.etag(result)} if endpoint.etag is not None else {}
+    return responses.Response(result.model_dump_json(), endpoint.status, headers, "application/json")
 
 
 def problem(error: Exception) -> problems.Problem:
@@ -476,7 +491,7 @@ def problem(error: Exception) -> problems.Problem:
             now = error.now.model_dump(mode="json") if error.now is not None else None
             return problems.Problem(412, "changed", str(error), now=now, by=error.by)
         case incident_names.Ambiguous():
-            candidates = [one.model_dump(mode="json") for one in error.candidates]
+            candidates = [candidate.model_dump(mode="json") for candidate in error.candidates]
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case load.Refused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
@@ -485,8 +500,8 @@ def problem(error: Exception) -> problems.Problem:
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
         case actions.Invalid() if error.errors:
-            listed = [_field_error(one, is_query=error.is_query) for one in error.errors]
-            return problems.Problem(422, "unfit", str(error), errors=listed)
+            field_errors = [_field_error(item, is_query=error.is_query) for item in error.errors]
+            return problems.Problem(422, "unfit", str(error), errors=field_errors)
         case _:
             return problems.Problem(422, "unfit", str(error))
 

@@ -28,18 +28,18 @@ _REFUSALS = {
 
 def document() -> dict[str, Any]:
     """Return the whole document."""
-    models = [one.answer for one in endpoints.ENDPOINTS if one.answer is not None]
-    inputs = [one.body for one in endpoints.ENDPOINTS if one.body is not None]
-    wanted = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
-    found, shared = json_schema.models_json_schema(
-        list(dict.fromkeys(wanted)),  # type: ignore[arg-type]
+    models = [endpoint.answer for endpoint in endpoints.ENDPOINTS if endpoint.answer is not None]
+    inputs = [endpoint.body for endpoint in endpoints.ENDPOINTS if endpoint.body is not None]
+    models_and_modes = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
+    schemas_of_models, shared = json_schema.models_json_schema(
+        list(dict.fromkeys(models_and_modes)),  # type: ignore[arg-type]
         ref_template=_REFERENCE,
     )
     schemas = shared.get("$defs", {}) | {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
-    for one in endpoints.ENDPOINTS:
-        path = paths.setdefault(_PARAMETER.sub(r"{\1}", endpoints.PREFIX + one.path), {})
-        path[one.method.lower()] = _operation(one, found)
+    for endpoint in endpoints.ENDPOINTS:
+        path = paths.setdefault(_PARAMETER.sub(r"{\1}", endpoints.PREFIX + endpoint.path), {})
+        path[endpoint.method.lower()] = _operation(endpoint, schemas_of_models)
     return {
         "openapi": "3.1.0",
         "info": {"title": "incident-router, management", "version": router.__version__},
@@ -52,23 +52,23 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
+def _operation(endpoint: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "summary": one.summary,
-        "description": f"Requires the role {one.role.word}.",
+        "summary": endpoint.summary,
+        "description": f"Requires the role {endpoint.role.word}.",
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in _PARAMETER.findall(one.path)
+            for name in _PARAMETER.findall(endpoint.path)
         ]
-        + _query(one.query)
-        + ([_IF_MATCH] if one.body is request_bodies.Decide else []),
+        + _query(endpoint.query)
+        + ([_IF_MATCH] if endpoint.body is request_bodies.Decide else []),
         "responses": {
-            str(one.status if one.answer is not None else 204): _success(one, schemas),
-            **{status: _refusal(said) for status, said in _REFUSALS.items()},
+            str(endpoint.status if endpoint.answer is not None else 204): _success(endpoint, schemas),
+            **{status: _refusal(description) for status, description in _REFUSALS.items()},
         },
     }
-    if one.body is not None:
-        schema = schemas[(one.body, "validation")]
+    if endpoint.body is not None:
+        schema = schemas[(endpoint.body, "validation")]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
@@ -77,22 +77,22 @@ def _query(model: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": asked}
-        for name, asked in schema.get("properties", {}).items()
+        {"name": name, "in": "query", "required": name in required, "schema": property_schema}
+        for name, property_schema in schema.get("properties", {}).items()
     ]
 
 
-def _success(one: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
-    if one.answer is None:
+def _success(endpoint: endpoints.Endpoint, schemas: Any) -> dict[str, Any]:
+    if endpoint.answer is None:
         return {"description": "Success, without a body."}
-    schema = schemas[(one.answer, "serialization")]
-    found = {"description": "The requested data.", "content": {"application/json": {"schema": schema}}}
-    return found | ({"headers": {"ETag": {"schema": {"type": "string"}}}} if one.etag is not None else {})
+    schema = schemas[(endpoint.answer, "serialization")]
+    response = {"description": "The requested data.", "content": {"application/json": {"schema": schema}}}
+    return response | ({"headers": {"ETag": {"schema": {"type": "string"}}}} if endpoint.etag is not None else {})
 
 
-def _refusal(said: str) -> dict[str, Any]:
+def _refusal(description: str) -> dict[str, Any]:
     schema = {"$ref": _REFERENCE.format(model="Problem")}
-    return {"description": said, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 _IF_MATCH = {

@@ -22,8 +22,8 @@ _LARGEST_POSITION = 2**64 - 1
 
 def _stream_cursor(text: str) -> str:
     """Return the cursor of a stream's page if Redis accepts it: nothing comes before 0-0."""
-    found = _POSITION.fullmatch(text)
-    if text and (found is None or not 0 < max(map(int, found.groups())) <= _LARGEST_POSITION):
+    match = _POSITION.fullmatch(text)
+    if text and (match is None or not 0 < max(map(int, match.groups())) <= _LARGEST_POSITION):
         raise pydantic_core.PydanticCustomError("cursor", "is not a cursor of this list")
     return text
 

@@ -14,10 +14,10 @@ from router.yaml_source import phrases
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
-def parse_query(model: type[Shape], found: Mapping[str, str]) -> Shape:
+def parse_query(model: type[Shape], parameters: Mapping[str, str]) -> Shape:
     """Parse the parameters of a query. Raises ``actions.Invalid`` with every unknown or invalid parameter."""
     try:
-        return model.model_validate(found)
+        return model.model_validate(parameters)
     except pydantic.ValidationError as error:
         raise actions.Invalid(describe_errors("the query", error), _field_errors(error), is_query=True) from error
 
@@ -28,24 +28,24 @@ async def parse_body(model: type[Shape] | None, request: requests.Request) -> py
         return None
     raw = await request.body()
     try:
-        found = model.model_validate_json(raw or b"{}")
+        shape = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
         raise actions.Invalid(describe_errors("the body", error), _field_errors(error)) from error
-    return _with_if_match(found, request) if isinstance(found, request_bodies.Decide) and not found.seen else found
+    return _with_if_match(shape, request) if isinstance(shape, request_bodies.Decide) and not shape.seen else shape
 
 
-def _with_if_match(found: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
+def _with_if_match(decide: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(
             428, "precondition", "name the version that you have seen: If-Match with the ETag of GET /review, or `seen`"
         )
-    return found.model_copy(update={"seen": tag})
+    return decide.model_copy(update={"seen": tag})
 
 
 def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
     """Return every invalid field with its error."""
-    return [actions.FieldError(one["loc"], phrases.phrase(one)) for one in error.errors(include_url=False)]
+    return [actions.FieldError(detail["loc"], phrases.phrase(detail)) for detail in error.errors(include_url=False)]
 
 
 def describe_errors(
@@ -55,8 +55,8 @@ def describe_errors(
 
     ``names`` maps fields to the caller's names for them, such as the options of a command.
     """
-    found = []
-    for one in error.errors(include_url=False):
-        path = ".".join(names.get(str(part), str(part)) for part in one["loc"])
-        found.append(f"{path or where}: {phrases.phrase(one)}")
-    return f"{where} can't be read: {'; '.join(found)}"
+    descriptions = []
+    for detail in error.errors(include_url=False):
+        path = ".".join(names.get(str(part), str(part)) for part in detail["loc"])
+        descriptions.append(f"{path or where}: {phrases.phrase(detail)}")
+    return f"{where} can't be read: {'; '.join(descriptions)}"

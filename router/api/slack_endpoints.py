@@ -24,16 +24,16 @@ _MOST_FIELDS = 100
 _log = log.get("management")
 
 
-def routes(asked: queries.Queries, slack: app.SlackApp | None) -> list[routing.BaseRoute]:
+def routes(query_service: queries.Queries, slack: app.SlackApp | None) -> list[routing.BaseRoute]:
     """Return the routes; none without a Slack app, or if Slack sends nothing here because Socket Mode is used."""
-    config = asked.settings.slack_app
+    config = query_service.settings.slack_app
     if slack is None or config is None or config.signing_secret is None:
         return []
-    addresses = client_addresses.ClientAddresses(asked.settings.web.trusted_proxies)
-    made = _Endpoints(slack, config.signing_secret.get_secret_value(), asked.clock, addresses)
+    addresses = client_addresses.ClientAddresses(query_service.settings.web.trusted_proxies)
+    _endpoints = _Endpoints(slack, config.signing_secret.get_secret_value(), query_service.clock, addresses)
     return [
-        routing.Route(ACTIONS, made.act, methods=["POST"]),
-        routing.Route(COMMANDS, made.command, methods=["POST"]),
+        routing.Route(ACTIONS, _endpoints.act, methods=["POST"]),
+        routing.Route(COMMANDS, _endpoints.command, methods=["POST"]),
     ]
 
 

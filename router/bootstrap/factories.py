@@ -390,7 +390,7 @@ def webhook_handler(
         seen=delivery_dedup.DeliveryIds(connection),
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
-        known=client_addresses.ClientAddresses(settings.web.trusted_proxies),
+        addresses=client_addresses.ClientAddresses(settings.web.trusted_proxies),
         public=[name for name, one in settings.destinations.items() if KINDS[one.kind].public],
         traces=traces,
     )

@@ -30,7 +30,7 @@ async def of_quarantine(
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
     rules = factories.load_rules(settings)
     limits, named = factories.limits(settings), rules.labels_named
-    parsed = request_limits.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
+    parsed = request_limits.read(endpoint, one.body, headers, one.kept_at, bounds=limits, labels_named=named)
     made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"

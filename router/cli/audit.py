@@ -17,8 +17,8 @@ class Operator(NamedTuple):
     reason: str
 
 
-async def record(connection: "redis.asyncio.Redis", operator: Operator, what: str, subject: str) -> None:
+async def record(connection: "redis.asyncio.Redis", operator: Operator, action: str, subject: str) -> None:
     """Write a line to the audit log."""
     name = operator.by or startup.login_name()
-    line = access.Action(factories.clock(), name, "command line", "", what, subject, reason=operator.reason)
+    line = access.Action(factories.clock(), name, "command line", "", action, subject, reason=operator.reason)
     await Audit(connection).append(line)

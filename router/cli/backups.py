@@ -73,9 +73,9 @@ def restore(
     async def main() -> None:
         if file != files.STDIO or verify:
             header, trailer = _verified(file)
-            made = datetime.fromtimestamp(header.created_at / 1_000_000, UTC)
+            created_at = datetime.fromtimestamp(header.created_at / 1_000_000, UTC)
             print(
-                f"{file}: {trailer.keys} keys of {tables.moment(made)}, data version {header.schema}, made by "
+                f"{file}: {trailer.keys} keys of {tables.moment(created_at)}, data version {header.schema}, made by "
                 f"incident-router {header.version}, sha256 {trailer.sha256}"
             )
         if verify:

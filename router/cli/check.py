@@ -51,15 +51,15 @@ def check(
     folder = rules or settings.rules
     world = online_checks.world(settings, _labels(settings, recordings, recorded=recorded))
     report = check_folder(folder, factories.known_destinations(settings), world)
-    found = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
+    all_problems = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
     if report.rules is not None:
-        found += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
+        all_problems += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
     if message := traces.problem(settings.tracing):
-        found.append(problems.Problem(settings.file, 0, 0, message))
+        all_problems.append(problems.Problem(settings.file, 0, 0, message))
     if online and report.rules is not None:
-        found += _asked(settings, folder, report)
-    _tell(found, report, format_)
-    if any(problem.level == "error" or strict for problem in found):
+        all_problems += _asked(settings, folder, report)
+    _tell(all_problems, report, format_)
+    if any(problem.level == "error" or strict for problem in all_problems):
         raise typer.Exit(1)
 
 
@@ -69,72 +69,82 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
         try:
             return {
                 name
-                for one in replay_processes.read(recordings, lambda _: None)
-                for alert in one.alerts
+                for recording in replay_processes.read(recordings, lambda _: None)
+                for alert in recording.alerts
                 for name in alert.labels
             }
         except replay_processes.Broken as error:
             raise startup.usage(str(error)) from error
-    found: set[str] = set()
+    labels: set[str] = set()
     if recorded:
 
         async def main() -> None:
             async with processes.connected(processes.outside_redis(settings)) as connection:
-                found.update(await online_checks.labels_of(factories.archive(settings, connection), _NEWEST))
+                labels.update(await online_checks.labels_of(factories.archive(settings, connection), _NEWEST))
 
         startup.until_stopped(main())
-    return found
+    return labels
 
 
 def _asked(settings: configuration.Settings, folder: Path, report: Report) -> list[problems.Problem]:
     """Return the names that the vendors don't know, as errors at the rules that use them, or at the configuration."""
-    said: list[problems.Problem] = []
+    sentences: list[problems.Problem] = []
 
     async def main() -> None:
         assert report.rules is not None  # noqa: S101 - asked only where there are rules
         for answer in await online_checks.ask_vendors(settings, report.rules):
             if answer.rule is None:
-                said.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
+                sentences.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
-                said.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
+                sentences.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
     # The vendors' errors are among the problems; the log would repeat them as JSON.
     log.configure("console", "critical")
     startup.until_stopped(main())
-    return said
+    return sentences
 
 
 def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Problem]:
     placed = warnings_of([doubt], load.files(folder, []))
-    return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
+    return [
+        problems.Problem(problem.file, problem.line, problem.column, problem.message, problem.text)
+        for problem in placed
+    ]
 
 
-def _tell(found: list[problems.Problem], report: Report, format_: Format) -> None:
-    errors = sum(problem.level == "error" for problem in found)
-    warnings = len(found) - errors
+def _tell(file_problems: list[problems.Problem], report: Report, format_: Format) -> None:
+    errors = sum(problem.level == "error" for problem in file_problems)
+    warnings = len(file_problems) - errors
     if format_ == "json":
         print(
-            json.dumps({"problems": [_plain(one) for one in found], "errors": errors, "warnings": warnings}, indent=2)
+            json.dumps(
+                {
+                    "problems": [_plain(candidate) for candidate in file_problems],
+                    "errors": errors,
+                    "warnings": warnings,
+                },
+                indent=2,
+            )
         )
         return
     if format_ == "github":
-        for problem in found:
+        for problem in file_problems:
             print(_github(problem))
         return
     out = terminal.console(stderr=True, soft_wrap=True)
-    for problem in found:
+    for problem in file_problems:
         head, newline, rest = str(problem).partition("\n")
         style = "bold red" if problem.level == "error" else "bold yellow"
         out.print(text.Text(head, style=style) + text.Text(f"{newline}{rest}\n"))
     rules = report.rules
     seen = [(report.files, "file"), *([(len(rules.rules), "rule")] if rules else []), (report.tests, "test")]
     counts = ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in seen)
-    if not found:
+    if not file_problems:
         print(f"no problems found: {counts}{f', version {rules.version}' if rules else ''}")
         return
-    said = [f"{errors} error{'s' * (errors != 1)}"] * bool(errors)
-    said += [f"{warnings} warning{'s' * (warnings != 1)}"] * bool(warnings)
-    print(f"{' and '.join(said)} in {counts}")
+    sentences = [f"{errors} error{'s' * (errors != 1)}"] * bool(errors)
+    sentences += [f"{warnings} warning{'s' * (warnings != 1)}"] * bool(warnings)
+    print(f"{' and '.join(sentences)} in {counts}")
 
 
 def _plain(problem: problems.Problem) -> dict[str, Any]:

@@ -33,16 +33,22 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
     """Return the references of open incidents, with the beginnings of their titles."""
 
     async def ask(router: queries.Queries | api_client.Queries) -> Found:
-        found = (await router.incidents(limit=_MOST)).items
-        return [(one.reference, _harmless(one.title)) for one in found if one.reference]
+        incident_rows = (await router.incidents(limit=_MOST)).items
+        return [
+            (incident_row.reference, _harmless(incident_row.title))
+            for incident_row in incident_rows
+            if incident_row.reference
+        ]
 
     return _beginning(_asked(context, ask), incomplete)
 
 
 def sources(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured sources."""
-    loaded = _settings(context)
-    return _beginning([(name, one.kind) for name, one in loaded.sources.items()] if loaded else [], incomplete)
+    settings = _settings(context)
+    return _beginning(
+        [(name, source.kind) for name, source in settings.sources.items()] if settings else [], incomplete
+    )
 
 
 def kinds(incomplete: str) -> Found:
@@ -52,14 +58,19 @@ def kinds(incomplete: str) -> Found:
 
 def destinations(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured destinations."""
-    loaded = _settings(context)
-    return _beginning([(name, one.kind) for name, one in loaded.destinations.items()] if loaded else [], incomplete)
+    settings = _settings(context)
+    return _beginning(
+        [(name, destination.kind) for name, destination in settings.destinations.items()] if settings else [],
+        incomplete,
+    )
 
 
 def notifiers(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured notifiers."""
-    loaded = _settings(context)
-    return _beginning([(name, one.kind) for name, one in loaded.notifiers.items()] if loaded else [], incomplete)
+    settings = _settings(context)
+    return _beginning(
+        [(name, notifier.kind) for name, notifier in settings.notifiers.items()] if settings else [], incomplete
+    )
 
 
 def _harmless(title: str) -> str:
@@ -70,24 +81,26 @@ def _harmless(title: str) -> str:
     return " ".join(_NO_WORDS.sub(" ", title).split())[:_LONGEST]
 
 
-def _beginning(found: Iterable[tuple[str, str]], incomplete: str) -> Found:
-    return [(name, about) for name, about in dict(found).items() if name.startswith(incomplete)]
+def _beginning(names: Iterable[tuple[str, str]], incomplete: str) -> Found:
+    return [(name, description) for name, description in dict(names).items() if name.startswith(incomplete)]
 
 
-def _asked(context: typer.Context, ask: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]) -> Found:
+def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]) -> Found:
     server = context.params.get("server") or os.environ.get("INCIDENT_ROUTER_SERVER", "")
-    loaded = None if server else _settings(context)
+    settings = None if server else _settings(context)
 
     async def main() -> Found:
         async with asyncio.timeout(_SECONDS):
             if server:
                 async with router_access.elsewhere(server) as router:
-                    return await ask(router.queries)
-            assert loaded is not None  # noqa: S101 - the settings are read if no server is named
-            async with processes.connected(processes.outside_redis(loaded)) as connection:
-                return await ask(app.dependencies(loaded, connection, factories.clock, secrets.token_urlsafe).queries)
+                    return await query(router.queries)
+            assert settings is not None  # noqa: S101 - the settings are read if no server is named
+            async with processes.connected(processes.outside_redis(settings)) as connection:
+                return await query(
+                    app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe).queries
+                )
 
-    if not server and loaded is None:
+    if not server and settings is None:
         return []
     try:
         with contextlib.redirect_stderr(io.StringIO()):

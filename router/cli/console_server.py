@@ -36,16 +36,16 @@ async def serving(
     ``listener`` is the socket that is already open for them. Once ``stop`` is set, the server accepts no new request.
     """
     settings = router.settings
-    made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe, router.in_force)
-    pages, feed = views.routes(made, secrets.token_urlsafe)
-    slack = SlackApp.of(made.queries, made.actions)
-    pages += slack_endpoints.routes(made.queries, slack)
+    dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe, router.in_force)
+    pages, feed = views.routes(dependencies, secrets.token_urlsafe)
+    slack = SlackApp.of(dependencies.queries, dependencies.actions)
+    pages += slack_endpoints.routes(dependencies.queries, slack)
     host, port = settings.management.host, listeners.console_port(settings)
     async with contextlib.AsyncExitStack() as stack:
         if slack is not None:
             stack.push_async_callback(slack.aclose)
             await stack.enter_async_context(_receiving(settings, slack))
-        served = processes.serving(app.create_app(made, pages), host, port, group, listener=listener, stop=stop)
+        served = processes.serving(app.create_app(dependencies, pages), host, port, group, listener=listener, stop=stop)
         address = await stack.enter_async_context(served)
         try:
             yield address.url
@@ -75,13 +75,13 @@ async def _receiving(settings: configuration.Settings, slack: SlackApp) -> Async
 
 async def first_token(router: processes.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:
     """Return an admin's token for a first try, which is created once and stored in the data folder."""
-    made = app.dependencies(router.settings, connection, factories.clock, secrets.token_urlsafe)
-    kept = folder / "console-token"
-    known = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
-    if known and await made.authenticator.person_of_token(known) is not None:
-        return known
+    dependencies = app.dependencies(router.settings, connection, factories.clock, secrets.token_urlsafe)
+    path = folder / "console-token"
+    saved_token = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if saved_token and await dependencies.authenticator.person_of_token(saved_token) is not None:
+        return saved_token
     me = actions.Caller(access.Person("run --simulate", access.Role.ADMIN, "command line"))
-    wanted = request_bodies.NewToken(name="first try", role="admin", seconds=0)
-    token = (await made.actions.make_token(actions.ActionContext(me, wanted.name), wanted)).token
-    await asyncio.to_thread(private_folder.write, kept, token)
+    new_token = request_bodies.NewToken(name="first try", role="admin", seconds=0)
+    token = (await dependencies.actions.make_token(actions.ActionContext(me, new_token.name), new_token)).token
+    await asyncio.to_thread(private_folder.write, path, token)
     return token

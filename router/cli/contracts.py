@@ -31,7 +31,7 @@ class Contract:
 
 
 def _contract(failed: str = "", json: type[pydantic.BaseModel] | None = None, differs: str = "") -> Contract:
-    return Contract({number: said for number, said in ((1, failed), (3, differs)) if said}, json)
+    return Contract({number: meaning for number, meaning in ((1, failed), (3, differs)) if meaning}, json)
 
 
 _NO_INCIDENT = "No incident has this name."
@@ -129,4 +129,4 @@ def apply(app: typer.Typer, *words: str) -> None:
 def _epilog(contract: Contract) -> str:
     """Return the exit statuses as one line."""
     statuses = {0: "Success.", 1: "The command failed, or the answer is no.", 2: "Wrong usage.", **contract.statuses}
-    return " ".join(["Exit status:", *(f"{number}: {said}" for number, said in sorted(statuses.items()))])
+    return " ".join(["Exit status:", *(f"{number}: {meaning}" for number, meaning in sorted(statuses.items()))])

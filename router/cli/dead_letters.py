@@ -27,12 +27,15 @@ def show_all(
     """List the dead letters with the problem of each."""
 
     async def body(router: router_access.Reached) -> None:
-        found = [one async for one in _all(router)]
+        dead_letters = [dead_letter async for dead_letter in _all(router)]
         await router_access.warn_of_unreadable(router)
         if as_json:
-            startup.print_items(found)
+            startup.print_items(dead_letters)
             return
-        rows = [(one.id, tables.age(one.since), one.what, one.problem) for one in found]
+        rows = [
+            (dead_letter.id, tables.age(dead_letter.since), dead_letter.what, dead_letter.problem)
+            for dead_letter in dead_letters
+        ]
         columns = ("id", "since", tables.Column("what", shrinks=True), tables.Column("problem", shrinks=True))
         tables.write(columns, rows, "there are no dead letters")
 
@@ -50,14 +53,15 @@ def show(
     """Show one dead letter in full: an operation's content, or a delivery's body as it was received."""
 
     async def body(router: router_access.Reached) -> None:
-        one = await _found(router, identity)
+        dead_letter = await _found(router, identity)
         if as_json:
-            startup.print_json(one)
+            startup.print_json(dead_letter)
             return
         print(
-            f"{one.id}  {terminal.plain(one.what)}, since {tables.moment(one.since)}\n{terminal.lines(one.problem)}\n"
+            f"{dead_letter.id}  {terminal.plain(dead_letter.what)}, "
+            f"since {tables.moment(dead_letter.since)}\n{terminal.lines(dead_letter.problem)}\n"
         )
-        terminal.write_body(models.raw(one.body, one.body_base64))
+        terminal.write_body(models.raw(dead_letter.body, dead_letter.body_base64))
 
     router_access.reach(config, server, body)
 
@@ -79,21 +83,21 @@ def redrive(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Retry one dead letter, or all of them, after you have fixed the problem."""
-    meant = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
+    operation_filter = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
     if every == bool(identity):
         raise startup.usage("say either an id or --all")
-    if identity and meant != request_bodies.Redrive():
+    if identity and operation_filter != request_bodies.Redrive():
         raise startup.usage("--destination, --operation and --problem go with --all")
 
     async def all_of_them(router: router_access.Reached) -> None:
-        done = await router.actions.redrive_all(router.act(meant.subject, by, reason), meant)
-        print(f"{done.redriven} {'is' if done.redriven == 1 else 'are'} tried again")
+        redriven = await router.actions.redrive_all(router.act(operation_filter.subject, by, reason), operation_filter)
+        print(f"{redriven.redriven} {'is' if redriven.redriven == 1 else 'are'} tried again")
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        one = await _found(router, identity)
+        dead_letter = await _found(router, identity)
         await router.actions.redrive(act)
-        print(f"{one.id} is tried again")
+        print(f"{dead_letter.id} is tried again")
 
     router_access.reach(config, server, all_of_them if every else body)
 
@@ -111,9 +115,9 @@ def discard(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        one = await _found(router, identity)
+        dead_letter = await _found(router, identity)
         await router.actions.discard_dead_letter(act)
-        print(f"discarded {one.id}")
+        print(f"discarded {dead_letter.id}")
 
     router_access.reach(config, server, body)
 
@@ -123,8 +127,8 @@ def _all(router: router_access.Reached) -> AsyncIterator[resources.DeadLetter]:
 
 
 async def _found(router: router_access.Reached, identity: str) -> resources.DeadLetter:
-    async for one in _all(router):
-        if one.id == identity:
-            return one
+    async for dead_letter in _all(router):
+        if dead_letter.id == identity:
+            return dead_letter
     print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
     raise typer.Exit(1)

@@ -45,11 +45,11 @@ def show_all(
     """List the newest deliveries."""
 
     async def body(router: router_access.Reached) -> None:
-        found = [one async for one in router_access.rows(router.queries.deliveries, _PAGE, limit)]
+        delivery_rows = [row async for row in router_access.rows(router.queries.deliveries, _PAGE, limit)]
         if as_json:
-            startup.print_items(found)
+            startup.print_items(delivery_rows)
         else:
-            tables.write(_COLUMNS, map(_row, found), "no deliveries are kept")
+            tables.write(_COLUMNS, map(_row, delivery_rows), "no deliveries are kept")
 
     router_access.reach(config, server, body)
 
@@ -68,22 +68,22 @@ def show(
         raise startup.usage("--body and --json exclude each other")
 
     async def body(router: router_access.Reached) -> None:
-        one = await router.queries.delivery(delivery)
-        if one is None:
+        row = await router.queries.delivery(delivery)
+        if row is None:
             raise startup.not_kept(delivery)
         if as_json:
-            startup.print_json(one)
+            startup.print_json(row)
             return
         if payload:
-            terminal.write_body(models.raw(one.body, one.body_base64))
+            terminal.write_body(models.raw(row.body, row.body_base64))
             return
         out = terminal.console(soft_wrap=True)
-        received = tables.moment(one.received_at)
-        out.print(f"delivery {one.id} from {terminal.markup(one.source)}, received {received}")
-        for notice in one.notices:
-            about = f" of {notice.fingerprint}" if notice.fingerprint else ""
-            out.print(f"  {notice.code}: {terminal.markup(f'{notice.where}{about}: {notice.detail}')}")
-        for decision in one.decisions:
+        received = tables.moment(row.received_at)
+        out.print(f"delivery {row.id} from {terminal.markup(row.source)}, received {received}")
+        for notice in row.notices:
+            suffix = f" of {notice.fingerprint}" if notice.fingerprint else ""
+            out.print(f"  {notice.code}: {terminal.markup(f'{notice.where}{suffix}: {notice.detail}')}")
+        for decision in row.decisions:
             labels = " ".join(f"{key}={value}" for key, value in sorted(decision.labels.items()))
             out.print(f"\n[bold]{terminal.markup(decision.title or decision.fingerprint)}[/]  {decision.status}")
             out.print(f"  {terminal.markup(labels)}")
@@ -112,8 +112,8 @@ def export(
         out = terminal.console(stderr=True)
         with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
             task = bar.add_task("deliveries", total=None)
-            async for one in router_access.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
-                write(one.model_dump_json().encode())
+            async for row in router_access.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
+                write(row.model_dump_json().encode())
                 count += 1
                 bar.update(task, completed=count)
         if str(file) != files.STDIO:
@@ -122,25 +122,25 @@ def export(
     router_access.reach(config, server, body)
 
 
-def _row(one: models.DeliveryRow) -> tuple[str, ...]:
-    rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
-    return one.id, tables.age(one.received_at), one.source, str(one.alerts), rules
+def _row(delivery_row: models.DeliveryRow) -> tuple[str, ...]:
+    rules = ", ".join(["(ignored)"] * bool(delivery_row.ignored) + delivery_row.rules)
+    return delivery_row.id, tables.age(delivery_row.received_at), delivery_row.source, str(delivery_row.alerts), rules
 
 
-def _now(one: models.Decision) -> Iterator[str]:
-    if one.held_by and one.held_by != one.incident_key:
-        yield f"held by incident {one.held_by}, in which it fires"
-    if one.muted_by:
-        yield f"muted by {one.muted_by}"
-    if one.is_late:
+def _now(decision: models.Decision) -> Iterator[str]:
+    if decision.held_by and decision.held_by != decision.incident_key:
+        yield f"held by incident {decision.held_by}, in which it fires"
+    if decision.muted_by:
+        yield f"muted by {decision.muted_by}"
+    if decision.is_late:
         yield "ignored as a late delivery: a newer message was received before"
 
 
-def _decided(one: models.Decision) -> str:
-    if not one.rule:
-        return f"ignored: {one.ignored}"
-    at = ", ".join(one.destinations) or "nowhere"
-    return f"{one.severity}, incident {one.incident_key}, by rule {one.rule} ({one.place}), at {at}"
+def _decided(decision: models.Decision) -> str:
+    if not decision.rule:
+        return f"ignored: {decision.ignored}"
+    at = ", ".join(decision.destinations) or "nowhere"
+    return f"{decision.severity}, incident {decision.incident_key}, by rule {decision.rule} ({decision.place}), at {at}"
 
 
 @contextlib.contextmanager

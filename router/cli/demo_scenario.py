@@ -105,7 +105,7 @@ class Story:
     async def _rest(self, seconds: float) -> None:
         await asyncio.sleep(seconds * self.pace)
 
-    async def _until(self, what: str, met: Callable[[], bool]) -> None:
+    async def _until(self, description: str, met: Callable[[], bool]) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._look()
@@ -113,7 +113,9 @@ class Story:
                     await asyncio.sleep(0.02)
                     await self._look()
         except TimeoutError:
-            raise ToldOtherwiseError(f"it did not come to pass within {PATIENCE_SECONDS:g} s that {what}") from None
+            raise ToldOtherwiseError(
+                f"it did not come to pass within {PATIENCE_SECONDS:g} s that {description}"
+            ) from None
 
     async def _watch(self) -> None:
         while True:
@@ -127,7 +129,7 @@ class Story:
         self.calls = (await self.vendors.call("GET", "/calls")).body["calls"]
 
     def _states(self) -> set[str]:
-        return {one.state for one in self.known}
+        return {publication.state for publication in self.known}
 
     def _called(self, part: str) -> bool:
         return any(part in call["path"] for call in self.calls)
@@ -143,8 +145,8 @@ class Story:
         grid.add_row("alerts in", str(self.alerts_in))
         grid.add_row("incidents out", str(self.incident.generation))
         grid.add_row("vendor calls", f"{len(self.calls)}, of which {self.changes} changed something")
-        for one in self.known:
-            grid.add_row(one.destination, f"{one.state}  {one.url}")
+        for publication in self.known:
+            grid.add_row(publication.destination, f"{publication.state}  {publication.url}")
         return panel.Panel(grid, title="Summary", title_align="left")
 
     def __rich_console__(self, _console: console.Console, _options: console.ConsoleOptions) -> Iterator[Any]:
@@ -155,11 +157,11 @@ class Story:
         facts.add_row("vendor calls", str(len(self.calls)), "waiting for a person", str(self.waiting))
         yield facts
         rows = table.Table("destination", "state", "operations", "where", expand=True)
-        for one in self.known:
+        for publication in self.known:
             rows.add_row(
-                one.destination,
-                text.Text(one.state, style=_COLOURS[one.state]),
-                str(one.number),
-                one.url or one.vendor_id,
+                publication.destination,
+                text.Text(publication.state, style=_COLOURS[publication.state]),
+                str(publication.number),
+                publication.url or publication.vendor_id,
             )
         yield rows

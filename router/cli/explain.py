@@ -45,32 +45,39 @@ def explain(
 ) -> None:
     """Explain what the rules decide for a payload. Nothing is sent."""
     if server:
-        found = _elsewhere(config, server, _asked(payload, source, delivery, folder))
+        explanations = _elsewhere(config, server, _asked(payload, source, delivery, folder))
     else:
-        found = _here(config, payload, (source, delivery, folder))
+        explanations = _here(config, payload, (source, delivery, folder))
     if format_ == "json":
-        terminal.write_json(msgspec.json.format(msgspec.json.encode(found)))
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(explanations)))
         return
     out = terminal.console()
-    for one in found:
-        out.print(_tree(one, every=every))
+    for explanation in explanations:
+        out.print(_tree(explanation, every=every))
 
 
-def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
+def _here(config: Path, payload: str, source_arguments: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
     """Return the decisions of the rules on this machine, for a payload in the format of a source or for a delivery."""
-    source, delivery, folder = what
+    source, delivery, folder = source_arguments
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     now = factories.clock()
     places: list[current_alerts.Whereabouts] = []
     if delivery:
-        kept, places = _kept(settings, delivery)
-        read, now = [row.alert for row in kept.rows], kept.received_at
+        archived, places = _kept(settings, delivery)
+        read, now = [row.alert for row in archived.rows], archived.received_at
     else:
         read = _parsed(settings, source, payload, now)
     rules = startup.rules(settings, folder)
     public = {name for name, place in public_pages.kinds(settings).items() if place.kind.public}
-    told = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read]
-    return [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
+    explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read]
+    return (
+        [
+            explanation | presenters.whereabouts_of(place)
+            for explanation, place in zip(explanations, places, strict=True)
+        ]
+        if places
+        else explanations
+    )
 
 
 def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
@@ -87,39 +94,39 @@ def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> req
         raise startup.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
 
 
-def _elsewhere(config: Path, server: str, asked: request_bodies.Explain) -> list[dict[str, Any]]:
+def _elsewhere(config: Path, server: str, request: request_bodies.Explain) -> list[dict[str, Any]]:
     """Return the decisions of another router."""
-    found: list[dict[str, Any]] = []
+    elsewhere: list[dict[str, Any]] = []
 
     async def body(router: router_access.Reached) -> None:
         try:
-            found.extend((await router.queries.explain(asked)).alerts)
+            elsewhere.extend((await router.queries.explain(request)).alerts)
         except actions.NotFound:
-            if asked.delivery:
-                raise startup.not_kept(asked.delivery) from None
+            if request.delivery:
+                raise startup.not_kept(request.delivery) from None
             raise
 
     router_access.reach(config, server, body)
-    return found
+    return elsewhere
 
 
 def _kept(
     settings: configuration.Settings, delivery: str
 ) -> tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]:
     """Return a delivery, and the current state of its alerts."""
-    found: list[tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]] = []
+    deliveries_with_places: list[tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]] = []
 
     async def main() -> None:
         async with processes.connected(processes.outside_redis(settings)) as connection:
-            recorded = await factories.archive(settings, connection).find(delivery)
-            if recorded is None:
+            archived = await factories.archive(settings, connection).find(delivery)
+            if archived is None:
                 raise startup.not_kept(delivery)
-            one = recorded.delivery
-            found.append((one, await current_alerts.find(settings, connection, one)))
+            explanation = archived.delivery
+            deliveries_with_places.append((explanation, await current_alerts.find(settings, connection, explanation)))
 
     startup.until_stopped(main())
-    _say(found[0][0].notices)
-    return found[0]
+    _say(deliveries_with_places[0][0].notices)
+    return deliveries_with_places[0]
 
 
 def _parsed(settings: configuration.Settings, source: str, payload: str, now: Timestamp) -> list[alerts.Alert]:
@@ -129,18 +136,18 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: Ti
     body = startup.payload(payload)
     read: dict[str, base.Parsed] = {}
     limits = factories.limits(settings)
-    named = functools.partial(factories.labels_named, settings)
-    refused = {}
+    labels_named = functools.partial(factories.labels_named, settings)
+    refusals = {}
     for name in [source] if source else endpoints:
         try:
-            read[name] = request_limits.read(endpoints[name], body, {}, now, bounds=limits, named=named)
+            read[name] = request_limits.read(endpoints[name], body, {}, now, bounds=limits, labels_named=labels_named)
         except base.Unparsable as error:
-            refused[name] = str(error)
+            refusals[name] = str(error)
     if len(read) > 1:
         raise startup.usage(f"several sources can read this; say with --source which: {', '.join(read)}")
     if not read:
-        for name, said in refused.items():
-            print(f"incident-router: source {name} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
+        for name, refusal in refusals.items():
+            print(f"incident-router: source {name} can't read the payload: {terminal.plain(refusal)}", file=sys.stderr)
         raise typer.Exit(1)
     (parsed,) = read.values()
     _say(parsed.notices)
@@ -150,74 +157,80 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: Ti
 def _say(notices: Iterable[Notice]) -> None:
     """Print what was cut, replaced, or ignored before the rules decided."""
     for notice in notices:
-        about = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
-        print(f"{notice.code}: {_shown(notice.where)}{about}: {_shown(notice.detail)}", file=sys.stderr)
+        suffix = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
+        print(f"{notice.code}: {_shown(notice.where)}{suffix}: {_shown(notice.detail)}", file=sys.stderr)
 
 
-def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
+def _tree(explanation: Mapping[str, Any], *, every: bool) -> tree.Tree:
     """Return the tree of an explanation from ``presenters.explanation`` or from the API."""
-    alert = one["alert"]
-    looked_at = msgspec.convert(one["looked_at"], list[RuleResult])
+    alert = explanation["alert"]
+    looked_at = msgspec.convert(explanation["looked_at"], list[RuleResult])
     title = _shown(alert["title"] or alert["fingerprint"])
     root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
     hidden = 0
-    for looked in looked_at:
-        if not looked.matches and not every and len(looked_at) > 1 and not _nearly(looked):
+    for result in looked_at:
+        if not result.matches and not every and len(looked_at) > 1 and not _nearly(result):
             hidden += 1
             continue
-        _branch(root, looked)
+        _branch(root, result)
     if hidden:
         root.add(f"[dim]{hidden} more did not match in their first condition (--all shows them)[/]")
-    if one["not_reached"]:
-        root.add(f"[dim]{one['not_reached']} more were not reached[/]")
-    _outcome(root, one)
+    if explanation["not_reached"]:
+        root.add(f"[dim]{explanation['not_reached']} more were not reached[/]")
+    _outcome(root, explanation)
     return root
 
 
-def _nearly(looked: RuleResult) -> bool:
+def _nearly(result: RuleResult) -> bool:
     """Return whether a rule that doesn't match nearly did: at least one of its conditions holds."""
-    return any(one.holds for one in looked.conditions)
+    return any(condition.holds for condition in result.conditions)
 
 
-def _branch(root: tree.Tree, looked: RuleResult) -> None:
-    mark = "[green]✓[/]" if looked.matches else "[red]✗[/]"
-    owner = f", {_shown(looked.owner)}" if looked.owner else ""
-    branch = root.add(f"{mark} rule [bold]{_shown(looked.rule)}[/] {looked.result}  [dim]{looked.place}{owner}[/]")
-    if not looked.conditions:
+def _branch(root: tree.Tree, result: RuleResult) -> None:
+    mark = "[green]✓[/]" if result.matches else "[red]✗[/]"
+    owner = f", {_shown(result.owner)}" if result.owner else ""
+    branch = root.add(f"{mark} rule [bold]{_shown(result.rule)}[/] {result.result}  [dim]{result.place}{owner}[/]")
+    if not result.conditions:
         branch.add("[dim]matches every alert[/]")
-    for told in looked.conditions:
-        _leaf(branch, told)
+    for condition in result.conditions:
+        _leaf(branch, condition)
 
 
-def _leaf(branch: tree.Tree, told: ConditionResult) -> None:
-    mark = "[green]✓[/]" if told.holds else "[red]✗[/]"
-    name = f"{_shown(told.field)} " if told.field else ""
+def _leaf(branch: tree.Tree, result: ConditionResult) -> None:
+    mark = "[green]✓[/]" if result.holds else "[red]✗[/]"
+    name = f"{_shown(result.field)} " if result.field else ""
     value = ""
-    if told.value is not None:
-        value = f'  [dim]it is "{_shown(told.value)}"[/]' if told.value or not told.field else "  [dim]it is absent[/]"
-    leaf = branch.add(f"{mark} {name}{_shown(told.asks)}{value}")
-    for inside in told.inside:
+    if result.value is not None:
+        value = (
+            f'  [dim]it is "{_shown(result.value)}"[/]'
+            if result.value or not result.field
+            else "  [dim]it is absent[/]"
+        )
+    leaf = branch.add(f"{mark} {name}{_shown(result.asks)}{value}")
+    for inside in result.inside:
         _leaf(leaf, inside)
 
 
-def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
-    if one.get("ignored"):
-        ignored = root.add(f"[yellow]ignored:[/] {_shown(one['ignored'])}")
-        _muting(ignored, one)
+def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
+    if explanation.get("ignored"):
+        ignored = root.add(f"[yellow]ignored:[/] {_shown(explanation['ignored'])}")
+        _muting(ignored, explanation)
         return
-    outcome = root.add(f"[bold]{_shown(one.get('severity', ''))}[/] incident {_shown(one.get('incident_key', ''))}")
-    if one.get("held_by") and one["held_by"] != one.get("incident_key"):
-        outcome.add(f"[yellow]held by incident {_shown(one['held_by'])}, in which it fires[/]")
-    if one.get("muted_by"):
-        outcome.add(f"[yellow]muted now by {_shown(one['muted_by'])}[/]")
-    if one.get("is_late"):
+    outcome = root.add(
+        f"[bold]{_shown(explanation.get('severity', ''))}[/] incident {_shown(explanation.get('incident_key', ''))}"
+    )
+    if explanation.get("held_by") and explanation["held_by"] != explanation.get("incident_key"):
+        outcome.add(f"[yellow]held by incident {_shown(explanation['held_by'])}, in which it fires[/]")
+    if explanation.get("muted_by"):
+        outcome.add(f"[yellow]muted now by {_shown(explanation['muted_by'])}[/]")
+    if explanation.get("is_late"):
         outcome.add("[yellow]ignored as a late delivery: a newer message was received before[/]")
-    if one["timing"]:
-        outcome.add(", ".join(f"{key} {value}" for key, value in one["timing"].items()))
-    if one.get("why"):
-        outcome.add(f"[yellow]warning:[/] {_shown(one['why'])}")
-    _muting(outcome, one)
-    posts = msgspec.convert(one.get("posts", []), list[Post])
+    if explanation["timing"]:
+        outcome.add(", ".join(f"{key} {value}" for key, value in explanation["timing"].items()))
+    if explanation.get("why"):
+        outcome.add(f"[yellow]warning:[/] {_shown(explanation['why'])}")
+    _muting(outcome, explanation)
+    posts = msgspec.convert(explanation.get("posts", []), list[Post])
     if not posts:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:
@@ -241,14 +254,14 @@ def _ending(branch: tree.Tree, post: Post) -> None:
         branch.add("published as a retrospective incident if it is over before that")
 
 
-def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
+def _muting(outcome: tree.Tree, explanation: Mapping[str, Any]) -> None:
     """Add what mutes the alert, now or later, and what the alert mutes."""
-    for key in one.get("muted_while", ()):
+    for key in explanation.get("muted_while", ()):
         outcome.add(f"muted while {_shown(key)} fires")
-    for start, end, name in one.get("mute_windows", ()):
+    for start, end, name in explanation.get("mute_windows", ()):
         times = " to ".join(tables.moment(models.at(moment)) for moment in (start, end))
         outcome.add(f"muted during {_shown(name)}: {times}")
-    for key in one.get("inhibits", ()):
+    for key in explanation.get("inhibits", ()):
         outcome.add(f"while it fires, it supports {_shown(key)}")
 
 

@@ -21,7 +21,7 @@ What = Literal["configuration", "rules"]
 class Ending(Protocol):
     """The output for errors. Each method returns the exit to raise."""
 
-    def refuse(self, what: What, found: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
         """Report every problem of a file."""
         ...
 
@@ -33,10 +33,10 @@ class Ending(Protocol):
 class AsText:
     """Prints readable text to standard error."""
 
-    def refuse(self, what: What, found: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
         """Print every problem with its source line."""
-        print(f"The {what} cannot be used.", file=sys.stderr)
-        for problem in found:
+        print(f"The {subject} cannot be used.", file=sys.stderr)
+        for problem in all_problems:
             print(f"\n{problem}", file=sys.stderr)
         return typer.Exit(1)
 
@@ -53,10 +53,10 @@ class InLog:
     def __init__(self) -> None:
         self._log = log.get("process")
 
-    def refuse(self, what: What, found: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
         """Write one line with all problems."""
-        said = [f"{problem.place}: {problem.message}" for problem in found]
-        self._log.critical("start_failed", problem=f"the {what} can't be used", problems=said)
+        messages = [f"{problem.place}: {problem.message}" for problem in all_problems]
+        self._log.critical("start_failed", problem=f"the {subject} can't be used", problems=messages)
         return typer.Exit(1)
 
     def fail(self, messages: Sequence[str]) -> typer.Exit:

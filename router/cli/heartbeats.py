@@ -20,20 +20,20 @@ def show_all(
     """List the expected heartbeats, those received longest ago first."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.records.heartbeats()
+        heartbeats = await router.queries.records.heartbeats()
         await router_access.warn_of_unreadable(router)
         if as_json:
-            startup.print_items(found)
+            startup.print_items(heartbeats)
             return
         columns = (tables.Column("incident", shrinks=True), "every", "last received", "state")
-        tables.write(columns, map(_row, found), "no heartbeat was ever received")
+        tables.write(columns, map(_row, heartbeats), "no heartbeat was ever received")
 
     router_access.reach(config, server, body)
 
 
-def _row(one: resources.Heartbeat) -> tuple[str, ...]:
-    every = quantities.shown(round(one.every_seconds * 1_000_000))
-    return one.incident, every, tables.age(one.last_heard_at), "silent" if one.silent else "alive"
+def _row(heartbeat: resources.Heartbeat) -> tuple[str, ...]:
+    every = quantities.shown(round(heartbeat.every_seconds * 1_000_000))
+    return heartbeat.incident, every, tables.age(heartbeat.last_heard_at), "silent" if heartbeat.silent else "alive"
 
 
 @app.command("forget")

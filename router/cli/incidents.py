@@ -76,15 +76,15 @@ def show_all(
             await _list_muted(router, as_json=as_json)
             await router_access.warn_of_unreadable(router)
             return
-        ask = functools.partial(
+        read_page = functools.partial(
             router.queries.incidents, status="all" if closed else status, severity=severity or "", text=search
         )
-        found = [one async for one in router_access.rows(ask, _PAGE)]
+        incident_rows = [row async for row in router_access.rows(read_page, _PAGE)]
         if as_json:
-            startup.print_items(found)
+            startup.print_items(incident_rows)
         else:
             none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
-            tables.write(_COLUMNS, map(_row, found), none)
+            tables.write(_COLUMNS, map(_row, incident_rows), none)
         await router_access.warn_of_unreadable(router)
 
     router_access.reach(config, server, body)
@@ -101,13 +101,13 @@ def show(
     """Show one incident: where it appears, what comes next, and its timeline."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.incident(incident)
-        if found is None:
+        incident_key = await router.queries.incident(incident)
+        if incident_key is None:
             raise startup.not_there(f'there is no incident "{incident}"')
         if as_json:
-            startup.print_json(found)
+            startup.print_json(incident_key)
         else:
-            _print(found)
+            _print(incident_key)
 
     router_access.reach(config, server, body)
 
@@ -128,12 +128,12 @@ def acknowledge(
     """
 
     async def body(router: router_access.Reached) -> None:
-        asked = request_bodies.Acknowledge(incident=incident, reason=reason)
-        done = await router.actions.acknowledge(router.act(incident, by, reason), asked)
-        given = done.acknowledgement
-        said = "acknowledged by" if done.is_new else "nothing to do, it was acknowledged before by"
-        line = f"{done.reference}: {said} {given.by}"
-        print(terminal.plain(line if done.is_new else f"{line} at {tables.moment(given.at)}"))
+        request_body = request_bodies.Acknowledge(incident=incident, reason=reason)
+        acknowledged = await router.actions.acknowledge(router.act(incident, by, reason), request_body)
+        acknowledgement = acknowledged.acknowledgement
+        message = "acknowledged by" if acknowledged.is_new else "nothing to do, it was acknowledged before by"
+        line = f"{acknowledged.reference}: {message} {acknowledgement.by}"
+        print(terminal.plain(line if acknowledged.is_new else f"{line} at {tables.moment(acknowledgement.at)}"))
 
     router_access.reach(config, server, body)
 
@@ -150,8 +150,8 @@ def unacknowledge(
     """Withdraw the acknowledgement of an incident, also that of another operator. Reminders start over."""
 
     async def body(router: router_access.Reached) -> None:
-        asked = request_bodies.Acknowledge(incident=incident, reason=reason)
-        ended = await router.actions.unacknowledge(router.act(incident, by, reason), asked)
+        request_body = request_bodies.Acknowledge(incident=incident, reason=reason)
+        ended = await router.actions.unacknowledge(router.act(incident, by, reason), request_body)
         print(terminal.plain(f"{incident}: the acknowledgement by {ended.by} is withdrawn"))
 
     router_access.reach(config, server, body)
@@ -192,18 +192,18 @@ def retract(
 
     async def body(router: router_access.Reached) -> None:
         subject = f"{incident} at {destination}" if destination else incident
-        wanted = {"incident": incident, "destination": destination, "reason": reason, "message": message}
+        filters = {"incident": incident, "destination": destination, "reason": reason, "message": message}
         try:
-            asked = request_bodies.Retract.model_validate(wanted)
+            request_body = request_bodies.Retract.model_validate(filters)
         except pydantic.ValidationError as error:
             raise startup.usage(request_parsing.describe_errors("the retraction", error)) from None
-        done = await router.actions.retract(router.act(subject, by, reason), asked)
-        for one in done.items:
-            print(f"{one.destination} ({one.reference}): {_RETRACTED[one.outcome]}")
-        for warning in done.warnings:
+        retracted = await router.actions.retract(router.act(subject, by, reason), request_body)
+        for item in retracted.items:
+            print(f"{item.destination} ({item.reference}): {_RETRACTED[item.outcome]}")
+        for warning in retracted.warnings:
             said = warning.partition(": ")[2]
             print(f"warning: your message has {said}", file=sys.stderr)
-        if not any(one.outcome in retractions.DONE for one in done.items):
+        if not any(row.outcome in retractions.DONE for row in retracted.items):
             raise typer.Exit(1)
 
     router_access.reach(config, server, body)
@@ -260,19 +260,24 @@ def correct(
     """
 
     async def act(router: router_access.Reached) -> None:
-        key, found = await _posted(router, incident, destination, update)
-        wanted = {"incident": key, "destination": destination, "update": found.id, "seen": seen or found.seen}
+        key, posted_update = await _posted(router, incident, destination, update)
+        selection = {
+            "incident": key,
+            "destination": destination,
+            "update": posted_update.id,
+            "seen": seen or posted_update.seen,
+        }
         try:
-            asked = request_bodies.Correct.model_validate(wanted | {"body": body, "status": status})
+            request_body = request_bodies.Correct.model_validate(selection | {"body": body, "status": status})
         except pydantic.ValidationError as error:
             raise startup.usage(request_parsing.describe_errors("the correction", error)) from None
         try:
-            done = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), asked)
+            corrected = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), request_body)
         except actions.Conflict:
             print("incident-router: the update has changed since you looked; look at it again", file=sys.stderr)
             raise typer.Exit(3) from None
-        print(f"{destination}: the update {found.id} is corrected next")
-        for warning in done.warnings:
+        print(f"{destination}: the update {posted_update.id} is corrected next")
+        for warning in corrected.warnings:
             print(f"warning: your text has {warning.partition(': ')[2]}", file=sys.stderr)
 
     router_access.reach(config, server, act)
@@ -282,79 +287,93 @@ async def _posted(
     router: router_access.Reached, incident: str, destination: str, update: str
 ) -> tuple[str, models.PostedUpdate]:
     """Return the incident's key, and the current state of the selected update."""
-    one = await router.queries.incident(incident)
-    if one is None:
+    row = await router.queries.incident(incident)
+    if row is None:
         raise startup.not_there(f'there is no incident "{incident}"')
-    at = [publication for publication in one.publications if publication.destination == destination]
-    found = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
-    if not found:
+    at = [publication for publication in row.publications if publication.destination == destination]
+    posted_updates = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
+    if not posted_updates:
         # The API reports the reason: the vendor can't change the update, or the router has posted no such update.
-        return one.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
-    if update and len(found) > 1:
-        raise startup.usage(f"{len(found)} updates begin with {update}")
-    return one.key, found[-1]
+        return row.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
+    if update and len(posted_updates) > 1:
+        raise startup.usage(f"{len(posted_updates)} updates begin with {update}")
+    return row.key, posted_updates[-1]
 
 
 async def _list_muted(router: router_access.Reached, *, as_json: bool) -> None:
-    found = await router.queries.records.muted()
+    muteds = await router.queries.records.muted()
     if as_json:
-        startup.print_items(found)
+        startup.print_items(muteds)
         return
     rows = [
-        (one.incident, one.severity, tables.age(one.starts_at), one.muted_by, one.title or one.alert) for one in found
+        (muted.incident, muted.severity, tables.age(muted.starts_at), muted.muted_by, muted.title or muted.alert)
+        for muted in muteds
     ]
     tables.write(_MUTED, rows, "no alert is muted")
 
 
-def _row(one: models.IncidentRow) -> list[str]:
+def _row(incident_row: models.IncidentRow) -> list[str]:
     # A pending incident has no reference yet. In a terminal its key is shown instead, because the column ``key`` may be
     # omitted.
-    name = one.reference or (one.key if tables.is_terminal() else "")
-    problem = ", ".join(one.problems).replace("_", " ")
-    counts = (str(one.firing), str(one.muted or ""))
-    since = tables.age(one.opened_at)
-    held = one.acknowledgement
-    taken = f"{held.by}, {tables.age(held.at)}" if held is not None else ""
-    return [name, one.severity, one.status, *counts, since, problem, taken, _title(one), one.rule, one.key]
+    name = incident_row.reference or (incident_row.key if tables.is_terminal() else "")
+    problem = ", ".join(incident_row.problems).replace("_", " ")
+    counts = (str(incident_row.firing), str(incident_row.muted or ""))
+    since = tables.age(incident_row.opened_at)
+    acknowledgement = incident_row.acknowledgement
+    reviewer_text = f"{acknowledgement.by}, {tables.age(acknowledgement.at)}" if acknowledgement is not None else ""
+    return [
+        name,
+        incident_row.severity,
+        incident_row.status,
+        *counts,
+        since,
+        problem,
+        reviewer_text,
+        _title(incident_row),
+        incident_row.rule,
+        incident_row.key,
+    ]
 
 
-def _acknowledgement(held: models.Acknowledgement | None) -> str:
-    if held is None:
+def _acknowledgement(acknowledgement: models.Acknowledgement | None) -> str:
+    if acknowledgement is None:
         return ""
-    reason = f": {held.reason}" if held.reason else ""
-    stale = f" (stale at {tables.moment(held.stale_at)})" if held.stale_at is not None else ""
-    return f"by {held.by} at {tables.moment(held.at)}{stale}{reason}"
+    reason = f": {acknowledgement.reason}" if acknowledgement.reason else ""
+    stale = f" (stale at {tables.moment(acknowledgement.stale_at)})" if acknowledgement.stale_at is not None else ""
+    return f"by {acknowledgement.by} at {tables.moment(acknowledgement.at)}{stale}{reason}"
 
 
-def _title(one: models.IncidentRow) -> str:
-    return f"[TEST] {one.title}" if one.test else one.title
+def _title(incident_row: models.IncidentRow) -> str:
+    return f"[TEST] {incident_row.title}" if incident_row.test else incident_row.title
 
 
-def _print(one: models.Incident) -> None:
+def _print(incident: models.Incident) -> None:
     out = terminal.console(soft_wrap=True)
-    out.print(f"[bold]{terminal.markup(_title(one) or one.key)}[/]")
-    firing = f"{one.firing} alert{'s' * (one.firing != 1)} firing" + (f", {one.muted} muted" if one.muted else "")
+    out.print(f"[bold]{terminal.markup(_title(incident) or incident.key)}[/]")
+    firing = f"{incident.firing} alert{'s' * (incident.firing != 1)} firing" + (
+        f", {incident.muted} muted" if incident.muted else ""
+    )
     facts = [
-        ("reference", one.reference),
-        ("key", one.key),
-        ("status", f"{one.status}, {one.severity}, {firing}"),
-        ("opened" if one.reference else "pending since", tables.moment(one.opened_at)),
-        ("closed", tables.moment(one.closed_at)),
-        ("rule", f"{one.rule} ({one.place})" if one.rule else ""),
-        ("owner", one.owner),
-        ("runbook", one.runbook),
-        ("problem", ", ".join(one.problems).replace("_", " ")),
-        ("acknowledged", _acknowledgement(one.acknowledgement)),
+        ("reference", incident.reference),
+        ("key", incident.key),
+        ("status", f"{incident.status}, {incident.severity}, {firing}"),
+        ("opened" if incident.reference else "pending since", tables.moment(incident.opened_at)),
+        ("closed", tables.moment(incident.closed_at)),
+        ("rule", f"{incident.rule} ({incident.place})" if incident.rule else ""),
+        ("owner", incident.owner),
+        ("runbook", incident.runbook),
+        ("problem", ", ".join(incident.problems).replace("_", " ")),
+        ("acknowledged", _acknowledgement(incident.acknowledgement)),
     ]
     for name, value in facts:
         if value:
             _print_behind(out, f"  {name + ':':<14}", value)
-    for publication in one.publications:
+    for publication in incident.publications:
         _print_publication(out, publication)
-    _print_coming(out, one.coming)
-    if one.timeline:
+    _print_coming(out, incident.coming)
+    if incident.timeline:
         out.print("\nTimeline")
-    for event in one.timeline:
+    for event in incident.timeline:
         _print_behind(out, f"  {tables.moment(event.at)}  ", event.text)
         if event.what == "correction" and "before" in event.detail:
             _print_behind(out, "    before: ", str(event.detail.get("before", "")))
@@ -365,30 +384,31 @@ def _print_coming(out: consoles.Console, coming: Sequence[models.Coming]) -> Non
     """Print when each upcoming step is due."""
     if coming:
         out.print("\nNext")
-    for one in coming:
-        place = f"{one.destination}: " if one.destination else ""
-        _print_behind(out, f"  {tables.moment(one.at) or 'now'}  ", f"{place}{one.what}")
+    for row in coming:
+        place = f"{row.destination}: " if row.destination else ""
+        _print_behind(out, f"  {tables.moment(row.at) or 'now'}  ", f"{place}{row.what}")
 
 
-def _print_publication(out: consoles.Console, one: models.Publication) -> None:
+def _print_publication(out: consoles.Console, publication: models.Publication) -> None:
     out.print(
-        f"\n{terminal.markup(one.destination)}: {one.state}  {terminal.markup(one.url or one.vendor_id)}".rstrip()
+        f"\n{terminal.markup(publication.destination)}: {publication.state}  "
+        f"{terminal.markup(publication.url or publication.vendor_id)}".rstrip()
     )
-    problem = one.refused or one.problem or messages.describe_edit(one.taken_over)
+    problem = publication.refused or publication.problem or messages.describe_edit(publication.taken_over)
     if problem:
         out.print(terminal.hanging("  ", problem), style="yellow", markup=False)
-    if one.stands_in_for:
-        out.print(terminal.hanging("  ", f"stands in for {one.stands_in_for}"), style="dim", markup=False)
-    if one.next:
-        out.print(terminal.hanging("  ", one.next), style="dim", markup=False)
-    for update in one.posted:
+    if publication.stands_in_for:
+        out.print(terminal.hanging("  ", f"stands in for {publication.stands_in_for}"), style="dim", markup=False)
+    if publication.next:
+        out.print(terminal.hanging("  ", publication.next), style="dim", markup=False)
+    for update in publication.posted:
         _print_behind(out, f"  update {update.id} --if-match {update.seen} {update.status}: ", update.text)
 
 
 def _print_behind(out: consoles.Console, head: str, words: str) -> None:
     """Print a dimmed heading, followed by words."""
-    whole = terminal.hanging(head, words)
-    shown = text.Text(whole)
-    if whole.startswith(head):  # A heading that is wider than the terminal is wrapped, too.
-        shown.stylize("dim", 0, len(head))
-    out.print(shown)
+    line = terminal.hanging(head, words)
+    visible = text.Text(line)
+    if line.startswith(head):  # A heading that is wider than the terminal is wrapped, too.
+        visible.stylize("dim", 0, len(head))
+    out.print(visible)

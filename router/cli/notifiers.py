@@ -22,19 +22,21 @@ def show_all(*, as_json: startup.AsJson = False, config: startup.Config = config
     """List the configured notifiers with their kinds, and the topics and owners that each is subscribed to."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     subscribed = notification_delivery.subscribed(settings)
-    found = [
+    notifiers = [
         resources.Notifier(
             name=name,
-            kind=one.kind,
+            kind=notifier.kind,
             topics=[topic for topic, names in subscribed.topics.items() if name in names],
             owners=[owner for owner, names in subscribed.owners.items() if name in names],
         )
-        for name, one in settings.notifiers.items()
+        for name, notifier in settings.notifiers.items()
     ]
     if as_json:
-        startup.print_items(found)
+        startup.print_items(notifiers)
         return
-    rows = [(one.name, one.kind, ", ".join(one.topics), ", ".join(one.owners)) for one in found]
+    rows = [
+        (notifier.name, notifier.kind, ", ".join(notifier.topics), ", ".join(notifier.owners)) for notifier in notifiers
+    ]
     columns = ("name", "kind", tables.Column("topics", shrinks=True), tables.Column("owners", shrinks=True))
     tables.write(columns, rows, "no notifier is configured")
 

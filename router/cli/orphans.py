@@ -23,13 +23,20 @@ def show_all(
     """List orphans, oldest first. An alert of its incident adopts or resolves an orphan."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.records.orphans()
+        orphans = await router.queries.records.orphans()
         if as_json:
-            startup.print_items(found)
+            startup.print_items(orphans)
             return
         rows = [
-            (one.id, one.destination, tables.age(one.opened_at), one.reference or "none", one.title, one.url)
-            for one in found
+            (
+                orphan.id,
+                orphan.destination,
+                tables.age(orphan.opened_at),
+                orphan.reference or "none",
+                orphan.title,
+                orphan.url,
+            )
+            for orphan in orphans
         ]
         title, link = tables.Column("title", shrinks=True), tables.Column("link", wide=True)
         columns = ("id", "destination", "opened", "reference", title, link)
@@ -51,10 +58,10 @@ def resolve(
 
     async def body(router: router_access.Reached) -> None:
         try:
-            done = await router.actions.resolve_orphan(router.act(identity, by, reason))
+            orphan = await router.actions.resolve_orphan(router.act(identity, by, reason))
         except actions.NotFound:
             raise startup.not_there(f'there is no orphan "{identity}"') from None
-        print(f"{done.id} at {done.destination} will be resolved")
+        print(f"{orphan.id} at {orphan.destination} will be resolved")
         if (await router.queries.records.publishing()).freeze == "frozen":
             print("publishing is frozen: an item on a public page is resolved after `publishing unfreeze`")
 

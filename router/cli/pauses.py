@@ -20,19 +20,19 @@ def show_all(
     """List the active pauses."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.records.pauses()
+        pauses = await router.queries.records.pauses()
         if as_json:
-            startup.print_items(found)
+            startup.print_items(pauses)
             return
         rows = [
             (
-                one.destination,
-                one.kind.replace("_", " "),
-                one.endpoint or "the whole account",
-                tables.moment(one.ends_at),
-                str(one.waiting),
+                pause.destination,
+                pause.kind.replace("_", " "),
+                pause.endpoint or "the whole account",
+                tables.moment(pause.ends_at),
+                str(pause.waiting),
             )
-            for one in found
+            for pause in pauses
         ]
         tables.write(("destination", "why", "calls", "until", "waiting"), rows, "nothing is paused")
 
@@ -51,7 +51,7 @@ def lift(
     """End all pauses of a destination's account, and retry its waiting operations."""
 
     async def body(router: router_access.Reached) -> None:
-        done = await router.actions.lift_pauses(router.act(destination, by, reason))
-        print(f"lifted {done.lifted} of {destination}; {done.looked_at} incidents that waited are looked at now")
+        lifted = await router.actions.lift_pauses(router.act(destination, by, reason))
+        print(f"lifted {lifted.lifted} of {destination}; {lifted.looked_at} incidents that waited are looked at now")
 
     router_access.reach(config, server, body)

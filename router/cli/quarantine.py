@@ -27,11 +27,14 @@ def show_all(
     """List the newest bodies with the problem of each."""
 
     async def body(router: router_access.Reached) -> None:
-        found = [one async for one in router_access.rows(router.queries.records.quarantine, _PAGE, limit)]
+        quarantineds = [row async for row in router_access.rows(router.queries.records.quarantine, _PAGE, limit)]
         if as_json:
-            startup.print_items(found)
+            startup.print_items(quarantineds)
             return
-        rows = [(one.id, tables.age(one.kept_at), one.source, one.problem) for one in found]
+        rows = [
+            (quarantined.id, tables.age(quarantined.kept_at), quarantined.source, quarantined.problem)
+            for quarantined in quarantineds
+        ]
         columns = ("id", "kept", "source", tables.Column("problem", shrinks=True))
         tables.write(columns, rows, "nothing is in quarantine")
 
@@ -52,18 +55,21 @@ def show(
         raise startup.usage("--body and --json exclude each other")
 
     async def body(router: router_access.Reached) -> None:
-        one = await _found(router, identity)
+        quarantined = await _found(router, identity)
         if as_json:
-            startup.print_json(one)
+            startup.print_json(quarantined)
             return
         if not payload:
             out = terminal.console(soft_wrap=True)
-            out.print(f"{one.id} from {terminal.markup(one.source)}, kept {tables.moment(one.kept_at)}")
-            out.print(f"[red]{terminal.markup(one.problem)}[/]\n")
-            for name, value in one.headers.items():
+            out.print(
+                f"{quarantined.id} from {terminal.markup(quarantined.source)}, "
+                f"kept {tables.moment(quarantined.kept_at)}"
+            )
+            out.print(f"[red]{terminal.markup(quarantined.problem)}[/]\n")
+            for name, value in quarantined.headers.items():
                 out.print(terminal.markup(f"{name}: {value}"), style="dim")
             out.print()
-        terminal.write_body(models.raw(one.body, one.body_base64))
+        terminal.write_body(models.raw(quarantined.body, quarantined.body_base64))
 
     router_access.reach(config, server, body)
 
@@ -82,8 +88,8 @@ def retry(
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         await _found(router, identity)
-        made = await router.actions.retry_quarantined(act)
-        print(f"handed in as delivery {made.delivery} with {made.alerts} alerts")
+        reingested = await router.actions.retry_quarantined(act)
+        print(f"handed in as delivery {reingested.delivery} with {reingested.alerts} alerts")
 
     router_access.reach(config, server, body)
 
@@ -101,16 +107,16 @@ def discard(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        one = await _found(router, identity)
+        quarantined = await _found(router, identity)
         await router.actions.discard_quarantined(act)
-        print(f"discarded {one.id}")
+        print(f"discarded {quarantined.id}")
 
     router_access.reach(config, server, body)
 
 
 async def _found(router: router_access.Reached, identity: str) -> resources.Quarantined:
-    one = await router.queries.records.quarantined(identity)
-    if one is None:
+    quarantined = await router.queries.records.quarantined(identity)
+    if quarantined is None:
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
         raise typer.Exit(1)
-    return one
+    return quarantined

@@ -60,14 +60,14 @@ def replay(
             except replay_processes.Broken as error:
                 raise startup.usage(str(error)) from error
     difference = compare(*played)
-    most = None if every else _SHOWN
+    max_rows = None if every else _SHOWN
     match format_:
         case "json":
             terminal.write_json(_json(difference).encode())
         case "markdown":
-            print("\n".join(_markdown(difference, most)))
+            print("\n".join(_markdown(difference, max_rows)))
         case _:
-            _print(difference, most)
+            _print(difference, max_rows)
     if exit_code and difference.any:
         raise typer.Exit(_DIFFERS)
 
@@ -78,8 +78,8 @@ def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> 
     async def main() -> None:
         async with processes.connected(processes.outside_redis(settings)) as connection:
             with file.open("wb") as output:
-                async for one in factories.archive(settings, connection).since(Timestamp(factories.clock() - within)):
-                    output.write(encode(from_delivery(one.delivery)) + b"\n")
+                async for archived in factories.archive(settings, connection).since(Timestamp(factories.clock() - within)):
+                    output.write(encode(from_delivery(archived.delivery)) + b"\n")
 
     startup.until_stopped(main())
     return file
@@ -107,9 +107,9 @@ def _posts(played: Played, publish: tuple[str, ...]) -> int:
     )
 
 
-def _print(difference: Difference, most: int | None) -> None:
+def _print(difference: Difference, max_rows: int | None) -> None:
     out = terminal.console(soft_wrap=True)
-    for sign, line in _lines(difference, most):
+    for sign, line in _lines(difference, max_rows):
         out.print(text.Text(terminal.plain(line), style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
     played = difference.before
     out.print(f"\n{played.deliveries:,} deliveries with {played.alerts:,} alerts")
@@ -126,23 +126,27 @@ def _counts(difference: Difference) -> str:
     )
 
 
-def _lines(difference: Difference, most: int | None) -> list[tuple[str, str]]:
+def _lines(difference: Difference, max_rows: int | None) -> list[tuple[str, str]]:
     """Return the incidents that differ, each line with its sign."""
-    found: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
-        for life in lives[:most]:
-            found.append((sign, f"{sign} {_life(life)}"))
-            found += [(sign, f"{sign}     {_shown(call)}") for call in life.calls if call.kind in {"open", "publish"}]
-        found += _more(len(lives), most)
-    for change in difference.change[:most]:
-        found.append(("~", f"~ {_life(change.after)}"))
-        for what, before, after in differences(change):
-            found += [("-", f"-     {what}: {before}")] * bool(before) + [("+", f"+     {what}: {after}")] * bool(after)
-    return found + _more(len(difference.change), most)
+        for life in lives[:max_rows]:
+            lines.append((sign, f"{sign} {_life(life)}"))
+            lines += [(sign, f"{sign}     {_shown(call)}") for call in life.calls if call.kind in {"open", "publish"}]
+        lines += _more(len(lives), max_rows)
+    for change in difference.change[:max_rows]:
+        lines.append(("~", f"~ {_life(change.after)}"))
+        for name, before, after in differences(change):
+            lines += [("-", f"-     {name}: {before}")] * bool(before) + [("+", f"+     {name}: {after}")] * bool(after)
+    return lines + _more(len(difference.change), max_rows)
 
 
-def _more(count: int, most: int | None) -> list[tuple[str, str]]:
-    return [("", f"  … and {count - most:,} more (--all shows them)")] if most is not None and count > most else []
+def _more(count: int, max_rows: int | None) -> list[tuple[str, str]]:
+    return (
+        [("", f"  … and {count - max_rows:,} more (--all shows them)")]
+        if max_rows is not None and count > max_rows
+        else []
+    )
 
 
 def _life(life: Life) -> str:
@@ -155,7 +159,7 @@ def _shown(call: Call) -> str:
     return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {told(call)}"
 
 
-def _markdown(difference: Difference, most: int | None) -> list[str]:
+def _markdown(difference: Difference, max_rows: int | None) -> list[str]:
     """Return a comment for a pull request: the counts, and the details to expand."""
     lines = [
         "### What these rules would change",
@@ -166,10 +170,12 @@ def _markdown(difference: Difference, most: int | None) -> list[str]:
         "| --- | ---: | ---: |",
     ]
     lines += [f"| {name} | {before:,} | {after:,} |" for name, before, after in _summary(difference)]
-    shown = _lines(difference, most)
-    if shown:
-        fence = "`" * max(3, *(_longest_fence(line) + 1 for _, line in shown))
-        diff = [line if sign in "+-" and sign else f"! {line}" if sign == "~" else line for sign, line in shown]
+    rendered_lines = _lines(difference, max_rows)
+    if rendered_lines:
+        fence = "`" * max(3, *(_longest_fence(line) + 1 for _, line in rendered_lines))
+        diff = [
+            line if sign in "+-" and sign else f"! {line}" if sign == "~" else line for sign, line in rendered_lines
+        ]
         lines += [
             "",
             "<details><summary>Incidents and posts</summary>",
@@ -188,7 +194,7 @@ def _longest_fence(line: str) -> int:
 
 
 def _json(difference: Difference) -> str:
-    whole: dict[str, Any] = {
+    report: dict[str, Any] = {
         "deliveries": difference.before.deliveries,
         "alerts": difference.before.alerts,
         "versions": {"before": difference.before.version, "after": difference.after.version},
@@ -196,4 +202,4 @@ def _json(difference: Difference) -> str:
         "same": difference.same,
         **{name: msgspec.to_builtins(getattr(difference, name)) for name in ("appear", "vanish", "change")},
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return json.dumps(report, indent=2, ensure_ascii=False)

@@ -57,15 +57,15 @@ def show_all(
     """List the posts that wait for a reviewer, with their texts as customers would see them."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.reviews()
+        reviews = await router.queries.reviews()
         await router_access.warn_of_unreadable(router)
         if as_json:
-            startup.print_items(found)
+            startup.print_items(reviews)
             return
-        if not found:
+        if not reviews:
             print("nothing waits for review")
-        for one in found:
-            _show(one)
+        for review in reviews:
+            _show(review)
 
     router_access.reach(config, server, body)
 
@@ -82,12 +82,12 @@ def show(
     """Show one review in full."""
 
     async def body(router: router_access.Reached) -> None:
-        one = await _found(router, incident, page)
+        review = await _found(router, incident, page)
         if as_json:
-            startup.print_json(one)
+            startup.print_json(review)
             return
-        _show(one)
-        for name, value in one.shown.items():
+        _show(review)
+        for name, value in review.shown.items():
             if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
                 print(f"  {terminal.plain(name)}: {terminal.plain(plain_value(value))}")
 
@@ -126,8 +126,8 @@ def edit(
     """Approve the post with your own texts. All other fields keep the rule's values."""
     fields: dict[str, Any] = {name: text for name, text in (("title", title), ("message", message)) if text}
     for pair in other or ():
-        name, found, value = pair.partition("=")
-        if not found:
+        name, separator, value = pair.partition("=")
+        if not separator:
             raise startup.usage(f'"{pair}" is not of the form NAME=VALUE')
         fields[name] = {"true": True, "false": False}.get(value, value)
     if not fields:
@@ -171,13 +171,13 @@ def take(
     seconds = startup.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
 
     async def body(router: router_access.Reached) -> None:
-        asked = request_bodies.TakeReview(incident=incident, destination=page, seconds=seconds)
-        done = await router.actions.take_review(router.act(f"{incident} at {page}", by, reason), asked)
-        until = tables.moment(done.until)
-        if done.is_new:
-            print(terminal.plain(f'taken by {done.by} until {until}: the review of "{done.incident}" at "{page}"'))
+        take_review = request_bodies.TakeReview(incident=incident, destination=page, seconds=seconds)
+        claim = await router.actions.take_review(router.act(f"{incident} at {page}", by, reason), take_review)
+        deadline = tables.moment(claim.until)
+        if claim.is_new:
+            print(terminal.plain(f'taken by {claim.by} until {deadline}: the review of "{claim.incident}" at "{page}"'))
             return
-        print(terminal.plain(f"{done.by} has taken it until {until}; nothing was changed"), file=sys.stderr)
+        print(terminal.plain(f"{claim.by} has taken it until {deadline}; nothing was changed"), file=sys.stderr)
         raise typer.Exit(_CHANGED)
 
     router_access.reach(config, server, body)
@@ -196,9 +196,9 @@ def release(
     """Release a review that you, or another person, has taken. Reminders continue."""
 
     async def body(router: router_access.Reached) -> None:
-        asked = request_bodies.ReleaseReview(incident=incident, destination=page)
-        done = await router.actions.release_review(router.act(f"{incident} at {page}", by, reason), asked)
-        print(terminal.plain(f'released: the review of "{done.incident}" at "{page}", taken by {done.taken_by}'))
+        release_review = request_bodies.ReleaseReview(incident=incident, destination=page)
+        claim = await router.actions.release_review(router.act(f"{incident} at {page}", by, reason), release_review)
+        print(terminal.plain(f'released: the review of "{claim.incident}" at "{page}", taken by {claim.taken_by}'))
 
     router_access.reach(config, server, body)
 
@@ -215,33 +215,38 @@ def plain_value(value: Any) -> str:
 def _deciding(
     where: tuple[str, str, str],
     decision: Literal["approve", "dismiss"],
-    said: tuple[str, str],
+    messages: tuple[str, str],
     fields: dict[str, Any] | None = None,
 ) -> Callable[[router_access.Reached], Awaitable[None]]:
     """Return a command body that decides on a review.
 
-    ``where`` is the incident, the page, and the version seen; ``said`` is the person and the reason.
+    ``where`` is the incident, the page, and the version seen; ``messages`` is the person and the reason.
     """
     incident, page, seen = where
 
     async def body(router: router_access.Reached) -> None:
-        one = await _found(router, incident, page)
-        act = router.act(f"{one.incident} at {page}", *said)
-        if seen and not one.digest.startswith(seen):
-            raise _changed(one)
-        wanted = {"incident": one.incident, "destination": page, "seen": one.digest, "decision": decision}
+        review = await _found(router, incident, page)
+        act = router.act(f"{review.incident} at {page}", *messages)
+        if seen and not review.digest.startswith(seen):
+            raise _changed(review)
+        decision_arguments = {
+            "incident": review.incident,
+            "destination": page,
+            "seen": review.digest,
+            "decision": decision,
+        }
         try:
-            done = await router.actions.decide(
-                act, request_bodies.Decide.model_validate({**wanted, "fields": fields or {}})
+            claim = await router.actions.decide(
+                act, request_bodies.Decide.model_validate({**decision_arguments, "fields": fields or {}})
             )
         except actions.Invalid as error:
             raise startup.usage(str(error)) from None
         except actions.Conflict as error:
             raise _changed(error.now, error.by) from None
-        title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
-        what = _WHAT[one.what]
-        print(f'{done.kind} by {done.who}: {what}"{terminal.plain(title)}" at "{page}"')
-        for warning in done.warnings:
+        title = terminal.plain(visible.visible(str((fields or {}).get("title", review.title))))
+        subject = _WHAT[review.what]
+        print(f'{claim.kind} by {claim.who}: {subject}"{terminal.plain(title)}" at "{page}"')
+        for warning in claim.warnings:
             print(
                 f"warning: your text has {warning.partition(': ')[2]} in {warning.partition(': ')[0]}", file=sys.stderr
             )
@@ -250,12 +255,12 @@ def _deciding(
 
 
 async def _found(router: router_access.Reached, incident: str, page: str) -> models.Review:
-    one = await router.queries.review(incident, page)
-    if one is None:
+    review = await router.queries.review(incident, page)
+    if review is None:
         if await router.queries.incident(incident) is None:
             raise startup.not_there(f'there is no incident "{incident}"')
         raise startup.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
-    return one
+    return review
 
 
 def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
@@ -267,34 +272,42 @@ def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
     return typer.Exit(_CHANGED)
 
 
-def _show(one: models.Review) -> None:
+def _show(review: models.Review) -> None:
     out = terminal.console(soft_wrap=True)
-    out.print(f"[bold]{terminal.markup(one.reference)}[/]  {terminal.markup(one.incident)}")
-    print(terminal.hanging("  ", f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"))
-    print(terminal.hanging("  ", f"{_WOULD[one.what]} at {one.destination} ({one.explanation}):"))
+    out.print(f"[bold]{terminal.markup(review.reference)}[/]  {terminal.markup(review.incident)}")
+    print(terminal.hanging("  ", f"{review.severity} since {tables.moment(review.since)}, by rule {review.rule}"))
+    print(terminal.hanging("  ", f"{_WOULD[review.what]} at {review.destination} ({review.explanation}):"))
     # The texts are never cut, even in a narrow terminal: the reviewer approves what customers will read.
-    for line in (terminal.plain(one.title), *terminal.lines(one.message).splitlines()):
+    for line in (terminal.plain(review.title), *terminal.lines(review.message).splitlines()):
         print(terminal.hanging("    ", line))
-    if one.ended_at:
-        span = f"started {tables.moment(one.began_at)}, ended {tables.moment(one.ended_at)}"
+    if review.ended_at:
+        span = f"started {tables.moment(review.began_at)}, ended {tables.moment(review.ended_at)}"
         print(terminal.hanging("  ", f"{span}; nobody is notified"))
-    for name, status in one.components.items():
+    for name, status in review.components.items():
         print(terminal.hanging("    ", f"{name}: {status}"))
-    facts = [*((f"at the vendor now, {name}", str(said)) for name, said in one.at_vendor.items())]
-    facts += [(f"later, {name}", said) for name, said in one.later.items()]
-    for name, said in facts:
-        print(terminal.hanging("  ", f"{name}: {said}"))
-    if one.deadline_at:
-        shown = "resolved" if one.what == "resolution" else "published"
-        done = {"publish": f"{shown} automatically", "dismiss": "dismissed"}[one.at_deadline]
-        print(terminal.hanging("  ", f"{done} at {tables.moment(one.deadline_at)} unless decided before"))
-    if one.taken_by:
-        print(terminal.hanging("  ", f"taken by {one.taken_by} until {tables.moment(one.taken_until)}"))
-    for line in one.because:
+    facts = [*((f"at the vendor now, {name}", str(value)) for name, value in review.at_vendor.items())]
+    facts += [(f"later, {name}", value) for name, value in review.later.items()]
+    for name, value in facts:
+        print(terminal.hanging("  ", f"{name}: {value}"))
+    if review.deadline_at:
+        verb = "resolved" if review.what == "resolution" else "published"
+        consequence = {"publish": f"{verb} automatically", "dismiss": "dismissed"}[review.at_deadline]
+        print(terminal.hanging("  ", f"{consequence} at {tables.moment(review.deadline_at)} unless decided before"))
+    if review.taken_by:
+        print(terminal.hanging("  ", f"taken by {review.taken_by} until {tables.moment(review.taken_until)}"))
+    for line in review.because:
         print(terminal.hanging("  ", f"because {line}"))
-    for name, said in (("owner", one.owner), ("runbook", one.runbook)):
-        if said:
-            print(terminal.hanging("  ", f"{name}: {said}"))
+    for name, value in (("owner", review.owner), ("runbook", review.runbook)):
+        if value:
+            print(terminal.hanging("  ", f"{name}: {value}"))
     # A line that the terminal wraps can be copied as a whole.
-    command = ["incident-router", "reviews", "approve", one.reference, one.destination, "--if-match", one.digest[:8]]
+    command = [
+        "incident-router",
+        "reviews",
+        "approve",
+        review.reference,
+        review.destination,
+        "--if-match",
+        review.digest[:8],
+    ]
     out.print(f"  to approve: {terminal.markup(shlex.join(command))}\n")

@@ -62,8 +62,8 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
 def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
     """Print the incidents that a name may refer to, and return the exit to raise."""
     print(f"incident-router: {error}:", file=sys.stderr)
-    for one in error.candidates:
-        line = f"{one.reference or '-':<11}  {one.status:<7}  {one.key}"
+    for candidate in error.candidates:
+        line = f"{candidate.reference or '-':<11}  {candidate.status:<7}  {candidate.key}"
         print(f"  {terminal.plain(line)}", file=sys.stderr)
     if error.more:
         print("  …", file=sys.stderr)
@@ -83,13 +83,13 @@ class Reads(Protocol[Row]):
         """Return the page, with the cursor of the next one."""
 
 
-async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> AsyncIterator[Row]:
-    """Yield the rows of a list in order: at most ``most``, read ``at_once`` per request."""
-    cursor, left = "", most
+async def rows(read: Reads[Row], at_once: int, max_rows: int = sys.maxsize) -> AsyncIterator[Row]:
+    """Yield the rows of a list in order: at most ``max_rows``, read ``at_once`` per request."""
+    cursor, left = "", max_rows
     while True:
         page = await read(cursor=cursor, limit=min(left, at_once))
-        for one in page.items:
-            yield one
+        for item in page.items:
+            yield item
         cursor, left = page.next, left - len(page.items)
         if not cursor or left <= 0:
             return
@@ -99,8 +99,8 @@ async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> Async
 async def _here(config: Path) -> AsyncIterator[Reached]:
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     async with processes.connected(processes.outside_redis(settings)) as connection:
-        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
-        yield Reached(made.queries, made.actions)
+        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+        yield Reached(dependencies.queries, dependencies.actions)
 
 
 @contextlib.asynccontextmanager

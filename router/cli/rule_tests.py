@@ -28,11 +28,11 @@ def run(
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     began = time.perf_counter()
     suite = startup.unless_refused(lambda: rule_test_runs.suite(settings, rules))
-    chosen = [case for case in suite.listed if only in case.shape.name]
-    if not chosen:
+    rule_tests = [case for case in suite.listed if only in case.shape.name]
+    if not rule_tests:
         raise startup.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
     out = terminal.console(soft_wrap=True)
-    results = list(_told(out, (suite.run(case) for case in chosen), verbose=verbose))
+    results = list(_told(out, (suite.run(case) for case in rule_tests), verbose=verbose))
     failed = [result for result in results if not result.passed]
     for result in failed:
         _show_failure(out, result)
@@ -41,7 +41,7 @@ def run(
         _write_junit(junit, results, seconds)
     passed = len(results) - len(failed)
     counts = [f"{len(failed)} failed"] * bool(failed) + [f"{passed} passed"] * bool(passed)
-    deselected = len(suite.listed) - len(chosen)
+    deselected = len(suite.listed) - len(rule_tests)
     counts += [f"{deselected} deselected"] * bool(deselected)
     line = f"{', '.join(counts)} in {seconds:.2f}s"
     out.print(text.Text(f" {line} ".center(min(out.width, 80), "="), style="bold red" if failed else "bold green"))
@@ -82,12 +82,12 @@ def _show_failure(out: console.Console, result: rule_test_runner.Result) -> None
         out.print(text.Text(str(problem)))
     if result.calls:
         out.print("operations:", style="dim")
-        for said in rule_test_runner.told(result.calls, result.started_at):
-            out.print(text.Text(f"    - {said}", style="dim"))
+        for line in rule_test_runner.told(result.calls, result.started_at):
+            out.print(text.Text(f"    - {line}", style="dim"))
     if result.notifications:
         out.print("notifications:", style="dim")
-        for said in notification_checks.lines(result.notifications, result.started_at):
-            out.print(text.Text(f"    - {said}", style="dim"))
+        for line in notification_checks.lines(result.notifications, result.started_at):
+            out.print(text.Text(f"    - {line}", style="dim"))
 
 
 def _write_junit(file: Path, results: list[rule_test_runner.Result], seconds: float) -> None:

@@ -41,12 +41,12 @@ def stats(
     """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.outcomes()
+        outcomes = await router.queries.outcomes()
         if as_json:
-            startup.print_json(found)
+            startup.print_json(outcomes)
             return
         rows = (
-            (rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in found.rules.items()
+            (rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in outcomes.rules.items()
         )
         columns = [tables.Column("rule", shrinks=True), *map(tables.Column, _COLUMNS.values())]
         tables.write(columns, rows, "no rule has had anything to publish yet")
@@ -68,12 +68,14 @@ def declare(
 ) -> None:
     """Write `public` for the variables that public texts use undeclared, from the values of recorded deliveries."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
-    made = startup.unless_refused(lambda: declaration_drafts.load_undeclared(settings, rules or settings.rules))
+    rule_set = startup.unless_refused(lambda: declaration_drafts.load_undeclared(settings, rules or settings.rules))
     try:
-        recorded = _kept(settings, startup.duration("--since", since)) if recordings is None else _read(recordings)
+        recorded_alerts = (
+            _kept(settings, startup.duration("--since", since)) if recordings is None else _read(recordings)
+        )
     except replay_processes.Broken as error:
         raise startup.usage(str(error)) from error
-    drafts = declaration_drafts.drafts(settings, made, recorded)
+    drafts = declaration_drafts.drafts(settings, rule_set, recorded_alerts)
     for draft in drafts:
         print("\n".join(declaration_drafts.written(draft)))
     if not drafts:
@@ -85,12 +87,12 @@ def _read(file: Path) -> list[Recording]:
 
 
 def _kept(settings: configuration.Settings, within: Duration) -> list[Recording]:
-    found: list[Recording] = []
+    recordings: list[Recording] = []
 
     async def main() -> None:
         async with processes.connected(processes.outside_redis(settings)) as connection:
-            kept = factories.archive(settings, connection).since(Timestamp(factories.clock() - within))
-            found.extend([from_delivery(one.delivery) async for one in kept])
+            archived = factories.archive(settings, connection).since(Timestamp(factories.clock() - within))
+            recordings.extend([from_delivery(recording.delivery) async for recording in archived])
 
     startup.until_stopped(main())
-    return found
+    return recordings

@@ -40,13 +40,13 @@ def show_all(
     """List active and pending silences, and how many firing alerts match each now."""
 
     async def body(router: router_access.Reached) -> None:
-        found = await router.queries.records.silences(over=over)
+        silences = await router.queries.records.silences(over=over)
         if as_json:
-            startup.print_items(found)
+            startup.print_items(silences)
             return
-        tables.write(_COLUMNS, map(_row, found), "there is no silence")
-        for one in found:
-            _warn(one)
+        tables.write(_COLUMNS, map(_row, silences), "there is no silence")
+        for silence in silences:
+            _warn(silence)
 
     router_access.reach(config, server, body)
 
@@ -62,70 +62,83 @@ def show(
     """Show one silence, also an expired one, and how many firing alerts match it now."""
 
     async def body(router: router_access.Reached) -> None:
-        one = await _named(router, identity)
-        if one is None:
+        silence = await _named(router, identity)
+        if silence is None:
             raise startup.not_there(f'there is no silence "{identity}"')
         if as_json:
-            startup.print_json(one)
+            startup.print_json(silence)
             return
         facts = {
-            "id": one.id,
-            "state": one.state,
-            "matchers": " ".join(one.matchers),
-            "from": tables.moment(one.starts_at),
-            "until": tables.moment(one.ends_at),
-            "window": _window(one),
-            "by": one.author,
-            "comment": one.comment,
-            "matches": _matches(one),
+            "id": silence.id,
+            "state": silence.state,
+            "matchers": " ".join(silence.matchers),
+            "from": tables.moment(silence.starts_at),
+            "until": tables.moment(silence.ends_at),
+            "window": _window(silence),
+            "by": silence.author,
+            "comment": silence.comment,
+            "matches": _matches(silence),
         }
         for name, value in facts.items():
             if value:
                 print(terminal.hanging(f"{name + ':':<10} ", value))
-        _warn(one)
+        _warn(silence)
 
     router_access.reach(config, server, body)
 
 
 async def _named(router: router_access.Reached, identity: str) -> resources.Silence | None:
     """Return the silence with an ID or its prefix; None if there is none."""
-    found = [one for one in await router.queries.records.silences(over=True) if one.id.startswith(identity)]
-    exact = [one for one in found if one.id == identity] or found
+    silences = [
+        silence for silence in await router.queries.records.silences(over=True) if silence.id.startswith(identity)
+    ]
+    exact = [silence for silence in silences if silence.id == identity] or silences
     if len(exact) > 1:
-        raise startup.usage(f'"{identity}" is ambiguous: {", ".join(one.id for one in exact[:10])}')
+        raise startup.usage(f'"{identity}" is ambiguous: {", ".join(silence.id for silence in exact[:10])}')
     return exact[0] if exact else None
 
 
-def _row(one: resources.Silence) -> tuple[str, ...]:
-    matching = "" if one.matching is None else str(one.matching)
-    until = tables.age(one.ends_at)
-    return one.id, one.state, matching, until, _window(one), one.author, " ".join(one.matchers), one.comment
+def _row(silence: resources.Silence) -> tuple[str, ...]:
+    matching = "" if silence.matching is None else str(silence.matching)
+    end = tables.age(silence.ends_at)
+    return (
+        silence.id,
+        silence.state,
+        matching,
+        end,
+        _window(silence),
+        silence.author,
+        " ".join(silence.matchers),
+        silence.comment,
+    )
 
 
-def _matches(one: resources.Silence) -> str:
+def _matches(silence: resources.Silence) -> str:
     """Return the number of firing alerts that match now, as text; empty if the silence has expired."""
-    if one.matching is None:
+    if silence.matching is None:
         return ""
-    told = f"{one.matching} firing alert{'s' * (one.matching != 1)} now"
-    if one.unchecked:
-        told += f"; {one.unchecked} more could not be checked, because their deliveries are no longer kept"
-    return told
+    text = f"{silence.matching} firing alert{'s' * (silence.matching != 1)} now"
+    if silence.unchecked:
+        text += f"; {silence.unchecked} more could not be checked, because their deliveries are no longer kept"
+    return text
 
 
-def _warn(one: resources.Silence) -> None:
+def _warn(silence: resources.Silence) -> None:
     """Print the labels of a silence that no alert or rule has."""
-    for label in one.unknown_labels if one.matching is not None else ():
+    for label in silence.unknown_labels if silence.matching is not None else ():
         hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
-        told = f'silence {one.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
-        print(terminal.hanging("warning: ", told), file=sys.stderr)
+        text = f'silence {silence.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
+        print(terminal.hanging("warning: ", text), file=sys.stderr)
 
 
-def _window(one: resources.Silence) -> str:
+def _window(silence: resources.Silence) -> str:
     """Return the windows of a recurring silence, and when it mutes next."""
-    if not one.during:
+    if not silence.during:
         return ""
-    which, at = ("now, until", one.window_ends_at) if one.state == "active" else ("next", one.window_starts_at)
-    return "; ".join(one.during) + (f" ({which} {tables.moment(at)})" if at is not None else "")
+    which, at = (
+        ("now, until", silence.window_ends_at) if silence.state == "active" else ("next", silence.window_starts_at)
+    )
+    return "; ".join(silence.during) + (f" ({which} {tables.moment(at)})" if at is not None else "")
 
 
 _OPTIONS = {"seconds": "--for", "begins_in_seconds": "--in", "comment": "--reason", "during": "--during"}
@@ -152,21 +165,21 @@ def add(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Open incidents don't change. Within seconds, no new incidents open."""
-    begins = startup.duration("--in", after, most="366d")
+    begins = startup.duration("--in", after, max_value="366d")
     lasts = startup.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
-    said = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
+    fields = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
-        wanted = request_bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
+        add_silence = request_bodies.AddSilence.model_validate({**fields, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
         raise startup.usage(request_parsing.describe_errors("the silence", error, _OPTIONS)) from error
 
     async def body(router: router_access.Reached) -> None:
         try:
-            made = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), wanted)
+            silence = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), add_silence)
         except actions.Invalid as error:
             raise startup.usage(str(error)) from None
-        print(terminal.hanging("", f"{made.id} until {tables.moment(made.ends_at)}; matches {_matches(made)}"))
-        _warn(made)
+        print(terminal.hanging("", f"{silence.id} until {tables.moment(silence.ends_at)}; matches {_matches(silence)}"))
+        _warn(silence)
 
     router_access.reach(config, server, body)
 
@@ -184,12 +197,12 @@ def expire(
 
     async def body(router: router_access.Reached) -> None:
         try:
-            found = await _named(router, identity)
+            silence = await _named(router, identity)
             # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
-            one = found.id if found is not None else identity
-            await router.actions.expire_silence(router.act(one, by, reason))
+            silence_id = silence.id if silence is not None else identity
+            await router.actions.expire_silence(router.act(silence_id, by, reason))
         except actions.NotFound:
             raise startup.not_there(f'there is no silence "{identity}" that is still to end') from None
-        print(f"ended {one}")
+        print(f"ended {silence_id}")
 
     router_access.reach(config, server, body)

@@ -31,13 +31,18 @@ _COLUMNS = (
 @app.command("list")
 def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the configured sources with their authentication. Secrets aren't required or shown."""
-    found = [source_views.row(name, one) for name, one in startup.settings(config, needs=()).sources.items()]
+    sources = [source_views.row(name, source) for name, source in startup.settings(config, needs=()).sources.items()]
     if as_json:
-        startup.print_items(found)
+        startup.print_items(sources)
         return
     rows = (
-        (one.name, one.kind, one.path, *(", ".join(part) for part in (one.proofs, one.allow_from, one.warnings)))
-        for one in found
+        (
+            source.name,
+            source.kind,
+            source.path,
+            *(", ".join(part) for part in (source.proofs, source.allow_from, source.warnings)),
+        )
+        for source in sources
     )
     tables.write(_COLUMNS, rows, "no source is configured")
 
@@ -45,11 +50,14 @@ def show_all(*, as_json: startup.AsJson = False, config: startup.Config = config
 @app.command("kinds")
 def kinds(*, as_json: startup.AsJson = False) -> None:
     """List the kinds of sources that can be configured."""
-    found = [resources.SourceKind(kind=name, summary=kind.summary) for name, kind in registry.KINDS.items()]
+    source_kinds = [resources.SourceKind(kind=name, summary=kind.summary) for name, kind in registry.KINDS.items()]
     if as_json:
-        startup.print_items(found)
+        startup.print_items(source_kinds)
         return
-    tables.write(("kind", tables.Column("reads", shrinks=True)), [(one.kind, one.summary) for one in found])
+    tables.write(
+        ("kind", tables.Column("reads", shrinks=True)),
+        [(source_kind.kind, source_kind.summary) for source_kind in source_kinds],
+    )
 
 
 @app.command("snippet")

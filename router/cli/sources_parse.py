@@ -53,16 +53,18 @@ def parse(
     now = factories.clock()
     try:
         body = startup.payload(payload)
-        named = functools.partial(factories.labels_named, settings)
-        parsed = request_limits.read(endpoint, body, headers, now, bounds=factories.limits(settings), named=named)
+        labels_named = functools.partial(factories.labels_named, settings)
+        parsed = request_limits.read(
+            endpoint, body, headers, now, bounds=factories.limits(settings), labels_named=labels_named
+        )
     except base.Unparsable as error:
-        said = f"{error}{_looked_at(paths, error.where)}"
-        print(f"incident-router: source {source} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
+        message = f"{error}{_looked_at(paths, error.where)}"
+        print(f"incident-router: source {source} can't read the payload: {terminal.plain(message)}", file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
         rows = [_plain(paths, alert, now) for alert in parsed.alerts]
-        whole = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
-        terminal.write_json(msgspec.json.format(msgspec.json.encode(whole)))
+        report = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(report)))
     else:
         _show(paths, parsed, now)
     if parsed.rejected is not None:
@@ -106,18 +108,18 @@ def _plain(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str
 
 def _nothing_found(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, str]:
     """Return the fields, and the labels configured by name, for which nothing was found, with their paths if set."""
-    found: dict[str, str] = {}
+    nothing_found: dict[str, str] = {}
     for field in _FIELDS:
         setting = getattr(config, field, "")
         if isinstance(setting, dict):
             value = getattr(alert, field)
-            asked = {name: str(at) for name, at in setting.items() if name != _ALL}
-            found |= {f"{field}.{name}": at for name, at in asked.items() if name not in value}
-            if not asked and not value:
-                found[field] = _path(config, field)
+            paths_of_fields = {name: str(at) for name, at in setting.items() if name != _ALL}
+            nothing_found |= {f"{field}.{name}": at for name, at in paths_of_fields.items() if name not in value}
+            if not paths_of_fields and not value:
+                nothing_found[field] = _path(config, field)
         elif _is_absent(alert, field, now):
-            found[field] = _path(config, field)
-    return found
+            nothing_found[field] = _path(config, field)
+    return nothing_found
 
 
 def _is_absent(alert: alerts.Alert, field: str, now: Timestamp) -> bool:
@@ -137,8 +139,8 @@ def _show(config: base.Config, parsed: base.Parsed, now: Timestamp) -> None:
     if parsed.truncated:
         print(f"{parsed.truncated} alerts were left out by the sender")
     for notice in parsed.notices:
-        about = f" of {notice.fingerprint}" if notice.fingerprint else ""
-        print(terminal.plain(f"{notice.code}: {notice.where}{about}: {notice.detail}"))
+        suffix = f" of {notice.fingerprint}" if notice.fingerprint else ""
+        print(terminal.plain(f"{notice.code}: {notice.where}{suffix}: {notice.detail}"))
 
 
 def _grid(config: base.Config, alert: alerts.Alert, now: Timestamp) -> table.Table:
@@ -153,15 +155,15 @@ def _grid(config: base.Config, alert: alerts.Alert, now: Timestamp) -> table.Tab
 
 
 def _missing(field: str, path: str) -> str:
-    said = f"nothing found at {path}" if path else "nothing found"
-    return f"{said}; the time of receipt stands in" if field.endswith("_at") else said
+    text = f"nothing found at {path}" if path else "nothing found"
+    return f"{text}; the time of receipt stands in" if field.endswith("_at") else text
 
 
 def _value(alert: alerts.Alert, field: str) -> str:
     """Return a field as readable text, without control characters."""
     value = getattr(alert, field)
     if isinstance(value, dict):
-        text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))
+        text = "  ".join(f"{name}={member}" for name, member in sorted(value.items()))
     elif field.endswith("_at"):
         text = tables.moment(models.at(value))
     else:

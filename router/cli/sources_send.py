@@ -51,9 +51,9 @@ def send(
     status: alerts.Status = "resolved" if resolved else "firing"
     now, identity = factories.clock(), factories.new_id()
     body = samples.body(kind, status, now, identity)
-    given = _given(kind, secret_env, bearer_env)
-    proven = proof.of(given, body, now, identity) if given is not None else proof.Proven(body, {}, {})
-    if given is not None and proven == (body, {}, {}):
+    source_config = _given(kind, secret_env, bearer_env)
+    proven = proof.of(source_config, body, now, identity) if source_config is not None else proof.Proven(body, {}, {})
+    if source_config is not None and proven == (body, {}, {}):
         raise startup.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
     marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
     startup.until_stopped(_post(address, marked, kind, as_json=as_json))
@@ -104,15 +104,15 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
         raise typer.Exit(1) from None
     finally:
         await caller.aclose()
-    told = answer.body if isinstance(answer.body, dict) else {}
+    problem = answer.body if isinstance(answer.body, dict) else {}
     if as_json:
         terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
     else:
-        print("\n".join(map(terminal.plain, _told(told))))
-    if "quarantined" in told:
+        print("\n".join(map(terminal.plain, _told(problem))))
+    if "quarantined" in problem:
         print("incident-router: it was taken in, but could not be read: is that source of this kind?", file=sys.stderr)
         raise typer.Exit(1)
-    if not all(alert.get("test") for alert in told.get("alerts", ())):
+    if not all(alert.get("test") for alert in problem.get("alerts", ())):
         print(
             "incident-router: the router has not taken the sample for a test: is it an older version?", file=sys.stderr
         )
@@ -139,8 +139,8 @@ def _followed(alert: Mapping[str, Any]) -> Iterator[str]:
     if "ignored" in alert:
         yield f"  ignored:   {alert['ignored']}"
         return
-    hidden = [one["destination"] for one in alert["targets"] if one["public"]]
-    others = [one["destination"] for one in alert["targets"] if not one["public"]]
+    hidden = [target["destination"] for target in alert["targets"] if target["public"]]
+    others = [target["destination"] for target in alert["targets"] if not target["public"]]
     yield f"  rule:      {alert['rule']} ({alert['place']})"
     yield f"  incident:  {alert['incident_key']}, {alert['severity']}"
     if alert["muted_by"]:
@@ -152,5 +152,5 @@ def _followed(alert: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read_problem(_: int, answered: Any, __: Mapping[str, str]) -> client.VendorMessage:
-    said = answered.get("detail") if isinstance(answered, dict) else None
-    return client.VendorMessage(said if isinstance(said, str) else "")
+    detail = answered.get("detail") if isinstance(answered, dict) else None
+    return client.VendorMessage(detail if isinstance(detail, str) else "")

@@ -44,14 +44,14 @@ Server = Annotated[
 ]
 
 
-def integer(least: int, most: int) -> Callable[[str], int]:
+def integer(min_value: int, max_value: int) -> Callable[[str], int]:
     """Return the parser of an option that takes an integer of this range. Any other value is a usage error."""
 
     def parse(text: str) -> int:
         value = int(text) if _INTEGER.fullmatch(str(text)) else None
-        if value is None or not least <= value <= most:
+        if value is None or not min_value <= value <= max_value:
             # Typer adds the names of the option.
-            raise typer.BadParameter(f"must be an integer from {least} to {most}, not {str(text)[:_SHOWN]!r}")
+            raise typer.BadParameter(f"must be an integer from {min_value} to {max_value}, not {str(text)[:_SHOWN]!r}")
         return value
 
     return parse
@@ -123,23 +123,25 @@ def login_name() -> str:
         return f"uid {os.getuid()} on {socket.gethostname()}"
 
 
-def duration(option: str, text: str, least: str = "0s", most: str = "3660d") -> Duration:
+def duration(option: str, text: str, min_value: str = "0s", max_value: str = "3660d") -> Duration:
     """Parse an option's duration in microseconds. One that is invalid or outside the range is a usage error."""
     try:
-        found = quantities.duration(text)
+        parsed = quantities.duration(text)
     except ValueError:
-        found = Duration(-1)
-    if not quantities.duration(least) <= found <= quantities.duration(most):
-        raise usage(f"{option} must be a duration from {least} to {most}, as 90s, 5m or 1h30m, not {text[:_SHOWN]!r}")
-    return found
+        parsed = Duration(-1)
+    if not quantities.duration(min_value) <= parsed <= quantities.duration(max_value):
+        raise usage(
+            f"{option} must be a duration from {min_value} to {max_value}, as 90s, 5m or 1h30m, not {text[:_SHOWN]!r}"
+        )
+    return parsed
 
 
-def payload(named: str) -> bytes:
+def payload(path: str) -> bytes:
     """Return the bytes of a file, or of stdin if the name is ``-``. An unreadable file is a usage error."""
     try:
-        return sys.stdin.buffer.read() if named == "-" else Path(named).read_bytes()
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise usage(f"{named} can't be read: {error.strerror}") from error
+        raise usage(f"{path} can't be read: {error.strerror}") from error
 
 
 def usage(problem: str) -> typer.Exit:
@@ -148,10 +150,10 @@ def usage(problem: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def must_be_known(what: str, name: str, names: Collection[str]) -> None:
+def must_be_known(noun: str, name: str, names: Collection[str]) -> None:
     """Check that a name is known. An unknown name is a usage error."""
     if name not in names:
-        raise usage(f'there is no {what} "{name}"{suggestions.hint(name, names)}')
+        raise usage(f'there is no {noun} "{name}"{suggestions.hint(name, names)}')
 
 
 def not_kept(delivery: str) -> typer.Exit:
@@ -177,9 +179,9 @@ def not_there(problem: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def print_json(found: pydantic.BaseModel) -> None:
+def print_json(base_model: pydantic.BaseModel) -> None:
     """Print a model of the management API as the API returns it, indented."""
-    terminal.write_json(msgspec.json.format(found.model_dump_json().encode()))
+    terminal.write_json(msgspec.json.format(base_model.model_dump_json().encode()))
 
 
 def print_items(items: Sequence[Any]) -> None:

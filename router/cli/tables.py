@@ -64,42 +64,42 @@ def age(at: datetime | None) -> str:
     if at is None or now is None or not is_terminal():
         return moment(at)
     seconds = round((now - at).total_seconds())
-    told = next((f"{abs(seconds) // size}{unit}" for unit, size in _UNITS if abs(seconds) >= size), "0s")
-    return told if seconds >= 0 else f"in {told}"
+    age_text = next((f"{abs(seconds) // size}{unit}" for unit, size in _UNITS if abs(seconds) >= size), "0s")
+    return age_text if seconds >= 0 else f"in {age_text}"
 
 
 def write(columns: Iterable[str | Column], rows: Iterable[Sequence[str]], none: str = "") -> None:
     """Print rows of plain texts below the names of their columns; if there is no row, print ``none``."""
-    named = [Column(one) if isinstance(one, str) else one for one in columns]
+    headings = [Column(column) if isinstance(column, str) else column for column in columns]
     table = [[terminal.plain(value) for value in row] for row in rows]
     if not table:
         print(none)
         return
     if not is_terminal():
-        widths = _widths(named, table)
-        print(_line([one.name.upper() for one in named], widths))
+        widths = _widths(headings, table)
+        print(_line([column.name.upper() for column in headings], widths))
         for row in table:
             print(_line(row, widths))
         return
-    _write_for_terminal(named, table, shutil.get_terminal_size().columns)
+    _write_for_terminal(headings, table, shutil.get_terminal_size().columns)
 
 
 def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int) -> None:
-    keep = [number for number, one in enumerate(columns) if not one.spare or any(row[number] for row in table)]
+    keep = [number for number, column in enumerate(columns) if not column.spare or any(row[number] for row in table)]
     widths = _widths(columns, table)
     # Omit wide columns from the last one on, before any text is cut.
     for number in reversed(keep[:]):
         if columns[number].wide and _total([widths[each] for each in keep]) > room:
             keep.remove(number)
-    shown = [columns[number] for number in keep]
-    widths = _fitted(shown, [widths[number] for number in keep], room)
+    visible_columns = [columns[number] for number in keep]
+    widths = _fitted(visible_columns, [widths[number] for number in keep], room)
     out = terminal.console(soft_wrap=True)
-    out.print(_line([one.name.upper() for one in shown], widths), style="bold", markup=False)
+    out.print(_line([column.name.upper() for column in visible_columns], widths), style="bold", markup=False)
     for row in table:
         values = [_cut(row[number], width) for number, width in zip(keep, widths, strict=True)]
         line = text.Text()
-        for one, value, width in zip(shown, values, widths, strict=True):
-            line.append(value, one.style(value))
+        for column, value, width in zip(visible_columns, values, widths, strict=True):
+            line.append(value, column.style(value))
             line.append(" " * (width - cell_widths.cell_len(value) + _GAP))
         line.rstrip()
         out.print(line)
@@ -109,7 +109,7 @@ def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
     """Return the widths with which a table fits into the room, as far as its texts can be cut."""
     fitted = list(widths)
     while (over := _total(fitted) - room) > 0:
-        able = [number for number, one in enumerate(columns) if one.shrinks and fitted[number] > _SHORTEST]
+        able = [number for number, column in enumerate(columns) if column.shrinks and fitted[number] > _SHORTEST]
         if not able:
             break
         widest = max(able, key=lambda number: fitted[number])
@@ -120,8 +120,8 @@ def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
 
 def _widths(columns: list[Column], table: list[list[str]]) -> list[int]:
     return [
-        max(cell_widths.cell_len(value) for value in (one.name, *(row[number] for row in table)))
-        for number, one in enumerate(columns)
+        max(cell_widths.cell_len(value) for value in (column.name, *(row[number] for row in table)))
+        for number, column in enumerate(columns)
     ]
 
 

@@ -51,12 +51,12 @@ def markup(text: str) -> str:
 
 def hanging(head: str, words: str) -> str:
     """Return foreign prose after a heading, wrapped between words in a terminal; otherwise on one line."""
-    whole = f"{head}{plain(words)}"
+    line = f"{head}{plain(words)}"
     if not sys.stdout.isatty():
-        return whole
+        return line
     room = shutil.get_terminal_size().columns
     indent = " " * (len(head) if len(head) < room // 2 else 4)
-    return textwrap.fill(whole, room, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=False)
+    return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=False)
 
 
 def write_json(document: bytes) -> None:

@@ -34,15 +34,15 @@ def create(
         raise startup.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
     seconds = startup.duration("--for", for_) // 1_000_000
     try:
-        wanted = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
+        new_token = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
         raise startup.usage(
             request_parsing.describe_errors("the token", error, {"seconds": "--for", "name": "NAME"})
         ) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
-        token = await made.actions.make_token(actions.ActionContext(_actor(by), name, reason), wanted)
+        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+        token = await dependencies.actions.make_token(actions.ActionContext(_actor(by), name, reason), new_token)
         print(token.token)
 
     startup.with_store(config, body)
@@ -53,20 +53,20 @@ def show_all(*, as_json: startup.AsJson = False, config: startup.Config = config
     """List the tokens, without their secrets."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await app.dependencies(
+        token_rows = await app.dependencies(
             settings, connection, factories.clock, secrets.token_urlsafe
         ).queries.records.tokens()
         if as_json:
-            startup.print_items(found)
+            startup.print_items(token_rows)
             return
-        rows = ((one.id, one.name, one.role, _until(one)) for one in found)
+        rows = ((token_row.id, token_row.name, token_row.role, _until(token_row)) for token_row in token_rows)
         tables.write(("id", "name", "role", "until"), rows, "there are no tokens")
 
     startup.with_store(config, body)
 
 
-def _until(one: resources.TokenRow) -> str:
-    return one.expires_at.strftime("%Y-%m-%d %H:%M UTC") if one.expires_at else "for ever"
+def _until(token_row: resources.TokenRow) -> str:
+    return token_row.expires_at.strftime("%Y-%m-%d %H:%M UTC") if token_row.expires_at else "for ever"
 
 
 @tokens.command("revoke")
@@ -80,9 +80,9 @@ def revoke(
     """Revoke a token."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        made = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
         try:
-            await made.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
+            await dependencies.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
         except actions.NotFound as error:
             raise startup.not_there(str(error)) from None
         print(f"revoked {identity}")

@@ -31,8 +31,8 @@ SECRET_PARTS = frozenset({"sources", "destinations", "notifiers", "slack_app"})
 class Refused(Exception):
     """The configuration is invalid. ``problems`` has every error with its position."""
 
-    def __init__(self, found: list[problems.Problem]) -> None:
-        self.problems = sorted(found, key=lambda problem: problem.order)
+    def __init__(self, all_problems: list[problems.Problem]) -> None:
+        self.problems = sorted(all_problems, key=lambda problem: problem.order)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -125,12 +125,12 @@ def log_format(path: Path, environment: Mapping[str, str]) -> Literal["json", "c
 
     The configuration may be refused, and the refusal has to be logged in some format.
     """
-    said = environment.get("INCIDENT_ROUTER_LOG_FORMAT")
-    if said is None:
+    format_name = environment.get("INCIDENT_ROUTER_LOG_FORMAT")
+    if format_name is None:
         data = documents.read(path, holds_secrets=True).data
         section = data.get("log") if isinstance(data, dict) else None
-        said = section.get("format") if isinstance(section, dict) else None
-    return "console" if said == "console" else "json"
+        format_name = section.get("format") if isinstance(section, dict) else None
+    return "console" if format_name == "console" else "json"
 
 
 _VENDOR_KEYS = ("api_key", "account_key")
@@ -141,31 +141,33 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
     """Return warnings: secrets in the file, and no installation name although real vendors are called."""
     document = documents.read(Path(settings.file), holds_secrets=True)
     data = document.data if isinstance(document.data, dict) else {}
-    found = []
-    real = (one.base_url for name, one in settings.destinations.items() if name not in settings.simulated)
+    warnings = []
+    real = (
+        destination.base_url for name, destination in settings.destinations.items() if name not in settings.simulated
+    )
     if calls_vendors and not settings.installation and not all(map(loopback.is_loopback, real)):
         message = (
             '"installation" is not set: if Redis loses all data while no process is running, the router opens '
             'incidents again that are open at the vendors; add a name, such as "installation: production"'
         )
-        found.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
+        warnings.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for path in inline_secrets.paths(vars(settings), data):
         key = next(str(part) for part in reversed(path) if isinstance(part, str))
         hint = f"everyone who can read the file can use the secret in it; refer to it instead: {{env: {key.upper()}}}"
-        found.append(dataclasses.replace(document.problem(f'"{key}": {hint}', path), level="warning"))
-    return found
+        warnings.append(dataclasses.replace(document.problem(f'"{key}": {hint}', path), level="warning"))
+    return warnings
 
 
 def unused_owners(settings: Settings, owners: Collection[str]) -> list[problems.Problem]:
     """Warn of owners in ``notify`` that no rule has. ``owners`` are those of all rules."""
     document = documents.read(Path(settings.file))
-    found = []
+    warnings = []
     for owner in settings.notify.owners:
         if owner not in owners:
             message = f'no rule has the owner "{owner}"{suggestions.hint(owner, owners)}'
             problem = document.problem(message, ("notify", "owners", owner), key=True)
-            found.append(dataclasses.replace(problem, level="warning"))
-    return found
+            warnings.append(dataclasses.replace(problem, level="warning"))
+    return warnings
 
 
 class _Reading:
@@ -241,58 +243,62 @@ class _Reading:
         )
 
     def _with_environment(self, settings: Settings) -> Settings:
-        said = self._said()
-        redis = settings.redis.model_copy(update={"url": said.redis_url}) if said.redis_url else settings.redis
-        log = {"format": said.incident_router_log_format, "level": said.incident_router_log_level}
+        _environment = self._said()
+        redis = (
+            settings.redis.model_copy(update={"url": _environment.redis_url})
+            if _environment.redis_url
+            else settings.redis
+        )
+        log = {"format": _environment.incident_router_log_format, "level": _environment.incident_router_log_level}
         return dataclasses.replace(
             settings,
             redis=redis,
             log=settings.log.model_copy(update={key: value for key, value in log.items() if value}),
-            installation=said.incident_router_installation or settings.installation,
-            rules=said.incident_router_rules or settings.rules,
-            data=said.incident_router_data or settings.data,
+            installation=_environment.incident_router_installation or settings.installation,
+            rules=_environment.incident_router_rules or settings.rules,
+            data=_environment.incident_router_data or settings.data,
         )
 
     def _said(self) -> _Environment:
         """Return the settings from the environment. An empty variable counts as unset, an invalid one is a problem."""
-        given = {name.lower(): value for name, value in self._environment.items() if value}
+        variables = {name.lower(): value for name, value in self._environment.items() if value}
         try:
-            return _Environment.model_validate(given)
+            return _Environment.model_validate(variables)
         except pydantic.ValidationError as error:
             for detail in error.errors():
                 variable = str(detail["loc"][0])
                 self.problems.append(problems.Problem(variable.upper(), 0, 0, phrases.phrase(detail)))
-                del given[variable]
-            return _Environment.model_validate(given)
+                del variables[variable]
+            return _Environment.model_validate(variables)
 
     def _sources(self, data: dict[str, Any]) -> dict[str, router.sources.base.Config]:
         return self._by_kind(data, "sources", router.sources.registry.KINDS)
 
     def _destinations(self, data: dict[str, Any]) -> dict[str, router.destinations.base.Config]:
         kinds = router.destinations.registry.KINDS
-        found: dict[str, router.destinations.base.Config] = self._by_kind(data, "destinations", kinds)
-        for name, setting, message in destination_links.problems(found, _names(data, "notifiers")):
+        destinations: dict[str, router.destinations.base.Config] = self._by_kind(data, "destinations", kinds)
+        for name, setting, message in destination_links.problems(destinations, _names(data, "notifiers")):
             self.problems.append(self._document.problem(message, ("destinations", name, *setting)))
-        for name, config in found.items():
+        for name, config in destinations.items():
             self._signed(name, config)
-        return found
+        return destinations
 
     def _notifiers(self, data: dict[str, Any]) -> dict[str, router.notifiers.base.Config]:
         kinds = router.notifiers.registry.KINDS
-        found: dict[str, router.notifiers.base.Config] = self._by_kind(data, "notifiers", kinds)
+        destinations: dict[str, router.notifiers.base.Config] = self._by_kind(data, "notifiers", kinds)
         for name in _names(data, "notifiers") & _names(data, "destinations"):
             # Metrics and log lines identify a destination or notifier by its name alone.
             message = f'"{name}" is the name of a destination, too'
             self.problems.append(self._document.problem(message, ("notifiers", name), key=True))
-        return found
+        return destinations
 
     def _check_subscriptions(self, notify: sections.Notify, names: Collection[str]) -> None:
         subscribed: dict[tuple[str, ...], tuple[str, ...]] = {
             **{(topic,): getattr(notify, topic) for topic in sections.Notify.model_fields if topic != "owners"},
-            **{("owners", owner): named for owner, named in notify.owners.items()},
+            **{("owners", owner): notifier_names for owner, notifier_names in notify.owners.items()},
         }
-        for path, named in subscribed.items():
-            for place, name in enumerate(named):
+        for path, notifier_names in subscribed.items():
+            for place, name in enumerate(notifier_names):
                 if name not in names:
                     message = f'unknown notifier "{name}"{suggestions.hint(name, names)}'
                     self.problems.append(self._document.problem(message, ("notify", *path, place)))
@@ -309,14 +315,14 @@ class _Reading:
                 return
 
     def _reports_at(
-        self, at: tuple[str | int, ...], name: str, found: Mapping[str, router.destinations.base.Config]
+        self, at: tuple[str | int, ...], name: str, destinations: Mapping[str, router.destinations.base.Config]
     ) -> None:
         """Check that self-reports go to a configured internal destination."""
-        if name not in found:
+        if name not in destinations:
             self.problems.append(
-                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)
+                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, destinations)}', at)
             )
-        elif router.destinations.registry.KINDS[found[name].kind].public:
+        elif router.destinations.registry.KINDS[destinations[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
     def _maintained_at(
@@ -324,22 +330,22 @@ class _Reading:
         place: tuple[str | int, ...],
         name: str,
         vendor: tuple[str, str],
-        found: Mapping[str, router.destinations.base.Config],
+        destinations: Mapping[str, router.destinations.base.Config],
     ) -> None:
         """Check that maintenance is read from a configured destination of the vendor."""
         at = ("silences", *place)
-        kind, called = vendor
-        if name not in found:
+        kind, vendor_name = vendor
+        if name not in destinations:
             self.problems.append(
-                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)
+                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, destinations)}', at)
             )
-        elif not found[name].kind.startswith(kind):
-            self.problems.append(self._document.problem(f'"{name}" is no account at {called}', at))
+        elif not destinations[name].kind.startswith(kind):
+            self.problems.append(self._document.problem(f'"{name}" is no account at {vendor_name}', at))
 
     def _by_kind(self, data: dict[str, Any], part: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
         """Read the entries of ``sources``, ``destinations``, or ``notifiers``, each with the model of its kind."""
         entries = data.get(part) or {}
-        found = {}
+        destinations = {}
         for name, entry in entries.items() if isinstance(entries, dict) else []:
             at = (part, str(name))
             kind = entry.get("kind") if isinstance(entry, dict) else None
@@ -351,8 +357,8 @@ class _Reading:
                 message = f'unknown kind "{kind}"{suggestions.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))
             elif (config := self._validated(kinds[kind].config, entry, at)) is not None:
-                found[str(name)] = config
-        return found
+                destinations[str(name)] = config
+        return destinations
 
     def _validated(self, model: Any, data: Any, at: tuple[str, ...]) -> Any:
         try:

@@ -15,24 +15,26 @@ class LinkProblem(NamedTuple):
     message: str
 
 
-def problems(found: Mapping[str, base.Config], notifiers: Collection[str]) -> Iterator[LinkProblem]:
+def problems(destinations: Mapping[str, base.Config], notifiers: Collection[str]) -> Iterator[LinkProblem]:
     """Yield the problems of all destinations. ``notifiers`` are the names of the configured notifiers."""
-    for name, config in found.items():
-        yield from _of_failover(name, config, found, notifiers)
+    for name, config in destinations.items():
+        yield from _of_failover(name, config, destinations, notifiers)
         follows, attach_to = getattr(config, "follows", ""), getattr(config, "attach_to", "")
-        if follows and follows not in found:
-            message = f'follows an unknown destination "{follows}"{suggestions.hint(follows, found)}'
+        if follows and follows not in destinations:
+            message = f'follows an unknown destination "{follows}"{suggestions.hint(follows, destinations)}'
             yield LinkProblem(name, ("follows",), message)
-        if attach_to and attach_to not in found:
-            message = f'unknown destination "{attach_to}"{suggestions.hint(attach_to, found)}'
+        if attach_to and attach_to not in destinations:
+            message = f'unknown destination "{attach_to}"{suggestions.hint(attach_to, destinations)}'
             yield LinkProblem(name, ("attach_to",), message)
-        elif attach_to and found[attach_to].kind != "incident-io":
-            message = f'"{attach_to}" is of kind {found[attach_to].kind}; alerts are attached to those of incident-io'
+        elif attach_to and destinations[attach_to].kind != "incident-io":
+            message = (
+                f'"{attach_to}" is of kind {destinations[attach_to].kind}; alerts are attached to those of incident-io'
+            )
             yield LinkProblem(name, ("attach_to",), message)
 
 
 def _of_failover(
-    name: str, config: base.Config, found: Mapping[str, base.Config], notifiers: Collection[str]
+    name: str, config: base.Config, destinations: Mapping[str, base.Config], notifiers: Collection[str]
 ) -> Iterator[LinkProblem]:
     """Yield the problems of a destination's failover."""
     if config.failover is None:
@@ -43,12 +45,12 @@ def _of_failover(
             yield LinkProblem(name, ("failover", "notify", place), message)
     for place, other in enumerate(config.failover.publish):
         at = ("failover", "publish", place)
-        if other not in found:
-            yield LinkProblem(name, at, f'unknown destination "{other}"{suggestions.hint(other, found)}')
+        if other not in destinations:
+            yield LinkProblem(name, at, f'unknown destination "{other}"{suggestions.hint(other, destinations)}')
         elif other == name:
             yield LinkProblem(name, at, "a destination can't stand in for itself")
-        elif registry.KINDS[found[other].kind].public:
+        elif registry.KINDS[destinations[other].kind].public:
             yield LinkProblem(name, at, f'"{other}" is public: customers would see it')
-        elif (found[other].kind, found[other].base_url) == (config.kind, config.base_url):
+        elif (destinations[other].kind, destinations[other].base_url) == (config.kind, config.base_url):
             message = f'"{other}" is of the same kind at the same vendor: the incident would be opened there twice'
             yield LinkProblem(name, at, message)

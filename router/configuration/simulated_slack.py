@@ -23,6 +23,6 @@ def notifier(entry: Mapping[str, Any], url: str) -> dict[str, Any]:
 
 def app(entry: Mapping[str, Any], url: str) -> dict[str, Any]:
     """Return a Slack app that receives from the simulated workspace over Socket Mode, with roles for its users."""
-    kept = {name: value for name, value in entry.items() if name not in {"signing_secret", "team"}}
+    fields = {name: value for name, value in entry.items() if name not in {"signing_secret", "team"}}
     roles = {"viewers": _VIEWERS, "responders": _RESPONDERS, "admins": ()}
-    return {**kept, **roles, "token": _BOT_TOKEN, "app_token": _APP_TOKEN, "base_url": url}
+    return {**fields, **roles, "token": _BOT_TOKEN, "app_token": _APP_TOKEN, "base_url": url}

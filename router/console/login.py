@@ -27,11 +27,13 @@ Render = Callable[..., Awaitable[responses.Response]]
 class Signing:
     """The pages for signing in and out."""
 
-    def __init__(self, made: app.Dependencies, render: Render, new_text: access.RandomText) -> None:
-        self._made = made
+    def __init__(self, dependencies: app.Dependencies, render: Render, new_text: access.RandomText) -> None:
+        self._made = dependencies
         self._render = render
         self._new_text = new_text
-        self._provider = oidc.provider(made.queries.settings.management, made.sessions, made.queries.clock, new_text)
+        self._provider = oidc.provider(
+            dependencies.queries.settings.management, dependencies.sessions, dependencies.queries.clock, new_text
+        )
 
     def routes(self) -> list[routing.BaseRoute]:
         """Return the routes of these pages."""
@@ -60,8 +62,8 @@ class Signing:
                 return await self._show(request, str(error), error.status)
             except endpoints.EXPECTED_ERRORS as error:
                 wrong = endpoints.problem(error)
-                told: dict[str, Any] = {"title": "Sign in", "problem": wrong.detail, "now": None, "candidates": []}
-                return await self._render(request, None, "problem.html", wrong.status, **told)
+                context: dict[str, Any] = {"title": "Sign in", "problem": wrong.detail, "now": None, "candidates": []}
+                return await self._render(request, None, "problem.html", wrong.status, **context)
 
         return answer
 
@@ -110,10 +112,10 @@ class Signing:
         return {"secure": secure, "httponly": True, "samesite": "lax"}
 
     async def _out(self, request: requests.Request) -> responses.Response:
-        asked = await self._made.authenticator.identify(request)
-        if asked is not None:
+        principal = await self._made.authenticator.identify(request)
+        if principal is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
-                await self._made.authenticator.check_origin(request, asked, form)
+                await self._made.authenticator.check_origin(request, principal, form)
             await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(auth.COOKIE)

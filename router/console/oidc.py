@@ -91,16 +91,17 @@ class Provider:
         self._metadata: _Metadata | None = None
         self._metadata_until = 0
 
-    async def begin(self, back: str, to: str, browser: str) -> str:
+    async def begin(self, redirect_uri: str, to: str, browser: str) -> str:
         """Return the provider's address for signing in. Afterwards the console redirects the browser to ``to``.
 
-        The provider redirects the browser to ``back``. ``browser`` is the secret that identifies the browser on return.
+        The provider redirects the browser to ``redirect_uri``. ``browser`` is the secret that identifies the browser
+        on return.
         """
         metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
-        kept = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
-        await self._sessions.save_sign_in(state, kept, UNDER_WAY_SECONDS)
-        async with self._client(back, metadata) as client:
+        sign_in = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
+        await self._sessions.save_sign_in(state, sign_in, UNDER_WAY_SECONDS)
+        async with self._client(redirect_uri, metadata) as client:
             url, _ = client.create_authorization_url(
                 metadata.authorization_endpoint,
                 state=state,
@@ -110,47 +111,47 @@ class Provider:
             )
         return str(url)
 
-    async def end(self, query: Mapping[str, str], back: str, browser: str) -> tuple[access.Person, str]:
+    async def end(self, query: Mapping[str, str], redirect_uri: str, browser: str) -> tuple[access.Person, str]:
         """Return the person who signed in, and the path to redirect to.
 
         Raises ``RefusedError`` if the person has no role.
         """
-        kept = await self._sessions.take_sign_in(query.get("state", ""))
-        begun = msgspec.msgpack.decode(kept, type=_Begun) if kept is not None else None
+        sign_in = await self._sessions.take_sign_in(query.get("state", ""))
+        _begun = msgspec.msgpack.decode(sign_in, type=_Begun) if sign_in is not None else None
         # Without this check, an attacker could make a victim's browser complete the attacker's sign-in, and the victim
         # would act in the attacker's name.
-        if begun is None or begun.browser != access.digest(browser):
+        if _begun is None or _begun.browser != access.digest(browser):
             raise RefusedError("this sign-in was not begun in this browser, or too long ago: try again")
         if "error" in query:
             raise RefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
         metadata = await self._found()
         with _answering():
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._client(back, metadata) as client:
-                claims = await self._claims(client, metadata, query.get("code", ""), begun)
-        return self._person(claims), begun.to
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._client(redirect_uri, metadata) as client:
+                claims = await self._claims(client, metadata, query.get("code", ""), _begun)
+        return self._person(claims), _begun.to
 
-    async def _claims(self, client: Any, metadata: _Metadata, code: str, begun: _Begun) -> dict[str, Any]:
+    async def _claims(self, client: Any, metadata: _Metadata, code: str, _begun: _Begun) -> dict[str, Any]:
         answer = await client.fetch_token(
-            metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=begun.verifier
+            metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=_begun.verifier
         )
         token = msgspec.convert(dict(answer), _Tokens).id_token
         keys = await client.request("GET", metadata.jwks_uri, withhold_token=True)
         keys.raise_for_status()
-        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, begun.nonce)
+        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, _begun.nonce)
         if self._config.groups_claim in claims or not metadata.userinfo_endpoint:
             return claims
         # Some providers keep the ID token small and return groups only from the userinfo endpoint.
         more = await client.get(metadata.userinfo_endpoint)
         more.raise_for_status()
-        told = msgspec.json.decode(more.content, type=dict[str, Any])
-        if told.get("sub") != claims["sub"]:
+        userinfo = msgspec.json.decode(more.content, type=dict[str, Any])
+        if userinfo.get("sub") != claims["sub"]:
             raise RefusedError("the userinfo subject does not match the ID token")
-        return told | claims
+        return userinfo | claims
 
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
-        found = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
-        audience, client = found.claims.get("aud"), self._config.client_id
-        wanted = jwt.JWTClaimsRegistry(
+        id_token = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
+        audience, client = id_token.claims.get("aud"), self._config.client_id
+        jwtclaims_registry = jwt.JWTClaimsRegistry(
             now=self._clock() // 1_000_000,
             leeway=_LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
@@ -160,19 +161,21 @@ class Provider:
             exp={"essential": True},
             nonce={"essential": True, "value": nonce},
         )
-        wanted.validate(found.claims)
-        return dict(found.claims)
+        jwtclaims_registry.validate(id_token.claims)
+        return dict(id_token.claims)
 
     def _person(self, claims: Mapping[str, Any]) -> access.Person:
         groups = claims.get(self._config.groups_claim, [])
-        held = {groups} if isinstance(groups, str) else set(map(str, groups)) if isinstance(groups, list) else set()
+        group_names = (
+            {groups} if isinstance(groups, str) else set(map(str, groups)) if isinstance(groups, list) else set()
+        )
         name, config = _name(claims), self._config
-        for role, wanted in (
+        for role, role_groups in (
             (access.Role.ADMIN, config.admins),
             (access.Role.RESPONDER, config.responders),
             (access.Role.VIEWER, config.viewers),
         ):
-            if held & set(wanted):
+            if group_names & set(role_groups):
                 return access.Person(name, role, f"oidc {_plain(claims['sub'])}")
         raise RefusedError(f"{name} is in none of the groups that may look here")
 
@@ -181,14 +184,14 @@ class Provider:
         if self._metadata is None or self._clock() >= self._metadata_until:
             base = self._config.issuer.rstrip("/")
             with _answering():
-                asking = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
-                async with asyncio.timeout(_TIMEOUT_SECONDS), asking as client:
+                async_client = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
+                async with asyncio.timeout(_TIMEOUT_SECONDS), async_client as client:
                     answer = await client.get(f"{base}/.well-known/openid-configuration")
                     answer.raise_for_status()
-                    found = msgspec.json.decode(answer.content, type=_Metadata)
-            if found.issuer.rstrip("/") != base:
+                    _metadata = msgspec.json.decode(answer.content, type=_Metadata)
+            if _metadata.issuer.rstrip("/") != base:
                 raise RefusedError("the provider calls itself otherwise than `issuer` does")
-            self._metadata, self._metadata_until = found, self._clock() + _METADATA_LIFE
+            self._metadata, self._metadata_until = _metadata, self._clock() + _METADATA_LIFE
         return self._metadata
 
     @property
@@ -196,14 +199,14 @@ class Provider:
         """Whether requests use a proxy from the environment: for other hosts, never for this machine."""
         return not loopback.is_loopback(self._config.issuer)
 
-    def _client(self, back: str, metadata: _Metadata) -> Any:
+    def _client(self, redirect_uri: str, metadata: _Metadata) -> Any:
         basic = "client_secret_basic" in metadata.token_endpoint_auth_methods_supported
         return httpx_client.AsyncOAuth2Client(
             client_id=self._config.client_id,
             client_secret=self._config.client_secret.get_secret_value(),
             token_endpoint_auth_method="client_secret_basic" if basic else "client_secret_post",
             scope=" ".join(self._config.scopes),
-            redirect_uri=back,
+            redirect_uri=redirect_uri,
             timeout=_TIMEOUT_SECONDS,
             verify=self._tls,
             trust_env=self._proxied,

@@ -42,93 +42,93 @@ SECTIONS = (
 )
 
 
-async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
+async def _now(query_service: queries.Queries, _: Any) -> dict[str, Any]:
     return {
-        "overview": await ask.overview(),
-        "incidents": (await ask.incidents(limit=20)).items,
-        "destinations": await ask.destinations(),
-        "pauses": await ask.records.pauses(),
+        "overview": await query_service.overview(),
+        "incidents": (await query_service.incidents(limit=20)).items,
+        "destinations": await query_service.destinations(),
+        "pauses": await query_service.records.pauses(),
     }
 
 
-async def _incidents(ask: queries.Queries, query: params.Incidents) -> dict[str, Any]:
+async def _incidents(query_service: queries.Queries, query: params.Incidents) -> dict[str, Any]:
     reference = identity.read_reference(query.text)
     status = "all" if reference else query.status  # A reference finds its incident, open or closed.
     text = reference or query.text
-    found = await ask.incidents(
+    page = await query_service.incidents(
         status=status, severity=query.severity, text=text, cursor=query.cursor, limit=query.limit
     )
-    return {"found": found}
+    return {"found": page}
 
 
-async def _incident(ask: queries.Queries, query: params.Key) -> dict[str, Any]:
-    found = await ask.incident(query.key)
-    if found is None:
+async def _incident(query_service: queries.Queries, query: params.Key) -> dict[str, Any]:
+    incident = await query_service.incident(query.key)
+    if incident is None:
         raise actions.NotFound("no incident has this key or reference")
-    waiting = [one for one in await ask.reviews() if one.incident == found.key]
-    return {"one": found, "reviews": waiting}
+    waiting = [review for review in await query_service.reviews() if review.incident == incident.key]
+    return {"one": incident, "reviews": waiting}
 
 
-async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"reviews": await ask.reviews()}
+async def _reviews(query_service: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"reviews": await query_service.reviews()}
 
 
-async def _review(ask: queries.Queries, query: params.Review) -> dict[str, Any]:
-    found = await ask.review(query.incident, query.destination)
-    if found is None:
+async def _review(query_service: queries.Queries, query: params.Review) -> dict[str, Any]:
+    review = await query_service.review(query.incident, query.destination)
+    if review is None:
         raise actions.NotFound("no review of this incident is pending there")
-    return {"one": found}
+    return {"one": review}
 
 
-async def _deliveries(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
-    return {"found": await ask.deliveries(cursor=query.cursor, limit=query.limit)}
+async def _deliveries(query_service: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
+    return {"found": await query_service.deliveries(cursor=query.cursor, limit=query.limit)}
 
 
-async def _delivery(ask: queries.Queries, query: params.Identity) -> dict[str, Any]:
-    found = await ask.delivery(query.id)
-    if found is None:
+async def _delivery(query_service: queries.Queries, query: params.Identity) -> dict[str, Any]:
+    delivery = await query_service.delivery(query.id)
+    if delivery is None:
         raise actions.NotFound("the delivery is not kept")
-    return {"one": found}
+    return {"one": delivery}
 
 
-async def _rules(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    found = await ask.rules()
-    files = itertools.groupby(found.items, lambda one: one.place.rpartition(":")[0])
-    return {"rules": found, "files": [(file, list(of_file)) for file, of_file in files]}
+async def _rules(query_service: queries.Queries, _: Any) -> dict[str, Any]:
+    rules = await query_service.rules()
+    files = itertools.groupby(rules.items, lambda rule: rule.place.rpartition(":")[0])
+    return {"rules": rules, "files": [(file, list(of_file)) for file, of_file in files]}
 
 
-async def _playground(ask: queries.Queries, query: params.Playground) -> dict[str, Any]:
+async def _playground(query_service: queries.Queries, query: params.Playground) -> dict[str, Any]:
     if query.delivery:
-        return await played(ask, {"delivery": query.delivery})
-    return _board(ask, {})
+        return await played(query_service, {"delivery": query.delivery})
+    return _board(query_service, {})
 
 
-async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
+async def played(query_service: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     """Return the decisions of the active rules for a payload, and those of other rules if the form has any."""
     try:
-        asked = request_bodies.Explain.model_validate(
+        request_query = request_bodies.Explain.model_validate(
             {name: form.get(name, "") for name in request_bodies.Explain.model_fields}
         )
     except pydantic.ValidationError as error:
         raise actions.Invalid(request_parsing.describe_errors("the form", error)) from error
-    board = _board(ask, form)
+    board = _board(query_service, form)
     try:
-        alerts, at = await ask.alerts(asked)
+        alerts, at = await query_service.alerts(request_query)
     except KeyError as error:
         raise actions.NotFound(f"there is no source or delivery {error.args[0]!r}") from error
-    public = {one.name for one in await ask.destinations() if one.public}
+    public = {destination.name for destination in await query_service.destinations() if destination.public}
     board["now"] = [
-        presenters.explanation(explain.explain_alert(ask.rule_set(), alert, at, public)) for alert in alerts
+        presenters.explanation(explain.explain_alert(query_service.rule_set(), alert, at, public)) for alert in alerts
     ]
     if text := form.get("rules", "").strip():
-        outcome = await ask.sandbox.explain(ask.settings.file, text, alerts, at)
+        outcome = await query_service.sandbox.explain(query_service.settings.file, text, alerts, at)
         board["then"], board["wrong"] = outcome.explained, outcome.problems
     return board
 
 
-def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
+def _board(query_service: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "sources": [one.name for one in ask.records.sources()],
+        "sources": [source.name for source in query_service.records.sources()],
         "form": {name: form.get(name, "") for name in ("source", "payload", "delivery", "rules")},
         "now": [],
         "then": [],
@@ -136,42 +136,47 @@ def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-async def _silences(ask: queries.Queries, query: params.Silences) -> dict[str, Any]:
-    return {"silences": await ask.records.silences(over=query.over), "muted": await ask.records.muted()}
-
-
-async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"heartbeats": await ask.records.heartbeats()}
-
-
-async def _dead_letters(ask: queries.Queries, query: params.DeadLetters) -> dict[str, Any]:
-    found = await ask.records.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
-    return {"letters": found.items, "next": found.next}
-
-
-async def _quarantine(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
-    found = await ask.records.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
-    return {"bodies": found.items, "next": found.next}
-
-
-async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    """Return every public page as its customers see it, with its pending posts."""
-    reviews = await ask.reviews()
-    previews = []
-    for destination in await ask.destinations():
-        if destination.public:
-            waiting = [one for one in reviews if one.destination == destination.name]
-            previews.append({"page": destination, "posts": await ask.posts(destination.name), "waiting": waiting})
+async def _silences(query_service: queries.Queries, query: params.Silences) -> dict[str, Any]:
     return {
-        "publishing": await ask.records.publishing(),
-        "previews": previews,
-        "destinations": await ask.destinations(),
+        "silences": await query_service.records.silences(over=query.over),
+        "muted": await query_service.records.muted(),
     }
 
 
-async def _audit(ask: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
-    found = await ask.records.audit(cursor=query.cursor, limit=query.limit)
-    return {"actions": found.items, "next": found.next, "tokens": await ask.records.tokens()}
+async def _heartbeats(query_service: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"heartbeats": await query_service.records.heartbeats()}
+
+
+async def _dead_letters(query_service: queries.Queries, query: params.DeadLetters) -> dict[str, Any]:
+    page = await query_service.records.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    return {"letters": page.items, "next": page.next}
+
+
+async def _quarantine(query_service: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
+    page = await query_service.records.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    return {"bodies": page.items, "next": page.next}
+
+
+async def _pages(query_service: queries.Queries, _: Any) -> dict[str, Any]:
+    """Return every public page as its customers see it, with its pending posts."""
+    reviews = await query_service.reviews()
+    previews = []
+    for destination in await query_service.destinations():
+        if destination.public:
+            waiting = [review for review in reviews if review.destination == destination.name]
+            previews.append(
+                {"page": destination, "posts": await query_service.posts(destination.name), "waiting": waiting}
+            )
+    return {
+        "publishing": await query_service.records.publishing(),
+        "previews": previews,
+        "destinations": await query_service.destinations(),
+    }
+
+
+async def _audit(query_service: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
+    page = await query_service.records.audit(cursor=query.cursor, limit=query.limit)
+    return {"actions": page.items, "next": page.next, "tokens": await query_service.records.tokens()}
 
 
 PAGES = (

@@ -20,8 +20,8 @@ _PASSING = {"now", "lag_seconds", "worker_seen_at", "received_at", "received_a_m
 class Feed:
     """Reads the state every few seconds while a browser listens, and notifies all browsers of a change."""
 
-    def __init__(self, ask: queries.Queries, *, every_seconds: float = EVERY_SECONDS) -> None:
-        self._ask = ask
+    def __init__(self, query_service: queries.Queries, *, every_seconds: float = EVERY_SECONDS) -> None:
+        self._ask = query_service
         self._every = every_seconds
         self._listeners: dict[asyncio.Event, str] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -33,17 +33,17 @@ class Feed:
         """Whether no further browser can listen."""
         return len(self._listeners) >= MOST or self._closed
 
-    def is_full_for(self, who: str) -> bool:
+    def is_full_for(self, person: str) -> bool:
         """Return whether this token or session has reached its limit of connections."""
-        return sum(one == who for one in self._listeners.values()) >= MOST_OF_ONE
+        return sum(listener == person for listener in self._listeners.values()) >= MOST_OF_ONE
 
-    async def events(self, who: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+    async def events(self, person: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
         """Yield server-sent events for one browser: ``changed`` whenever there is something new to load.
 
-        ``who`` names the token or session. The events end within 30 seconds after access is revoked.
+        ``person`` names the token or session. The events end within 30 seconds after access is revoked.
         """
         news = asyncio.Event()
-        self._listeners[news] = who
+        self._listeners[news] = person
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         loop = asyncio.get_running_loop()
@@ -88,5 +88,5 @@ class Feed:
         self.reads += 1
         overview = await self._ask.overview()
         incidents = await self._ask.incidents(limit=500)
-        told = overview.model_dump_json(exclude=_PASSING) + incidents.model_dump_json()
-        return hashlib.blake2b(told.encode(), digest_size=16).digest()
+        state = overview.model_dump_json(exclude=_PASSING) + incidents.model_dump_json()
+        return hashlib.blake2b(state.encode(), digest_size=16).digest()

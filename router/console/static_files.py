@@ -30,7 +30,9 @@ class Assets:
 
     def __init__(self) -> None:
         folder = resources.files("router.console") / "static"
-        self._known: Mapping[str, _Asset] = {one.name: _read(one.read_bytes()) for one in folder.iterdir()}
+        self._known: Mapping[str, _Asset] = {
+            traversable.name: _read(traversable.read_bytes()) for traversable in folder.iterdir()
+        }
 
     def address(self, name: str) -> str:
         """Return the path of the file with this name. Raises ``KeyError`` if there is none."""
@@ -42,15 +44,15 @@ class Assets:
 
     async def _serve(self, request: requests.Request) -> responses.Response:
         name = request.path_params["name"]
-        known = self._known.get(name)
-        if known is None:
+        _asset = self._known.get(name)
+        if _asset is None:
             raise exceptions.HTTPException(404)
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))
         # During an upgrade, a page of one version may request a file from a process of another version. The process
         # serves its own file, and the browser revalidates the file before the next use.
         headers = {
-            "cache-control": _FOR_EVER if request.query_params.get("v") == known.digest else "no-cache",
-            "etag": f'"{known.digest}{"-gzip" if packed else ""}"',
+            "cache-control": _FOR_EVER if request.query_params.get("v") == _asset.digest else "no-cache",
+            "etag": f'"{_asset.digest}{"-gzip" if packed else ""}"',
             "vary": "accept-encoding",
         }
         if headers["etag"] in request.headers.get("if-none-match", ""):
@@ -58,7 +60,7 @@ class Assets:
         if packed:
             headers["content-encoding"] = "gzip"
         headers["content-type"] = _TYPES[name.rpartition(".")[2]]
-        return responses.Response(known.packed if packed else known.body, 200, headers)
+        return responses.Response(_asset.packed if packed else _asset.body, 200, headers)
 
 
 def _read(body: bytes) -> _Asset:
@@ -67,4 +69,4 @@ def _read(body: bytes) -> _Asset:
 
 def _takes_gzip(accepted: str) -> bool:
     """Return whether the browser accepts gzip. A weight of 0 (``gzip;q=0``) means that it doesn't."""
-    return any(_GZIP.fullmatch(one.strip()) for one in accepted.lower().split(","))
+    return any(_GZIP.fullmatch(coding.strip()) for coding in accepted.lower().split(","))

@@ -23,8 +23,8 @@ _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not found", 412: "Conflict"
 class Console:
     """The pages of the console. ``new_text`` generates the secrets of sessions."""
 
-    def __init__(self, made: app.Dependencies, feed: sse.Feed) -> None:
-        self._made = made
+    def __init__(self, dependencies: app.Dependencies, feed: sse.Feed) -> None:
+        self._made = dependencies
         self._feed = feed
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("router.console"),
@@ -40,36 +40,36 @@ class Console:
 
     def routes(self) -> list[routing.BaseRoute]:
         """Return a route for each page and each action."""
-        found: list[routing.BaseRoute] = [
-            routing.Route(one.path, self._page(one), methods=["GET"]) for one in pages.PAGES
+        all_routes: list[routing.BaseRoute] = [
+            routing.Route(page.path, self._page(page), methods=["GET"]) for page in pages.PAGES
         ]
-        found += [routing.Route(path, self._form(role, do), methods=["POST"]) for path, role, do in FORMS]
-        found.append(routing.Route("/playground", self._playground, methods=["POST"]))
-        found.append(routing.Route("/events", self._events, methods=["GET"]))
-        found.append(self._assets.route())
-        return found
+        all_routes += [routing.Route(path, self._form(role, act_on), methods=["POST"]) for path, role, act_on in FORMS]
+        all_routes.append(routing.Route("/playground", self._playground, methods=["POST"]))
+        all_routes.append(routing.Route("/events", self._events, methods=["GET"]))
+        all_routes.append(self._assets.route())
+        return all_routes
 
-    def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
+    def _page(self, page: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def show(request: requests.Request) -> responses.Response:
             try:
-                asked = await self._made.authenticator.authorize(request, one.role)
-                query = _read(one.query, request.query_params)
-                found = await one.gather(self._made.queries, query)
-                return await self.render(request, asked, one.template, query=query, title=one.title, **found)
+                principal = await self._made.authenticator.authorize(request, page.role)
+                query = _read(page.query, request.query_params)
+                context = await page.gather(self._made.queries, query)
+                return await self.render(request, principal, page.template, query=query, title=page.title, **context)
             except endpoints.EXPECTED_ERRORS as error:
                 return await self._refused(request, error)
 
         return show
 
-    def _form(self, role: access.Role, do: "Do") -> Callable[[requests.Request], Awaitable[responses.Response]]:
+    def _form(self, role: access.Role, act_on: "Do") -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def handle(request: requests.Request) -> responses.Response:
             try:
-                asked, form = await self._posted(request, role)
+                principal, form = await self._posted(request, role)
                 reason = request_bodies.ReasonBody(reason=form.get("reason", "")).reason
                 act = actions.ActionContext(
-                    actions.Caller(asked.person, asked.address), form.get("subject", ""), reason
+                    actions.Caller(principal.person, principal.address), form.get("subject", ""), reason
                 )
-                return responses.RedirectResponse(await do(self._made.actions, act, form), 303)
+                return responses.RedirectResponse(await act_on(self._made.actions, act, form), 303)
             except pydantic.ValidationError as error:
                 return await self._refused(request, actions.Invalid(request_parsing.describe_errors("the form", error)))
             except endpoints.EXPECTED_ERRORS as error:
@@ -79,77 +79,84 @@ class Console:
 
     async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Principal, dict[str, str]]:
         """Return the caller and the form. Raises ``problems.Problem`` for a missing role or a form of another site."""
-        asked = await self._made.authenticator.authorize(request, role)
-        async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
-            form = {name: str(value) for name, value in found.items()}
-        await self._made.authenticator.check_origin(request, asked, form)
-        return asked, form
+        principal = await self._made.authenticator.authorize(request, role)
+        async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as form_data:
+            form = {name: str(value) for name, value in form_data.items()}
+        await self._made.authenticator.check_origin(request, principal, form)
+        return principal, form
 
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
-            asked, form = await self._posted(request, endpoints.VIEWER)
+            principal, form = await self._posted(request, endpoints.VIEWER)
             if form.get("rules", "").strip():  # Rules from the form are a program that runs here.
                 await self._made.authenticator.authorize(request, endpoints.RESPONDER)
-            found = await pages.played(self._made.queries, form)
+            context = await pages.played(self._made.queries, form)
             query = params.Playground()
-            return await self.render(request, asked, "playground.html", query=query, title="Playground", **found)
+            return await self.render(request, principal, "playground.html", query=query, title="Playground", **context)
         except endpoints.EXPECTED_ERRORS as error:
             return await self._refused(request, error)
 
     async def _events(self, request: requests.Request) -> responses.Response:
         try:
-            asked = await self._made.authenticator.authorize(request, endpoints.VIEWER)
+            principal = await self._made.authenticator.authorize(request, endpoints.VIEWER)
             if self._feed.full:
                 raise problems.unavailable("too many browsers look on", 30)
-            if self._feed.is_full_for(asked.person.by):
+            if self._feed.is_full_for(principal.person.by):
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
         except endpoints.EXPECTED_ERRORS as error:
             return await self._refused(request, error)
         headers = {"x-accel-buffering": "no"}
-        events = self._feed.events(asked.person.by, lambda: self._may_listen(request))
+        events = self._feed.events(principal.person.by, lambda: self._may_listen(request))
         return responses.StreamingResponse(events, 200, headers, "text/event-stream")
 
     async def _may_listen(self, request: requests.Request) -> bool:
         """Return whether the caller of an event stream is still authorized; True while Redis can't be reached."""
         try:
-            asked = await self._made.authenticator.identify(request)
+            principal = await self._made.authenticator.identify(request)
         except errors.Unavailable:
             return True
-        return asked is not None and asked.person.role >= endpoints.VIEWER
+        return principal is not None and principal.person.role >= endpoints.VIEWER
 
     async def render(
-        self, request: requests.Request, asked: auth.Principal | None, template: str, status: int = 200, **found: Any
+        self,
+        request: requests.Request,
+        principal: auth.Principal | None,
+        template: str,
+        status: int = 200,
+        **context: Any,
     ) -> responses.Response:
         """Render one page, with the data that all pages show."""
-        waiting = len(await self._made.queries.reviews()) if asked is not None else 0
+        waiting = len(await self._made.queries.reviews()) if principal is not None else 0
         body = self._templates.get_template(template).render(
-            asked=asked,
-            acts=asked is not None and asked.person.role >= endpoints.RESPONDER,
-            rules_all=asked is not None and asked.person.role >= endpoints.ADMIN,
+            asked=principal,
+            acts=principal is not None and principal.person.role >= endpoints.RESPONDER,
+            rules_all=principal is not None and principal.person.role >= endpoints.ADMIN,
             path=request.url.path,
             here=_here(request),
             waiting=waiting,
             done=_DONE.get(request.query_params.get("done", ""), ""),
             sections=pages.SECTIONS,
             oidc=self._made.queries.settings.management.oidc is not None,
-            **found,
+            **context,
         )
         return responses.HTMLResponse(body, status)
 
     async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
         problem = endpoints.problem(error)
         if problem.status == 401 and request.method == "GET" and not _is_part(request):
-            back = urllib.parse.quote(_here(request), safe="")
+            return_path = urllib.parse.quote(_here(request), safe="")
             began = request.cookies.get(auth.COOKIE, "").startswith(auth.OF_PROVIDER)
-            there = "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
-            return responses.RedirectResponse(f"{there}?to={back}", 303)
-        asked = await self._made.authenticator.identify(request) if problem.status != 503 else None
+            sign_in_path = (
+                "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
+            )
+            return responses.RedirectResponse(f"{sign_in_path}?to={return_path}", 303)
+        principal = await self._made.authenticator.identify(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "Error")
         now = error.now if isinstance(error, actions.Conflict) else None
         candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
         title = "Several incidents" if candidates else title
-        told = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
-        return await self.render(request, asked, "problem.html", problem.status, **told)
+        context = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
+        return await self.render(request, principal, "problem.html", problem.status, **context)
 
 
 Do = Callable[[actions.Actions, actions.ActionContext, Mapping[str, str]], Awaitable[str]]
@@ -186,7 +193,7 @@ _DONE = {
 }
 
 
-async def _decide(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _decide(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     changed = {
         name.removeprefix("field-"): value
         for name, value in form.items()
@@ -203,57 +210,57 @@ async def _decide(do: actions.Actions, act: actions.ActionContext, form: Mapping
             "fields": changed if decision == "approve" else {},
         }
     )
-    done = await do.decide(act._replace(subject=f"{body.incident} at {body.destination}"), body)
-    if done.warnings:
+    decided = await act_on.decide(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    if decided.warnings:
         return "/reviews?done=approved-with-warnings"
     return f"/reviews?done={'approved' if decision == 'approve' else 'dismissed'}"
 
 
-async def _retract(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _retract(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     form_fields = {name: form.get(name, "") for name in ("incident", "destination", "message")}
     body = request_bodies.Retract.model_validate({**form_fields, "reason": act.reason})
-    done = await do.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
-    outcomes = {one.outcome for one in done.items}
-    said = "retracted" if outcomes & retractions.DONE else "nothing-to-retract"
+    retracted = await act_on.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    outcomes = {item.outcome for item in retracted.items}
+    notice = "retracted" if outcomes & retractions.DONE else "nothing-to-retract"
     if "repeated" in outcomes:
-        said = "retracted-again"
+        notice = "retracted-again"
     key = urllib.parse.quote(body.incident, safe="")
-    return f"/incident?key={key}&done={said}"
+    return f"/incident?key={key}&done={notice}"
 
 
-async def _correct(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _correct(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     names = ("incident", "destination", "update", "seen", "body", "status")
     body = request_bodies.Correct.model_validate({**{name: form.get(name, "") for name in names}, "reason": act.reason})
-    done = await do.correct(act._replace(subject=f"{body.incident} at {body.destination}"), body)
-    code = "corrected-with-warnings" if done.warnings else "corrected"
+    corrected = await act_on.correct(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    code = "corrected-with-warnings" if corrected.warnings else "corrected"
     return f"/incident?key={urllib.parse.quote(body.incident, safe='')}&done={code}"
 
 
-async def _acknowledge(do: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
+async def _acknowledge(act_on: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
     body = request_bodies.Acknowledge(incident=act.subject, reason=act.reason)
-    done = await do.acknowledge(act, body)
-    code = "acknowledged" if done.is_new else "acknowledged-before"
+    acknowledged = await act_on.acknowledge(act, body)
+    code = "acknowledged" if acknowledged.is_new else "acknowledged-before"
     return f"/incident?key={urllib.parse.quote(act.subject, safe='')}&done={code}"
 
 
-async def _unacknowledge(do: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
-    await do.unacknowledge(act, request_bodies.Acknowledge(incident=act.subject, reason=act.reason))
+async def _unacknowledge(act_on: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
+    await act_on.unacknowledge(act, request_bodies.Acknowledge(incident=act.subject, reason=act.reason))
     return f"/incident?key={urllib.parse.quote(act.subject, safe='')}&done=unacknowledged"
 
 
-async def _take(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _take(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     where = {name: form.get(name, "") for name in ("incident", "destination")}
-    done = await do.take_review(act, request_bodies.TakeReview.model_validate(where))
-    return f"/reviews?done={'taken' if done.is_new else 'taken-before'}"
+    claim = await act_on.take_review(act, request_bodies.TakeReview.model_validate(where))
+    return f"/reviews?done={'taken' if claim.is_new else 'taken-before'}"
 
 
-async def _release(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _release(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     where = {name: form.get(name, "") for name in ("incident", "destination")}
-    await do.release_review(act, request_bodies.ReleaseReview.model_validate(where))
+    await act_on.release_review(act, request_bodies.ReleaseReview.model_validate(where))
     return "/reviews?done=released"
 
 
-async def _silence(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _silence(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
     hours = form.get("hours", "").strip() or ("8760" if during else "1")
@@ -261,21 +268,21 @@ async def _silence(do: actions.Actions, act: actions.ActionContext, form: Mappin
     body = request_bodies.AddSilence.model_validate(
         {"matchers": matchers, "comment": act.reason, "seconds": seconds, "during": during}
     )
-    await do.add_silence(act._replace(subject=" ".join(matchers)[:200]), body)
+    await act_on.add_silence(act._replace(subject=" ".join(matchers)[:200]), body)
     return "/silences?done=silenced"
 
 
-async def _redrive_all(do: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+async def _redrive_all(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     body = request_bodies.Redrive.model_validate(
         {name: form.get(name, "").strip() for name in request_bodies.Redrive.model_fields}
     )
-    await do.redrive_all(act._replace(subject=body.subject), body)
+    await act_on.redrive_all(act._replace(subject=body.subject), body)
     return "/dead-letters?done=redriven-all"
 
 
-def _simply(do: Callable[[actions.Actions, actions.ActionContext], Awaitable[Any]], to: str) -> Do:
+def _simply(act_on: Callable[[actions.Actions, actions.ActionContext], Awaitable[Any]], to: str) -> Do:
     async def handle(all_: actions.Actions, act: actions.ActionContext, _form: Mapping[str, str]) -> str:
-        await do(all_, act)
+        await act_on(all_, act)
         return to
 
     return handle
@@ -318,11 +325,11 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
 )
 
 
-def routes(made: app.Dependencies, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
+def routes(dependencies: app.Dependencies, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], sse.Feed]:
     """Return all routes of the console, and the feed to close before the server stops."""
-    feed = sse.Feed(made.queries)
-    console = Console(made, feed)
-    return [*console.routes(), *login.Signing(made, console.render, new_text).routes()], feed
+    feed = sse.Feed(dependencies.queries)
+    console = Console(dependencies, feed)
+    return [*console.routes(), *login.Signing(dependencies, console.render, new_text).routes()], feed
 
 
 def _is_part(request: requests.Request) -> bool:
@@ -335,14 +342,14 @@ def _here(request: requests.Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
+def _read(model: type[pydantic.BaseModel], values: Any) -> Any:
     """Parse the query of a page. Unknown and invalid parameters are ignored, because people edit URLs."""
-    known = {name: value for name, value in found.items() if name in model.model_fields}
+    fields = {name: value for name, value in values.items() if name in model.model_fields}
     try:
-        return model.model_validate(known)
+        return model.model_validate(fields)
     except pydantic.ValidationError as error:
-        wrong = {str(one["loc"][0]) for one in error.errors()}
-        right = {name: value for name, value in known.items() if name not in wrong}
+        wrong = {str(field_error["loc"][0]) for field_error in error.errors()}
+        right = {name: value for name, value in fields.items() if name not in wrong}
         if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
             raise actions.Invalid(request_parsing.describe_errors("the address", error)) from error
         return model.model_validate(right)

@@ -12,21 +12,21 @@ from router.domain.times import Timestamp
 class Muting:
     """Tracks the inhibition keys that alerts support, and the silences that were added."""
 
-    def __init__(self, known: Mapping[str, incidents.Incident]) -> None:
+    def __init__(self, open_incidents: Mapping[str, incidents.Incident]) -> None:
         """Store the incidents by key. They inhibit while they fire."""
-        self._known = known
+        self._known = open_incidents
         self._supported: dict[str, dict[str, int]] = {}
         self._silences: list[silences.Silence] = []
         self._numbers = itertools.count(1)
 
     def heard(self, arrived: Iterable[decisions.Routed]) -> None:
         """Record the inhibition keys that alerts support. Muted and ignored alerts also inhibit."""
-        for routed in arrived:
-            alert = routed.alert
+        for routed_alert in arrived:
+            alert = routed_alert.alert
             for identities in self._supported.values():
                 identities.pop(alert.identity, None)
             if alert.status == "firing":
-                for key in routed.decision.inhibits:
+                for key in routed_alert.decision.inhibits:
                     self._supported.setdefault(key, {})[alert.identity] = alert.ends_at
 
     def silence(self, matchers: tuple[silences.Matcher, ...], now: Timestamp, ends_at: Timestamp) -> None:
@@ -36,31 +36,35 @@ class Muting:
 
     def end_silence(self, matchers: tuple[silences.Matcher, ...], now: Timestamp) -> int:
         """End the active silences with these matchers. Return their number."""
-        ended = [one for one in self._silences if one.matchers == matchers and one.state(now) == "active"]
-        self._silences = [msgspec.structs.replace(one, ends_at=now) if one in ended else one for one in self._silences]
+        ended = [
+            silence for silence in self._silences if silence.matchers == matchers and silence.state(now) == "active"
+        ]
+        self._silences = [
+            msgspec.structs.replace(silence, ends_at=now) if silence in ended else silence for silence in self._silences
+        ]
         return len(ended)
 
     def among(self, groups: Mapping[str, Sequence[decisions.Routed]]) -> silences.Muting:
         """Return a function that says why an alert is muted. Incidents that the same delivery opens already inhibit."""
         silencer = silences.Silencer(self._silences)
 
-        def muting(routed: decisions.Routed, now: Timestamp) -> silences.Mute | None:
-            keys = routed.decision.while_open
+        def muting(routed_alert: decisions.Routed, now: Timestamp) -> silences.Mute | None:
+            keys = routed_alert.decision.while_open
             firing = {key for key in keys if self._fires(key, now) or any(map(_is_firing, groups.get(key, ())))}
-            if (mute := inhibition.mute(routed.decision, firing, now)) is not None:
+            if (mute := inhibition.mute(routed_alert.decision, firing, now)) is not None:
                 return mute
-            if (mute := silences.by_window(routed.decision, now)) is not None:
+            if (mute := silences.by_window(routed_alert.decision, now)) is not None:
                 return mute
-            return silencer.mute(routed.alert, now)
+            return silencer.mute(routed_alert.alert, now)
 
         return muting
 
     def _fires(self, key: str, now: Timestamp) -> bool:
         if inhibition.is_key(key):
             return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
-        known = self._known.get(key)
-        return known is not None and known.status != "closed" and not known.quiet_since
+        incident = self._known.get(key)
+        return incident is not None and incident.status != "closed" and not incident.quiet_since
 
 
-def _is_firing(routed: decisions.Routed) -> bool:
-    return routed.alert.status == "firing"
+def _is_firing(routed_alert: decisions.Routed) -> bool:
+    return routed_alert.alert.status == "firing"

@@ -15,31 +15,44 @@ def check(
     left = list(notified)
     for index, expected in enumerate(case.shape.expect.notifications or ()):
         path = ("expect", "notifications", index)
-        found = next((one for one in left if _matches(expected, one)), None)
-        if found is None:
+        notification = next((candidate for candidate in left if _matches(expected, candidate)), None)
+        if notification is None:
             yield case.problem(f"expected {_named(expected)}, and there was none{_more(notified, expected)}", *path)
             continue
-        left.remove(found)
-        if expected.at is not None and found.at - start != expected.at:
-            wanted, got = quantities.shown(expected.at), quantities.shown(found.at - start)
-            yield case.problem(f"expected {_named(expected)} after {wanted}, got it after {got}", *path, "at")
-    for one in left:
-        after = quantities.shown(one.at - start)
-        place = f" ({one.destination})" if one.destination else ""
-        message = f"{one.type}{place} to {one.notifier} after {after} was not expected"
+        left.remove(notification)
+        if expected.at is not None and notification.at - start != expected.at:
+            expected_at, actual_at = quantities.shown(expected.at), quantities.shown(notification.at - start)
+            yield case.problem(
+                f"expected {_named(expected)} after {expected_at}, got it after {actual_at}", *path, "at"
+            )
+    for candidate in left:
+        after = quantities.shown(candidate.at - start)
+        place = f" ({candidate.destination})" if candidate.destination else ""
+        message = f"{candidate.type}{place} to {candidate.notifier} after {after} was not expected"
         yield case.problem(message, "expect", "notifications")
 
 
 def lines(notified: Iterable[simulated_events.Notified], start: int) -> Iterator[str]:
     """Yield the notifications in the form that a test expects, for authors of tests."""
-    for one in notified:
-        given = {"at": quantities.shown(one.at - start), "to": one.notifier, "event": one.type}
-        shown = {**given, "destination": one.destination} if one.destination else given
-        yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in shown.items()) + "}"
+    for notification in notified:
+        fields = {
+            "at": quantities.shown(notification.at - start),
+            "to": notification.notifier,
+            "event": notification.type,
+        }
+        shown_fields = {**fields, "destination": notification.destination} if notification.destination else fields
+        yield (
+            "{"
+            + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in shown_fields.items())
+            + "}"
+        )
 
 
-def _matches(expected: rule_tests.Notification, one: simulated_events.Notified) -> bool:
-    return (one.notifier, one.type) == (expected.to, expected.event) and expected.destination in {None, one.destination}
+def _matches(expected: rule_tests.Notification, notified: simulated_events.Notified) -> bool:
+    return (notified.notifier, notified.type) == (expected.to, expected.event) and expected.destination in {
+        None,
+        notified.destination,
+    }
 
 
 def _named(expected: rule_tests.Notification) -> str:
@@ -48,5 +61,5 @@ def _named(expected: rule_tests.Notification) -> str:
 
 
 def _more(notified: Iterable[simulated_events.Notified], expected: rule_tests.Notification) -> str:
-    types = dict.fromkeys(one.type for one in notified if one.notifier == expected.to)
+    types = dict.fromkeys(notification.type for notification in notified if notification.notifier == expected.to)
     return f" (there were: {', '.join(types)})" if types else ""

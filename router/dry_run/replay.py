@@ -80,9 +80,9 @@ class Difference(msgspec.Struct, frozen=True):
 def play(recordings: Iterable[Recording], playing: simulation.Simulation, version: str, *, tail: int) -> Played:
     """Deliver all recordings in the order of their times, then advance the clock by ``tail`` microseconds."""
     deliveries = alerts = ignored = 0
-    for one in recordings:
-        playing.move_to(one.received_at)
-        decided = playing.arrive(one.alerts)
+    for recording in recordings:
+        playing.move_to(recording.received_at)
+        decided = playing.arrive(recording.alerts)
         deliveries += 1
         alerts += len(decided)
         ignored += sum(decision.response is None for decision in decided)
@@ -127,28 +127,28 @@ def compare(before: Played, after: Played) -> Difference:
     pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
     more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
     pairs += more
-    changes = tuple(Change(one, other) for one, other in pairs if _essence(one) != _essence(other))
+    changes = tuple(Change(life, other) for life, other in pairs if _essence(life) != _essence(other))
     return Difference(before, after, tuple(left), tuple(vanish), changes, len(pairs) - len(changes))
 
 
-def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
-    """Pair incidents for which ``of`` returns equal values.
+def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
+    """Pair incidents for which ``key_of`` returns equal values.
 
     Remove the paired ones from ``others``, and return the pairs and the unpaired ones.
     """
     by_name: dict[Any, list[Life]] = {}
     for other in reversed(others):
-        by_name.setdefault(of(other), []).append(other)
+        by_name.setdefault(key_of(other), []).append(other)
     pairs: list[tuple[Life, Life]] = []
     unpaired = []
-    for one in ones:
-        candidates = by_name.get(of(one))
+    for life in ones:
+        candidates = by_name.get(key_of(life))
         if candidates:
-            pairs.append((one, candidates.pop()))
+            pairs.append((life, candidates.pop()))
         else:
-            unpaired.append(one)
-    taken = {id(other) for _, other in pairs}
-    others[:] = [other for other in others if id(other) not in taken]
+            unpaired.append(life)
+    paired_ids = {id(other) for _, other in pairs}
+    others[:] = [other for other in others if id(other) not in paired_ids]
     return pairs, unpaired
 
 
@@ -165,45 +165,45 @@ def differences(change: Change) -> Iterator[tuple[str, str, str]]:
     """Yield the differences of one incident as (name, before, after)."""
     before, after = change.before, change.after
     for name in ("key", "rule", "severity"):
-        one, other = getattr(before, name), getattr(after, name)
-        if one != other:
-            yield name, one, other
-    for name, one, other in (
+        first, other = getattr(before, name), getattr(after, name)
+        if first != other:
+            yield name, first, other
+    for name, first, other in (
         ("opened", before.opened_at, after.opened_at),
         ("closed", before.closed_at, after.closed_at),
     ):
-        if one != other:
-            yield name, _after(one, before), _after(other, after)
+        if first != other:
+            yield name, _after(first, before), _after(other, after)
     yield from _call_differences(before, after)
 
 
 def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str]]:
     ones, others = _by_place(before), _by_place(after)
     for place in dict.fromkeys([*ones, *others]):
-        one, other = ones.get(place), others.get(place)
-        if one is None or other is None:
-            yield place, told(one) if one else "", told(other) if other else ""
+        call, other = ones.get(place), others.get(place)
+        if call is None or other is None:
+            yield place, told(call) if call else "", told(other) if other else ""
             continue
-        if one.publish != other.publish:
-            yield f"{place}: publish", one.publish, other.publish
-        if one.review != other.review:
-            yield f"{place}: review", one.review or "no deadline", other.review or "no deadline"
-        if one.severity != other.severity:
-            yield f"{place}: severity", one.severity, other.severity
-        for field in dict.fromkeys([*one.fields, *other.fields]):
-            said, says = (_text(call.fields.get(field)) for call in (one, other))
-            if said != says:
-                yield f"{place}: {field}", said, says
+        if call.publish != other.publish:
+            yield f"{place}: publish", call.publish, other.publish
+        if call.review != other.review:
+            yield f"{place}: review", call.review or "no deadline", other.review or "no deadline"
+        if call.severity != other.severity:
+            yield f"{place}: severity", call.severity, other.severity
+        for field in dict.fromkeys([*call.fields, *other.fields]):
+            before_text, says = (_text(call.fields.get(field)) for call in (call, other))
+            if before_text != says:
+                yield f"{place}: {field}", before_text, says
 
 
 def _by_place(life: Life) -> dict[str, Call]:
     """Return the calls by kind and destination. Repeated calls have a number."""
-    found: dict[str, Call] = {}
+    by_place: dict[str, Call] = {}
     for call in life.calls:
         name = f"{call.kind} at {call.destination}"
-        number = sum(place == name or place.startswith(f"{name} (") for place in found)
-        found[f"{name} ({number + 1})" if number else name] = call
-    return found
+        number = sum(place == name or place.startswith(f"{name} (") for place in by_place)
+        by_place[f"{name} ({number + 1})" if number else name] = call
+    return by_place
 
 
 def told(call: Call) -> str:

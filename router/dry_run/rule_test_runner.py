@@ -48,20 +48,20 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
     if case.shape.expect.notifications is not None:
         playing.announce()
-    found: list[problems.Problem] = []
+    all_problems: list[problems.Problem] = []
     fires: dict[str, Timestamp] = {}
     for step in _steps(case.shape):
         playing.move_to(Timestamp(start + step.at))
         if step.order == 0:
             arrival = case.shape.alerts[step.place]
             (decision,) = playing.arrive([alert(arrival, playing.now, fires)])
-            found += _check_alert(case, step.place, decision)
+            all_problems += _check_alert(case, step.place, decision)
         else:
-            found += _act(case, step.place, playing)
+            all_problems += _act(case, step.place, playing)
     playing.move_to(Timestamp(start + _end(case.shape)))
-    found += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
-    found += _check_whole(case, playing, start)
-    return Result(case, tuple(found), tuple(playing.calls), start, tuple(playing.notified))
+    all_problems += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
+    all_problems += _check_whole(case, playing, start)
+    return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notified))
 
 
 def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
@@ -93,9 +93,9 @@ def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
 
 def _end(shape: rule_tests.RuleTestShape) -> Duration:
     """Return the last time that the test names."""
-    said = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
-    notified = (one.at or Duration(0) for one in shape.expect.notifications or ())
-    return max([*said, *(operation.at or Duration(0) for operation in shape.expect.operations or ()), *notified])
+    moments = [shape.until, *(alert.at for alert in shape.alerts), *(person.at for person in shape.people)]
+    notified = (notification.at or Duration(0) for notification in shape.expect.notifications or ())
+    return max([*moments, *(operation.at or Duration(0) for operation in shape.expect.operations or ()), *notified])
 
 
 def alert(arrival: rule_tests.Arrival, now: Timestamp, fires: dict[str, Timestamp]) -> alerts.Alert:
@@ -120,8 +120,8 @@ def alert(arrival: rule_tests.Arrival, now: Timestamp, fires: dict[str, Timestam
 
 
 def _fingerprint(arrival: rule_tests.Arrival) -> str:
-    said = repr((arrival.source, sorted(arrival.labels.items())))
-    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    identity = repr((arrival.source, sorted(arrival.labels.items())))
+    return hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
 
 
 def _check_alert(case: rule_tests.RuleTest, index: int, decision: decisions.Decision) -> Iterator[problems.Problem]:
@@ -129,8 +129,8 @@ def _check_alert(case: rule_tests.RuleTest, index: int, decision: decisions.Deci
     if arrival.expect is not None:
         yield from _check_decision(case, arrival.expect, decision, ("alerts", index, "expect"), "")
     elif arrival.status == "firing":
-        about = f"alert {index + 1}: " if len(case.shape.alerts) > 1 else ""
-        yield from _check_decision(case, case.shape.expect, decision, ("expect",), about)
+        prefix = f"alert {index + 1}: " if len(case.shape.alerts) > 1 else ""
+        yield from _check_decision(case, case.shape.expect, decision, ("expect",), prefix)
 
 
 def _check_decision(
@@ -138,23 +138,23 @@ def _check_decision(
     expected: rule_tests.ExpectedDecision,
     decision: decisions.Decision,
     path: tuple[str | int, ...],
-    about: str,
+    prefix: str,
 ) -> Iterator[problems.Problem]:
     response = decision.response
-    got = "ignored: " + decision.ignored if response is None else f"rule {response.rule}"
+    actual = "ignored: " + decision.ignored if response is None else f"rule {response.rule}"
     if expected.ignored is not None and expected.ignored not in decision.ignored:
-        yield case.problem(f'{about}expected to be ignored for "{expected.ignored}", got {got}', *path, "ignored")
+        yield case.problem(f'{prefix}expected to be ignored for "{expected.ignored}", got {actual}', *path, "ignored")
     if expected.rule is not None and (response is None or response.rule != expected.rule):
-        yield case.problem(f"{about}expected rule {expected.rule}, got {got}", *path, "rule")
+        yield case.problem(f"{prefix}expected rule {expected.rule}, got {actual}", *path, "rule")
     if response is None:
         return
     if expected.severity is not None and decision.severity.word != expected.severity:
-        yield case.problem(f"{about}expected {expected.severity}, got {decision.severity.word}", *path, "severity")
+        yield case.problem(f"{prefix}expected {expected.severity}, got {decision.severity.word}", *path, "severity")
     if expected.key is not None and decision.incident_key != expected.key:
-        yield case.problem(f"{about}expected incident {expected.key}, got {decision.incident_key}", *path, "key")
+        yield case.problem(f"{prefix}expected incident {expected.key}, got {decision.incident_key}", *path, "key")
     at = [target.destination for target in response.targets]
     if expected.at is not None and sorted(expected.at) != sorted(at):
-        yield case.problem(f"{about}expected at {_names(expected.at)}, got {_names(at)}", *path, "at")
+        yield case.problem(f"{prefix}expected at {_names(expected.at)}, got {_names(at)}", *path, "at")
 
 
 def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start: int) -> Iterator[problems.Problem]:
@@ -175,19 +175,19 @@ def _check_operations(
     left = list(calls)
     for index, operation in enumerate(expected):
         path = ("expect", "operations", index)
-        found = next((call for call in left if (call.kind, call.destination) == operation.what), None)
+        match = next((call for call in left if (call.kind, call.destination) == operation.what), None)
         kind, name = operation.what
-        if found is None:
+        if match is None:
             yield case.problem(f"expected {kind} at {name}, and there was none{_more(calls, name)}", *path)
             continue
-        left.remove(found)
-        if operation.at is not None and found.at - start != operation.at:
-            wanted, got = quantities.shown(operation.at), quantities.shown(found.at - start)
-            yield case.problem(f"expected {kind} at {name} after {wanted}, got it after {got}", *path, "at")
+        left.remove(match)
+        if operation.at is not None and match.at - start != operation.at:
+            expected_at, actual_at = quantities.shown(operation.at), quantities.shown(match.at - start)
+            yield case.problem(f"expected {kind} at {name} after {expected_at}, got it after {actual_at}", *path, "at")
         for field, value in (operation.model_extra or {}).items():
-            said = rule_tests.as_text(found.shown.get(field))
-            if said != value:
-                yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {said!r}", *path, field)
+            text = rule_tests.as_text(match.shown.get(field))
+            if text != value:
+                yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {text!r}", *path, field)
     for call in left:
         after = quantities.shown(call.at - start)
         yield case.problem(f"{call.kind} at {call.destination} after {after} was not expected", "expect", "operations")
@@ -205,5 +205,5 @@ def _names(names: Iterable[str]) -> str:
 def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
     """Yield the operations in the form that a test expects, for authors of tests."""
     for call in calls:
-        said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
-        yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()) + "}"
+        fields = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
+        yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()) + "}"

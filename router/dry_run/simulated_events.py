@@ -29,19 +29,19 @@ class Announcing:
         """Record the events since the last call. Return when to call again (microseconds); 0 for never."""
         key = observed.incident.key
         before = self._announced.get(key)
-        made = announcements.announce(before, observed, now)
-        if made.after is not None:
-            self._announced[key] = made.after
-        for event in made.found:
+        announcement = announcements.announce(before, observed, now)
+        if announcement.after is not None:
+            self._announced[key] = announcement.after
+        for event in announcement.found:
             self._record(event, now, key, announcements.recipients(before, observed.incident, event))
-        return made.due
+        return announcement.due
 
     def announce_router(self, event: events.Event, now: Timestamp) -> None:
         """Record an event of the router itself."""
         self._record(event, now, "", ())
 
-    def _record(self, event: events.Event, now: Timestamp, key: str, named: tuple[str, ...]) -> None:
+    def _record(self, event: events.Event, now: Timestamp, key: str, notifiers: tuple[str, ...]) -> None:
         review = getattr(event, "review", None)
         destination = review.destination if review is not None else str(getattr(event, "destination", ""))
-        for notifier in self._subscribed.receivers(event, named):
+        for notifier in self._subscribed.receivers(event, notifiers):
             self.notified.append(Notified(now, notifier, events.type_of(event), key, destination))

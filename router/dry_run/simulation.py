@@ -148,12 +148,12 @@ class Simulation:
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Accept one delivery. Return the decision about each of its alerts."""
-        routed = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
-        self._muting.heard(routed)
+        routeds = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
+        self._muting.heard(routeds)
         groups: dict[str, list[decisions.Routed]] = {}
-        for one in routed:
-            if key := self._home(one):
-                groups.setdefault(key, []).append(one)
+        for routed_alert in routeds:
+            if key := self._home(routed_alert):
+                groups.setdefault(key, []).append(routed_alert)
         for key, group in groups.items():
             before = self.incidents.get(key) or incidents.Incident(key=key)
             folded = fold.fold(
@@ -166,7 +166,7 @@ class Simulation:
                 muting=self._muting.among(groups),
             )
             self._becomes(before, folded)
-        return [one.decision for one in routed]
+        return [routed.decision for routed in routeds]
 
     def move_to(self, moment: Timestamp) -> None:
         """Advance the clock to a time. Timers and reviews that are due before then are handled at their due times."""
@@ -190,38 +190,38 @@ class Simulation:
         if timing.due(before) != due:
             return  # The timer was postponed or is obsolete. If the incident still has one, it has its own entry.
         self.now = Timestamp(max(self.now, due))
-        heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
-        self._becomes(before, timing.apply_timers(heard, now=self.now, episode=self._episode()))
+        incident = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
+        self._becomes(before, timing.apply_timers(incident, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.ReviewDecision) -> int:
         """Decide all publications that await approval at a destination. Return the number of publications."""
-        awaiting = [one for one in self.awaiting() if one.destination == destination]
+        awaiting = [review for review in self.awaiting() if review.destination == destination]
         if word.kind == "approved":
-            awaiting += [one for one in self._republishable() if one.destination == destination]
+            awaiting += [review for review in self._republishable() if review.destination == destination]
         for seen in awaiting:
             incident = self.incidents[seen.incident]
             earlier = incident.review_verdicts.get(destination)
-            given = reviews.verdict(seen, word, self.now, earlier)
-            self._becomes(incident, reviews.decided(incident, seen, given, earlier) or incident)
+            verdict = reviews.verdict(seen, word, self.now, earlier)
+            self._becomes(incident, reviews.decided(incident, seen, verdict, earlier) or incident)
         return len(awaiting)
 
     def retract(self, destination: str, word: retractions.RetractionRequest) -> int:
         """Retract every post at a destination. Return the number of publications."""
-        done = 0
+        retracted = 0
         for incident in list(self.incidents.values()):
-            known = self._publications.get(incident.key, [])
-            found = retractions.outcomes(incident, known, self._places, destination)
-            done += sum(one.outcome in retractions.DONE for one in found)
-            self._becomes(incident, retractions.retracted(incident, known, found, word, self.now))
-        return done
+            publications_of_incident = self._publications.get(incident.key, [])
+            results = retractions.outcomes(incident, publications_of_incident, self._places, destination)
+            retracted += sum(result.outcome in retractions.DONE for result in results)
+            self._becomes(incident, retractions.retracted(incident, publications_of_incident, results, word, self.now))
+        return retracted
 
     def awaiting(self) -> list[reviews.Review]:
         """Return all reviews that await approval now."""
         saying = (self._desires, self._preview)
         return [
-            one
+            review
             for incident in list(self.incidents.values())
-            for one in reviews.waiting(
+            for review in reviews.waiting(
                 incident, self._publications.get(incident.key, []), self._places, saying, self.now
             )
         ]
@@ -230,10 +230,10 @@ class Simulation:
         """Return the retracted publications that a reviewer could approve again."""
         saying = (self._desires, self._preview)
         return [
-            one
+            review
             for incident in list(self.incidents.values())
             if incident.status == "open"
-            for one in reviews.republishable(
+            for review in reviews.republishable(
                 incident,
                 desired_state.ensure_publications(incident, self._publications.get(incident.key, [])),
                 self._places,
@@ -261,13 +261,13 @@ class Simulation:
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
 
-    def _home(self, routed: decisions.Routed) -> str:
+    def _home(self, routed_alert: decisions.Routed) -> str:
         """Return the key of the incident that already holds the alert, or else of the incident in the decision."""
-        identity, key = routed.alert.identity, routed.decision.incident_key
+        identity, key = routed_alert.alert.identity, routed_alert.decision.incident_key
         home = self._homes.get(identity)
-        if home is not None and home != key and routing.stays(self.incidents[home], routed):
+        if home is not None and home != key and routing.stays(self.incidents[home], routed_alert):
             return home
-        if routed.alert.status == "firing" and key:
+        if routed_alert.alert.status == "firing" and key:
             self._homes[identity] = key
         return key
 
@@ -296,10 +296,10 @@ class Simulation:
         alert, response = incident.opening_alert, incident.response
         if not incident.episode or alert is None or response is None:
             return incident
-        known = self.episodes.get(incident.episode)
-        if known is None:
+        episode = self.episodes.get(incident.episode)
+        if episode is None:
             began_at = incident.accepted_at or incident.opened_at
-            known = self.episodes[incident.episode] = Episode(
+            episode = self.episodes[incident.episode] = Episode(
                 incident.key,
                 incident.episode,
                 alert.identity,
@@ -310,61 +310,68 @@ class Simulation:
                 incident.opened_at,
             )
             if self._approves:
-                asked = (one for one in response.targets if one.publish == "review" or one.ending.review)
-                verdicts = {one.destination: self._approval() for one in asked}
+                reviewed_targets = (
+                    target for target in response.targets if target.publish == "review" or target.ending.review
+                )
+                verdicts = {target.destination: self._approval() for target in reviewed_targets}
                 incident = msgspec.structs.replace(incident, review_verdicts=verdicts)
-        known.severity = max(known.severity, incident.severity)
+        episode.severity = max(episode.severity, incident.severity)
         if incident.status == "closed":
-            known.closed_at = incident.closed_at
+            episode.closed_at = incident.closed_at
         return incident
 
     def _reconcile(self, incident: incidents.Incident) -> None:
-        known = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
+        publications_of_incident = desired_state.ensure_publications(incident, self._publications.get(incident.key, []))
         # A worker announces an incident before and after it calls the vendors.
-        self._announce(incident, known)
+        self._announce(incident, publications_of_incident)
         waits: list[steps.Wait] = []
-        for _ in range(len(known) + 1):
-            before = list(known)
-            waits = [self._advance(incident, known, position) for position in range(len(known))]
+        for _ in range(len(publications_of_incident) + 1):
+            before = list(publications_of_incident)
+            waits = [
+                self._advance(incident, publications_of_incident, position)
+                for position in range(len(publications_of_incident))
+            ]
             is_blocked = any(wait.waiting_on is steps.WaitingOn.OTHER_PUBLICATION for wait in waits)
-            if known == before or not is_blocked:
+            if publications_of_incident == before or not is_blocked:
                 break
-        self._announce(incident, known)
-        self._publications[incident.key] = [one for one in known if not one.settled]
+        self._announce(incident, publications_of_incident)
+        self._publications[incident.key] = [
+            publication for publication in publications_of_incident if not publication.settled
+        ]
         reviews_due = (wait.until for wait in waits if wait.waiting_on is steps.WaitingOn.REVIEWER)
-        for moment in {until for until in reviews_due if until is not None and until > self.now}:
+        for moment in {deadline for deadline in reviews_due if deadline is not None and deadline > self.now}:
             heapq.heappush(self._reviews, (moment, incident.key))
 
-    def _announce(self, incident: incidents.Incident, known: list[publications.Publication]) -> None:
+    def _announce(self, incident: incidents.Incident, publications_of_incident: list[publications.Publication]) -> None:
         """Announce the changes of an incident, and note when to announce again."""
         if self._announcing is None:
             return
         saying = (self._desires, self._preview)
-        waiting = reviews.waiting(incident, known, self._places, saying, self.now)
-        shown = {one.destination: announcer.event_review(one) for one in waiting}
+        waiting = reviews.waiting(incident, publications_of_incident, self._places, saying, self.now)
+        events_of_reviews = {review.destination: announcer.event_review(review) for review in waiting}
         public = [name for name, place in self._places.items() if place.kind.public]
-        observed = announcements.Observed(incident, known, shown, public)
+        observed = announcements.Observed(incident, publications_of_incident, events_of_reviews, public)
         if due := self._announcing.announce(observed, self.now):
             heapq.heappush(self._announcements, (due, incident.key))
 
     def _advance(
-        self, incident: incidents.Incident, known: list[publications.Publication], position: int
+        self, incident: incidents.Incident, publications_of_incident: list[publications.Publication], position: int
     ) -> steps.Wait:
         """Perform every step that the plan requires of one publication, and update the publication in the list."""
         for _ in range(_MOST_STEPS):
-            publication = known[position]
+            publication = publications_of_incident[position]
             place = self._places[publication.destination]
-            desired = self._desires.build(incident, publication, known, place)
+            desired = self._desires.build(incident, publication, publications_of_incident, place)
             if (noted := plan.noted(desired, publication)) is not publication:
-                known[position] = noted
+                publications_of_incident[position] = noted
                 continue
             step = plan.plan(desired, publication, now=self.now)
             if isinstance(step, steps.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
-                known[position] = waits
+                publications_of_incident[position] = waits
                 continue
             if not isinstance(step, steps.Execute):
                 break
-            known[position] = self._perform(incident, publication, step.kind, desired)
+            publications_of_incident[position] = self._perform(incident, publication, step.kind, desired)
         return step if isinstance(step, steps.Wait) else steps.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
 
     def _awaits(
@@ -392,14 +399,14 @@ class Simulation:
         desired: publications.Desired,
     ) -> publications.Publication:
         number = publication.number + 1
-        begun = msgspec.structs.replace(publication, number=number)
+        started = msgspec.structs.replace(publication, number=number)
         intent = publications.Intent(kind, number, self.now, desired.content)
         is_over = kind == "open" and plan.is_retrospective(desired, publication)
         if is_over:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
-        operation = vendor_calls.operation_of(begun, intent, desired, self.now)
+        operation = vendor_calls.operation_of(started, intent, desired, self.now)
         if kind == "adopt":
-            return operation_outcome.after_call(begun, operation, self._drafted(publication.destination), self.now)
+            return operation_outcome.after_call(started, operation, self._drafted(publication.destination), self.now)
         response = incident.response
         self.calls.append(
             Called(
@@ -418,7 +425,7 @@ class Simulation:
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
         state = "resolved" if is_over else state
-        return operation_outcome.after_call(begun, operation, operations.VendorState(identity, state), self.now)
+        return operation_outcome.after_call(started, operation, operations.VendorState(identity, state), self.now)
 
     def _drafted(self, destination: str) -> operations.VendorState | None:
         """Return the page's draft for the incident that it follows; None if the test has no draft for the page."""
@@ -426,8 +433,8 @@ class Simulation:
         if draft is None:
             return None
         self.drafted.add(destination)
-        shown = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
-        view = publications.View({**shown, "draft": draft})
+        draft_fields = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
+        view = publications.View({**draft_fields, "draft": draft})
         return operations.VendorState(f"{destination}-{next(self._numbers)}", "draft", view=view)
 
 

@@ -126,12 +126,12 @@ class Apprise:
 
         If only some URLs accept the message, return a state that records them. The next call sends to the others.
         """
-        recordeds = _of_one_episode(batch.events)
-        newest = recordeds[-1].sequence
-        state = self._known(batch.state, recordeds[0].sequence)
+        recorded_events = _of_one_episode(batch.events)
+        newest = recorded_events[-1].sequence
+        state = self._known(batch.state, recorded_events[0].sequence)
         pending = [receiver for receiver in self._services if _received(state, receiver) < newest]
         outcomes = await asyncio.gather(
-            *(self._send(receiver, _after(recordeds, _received(state, receiver))) for receiver in pending)
+            *(self._send(receiver, _after(recorded_events, _received(state, receiver))) for receiver in pending)
         )
         failures = [failure for failure in outcomes if failure is not None]
         for receiver, failure in zip(pending, outcomes, strict=True):
@@ -141,7 +141,7 @@ class Apprise:
             return base.Delivered(newest, {})
         if len(failures) == len(pending):
             raise failures[0]
-        return base.Delivered(recordeds[0].sequence - 1, {**state, _FIRST: str(recordeds[0].sequence)})
+        return base.Delivered(recorded_events[0].sequence - 1, {**state, _FIRST: str(recorded_events[0].sequence)})
 
     def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
         """Return the recorded deliveries of the configured URLs.
@@ -156,9 +156,9 @@ class Apprise:
     async def aclose(self) -> None:
         """Do nothing, because no connection outlives a call."""
 
-    async def _send(self, service: _Service, recordeds: Sequence[events.Recorded]) -> errors.Failure | None:
+    async def _send(self, service: _Service, recorded_events: Sequence[events.Recorded]) -> errors.Failure | None:
         """Send one message to one URL. Return the failure, or None if the message was delivered."""
-        message = plain_text.render(recordeds, self._console)
+        message = plain_text.render(recorded_events, self._console)
         try:
             if self._quota is not None:
                 ends_at = client.ends_at.get()
@@ -196,14 +196,14 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _after(recordeds: Sequence[events.Recorded], sequence: int) -> Sequence[events.Recorded]:
-    return [entry for entry in recordeds if entry.sequence > sequence]
+def _after(recorded_events: Sequence[events.Recorded], sequence: int) -> Sequence[events.Recorded]:
+    return [entry for entry in recorded_events if entry.sequence > sequence]
 
 
-def _of_one_episode(recordeds: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening, because a message covers one episode."""
-    openings = (at for at, entry in enumerate(recordeds) if at and isinstance(entry.event, events.IncidentOpened))
-    return recordeds[: next(openings, len(recordeds))]
+    openings = (at for at, entry in enumerate(recorded_events) if at and isinstance(entry.event, events.IncidentOpened))
+    return recorded_events[: next(openings, len(recorded_events))]
 
 
 def load() -> None:

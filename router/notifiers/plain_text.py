@@ -35,16 +35,16 @@ class Message(NamedTuple):
     tone: Tone
 
 
-def render(recordeds: Sequence[events.Recorded], console: str) -> Message:
+def render(recorded_events: Sequence[events.Recorded], console: str) -> Message:
     """Render at least one event as one message. ``console`` is the console's URL, empty if unknown."""
-    newest = recordeds[-1].event
+    newest = recorded_events[-1].event
     incident = getattr(newest, "incident", None)
-    lines = [line(entry.event) for entry in recordeds]
+    lines = [line(entry.event) for entry in recorded_events]
     left_out = len(lines) - _LINES
     if left_out > 0:
         # Keep the newest events, because they say what to do now.
         lines = [f"({left_out} earlier events)", *lines[left_out:]]
-    parts = ["\n".join(lines), *_posts(recordeds)]
+    parts = ["\n".join(lines), *_posts(recorded_events)]
     if incident is None:
         return Message(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
     return Message(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
@@ -85,10 +85,10 @@ def _tone(event: events.Event) -> Tone:
     return "failure" if incident is not None and incident.severity in {"critical", "major"} else "warning"
 
 
-def _posts(recordeds: Sequence[events.Recorded]) -> Iterator[str]:
+def _posts(recorded_events: Sequence[events.Recorded]) -> Iterator[str]:
     """Yield the lines that customers will see, for each review that is still pending after these events."""
     reviews: dict[str, events.Review] = {}
-    for entry in recordeds:
+    for entry in recorded_events:
         if isinstance(entry.event, _WAITING):
             reviews[entry.event.review.destination] = entry.event.review
         elif isinstance(entry.event, events.ReviewDecided):

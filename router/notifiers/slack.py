@@ -58,18 +58,20 @@ class Slack:
 
         The events count as delivered once no call is left to make.
         """
-        recordeds = _of_one_episode(batch.events)
+        recorded_events = _of_one_episode(batch.events)
         state = dict(batch.state)
-        view = slack_messages.apply(_view(state), recordeds)
+        view = slack_messages.apply(_view(state), recorded_events)
         pending = [
-            message for message in self._renderer.messages(view, recordeds) if state.get(message.key) != message.digest
+            message
+            for message in self._renderer.messages(view, recorded_events)
+            if state.get(message.key) != message.digest
         ]
         if pending:
             await self._send(pending[0], state)
         if len(pending) > 1:
-            return base.Delivered(recordeds[0].sequence - 1, state)
+            return base.Delivered(recorded_events[0].sequence - 1, state)
         state["view"] = msgspec.json.encode(view).decode()
-        return base.Delivered(recordeds[-1].sequence, _kept(state, view))
+        return base.Delivered(recorded_events[-1].sequence, _kept(state, view))
 
     async def aclose(self) -> None:
         """Close the connections to Slack."""
@@ -101,10 +103,10 @@ def _view(state: Mapping[str, str]) -> slack_messages.View:
         return slack_messages.View()
 
 
-def _of_one_episode(recordeds: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening: each episode has messages of its own."""
-    openings = (at for at, entry in enumerate(recordeds) if at and isinstance(entry.event, events.IncidentOpened))
-    return recordeds[: next(openings, len(recordeds))]
+    openings = (at for at, entry in enumerate(recorded_events) if at and isinstance(entry.event, events.IncidentOpened))
+    return recorded_events[: next(openings, len(recorded_events))]
 
 
 def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:

@@ -73,9 +73,9 @@ class Message(NamedTuple):
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
-def apply(view: View, recordeds: Sequence[events.Recorded]) -> View:
+def apply(view: View, recorded_events: Sequence[events.Recorded]) -> View:
     """Return the view after further events."""
-    for entry in recordeds:
+    for entry in recorded_events:
         view = _applied(view, entry.event, entry.time)
     return view
 
@@ -118,27 +118,29 @@ class Renderer:
         self._console = console.rstrip("/")
         self._reviews = slack_reviews.Renderer(console, buttons=buttons)
 
-    def messages(self, view: View, recordeds: Sequence[events.Recorded]) -> Iterator[Message]:
+    def messages(self, view: View, recorded_events: Sequence[events.Recorded]) -> Iterator[Message]:
         """Return what the channel has to show: the incident, its reviews, and a reply about the newest events."""
         incident = view.incident
         if incident is None:
-            yield self._plain(recordeds)
+            yield self._plain(recorded_events)
             return
         name = incident.reference
         if view.is_incident_shown:
             yield self._incident(incident, view, name)
         for destination in view.reviews:
             yield self._review(incident, view, destination)
-        yield from _reminders(recordeds, name)
-        if view.is_incident_shown and not any(isinstance(entry.event, events.IncidentOpened) for entry in recordeds):
-            lines_of = [entry for entry in recordeds if not isinstance(entry.event, _BROADCAST)]
+        yield from _reminders(recorded_events, name)
+        if view.is_incident_shown and not any(
+            isinstance(entry.event, events.IncidentOpened) for entry in recorded_events
+        ):
+            lines_of = [entry for entry in recorded_events if not isinstance(entry.event, _BROADCAST)]
             lines = "\n".join(f"• {line(entry.event)}" for entry in lines_of)
             if lines:
                 yield Message(f"thread:{lines_of[-1].sequence}", lines, [slack_blocks.section(lines)], name)
 
-    def _plain(self, recordeds: Sequence[events.Recorded]) -> Message:
-        lines = "\n".join(line(entry.event) for entry in recordeds)
-        return Message(f"thread:{recordeds[-1].sequence}", lines, [slack_blocks.section(lines)])
+    def _plain(self, recorded_events: Sequence[events.Recorded]) -> Message:
+        lines = "\n".join(line(entry.event) for entry in recorded_events)
+        return Message(f"thread:{recorded_events[-1].sequence}", lines, [slack_blocks.section(lines)])
 
     def _incident(self, incident: events.Incident, view: View, key: str) -> Message:
         over = incident.status == "closed"
@@ -185,9 +187,9 @@ class Renderer:
         return f"<{self._console}{path}{encoded}|Open in the console>"
 
 
-def _reminders(recordeds: Sequence[events.Recorded], name: str) -> Iterator[Message]:
+def _reminders(recorded_events: Sequence[events.Recorded], name: str) -> Iterator[Message]:
     """Yield a reply for each reminder and delayed opening, because Slack doesn't notify users of an updated message."""
-    for entry in recordeds:
+    for entry in recorded_events:
         if isinstance(entry.event, _BROADCAST):
             review = getattr(entry.event, "review", None)
             text, thread = line(entry.event), name if review is None else f"{name}/{review.destination}"

@@ -45,7 +45,7 @@ class Context:
             return model.model_validate(data)
         except pydantic.ValidationError as error:
             self.problems.extend(
-                validation.problems_of(error, self.document, at=self.path, model=model, about=self.prefix)
+                validation.problems_of(error, self.document, at=self.path, model=model, prefix=self.prefix)
             )
             return None
 

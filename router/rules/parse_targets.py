@@ -235,7 +235,7 @@ def _check(
             context.document,
             at=context.path,
             model=destination.opening,
-            about=context.prefix,
+            prefix=context.prefix,
             ignored=ignored,
             passes=passes,
         )

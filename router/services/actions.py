@@ -73,16 +73,18 @@ class Conflict(Exception):
 class Actions:
     """The actions on one router. Callers check the role of the person first."""
 
-    def __init__(self, asked: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
-        self._queries = asked
-        self._settings = asked.settings
+    def __init__(
+        self, query_service: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText
+    ) -> None:
+        self._queries = query_service
+        self._settings = query_service.settings
         self._connection = connection
-        self._clock = asked.clock
+        self._clock = query_service.clock
         self._new_text = new_text
         self._audit = Audit(connection)
 
     async def record(
-        self, act: ActionContext, what: str, outcome: str = "done", detail: Mapping[str, str] | None = None
+        self, act: ActionContext, action: str, outcome: str = "done", detail: Mapping[str, str] | None = None
     ) -> None:
         """Write a line to the audit log."""
         person, address = act.actor
@@ -91,7 +93,7 @@ class Actions:
             who=person.name,
             by=person.by,
             address=address,
-            what=what,
+            what=action,
             subject=act.subject,
             outcome=outcome,
             reason=act.reason,
@@ -99,14 +101,14 @@ class Actions:
         )
         await self._audit.append(line)
 
-    async def record_refusal(self, act: ActionContext, what: str, why: str) -> None:
+    async def record_refusal(self, act: ActionContext, action: str, why: str) -> None:
         """Record a person's rejected action in the audit log, with a rate limit for each person."""
         person, address = act.actor
-        line = access.Action(self._clock(), person.name, person.by, address, what, act.subject, f"refused: {why}")
+        line = access.Action(self._clock(), person.name, person.by, address, action, act.subject, f"refused: {why}")
         await self._audit.append_refusal(line)
 
     @contextlib.asynccontextmanager
-    async def _logged(self, act: ActionContext, what: str) -> AsyncIterator[dict[str, str]]:
+    async def _logged(self, act: ActionContext, action: str) -> AsyncIterator[dict[str, str]]:
         """Write the action to the audit log, even if it fails. The block may add to the ``detail`` of the line."""
         outcome, detail = "done", dict[str, str]()
         try:
@@ -119,7 +121,7 @@ class Actions:
             raise
         finally:
             self._queries.invalidate()
-            await asyncio.shield(self.record(act, what, outcome, detail))
+            await asyncio.shield(self.record(act, action, outcome, detail))
 
     async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
         """Decide on a review. Raises ``Conflict`` if it has changed, or ``incident_names.Ambiguous``."""
@@ -128,18 +130,18 @@ class Actions:
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "review"):
             reviews = self._queries.pending_reviews()
-            waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
-            waits.sort(key=lambda one: one.digest != body.seen)  # Posts of two episodes may be pending.
+            waits = [review for review in await reviews.of(body.incident) if review.destination == body.destination]
+            waits.sort(key=lambda review: review.digest != body.seen)  # Posts of two episodes may be pending.
             if not waits or waits[0].digest != body.seen:
                 raise Conflict(
-                    presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, gone=not waits)
+                    presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, is_gone=not waits)
                 )
             if body.fields and body.decision == "dismiss":
                 raise Invalid("a dismissal takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := public_pages.wrong_fields(self._settings, body.destination, fields):
-                    errors = [FieldError(("fields", *one.path), one.detail) for one in wrong]
+                    errors = [FieldError(("fields", *review.path), review.detail) for review in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
@@ -147,7 +149,7 @@ class Actions:
                 verdict = await reviews.decide(waits[0], word)
             except ChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
-                raise Conflict(now, await self._first_reviewer(body, gone=now is None)) from error
+                raise Conflict(now, await self._first_reviewer(body, is_gone=now is None)) from error
             return models.Decided(
                 kind=verdict.kind,
                 who=verdict.who,
@@ -156,14 +158,14 @@ class Actions:
                 warnings=public_pages.doubtful(self._settings, verdict.fields),
             )
 
-    async def _first_reviewer(self, body: request_bodies.Decide, *, gone: bool) -> str:
+    async def _first_reviewer(self, body: request_bodies.Decide, *, is_gone: bool) -> str:
         """Return the reviewer who decided first; empty if there is none.
 
         If a review is still pending, only a decision on the version that the caller has seen counts.
         """
-        held = await incidents.Incidents(self._connection).read([body.incident])
-        verdict = held[body.incident].incident.review_verdicts.get(body.destination)
-        return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
+        incidents_by_key = await incidents.Incidents(self._connection).read([body.incident])
+        verdict = incidents_by_key[body.incident].incident.review_verdicts.get(body.destination)
+        return verdict.who if verdict is not None and (is_gone or verdict.digest in {"", body.seen}) else ""
 
     async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:
         """Retract an incident's posts on one public page, or on all. Raises ``incident_names.Ambiguous``."""
@@ -174,18 +176,18 @@ class Actions:
             self._check_retraction(body)
             word = RetractionRequest(act.actor.person.name, body.reason, body.message)
             retractions = public_pages.retractions(self._settings, self._connection, self._clock)
-            found = await retractions.retract(body.incident, body.destination, word)
-            if not found:
-                held = await incidents.Incidents(self._connection).read([body.incident])
-                if not held[body.incident].version:
+            results = await retractions.retract(body.incident, body.destination, word)
+            if not results:
+                incidents_by_key = await incidents.Incidents(self._connection).read([body.incident])
+                if not incidents_by_key[body.incident].version:
                     raise NotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
                 raise Invalid(f'incident "{body.incident}" doesn\'t appear {where}')
             items = [
                 models.Retraction(
-                    destination=one.destination, reference=identity.reference(one.episode), outcome=one.outcome
+                    destination=result.destination, reference=identity.reference(result.episode), outcome=result.outcome
                 )
-                for one in found
+                for result in results
             ]
             shown_text = {"message": body.message} if body.message else {}
             return models.Retracted(items=items, warnings=public_pages.doubtful(self._settings, shown_text))
@@ -200,8 +202,8 @@ class Actions:
                     f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted'
                 )
             raise NotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
-        chosen = [public[body.destination]] if body.destination else list(public.values())
-        if body.message and all(place.kind.retracts for place in chosen):
+        selected = [public[body.destination]] if body.destination else list(public.values())
+        if body.message and all(place.kind.retracts for place in selected):
             raise Invalid("the post is taken off the page, so nothing is said there: leave out the message")
 
     async def correct(self, act: ActionContext, body: request_bodies.Correct) -> models.Corrected:
@@ -237,25 +239,27 @@ class Actions:
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""
-        found, key, act = await self._of_incident(act, body.incident)
+        incident_key, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "acknowledge") as detail:
-            _check_found(found, body.incident)
+            _check_found(incident_key, body.incident)
             try:
-                given = await self._acknowledgements().acknowledge(key, _operator_request(act))
+                acknowledgement = await self._acknowledgements().acknowledge(key, _operator_request(act))
             except acknowledgements.NotOpenError as error:
                 raise Invalid(str(error)) from error
-            shown = presenters.acknowledgement(given.incident)
-            assert shown is not None  # noqa: S101 - the incident is acknowledged now
-            if not given.is_new:
-                detail["acknowledged_before"] = shown.by
-            reference = identity.reference(given.incident.episode)
-            return models.Acknowledged(incident=key, reference=reference, acknowledgement=shown, is_new=given.is_new)
+            given = presenters.acknowledgement(acknowledgement.incident)
+            assert given is not None  # noqa: S101 - the incident is acknowledged now
+            if not acknowledgement.is_new:
+                detail["acknowledged_before"] = given.by
+            reference = identity.reference(acknowledgement.incident.episode)
+            return models.Acknowledged(
+                incident=key, reference=reference, acknowledgement=given, is_new=acknowledgement.is_new
+            )
 
     async def unacknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledgement:
         """Withdraw the acknowledgement of an incident and return it. Raises ``incident_names.Ambiguous``."""
-        found, key, act = await self._of_incident(act, body.incident)
+        incident_key, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "unacknowledge") as detail:
-            _check_found(found, body.incident)
+            _check_found(incident_key, body.incident)
             ended = await self._acknowledgements().withdraw(key, _operator_request(act))
             if ended is None:
                 raise Invalid("the incident is not acknowledged")
@@ -266,27 +270,27 @@ class Actions:
 
     async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
         """Take a pending review for a limited time, unless another person has taken it."""
-        found, key, act = await self._of_incident(act, body.incident, body.destination)
+        incident_key, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "take review") as detail:
-            _check_found(found, body.incident)
+            _check_found(incident_key, body.incident)
             review = await self._pending(key, body.destination)
-            taken = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
-            if not taken.is_new:
-                detail["taken_by"] = taken.take.who
+            take = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
+            if not take.is_new:
+                detail["taken_by"] = take.take.who
             return models.Taken(
                 incident=key,
                 destination=body.destination,
-                by=taken.take.who,
-                at=models.at(taken.take.at),
-                until=models.at(taken.take.until),
-                is_new=taken.is_new,
+                by=take.take.who,
+                at=models.at(take.take.at),
+                until=models.at(take.take.until),
+                is_new=take.is_new,
             )
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
         """End the take of a pending review, even of another person. Raises ``Invalid`` if the review isn't taken."""
-        found, key, act = await self._of_incident(act, body.incident, body.destination)
+        incident_key, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "release review") as detail:
-            _check_found(found, body.incident)
+            _check_found(incident_key, body.incident)
             review = await self._pending(key, body.destination)
             released = await self._takes().release(key, review.publication, act.actor.person.name)
             if released is None:
@@ -304,15 +308,17 @@ class Actions:
         self, act: ActionContext, name: str, destination: str = ""
     ) -> tuple[str | None, str, ActionContext]:
         """Return the key of the incident if there is one, its key or the name, and the context with that subject."""
-        found = await self._queries.find_key(name)
-        key = found or name
-        return found, key, act._replace(subject=f"{key} at {destination}" if destination else key)
+        incident_key = await self._queries.find_key(name)
+        key = incident_key or name
+        return incident_key, key, act._replace(subject=f"{key} at {destination}" if destination else key)
 
     async def _pending(self, key: str, destination: str) -> Review:
         """Return the pending review of an incident at a destination."""
-        waits = [one for one in await self._queries.pending_reviews().of(key) if one.destination == destination]
+        waits = [
+            review for review in await self._queries.pending_reviews().of(key) if review.destination == destination
+        ]
         # A retracted post isn't pending, although an approval could publish it again.
-        waits = [one for one in waits if one.retraction is None]
+        waits = [review for review in waits if review.retraction is None]
         if not waits:
             raise NotFound(f'nothing of incident "{key}" waits for review at "{destination}"')
         return waits[0]
@@ -324,16 +330,16 @@ class Actions:
                 matchers = tuple(matcher(text) for text in body.matchers)
             except Unreadable as error:
                 raise Invalid(str(error)) from error
-            if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
+            if all(entry.operator in {"=", "=~"} and entry.value in {"", ".*"} for entry in matchers):
                 raise Invalid("the matchers match every alert: add at least one non-empty matcher")
             starts_at = Timestamp(self._clock() + times.from_seconds(body.begins_in_seconds))
             ends_at = Timestamp(starts_at + times.from_seconds(body.seconds))
-            who = act.actor.person.name
-            made = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
-            made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
-            await silences.Silences(self._connection).save(made)
+            author = act.actor.person.name
+            silence = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, author, body.comment)
+            silence = msgspec.structs.replace(silence, during=tuple(weekly.parse(text) for text in body.during))
+            await silences.Silences(self._connection).save(silence)
             self._queries.invalidate()
-            return next(one for one in await self._queries.records.silences() if one.id == made.id)
+            return next(entry for entry in await self._queries.records.silences() if entry.id == silence.id)
 
     async def expire_silence(self, act: ActionContext) -> None:
         """Expire a silence."""
@@ -346,10 +352,12 @@ class Actions:
         act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
-            def make(held: incidents.StoredIncident) -> incidents.Change | None:
-                if not held.incident.last_heartbeat_at:
+            def make(stored_incident: incidents.StoredIncident) -> incidents.Change | None:
+                if not stored_incident.incident.last_heartbeat_at:
                     return None
-                return incidents.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
+                return incidents.Change(
+                    heartbeat.forgotten(stored_incident.incident, self._clock()), stored_incident.version, wake=True
+                )
 
             if not await incidents.Incidents(self._connection).update(act.subject, make):
                 raise NotFound("no heartbeat has this name")
@@ -388,63 +396,67 @@ class Actions:
         """Retry a dead letter."""
         async with self._logged(act, "redrive"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            one = await _letter(letters, act.subject)
+            letter = await _letter(letters, act.subject)
             with _translated_conflicts():
-                await letters.redrive(one, act.actor.person.name, self._clock())
+                await letters.redrive(letter, act.actor.person.name, self._clock())
 
     async def redrive_all(self, act: ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Retry all dead letters that match."""
         async with self._logged(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            meant = dead_letters.Filter(body.destination, body.operation, body.problem)
-            return resources.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
+            selection = dead_letters.Filter(body.destination, body.operation, body.problem)
+            return resources.Redriven(
+                redriven=await letters.redrive_all(selection, act.actor.person.name, self._clock())
+            )
 
     async def lift_pauses(self, act: ActionContext) -> resources.Lifted:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
         async with self._logged(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
                 raise NotFound(f'there is no destination "{act.subject}"')
-            done = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
-            return resources.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
+            lifted = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
+            return resources.Lifted(lifted=lifted.lifted, looked_at=len(lifted.incidents))
 
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
         async with self._logged(act, "resolve orphan"):
-            found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
-            if found is None:
+            incident_key = next(
+                (orphan for orphan in await orphans.listed(self._connection) if orphan.id == act.subject), None
+            )
+            if incident_key is None:
                 raise NotFound(f'there is no orphan "{act.subject}"')
-            if not await orphans.resolve(self._settings, self._connection, found, act.actor.person.name):
+            if not await orphans.resolve(self._settings, self._connection, incident_key, act.actor.person.name):
                 raise NotFound(f'"{act.subject}" is no orphan: an incident of the router holds it')
-            return presenters.orphan(found)
+            return presenters.orphan(incident_key)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
         """Discard a dead letter."""
         async with self._logged(act, "discard dead letter"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            one = await _letter(letters, act.subject)
+            letter = await _letter(letters, act.subject)
             with _translated_conflicts():
-                await letters.discard(one, act.actor.person.name, act.reason, self._clock())
+                await letters.discard(letter, act.actor.person.name, act.reason, self._clock())
 
     async def retry_quarantined(self, act: ActionContext) -> resources.Reingested:
         """Process a quarantined body again."""
         async with self._logged(act, "run quarantined"):
-            one = await self._quarantined(act.subject)
+            entry = await self._quarantined(act.subject)
             try:
-                made = await reprocessing.of_quarantine(self._settings, self._connection, one)
-                return resources.Reingested(delivery=made.id, alerts=len(made.rows))
+                delivery = await reprocessing.of_quarantine(self._settings, self._connection, entry)
+                return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
             except KeyError:
-                raise Invalid(f"source {one.source} is not configured any more") from None
+                raise Invalid(f"source {entry.source} is not configured any more") from None
             except base.Unparsable as error:
                 raise Invalid(f"it still can't be read: {error}") from error
 
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
         """Process the alerts of a stored delivery again, by the current rules."""
         async with self._logged(act, "run delivery"):
-            one = await factories.archive(self._settings, self._connection).find(act.subject)
-            if one is None:
+            archived = await factories.archive(self._settings, self._connection).find(act.subject)
+            if archived is None:
                 raise NotFound("the delivery is not kept")
-            made = await reprocessing.of_archive(self._connection, one, self._queries.rule_set())
-            return resources.Reingested(delivery=made.id, alerts=len(made.rows))
+            delivery = await reprocessing.of_archive(self._connection, archived, self._queries.rule_set())
+            return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
 
     async def discard_quarantined(self, act: ActionContext) -> None:
         """Discard a quarantined body."""
@@ -452,19 +464,19 @@ class Actions:
             await quarantine.Quarantine(self._connection).discard((await self._quarantined(act.subject)).id)
 
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
-        found = await quarantine.Quarantine(self._connection).find(identity)
-        if found is None:
+        entry = await quarantine.Quarantine(self._connection).find(identity)
+        if entry is None:
             raise NotFound("no quarantined body has this ID")
-        return found
+        return entry
 
     async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
         """Create a token. Its secret is returned only here."""
         async with self._logged(act, "make token"):
             now = self._clock()
             expires_at = Timestamp(now + times.from_seconds(body.seconds) if body.seconds else 0)
-            made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
-            await Tokens(self._connection).save(made)
-            return resources.MadeToken(**presenters.token(made).model_dump(), token=text)
+            token, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
+            await Tokens(self._connection).save(token)
+            return resources.MadeToken(**presenters.token(token).model_dump(), token=text)
 
     async def revoke_token(self, act: ActionContext) -> None:
         """Revoke a token."""
@@ -491,7 +503,7 @@ def _translated_conflicts() -> Iterator[None]:
 
 
 async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
-    found = next((one for one in await letters.read() if one.id == identity), None)
-    if found is None:
+    letter = next((candidate for candidate in await letters.read() if candidate.id == identity), None)
+    if letter is None:
         raise NotFound("no dead letter has this ID")
-    return found
+    return letter

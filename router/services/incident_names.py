@@ -45,9 +45,9 @@ async def find_keys(store: incidents.Incidents, text: str, *, earlier: bool = Fa
         return []
     if (await store.read([text]))[text].version:
         return [text]
-    found = await store.find(text, MOST_CANDIDATES + 1)
+    references = await store.find(text, MOST_CANDIDATES + 1)
     reference = identity.read_reference(text)
-    exact = [key for key, its in found.items() if its and its == reference]
-    if not found and earlier and identity.owner_of(reference):
-        found = await store.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
-    return exact or list(found)[: MOST_CANDIDATES + 1]
+    exact = [key for key, key_reference in references.items() if key_reference and key_reference == reference]
+    if not references and earlier and identity.owner_of(reference):
+        references = await store.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
+    return exact or list(references)[: MOST_CANDIDATES + 1]

@@ -29,8 +29,8 @@ class Text(NamedTuple):
 
 def text(body: bytes) -> Text:
     """Return a body as text, and also in base64 if it isn't UTF-8."""
-    said = body.decode("utf-8", "replace")
-    return Text(said, "" if said.encode() == body else base64.b64encode(body).decode())
+    decoded = body.decode("utf-8", "replace")
+    return Text(decoded, "" if decoded.encode() == body else base64.b64encode(body).decode())
 
 
 def raw(body: str, body_base64: str) -> bytes:

@@ -26,8 +26,8 @@ _MOST_ALERTS = 500  # Alerts of one incident that are listed. The incident's cou
 
 
 def incident_row(
-    one: incidents.Incident,
-    known: Iterable[publications.Publication] = (),
+    incident: incidents.Incident,
+    publications_of_incident: Iterable[publications.Publication] = (),
     *,
     is_awaited: bool = False,
     is_unreadable: bool = False,
@@ -38,123 +38,137 @@ def incident_row(
     """
     unreadable: list[models.Problem] = ["unreadable"] if is_unreadable else []
     return models.IncidentRow(
-        key=one.key,
-        reference=identity.reference(one.episode) if one.episode else "",
-        status=one.status,
-        severity=one.severity.word,
-        title=one.opening_alert.title if one.opening_alert is not None else "",
-        rule=one.response.rule if one.response is not None else "",
-        firing=one.still_fires,
-        opened_at=models.at(one.opened_at or one.pending_since),
-        closed_at=models.at(Timestamp(one.closed_at if one.status == "closed" else 0)),
-        changed_at=models.at(one.changed_at),
-        destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
-        muted=len(one.muted),
-        problems=unreadable + problems(one, known, is_awaited=is_awaited),
-        test=one.opening_alert is not None and one.opening_alert.is_test,
-        acknowledgement=acknowledgement(one),
+        key=incident.key,
+        reference=identity.reference(incident.episode) if incident.episode else "",
+        status=incident.status,
+        severity=incident.severity.word,
+        title=incident.opening_alert.title if incident.opening_alert is not None else "",
+        rule=incident.response.rule if incident.response is not None else "",
+        firing=incident.still_fires,
+        opened_at=models.at(incident.opened_at or incident.pending_since),
+        closed_at=models.at(Timestamp(incident.closed_at if incident.status == "closed" else 0)),
+        changed_at=models.at(incident.changed_at),
+        destinations=[target.destination for target in incident.response.targets]
+        if incident.response is not None
+        else [],
+        muted=len(incident.muted),
+        problems=unreadable + problems(incident, publications_of_incident, is_awaited=is_awaited),
+        test=incident.opening_alert is not None and incident.opening_alert.is_test,
+        acknowledgement=acknowledgement(incident),
     )
 
 
-def acknowledgement(one: incidents.Incident) -> models.Acknowledgement | None:
+def acknowledgement(incident: incidents.Incident) -> models.Acknowledgement | None:
     """Convert the active acknowledgement to its model. Return None if the incident isn't acknowledged."""
-    held = one.acknowledged
-    if held is None:
+    acknowledged = incident.acknowledged
+    if acknowledged is None:
         return None
     return models.Acknowledgement(
-        by=held.name,
-        at=models.at(held.at),
-        reason=held.reason,
-        destination=held.destination,
-        stale_at=models.at(incident_reminders.stale_at(one)),
+        by=acknowledged.name,
+        at=models.at(acknowledged.at),
+        reason=acknowledged.reason,
+        destination=acknowledged.destination,
+        stale_at=models.at(incident_reminders.stale_at(incident)),
     )
 
 
 def problems(
-    one: incidents.Incident, known: Iterable[publications.Publication], *, is_awaited: bool
+    incident: incidents.Incident, publications_of_incident: Iterable[publications.Publication], *, is_awaited: bool
 ) -> list[models.Problem]:
     """Return what keeps an incident's destinations from the state that its rule asks for, the worst problem first."""
-    known = list(known)
-    current = [each for each in known if desired_state.is_current(one, each, known) and not each.settled]
+    publications_of_incident = list(publications_of_incident)
+    current = [
+        each
+        for each in publications_of_incident
+        if desired_state.is_current(incident, each, publications_of_incident) and not each.settled
+    ]
     holds: dict[models.Problem, bool] = {
-        "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.rejected_at for each in current),
+        "dead_letter": any(each.dead and incident.abandoned.get(each.name, 0) <= each.rejected_at for each in current),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
         "retrying": any(each.condition and not each.dead for each in current),
-        "frozen": any(each.frozen_since for each in known),
+        "frozen": any(each.frozen_since for each in publications_of_incident),
         "queued": any(each.held_since and not each.admitted for each in current),
         "taken_over": any(bool(each.taken_over) for each in current),
     }
     return [problem for problem, does_hold in holds.items() if does_hold]
 
 
-def muted_alert(key: str, one: incidents.Muted) -> resources.Muted:
+def muted_alert(key: str, muted: incidents.Muted) -> resources.Muted:
     """Return the model of a muted alert of the incident with this key."""
-    routed = one.routed
+    routed = muted.routed
     return resources.Muted(
         alert=routed.alert.identity,
         title=routed.alert.title,
         severity=routed.decision.severity.word,
         incident=key,
-        kind=one.kind,
-        muted_by=one.by,
+        kind=muted.kind,
+        muted_by=muted.by,
         starts_at=models.at(routed.alert.starts_at),
-        until=models.at(one.until),
+        until=models.at(muted.until),
     )
 
 
-def review(one: reviews.Review) -> models.Review:
+def review(pending: reviews.Review) -> models.Review:
     """Return the model of a review."""
-    told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
-    told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
-    told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor), "later": dict(one.later)}
-    told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
-    told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
-    told["reference"] = identity.reference(one.episode)
-    if one.take is not None:
-        told |= {"taken_by": one.take.who, "taken_at": models.at(one.take.at), "taken_until": models.at(one.take.until)}
+    fields = pending._asdict() | {"title": pending.title, "message": pending.message, "because": list(pending.because)}
+    fields |= {"before": dict(pending.before), "fields": dict(pending.fields), "shown": dict(pending.shown)}
+    fields |= {
+        "components": dict(pending.components),
+        "at_vendor": dict(pending.at_vendor),
+        "later": dict(pending.later),
+    }
+    fields |= {"since": models.at(pending.since), "deadline_at": models.at(pending.deadline_at)}
+    fields |= {"began_at": models.at(pending.began_at), "ended_at": models.at(pending.ended_at)}
+    fields["reference"] = identity.reference(pending.episode)
+    if pending.take is not None:
+        fields |= {
+            "taken_by": pending.take.who,
+            "taken_at": models.at(pending.take.at),
+            "taken_until": models.at(pending.take.until),
+        }
     for inner in ("episode", "view_digest", "retraction", "asked", "publication", "take"):
-        del told[inner]
-    return models.Review(**told)
+        del fields[inner]
+    return models.Review(**fields)
 
 
-def explanation(one: explain.Explanation) -> dict[str, Any]:
+def explanation(result: explain.Explanation) -> dict[str, Any]:
     """Return an explanation as JSON data."""
-    alert = msgspec.structs.asdict(one.alert)
-    timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}
-    return {**msgspec.to_builtins(one), "alert": alert, "timing": timed}
+    alert = msgspec.structs.asdict(result.alert)
+    timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(result.timing).items() if value}
+    return {**msgspec.to_builtins(result), "alert": alert, "timing": timed}
 
 
-def is_selected(one: incidents.Incident, status: str, severity: str, text: str) -> bool:
+def is_selected(incident: incidents.Incident, status: str, severity: str, text: str) -> bool:
     """Return whether an incident matches the filter. ``text`` is in lower case."""
-    if status == "open" and one.status == "closed":
+    if status == "open" and incident.status == "closed":
         return False
-    if status in {"pending", "closed"} and one.status != status:
+    if status in {"pending", "closed"} and incident.status != status:
         return False
-    if severity and one.severity.word != severity:
+    if severity and incident.severity.word != severity:
         return False
-    return not text or any(text in said.lower() for said in _searchable_texts(one))
+    return not text or any(text in searchable_text.lower() for searchable_text in _searchable_texts(incident))
 
 
-def _searchable_texts(one: incidents.Incident) -> Iterable[str]:
-    yield one.key
-    if one.episode:
-        yield identity.reference(one.episode)
-    if one.response is not None:
-        yield one.response.rule
-    if one.opening_alert is not None:
-        yield one.opening_alert.title
-        yield from (f"{name}={value}" for name, value in one.opening_alert.labels.items())
+def _searchable_texts(incident: incidents.Incident) -> Iterable[str]:
+    yield incident.key
+    if incident.episode:
+        yield identity.reference(incident.episode)
+    if incident.response is not None:
+        yield incident.response.rule
+    if incident.opening_alert is not None:
+        yield incident.opening_alert.title
+        yield from (f"{name}={value}" for name, value in incident.opening_alert.labels.items())
 
 
-def sort_key(one: incidents.Incident) -> Order:
+def sort_key(incident: incidents.Incident) -> Order:
     """Return the sort key of an incident: incidents that aren't closed first, by descending severity."""
-    return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
+    return (incident.status == "closed", -incident.severity, -max(incident.closed_at, incident.opened_at), incident.key)
 
 
-def cursor(one: incidents.Incident) -> str:
+def cursor(incident: incidents.Incident) -> str:
     """Return the position of an incident in the sort order, as text. It stays valid if the incident moves."""
-    return _cursor(sort_key(one))
+    return _cursor(sort_key(incident))
 
 
 def read_cursor(cursor: str) -> Order:
@@ -162,17 +176,17 @@ def read_cursor(cursor: str) -> Order:
     return _read(_place, cursor)
 
 
-def dead_letter_cursor(one: dead_letters.DeadLetter) -> str:
+def dead_letter_cursor(record: dead_letters.DeadLetter) -> str:
     """Return the position of a dead letter among all dead letters, as text."""
-    return _cursor((one.since, one.id))
+    return _cursor((record.since, record.id))
 
 
 def read_dead_letter_cursor(cursor: str) -> dead_letters.Place:
     """Return the position of a dead letter that a cursor represents. Raises ``ValueError`` if it is invalid."""
-    found = _read(_letter_place, cursor)
-    if found[1][:1].isdigit() and not _STREAMED.fullmatch(found[1]):
+    position = _read(_letter_place, cursor)
+    if position[1][:1].isdigit() and not _STREAMED.fullmatch(position[1]):
         raise ValueError(_INVALID_CURSOR)
-    return found
+    return position
 
 
 def _cursor(place: tuple[Any, ...]) -> str:
@@ -186,34 +200,34 @@ def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
         raise ValueError(_INVALID_CURSOR) from error
 
 
-def dead_letter(one: dead_letters.DeadLetter) -> resources.DeadLetter:
+def dead_letter(letter: dead_letters.DeadLetter) -> resources.DeadLetter:
     """Return the model of a dead letter."""
     return resources.DeadLetter(
-        id=one.id,
-        what=one.what,
-        problem=one.problem,
-        since=models.at(one.since),
-        incident=one.incident,
-        **models.text(one.body)._asdict(),
+        id=letter.id,
+        what=letter.what,
+        problem=letter.problem,
+        since=models.at(letter.since),
+        incident=letter.incident,
+        **models.text(letter.body)._asdict(),
     )
 
 
-def orphan(one: dataset.Orphan) -> resources.Orphan:
+def orphan(found_orphan: dataset.Orphan) -> resources.Orphan:
     """Return the model of an open item that belongs to no known incident."""
     return resources.Orphan(
-        id=one.id,
-        destination=one.destination,
-        vendor_id=one.item.vendor_id,
-        reference=one.item.reference,
-        title=one.item.title,
-        url=one.item.url,
-        opened_at=models.at(one.item.opened_at),
+        id=found_orphan.id,
+        destination=found_orphan.destination,
+        vendor_id=found_orphan.item.vendor_id,
+        reference=found_orphan.item.reference,
+        title=found_orphan.item.title,
+        url=found_orphan.item.url,
+        opened_at=models.at(found_orphan.item.opened_at),
     )
 
 
-def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
+def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
     """Return the alerts of an incident, firing alerts first, at most ``_MOST_ALERTS``."""
-    found = [
+    rows = [
         models.AlertRow(
             identity=name,
             firing=not state.resolved,
@@ -221,9 +235,9 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
             starts_at=models.at(state.starts_at),
             ends_at=models.at(state.ends_at),
         )
-        for name, state in one.alerts.items()
+        for name, state in incident.alerts.items()
     ]
-    found += [
+    rows += [
         models.AlertRow(
             identity=name,
             firing=True,
@@ -232,10 +246,10 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
             ends_at=None,
             muted_by=muted.by,
         )
-        for name, muted in one.muted.items()
+        for name, muted in incident.muted.items()
     ]
-    found.sort(key=lambda one: (not one.firing, one.identity))
-    return found[:_MOST_ALERTS]
+    rows.sort(key=lambda alert_row: (not alert_row.firing, alert_row.identity))
+    return rows[:_MOST_ALERTS]
 
 
 def timing_text(name: str, value: int) -> str:
@@ -243,15 +257,15 @@ def timing_text(name: str, value: int) -> str:
     return str(value) if name == "flap_changes" else quantities.shown(value)
 
 
-def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
+def delivery_row(delivery: deliveries.Delivery) -> models.DeliveryRow:
     """Return a delivery as a list row."""
     return models.DeliveryRow(
-        id=one.id,
-        source=one.source,
-        received_at=models.at(one.received_at),
-        alerts=len(one.rows),
-        ignored=sum(decided.response < 0 for decided in one.rows),
-        rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
+        id=delivery.id,
+        source=delivery.source,
+        received_at=models.at(delivery.received_at),
+        alerts=len(delivery.rows),
+        ignored=sum(decided.response < 0 for decided in delivery.rows),
+        rules=sorted({delivery.responses[decided.response].rule for decided in delivery.rows if decided.response >= 0}),
     )
 
 
@@ -265,17 +279,17 @@ def precision(outcomes: Mapping[str, int]) -> float | None:
     return approved / decided if decided else None
 
 
-def recording(one: deliveries.Delivery) -> resources.Recording:
+def recording(delivery: deliveries.Delivery) -> resources.Recording:
     """Return a delivery for a replay elsewhere: its alerts, without their decisions."""
-    return resources.Recording.model_validate_json(recordings.encode(recordings.from_delivery(one)))
+    return resources.Recording.model_validate_json(recordings.encode(recordings.from_delivery(delivery)))
 
 
 def decision(
-    one: deliveries.Delivery, decided: deliveries.Row, place: current_alerts.Whereabouts | None = None
+    delivery: deliveries.Delivery, decided: deliveries.Row, place: current_alerts.Whereabouts | None = None
 ) -> models.Decision:
     """Return the model of one alert of a delivery: its decision, and which incident holds it now."""
     alert = decided.alert
-    response = one.responses[decided.response] if decided.response >= 0 else None
+    response = delivery.responses[decided.response] if decided.response >= 0 else None
     return models.Decision(
         fingerprint=alert.fingerprint,
         status=alert.status,
@@ -298,24 +312,24 @@ def whereabouts_of(place: current_alerts.Whereabouts) -> dict[str, Any]:
     return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 
 
-def quarantined(one: quarantine.Quarantined) -> resources.Quarantined:
+def quarantined(entry: quarantine.Quarantined) -> resources.Quarantined:
     """Return the model of a quarantined body."""
     return resources.Quarantined(
-        id=one.id,
-        source=one.source,
-        problem=one.problem,
-        kept_at=models.at(one.kept_at),
-        headers=one.headers,
-        **models.text(one.body)._asdict(),
+        id=entry.id,
+        source=entry.source,
+        problem=entry.problem,
+        kept_at=models.at(entry.kept_at),
+        headers=entry.headers,
+        **models.text(entry.body)._asdict(),
     )
 
 
-def token(one: access.Token) -> resources.TokenRow:
+def token(record: access.Token) -> resources.TokenRow:
     """Return the model of a token, without its secret."""
     return resources.TokenRow(
-        id=one.id,
-        name=one.name,
-        role=one.role.word,
-        created_at=models.at(one.created_at),
-        expires_at=models.at(one.expires_at),
+        id=record.id,
+        name=record.name,
+        role=record.role.word,
+        created_at=models.at(record.created_at),
+        expires_at=models.at(record.expires_at),
     )

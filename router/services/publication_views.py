@@ -14,66 +14,68 @@ from router.worker import corrections, desired_state, retractions, rule_matches
 
 def publication(
     story: public_pages.Story,
-    one: publications.Publication,
+    record: publications.Publication,
     place: public_pages.Place | None,
     desires: desired_state.DesiredStateBuilder,
     now: Timestamp,
 ) -> models.Publication:
     """Return the model of an incident at one destination, with the next step there."""
-    target = desired_state.target_of(story.incident, one.destination)
+    target = desired_state.target_of(story.incident, record.destination)
     public = place is not None and place.kind.public
-    shown: Mapping[str, Any] = one.content.fields if one.content is not None else {}
-    fields = shown
+    shown_fields: Mapping[str, Any] = record.content.fields if record.content is not None else {}
+    fields = shown_fields
     removed = Cause(Reason.DESTINATION_REMOVED)
     next_text, next_reason, next_at = messages.describe(removed), removed.code, Timestamp(0)
     if place is not None:
-        desired = desires.build(story.incident, one, story.publications, place)
+        desired = desires.build(story.incident, record, story.publications, place)
         fields = desired.content.fields
-        step = plan.plan(desired, one, now=now)
+        step = plan.plan(desired, record, now=now)
         next_text, next_reason, next_at = messages.describe_step(step, desired), step.cause.code, _next_at(step)
     return models.Publication(
-        destination=one.destination,
+        destination=record.destination,
         public=public,
         publish=target.publish if target is not None and public else "",
-        state=one.state,
-        url=one.url,
-        vendor_id=one.vendor_id,
+        state=record.state,
+        url=record.url,
+        vendor_id=record.vendor_id,
         fields=dict(fields),
-        shown=dict(shown) if one.state in {"open", "draft"} else {},
-        problem=one.problem,
-        refused=one.dead,
-        taken_over=one.taken_over,
-        **_retraction(story, one, place),
-        operations=one.number,
-        retry_at=models.at(Timestamp(one.retry_at if one.retry_at > now else 0)),
-        acted_at=models.at(one.acted_at),
+        shown=dict(shown_fields) if record.state in {"open", "draft"} else {},
+        problem=record.problem,
+        refused=record.dead,
+        taken_over=record.taken_over,
+        **_retraction(story, record, place),
+        operations=record.number,
+        retry_at=models.at(Timestamp(record.retry_at if record.retry_at > now else 0)),
+        acted_at=models.at(record.acted_at),
         next=next_text,
         next_reason=next_reason,
         next_at=models.at(next_at),
-        posted=_posted(one) if place is not None and place.kind.corrects else [],
-        correcting=pending(story.incident.corrections, one) is not None,
-        delayed_at=models.at(one.delayed_at),
-        stands_in_for=one.stands_in_for,
+        posted=_posted(record) if place is not None and place.kind.corrects else [],
+        correcting=pending(story.incident.corrections, record) is not None,
+        delayed_at=models.at(record.delayed_at),
+        stands_in_for=record.stands_in_for,
     )
 
 
 def _retraction(
-    story: public_pages.Story, one: publications.Publication, place: public_pages.Place | None
+    story: public_pages.Story, record: publications.Publication, place: public_pages.Place | None
 ) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
-    incident, retraction = story.incident, story.incident.retractions.get(one.name)
+    incident, retraction = story.incident, story.incident.retractions.get(record.name)
     if place is None or not place.kind.public:
         return {}
-    outcomes = retractions.outcomes(incident, [one], {one.destination: place}, one.destination)
-    is_down = one.retracted or one.state == "absent"
+    outcomes = retractions.outcomes(incident, [record], {record.destination: place}, record.destination)
+    is_down = record.retracted or record.state == "absent"
     return {
         "retracted_by": retraction.who if retraction is not None else "",
-        "can_retract": any(found.episode == one.episode and found.outcome in retractions.DONE for found in outcomes),
+        "can_retract": any(
+            outcome.episode == record.episode and outcome.outcome in retractions.DONE for outcome in outcomes
+        ),
         "can_publish_again": retraction is not None
         and is_down
-        and one.intent is None
+        and record.intent is None
         and incident.status == "open"
-        and incident.episode == one.episode,
+        and incident.episode == record.episode,
         "takes_message": not place.kind.retracts,
     }
 
@@ -86,34 +88,38 @@ def _next_at(step: steps.Step) -> Timestamp:
     return step.until or Timestamp(0)
 
 
-def _posted(one: publications.Publication) -> list[models.PostedUpdate]:
+def _posted(record: publications.Publication) -> list[models.PostedUpdate]:
     return [
         models.PostedUpdate(id=update.id, status=update.status, text=update.text, seen=update.seen)
-        for update in corrections.posted(one)
+        for update in corrections.posted(record)
     ]
 
 
-def upcoming(incident: incidents.Incident, known: Iterable[models.Publication]) -> list[models.Coming]:
+def upcoming(
+    incident: incidents.Incident, publications_of_incident: Iterable[models.Publication]
+) -> list[models.Coming]:
     """Return what happens to an incident next unless something changes, in order of time."""
-    found = [
+    coming = [
         models.Coming(at=models.at(at), reason=cause.code, what=messages.describe(cause), destination="")
         for at, cause in timing.upcoming(incident)
     ]
-    found += [
-        models.Coming(at=one.next_at, reason=one.next_reason, what=one.next, destination=one.destination)
-        for one in known
-        if one.next_reason not in reasons.IDLE
+    coming += [
+        models.Coming(at=record.next_at, reason=record.next_reason, what=record.next, destination=record.destination)
+        for record in publications_of_incident
+        if record.next_reason not in reasons.IDLE
     ]
-    return sorted(found, key=lambda one: (one.at is not None, one.at.timestamp() if one.at is not None else 0.0))
+    return sorted(
+        coming, key=lambda coming: (coming.at is not None, coming.at.timestamp() if coming.at is not None else 0.0)
+    )
 
 
 def decided_rules(incident: incidents.Incident) -> list[models.RuleMatch]:
     """Return the rules that opened an incident, with their conditions."""
     return [
         models.RuleMatch(
-            rule=one.rule,
-            place=one.place,
-            conditions=[models.Condition(asks=words, value=value) for words, value in one.asked],
+            rule=match.rule,
+            place=match.place,
+            conditions=[models.Condition(asks=words, value=value) for words, value in match.asked],
         )
-        for one in rule_matches.matches(incident)
+        for match in rule_matches.matches(incident)
     ]

@@ -77,24 +77,24 @@ class Queries:
         if the cursor is invalid.
         """
         seen = await self._sight.get()
-        awaited = {one.incident for one in await self.reviews()}
-        found = [
-            one.incident
-            for one in seen.incidents.values()
-            if presenters.is_selected(one.incident, status, severity, text.lower())
+        awaited = {review.incident for review in await self.reviews()}
+        incidents = [
+            incident.incident
+            for incident in seen.incidents.values()
+            if presenters.is_selected(incident.incident, status, severity, text.lower())
         ]
-        found.sort(key=presenters.sort_key)
-        start = bisect.bisect_right(found, presenters.read_cursor(cursor), key=presenters.sort_key) if cursor else 0
-        chosen = found[start : start + limit]
-        more = presenters.cursor(chosen[-1]) if start + limit < len(found) else ""
+        incidents.sort(key=presenters.sort_key)
+        start = bisect.bisect_right(incidents, presenters.read_cursor(cursor), key=presenters.sort_key) if cursor else 0
+        selected = incidents[start : start + limit]
+        more = presenters.cursor(selected[-1]) if start + limit < len(incidents) else ""
         rows = [
             presenters.incident_row(
-                one,
-                seen.publications.get(one.key, ()),
-                is_awaited=one.key in awaited,
-                is_unreadable=one.key in seen.unreadable,
+                incident,
+                seen.publications.get(incident.key, ()),
+                is_awaited=incident.key in awaited,
+                is_unreadable=incident.key in seen.unreadable,
             )
-            for one in chosen
+            for incident in selected
         ]
         return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
@@ -103,18 +103,25 @@ class Queries:
 
         Raises ``incident_names.Ambiguous`` if the text names several incidents.
         """
-        found = await incident_names.find_keys(Incidents(self.connection), text, earlier=earlier)
-        if len(found) <= 1:
-            return found[0] if found else None
-        rows = await self._rows(found[: incident_names.MOST_CANDIDATES])
-        raise incident_names.ambiguity(text, rows, more=len(found) > incident_names.MOST_CANDIDATES)
+        keys = await incident_names.find_keys(Incidents(self.connection), text, earlier=earlier)
+        if len(keys) <= 1:
+            return keys[0] if keys else None
+        rows = await self._rows(keys[: incident_names.MOST_CANDIDATES])
+        raise incident_names.ambiguity(text, rows, more=len(keys) > incident_names.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
-        held = await Incidents(self.connection).read(names, {})
-        known = await public_pages.publications(self.settings, self.connection).look_at_all(names)
-        both = [(held[name].incident, of) for name, of in zip(names, known, strict=True) if name in held]
-        awaited = {one.incident for one in await self.pending_reviews().among(both)}
-        return [presenters.incident_row(one, of, is_awaited=one.key in awaited) for one, of in both]
+        incidents_by_key = await Incidents(self.connection).read(names, {})
+        publications_of_incidents = await public_pages.publications(self.settings, self.connection).look_at_all(names)
+        both = [
+            (incidents_by_key[name].incident, publications_of_incident)
+            for name, publications_of_incident in zip(names, publications_of_incidents, strict=True)
+            if name in incidents_by_key
+        ]
+        awaited = {review.incident for review in await self.pending_reviews().among(both)}
+        return [
+            presenters.incident_row(review, publications_of_incident, is_awaited=review.key in awaited)
+            for review, publications_of_incident in both
+        ]
 
     async def incident(self, name: str) -> models.Incident | None:
         """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
@@ -122,15 +129,17 @@ class Queries:
         story = await public_pages.told(self.settings, self.connection, key) if key is not None else None
         if key is None or story is None:
             return None
-        one = story.incident
+        incident = story.incident
         (row,) = await self._rows([key])
         desires = await public_pages.pages(self.settings, self.connection).desires(public=True)
-        known = []
+        publications_by_incident = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
-            known.append(publication_views.publication(story, publication, place, desires, self.clock()))
-        alert, response = one.opening_alert, one.response
-        waits = timing.timing_of(one)
+            publications_by_incident.append(
+                publication_views.publication(story, publication, place, desires, self.clock())
+            )
+        alert, response = incident.opening_alert, incident.response
+        waits = timing.timing_of(incident)
         return models.Incident(
             **row.model_dump(),
             labels=alert.labels if alert is not None else {},
@@ -139,17 +148,17 @@ class Queries:
             link=alert.link if alert is not None else "",
             place=response.place if response is not None else "",
             rules_version=response.version if response is not None else "",
-            because=list(rule_matches.because(one)),
-            decided=publication_views.decided_rules(one),
-            due_at=models.at(timing.due(one)),
-            coming=publication_views.upcoming(one, known),
+            because=list(rule_matches.because(incident)),
+            decided=publication_views.decided_rules(incident),
+            due_at=models.at(timing.due(incident)),
+            coming=publication_views.upcoming(incident, publications_by_incident),
             timing={
                 name: presenters.timing_text(name, value)
                 for name, value in msgspec.structs.asdict(waits).items()
                 if value
             },
-            alerts=presenters.alert_rows(one),
-            publications=known,
+            alerts=presenters.alert_rows(incident),
+            publications=publications_by_incident,
             timeline=[
                 models.Event(
                     at=models.at(event.at),
@@ -177,10 +186,18 @@ class Queries:
         """Return the pending reviews, the oldest first. They are at most one second old, as incidents are."""
         seen = await self._sight.get()
         if self._waiting[0] is not seen:
-            known = (
-                (seen.incidents[key].incident, of) for key, of in seen.publications.items() if key in seen.incidents
+            incidents_with_publications = (
+                (seen.incidents[key].incident, publication)
+                for key, publication in seen.publications.items()
+                if key in seen.incidents
             )
-            self._waiting = (seen, [presenters.review(one) for one in await self.pending_reviews().among(known)])
+            self._waiting = (
+                seen,
+                [
+                    presenters.review(review)
+                    for review in await self.pending_reviews().among(incidents_with_publications)
+                ],
+            )
         return self._waiting[1]
 
     async def review(self, incident: str, destination: str, seen: str = "") -> models.Review | None:
@@ -190,9 +207,12 @@ class Queries:
         ``seen``. Raises ``incident_names.Ambiguous``.
         """
         key = await self.find_key(incident)
-        of = await self.pending_reviews().of(key) if key is not None else []
-        found = sorted((one for one in of if one.destination == destination), key=lambda one: one.digest != seen)
-        return presenters.review(found[0]) if found else None
+        reviews_of_incident = await self.pending_reviews().of(key) if key is not None else []
+        matching = sorted(
+            (candidate for candidate in reviews_of_incident if candidate.destination == destination),
+            key=lambda candidate: candidate.digest != seen,
+        )
+        return presenters.review(matching[0]) if matching else None
 
     def invalidate(self) -> None:
         """Drop cached data after an action, so that its result is visible."""
@@ -201,20 +221,22 @@ class Queries:
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Return a page of the recently processed deliveries, the newest first."""
-        found, more = await self._archive().page(cursor, limit)
-        return models.Page(items=[presenters.delivery_row(one.delivery) for one in found], next=more)
+        archived, more = await self._archive().page(cursor, limit)
+        return models.Page(items=[presenters.delivery_row(entry.delivery) for entry in archived], next=more)
 
     async def delivery(self, identity_: str) -> models.Delivery | None:
         """Return one delivery with its body; None if it is no longer stored."""
-        found = await self._archive().find(identity_)
-        if found is None:
+        archived = await self._archive().find(identity_)
+        if archived is None:
             return None
-        one, text = found.delivery, models.text(found.body)
-        places = await current_alerts.find(self.settings, self.connection, one)
+        delivery, text = archived.delivery, models.text(archived.body)
+        places = await current_alerts.find(self.settings, self.connection, delivery)
         return models.Delivery(
-            **presenters.delivery_row(one).model_dump(),
-            decisions=[presenters.decision(one, decided, at) for decided, at in zip(one.rows, places, strict=True)],
-            notices=[models.Notice(**msgspec.structs.asdict(notice)) for notice in one.notices],
+            **presenters.delivery_row(delivery).model_dump(),
+            decisions=[
+                presenters.decision(delivery, decided, at) for decided, at in zip(delivery.rows, places, strict=True)
+            ],
+            notices=[models.Notice(**msgspec.structs.asdict(notice)) for notice in delivery.notices],
             body=text.body,
             body_base64=text.body_base64,
         )
@@ -223,125 +245,144 @@ class Queries:
         self, *, since: Timestamp = Timestamp(0), cursor: str = "", limit: int = 50
     ) -> models.Page[resources.Recording]:
         """Return deliveries since a time (microseconds) for a replay elsewhere, the oldest first."""
-        found, more = await self._archive().page_since(since, cursor, limit)
-        return models.Page(items=[presenters.recording(one.delivery) for one in found], next=more)
+        archived, more = await self._archive().page_since(since, cursor, limit)
+        return models.Page(items=[presenters.recording(entry.delivery) for entry in archived], next=more)
 
     def _archive(self) -> archive.Archive:
         return factories.archive(self.settings, self.connection)
 
     def _rules_problems(self) -> list[str]:
         """Return the problems of the rules on the disk; none if they are valid."""
-        return [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
+        return [f"{problem.place}: {problem.message}" for problem in self._in_force.problems] if self._in_force else []
 
     def _rules_kept_at(self) -> datetime | None:
         """Return when the active rules were stored in Redis, if the process started with invalid rules on the disk."""
-        kept = self._in_force.fallback if self._in_force else None
-        return models.at(kept.kept_at) if kept else None
+        kept_files = self._in_force.fallback if self._in_force else None
+        return models.at(kept_files.kept_at) if kept_files else None
 
     async def rules(self) -> resources.Rules:
         """Return the active rules."""
         rules = self.rule_set()
         outcomes = await review_outcomes.ReviewOutcomes(self.connection).read()
-        held = [one.incident for one in (await self._sight.get()).incidents.values()]
-        lately = collections.Counter(one.response.rule for one in held if one.response is not None and one.opened_at)
+        incidents = [incident.incident for incident in (await self._sight.get()).incidents.values()]
+        lately = collections.Counter(
+            incident.response.rule for incident in incidents if incident.response is not None and incident.opened_at
+        )
         opened = collections.Counter(
-            one.response.rule for one in held if one.response is not None and one.status == "open"
+            incident.response.rule
+            for incident in incidents
+            if incident.response is not None and incident.status == "open"
         )
         items = [
             resources.Rule(
-                name=one.name,
-                place=one.place,
-                owner=one.common.owner,
-                runbook=one.common.runbook,
-                ignores=one.ignore_reason,
-                continues=one.should_continue,
-                destinations=[target.destination for target in one.targets],
-                outcomes=dict(outcomes.get(one.name, {})),
-                open=opened[one.name],
-                lately=lately[one.name],
-                precision=presenters.precision(outcomes.get(one.name, {})),
+                name=rule.name,
+                place=rule.place,
+                owner=rule.common.owner,
+                runbook=rule.common.runbook,
+                ignores=rule.ignore_reason,
+                continues=rule.should_continue,
+                destinations=[target.destination for target in rule.targets],
+                outcomes=dict(outcomes.get(rule.name, {})),
+                open=opened[rule.name],
+                lately=lately[rule.name],
+                precision=presenters.precision(outcomes.get(rule.name, {})),
             )
-            for one in rules.rules
+            for rule in rules.rules
         ]
         problems = self._rules_problems()
         return resources.Rules(version=rules.version, kept_at=self._rules_kept_at(), items=items, problems=problems)
 
     async def outcomes(self) -> resources.Outcomes:
         """Return the outcomes of each rule's reviews."""
-        found = await review_outcomes.ReviewOutcomes(self.connection).read()
-        return resources.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
+        outcomes_of_rules = await review_outcomes.ReviewOutcomes(self.connection).read()
+        return resources.Outcomes(rules={rule: dict(counted) for rule, counted in outcomes_of_rules.items()})
 
-    async def alerts(self, asked: request_bodies.Explain) -> tuple[list[alerts.Alert], Timestamp]:
+    async def alerts(self, explain: request_bodies.Explain) -> tuple[list[alerts.Alert], Timestamp]:
         """Return the alerts of a payload or a stored delivery, and when they were received (microseconds).
 
         Raises ``KeyError`` if there is no such source or delivery, or ``sources.Unparsable`` for an invalid payload.
         """
-        if asked.delivery:
-            kept = await self._archive().find(asked.delivery)
-            if kept is None:
-                raise KeyError(asked.delivery)
-            return [decided.alert for decided in kept.delivery.rows], kept.delivery.received_at
+        if explain.delivery:
+            archived = await self._archive().find(explain.delivery)
+            if archived is None:
+                raise KeyError(explain.delivery)
+            return [decided.alert for decided in archived.delivery.rows], archived.delivery.received_at
         now = self.clock()
-        endpoint = factories.endpoints(self.settings)[asked.source]
-        limits, named = factories.limits(self.settings), self.rule_set().labels_named
-        return request_limits.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
+        endpoint = factories.endpoints(self.settings)[explain.source]
+        limits, labels_named = factories.limits(self.settings), self.rule_set().labels_named
+        return request_limits.read(
+            endpoint, explain.payload.encode(), {}, now, bounds=limits, labels_named=labels_named
+        ).alerts, now
 
-    async def explain(self, asked: request_bodies.Explain) -> models.Explained:
+    async def explain(self, explain: request_bodies.Explain) -> models.Explained:
         """Return the rules' decision for each alert of a payload. Raises ``KeyError`` and ``sources.Unparsable``."""
-        found, now = await self.alerts(asked)
+        read_alerts, now = await self.alerts(explain)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        told = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in found]
-        if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
-            places = await current_alerts.find(self.settings, self.connection, kept.delivery)
-            told = [one | presenters.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
-        return models.Explained(alerts=told)
+        explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read_alerts]
+        if explain.delivery and (archived := await self._archive().find(explain.delivery)) is not None:
+            places = await current_alerts.find(self.settings, self.connection, archived.delivery)
+            explanations = [
+                explanation | presenters.whereabouts_of(place)
+                for explanation, place in zip(explanations, places, strict=True)
+            ]
+        return models.Explained(alerts=explanations)
 
     async def destinations(self) -> list[models.Destination]:
         """Return the configured destinations and the state of open incidents there."""
-        known = await self._appearances()
-        called: dict[str, Timestamp] = {}
+        publications_of_destinations = await self._appearances()
+        counts: dict[str, Timestamp] = {}
         for each in (await self._sight.get()).publications.values():
-            for one in each:
-                called[one.destination] = max(called.get(one.destination, Timestamp(0)), one.acted_at)
+            for publication in each:
+                counts[publication.destination] = max(counts.get(publication.destination, Timestamp(0)), publication.acted_at)
         return [
             models.Destination(
                 name=name,
                 kind=place.kind.name,
                 public=place.kind.public,
                 follows=place.follows,
-                open=sum(one.state == "open" for one in known.get(name, ())),
-                failing=sum(bool(one.problem or one.dead) for one in known.get(name, ())),
-                problem=next((one.dead or one.problem for one in known.get(name, ()) if one.dead or one.problem), ""),
-                called_at=models.at(called.get(name, Timestamp(0))),
+                open=sum(appearance.state == "open" for appearance in publications_of_destinations.get(name, ())),
+                failing=sum(
+                    bool(appearance.problem or appearance.dead)
+                    for appearance in publications_of_destinations.get(name, ())
+                ),
+                problem=next(
+                    (
+                        appearance.dead or appearance.problem
+                        for appearance in publications_of_destinations.get(name, ())
+                        if appearance.dead or appearance.problem
+                    ),
+                    "",
+                ),
+                called_at=models.at(counts.get(name, Timestamp(0))),
             )
             for name, place in self._places.items()
         ]
 
     async def posts(self, destination: str) -> list[models.Post]:
         """Return what customers see of open incidents on a page now."""
-        known = await self._appearances()
+        publications_of_destinations = await self._appearances()
         return [
             models.Post(
-                title=str(one.content.fields.get("title", "")),
-                message=str(one.content.fields.get("message", "")),
-                severity=one.content.severity.word,
-                url=one.url,
-                since=models.at(one.opened_at),
+                title=str(publication.content.fields.get("title", "")),
+                message=str(publication.content.fields.get("message", "")),
+                severity=publication.content.severity.word,
+                url=publication.url,
+                since=models.at(publication.opened_at),
             )
-            for one in known.get(destination, ())
-            if one.state == "open" and one.content is not None
+            for publication in publications_of_destinations.get(destination, ())
+            if publication.state == "open" and publication.content is not None
         ]
 
     async def _appearances(self) -> Mapping[str, list[publications.Publication]]:
         """Return the publications of open incidents at each destination."""
         seen = await self._sight.get()
-        found: dict[str, list[publications.Publication]] = {}
-        for key, held in seen.incidents.items():
-            if held.incident.status == "open":
-                for one in seen.publications.get(key, ()):
-                    found.setdefault(one.destination, []).append(one)
-        return found
+        appearances: dict[str, list[publications.Publication]] = {}
+        for key, incident in seen.incidents.items():
+            if incident.incident.status == "open":
+                for publication in seen.publications.get(key, ()):
+                    appearances.setdefault(publication.destination, []).append(publication)
+        return appearances
 
     async def overview(self) -> models.Overview:
         """Return the current state."""
@@ -351,7 +392,7 @@ class Queries:
             self.records.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
-        kept, beat, publishing, storm, data_set = await asyncio.gather(
+        kept_at, beat, publishing, storm, data_set = await asyncio.gather(
             self._archive().size(),
             health.Health(self.connection).latest_heartbeat(),
             self.records.publishing(),
@@ -359,16 +400,16 @@ class Queries:
             dataset.look(self.connection, self.clock()),
         )
         seen = await self._sight.get()
-        held = [one.incident for one in seen.incidents.values()]
-        opened = [one for one in held if one.status == "open"]
+        incidents = [incident.incident for incident in seen.incidents.values()]
+        opened = [incident for incident in incidents if incident.status == "open"]
         now = self.clock()
         return models.Overview(
             now=models.at(now),
             incidents={
-                level.word: sum(one.severity == level for one in opened)
+                level.word: sum(incident.severity == level for incident in opened)
                 for level in sorted(severities.Severity, reverse=True)
             },
-            held=sum(one.status == "pending" for one in held),
+            held=sum(incident.status == "pending" for incident in incidents),
             reviews=len(await self.reviews()),
             dead_letters=letters,
             quarantined=quarantined,
@@ -376,7 +417,7 @@ class Queries:
             received_a_minute=self._rates.a_minute(now, accepted),
             waiting_deliveries=waiting,
             lag_seconds=max(0, now - oldest) / 1_000_000 if oldest else 0.0,
-            kept_deliveries=kept,
+            kept_deliveries=kept_at,
             worker_seen_at=models.at(beat),
             rules_version=self._in_force.in_force.version if self._in_force else "",
             rules_kept_at=self._rules_kept_at(),

@@ -29,7 +29,7 @@ class Rates:
         while len(self._counted) > 1 and now - self._counted[0][0] > _WINDOW_MICROSECONDS:
             self._counted.popleft()
         began, before = self._counted[0]
-        taken = now - began
-        if not _LEAST_MICROSECONDS <= taken <= _WINDOW_MICROSECONDS:
+        elapsed = now - began
+        if not _LEAST_MICROSECONDS <= elapsed <= _WINDOW_MICROSECONDS:
             return None
-        return round((count - before) * 60_000_000 / taken, 1)
+        return round((count - before) * 60_000_000 / elapsed, 1)

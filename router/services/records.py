@@ -23,69 +23,73 @@ class Records:
         connection: "redis.asyncio.Redis",
         clock: Callable[[], Timestamp],
         looking: incident_snapshot.SnapshotCache,
-        named: Callable[[], Collection[str]] = frozenset,
+        labels_named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.settings = settings
         self.connection = connection
         self.clock = clock
         self._sight = looking
-        self._matching = silence_matches.SilenceMatches(factories.archive(settings, connection), named, clock)
+        self._matching = silence_matches.SilenceMatches(factories.archive(settings, connection), labels_named, clock)
         self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
         """Return active and pending silences, and expired silences if the caller asks for them."""
         now = self.clock()
-        found = await silences.Silences(self.connection).read()
-        chosen = [one for one in found if over or one.state(now) != "expired"]
-        if not chosen:
+        rows = await silences.Silences(self.connection).read()
+        selected = [silence for silence in rows if over or silence.state(now) != "expired"]
+        if not selected:
             return []
         firing = await self._matching.firing(await self._sight.get())
-        return [await self._silence(one, now, firing) for one in chosen]
+        return [await self._silence(silence, now, firing) for silence in selected]
 
     def invalidate(self) -> None:
         """Clear the cache of what silences match."""
         self._matching.invalidate()
 
-    async def _silence(self, one: Silence, now: Timestamp, firing: silence_matches.FiringAlerts) -> resources.Silence:
-        starts_at, ends_at = one.window(now) or (Timestamp(0), Timestamp(0))
-        state = one.state(now)
+    async def _silence(self, silence: Silence, now: Timestamp, firing: silence_matches.FiringAlerts) -> resources.Silence:
+        starts_at, ends_at = silence.window(now) or (Timestamp(0), Timestamp(0))
+        state = silence.state(now)
         return resources.Silence(
-            id=one.id,
+            id=silence.id,
             state=state,
-            matchers=[str(matcher) for matcher in one.matchers],
-            starts_at=models.at(one.starts_at),
-            ends_at=models.at(one.ends_at),
-            author=one.author,
-            comment=one.comment,
-            during=[str(window) for window in one.during],
+            matchers=[str(matcher) for matcher in silence.matchers],
+            starts_at=models.at(silence.starts_at),
+            ends_at=models.at(silence.ends_at),
+            author=silence.author,
+            comment=silence.comment,
+            during=[str(window) for window in silence.during],
             window_starts_at=models.at(starts_at),
             window_ends_at=models.at(ends_at),
-            matching=None if state == "expired" else await self._matching.count(one, firing),
+            matching=None if state == "expired" else await self._matching.count(silence, firing),
             unchecked=0 if state == "expired" else firing.unknown,
-            unknown_labels=silence_matches.unknown_labels(one, firing.labels),
+            unknown_labels=silence_matches.unknown_labels(silence, firing.labels),
         )
 
     async def muted(self) -> list[resources.Muted]:
         """Return all muted alerts, the worst severity first, then the oldest."""
-        found = [
-            (one.incident.key, muted)
-            for one in (await self._sight.get()).incidents.values()
-            for muted in one.incident.muted.values()
+        muted_alerts = [
+            (incident.incident.key, muted)
+            for incident in (await self._sight.get()).incidents.values()
+            for muted in incident.incident.muted.values()
         ]
-        found.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
-        return [presenters.muted_alert(key, muted) for key, muted in found]
+        muted_alerts.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
+        return [presenters.muted_alert(key, muted) for key, muted in muted_alerts]
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
         """Return all heartbeats, the least recently received first."""
-        held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.last_heartbeat_at]
+        incidents = [
+            incident.incident
+            for incident in (await self._sight.get()).incidents.values()
+            if incident.incident.last_heartbeat_at
+        ]
         return [
             resources.Heartbeat(
-                incident=one.key,
-                every_seconds=timing.timing_of(one).heartbeat / 1_000_000,
-                last_heard_at=models.at(one.last_heartbeat_at),
-                silent=one.status == "open",
+                incident=incident.key,
+                every_seconds=timing.timing_of(incident).heartbeat / 1_000_000,
+                last_heard_at=models.at(incident.last_heartbeat_at),
+                silent=incident.status == "open",
             )
-            for one in sorted(held, key=lambda one: one.last_heartbeat_at)
+            for incident in sorted(incidents, key=lambda incident: incident.last_heartbeat_at)
         ]
 
     async def publishing(self) -> models.Publishing:
@@ -107,9 +111,9 @@ class Records:
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """Return a page of dead letters, the oldest first. Raises ``ValueError`` if the cursor is invalid."""
         after = presenters.read_dead_letter_cursor(cursor) if cursor else dead_letters.FIRST
-        found = await self._letters.page(await self._sight.get(), after, limit + 1)
-        more = presenters.dead_letter_cursor(found[limit - 1]) if len(found) > limit else ""
-        return models.Page(items=[presenters.dead_letter(one) for one in found[:limit]], next=more)
+        letters = await self._letters.page(await self._sight.get(), after, limit + 1)
+        more = presenters.dead_letter_cursor(letters[limit - 1]) if len(letters) > limit else ""
+        return models.Page(items=[presenters.dead_letter(letter) for letter in letters[:limit]], next=more)
 
     async def pauses(self) -> list[resources.Pause]:
         """Return the active pauses by destination. Destinations of one account share its pauses and its quota."""
@@ -126,7 +130,7 @@ class Records:
 
     async def orphans(self) -> list[resources.Orphan]:
         """Return the open items at vendors that belong to no known incident, the oldest first."""
-        return [presenters.orphan(one) for one in await orphans.listed(self.connection)]
+        return [presenters.orphan(orphan) for orphan in await orphans.listed(self.connection)]
 
     async def dead_letter_count(self) -> int:
         """Return the number of open items at vendors that belong to no known incident."""
@@ -134,13 +138,13 @@ class Records:
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Return the quarantined bodies, the newest first."""
-        found, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
-        return models.Page(items=[presenters.quarantined(one) for one in found], next=more)
+        entries, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
+        return models.Page(items=[presenters.quarantined(entry) for entry in entries], next=more)
 
     async def quarantined(self, identity: str) -> resources.Quarantined | None:
         """Return a quarantined body; None if it is not stored."""
-        found = await quarantine.Quarantine(self.connection).find(identity)
-        return presenters.quarantined(found) if found is not None else None
+        entry = await quarantine.Quarantine(self.connection).find(identity)
+        return presenters.quarantined(entry) if entry is not None else None
 
     def sources(self) -> list[resources.Source]:
         """Return the configured sources."""
@@ -148,23 +152,23 @@ class Records:
 
     async def tokens(self) -> list[resources.TokenRow]:
         """Return all tokens, the oldest first, without their secrets."""
-        return [presenters.token(one) for one in await access.Tokens(self.connection).read()]
+        return [presenters.token(token) for token in await access.Tokens(self.connection).read()]
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Action]:
         """Return a page of the audit log, the newest line first."""
-        found, more = await access.Audit(self.connection).page(cursor, limit)
+        actions, more = await access.Audit(self.connection).page(cursor, limit)
         items = [
             resources.Action(
-                at=models.at(one.at),
-                who=one.who,
-                by=one.by,
-                address=one.address,
-                what=one.what,
-                subject=one.subject,
-                outcome=one.outcome,
-                reason=one.reason,
-                detail=one.detail,
+                at=models.at(action.at),
+                who=action.who,
+                by=action.by,
+                address=action.address,
+                what=action.what,
+                subject=action.subject,
+                outcome=action.outcome,
+                reason=action.reason,
+                detail=action.detail,
             )
-            for one in found
+            for action in actions
         ]
         return models.Page(items=items, next=more)

@@ -71,7 +71,7 @@ class Sandbox:
         self._free = asyncio.Semaphore(limits.at_once)
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
 
-    async def explain(self, file: str, rules: str, asked: Sequence[alerts.Alert], at: Timestamp) -> Outcome:
+    async def explain(self, file: str, rules: str, request: Sequence[alerts.Alert], at: Timestamp) -> Outcome:
         """Explain the decisions of a rule file for these alerts.
 
         An exceeded limit is reported as a problem of the rules.
@@ -82,7 +82,7 @@ class Sandbox:
                 # The folder belongs to this process: a killed process leaves nothing behind.
                 with tempfile.TemporaryDirectory() as folder:
                     await asyncio.to_thread(_write, Path(folder, "edited.yaml"), rules)
-                    task = Task(file, folder, list(asked), at, limits.cpu_seconds, limits.memory_bytes)
+                    task = Task(file, folder, list(request), at, limits.cpu_seconds, limits.memory_bytes)
                     async with asyncio.timeout(limits.seconds):
                         return await self._run(msgspec.json.encode(task))
             except TimeoutError:
@@ -103,10 +103,10 @@ class Sandbox:
                 process.stdin.write(task)
                 await process.stdin.drain()
                 process.stdin.close()
-            said = bytearray()
+            output = bytearray()
             while piece := await process.stdout.read(_PIECE):
-                said += piece
-                if len(said) > self._limits.output_bytes:
+                output += piece
+                if len(output) > self._limits.output_bytes:
                     return Outcome(problems=["the explanation is too long to be shown"])
             status = await process.wait()
         finally:
@@ -114,7 +114,7 @@ class Sandbox:
                 process.kill()
                 await process.wait()
         if status == 0:
-            return msgspec.json.decode(bytes(said), type=Outcome)
+            return msgspec.json.decode(bytes(output), type=Outcome)
         return Outcome(problems=[self._why(status)])
 
     def _why(self, status: int) -> str:

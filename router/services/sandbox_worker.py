@@ -26,15 +26,15 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     """Load the rules, and explain the decision for each alert."""
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
-        made = factories.load_rules(settings, Path(task.folder))
+        rule_set = factories.load_rules(settings, Path(task.folder))
     except load.Refused as refused:
-        listed = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
-        more = [f"and {len(listed) - _MOST_PROBLEMS} more"] if len(listed) > _MOST_PROBLEMS else []
-        return sandbox.Outcome(problems=listed[:_MOST_PROBLEMS] + more)
-    known = factories.known_destinations(settings)
-    public = {name for name, one in known.items() if one.public}
+        messages = [f"line {problem.line}, column {problem.column}: {problem.message}" for problem in refused.problems]
+        more = [f"and {len(messages) - _MOST_PROBLEMS} more"] if len(messages) > _MOST_PROBLEMS else []
+        return sandbox.Outcome(problems=messages[:_MOST_PROBLEMS] + more)
+    configured = factories.known_destinations(settings)
+    public = {name for name, destination_info in configured.items() if destination_info.public}
     return sandbox.Outcome(
-        [presenters.explanation(explain.explain_alert(made, alert, task.at, public)) for alert in task.alerts]
+        [presenters.explanation(explain.explain_alert(rule_set, alert, task.at, public)) for alert in task.alerts]
     )
 
 

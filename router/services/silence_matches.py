@@ -36,10 +36,10 @@ class SilenceMatches:
     """Finds the alerts that silences match. ``named`` returns the labels that the rules name."""
 
     def __init__(
-        self, kept: archive.Archive, named: Callable[[], Collection[str]], clock: Callable[[], Timestamp]
+        self, delivery_archive: archive.Archive, labels_named: Callable[[], Collection[str]], clock: Callable[[], Timestamp]
     ) -> None:
-        self._kept = kept
-        self._named = named
+        self._kept = delivery_archive
+        self._named = labels_named
         self._clock = clock
         self._found = FiringAlerts([], 0, frozenset())
         self._found_at = 0
@@ -67,32 +67,32 @@ class SilenceMatches:
     async def _read(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
         fires = {
             identity
-            for held in seen.incidents.values()
-            for identity, state in held.incident.alerts.items()
+            for incident in seen.incidents.values()
+            for identity, state in incident.incident.alerts.items()
             if not state.resolved
         }
-        known = {alert.identity: alert for alert in _firing_alerts(seen)}
-        fires.update(identity for held in seen.incidents.values() for identity in held.incident.muted)
-        labels = set(self._named()) | {name for alert in known.values() for name in alert.labels}
+        cached = {alert.identity: alert for alert in _firing_alerts(seen)}
+        fires.update(identity for incident in seen.incidents.values() for identity in incident.incident.muted)
+        labels = set(self._named()) | {name for alert in cached.values() for name in alert.labels}
         before = ""
         for _ in range(_DELIVERIES // _AT_ONCE):
             page, before = await self._kept.page(before, _AT_ONCE)
-            for alert in (row.alert for recorded in page for row in recorded.delivery.rows):
+            for alert in (row.alert for archived in page for row in archived.delivery.rows):
                 labels.update(alert.labels)
                 if alert.identity in fires:
-                    known.setdefault(alert.identity, alert)
+                    cached.setdefault(alert.identity, alert)
             if not before:
                 break
-        found = [alert for identity, alert in known.items() if identity in fires][:_MOST_ALERTS]
-        return FiringAlerts(found, len(fires) - len(found), frozenset(labels))
+        firing_alerts = [alert for identity, alert in cached.items() if identity in fires][:_MOST_ALERTS]
+        return FiringAlerts(firing_alerts, len(fires) - len(firing_alerts), frozenset(labels))
 
 
 def unknown_labels(silence: silences.Silence, labels: Collection[str]) -> list[resources.UnknownLabel]:
     """Return the labels of a silence that no rule names and no known alert has, each with the nearest valid name."""
     return [
-        resources.UnknownLabel(name=one.name, nearest=_nearest(one.name, labels))
-        for one in silence.matchers
-        if one.name not in _ALWAYS and one.name not in labels
+        resources.UnknownLabel(name=matcher.name, nearest=_nearest(matcher.name, labels))
+        for matcher in silence.matchers
+        if matcher.name not in _ALWAYS and matcher.name not in labels
     ]
 
 
@@ -105,10 +105,10 @@ def _nearest(name: str, labels: Collection[str]) -> str:
 
 def _firing_alerts(seen: incident_snapshot.Snapshot) -> Iterable[alerts.Alert]:
     """Return the alerts whose labels incidents keep: opening alerts, muted alerts, and waiting alerts."""
-    for held in seen.incidents.values():
-        incident = held.incident
-        yield from (one.routed.alert for one in incident.muted.values())
-        yield from (one.alert for one in incident.held_alerts.values())
-        yield from (one.alert for one in incident.asks)
+    for entry in seen.incidents.values():
+        incident = entry.incident
+        yield from (ask.routed.alert for ask in incident.muted.values())
+        yield from (ask.alert for ask in incident.held_alerts.values())
+        yield from (ask.alert for ask in incident.asks)
         if incident.opening_alert is not None:
             yield incident.opening_alert

@@ -24,15 +24,15 @@ def row(name: str, config: base.Config) -> resources.Source:
 def _proofs(config: base.Config) -> list[str]:
     """Return how a sender is authenticated. The text has ``or`` between alternatives."""
     header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
-    found = [" or ".join(header)] if header else []
+    proofs = [" or ".join(header)] if header else []
     endpoint = registry.build("shown", config)
     if endpoint.verification is not None:
-        found.append(endpoint.verification.description)
+        proofs.append(endpoint.verification.description)
     if endpoint.token is not None and config.token is not None:
-        found.append(f"token in the {endpoint.token.place} ({len(config.token.values)})")
+        proofs.append(f"token in the {endpoint.token.place} ({len(config.token.values)})")
     if config.signature is not None:
-        found.append(f"{config.signature.scheme} signature ({len(config.signature.secrets)})")
-    return found
+        proofs.append(f"{config.signature.scheme} signature ({len(config.signature.secrets)})")
+    return proofs
 
 
 def _authorizations(config: base.Config) -> list[tuple[str, tuple[Any, ...]]]:

@@ -44,13 +44,13 @@ def normalized(value: Any, style: Style, length: int) -> Any:
         return [normalized(item, style, length) for item in value]
     if not isinstance(value, dict):
         return value
-    rows = {}
+    members = {}
     for key, item in value.items():
         rewrites = key in _TEXTS or (key in _TITLES and style in _OF_TITLES)
-        rows[key] = _rewritten(item, style, length) if rewrites and isinstance(item, str) else item
+        members[key] = _rewritten(item, style, length) if rewrites and isinstance(item, str) else item
         if isinstance(item, dict | list):
-            rows[key] = normalized(item, style, length)
-    return rows
+            members[key] = normalized(item, style, length)
+    return members
 
 
 def with_derived_impact(body: Any) -> Any:
@@ -68,11 +68,11 @@ def _lists(answer: Any) -> list[list[Any]]:
 
 def with_odd_row(answer: Any) -> Any:
     """Insert a first row without a name and without required fields, with unknown values of its enums."""
-    for rows in _lists(answer):
-        if rows and isinstance(rows[0], dict):
-            odd = {key: value for key, value in rows[0].items() if key not in _LEFT_OUT}
+    for members in _lists(answer):
+        if members and isinstance(members[0], dict):
+            odd = {key: value for key, value in members[0].items() if key not in _LEFT_OUT}
             odd |= dict.fromkeys(_NAMED & odd.keys()) | dict.fromkeys(_ENUMERATED & odd.keys(), _UNKNOWN)
-            rows[:0] = [odd | {"id": "odd"}, {}]
+            members[:0] = [odd | {"id": "odd"}, {}]
     return answer
 
 
@@ -82,8 +82,8 @@ def endless(answer: Any) -> Any:
         return answer
     if "hasNext" in answer:
         return answer | {"hasNext": True}
-    rows = next((rows for rows in _lists(answer) if rows and isinstance(rows[0], dict)), [])
+    members = next((rows for rows in _lists(answer) if rows and isinstance(rows[0], dict)), [])
     if "pagination_meta" in answer:
-        after = rows[-1].get("id", "again") if rows else "again"
+        after = members[-1].get("id", "again") if members else "again"
         return answer | {"pagination_meta": {**answer["pagination_meta"], "after": after}}
     return answer

@@ -34,7 +34,7 @@ class SlackApp:
     def __init__(
         self,
         config: sections.SlackApp,
-        asked: queries.Queries,
+        query_service: queries.Queries,
         acting: actions.Actions,
         *,
         ack_seconds: float = ACK_SECONDS,
@@ -43,23 +43,25 @@ class SlackApp:
         self._actions = acting
         self._ack_seconds = ack_seconds
         token = config.token.get_secret_value()
-        self._api = slack_api.WebApi("slack-app", config.base_url, token, asked.clock, timeout_seconds=_CALL_SECONDS)
-        self._requests = slack_requests.SlackRequests(asked.connection)
-        self._roles = roles.Roles(config, self._api, asked.clock)
-        self._urls = response_urls.ResponseUrls(config.base_url, asked.clock, timeout_seconds=_CALL_SECONDS)
-        self._commands = commands.Commands(asked, acting)
+        self._api = slack_api.WebApi(
+            "slack-app", config.base_url, token, query_service.clock, timeout_seconds=_CALL_SECONDS
+        )
+        self._requests = slack_requests.SlackRequests(query_service.connection)
+        self._roles = roles.Roles(config, self._api, query_service.clock)
+        self._urls = response_urls.ResponseUrls(config.base_url, query_service.clock, timeout_seconds=_CALL_SECONDS)
+        self._commands = commands.Commands(query_service, acting)
         self._running: set[asyncio.Task[Any]] = set()
 
         async def hasten(incident: str) -> None:
-            await notification_delivery.hasten(asked.settings, asked.connection, incident)
+            await notification_delivery.hasten(query_service.settings, query_service.connection, incident)
 
-        self._reviews = reviews.Reviews(asked, acting, self._api, hasten)
+        self._reviews = reviews.Reviews(query_service, acting, self._api, hasten)
 
     @classmethod
-    def of(cls, asked: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
+    def of(cls, query_service: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
         """Create the configured Slack app. Return None if the settings have no ``slack_app``."""
-        config = asked.settings.slack_app
-        return cls(config, asked, acting) if config is not None else None
+        config = query_service.settings.slack_app
+        return cls(config, query_service, acting) if config is not None else None
 
     async def handle(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Handle an authenticated, decoded payload. Return the body of the acknowledgement, or None if it is empty.
@@ -70,11 +72,11 @@ class SlackApp:
         if kind == "events":
             return None
         task: asyncio.Task[Mapping[str, Any] | None] = self._start(self._once(kind, payload))
-        done, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
-        if done:
+        finished, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
+        if finished:
             return task.result()
         if kind == "slash_commands":
-            task.add_done_callback(lambda done: self._send_late(done, str(payload.get("response_url", ""))))
+            task.add_done_callback(lambda finished: self._send_late(finished, str(payload.get("response_url", ""))))
             return _SLOW.message()
         return replies.update(_SLOW.view()) if payload.get("type") == "view_submission" else None
 
@@ -158,8 +160,8 @@ class SlackApp:
             if click.action not in reviews.ROLES or subject is None:
                 _log.warning("slack_request_refused", kind="interactive", reason=f"unknown button {click.action!r}")
                 return None
-            what = f"{click.action.removeprefix('review_')} {subject.incident} at {subject.destination}"
-            person = await self._authorize(click.user, reviews.ROLES[click.action], what)
+            action = f"{click.action.removeprefix('review_')} {subject.incident} at {subject.destination}"
+            person = await self._authorize(click.user, reviews.ROLES[click.action], action)
             return await self._reviews.click(reviews.Asked(person, subject), click)
         except replies.RepliedError as error:
             return error.reply
@@ -171,21 +173,21 @@ class SlackApp:
         if subject is None:
             raise payloads.MalformedError("the form has no subject")
         try:
-            what = f"approve {subject.incident} at {subject.destination}"
-            person = await self._authorize(submission.user, access.Role.RESPONDER, what)
+            action = f"approve {subject.incident} at {subject.destination}"
+            person = await self._authorize(submission.user, access.Role.RESPONDER, action)
             return await self._reviews.submit(reviews.Asked(person, subject), submission)
         except replies.RepliedError as error:
             return replies.update(error.reply.view())
         except (actions.Invalid, actions.NotFound, incident_names.Ambiguous) as error:
             return replies.update(replies.failed(f"{error}. Nothing was changed.").view())
 
-    async def _authorize(self, user: payloads.User, needed: access.Role, what: str) -> access.Person:
+    async def _authorize(self, user: payloads.User, needed: access.Role, action: str) -> access.Person:
         """Return the user with the needed role. Otherwise, audit the refusal and raise ``replies.RepliedError``."""
         try:
             return await self._roles.authorize(user, needed)
         except roles.RefusedError as refused:
             caller = actions.Caller(self._roles.person(user, access.Role.VIEWER), reviews.ADDRESS)
-            await self._actions.record_refusal(actions.ActionContext(caller, what), "slack", str(refused))
+            await self._actions.record_refusal(actions.ActionContext(caller, action), "slack", str(refused))
             text = f"You may not do this: {refused}. An operator grants roles under `slack_app` in the configuration."
             raise replies.RepliedError(replies.failed(text)) from refused
 

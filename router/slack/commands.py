@@ -26,10 +26,10 @@ def name_of(command: payloads.Command) -> str:
 class Commands:
     """Runs slash commands through the services."""
 
-    def __init__(self, asked: queries.Queries, acting: actions.Actions) -> None:
-        self._queries = asked
+    def __init__(self, query_service: queries.Queries, acting: actions.Actions) -> None:
+        self._queries = query_service
         self._actions = acting
-        self._console = asked.settings.management.public_url
+        self._console = query_service.settings.management.public_url
 
     async def run(self, name: str, text: str, caller: actions.Caller) -> replies.Reply:
         """Run a command in ``ROLES`` and return its reply. Raise ``actions.Invalid`` if the command is rejected."""
@@ -60,23 +60,29 @@ class Commands:
 
 def _list(title: str, lines: Iterable[str], more: str) -> list[slack_blocks.Block]:
     """Return a title and its lines, in sections of at most 10 lines. Return no blocks if there are no lines."""
-    shown = list(lines)
-    if not shown:
+    visible_lines = list(lines)
+    if not visible_lines:
         return []
-    parts = ["\n".join(shown[first : first + 10]) for first in range(0, len(shown), 10)]
+    parts = ["\n".join(visible_lines[first : first + 10]) for first in range(0, len(visible_lines), 10)]
     blocks = [slack_blocks.section(f"*{title}*"), *map(slack_blocks.section, parts)]
     return [*blocks, slack_blocks.context(more)] if more else blocks
 
 
-def _incident(one: models.IncidentRow) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(one.title or one.key, _LONGEST_TITLE))
-    since = f", since {slack_blocks.moment(one.opened_at)}" if one.opened_at is not None else ""
-    problems = f" ({', '.join(problem.replace('_', ' ') for problem in one.problems)})" if one.problems else ""
-    state = one.severity if one.status == "open" else f"{one.severity}, {one.status}"
-    return f"• {title} · {state}{since} · {one.reference}{problems}"
+def _incident(incident_row: models.IncidentRow) -> str:
+    title = slack_blocks.escaped(slack_blocks.cut(incident_row.title or incident_row.key, _LONGEST_TITLE))
+    since = f", since {slack_blocks.moment(incident_row.opened_at)}" if incident_row.opened_at is not None else ""
+    problems = (
+        f" ({', '.join(problem.replace('_', ' ') for problem in incident_row.problems)})"
+        if incident_row.problems
+        else ""
+    )
+    state = (
+        incident_row.severity if incident_row.status == "open" else f"{incident_row.severity}, {incident_row.status}"
+    )
+    return f"• {title} · {state}{since} · {incident_row.reference}{problems}"
 
 
-def _review(one: models.Review) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(one.title, _LONGEST_TITLE))
-    since = f", since {slack_blocks.moment(one.since)}" if one.since is not None else ""
-    return f"• {title} at {slack_blocks.escaped(one.destination)} ({one.what}){since} · {one.reference}"
+def _review(review: models.Review) -> str:
+    title = slack_blocks.escaped(slack_blocks.cut(review.title, _LONGEST_TITLE))
+    since = f", since {slack_blocks.moment(review.since)}" if review.since is not None else ""
+    return f"• {title} at {slack_blocks.escaped(review.destination)} ({review.what}){since} · {review.reference}"

@@ -37,17 +37,17 @@ def is_editable(review: models.Review) -> bool:
     return bool(texts) and fits and slack_reviews.is_complete(replies.shown(review).review)
 
 
-def edit(review: models.Review, own: Mapping[str, str] | None = None, reason: str = "") -> dict[str, Any]:
-    """Build the form for a review. ``own`` has the reviewer's texts for an earlier version, by field."""
+def edit(review: models.Review, own_texts: Mapping[str, str] | None = None, reason: str = "") -> dict[str, Any]:
+    """Build the form for a review. ``own_texts`` has the reviewer's texts for an earlier version, by field."""
     where = slack_blocks.escaped(review.destination)
     blocks: list[slack_blocks.Block] = []
-    if own is not None:
+    if own_texts is not None:
         notice = "The post has changed since the form was opened. Nothing was recorded. This waits now:"
         blocks += [slack_blocks.section(f":warning: {notice}"), *slack_reviews.content(replies.shown(review).review)]
         blocks.append(slack_blocks.context("Your text is below. Approve it only if it still fits."))
     blocks.append(slack_blocks.context(f"Customers will see this at *{where}*, as it is written here."))
     for name, text in fields_of(review).items():
-        element = {"multiline": name != "title", **_initial((own or {}).get(name, text))}
+        element = {"multiline": name != "title", **_initial((own_texts or {}).get(name, text))}
         blocks.append(_input(f"{name}:{review.digest}", _LABELS[name], element))
     blocks.append(
         _input(f"{_REASON}:{review.digest}", "Reason, for the timeline", _initial(reason)) | {"optional": True}
@@ -76,12 +76,12 @@ def reason(submission: payloads.Submission) -> str:
 
 def changes(submission: payloads.Submission, review: models.Review) -> dict[str, str]:
     """Return the submitted fields that differ from the review, ignoring leading and trailing white space."""
-    said = texts(submission)
-    found = {}
+    submitted_texts = texts(submission)
+    changed_fields = {}
     for name, text in fields_of(review).items():
-        if name in said and said[name].strip() != _line_breaks(text).strip():
-            found[name] = said[name]
-    return found
+        if name in submitted_texts and submitted_texts[name].strip() != _line_breaks(text).strip():
+            changed_fields[name] = submitted_texts[name]
+    return changed_fields
 
 
 def blank(fields: Mapping[str, str]) -> list[str]:
@@ -93,12 +93,12 @@ def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict
     """Map errors by field to errors by block. Show the error of an unknown field at the form's first field."""
     blocks = {block.partition(":")[0]: block for block in submission.values}
     first = next(iter(blocks.values()), "")
-    found: dict[str, str] = {}
+    texts_by_field: dict[str, str] = {}
     for name, text in wrong.items():
         block = blocks.get(name, first)
-        said = text if name in blocks else f"{name}: {text}"
-        found[block] = f"{found[block]}; {said}" if block in found else said
-    return found
+        line = text if name in blocks else f"{name}: {text}"
+        texts_by_field[block] = f"{texts_by_field[block]}; {line}" if block in texts_by_field else line
+    return texts_by_field
 
 
 def _input(block: str, label: str, element: Mapping[str, Any]) -> slack_blocks.Block:

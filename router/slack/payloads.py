@@ -135,7 +135,8 @@ def read_interaction(payload: Mapping[str, Any]) -> Click | Submission | None:
         submitted = _read(payload, _ViewSubmission)
         view = submitted.view
         values = {
-            block: next((one.value or "" for one in inputs.values()), "") for block, inputs in view.state.values.items()
+            block: next((field.value or "" for field in inputs.values()), "")
+            for block, inputs in view.state.values.items()
         }
         return Submission(_user(submitted.user, submitted.team), view.callback_id, view.private_metadata, values)
     return None

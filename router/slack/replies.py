@@ -19,9 +19,9 @@ class Reply(NamedTuple):
 
     def message(self) -> dict[str, Any]:
         """Return the reply as a message that only the user sees."""
-        shown = [slack_blocks.section(self.text), *self.blocks][: slack_blocks.BLOCKS]
+        blocks = [slack_blocks.section(self.text), *self.blocks][: slack_blocks.BLOCKS]
         text = slack_blocks.cut_markup(self.text, slack_blocks.TEXT)
-        return {"response_type": "ephemeral", "text": text, "blocks": shown}
+        return {"response_type": "ephemeral", "text": text, "blocks": blocks}
 
     def view(self) -> dict[str, Any]:
         """Return the reply as a form without fields."""
@@ -82,7 +82,7 @@ def warned(text: str, warnings: Sequence[str]) -> Reply:
     """Return a reply that lists the parts of a reviewer's text that may not be fit for customers."""
     if not warnings:
         return Reply(text)
-    lines = "\n".join(f"• {slack_blocks.escaped(one)}" for one in warnings[:_WARNINGS])
+    lines = "\n".join(f"• {slack_blocks.escaped(warning)}" for warning in warnings[:_WARNINGS])
     return Reply(f"{text} Look at your text again:\n{lines}")
 
 

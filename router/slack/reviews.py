@@ -45,57 +45,61 @@ class Reviews:
 
     def __init__(
         self,
-        asked: queries.Queries,
+        query_service: queries.Queries,
         acting: actions.Actions,
         api: slack_api.WebApi,
         hasten: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._queries = asked
+        self._queries = query_service
         self._actions = acting
         self._api = api
         self._hasten = hasten
-        self._renderer = slack_reviews.Renderer(asked.settings.management.public_url, buttons=True)
+        self._renderer = slack_reviews.Renderer(query_service.settings.management.public_url, buttons=True)
 
-    async def click(self, asked: Asked, click: payloads.Click) -> replies.Reply | None:
+    async def click(self, condition: Asked, click: payloads.Click) -> replies.Reply | None:
         """Carry out a click and return the reply, if any. Raise ``replies.RepliedError`` if the action was rejected."""
         match click.action:
             case slack_reviews.APPROVE:
-                return await self._decide(asked, "approve")
+                return await self._decide(condition, "approve")
             case slack_reviews.DISMISS:
-                return await self._decide(asked, "dismiss")
+                return await self._decide(condition, "dismiss")
             case slack_reviews.EDIT:
-                await self._open(asked, click.trigger)
+                await self._open(condition, click.trigger)
             case _:
-                await self._actions.record(asked.act(), "open review")
+                await self._actions.record(condition.act(), "open review")
         return None
 
-    async def submit(self, asked: Asked, submission: payloads.Submission) -> Mapping[str, Any]:
+    async def submit(self, condition: Asked, submission: payloads.Submission) -> Mapping[str, Any]:
         """Approve a review with the form's texts. Return the response to the form. Raises ``replies.RepliedError``."""
-        review = await self._review(asked)
-        is_same = review is not None and review.digest == asked.subject.digest
+        review = await self._review(condition)
+        is_same = review is not None and review.digest == condition.subject.digest
         changed = forms.changes(submission, review) if review is not None and is_same else forms.texts(submission)
         if is_same and (blank := forms.blank(changed)):
             return replies.errors(forms.at_fields(submission, dict.fromkeys(blank, "must not be blank")))
         try:
             # The action compares the form's digest, because the review may change after this read.
-            reply = await self._decide(asked, "approve", changed, forms.reason(submission))
+            reply = await self._decide(condition, "approve", changed, forms.reason(submission))
         except replies.RepliedError as error:
             if error.now is not None and forms.is_editable(error.now):
                 return replies.update(forms.edit(error.now, forms.texts(submission), forms.reason(submission)))
             raise
         except actions.Invalid as invalid:
-            wrong = {str(one.loc[1]): one.detail for one in invalid.errors if len(one.loc) > 1}
+            wrong = {
+                str(field_error.loc[1]): field_error.detail
+                for field_error in invalid.errors
+                if len(field_error.loc) > 1
+            }
             return replies.errors(forms.at_fields(submission, wrong or {"": str(invalid)}))
         return replies.update(reply.view())
 
     async def _decide(
         self,
-        asked: Asked,
+        condition: Asked,
         decision: Literal["approve", "dismiss"],
         fields: Mapping[str, str] | None = None,
         reason: str = "",
     ) -> replies.Reply:
-        subject = asked.subject
+        subject = condition.subject
         try:
             body = request_bodies.Decide(
                 incident=subject.incident,
@@ -105,32 +109,32 @@ class Reviews:
                 reason=reason,
                 fields=dict(fields or {}),
             )
-            done = await self._actions.decide(asked.act(reason), body)
+            decided = await self._actions.decide(condition.act(reason), body)
         except pydantic.ValidationError as error:
             raise replies.RepliedError(replies.failed("This button or form can't be read.")) from error
         except actions.Conflict as error:
             if error.now is not None:
                 await self._hasten(error.now.incident)
-            raise replies.conflict(error, asked.person.name, self._renderer) from error
-        return replies.warned(_DONE[decision], done.warnings)
+            raise replies.conflict(error, condition.person.name, self._renderer) from error
+        return replies.warned(_DONE[decision], decided.warnings)
 
-    async def _open(self, asked: Asked, trigger: str) -> None:
+    async def _open(self, condition: Asked, trigger: str) -> None:
         """Open the form for the version that the message shows. A trigger works once, within 3 seconds."""
-        review = await self._review(asked)
-        if review is None or review.digest != asked.subject.digest:
-            await self._actions.record(asked.act(), "edit review", "refused: it has changed")
+        review = await self._review(condition)
+        if review is None or review.digest != condition.subject.digest:
+            await self._actions.record(condition.act(), "edit review", "refused: it has changed")
             if review is not None:
                 await self._hasten(review.incident)
-            raise replies.conflict(actions.Conflict(review, ""), asked.person.name, self._renderer)
+            raise replies.conflict(actions.Conflict(review, ""), condition.person.name, self._renderer)
         if not forms.is_editable(review):
             raise replies.RepliedError(replies.failed("This review can't be edited in Slack. Use the console."))
-        await self._actions.record(asked.act(), "edit review", "form opened")
+        await self._actions.record(condition.act(), "edit review", "form opened")
         try:
             await self._api.call("views.open", {"trigger_id": trigger, "view": forms.edit(review)})
         except errors.Failure as failure:
             _log.warning("slack_form_not_opened", reason=failure.message)
             raise replies.RepliedError(replies.failed("Slack did not open the form in time. Click again.")) from failure
 
-    async def _review(self, asked: Asked) -> models.Review | None:
-        subject = asked.subject
+    async def _review(self, condition: Asked) -> models.Review | None:
+        subject = condition.subject
         return await self._queries.review(subject.incident, subject.destination, subject.digest)

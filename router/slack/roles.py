@@ -70,16 +70,16 @@ class Roles:
 
     async def _members(self, group: str) -> frozenset[str] | None:
         """Return the members of a user group, cached for ``groups_for``. Return None if Slack doesn't return them."""
-        known, now = self._groups.get(group), self._clock()
-        if known is not None and 0 <= now - known.read_at < self._config.groups_for:
-            return known.users
+        cached, now = self._groups.get(group), self._clock()
+        if cached is not None and 0 <= now - cached.read_at < self._config.groups_for:
+            return cached.users
         try:
             answer = await self._api.read("usergroups.users.list", {"usergroup": group})
         except errors.Failure as failure:
             _log.warning("slack_group_unreadable", group=group, reason=failure.message)
             return None
         users = answer.get("users")
-        members = frozenset(str(one) for one in users) if isinstance(users, list) else frozenset()
+        members = frozenset(str(user) for user in users) if isinstance(users, list) else frozenset()
         self._groups[group] = _Members(members, now)
         return members
 

@@ -18,15 +18,15 @@ def problem(secret: str, headers: Mapping[bytes, bytes], body: bytes, now: Times
     ``headers`` have lower-case names. ``now`` is microseconds since the epoch. Signatures are compared in constant
     time.
     """
-    written, signature = headers.get(_TIME, b""), headers.get(_SIGNATURE, b"")
-    if not written or not signature:
+    timestamp, signature = headers.get(_TIME, b""), headers.get(_SIGNATURE, b"")
+    if not timestamp or not signature:
         return "the header x-slack-request-timestamp or x-slack-signature is missing"
     # int() accepts more than digits, such as underscores.
-    if not written.isdigit() or len(written) > _LONGEST_TIME:
+    if not timestamp.isdigit() or len(timestamp) > _LONGEST_TIME:
         return "the header x-slack-request-timestamp is not a number of seconds"
-    digest = hmac.new(secret.encode(), b":".join((_VERSION, written, body)), "sha256").hexdigest()
+    digest = hmac.new(secret.encode(), b":".join((_VERSION, timestamp, body)), "sha256").hexdigest()
     if not hmac.compare_digest(signature, b"%b=%b" % (_VERSION, digest.encode())):
         return "the signature is not accepted"
-    if abs(now // 1_000_000 - int(written)) > TOLERANCE:
+    if abs(now // 1_000_000 - int(timestamp)) > TOLERANCE:
         return f"the request was signed more than {TOLERANCE} seconds ago, or by another clock"
     return ""

@@ -134,8 +134,8 @@ class SocketMode:
             if self._acknowledging:
                 await asyncio.wait(set(self._acknowledging))
             ending = set(self._connections.values())
-            for one in ending:
-                one.cancel()
+            for ending_task in ending:
+                ending_task.cancel()
             if ending:
                 await asyncio.wait(ending)
 
@@ -215,11 +215,11 @@ class SocketMode:
 
     async def _acknowledge(self, connection: _Connection, envelope: _Envelope) -> None:
         body = await self._answer(envelope)
-        said: dict[str, Any] = {"envelope_id": envelope.identity}
+        acknowledgement: dict[str, Any] = {"envelope_id": envelope.identity}
         if envelope.accepts and body:
-            said["payload"] = body
+            acknowledgement["payload"] = body
         try:
-            await connection.socket.send(msgspec.json.encode(said).decode())
+            await connection.socket.send(msgspec.json.encode(acknowledgement).decode())
         except errors.Temporary:
             # Slack sends the envelope again. The answer is cached, so the payload has no second effect.
             _log.warning("slack_acknowledgement_lost", kind=envelope.kind)
@@ -235,8 +235,8 @@ class SocketMode:
             while len(self._answers) > _ANSWERS:
                 self._answers.popitem(last=False)
         # Handling continues after the time limit, because canceling it could leave an action half done.
-        done, _ = await asyncio.wait({answer}, timeout=self._timing.answer)
-        return answer.result() if done else _apology(envelope.kind)
+        finished, _ = await asyncio.wait({answer}, timeout=self._timing.answer)
+        return answer.result() if finished else _apology(envelope.kind)
 
     async def _handled(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         try:

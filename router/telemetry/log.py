@@ -104,9 +104,9 @@ def _readable(value: object) -> object:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
-        return {name: _readable(one) for name, one in value.items()}
+        return {name: _readable(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_readable(one) for one in value]
+        return [_readable(item) for item in value]
     return _shown(value)
 
 

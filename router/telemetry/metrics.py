@@ -396,6 +396,6 @@ def opened(destination: str, seconds: float, reference: str, trace: str = "") ->
     finds the slow incident in the log, at the vendor, and among the traces.
     """
     exemplar = {"reference": reference}
-    if found := tracing.trace_id(trace):
-        exemplar["trace_id"] = found
+    if trace_id := tracing.trace_id(trace):
+        exemplar["trace_id"] = trace_id
     accepted_to_opened_seconds.labels(destination).observe(max(seconds, 0.0), exemplar)

@@ -44,7 +44,7 @@ class Traces:
         self._tracer = provider.get_tracer("incident-router")
 
     def span(
-        self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **about: tracing.Attribute
+        self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **attributes: tracing.Attribute
     ) -> "Span":
         """Open a span for the length of the block (see ``tracing.Traces``)."""
         before = trace.get_current_span(_context(follows)).get_span_context()
@@ -55,7 +55,7 @@ class Traces:
             links=[trace.Link(before)] if before.is_valid else [],
         )
         span = Span(begun)
-        span.tell(**about)
+        span.tell(**attributes)
         return span
 
     def close(self) -> None:
@@ -76,9 +76,9 @@ class Span:
         _format.inject(carrier, trace.set_span_in_context(self._span, context.Context()))
         return carrier.get("traceparent", "")
 
-    def tell(self, **about: tracing.Attribute) -> None:
+    def tell(self, **attributes: tracing.Attribute) -> None:
         """Add attributes to the span."""
-        self._span.set_attributes({f"incident_router.{name}": value for name, value in about.items()})
+        self._span.set_attributes({f"incident_router.{name}": value for name, value in attributes.items()})
 
     def failed(self, result: str, /) -> None:
         """Mark the span as failed, with one fixed word as the reason."""

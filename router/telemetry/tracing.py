@@ -23,7 +23,7 @@ class Span(Protocol):
         """Return the W3C trace context for the next process; empty if tracing is off."""
         ...
 
-    def tell(self, **about: Attribute) -> None:
+    def tell(self, **attributes: Attribute) -> None:
         """Add attributes to the span."""
         ...
 
@@ -38,7 +38,7 @@ class Traces(Protocol):
     on: bool
 
     def span(
-        self, name: str, kind: Kind, *, parent: str = "", follows: str = "", **about: Attribute
+        self, name: str, kind: Kind, *, parent: str = "", follows: str = "", **attributes: Attribute
     ) -> AbstractContextManager[Span]:
         """Open a span for the length of the block.
 

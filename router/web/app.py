@@ -44,11 +44,11 @@ def create_app(
 
     ``checks`` decide ``/readyz``. Load balancers probe the port that they send requests to; metrics are elsewhere.
     """
-    own = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
+    own_routes = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
     if vendors is not None:
-        own.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
+        own_routes.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
     probes = health.probes(functools.partial(health.states, checks))
-    return App(handler, [*probes, *own, *routes])
+    return App(handler, [*probes, *own_routes, *routes])
 
 
 async def _described(_request: starlette_requests.Request) -> responses.Response:

@@ -146,8 +146,8 @@ class Share:
             room = min(room, budget.max_bytes // 2 - budget.used_unproven)
         if is_large:
             # Bytes that this request took while it was small count as large from now on.
-            own = 0 if self._is_large else self._size
-            room = min(room, budget.max_bytes * 3 // 4 - budget.used_large - own)
+            own_bytes = 0 if self._is_large else self._size
+            room = min(room, budget.max_bytes * 3 // 4 - budget.used_large - own_bytes)
         return room
 
     def _change(self, size: int) -> None:

@@ -27,10 +27,10 @@ class ClientAddresses:
         if peer is None:
             return ""
         if self._trusted:
-            for written in reversed(headers.get(b"x-forwarded-for", b"").split(b",")):
+            for entry in reversed(headers.get(b"x-forwarded-for", b"").split(b",")):
                 if not within(peer, self._trusted):
                     break
-                further = _read(written.decode("latin-1").strip())
+                further = _read(entry.decode("latin-1").strip())
                 if further is None:
                     break
                 peer = further

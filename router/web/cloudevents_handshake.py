@@ -19,17 +19,17 @@ def origin(headers: Mapping[bytes, bytes]) -> bytes:
 
     Raises ``problems.Problem`` (400) if the header isn't a DNS expression.
     """
-    named = headers.get(b"webhook-request-origin", b"").strip()
-    if named and not _ORIGIN.fullmatch(named):
+    origin_header = headers.get(b"webhook-request-origin", b"").strip()
+    if origin_header and not _ORIGIN.fullmatch(origin_header):
         raise problems.Problem(400, "origin", "WebHook-Request-Origin is no DNS name")
-    return named
+    return origin_header
 
 
-async def permit(send: problems.Send, named: bytes) -> None:
+async def permit(send: problems.Send, origin_header: bytes) -> None:
     """Permit deliveries on behalf of this origin, without a rate limit: an overloaded router rejects them with 503."""
     headers = [
         (b"allow", b"POST"),
-        (b"webhook-allowed-origin", named),
+        (b"webhook-allowed-origin", origin_header),
         (b"webhook-allowed-rate", b"*"),
         (b"content-length", b"0"),
     ]

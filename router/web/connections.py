@@ -48,8 +48,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     The timer runs only while a request is incomplete, so a request that arrives in one piece costs nothing.
     """
 
-    def __init__(self, *given: Any, limits: ConnectionLimits, shared: Shared, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *arguments: Any, limits: ConnectionLimits, shared: Shared, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         self._limits = limits
         self._shared = shared
         self._headers_complete = False

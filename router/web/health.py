@@ -57,20 +57,21 @@ class Startup:
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
 
-def probes(ask: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
+def probes(read_states: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
     """Make the routes ``/healthz`` and ``/readyz``.
 
-    ``problem`` returns why the process has to be restarted; empty if it doesn't. ``ask`` returns the states of all
+    ``problem`` returns why the process has to be restarted; empty if it doesn't. ``read_states`` returns the
+    states of all
     checks.
     """
 
     async def healthz(request: starlette_requests.Request) -> responses.Response:
-        if said := problem():
-            return problem_response(problems.Problem(503, "not-alive", said), request.url.path)
+        if message := problem():
+            return problem_response(problems.Problem(503, "not-alive", message), request.url.path)
         return responses.JSONResponse({"status": "alive"})
 
     async def readyz(request: starlette_requests.Request) -> responses.Response:
-        states = await ask()
+        states = await read_states()
         details = {name: state.detail for name, state in states.items()}
         failing = [name for name, state in states.items() if not state.ready]
         if not failing:
@@ -115,8 +116,8 @@ async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_S
 
     A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, counts as not ready.
     """
-    found = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
-    return dict(zip(checks, found, strict=True))
+    results = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _ask(check: Check, timeout_seconds: float) -> State:

@@ -44,15 +44,18 @@ class Heartbeat:
             await asyncio.sleep(BEAT_SECONDS)
 
 
-def app(ask: health.Ask, roles: Collection[registries.Role], heartbeat: Heartbeat) -> applications.Starlette:
-    """Make the application: ``/healthz``, ``/readyz``, and ``/metrics``. ``ask`` runs in the current event loop."""
+def app(read_states: health.Ask, roles: Collection[registries.Role], heartbeat: Heartbeat) -> applications.Starlette:
+    """Make the application: ``/healthz``, ``/readyz``, and ``/metrics``.
+
+    ``read_states`` runs in the current event loop.
+    """
     loop = asyncio.get_running_loop()
 
     async def ask_there() -> Mapping[str, health.State]:
-        asked = asyncio.run_coroutine_threadsafe(_states(ask), loop)
+        future = asyncio.run_coroutine_threadsafe(_states(read_states), loop)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                return await asyncio.wrap_future(asked)
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             return {"event loop": health.State(False, f"no answer within {_ANSWER_SECONDS:g} s")}
 
@@ -64,11 +67,13 @@ def app(ask: health.Ask, roles: Collection[registries.Role], heartbeat: Heartbea
 
 
 @contextlib.asynccontextmanager
-async def serving(ask: health.Ask, roles: Collection[registries.Role], listener: socket.socket) -> AsyncIterator[int]:
+async def serving(
+    read_states: health.Ask, roles: Collection[registries.Role], listener: socket.socket
+) -> AsyncIterator[int]:
     """Serve health checks and metrics on ``listener`` within the context. Yields the port."""
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.beat())
-    server = _Server(app(ask, roles, heartbeat), listener)
+    server = _Server(app(read_states, roles, heartbeat), listener)
     server.start()
     try:
         yield listener.getsockname()[1]
@@ -114,5 +119,5 @@ class _Server:
         await serve.serve(self._app, "", 0, listener=self._listener, stop=self._stopping)
 
 
-async def _states(ask: health.Ask) -> Mapping[str, health.State]:
-    return await ask()
+async def _states(read_states: health.Ask) -> Mapping[str, health.State]:
+    return await read_states()

@@ -72,19 +72,23 @@ _SCHEMAS: dict[str, Any] = {
 
 def document() -> dict[str, Any]:
     """Return the whole document."""
-    named = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
+    source_parameter = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
     explain = {"name": "explain", "in": "query", "schema": {"enum": ["true"]}, "description": "Return the decisions."}
     return {
         "openapi": "3.1.0",
         "info": {"title": "incident-router", "version": router.__version__},
         "paths": {
             "/v1/webhooks/{source}": {
-                "post": _webhook("Send a delivery", [named, explain]),
-                "options": _handshake(named),
+                "post": _webhook("Send a delivery", [source_parameter, explain]),
+                "options": _handshake(source_parameter),
             },
-            "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Send alerts with Alertmanager's API", [named])},
-            "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Send an event with PagerDuty's API", [named])},
-            **_opsgenie(named, explain),
+            "/v1/webhooks/{source}/api/v2/alerts": {
+                "post": _webhook("Send alerts with Alertmanager's API", [source_parameter])
+            },
+            "/v1/webhooks/{source}/v2/enqueue": {
+                "post": _webhook("Send an event with PagerDuty's API", [source_parameter])
+            },
+            **_opsgenie(source_parameter, explain),
             "/v1/vendor-webhooks/{destination}": {"post": _of_a_vendor()},
             "/api/v2/alerts": {"post": _webhook("Send alerts to the only source of kind prometheus", [])},
             "/-/healthy": {"get": _page("Health check of Alertmanager's API", "text/plain")},
@@ -116,9 +120,9 @@ def document() -> dict[str, Any]:
 def _of_a_vendor() -> dict[str, Any]:
     """Return the path of vendors' webhooks."""
     outcomes = ["looked_at", "unrelated", "duplicate", "unreadable"]
-    told = {"outcome": {"enum": outcomes}, "incidents": {"type": "integer"}}
-    schema = {"type": "object", "required": ["outcome", "incidents"], "properties": told}
-    refused = ("405", "408", "413")
+    properties = {"outcome": {"enum": outcomes}, "incidents": {"type": "integer"}}
+    schema = {"type": "object", "required": ["outcome", "incidents"], "properties": properties}
+    refusal_statuses = ("405", "408", "413")
     return {
         "summary": "Report a change at a destination",
         "description": "A signed webhook of the destination's vendor. The worker then reads the changed object.",
@@ -131,13 +135,13 @@ def _of_a_vendor() -> dict[str, Any]:
             },
             "401": {"description": "The signature is missing or wrong.", "content": _PROBLEM},
             "404": {"description": "No destination of this name takes webhooks.", "content": _PROBLEM},
-            **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refused},
+            **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refusal_statuses},
             "503": {"description": "Nothing was stored. Retry the request.", "headers": _RETRY, "content": _PROBLEM},
         },
     }
 
 
-def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
+def _opsgenie(source_parameter: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
     """Return the paths of sources of the kind opsgenie-api."""
     identifier, action, request_id, heartbeat = (
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -147,7 +151,7 @@ def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
     below = "/v1/webhooks/{source}/v2/alerts"
     status = {
         "summary": "Get the status of a request to Opsgenie's Alert API",
-        "parameters": [named, request_id],
+        "parameters": [source_parameter, request_id],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "responses": {
             "200": _answer("The status of the request.", "application/json"),
@@ -156,25 +160,27 @@ def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
         },
     }
     return {
-        below: {"post": _webhook("Create an alert with Opsgenie's API", [named, explain])},
+        below: {"post": _webhook("Create an alert with Opsgenie's API", [source_parameter, explain])},
         f"{below}/{{identifier}}": {
-            "delete": _webhook("Resolve an alert by deleting it with Opsgenie's API", [named, identifier, kinds])
+            "delete": _webhook(
+                "Resolve an alert by deleting it with Opsgenie's API", [source_parameter, identifier, kinds]
+            )
         },
         f"{below}/{{identifier}}/{{action}}": {
             "post": _webhook(
-                "Take an action on an alert with Opsgenie's API", [named, identifier, action, kinds, explain]
+                "Take an action on an alert with Opsgenie's API", [source_parameter, identifier, action, kinds, explain]
             )
         },
         f"{below}/requests/{{requestId}}": {"get": status},
         "/v1/webhooks/{source}/v2/heartbeats/{name}/ping": {
-            "post": _webhook("Ping a heartbeat with Opsgenie's API", [named, heartbeat])
+            "post": _webhook("Ping a heartbeat with Opsgenie's API", [source_parameter, heartbeat])
         },
     }
 
 
 def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     accepted = {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}}
-    refusals = {status: {"description": said, "content": _PROBLEM} for status, said in _REFUSALS.items()}
+    refusals = {status: {"description": description, "content": _PROBLEM} for status, description in _REFUSALS.items()}
     return {
         "summary": summary,
         "description": "The source's kind defines the body: the format of its monitoring system.",
@@ -190,19 +196,19 @@ def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _handshake(named: dict[str, Any]) -> dict[str, Any]:
+def _handshake(source_parameter: dict[str, Any]) -> dict[str, Any]:
     asker = {"name": "WebHook-Request-Origin", "in": "header", "required": True, "schema": {"type": "string"}}
     refusals = ("400", "401", "403", "404", "405", "500")
-    told = {
+    headers = {
         name: {"schema": {"type": "string"}} for name in ("Allow", "WebHook-Allowed-Origin", "WebHook-Allowed-Rate")
     }
     return {
         "summary": "Request permission to deliver CloudEvents",
         "description": "The validation handshake of CloudEvents webhooks, for sources that accept CloudEvents.",
-        "parameters": [named, asker],
+        "parameters": [source_parameter, asker],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "responses": {
-            "200": {"description": "Delivery is permitted.", "headers": told},
+            "200": {"description": "Delivery is permitted.", "headers": headers},
             **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refusals},
             "503": {
                 "description": "Too many requests are in flight. Retry the request.",
@@ -217,5 +223,5 @@ def _page(summary: str, content_type: str) -> dict[str, Any]:
     return {"summary": summary, "responses": {"200": _answer(summary + ".", content_type)}}
 
 
-def _answer(said: str, content_type: str) -> dict[str, Any]:
-    return {"description": said, "content": {content_type: {}}}
+def _answer(description: str, content_type: str) -> dict[str, Any]:
+    return {"description": description, "content": {content_type: {}}}

@@ -35,11 +35,11 @@ class Placement(Protocol):
 class Placements(Protocol):
     """Finds the incidents that hold the alerts of a delivery."""
 
-    def look_up(self, routed: Sequence[decisions.Routed], /) -> Any:
+    def look_up(self, routed_alerts: Sequence[decisions.Routed], /) -> Any:
         """Start looking up the alerts, and return the state that ``find`` needs to continue."""
         ...
 
-    async def find(self, routed: Sequence[decisions.Routed], now: Timestamp, lookup: Any, /) -> Sequence[Placement]:
+    async def find(self, routed_alerts: Sequence[decisions.Routed], now: Timestamp, lookup: Any, /) -> Sequence[Placement]:
         """Return the placement of each alert. Raises ``store.errors.StoreError``."""
         ...
 

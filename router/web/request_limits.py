@@ -51,8 +51,8 @@ class RequestLimits:
     @property
     def values(self) -> int:
         """Return the most JSON values in a body, so that the parsed values fit into the memory for bodies."""
-        most = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
-        return max(most, _FEWEST_VALUES)
+        limit = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
+        return max(limit, _FEWEST_VALUES)
 
 
 def read(
@@ -62,11 +62,12 @@ def read(
     now: Timestamp,
     *,
     bounds: RequestLimits,
-    named: Callable[[], Collection[str]] = frozenset,
+    labels_named: Callable[[], Collection[str]] = frozenset,
 ) -> base.Parsed:
     """Parse a body into alerts within the limits. Raises ``base.Unparsable``.
 
-    ``named`` returns the labels that rules name. Commands that parse a payload use this function, too, so that they
+    ``labels_named`` returns the labels that rules name. Commands that parse a payload use this function, too, so that
+    they
     show what is cut.
     """
     not_too_many_values(body, bounds.values)
@@ -75,7 +76,7 @@ def read(
     parsed = _parsed(endpoint, body, headers, now, bounds)
     if is_test(headers):
         parsed = msgspec.structs.replace(parsed, alerts=[_as_test(alert) for alert in parsed.alerts])
-    return within(parsed, body, bounds, named)
+    return within(parsed, body, bounds, labels_named)
 
 
 def is_test(headers: Mapping[bytes, bytes]) -> bool:
@@ -178,17 +179,17 @@ def not_too_deep(body: bytes, depth: int) -> None:
         raise base.Unparsable("", f"the JSON is nested more than {depth} deep (web.max_depth)")
 
 
-def not_too_many_values(body: bytes, most: int) -> None:
-    """Raise ``Unparsable`` if JSON contains more than ``most`` values, which are counted before parsing.
+def not_too_many_values(body: bytes, limit: int) -> None:
+    """Raise ``Unparsable`` if JSON contains more than ``limit`` values, which are counted before parsing.
 
     Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
     """
-    if count_values(body) <= most:  # An upper bound: brackets and commas in texts count, too.
+    if count_values(body) <= limit:  # An upper bound: brackets and commas in texts count, too.
         return
     count = count_values(_without_texts(body, _NO_VALUES))
-    if count > most:
+    if count > limit:
         limits = "web.max_body_bytes, web.max_bytes_in_flight"
-        raise base.Unparsable("", f"the JSON holds {count} values, and at most {most} are read ({limits})")
+        raise base.Unparsable("", f"the JSON holds {count} values, and at most {limit} are read ({limits})")
 
 
 def count_values(body: bytes) -> int:
@@ -204,26 +205,26 @@ def _without_texts(body: bytes, others: bytes) -> bytes:
 
 
 def within(
-    parsed: base.Parsed, body: bytes, bounds: RequestLimits, named: Callable[[], Collection[str]] = frozenset
+    parsed: base.Parsed, body: bytes, bounds: RequestLimits, labels_named: Callable[[], Collection[str]] = frozenset
 ) -> base.Parsed:
     """Cut parsed alerts to the limits, with a notice about each cut.
 
     The first ``bounds.alerts`` alerts are kept. Of an alert with too many labels, these are kept: first the labels that
-    the router itself reads, then those in ``named`` (the rules name them), then the others; each group by name.
+    the router itself reads, then those in ``labels_named`` (the rules name them), then the others; each group by name.
     """
-    found = parsed.alerts
+    fitting = parsed.alerts
     notices = list(parsed.notices)
-    if len(found) > bounds.alerts:
-        detail = f"{len(found)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
-        notices.append(Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
-        found = found[: bounds.alerts]
+    if len(fitting) > bounds.alerts:
+        detail = f"{len(fitting)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
+        notices.append(Notice("alerts_truncated", "alerts", detail, count=len(fitting) - bounds.alerts))
+        fitting = fitting[: bounds.alerts]
     # A short body contains no long text: decoding never makes a text longer.
     is_short = len(body) <= bounds.value_bytes
-    cutting = _Cutting(bounds, named, notices)
-    found = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in found]
+    cutting = _Cutting(bounds, labels_named, notices)
+    fitting = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in fitting]
     if not notices:
         return parsed
-    return msgspec.structs.replace(parsed, alerts=found, notices=bounded(notices))
+    return msgspec.structs.replace(parsed, alerts=fitting, notices=bounded(notices))
 
 
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
@@ -233,21 +234,23 @@ def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool
         return False
     if is_short:
         return True
-    most = bounds.value_bytes
+    limit = bounds.value_bytes
     texts = (*labels, *labels.values(), *annotations, *annotations.values())
     texts += (alert.fingerprint, alert.title, alert.severity, alert.link)
-    if max(map(len, texts)) <= most // 4:  # A character takes at most four bytes.
+    if max(map(len, texts)) <= limit // 4:  # A character takes at most four bytes.
         return True
-    return all(_size(text) <= most for text in texts)
+    return all(_size(text) <= limit for text in texts)
 
 
 class _Cutting:
     """Cuts alerts, and adds a notice about each cut."""
 
-    def __init__(self, bounds: RequestLimits, named: Callable[[], Collection[str]], notices: list[Notice]) -> None:
+    def __init__(
+        self, bounds: RequestLimits, labels_named: Callable[[], Collection[str]], notices: list[Notice]
+    ) -> None:
         self._bounds = bounds
         self._most = bounds.value_bytes
-        self._named = named
+        self._named = labels_named
         self._notices = notices
         self._long: list[tuple[str, int]] = []
 
@@ -257,7 +260,7 @@ class _Cutting:
         fingerprint = self._distinct("fingerprint", alert.fingerprint)
         labels = self._texts("labels", self._kept("labels", alert.labels, fingerprint), self._distinct)
         annotations = self._kept("annotations", alert.annotations, fingerprint)
-        made = msgspec.structs.replace(
+        fitted = msgspec.structs.replace(
             alert,
             fingerprint=fingerprint,
             labels=labels,
@@ -271,21 +274,21 @@ class _Cutting:
             more = f"; and {len(self._long) - 1} more texts" if len(self._long) > 1 else ""
             detail = f"{size} bytes, and at most {self._most} are kept (web.max_value_bytes){more}"
             self._note("value_truncated", where, detail, fingerprint, len(self._long))
-        return made
+        return fitted
 
     def _kept(self, part: str, texts: Mapping[str, str], fingerprint: str) -> Mapping[str, str]:
         """Return the labels or annotations to keep: first those that the router or rules read, then by name."""
-        most = self._bounds.labels
-        if len(texts) <= most:
+        limit = self._bounds.labels
+        if len(texts) <= limit:
             return texts
-        named = self._named()
-        names = sorted(texts, key=lambda name: (name not in _FIRST, name not in named, name))
-        left_out = [repr(name[:_SHOWN]) for name in names[most : most + _NAMED]]
-        more = f" and {len(names) - most - _NAMED} more" if len(names) > most + _NAMED else ""
-        detail = f"{len(names)} arrived, and {most} are kept (web.max_labels); left out: {', '.join(left_out)}{more}"
-        self._note("labels_truncated", part, detail, fingerprint, len(names) - most)
-        kept = frozenset(names[:most])
-        return {name: value for name, value in texts.items() if name in kept}
+        named_labels = self._named()
+        names = sorted(texts, key=lambda name: (name not in _FIRST, name not in named_labels, name))
+        left_out = [repr(name[:_SHOWN]) for name in names[limit : limit + _NAMED]]
+        more = f" and {len(names) - limit - _NAMED} more" if len(names) > limit + _NAMED else ""
+        detail = f"{len(names)} arrived, and {limit} are kept (web.max_labels); left out: {', '.join(left_out)}{more}"
+        self._note("labels_truncated", part, detail, fingerprint, len(names) - limit)
+        kept_names = frozenset(names[:limit])
+        return {name: value for name, value in texts.items() if name in kept_names}
 
     def _texts(self, part: str, texts: Mapping[str, str], shortened: Callable[[str, str], str]) -> dict[str, str]:
         return {
@@ -324,8 +327,8 @@ class _Cutting:
 _CUT = "…"
 
 
-def _beginning(text: str, most: int) -> str:
-    return text.encode(errors="replace")[:most].decode(errors="ignore")
+def _beginning(text: str, limit: int) -> str:
+    return text.encode(errors="replace")[:limit].decode(errors="ignore")
 
 
 def _size(text: str) -> int:

@@ -62,10 +62,10 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         message = await receive()
 
 
-def to_keep(headers: Mapping[bytes, bytes], named: Collection[bytes] = ()) -> dict[str, str]:
-    """Return the headers to store, as text: those of the list, and those that the source's settings ``named``."""
+def to_keep(headers: Mapping[bytes, bytes], names: Collection[bytes] = ()) -> dict[str, str]:
+    """Return the headers to store, as text: those of the list, and those that the source's settings ``names``."""
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in headers.items()
-        if name in _KEPT or name in named or name.startswith(_KEPT_BEGIN)
+        if name in _KEPT or name in names or name.startswith(_KEPT_BEGIN)
     }

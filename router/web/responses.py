@@ -51,22 +51,23 @@ async def accepted(
     parsed: base.Parsed,
     *,
     explain: Explained | None = None,
-    kept: str = "",
+    quarantine_id: str = "",
     placements: Sequence[ports.Placement] = (),
 ) -> None:
     """Send 202 with the decisions; ``explain`` adds severities, targets, and the place of each rule.
 
-    A dry run gets 200 without a delivery ID, since nothing is stored. ``kept`` is the quarantine ID of the unreadable
+    A dry run gets 200 without a delivery ID, since nothing is stored. ``quarantine_id`` is the quarantine ID of the
+    unreadable
     alerts. ``placements`` have the incident that holds each alert, and what mutes the alert; without them, the response
     has the rules' decisions.
     """
-    told = _rejected(parsed, kept)
+    rejections = _rejected(parsed, quarantine_id)
     places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
     if explain is not None:
-        whole = _explained(delivery, parsed, places, explain.public) | told
+        response = _explained(delivery, parsed, places, explain.public) | rejections
         if explain.is_dry_run:
-            whole |= {"delivery": "", "dry_run": True}
-        await _send(send, _encode(whole), _TRIED if explain.is_dry_run else STATUS)
+            response |= {"delivery": "", "dry_run": True}
+        await _send(send, _encode(response), _TRIED if explain.is_dry_run else STATUS)
         return
     responses = delivery.responses
     rows = [
@@ -75,7 +76,7 @@ async def accepted(
         else _Ignored(row.alert.fingerprint, row.ignored)
         for row, place in zip(delivery.rows, places, strict=True)
     ]
-    body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **told))
+    body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **rejections))
     await _send(send, body)
 
 
@@ -105,9 +106,11 @@ async def _send(send: problems.Send, body: bytes, status: int = STATUS) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _rejected(parsed: base.Parsed, kept: str) -> dict[str, str]:
+def _rejected(parsed: base.Parsed, quarantine_id: str) -> dict[str, str]:
     rejected = parsed.rejected
-    return {} if rejected is None else {"quarantined": kept, "where": rejected.where, "problem": rejected.problem}
+    return (
+        {} if rejected is None else {"quarantined": quarantine_id, "where": rejected.where, "problem": rejected.problem}
+    )
 
 
 def _key(row: deliveries.Row, place: ports.Placement | None) -> str:
@@ -144,12 +147,17 @@ def _explained_row(
     delivery: deliveries.Delivery, row: deliveries.Row, place: ports.Placement | None, public: frozenset[str]
 ) -> dict[str, Any]:
     alert = row.alert
-    told = {"fingerprint": alert.fingerprint, "status": alert.status, "title": alert.title, "test": alert.is_test}
+    response_row = {
+        "fingerprint": alert.fingerprint,
+        "status": alert.status,
+        "title": alert.title,
+        "test": alert.is_test,
+    }
     if row.response < 0:
-        return {**told, "ignored": row.ignored}
+        return {**response_row, "ignored": row.ignored}
     response = delivery.responses[row.response]
     return {
-        **told,
+        **response_row,
         "incident_key": _key(row, place),
         "decided_incident_key": row.incident_key,
         "muted_by": _muted_by(place),
@@ -160,11 +168,15 @@ def _explained_row(
         "runbook": response.runbook,
         "severity": row.severity.word,
         "because": [
-            {"rule": one.rule, "place": one.place, "asked": [f"{field} {words}".lstrip() for field, words in one.asked]}
-            for one in response.because
+            {
+                "rule": because.rule,
+                "place": because.place,
+                "asked": [f"{field} {words}".lstrip() for field, words in because.asked],
+            }
+            for because in response.because
         ],
         "targets": [
-            {"destination": one.destination, "publish": one.publish, "public": one.destination in public}
-            for one in response.targets
+            {"destination": target.destination, "publish": target.publish, "public": target.destination in public}
+            for target in response.targets
         ],
     }

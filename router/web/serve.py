@@ -50,9 +50,9 @@ async def serve(
     can't be bound.
     """
     listener = listener or listen(host, port)
-    chosen = listener.getsockname()[1]
+    bound_port = listener.getsockname()[1]
     server = _Server(
-        _config(app, limits or connections.ConnectionLimits()), lambda: on_started(chosen) if on_started else None
+        _config(app, limits or connections.ConnectionLimits()), lambda: on_started(bound_port) if on_started else None
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task((stop or asyncio.Event()).wait())

@@ -121,8 +121,8 @@ class SourceEndpoint:
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:
         """Return the sender's ID of this delivery, the same for each retry; empty without one."""
-        if self._signature is not None and (named := self._signature.delivery_id(headers)):
-            return named
+        if self._signature is not None and (signed_id := self._signature.delivery_id(headers)):
+            return signed_id
         return self._source.kind.delivery_id(headers, body) if self._source.kind.delivery_id is not None else ""
 
     def read(
@@ -131,16 +131,16 @@ class SourceEndpoint:
         headers: Headers,
         now: Timestamp,
         limits: request_limits.RequestLimits,
-        named: Callable[[], Collection[str]],
+        labels_named: Callable[[], Collection[str]],
     ) -> base.Parsed:
         """Parse a body, as ``request_limits.read`` does."""
-        return request_limits.read(self._source, body, headers, now, bounds=limits, named=named)
+        return request_limits.read(self._source, body, headers, now, bounds=limits, labels_named=labels_named)
 
     def loggable_headers(self, headers: Headers) -> dict[str, str]:
         """Return the headers to store with a body, which contain no secret."""
         secret = self._token.header if self._token is not None else b""
-        named = self._source.named_headers - {secret, b"authorization", b"cookie"}
-        return requests.to_keep({name: value for name, value in headers.items() if name != secret}, named)
+        loggable_names = self._source.named_headers - {secret, b"authorization", b"cookie"}
+        return requests.to_keep({name: value for name, value in headers.items() if name != secret}, loggable_names)
 
 
 def _proof(source: registry.ConfiguredSource) -> Literal["headers", "bytes", "text"]:

@@ -51,9 +51,9 @@ class Receiver:
     def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: Timestamp) -> str:
         """Return why a body isn't the vendor's; empty if it is authentic."""
         # The problem of the scheme that the vendor used is relevant. For other schemes, only the headers are missing.
-        used = [one for one in self.signatures if one.has_headers(headers)] or self.signatures
-        found = [one.problem(headers, body, now) for one in used]
-        return "" if "" in found else found[0]
+        candidates = [signature for signature in self.signatures if signature.has_headers(headers)] or self.signatures
+        messages = [signature.problem(headers, body, now) for signature in candidates]
+        return "" if "" in messages else messages[0]
 
 
 class VendorWebhooks:
@@ -100,16 +100,16 @@ class VendorWebhooks:
             return await self._look(receiver, headers, body)
 
     async def _look(self, receiver: Receiver, headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, int]:
-        source, called = f"{PREFIX}{receiver.name}", _name_of(headers)
-        if called and await self._seen.find(source, called):
+        source, name = f"{PREFIX}{receiver.name}", _name_of(headers)
+        if name and await self._seen.find(source, name):
             return "duplicate", 0
-        found = ids(body)
-        if found is None:
+        incident_ids = ids(body)
+        if incident_ids is None:
             # A retry would not help: the next poll finds the change.
             return "unreadable", 0
-        incidents = await self._recheck(receiver.destinations, found)
-        if called:
-            await self._seen.remember(source, called, "looked-at")
+        incidents = await self._recheck(receiver.destinations, incident_ids)
+        if name:
+            await self._seen.remember(source, name, "looked-at")
         return "looked_at" if incidents else "unrelated", incidents
 
     async def _refuse(self, name: str, problem: problems.Problem, scope: Scope, send: problems.Send) -> None:
@@ -120,8 +120,8 @@ class VendorWebhooks:
 
 def _name_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the vendor's ID of this delivery, the same for each retry; empty without one."""
-    found = (headers[name] for name in (*_SIGNED_NAMES, _DEVHELM_NAME) if name in headers)
-    return next(found, b"").decode("latin-1")
+    names = (headers[name] for name in (*_SIGNED_NAMES, _DEVHELM_NAME) if name in headers)
+    return next(names, b"").decode("latin-1")
 
 
 def ids(body: bytes) -> list[str] | None:
@@ -133,10 +133,10 @@ def ids(body: bytes) -> list[str] | None:
     try:
         request_limits.not_too_many_values(body, _BODY_BYTES // 4)
         request_limits.not_too_deep(body, _DEPTH)
-        whole = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except (base.Unparsable, *Undecodable):
         return None
-    return list(dict.fromkeys(_walk(whole)))[:_MOST_IDS]
+    return list(dict.fromkeys(_walk(document)))[:_MOST_IDS]
 
 
 def _walk(whole: Any) -> Iterator[str]:

@@ -84,15 +84,15 @@ class WebhookHandler:
         seen: ports.Seen | None = None,
         placements: ports.Placements | None = None,
         limits: request_limits.RequestLimits | None = None,
-        known: client_addresses.ClientAddresses | None = None,
+        addresses: client_addresses.ClientAddresses | None = None,
         public: Collection[str] = (),
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.decide = decide
         self.labels_named: Callable[[], Collection[str]] = frozenset
-        known = known or client_addresses.ClientAddresses()
+        addresses = addresses or client_addresses.ClientAddresses()
         self._endpoints = {
-            PREFIX + name: source_endpoints.SourceEndpoint(endpoint, known) for name, endpoint in endpoints.items()
+            PREFIX + name: source_endpoints.SourceEndpoint(endpoint, addresses) for name, endpoint in endpoints.items()
         }
         for name, endpoint in endpoints.items():
             if endpoint.kind.path:
@@ -220,22 +220,22 @@ class WebhookHandler:
 
     async def _verify(self, request: _Request, share: budget.Share, send: problems.Send) -> None:
         """Verify a delivery that its vendor signed, and check whether it was accepted before."""
-        endpoint, headers, body, _, called, *_ = request
+        endpoint, headers, body, _, delivery_id, *_ = request
         if endpoint.verification is not None:
             verified = await _verified(endpoint.verification, request)
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
                 await responses.confirmed(send, verified.subscription)
                 return
-            called = verified.delivery_id
+            delivery_id = verified.delivery_id
         if not endpoint.is_open:
             share.prove()
-        if called and self._seen is not None and (earlier := await self._seen.find(endpoint.name, called)):
+        if delivery_id and self._seen is not None and (earlier := await self._seen.find(endpoint.name, delivery_id)):
             endpoint.counts.outcome("duplicate")
             _log.info("delivery_repeated", source=endpoint.name, delivery=earlier)
             await responses.duplicate(send, earlier)
             return
-        request = request._replace(called=called)
+        request = request._replace(called=delivery_id)
         turns = self._budget.turns(len(body))
         size = budget.parsed_size(len(body), await self._count_values(body))
         await turns.begin(size)
@@ -289,77 +289,83 @@ class WebhookHandler:
         # One at a time: the budget counts a body once it is inflated, so the next one has to know what is left.
         async with self._inflating if is_slow else contextlib.nullcontext():
             room = share.room
-            asked = (body, encoding, min(limit, room))
+            arguments = (body, encoding, min(limit, room))
             try:
                 if is_slow:
                     loop = asyncio.get_running_loop()
-                    whole = await loop.run_in_executor(self._helper, request_limits.inflated, *asked)
+                    inflated = await loop.run_in_executor(self._helper, request_limits.inflated, *arguments)
                 else:
-                    whole = request_limits.inflated(*asked)
+                    inflated = request_limits.inflated(*arguments)
             except problems.Problem as problem:
                 if problem.name == "too-large" and room < limit:
                     raise budget.full() from problem
                 raise
-            share.take(len(whole))
+            share.take(len(inflated))
         share.give_back(len(body))
-        return whole
+        return inflated
 
     async def _accept(self, request: _Request, send: problems.Send, span: tracing.Span) -> None:
         """Decide an authentic delivery, store it, and only then respond."""
         endpoint = request.endpoint
         try:
             if len(request.body) > budget.LARGE_BYTES:
-                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, request)
+                parsed, routed_alerts = await asyncio.get_running_loop().run_in_executor(
+                    self._parser, self._decide, request
+                )
             else:
-                parsed, routed = self._decide(request)
+                parsed, routed_alerts = self._decide(request)
         except base.Unparsable as error:
             problems.release(error)
             await self._handle_unreadable(request, error, send)
             return
         except Exception as error:
             _log.exception("delivery_undecided", source=endpoint.name)
-            kept = await self._store_quarantined(request, request.body, f"the router failed: {type(error).__name__}")
+            quarantine_id = await self._store_quarantined(
+                request, request.body, f"the router failed: {type(error).__name__}"
+            )
             endpoint.counts.outcome("quarantined")
             raise problems.Problem(
                 500,
                 "internal",
-                f"the router failed on this delivery and quarantined it as {kept}",
-                quarantined=kept,
+                f"the router failed on this delivery and quarantined it as {quarantine_id}",
+                quarantined=quarantine_id,
             ) from error
-        named = identity.new_delivery_id(request.now, self._randomness)
+        delivery_id = identity.new_delivery_id(request.now, self._randomness)
         delivery = deliveries.pack(
-            named,
+            delivery_id,
             endpoint.name,
             request.now,
-            routed,
+            routed_alerts,
             trace=span.traceparent,
             notices=parsed.notices,
             retry_window=endpoint.retry_window,
         )
-        span.tell(delivery=named, alerts=len(routed))
+        span.tell(delivery=delivery_id, alerts=len(routed_alerts))
         if request.is_dry_run:
             await self._answer_dry_run(request, delivery, parsed, send)
             return
         placements: Sequence[ports.Placement] = ()
-        if routed:
+        if routed_alerts:
             finding = self._start_lookup(request, delivery)
             await self._inbox.accept(delivery, request.body)
             placements = await finding()
         endpoint.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=endpoint.name, delivery=delivery.id, truncated=parsed.truncated)
-        kept = ""
+        quarantine_id = ""
         if parsed.rejected is not None:
             # Only after the inbox: if the quarantine refuses it, the sender repeats the whole delivery, which is
             # harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-            kept = await self._store_quarantined(request, parsed.rejected.body, problem)
+            quarantine_id = await self._store_quarantined(request, parsed.rejected.body, problem)
         if request.called and self._seen is not None:
             await self._seen.remember(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
         if endpoint.kind.answer is None or request.explain:
-            told = self._explained(request)
-            await responses.accepted(send, delivery, parsed, explain=told, kept=kept, placements=placements)
+            explanation = self._explained(request)
+            await responses.accepted(
+                send, delivery, parsed, explain=explanation, quarantine_id=quarantine_id, placements=placements
+            )
         else:
             await responses.as_the_kind_has_it(send, endpoint.kind.answer(parsed, delivery.id))
 
@@ -367,9 +373,9 @@ class WebhookHandler:
         """Quarantine an unreadable body and respond. A dry run stores nothing."""
         if request.is_dry_run:
             raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
-        kept = await self._store_quarantined(request, request.body, str(error))
+        quarantine_id = await self._store_quarantined(request, request.body, str(error))
         request.endpoint.counts.outcome("quarantined")
-        await _answer_unparsable(request.endpoint, error, kept, send)
+        await _answer_unparsable(request.endpoint, error, quarantine_id, send)
 
     def _explained(self, request: _Request) -> responses.Explained | None:
         return responses.Explained(self._public, is_dry_run=request.is_dry_run) if request.explain else None
@@ -394,13 +400,13 @@ class WebhookHandler:
         placements = self._placements
         if placements is None or (request.endpoint.kind.answer is not None and not request.explain):
             return _nothing
-        routed = deliveries.routed(delivery)
-        lookup = placements.look_up(routed)
+        routed_alerts = deliveries.routed(delivery)
+        lookup = placements.look_up(routed_alerts)
 
         async def found() -> Sequence[ports.Placement]:
             try:
                 async with asyncio.timeout(PLACEMENT_SECONDS):
-                    return await placements.find(routed, request.now, lookup)
+                    return await placements.find(routed_alerts, request.now, lookup)
             except (TimeoutError, errors.StoreError):
                 return ()
 
@@ -422,22 +428,22 @@ class WebhookHandler:
     def _decide(self, request: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
         parsed = request.endpoint.read(request.body, request.headers, request.now, self._limits, self.labels_named)
         decide = self.decide
-        routed = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
-        found = grouping_notices.notices(routed)
-        if found:
-            parsed = msgspec.structs.replace(parsed, notices=notices.bounded([*parsed.notices, *found]))
-        return parsed, routed
+        routed_alerts = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
+        all_notices = grouping_notices.notices(routed_alerts)
+        if all_notices:
+            parsed = msgspec.structs.replace(parsed, notices=notices.bounded([*parsed.notices, *all_notices]))
+        return parsed, routed_alerts
 
     async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:
         """Quarantine a body from an authentic sender, and return its quarantine ID."""
         name = request.endpoint.name
-        kept = await self._quarantine.add(
+        quarantine_id = await self._quarantine.add(
             name, body, request.endpoint.loggable_headers(request.headers), problem, request.now
         )
         request.endpoint.counts.quarantined()
         # The problem may quote the body, so it is stored with the body and not logged.
-        _log.warning("delivery_quarantined", source=name, quarantined=kept)
-        return kept
+        _log.warning("delivery_quarantined", source=name, quarantined=quarantine_id)
+        return quarantine_id
 
     async def _reject(
         self, endpoint: source_endpoints.SourceEndpoint, problem: problems.Problem, scope: Scope, send: problems.Send
@@ -459,18 +465,19 @@ class WebhookHandler:
 
 
 async def _answer_unparsable(
-    endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, kept: str, send: problems.Send
+    endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, quarantine_id: str, send: problems.Send
 ) -> None:
     if endpoint.kind.unparsable_status == responses.STATUS:
-        await responses.quarantined(send, kept, error)
+        await responses.quarantined(send, quarantine_id, error)
         return
     raise problems.Problem(
         endpoint.kind.unparsable_status,
         "unparsable",
-        f"{error}. The body is in the quarantine as {kept}. After a fix, run `incident-router quarantine retry`",
+        f"{error}. The body is in the quarantine as {quarantine_id}. "
+        f"After a fix, run `incident-router quarantine retry`",
         where=error.where,
         problem=error.problem,
-        quarantined=kept,
+        quarantined=quarantine_id,
     )
 
 

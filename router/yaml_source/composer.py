@@ -158,10 +158,10 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         text = event.value.translate(self._substitutes) if self._substitutes else event.value
-        known = self._texts.get(text)
-        if known is None:
-            known = self._texts[text] = text, scalars.value(text)
-        text, value = known
+        cached = self._texts.get(text)
+        if cached is None:
+            cached = self._texts[text] = text, scalars.value(text)
+        text, value = cached
         mark = event.start_mark
         # Only a plain scalar without a tag is implicit. Any other scalar is text.
         node = nodes.Scalar(text, value if event.implicit[0] else text, mark.line + 1, mark.column + 1)

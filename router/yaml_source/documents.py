@@ -71,14 +71,14 @@ class Document:
     def _composed(self) -> _Composed:
         if not self._text:
             return _Composed(None, self._data, self._unreadable)
-        found: list[Problem] = []
+        all_problems: list[Problem] = []
 
         def report(line: int, column: int, message: str) -> None:
-            if len(found) < _MOST_PROBLEMS:
-                found.append(self._problem(line, column, message))
+            if len(all_problems) < _MOST_PROBLEMS:
+                all_problems.append(self._problem(line, column, message))
 
         root = composer.compose(self._text, report)
-        return _Composed(root, nodes.plain(root), found)
+        return _Composed(root, nodes.plain(root), all_problems)
 
     def release(self) -> None:
         """Free the nodes and the data, which take ten times as much memory as the text."""
@@ -98,8 +98,8 @@ class Document:
         if self._composed.root is None:
             return 0, 0
         at, node, complete = _walk(self._composed.root, path)
-        shown = at if at is not None and (key or not complete) else node
-        return shown.line, shown.column
+        node_at = at if at is not None and (key or not complete) else node
+        return node_at.line, node_at.column
 
     def raw_text(self, path: Where = ()) -> Any:
         """Return the data below ``path``, with numbers and Booleans as text in their original form."""

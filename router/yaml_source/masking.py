@@ -62,15 +62,15 @@ class Lines:
 
 def _keys_alone(line: bytes) -> bytes:
     """Return the line up to the first part that is neither a key nor a value that is known to be harmless."""
-    kept = 0
-    for found in _WORD.finditer(line):
-        between = line[kept : found.start()].strip(b" \t,{}[]\"'-")
-        key, value = found[1], found[2]
+    end = 0
+    for match in _WORD.finditer(line):
+        between = line[end : match.start()].strip(b" \t,{}[]\"'-")
+        key, value = match[1], match[2]
         if between or (value and not _is_harmless(key, value)):
-            return line[: found.start() if between else found.start(2)] + HIDDEN.encode()
-        kept = found.end()
-    rest = line[kept:]
-    return line[:kept] + HIDDEN.encode() if rest.strip(b" \t,{}[]\"'-") else line
+            return line[: match.start() if between else match.start(2)] + HIDDEN.encode()
+        end = match.end()
+    rest = line[end:]
+    return line[:end] + HIDDEN.encode() if rest.strip(b" \t,{}[]\"'-") else line
 
 
 def _is_harmless(key: bytes, value: bytes) -> bool:
@@ -81,9 +81,9 @@ def _is_harmless(key: bytes, value: bytes) -> bool:
 
 def _without_value(line: bytes) -> bytes:
     """Return the line up to the first value of a key that holds a secret. The rest may belong to the value."""
-    for found in _KEY.finditer(line):
-        if _is_secret(found[1]):
-            return line[: found.end() - 1] + HIDDEN.encode()
+    for match in _KEY.finditer(line):
+        if _is_secret(match[1]):
+            return line[: match.end() - 1] + HIDDEN.encode()
     return line
 
 

@@ -48,11 +48,11 @@ def phrase(detail: Mapping[str, Any]) -> str:
     if kind in _PHRASES:
         return _PHRASES[kind]
     if kind in _BOUNDS:
-        name, one, many = _BOUNDS[kind]
+        name, singular, many = _BOUNDS[kind]
         number = detail["ctx"][name]
-        if (name, number, one) == ("min_length", 1, "character"):
+        if (name, number, singular) == ("min_length", 1, "character"):
             return "must not be empty"
-        amount = f"{number} {one} is" if number == 1 else f"{number} {many} are"
+        amount = f"{number} {singular} is" if number == 1 else f"{number} {many} are"
         return f"at least {amount} needed here" if name == "min_length" else f"at most {amount} allowed here"
     text = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
     return text[:1].lower() + text[1:]

@@ -37,10 +37,10 @@ def size(value: Any) -> int:
     text = str(value)
     if text.isdigit() and text.isascii():
         return int(text)
-    found = _SIZE.fullmatch(text)
-    if found is None:
+    match = _SIZE.fullmatch(text)
+    if match is None:
         raise ValueError("a size is needed here, as 500kB, 256MiB or 1GiB")
-    return int(found[1]) * _BYTES[found[2]]
+    return int(match[1]) * _BYTES[match[2]]
 
 
 def shown(duration: int) -> str:

@@ -17,8 +17,8 @@ def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | N
         alike = (candidate for candidate in valid if candidate[:1].casefold() == name[:1].casefold())
         valid = list(itertools.islice(alike, _COMPARED))
     folded = {candidate.casefold(): candidate for candidate in sorted(valid)}
-    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=likeness)
-    return folded[found[0]] if found else None
+    matches = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=likeness)
+    return folded[matches[0]] if matches else None
 
 
 def hint(name: str, valid: Collection[str]) -> str:

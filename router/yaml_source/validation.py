@@ -18,14 +18,14 @@ def problems_of(
     *,
     at: documents.Where = (),
     model: type[pydantic.BaseModel] | None = None,
-    about: str = "",
+    prefix: str = "",
     ignored: str = "",
     passes: Callable[[str, Sequence[str | int], Any], bool] = lambda _kind, _where, _value: False,
 ) -> list[problems.Problem]:
     """Return a problem for each of pydantic's errors.
 
     ``at`` is the path of the part of the document that was validated. ``model`` is its model, which has the valid names
-    for unknown keys. ``about`` precedes each message. Errors of pydantic's type ``ignored`` are left out, and so are
+    for unknown keys. ``prefix`` precedes each message. Errors of pydantic's type ``ignored`` are left out, and so are
     errors for whose type, path, and value ``passes`` returns true. Messages contain no value of the document, so that
     they contain no secret.
     """
@@ -34,9 +34,9 @@ def problems_of(
         for detail in error.errors()
         if detail["type"] != ignored and not passes(detail["type"], detail["loc"], detail["input"])
     ]
-    found = [_problem(detail, document, at, model, about) for detail in details]
+    all_problems = [_problem(detail, document, at, model, prefix) for detail in details]
     # A union reports an error for each of its branches, often with the same message.
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(all_problems))
 
 
 def _problem(
@@ -44,7 +44,7 @@ def _problem(
     document: documents.Document,
     at: documents.Where,
     model: type[pydantic.BaseModel] | None,
-    about: str,
+    prefix: str,
 ) -> problems.Problem:
     where = tuple(detail["loc"])
     path, steps = _path(document, at, where)
@@ -52,13 +52,13 @@ def _problem(
     last = where[-1] if where else ""
     if kind == "extra_forbidden":
         hint = _elsewhere(model, where[:-1], str(last)) or suggestions.hint(str(last), _names(model, where[:-1]))
-        return document.problem(f'{about}unknown key "{last}"{hint}', path, key=True)
+        return document.problem(f'{prefix}unknown key "{last}"{hint}', path, key=True)
     if kind == "missing":
-        return document.problem(f'{about}"{last}" is missing', path)
+        return document.problem(f'{prefix}"{last}" is missing', path)
     message = phrases.phrase(detail)
     names = [step for step in steps if isinstance(step, str)] or [str(step) for step in where[:1]]
     name = f'"{names[-1]}": ' if names else ""
-    return document.problem(about + name + message, path, key=last == "[key]")
+    return document.problem(prefix + name + message, path, key=last == "[key]")
 
 
 def _path(
@@ -91,13 +91,15 @@ def _names(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) ->
 
 def _elsewhere(model: type[pydantic.BaseModel] | None, path: Sequence[str | int], name: str) -> str:
     """Return the end of a message about a key that belongs one level deeper; empty if the key belongs nowhere."""
-    meant = _FAMILIAR.get(name, name)
+    proper_name = _FAMILIAR.get(name, name)
     for outer in _models_at(model, path):
         for key, field in outer.model_fields.items():
-            if any(meant in _keys(inner) for inner in _models(field.annotation)):
+            if any(proper_name in _keys(inner) for inner in _models(field.annotation)):
                 under = field.alias or key
                 return (
-                    f'; it belongs under "{under}"' if meant == name else f'; did you mean "{meant}" under "{under}"?'
+                    f'; it belongs under "{under}"'
+                    if proper_name == name
+                    else f'; did you mean "{proper_name}" under "{under}"?'
                 )
     return ""
 

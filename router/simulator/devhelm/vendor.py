@@ -155,11 +155,9 @@ class DevHelm:
         return page, _found(page.posts, request.path_params["post"], "status page incident not found")
 
     async def _list_incidents(self, request: http.Request) -> Answer:
-        list_incidents = _listed(request, requests.ListIncidents)
-        rows = [incident for incident in reversed(self._state.incidents.values()) if _matches(incident, list_incidents)]
-        return 200, answers.listed(
-            [answers.incident(incident) for incident in rows], list_incidents.page, list_incidents.size
-        )
+        query = _listed(request, requests.ListIncidents)
+        rows = [incident for incident in reversed(self._state.incidents.values()) if _matches(incident, query)]
+        return 200, answers.listed([answers.incident(incident) for incident in rows], query.page, query.size)
 
     async def _open_incident(self, request: http.Request) -> Answer:
         incident = self._state.open_incident(await _body(request, requests.CreateIncident))
@@ -189,42 +187,42 @@ class DevHelm:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
 
     async def _list_channels(self, request: http.Request) -> Answer:
-        list_channels = _listed(request, channels.ListChannels)
+        query = _listed(request, channels.ListChannels)
         rows = [channel.answer() for channel in self.channels.known]
-        return 200, answers.listed(rows, list_channels.page, list_channels.size)
+        return 200, answers.listed(rows, query.page, query.size)
 
     async def _create_channel(self, request: http.Request) -> Answer:
         create_channel = await _body(request, channels.CreateChannel)
         return 201, {"data": self.channels.create(self._state.new_id(), create_channel, self._state.now()).answer()}
 
     async def _list_windows(self, request: http.Request) -> Answer:
-        list_windows = _listed(request, maintenance.ListWindows)
-        rows = self._windows.found(list_windows, self._state.now())
-        return 200, answers.listed([window.answer() for window in rows], list_windows.page, list_windows.size)
+        query = _listed(request, maintenance.ListWindows)
+        rows = self._windows.found(query, self._state.now())
+        return 200, answers.listed([window.answer() for window in rows], query.page, query.size)
 
     async def _plan_window(self, request: http.Request) -> Answer:
         create_window = await _body(request, maintenance.CreateWindow)
         return 201, {"data": self._windows.create(self._state.new_id(), create_window, self._state.now()).answer()}
 
     async def _list_pages(self, request: http.Request) -> Answer:
-        list_posts = _listed(request, requests.ListPosts)
+        query = _listed(request, requests.ListPosts)
         rows = [answers.page(page) for page in self._state.pages.values()]
-        return 200, answers.listed(rows, list_posts.page, list_posts.size)
+        return 200, answers.listed(rows, query.page, query.size)
 
     async def _show_page(self, request: http.Request) -> Answer:
         return 200, {"data": answers.page(self._of(request))}
 
     async def _list_components(self, request: http.Request) -> Answer:
         page = self._of(request)
-        list_posts = _listed(request, requests.ListPosts)
+        query = _listed(request, requests.ListPosts)
         rows = [answers.component(component, order, page.id) for order, component in enumerate(page.components)]
-        return 200, answers.listed(rows, list_posts.page, list_posts.size)
+        return 200, answers.listed(rows, query.page, query.size)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         page = self._of(request)
-        list_posts = _listed(request, requests.ListPosts)
-        rows = [p for p in reversed(page.posts.values()) if not list_posts.status or p.status in list_posts.status]
-        return 200, answers.listed([answers.post(post, page) for post in rows], list_posts.page, list_posts.size)
+        query = _listed(request, requests.ListPosts)
+        rows = [p for p in reversed(page.posts.values()) if not query.status or p.status in query.status]
+        return 200, answers.listed([answers.post(post, page) for post in rows], query.page, query.size)
 
     async def _create_post(self, request: http.Request) -> Answer:
         page = self._of(request)
@@ -326,16 +324,16 @@ def _listed(request: http.Request, shape: type[Shape]) -> Shape:
     return shape.model_validate(parameters)
 
 
-def _matches(incident: Incident, list_incidents: requests.ListIncidents) -> bool:
-    search = (list_incidents.search or "").lower()
+def _matches(incident: Incident, query: requests.ListIncidents) -> bool:
+    search = (query.search or "").lower()
     return (
-        list_incidents.status in {None, incident.status}
-        and list_incidents.severity in {None, incident.severity}
-        and list_incidents.source in {None, "MANUAL"}
-        and (list_incidents.monitor_id is None or str(list_incidents.monitor_id) == incident.monitor_id)
-        and (list_incidents.exclude_id is None or str(list_incidents.exclude_id) != incident.id)
-        and (list_incidents.started_from is None or _micros(list_incidents.started_from) <= incident.created_at)
-        and (list_incidents.started_to is None or incident.created_at <= _micros(list_incidents.started_to))
+        query.status in {None, incident.status}
+        and query.severity in {None, incident.severity}
+        and query.source in {None, "MANUAL"}
+        and (query.monitor_id is None or str(query.monitor_id) == incident.monitor_id)
+        and (query.exclude_id is None or str(query.exclude_id) != incident.id)
+        and (query.started_from is None or _micros(query.started_from) <= incident.created_at)
+        and (query.started_to is None or incident.created_at <= _micros(query.started_to))
         and (search in incident.title.lower() or search in incident.id)
     )
 

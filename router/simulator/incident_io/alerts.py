@@ -183,7 +183,7 @@ def source(identity: str, token: str) -> dict[str, Any]:
     if identity not in {SOURCE, OTHER_SOURCE}:
         raise state.Refusal(404, "not_found", "alert source not found")
     kind = "http" if identity == SOURCE else "email"
-    rows: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": identity,
         "name": f"incident-router by {kind}",
         "source_type": kind,
@@ -196,4 +196,4 @@ def source(identity: str, token: str) -> dict[str, Any]:
         },
         "owning_team_ids": [],
     }
-    return {**rows, "secret_token": token} if token else rows
+    return {**fields, "secret_token": token} if token else fields

@@ -97,7 +97,7 @@ class Escalations:
     def answer(escalation: Escalation, account: state.State) -> dict[str, Any]:
         """Return an escalation as ``EscalationV2``."""
         incident = account.incidents.get(escalation.incident)
-        rows: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "id": escalation.id,
             "title": escalation.title,
             "description": escalation.description,
@@ -110,7 +110,7 @@ class Escalations:
             "related_alerts": [],
             "related_incidents": [answers.incident_slim(incident)] if incident else [],
         }
-        return {**rows, "escalation_path_id": escalation.path} if escalation.path else rows
+        return {**fields, "escalation_path_id": escalation.path} if escalation.path else fields
 
 
 def path(identity: str) -> dict[str, Any]:

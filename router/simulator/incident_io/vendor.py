@@ -164,27 +164,30 @@ class IncidentIo:
         return responses.JSONResponse(body, 422)
 
     async def _severities(self, _request: http.Request) -> Answer:
-        return 200, {"severities": [answers.named(named) for named in self._state.severities]}
+        return 200, {"severities": [answers.named(option) for option in self._state.severities]}
 
     async def _types(self, _request: http.Request) -> Answer:
         return 200, {"incident_types": [answers.incident_type(entry) for entry in self._state.types]}
 
     async def _statuses(self, _request: http.Request) -> Answer:
-        return 200, {"incident_statuses": [answers.status(named) for named in self._state.statuses]}
+        return 200, {"incident_statuses": [answers.status(option) for option in self._state.statuses]}
 
     async def _custom_fields(self, _request: http.Request) -> Answer:
         state = self._state
         return 200, {
-            "custom_fields": [answers.custom_field(named, state) for named in (state.custom_field, state.select_field)]
+            "custom_fields": [
+                answers.custom_field(option, state) for option in (state.custom_field, state.select_field)
+            ]
         }
 
     async def _options_of_field(self, request: http.Request) -> Answer:
         field = request.query_params.get("custom_field_id")
         if field not in {self._state.custom_field.id, self._state.select_field.id}:
             raise Refusal(422, "invalid_value", "no such custom field", "custom_field_id")
-        nameds = self._state.options if field == self._state.select_field.id else []
+        options = self._state.options if field == self._state.select_field.id else []
         rows = [
-            {"id": named.id, "custom_field_id": field, "value": named.name, "sort_key": named.rank} for named in nameds
+            {"id": option.id, "custom_field_id": field, "value": option.name, "sort_key": option.rank}
+            for option in options
         ]
         return 200, {"custom_field_options": rows, "pagination_meta": {"page_size": 250}}
 
@@ -192,7 +195,7 @@ class IncidentIo:
         return 200, {"incident_roles": [answers.role(self._state)]}
 
     async def _timestamps(self, _request: http.Request) -> Answer:
-        return 200, {"incident_timestamps": [answers.timestamp(named) for named in self._state.timestamps]}
+        return 200, {"incident_timestamps": [answers.timestamp(option) for option in self._state.timestamps]}
 
     async def _list_v1(self, request: http.Request) -> Answer:
         rows, meta = _paged(request, list(reversed(self._state.incidents.values())))
@@ -261,9 +264,9 @@ class IncidentIo:
         return 201, {"status_page_incident": answers.post(post)}
 
     async def _list_windows(self, request: http.Request) -> Answer:
-        list_windows = maintenance.ListWindows.model_validate(dict(request.query_params))
-        rows = self.windows.found(list_windows, self._options.clock())
-        return 200, {"maintenance_windows": rows, "pagination_meta": {"page_size": list_windows.page_size}}
+        query = maintenance.ListWindows.model_validate(dict(request.query_params))
+        rows = self.windows.found(query, self._options.clock())
+        return 200, {"maintenance_windows": rows, "pagination_meta": {"page_size": query.page_size}}
 
     async def _show_post(self, request: http.Request) -> Answer:
         return 200, {"status_page_incident": answers.post(self._post(request.path_params["post"]))}

@@ -101,7 +101,7 @@ async def served(port: int) -> "asyncio.Task[None]":
             "near": registry.build("near", config(auth="none", allow_from=[f"{ALLOWED}/32"])),
             "token": registry.build("token", config(bearer=["word"])),
         },
-        known=client_addresses.ClientAddresses(
+        addresses=client_addresses.ClientAddresses(
             tuple(client_addresses.ipaddress.ip_network(net) for net in ("127.0.0.1/32",))
         ),
     )

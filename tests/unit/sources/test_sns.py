@@ -318,7 +318,7 @@ def test_sender_network_is_that_of_the_request():
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
     known = client_addresses.ClientAddresses([ipaddress.ip_network("10.0.0.0/8")])
     web_server = asking.web_server(
-        asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, known=known
+        asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, addresses=known
     )
 
     def ask(number: int, sender: str) -> int:

@@ -45,7 +45,7 @@ def found(text, at=(), model=File, about=""):
         data = data[step]
     with pytest.raises(pydantic.ValidationError) as raised:
         model.model_validate(data)
-    problems = validation.problems_of(raised.value, document, at=at, model=model, about=about)
+    problems = validation.problems_of(raised.value, document, at=at, model=model, prefix=about)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in problems]
 
 
