@@ -50,7 +50,9 @@ def test_an_unknown_address_is_in_no_network():
 def status(peer: str, forwarded: str = "", **settings: object) -> int:
     config = registry.KINDS["json"].config(bearer=["token"], allow_from=["203.0.113.0/24"], **settings)
     known = client_addresses.ClientAddresses(NETWORKS)
-    web_server = asking.web_server(asking.Recording(), endpoints={"any": registry.build("any", config)}, addresses=known)
+    web_server = asking.web_server(
+        asking.Recording(), endpoints={"any": registry.build("any", config)}, addresses=known
+    )
     headers = [(b"authorization", b"Bearer token")]
     if forwarded:
         headers.append((b"x-forwarded-for", forwarded.encode()))
