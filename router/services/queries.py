@@ -334,7 +334,9 @@ class Queries:
         counts: dict[str, Timestamp] = {}
         for each in (await self._sight.get()).publications.values():
             for publication in each:
-                counts[publication.destination] = max(counts.get(publication.destination, Timestamp(0)), publication.acted_at)
+                counts[publication.destination] = max(
+                    counts.get(publication.destination, Timestamp(0)), publication.acted_at
+                )
         return [
             models.Destination(
                 name=name,

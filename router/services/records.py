@@ -46,7 +46,9 @@ class Records:
         """Clear the cache of what silences match."""
         self._matching.invalidate()
 
-    async def _silence(self, silence: Silence, now: Timestamp, firing: silence_matches.FiringAlerts) -> resources.Silence:
+    async def _silence(
+        self, silence: Silence, now: Timestamp, firing: silence_matches.FiringAlerts
+    ) -> resources.Silence:
         starts_at, ends_at = silence.window(now) or (Timestamp(0), Timestamp(0))
         state = silence.state(now)
         return resources.Silence(

@@ -36,7 +36,10 @@ class SilenceMatches:
     """Finds the alerts that silences match. ``named`` returns the labels that the rules name."""
 
     def __init__(
-        self, delivery_archive: archive.Archive, labels_named: Callable[[], Collection[str]], clock: Callable[[], Timestamp]
+        self,
+        delivery_archive: archive.Archive,
+        labels_named: Callable[[], Collection[str]],
+        clock: Callable[[], Timestamp],
     ) -> None:
         self._kept = delivery_archive
         self._named = labels_named

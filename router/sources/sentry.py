@@ -70,11 +70,13 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
         delivery.source,
         "metric/" + objects.required(metric_alert.get("id"), "data.metric_alert.id"),
         status,
-        Timestamp(_first(delivery, metric_alert, "data.metric_alert", ("date_started", "date_detected")) or delivery.now),
+        Timestamp(
+            _first(delivery, metric_alert, "data.metric_alert", ("date_started", "date_detected")) or delivery.now
+        ),
         Timestamp(
             0
-        if status == "firing"
-        else _first(delivery, metric_alert, "data.metric_alert", ("date_closed",)) or delivery.now
+            if status == "firing"
+            else _first(delivery, metric_alert, "data.metric_alert", ("date_closed",)) or delivery.now
         ),
         objects.scalar(rule.get("name")) or objects.scalar(metric_alert.get("title")),
         _labels(

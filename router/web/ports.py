@@ -39,7 +39,9 @@ class Placements(Protocol):
         """Start looking up the alerts, and return the state that ``find`` needs to continue."""
         ...
 
-    async def find(self, routed_alerts: Sequence[decisions.Routed], now: Timestamp, lookup: Any, /) -> Sequence[Placement]:
+    async def find(
+        self, routed_alerts: Sequence[decisions.Routed], now: Timestamp, lookup: Any, /
+    ) -> Sequence[Placement]:
         """Return the placement of each alert. Raises ``store.errors.StoreError``."""
         ...
 
