@@ -64,7 +64,7 @@ class Archive:
         last = "+"
         while count > 0:
             async with client.translate_errors():
-                page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+                page = await self._read("XREVRANGE", last, "-", count=count)
             found += _all_recorded(page)
             count -= len(page.entries)
             if not page.more:
@@ -79,7 +79,7 @@ class Archive:
         """
         last = f"({before}" if before else "+"
         async with client.translate_errors():
-            page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+            page = await self._read("XREVRANGE", last, "-", count=count)
         return _all_recorded(page), page.end
 
     async def page_since(self, moment: Timestamp, after: str, count: int) -> tuple[list[ArchivedDelivery], str]:
@@ -89,7 +89,7 @@ class Archive:
         """
         first = f"({after}" if after else str(max(0, moment // 1000))
         async with client.translate_errors():
-            page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XRANGE", first, "+", count=count)
+            page = await self._read("XRANGE", first, "+", count=count)
         return _all_recorded(page), page.end
 
     async def size(self) -> int:
@@ -102,11 +102,15 @@ class Archive:
         async for recorded in self._range(str(max(0, moment // 1000)), "+"):
             yield recorded
 
+    async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.Page:
+        limit = stream_pages.MOST_COMPRESSED_BYTES
+        return await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
+
     async def _range(self, first: str, last: str) -> AsyncIterator[ArchivedDelivery]:
         begin = first
         while True:
             async with client.translate_errors():
-                page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XRANGE", begin, last, count=_CHUNK)
+                page = await self._read("XRANGE", begin, last, count=_CHUNK)
             for recorded in _all_recorded(page):
                 yield recorded
             if not page.more:
@@ -119,8 +123,8 @@ def _all_recorded(page: stream_pages.Page) -> list[ArchivedDelivery]:
 
 
 def _recorded(fields: dict[bytes, bytes]) -> ArchivedDelivery | None:
-    """Decode an entry. Entries written by another version are skipped."""
+    """Decode an entry. Entries that are damaged, or that another version wrote, are skipped."""
     try:
-        return ArchivedDelivery(codec.unpack_delivery(fields[b"h"]), fields[b"b"])
+        return ArchivedDelivery(codec.unpack_delivery(fields[b"h"]), codec.unpack_body(fields))
     except (errors.UnreadableDocument, KeyError):
         return None

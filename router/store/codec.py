@@ -1,12 +1,19 @@
-"""Encodes documents as MessagePack and decodes them with validation."""
+"""Encodes documents as MessagePack and decodes them with validation.
 
-from collections.abc import Sequence
+A stored delivery has two fields: ``h``, the delivery with its alerts and decisions, and its body as received, in ``b``
+or, if it is compressed, in ``z``. A compressed ``h`` begins with the byte C1.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from router.domain import asks, deliveries, incidents, publications, timeline
 from router.domain.undecodable import Undecodable
-from router.store import errors
+from router.store import compression, errors
+
+# The first byte of a compressed delivery. MessagePack never uses it.
+_COMPRESSED = b"\xc1"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(deliveries.Delivery).decode
@@ -32,21 +39,44 @@ def parse_integer(data: bytes) -> int:
 
 
 def pack_delivery(delivery: deliveries.Delivery) -> bytes:
-    """Encode the delivery of an inbox entry; the body is stored beside it."""
-    return _encode(delivery)
+    """Encode the delivery of an inbox entry, compressed if it is long."""
+    packed = _encode(delivery)
+    compressed = compression.compress(packed)
+    return _COMPRESSED + compressed if compressed else packed
+
+
+def delivery_size(data: bytes) -> int:
+    """Return the size of an encoded delivery without compression, in bytes."""
+    return compression.original_size(data[1:]) if data.startswith(_COMPRESSED) else len(data)
 
 
 def unpack_delivery(data: bytes) -> deliveries.Delivery:
     """Decode an inbox entry. Raises ``UnreadableDocument`` if a newer version wrote it or it is damaged."""
     try:
-        delivery = _decode_delivery(data)
-    except Undecodable as error:
+        delivery = _decode_delivery(compression.decompress(data[1:]) if data.startswith(_COMPRESSED) else data)
+    except (*Undecodable, errors.UnreadableDocument) as error:
         raise errors.UnreadableDocument(f"the entry is not a delivery: {error}") from error
     if delivery.schema != deliveries.SCHEMA:
         raise errors.UnreadableDocument(
             f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}"
         )
     return delivery
+
+
+def pack_body(body: bytes) -> tuple[str, bytes]:
+    """Return the field in which a body is stored, and its value."""
+    compressed = compression.compress(body)
+    return ("z", compressed) if compressed else ("b", body)
+
+
+def unpack_body(fields: Mapping[bytes, bytes]) -> bytes:
+    """Return the body of a stored delivery. Raises ``UnreadableDocument`` if it is missing or damaged."""
+    if (compressed := fields.get(b"z")) is not None:
+        return compression.decompress(compressed)
+    try:
+        return fields[b"b"]
+    except KeyError as error:
+        raise errors.UnreadableDocument("the entry has no body") from error
 
 
 def pack_events(events: Sequence[timeline.Event]) -> bytes:

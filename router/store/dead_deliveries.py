@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 
 from router.domain.times import Timestamp
-from router.store import client, keys, scripts
+from router.store import client, codec, errors, keys, scripts
 
 
 class DeadDelivery(NamedTuple):
@@ -31,13 +31,12 @@ class DeadDeliveries:
         """
         async with client.translate_errors():
             entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
-        # Show a missing field as empty, so that the operator sees what is left of the entry.
         return [
             DeadDelivery(
                 identity.decode(),
                 fields.get(b"reason", b"").decode(errors="replace"),
                 Timestamp(int(identity.split(b"-")[0]) * 1000),
-                fields.get(b"b", b""),
+                _body(fields),
             )
             for identity, fields in entries
         ]
@@ -65,3 +64,11 @@ class DeadDeliveries:
         """Delete a delivery. Return False if it no longer exists."""
         async with client.translate_errors():
             return bool(await self._connection.xdel(keys.DEAD, identity))
+
+
+def _body(fields: dict[bytes, bytes]) -> bytes:
+    # Show a missing or damaged body as empty, so that the operator sees what is left of the entry.
+    try:
+        return codec.unpack_body(fields)
+    except errors.UnreadableDocument:
+        return b""

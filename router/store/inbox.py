@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,28 @@ LARGE_BYTES = 4096  # Larger deliveries are cheaper for the server as commands t
 MOST_AT_ONCE = 1024
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at a time.
+SLOW_BYTES = 256 * 1024  # Deliveries with larger bodies are encoded and compressed in a thread.
 FEW = 8  # Deliveries read at a time while large ones may be among them.
+
+
+class _Entry(NamedTuple):
+    """A delivery in the form in which it is stored. ``field`` is the name of the field that holds its ``body``."""
+
+    packed: bytes
+    field: str
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.packed) + len(self.body)
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether the delivery takes a worker much memory; its body stays compressed there."""
+        return max(codec.delivery_size(self.packed), len(self.body)) >= MARKED_BYTES
+
+
+_Waiting = tuple[_Entry, "asyncio.Future[None]"]
 
 
 class Inbox:
@@ -29,7 +51,7 @@ class Inbox:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._writer = replica_acks.DurableWriter(connection)
-        self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
         self.refusing = ""  # Why nothing is accepted now. Set by the task that watches the store's memory.
@@ -40,8 +62,10 @@ class Inbox:
             raise errors.Unavailable(self.refusing, 30)
         if len(self._waiting) >= MOST_IN_FLIGHT:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
+        is_slow = len(body) > SLOW_BYTES
+        entry = await asyncio.to_thread(_packed, delivery, body) if is_slow else _packed(delivery, body)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((codec.pack_delivery(delivery), body, future))
+        self._waiting.append((entry, future))
         if self._committing < COMMITS_AT_ONCE:
             # Count the commits in flight instead of the tasks: a finished task is still in the set for a moment.
             self._committing += 1
@@ -58,10 +82,10 @@ class Inbox:
         finally:
             self._committing -= 1
 
-    async def _commit(self, group: list[tuple[bytes, bytes, "asyncio.Future[None]"]]) -> None:
+    async def _commit(self, group: list[_Waiting]) -> None:
         failure = errors.Unavailable("the commit was broken off")
         try:
-            await self._write(group)
+            await self._write([entry for entry, _ in group])
         except errors.Unavailable as error:
             failure = error
         else:
@@ -69,58 +93,52 @@ class Inbox:
         finally:
             _settle(group, failure)  # Requests that already have a result keep it.
 
-    def _take(self) -> list[tuple[bytes, bytes, "asyncio.Future[None]"]]:
+    def _take(self) -> list[_Waiting]:
         size = 0
-        for position, (packed, body, _) in enumerate(self._waiting):
-            size += len(packed) + len(body)
+        for position, (entry, _) in enumerate(self._waiting):
+            size += entry.size
             if size > MOST_BYTES_A_COMMIT and position:
                 group, self._waiting = self._waiting[:position], self._waiting[position:]
                 return group
         group, self._waiting = self._waiting, []
         return group
 
-    async def _write(self, group: list[tuple[bytes, bytes, "asyncio.Future[None]"]]) -> None:
-        arguments: list[bytes] = []
-        for packed, body, _ in group:
-            arguments += (packed, body)
+    async def _write(self, entries: list[_Entry]) -> None:
+        is_large = any(entry.is_large for entry in entries)
         async with client.translate_errors():
-            if self._writer.is_required:
-                await self._write_confirmed(arguments)
-            elif not _are_large(arguments) and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
-                await self._scripts.run("append_deliveries", [keys.INBOX], arguments)
-            else:
-                await self._write_one_by_one(arguments)
+            if (
+                not self._writer.is_required
+                and not is_large
+                and sum(entry.size for entry in entries) < len(entries) * LARGE_BYTES
+            ):
+                await self._scripts.run("append_deliveries", [keys.INBOX], list(itertools.chain(*entries)))
+                return
+            commands: list[tuple[Any, ...]] = [("XADD", keys.INBOX, "*", "h", *entry) for entry in entries]
+            if is_large:
+                commands.append(_MARK)
+            await self._write_commands(commands)
 
-    async def _write_one_by_one(self, arguments: list[bytes]) -> None:
-        """Write each delivery with a command, in one pipeline."""
+    async def _write_commands(self, commands: list[tuple[Any, ...]]) -> None:
+        """Run the commands in one pipeline, and wait for replica acknowledgements if they are required."""
+        if self._writer.is_required:
+            await self._writer.write(keys.INBOX, commands)
+            return
         pipeline = self._connection.pipeline(transaction=False)
-        for position in range(0, len(arguments), 2):
-            pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
-        if _are_large(arguments):
-            pipeline.execute_command(*_MARK)
+        for command in commands:
+            pipeline.execute_command(*command)
         await pipeline.execute()
-
-    async def _write_confirmed(self, arguments: list[bytes]) -> None:
-        """Write each delivery with a command and wait for replica acknowledgements."""
-        commands = [
-            ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
-            for position in range(0, len(arguments), 2)
-        ]
-        if _are_large(arguments):
-            commands.append(_MARK)
-        await self._writer.write(keys.INBOX, commands)
 
 
 # Write the mark after the deliveries, so that its ID isn't older than theirs.
 _MARK: tuple[Any, ...] = ("XADD", keys.LARGE, "MAXLEN", 1, "*", "m", 1)
 
 
-def _are_large(arguments: list[bytes]) -> bool:
-    return max(map(len, arguments), default=0) >= MARKED_BYTES
+def _packed(delivery: deliveries.Delivery, body: bytes) -> _Entry:
+    return _Entry(codec.pack_delivery(delivery), *codec.pack_body(body))
 
 
-def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
-    for _, _, future in group:
+def _settle(group: list[_Waiting], error: errors.Unavailable | None) -> None:
+    for _, future in group:
         if future.done():  # The sender has disconnected. The delivery is stored all the same.
             continue
         if error is None:
@@ -130,7 +148,7 @@ def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: err
 
 
 class InboxEntry(NamedTuple):
-    """An inbox entry: its ID, the encoded delivery, and its size in bytes including the body."""
+    """An inbox entry: its ID, the encoded delivery, and the bytes that it takes in memory, including the body."""
 
     id: bytes
     packed: bytes
@@ -325,7 +343,8 @@ def _milliseconds(identity: bytes) -> int:
 
 def _entry(identity: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
     # An entry without decisions can't be decoded and becomes a dead delivery.
-    return InboxEntry(identity, fields.get(b"h", b""), sum(map(len, fields.values())))
+    packed = fields.get(b"h", b"")
+    return InboxEntry(identity, packed, sum(map(len, fields.values())) - len(packed) + codec.delivery_size(packed))
 
 
 def _position(identity: bytes | str) -> tuple[int, int]:

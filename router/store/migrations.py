@@ -75,6 +75,13 @@ def _reference(data: object) -> str:
     return identity.reference(episode) if episode else ""
 
 
+async def allow_compression(_: "redis.asyncio.Redis") -> None:
+    """Migrate from version 3 to 4: change nothing, since all versions' deliveries can be read.
+
+    Only the version changes, so that workers that can't read compressed deliveries stop.
+    """
+
+
 _GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 

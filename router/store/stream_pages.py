@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from router.store import scripts
 
 MOST_BYTES = 16 * 1024 * 1024  # Maximum size of a page, unless its first entry is larger.
+MOST_COMPRESSED_BYTES = MOST_BYTES // 8  # The same for compressed entries, which take about 8 times as much memory.
 
 Order = Literal["XRANGE", "XREVRANGE"]
 """The oldest first, or the newest first."""
@@ -25,11 +26,13 @@ class Page(NamedTuple):
         return self.entries[-1][0].decode() if self.more and self.entries else ""
 
 
-async def read(run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int) -> Page:
+async def read(
+    run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int = MOST_BYTES
+) -> Page:
     """Read a page between ``begin`` and ``end``, which are in the order of ``order``.
 
     Call it in ``client.translate_errors``.
     """
-    (more,), *entries = await run.run("read_page", [key], [order, begin, end, count, MOST_BYTES])
+    (more,), *entries = await run.run("read_page", [key], [order, begin, end, count, max_bytes])
     read = [(identity, dict(zip(fields[::2], fields[1::2], strict=True))) for identity, fields in entries]
     return Page(read, bool(more))

@@ -5,24 +5,21 @@ python -m tests.benchmarks.bare_reader SOCKET
 
 import sys
 
-import msgspec
 import redis
 
-from router.domain import deliveries
-from router.store import keys
+from router.store import codec, keys
 
 
 def main(socket: str) -> None:
     connection = redis.Redis(unix_socket_path=socket)
     connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
-    decode = msgspec.msgpack.Decoder(deliveries.Delivery).decode
     while True:
         answer = connection.xreadgroup(keys.GROUP, "bare", {keys.INBOX: ">"}, count=512, block=1000)
         entries = answer[0][1] if isinstance(answer, list) and answer else []
         if not entries:
             continue
         for _, fields in entries:
-            decode(fields[b"h"])
+            codec.unpack_delivery(fields[b"h"])
         identities = [identity for identity, _ in entries]
         pipeline = connection.pipeline(transaction=False)
         pipeline.xack(keys.INBOX, keys.GROUP, *identities)

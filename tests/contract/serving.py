@@ -28,7 +28,10 @@ class Served(NamedTuple):
         """The stored body and alerts of each accepted delivery, oldest first."""
         with contextlib.closing(redis.Redis.from_url(self.redis_url)) as connection:
             rows: Any = connection.xrange(keys.INBOX)
-        return [(fields[b"b"], [row.alert for row in codec.unpack_delivery(fields[b"h"]).rows]) for _, fields in rows]
+        return [
+            (codec.unpack_body(fields), [row.alert for row in codec.unpack_delivery(fields[b"h"]).rows])
+            for _, fields in rows
+        ]
 
     def alerts(self) -> list[alerts.Alert]:
         """All accepted alerts, in the order of arrival."""

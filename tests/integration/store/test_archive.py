@@ -4,7 +4,7 @@ import random
 
 from router.bootstrap import factories
 from router.domain import deliveries, identity
-from router.store import archive, keys
+from router.store import archive, codec, keys
 from router.store import inbox as stream
 from tests.integration import workers
 
@@ -39,6 +39,8 @@ def test_processed_delivery_moves_to_archive_with_body(with_redis):
         assert await stream.depth(connection) == (0, 0)
         found = await kept(connection).find(one.id)
         assert (found.delivery, found.body) == (one, b'{"as": "received"}')
+        await processed(connection, two := packed("b"), body=b'{"as": "received"}' * 1000)
+        assert (await kept(connection).find(two.id)).body == b'{"as": "received"}' * 1000
         assert await kept(connection).find("0" * 32) is None
         assert await kept(connection).find("what is this") is None
 
@@ -78,7 +80,9 @@ def test_old_entries_are_removed(with_redis):
 
 def test_excess_entries_are_removed_oldest_first(with_redis):
     async def play(connection):
-        await processed(connection, *(packed(str(number)) for number in range(500)), body=b"x" * 2000)
+        await processed(
+            connection, *(packed(str(number)) for number in range(500)), body=random.Random(1).randbytes(2000)
+        )
         most = 300_000
         for _ in range(5):
             size = await kept(connection, most=most).trim(0.0)
@@ -91,7 +95,9 @@ def test_excess_entries_are_removed_oldest_first(with_redis):
 
 def test_archive_shrinks_when_memory_runs_short(with_redis):
     async def play(connection):
-        await processed(connection, *(packed(str(number)) for number in range(400)), body=b"x" * 2000)
+        await processed(
+            connection, *(packed(str(number)) for number in range(400)), body=random.Random(1).randbytes(2000)
+        )
         before = (await kept(connection).trim(0.5)).entries
         after = (await kept(connection).trim(0.7)).entries
         assert before == 400
@@ -100,9 +106,11 @@ def test_archive_shrinks_when_memory_runs_short(with_redis):
     with_redis(play)
 
 
-def test_entry_of_another_version_is_skipped(with_redis):
+def test_damaged_or_foreign_entry_is_skipped(with_redis):
     async def play(connection):
-        await connection.xadd(keys.ARCHIVE, {"h": b"\xc1", "b": b""})
+        await connection.xadd(keys.ARCHIVE, {"h": b"\xa1x", "b": b""})
+        await connection.xadd(keys.ARCHIVE, {"h": b"\xc1\0damaged", "b": b""})
+        await connection.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(packed("b")), "z": b"damaged"})
         await connection.xadd(keys.ARCHIVE, {"x": b"y"})
         await processed(connection, packed("a"))
         assert [recorded.delivery.source async for recorded in kept(connection).since(0)] == ["a"]

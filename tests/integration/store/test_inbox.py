@@ -1,7 +1,9 @@
 """An accepted delivery is in the inbox once until it is folded and acknowledged."""
 
 import asyncio
+import random
 
+import msgspec
 import pytest
 
 from router.domain import alerts, decisions, deliveries, severities
@@ -244,14 +246,15 @@ def test_entry_of_other_schema_is_unreadable():
     with pytest.raises(errors.UnreadableDocument, match="schema 2"):
         codec.unpack_delivery(codec.pack_delivery(deliveries.Delivery(2, "d", "am", 5, [], [])))
     with pytest.raises(errors.UnreadableDocument, match="not a delivery"):
-        codec.unpack_delivery(b"\xc1")
+        codec.unpack_delivery(b"\xa1x")
 
 
 def test_refusal_does_not_reveal_the_body(with_redis):
     async def body(connection):
         await connection.set(keys.INBOX, "no stream")
+        sent = b"secret " + random.Random(1).randbytes(stream.LARGE_BYTES)
         with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
-            await stream.Inbox(connection).accept(deliveries.pack("d1", "am", 1, []), b"secret " * stream.LARGE_BYTES)
+            await stream.Inbox(connection).accept(deliveries.pack("d1", "am", 1, []), sent)
         assert "secret" not in refused.value.reason
 
     with_redis(body)
@@ -286,7 +289,7 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         await on.reader.prepare()
         for number in range(40):
             size = stream.MARKED_BYTES if number == 30 else 10
-            await on.inbox.accept(deliveries.pack(f"d{number}", "am", 1, []), b"x" * size)
+            await on.inbox.accept(deliveries.pack(f"d{number}", "am", 1, []), random.Random(number).randbytes(size))
         sizes = []
         while sum(sizes) <= 30:
             sizes.append(len(await on.reader.read(512, None)))
@@ -301,3 +304,56 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         assert len(await on.reader.read(512, None)) >= 80 - sum(sizes)
 
     with_redis(play)
+
+
+def many(name: str, count: int = 100) -> deliveries.Delivery:
+    found = [alerts.Alert("am", f"{name}{number}", "firing", 1, 0, title="down") for number in range(count)]
+    return deliveries.pack(name, "am", 5, [(alert, ROUTED) for alert in found])
+
+
+def test_long_deliveries_are_stored_compressed(with_redis):
+    async def body(connection):
+        sent = b'{"alertname": "HighErrorRate"}' * 1000
+        await stream.Inbox(connection).accept(many("a"), sent)
+        ((_, fields),) = await connection.xrange(keys.INBOX)
+        assert set(fields) == {b"h", b"z"}
+        assert sum(map(len, fields.values())) < len(sent) // 10
+        assert (codec.unpack_delivery(fields[b"h"]), codec.unpack_body(fields)) == (many("a"), sent)
+
+    with_redis(body)
+
+
+def test_uncompressed_entries_of_earlier_versions_are_read(with_redis):
+    """Compressed and uncompressed entries share the inbox while web processes are replaced one after the other."""
+
+    async def body(connection):
+        reader = await accepted(connection)
+        await connection.xadd(keys.INBOX, {"h": msgspec.msgpack.encode(many("old")), "b": b"{}" * 1000})
+        await stream.Inbox(connection).accept(many("new"), b"{}" * 1000)
+        entries = await reader.read(10, 100)
+        assert [codec.unpack_delivery(entry.packed) for entry in entries] == [many("old"), many("new")]
+        assert entries[0].size - entries[1].size > 1500, "the body stays compressed in a worker, the delivery doesn't"
+
+    with_redis(body)
+
+
+def test_delivery_with_large_decisions_is_marked(with_redis):
+    """Its alerts take a worker's memory although they were compressed."""
+
+    async def body(connection):
+        await stream.Inbox(connection).accept(many("a", 10), b"{}")
+        assert await connection.xlen(keys.LARGE) == 0
+        await stream.Inbox(connection).accept(many("b", 10_000), b"{}")
+        assert await connection.xlen(keys.LARGE) == 1
+
+    with_redis(body)
+
+
+def test_large_bodies_are_compressed_in_a_thread(with_redis):
+    async def body(connection):
+        sent = b"0123456789" * stream.SLOW_BYTES
+        await stream.Inbox(connection).accept(many("a"), sent)
+        ((_, fields),) = await connection.xrange(keys.INBOX)
+        assert codec.unpack_body(fields) == sent
+
+    with_redis(body)

@@ -34,7 +34,7 @@ class Service(NamedTuple):
         """Return the only alert of the only delivery in the inbox, and the stored body."""
         ((_, fields),) = await self.redis.xrange(keys.INBOX)
         (row,) = codec.unpack_delivery(fields[b"h"]).rows
-        return row.alert, fields[b"b"]
+        return row.alert, codec.unpack_body(fields)
 
 
 @contextlib.asynccontextmanager

@@ -36,7 +36,7 @@ class Service(NamedTuple):
 
     async def entries(self) -> list[tuple[bytes, bytes]]:
         """Return the packed deliveries and their bodies, oldest first."""
-        return [(fields[b"h"], fields[b"b"]) for _, fields in await self.redis.xrange(keys.INBOX)]
+        return [(fields[b"h"], codec.unpack_body(fields)) for _, fields in await self.redis.xrange(keys.INBOX)]
 
 
 def application(connection: Any) -> app.App:

@@ -9,7 +9,7 @@ import pytest
 from router.domain import fold
 from router.domain import silences as silence
 from router.sources import alertmanager, base, polled
-from router.store import archive, inbox, keys, silences
+from router.store import archive, codec, inbox, keys, silences
 from router.telemetry import metrics
 from router.worker import alertmanager_sync
 from tests.end_to_end import harness
@@ -242,7 +242,7 @@ def test_polled_delivery_is_archived_as_polled(with_redis):
             await scene.poll(3)
             await scene.http.aclose()
         kept = await archive.Archive(connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
-        (bodies,) = [entry[1][b"b"] for entry in await connection.xrange(keys.ARCHIVE)]
+        (bodies,) = [codec.unpack_body(entry[1]) for entry in await connection.xrange(keys.ARCHIVE)]
         assert len(kept) == 1
         written = msgspec.json.decode(bodies)
         assert (written["version"], written["notification_reason"]) == ("4", "poll")

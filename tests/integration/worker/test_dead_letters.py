@@ -4,7 +4,8 @@ import pytest
 
 from router import configuration
 from router.bootstrap import dead_letters
-from router.store import dead_deliveries, inbox, keys
+from router.domain import deliveries
+from router.store import codec, compression, dead_deliveries, inbox, keys
 from tests.integration import vendor, workers
 
 
@@ -100,6 +101,35 @@ def test_dead_delivery_is_redriven_whole(with_redis, configured):
         (again,) = await letters(configured, on).read()
         await letters(configured, on).discard(again, "ann", "", 1)
         assert await letters(configured, on).read() == []
+
+    workers.run(with_redis, play)
+
+
+def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, configured):
+    """Its body is shown as received."""
+
+    async def play(on):
+        sent = b'{"as": "received"}' * 1000
+        packed = codec.pack_delivery(deliveries.Delivery(2, "d" * 2000, "am", 5, [], []))
+        stored = {"h": packed, "z": compression.compress(sent)}
+        await on.connection.xadd(keys.INBOX, stored)
+        await on.turn()
+        (one,) = await letters(configured, on).read()
+        assert (one.problem.rpartition(", this version")[0], one.body) == ("the entry has schema 2", sent)
+        await letters(configured, on).redrive(one, "ann", 1)
+        ((_, fields),) = await on.connection.xrange(keys.INBOX)
+        assert fields == {name.encode(): value for name, value in stored.items()}
+
+    workers.run(with_redis, play)
+
+
+def test_dead_delivery_with_damaged_data_is_listed(with_redis, configured):
+    async def play(on):
+        await on.connection.xadd(keys.INBOX, {"h": b"\xc1damaged", "z": b"damaged"})
+        await on.turn()
+        (one,) = await letters(configured, on).read()
+        assert (one.what, one.body) == ("a delivery", b"")
+        assert "can't be the compressed form" in one.problem
 
     workers.run(with_redis, play)
 

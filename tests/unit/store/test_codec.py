@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import alerts, decisions, fold, incidents, severities
+from router.domain import alerts, decisions, deliveries, fold, incidents, severities
 from router.store import codec, errors
 
 NOW = 1_700_000_000_000_000
@@ -57,3 +57,46 @@ def test_a_sole_ask_without_a_response_is_refused():
 def test_damaged_documents_are_refused(unpack, data):
     with pytest.raises(errors.UnreadableDocument):
         unpack(data)
+
+
+def delivered(count: int) -> deliveries.Delivery:
+    found = [alerts.Alert("am", f"a{number}", "firing", NOW, 0, labels={"host": "db-1"}) for number in range(count)]
+    decided = decisions.Decision("k", severities.Severity.MINOR, response("a"))
+    return deliveries.pack("d1", "am", NOW, [(alert, decided) for alert in found])
+
+
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_a_delivery_is_read_as_it_was_written(count):
+    one = delivered(count)
+    packed = codec.pack_delivery(one)
+    assert codec.unpack_delivery(packed) == one
+    assert codec.delivery_size(packed) == len(msgspec.msgpack.encode(one))
+
+
+def test_a_long_delivery_is_compressed():
+    assert len(codec.pack_delivery(delivered(100))) < len(msgspec.msgpack.encode(delivered(100))) // 3
+
+
+def test_uncompressed_deliveries_of_earlier_versions_are_read():
+    assert codec.unpack_delivery(msgspec.msgpack.encode(delivered(100))) == delivered(100)
+    assert codec.unpack_body({b"h": b"", b"b": b"body " * 1000}) == b"body " * 1000
+
+
+def test_damaged_compressed_delivery_is_refused():
+    packed = codec.pack_delivery(delivered(100))
+    for damaged in (packed[:-1], packed[:5], packed[:1] + b"\xff" * 20):
+        with pytest.raises(errors.UnreadableDocument):
+            codec.unpack_delivery(damaged)
+
+
+@pytest.mark.parametrize("body", [b"", b"short", b"long " * 1000, b"\xc1" * 5000])
+def test_a_body_is_read_as_it_was_received(body):
+    field, stored = codec.pack_body(body)
+    assert len(stored) <= len(body)
+    assert codec.unpack_body({field.encode(): stored}) == body
+
+
+@pytest.mark.parametrize("fields", [{}, {b"z": b""}, {b"z": b"\xff\xff\xff\x7fabc"}])
+def test_a_missing_or_damaged_body_is_refused(fields):
+    with pytest.raises(errors.UnreadableDocument):
+        codec.unpack_body(fields)
