@@ -98,7 +98,7 @@ class Sender(chaos.Sender):
             super().run()
 
 
-class Town(chaos.Deployment):
+class BalancedDeployment(chaos.Deployment):
     """A deployment that senders reach through the balancer, and whose processes are replaced one after the other."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
@@ -109,7 +109,7 @@ class Town(chaos.Deployment):
         self.took: dict[str, float] = {}
         self.statuses: dict[str, int] = {}
 
-    def web_server(self, _web: int) -> int:
+    def web_port(self, _web: int) -> int:
         return self.balancer.port
 
     def replace(self, name: str) -> None:
@@ -142,7 +142,7 @@ def test_rolling_update_loses_and_doubles_nothing(tmp_path):
     oracle = oracles.Oracle()
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
-        deployment = Town(tmp_path, stack)
+        deployment = BalancedDeployment(tmp_path, stack)
         senders = [Sender(deployment, seed, oracle, answers) for seed in range(SENDERS)]
         for sender in senders:
             sender.start()
