@@ -65,7 +65,7 @@ PLACES = ["json", "alertmanager", "grafana", "header", "query", "member", "signe
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory) -> Iterator[tuple[harness.Router, harness.Vendors]]:
+def deployment(tmp_path_factory) -> Iterator[tuple[harness.Router, harness.Vendors]]:
     folder = tmp_path_factory.mktemp("secrets")
     with harness.vendors() as at:
         file = harness.configure(folder, at)
@@ -86,8 +86,8 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("source", PLACES)
-def test_unauthenticated_response_reveals_nothing(town, source):
-    router, _ = town
+def test_unauthenticated_response_reveals_nothing(deployment, source):
+    router, _ = deployment
     statuses = set()
     for query in QUERIES:
         for headers in HEADERS.values():
@@ -101,8 +101,8 @@ def test_unauthenticated_response_reveals_nothing(town, source):
     assert statuses - {202}, "something was refused"
 
 
-def test_log_lines_and_metrics_reveal_nothing(town):
-    router, at = town
+def test_log_lines_and_metrics_reveal_nothing(deployment):
+    router, at = deployment
     for source in PLACES:
         for headers in HEADERS.values():
             for body in BODIES.values():
@@ -119,8 +119,8 @@ def test_log_lines_and_metrics_reveal_nothing(town):
     assert TEXT not in metrics
 
 
-def test_each_accepted_delivery_is_one_log_line(town):
-    router, _ = town
+def test_each_accepted_delivery_is_one_log_line(deployment):
+    router, _ = deployment
     _, answer = post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
     delivery = json.loads(answer)["delivery"]
     lines = [json.loads(line) for line in router.process.said.splitlines() if delivery in line]
@@ -129,8 +129,8 @@ def test_each_accepted_delivery_is_one_log_line(town):
     ]
 
 
-def test_each_operation_is_one_log_line_with_ids(town):
-    router, _ = town
+def test_each_operation_is_one_log_line_with_ids(deployment):
+    router, _ = deployment
     post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
     harness.eventually("calls were made", lambda: '"event": "operation"' in router.process.said)
     lines = [json.loads(line) for line in router.process.said.splitlines() if '"event": "operation"' in line]

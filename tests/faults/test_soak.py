@@ -157,7 +157,7 @@ class TestThatWhatIsWrongIsFound:
         assert not found.clean
 
 
-class TestTown:
+class TestDeployment:
     @pytest.fixture
     def place(self, tmp_path):
         made = cluster.Cluster(tmp_path)

@@ -149,7 +149,7 @@ def test_worker_reads_no_newer_data(with_redis):
 
 
 @contextlib.contextmanager
-def town(folder):
+def deployment(folder):
     """Start a Valkey. Yield the server and a function that starts a router process with a configuration."""
     with (
         contextlib.ExitStack() as stack,
@@ -184,7 +184,7 @@ REFUSAL = f"the data in Redis has version 7, and this version of incident-router
 )
 def test_every_command_exits_1_on_newer_data(tmp_path, command):
     """The error message is one sentence."""
-    with town(tmp_path) as (valkey, start):
+    with deployment(tmp_path) as (valkey, start):
         set_version(valkey.url, 7)
         process = start(*command)
         assert process.ended() == 1
@@ -193,7 +193,7 @@ def test_every_command_exits_1_on_newer_data(tmp_path, command):
 
 
 def test_running_worker_exits_1_on_newer_data(tmp_path):
-    with town(tmp_path) as (valkey, start):
+    with deployment(tmp_path) as (valkey, start):
         process = start("worker", "--health-port", "0")
         process.says(harness.STARTED)
         set_version(valkey.url, 7)
@@ -204,7 +204,7 @@ def test_running_worker_exits_1_on_newer_data(tmp_path):
 
 def test_running_web_accepts_deliveries_on_newer_data(tmp_path):
     """Later workers can read its writes, and no sender is refused during the upgrade."""
-    with town(tmp_path) as (valkey, start):
+    with deployment(tmp_path) as (valkey, start):
         process = start("web", "--console-port", "0")
         url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
         set_version(valkey.url, 7)
