@@ -55,7 +55,7 @@ from router.worker import (
 )
 
 _REMEMBERED_BY_WEB = 20_000
-_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded, about 40 MiB.
+_REMEMBERED = 500_000  # Alerts whose incidents the worker keeps decoded, at most 170 MiB. An incident counts as 8.
 _MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
 

@@ -420,11 +420,16 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     return timing.opened(begun, now=now, episode=episode, at_once=again)
 
 
-def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
-    horizon = now - TOMBSTONE_LIFE
+def has_old_tombstones(incident: incidents.Incident, now: Timestamp) -> bool:
+    """Return whether a change at ``now`` removes tombstones."""
     # Checking every alert of a large incident is expensive, so it is done once per lifetime of tombstones.
-    if not 0 < incident.oldest_tombstone_at < horizon - TOMBSTONE_LIFE:
+    return 0 < incident.oldest_tombstone_at < now - 2 * TOMBSTONE_LIFE
+
+
+def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+    if not has_old_tombstones(incident, now):
         return incident
+    horizon = now - TOMBSTONE_LIFE
     kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
     oldest = min((state.learned_at for state in kept.values() if state.resolved), default=0)
     return msgspec.structs.replace(incident, alerts=kept, oldest_tombstone_at=oldest)

@@ -1,5 +1,6 @@
 """References, idempotency keys, and episode IDs, which are the same after any crash."""
 
+import functools
 import hashlib
 import uuid
 from typing import Protocol
@@ -67,6 +68,7 @@ def is_of_installation(owner: str, installation: str) -> bool:
     return owner[_REFERENCE_LENGTH:] == _of_installation(installation)
 
 
+@functools.cache
 def _of_installation(installation: str) -> str:
     return _letters(installation, _INSTALLATION_LENGTH)
 
@@ -92,6 +94,7 @@ def made_at(delivery_id: str) -> Timestamp:
         return Timestamp(0)
 
 
+@functools.lru_cache(maxsize=4096)  # The timeline and the index of names both need that of a new episode.
 def reference(episode: str) -> str:
     """Return the short name of an episode for people and searches, for example ``IR-7F3K2QXM-A1B4T9``.
 

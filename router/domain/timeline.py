@@ -36,7 +36,7 @@ def events_for_change(
         return []
     return [
         *_life(before, after, now),
-        *_alerts(before, after, arrived, now),
+        *alerts_changed(before, after, arrived, now),
         *_unheld(before, after, now),
         *_muted(before, after, now),
     ]
@@ -88,7 +88,7 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp)
     if after.episode != before.episode:
         if before.status == "open":
             yield Event(now, "closed", "Nothing fires any more.")
-        yield _opened(after, now)
+        yield opened(after, now)
         before = msgspec.structs.replace(
             before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
         )
@@ -125,7 +125,8 @@ def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident
     yield Event(now, "unacknowledged", text)
 
 
-def _opened(after: incidents.Incident, now: Timestamp) -> Event:
+def opened(after: incidents.Incident, now: Timestamp) -> Event:
+    """Return the event for the begin of an episode."""
     response, alert = after.response, after.opening_alert
     assert response is not None and alert is not None  # noqa: S101, PT018 - what opens was opened by an alert
     reference = identity.reference(after.episode)
@@ -174,10 +175,10 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) 
             yield Event(now, "firing", "It fires again before its end.")
 
 
-def _alerts(
+def alerts_changed(
     before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: Timestamp
 ) -> Iterator[Event]:
-    """Yield the first alerts by name. Of a storm, yield only its size."""
+    """Yield the events for alerts that fire or have resolved: the first by name. Of a storm, yield only its size."""
     fires, fired = after.still_fires, before.still_fires
     if after.status == "closed" or max(len(before.alerts), fired) > MOST_ALERTS:
         if (size := _power_of_ten(fires)) > max(_power_of_ten(fired), MOST_ALERTS):

@@ -29,9 +29,10 @@ class IncidentCache:
 
     def put(self, incident: incidents.Incident, version: int) -> None:
         """Store an incident and its version, replacing the cached one."""
-        self.evict(incident.key)
-        self._weight += _weight(incident)
-        self._seen[incident.key] = CachedIncident(incident, version)
+        key = incident.key
+        before = self._seen.pop(key, None)
+        self._weight += _weight(incident) - (_weight(before.incident) if before is not None else 0)
+        self._seen[key] = CachedIncident(incident, version)
         while self._weight > self._most:
             _, gone = self._seen.popitem(last=False)
             self._weight -= _weight(gone.incident)

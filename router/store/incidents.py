@@ -21,6 +21,7 @@ from router.store import (
 )
 
 NOT_A_HASH = b"x"  # Scripts return this instead of a version if the key has a wrong type.
+_KEEPS_NONE = -1  # Stands for a time to live: the document has none and keeps none.
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
 
@@ -128,7 +129,7 @@ class Incidents:
         if not shards:
             return {}
         async with client.translate_errors(client.command_timeout(sum(map(len, shards.values())))):
-            calls = [_commit_call(no, of) for no, of in shards.items()]
+            calls = [self._commit_call(number, of_shard) for number, of_shard in shards.items()]
             answers = await self._scripts.run_all_confirmed("commit_incidents", calls)
         written: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
@@ -148,6 +149,27 @@ class Incidents:
                     written[name] = version = max(change.version + 1, int(time))
                     self._known.put(change.incident, version)
         return written
+
+    def _commit_call(self, number: int, changes: list[Change]) -> Call:
+        """Return the keys and arguments of the commit of one shard."""
+        arguments: list[str | int] = []
+        parts: list[bytes] = []
+        for change in changes:
+            incident = change.incident
+            packed = b"" if change.stays else codec.pack_incident(incident)
+            told = codec.pack_events(change.events)
+            before = self._known.get(incident.key)
+            before = before if before is not None and before.version == change.version else None
+            # What can't have changed costs the server nothing.
+            is_renamed = before is None or before.incident.episode != incident.episode
+            reference = is_renamed and _reference(incident)
+            life = _life(incident)
+            if before is not None and not life and not _life(before.incident):
+                life = _KEEPS_NONE
+            arguments += (incident.key, change.version, len(packed), life, change.wake, len(told), reference)
+            parts += (packed, told)
+        names = [keys.incidents(number), keys.timers(number), keys.mark(number), keys.names(number)]
+        return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
 
     async def update(self, name: str, change: Callable[[StoredIncident], Change | None]) -> bool:
         """Apply ``change`` to one incident; read and apply it again if another process has written meanwhile.
@@ -204,21 +226,6 @@ def _read_call(names: list[str], asked: Mapping[str, incident_cache.CachedIncide
         seen = asked[name]
         pairs += (name, seen.version if seen else 0)
     return [keys.incidents(number)], [keys.documents(number), codec.pack_arguments(pairs)]
-
-
-def _commit_call(number: int, changes: list[Change]) -> Call:
-    """Return the keys and arguments of the commit of one shard."""
-    arguments: list[str | int] = []
-    parts: list[bytes] = []
-    for change in changes:
-        incident = change.incident
-        packed = b"" if change.stays else codec.pack_incident(incident)
-        told = codec.pack_events(change.events)
-        arguments += (incident.key, change.version, len(packed), _life(incident), change.wake, len(told))
-        arguments.append(_reference(incident))
-        parts += (packed, told)
-    names = [keys.incidents(number), keys.timers(number), keys.mark(number), keys.names(number)]
-    return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
 
 
 def _reference(incident: incidents.Incident) -> str | bool:

@@ -45,7 +45,7 @@
 | ``ir:{access}:slack:DIGEST``     | string | the response to an interaction in Slack           | 15 minutes      |
 | ``ir:{access}:audit``            | stream | ``a``: an encoded action                          | 100,000 entries |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: encoded events of one change               | 30 days         |
-| ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` encoded, ``e`` first events  | a day if closed |
+| ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` encoded, ``e`` new events    | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` encoded, ``fence``, ``until``, ``wake``, …  | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | permanent       |
 | ``ir:{sN}:names``                | zset   | incident keys and references, all of score 0      | as the incident |
@@ -64,7 +64,7 @@
 
 A key of a wrong type is moved to ``ir:{TAG}:damaged:REST`` (see ``damage``), until an operator deletes it.
 
-The events of an incident's first change are in its document, until the document gets a time to live.
+The newest events of an incident are in its document, until they are many or the document gets a time to live.
 
 The hash of publications also has ``recheck:DESTINATION``: when a vendor's webhook last reported a change there.
 

@@ -15,6 +15,7 @@ from router.domain import (
     identity,
     incidents,
     inhibition,
+    new_alerts,
     silences,
     timeline,
     times,
@@ -129,14 +130,23 @@ class Aggregator:
                 trace = spans.enter_context(span).traceparent
             noticed = by_fingerprint(delivery.notices)
             for routed in deliveries.unpack(delivery):
-                at, notices = routed.received_at, noticed(routed.alert.fingerprint)
-                if routed.decision.response is not None or routed.alert.status == "resolved":
-                    arrivals.append(
-                        routing.Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices, entry=entry.id)
-                    )
+                alert, decision, at = routed.alert, routed.decision, routed.received_at
+                arrival = routing.Arrival(
+                    routed,
+                    alert.identity,
+                    decision.incident_key,
+                    alert.status == "firing",
+                    at,
+                    delivery.id,
+                    trace,
+                    noticed(alert.fingerprint),
+                    entry=entry.id,
+                )
+                if decision.response is not None or not arrival.fires:
+                    arrivals.append(arrival)
                 arrivals += [
-                    routing.Arrival(support, routed.alert.identity, at, delivery.id, trace, entry=entry.id)
-                    for support in inhibition.supported_by(routed, at)
+                    msgspec.structs.replace(arrival, routed=support, key=support.decision.incident_key, notices=())
+                    for support in (inhibition.supported_by(routed, at) if decision.inhibits else ())
                 ]
         return arrivals, readable
 
@@ -144,7 +154,7 @@ class Aggregator:
         self, arrivals: list[routing.Arrival], entries: list[inbox.InboxEntry]
     ) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
-        if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
+        if all(arrival.fires for arrival in arrivals):
             return arrivals
         if overtaken_at := await self._reader.overtaken_at(entries):
             return [msgspec.structs.replace(arrival, overtaken_at=overtaken_at) for arrival in arrivals]
@@ -204,6 +214,8 @@ class Aggregator:
     ) -> Change | None:
         """Return the change that the alerts of a group make to their incident; None if nothing changes."""
         held, group = routed.held[key], routed.groups[key]
+        if not found.restored_at and (change := self._change_by_new_alerts(held, group, muting)):
+            return change
         ignored: list[decisions.Routed] = []
         after = self._fold(held, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
@@ -227,6 +239,32 @@ class Aggregator:
             events = []  # No destination shows this incident.
         return Change(after, held.version, visible(held.incident, after), events)
 
+    def _change_by_new_alerts(
+        self, held: StoredIncident, group: list[routing.Arrival], muting: silences.Muting | None
+    ) -> Change | None:
+        """Return the change that new firing alerts make to their incident, None if only ``fold`` can say.
+
+        The result is that of the general case, which would call the same functions with the same effect.
+        """
+        before, now = held.incident, held.read_at
+        if inhibition.is_key(before.key) or any(arrival.notices for arrival in group):
+            return None
+        arrived = [arrival.routed for arrival in group]
+        if muting is not None and any(muting(routed, now) is not None for routed in arrived):
+            return None
+        if held.version:
+            after = new_alerts.joined_by(before, arrived, now=now)
+            events = list(timeline.alerts_changed(before, after, arrived, now)) if after is not None else []
+        elif len(group) == 1:
+            first, episode = group[0], self._new_episode(before.key)
+            after = new_alerts.opened_by(
+                before.key, arrived[0], now=now, episode=episode, accepted_at=first.received_at, trace=first.trace
+            )
+            events = [timeline.opened(after, now)] if after is not None else []
+        else:
+            after = None
+        return None if after is None else Change(after, held.version, visible(before, after), events)
+
     async def _commit(self, changes: list[Change], unchanged: list[StoredIncident]) -> set[str]:
         """Write changes and wake the reconciler.
 
@@ -242,9 +280,14 @@ class Aggregator:
         """Return a function that finds muted alerts. Alerts that inhibit them may be in the same batch."""
         if self._muting is None:
             return None
-        named = {key for group in routed.groups.values() for one in group for key in one.routed.decision.while_open}
+        named: set[str] = set()
+        windows = False
+        for group in routed.groups.values():
+            for arrival in group:
+                decision = arrival.routed.decision
+                named.update(decision.while_open)
+                windows = windows or bool(decision.mute_windows)
         if not named:
-            windows = any(one.routed.decision.mute_windows for group in routed.groups.values() for one in group)
             return self._muting if windows or self._muting.any else None
         firing = await firing_now(self._store, named)
         arrived = {key for key in named & routed.groups.keys() if _fires(routed.groups[key])}
@@ -298,13 +341,15 @@ async def firing_now(store: Incidents, names: set[str]) -> set[str]:
 
 
 def _fires(group: list[routing.Arrival]) -> bool:
-    return any(arrival.routed.alert.status == "firing" for arrival in group)
+    return any(arrival.fires for arrival in group)
 
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Return whether any destination may have to show something else, now or at another time than before."""
     if not (has_targets(before) or has_targets(after) or timing.due(after)):
         return False
+    if before.episode != after.episode:
+        return True
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
     if told[0] != told[1] or before.response is not after.response or before.opening_alert is not after.opening_alert:
         return True

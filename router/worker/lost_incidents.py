@@ -53,13 +53,16 @@ class Ends:
 
     async def find(self, routed: routing.Routing) -> Found:
         """Return the keys of incidents with a resolved alert that isn't known, if the data set was lost."""
-        groups = {
-            key: group
-            for key, group in routed.groups.items()
-            if routed.held[key].incident.status == "closed" and any(map(_may_end, group))
-        }
-        goes_on = any(routed.held[key].incident.status != "closed" for key in routed.groups)
-        if self._data is None or not (groups or goes_on):
+        if self._data is None:
+            return NONE
+        groups: dict[str, list[routing.Arrival]] = {}
+        goes_on = False
+        for key, group in routed.groups.items():
+            if routed.held[key].incident.status != "closed":
+                goes_on = True
+            elif any(map(_may_end, group)):
+                groups[key] = group
+        if not (groups or goes_on):
             return NONE
         state = await self._data.check()
         restored_at = dataset.restored_at(state)
@@ -88,7 +91,7 @@ class Ends:
 def _may_end(arrival: routing.Arrival) -> bool:
     """Return whether a message may be the end of an incident that isn't known, or no longer."""
     response = arrival.routed.decision.response
-    return arrival.routed.alert.status == "resolved" and response is not None and bool(response.targets)
+    return not arrival.fires and response is not None and bool(response.targets)
 
 
 def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: Timestamp) -> bool:

@@ -48,26 +48,21 @@ _ABSENT = "-"
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One alert of the batch with its decision, its identity, and when its delivery was accepted (microseconds)."""
+    """One alert of the batch with its decision, its identity, and when its delivery was accepted (microseconds).
+
+    ``key`` is the incident key that the rules have named. ``fires``: the message says that the alert fires.
+    """
 
     routed: decisions.Routed
     identity: str
+    key: str
+    fires: bool
     received_at: Timestamp
     delivery: str = ""
     trace: str = ""
     notices: tuple[Notice, ...] = ()
     overtaken_at: Timestamp = Timestamp(0)  # See ``domain.ending``.
     entry: bytes = b""
-
-    @property
-    def key(self) -> str:
-        """Return the incident key that the rules have named."""
-        return self.routed.decision.incident_key
-
-    @property
-    def fires(self) -> bool:
-        """Return whether the message says that the alert fires."""
-        return self.routed.alert.status == "firing"
 
 
 class Routing(NamedTuple):
@@ -106,8 +101,9 @@ class Router:
         unreadable: dict[str, str] = {}
         held = await self._store.read(decided - {IGNORED}, unreadable)
         # The protocol needs documents to be read before homes.
-        claims = _claims(arrivals, held)
-        homes = await self._store.owners.claim(claims)
+        placed = [_is_placed(arrival, held) for arrival in arrivals]
+        unplaced = (arrival for arrival, is_placed in zip(arrivals, placed, strict=True) if not is_placed)
+        homes = await self._store.owners.claim(_claims(unplaced))
         unsure: set[str] = set()
         for _ in range(_MOST_LOOKS):
             unread = {alert for alert, home in homes.items() if home.key not in held and home.key not in unreadable}
@@ -120,18 +116,28 @@ class Router:
                 break
             homes |= await self._store.owners.claim({alert: alert_owners.Claim("") for alert in unsure})
         unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
-        return self._placed(arrivals, homes, Routing({}, held, {}, [], unsure, {}, unreadable, []))
-
-    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, alert_owners.Owner], routing: Routing) -> Routing:
-        held = routing.held
-        for arrival in arrivals:
-            if _is_placed(arrival, held):
-                if arrival.key in held:  # An inhibition key that can't be read inhibits nothing.
-                    routing.groups.setdefault(arrival.key, []).append(arrival)
-            elif arrival.identity not in routing.again:
-                self._place(arrival, homes.get(arrival.identity), routing)
-        routing.groups.pop(IGNORED, None)
+        routing = Routing({}, held, {}, [], unsure, {}, unreadable, [])
+        self._group(zip(arrivals, placed, strict=True), homes, routing)
         return routing
+
+    def _group(
+        self, arrivals: Iterable[tuple[Arrival, bool]], homes: Mapping[str, alert_owners.Owner], routing: Routing
+    ) -> None:
+        groups, held, unsure, moves = routing.groups, routing.held, routing.unsure, routing.moves
+        for arrival, is_placed in arrivals:
+            identity, key = arrival.identity, arrival.key
+            if is_placed:
+                if key in held:  # An inhibition key that can't be read inhibits nothing.
+                    groups.setdefault(key, []).append(arrival)
+                continue
+            if identity in unsure or identity in moves:
+                continue
+            home = homes.get(identity)
+            if home is not None and home.key == key and home.move is None and key in held:  # The usual case.
+                groups.setdefault(key, []).append(arrival)
+            else:
+                self._place(arrival, home, routing)
+        groups.pop(IGNORED, None)
 
     def _place(self, arrival: Arrival, home: alert_owners.Owner | None, routing: Routing) -> None:
         """Place an alert that isn't live in the incident decided for it: put it into its home, or move it."""
@@ -171,19 +177,17 @@ def _is_like(move: alert_owners.Move, held: StoredIncident | None) -> bool:
     return held is not None and state_of(held.incident, move.alert) == move.state
 
 
-def _claims(arrivals: Iterable[Arrival], held: Mapping[str, StoredIncident]) -> dict[str, alert_owners.Claim]:
+def _claims(unplaced: Iterable[Arrival]) -> dict[str, alert_owners.Claim]:
     """Return the alerts whose homes have to be read, each with the home that it gets if it has none.
 
     A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
     """
     claims: dict[str, alert_owners.Claim] = {}
-    for arrival in arrivals:
-        key, alert = arrival.key, arrival.identity
-        if inhibition.is_key(key) or _is_placed(arrival, held):
-            continue
+    for arrival in unplaced:
+        alert, fires = arrival.identity, arrival.fires
         claim = claims.get(alert)
-        if claim is None or not claim.key or (arrival.fires and not claim.fires):
-            claims[alert] = alert_owners.Claim(key, arrival.fires)
+        if claim is None or not claim.key or (fires and not claim.fires):
+            claims[alert] = alert_owners.Claim(arrival.key, fires)
     return claims
 
 
@@ -191,7 +195,8 @@ def _is_placed(arrival: Arrival, held: Mapping[str, StoredIncident]) -> bool:
     """Return whether an alert goes to the incident decided for it, whatever its home is."""
     if inhibition.is_key(arrival.key):
         return True
-    return _is_live_in(held.get(arrival.key), arrival.identity)
+    found = held.get(arrival.key)
+    return found is not None and found.version > 0 and is_live(found.incident, arrival.identity)
 
 
 def _is_live_in(held: StoredIncident | None, alert: str) -> bool:

@@ -9,16 +9,16 @@
 -- KEYS[3]  string  the shard's mark: written if an incident is unchanged, so that replicas have a write to acknowledge
 -- KEYS[4]  zset    the names of the shard's incidents, in lexical order; see find_incidents.lua
 -- ARGV[1]  string  prefix of the shard's keys; each incident has:
---   document   hash    v version, d encoded incident, e encoded events of its first change while it doesn't expire
---   timeline   stream  e encoded events
+--   document   hash    v version, d encoded incident, e encoded events of its newest changes while it doesn't expire
+--   timeline   stream  e encoded events of earlier changes
 -- ARGV[2]  packed  seven for each incident:
 --   member     the incident key
 --   version    the version that was read, 0 for none
 --   data       length of the encoded incident in bytes; 0 if it is unchanged
---   life       time to live in milliseconds, 0 for no expiry
+--   life       time to live in milliseconds, 0 for no expiry, -1 if it has none and keeps none
 --   wake       true if the incident is due now
 --   events     length of the encoded events in bytes; 0 if there are none
---   reference  the reference of its episode, empty if it has none; false if it isn't indexed by name
+--   reference  the reference of its episode, empty if it has none; false if its names stay as they are
 -- ARGV[3]  bytes   the encoded incident and the encoded events of each incident in turn
 -- Returns  list    the time in microseconds; the keys of incidents that were changed meanwhile or that aren't
 --                  hashes, which aren't written; and {timeline, new key} of each timeline that isn't a stream
@@ -43,7 +43,7 @@ local function write_members(key, members)
   end
   return count
 end
-local function add_event(member, events)
+local function append(member, events)
   local timeline = timelines .. member
   if type(redis.pcall('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)) == 'table' then
     -- Not a stream: move it aside for an operator.
@@ -55,6 +55,36 @@ local function add_event(member, events)
   if redis.call('PTTL', timeline) < 2505600000 then
     redis.call('PEXPIRE', timeline, 2592000000)
   end
+end
+-- Returns two packed lists of events as one; nil if that were too long to be written again with each change. The first
+-- byte of a packed list of up to 15 elements is 0x90 and their number.
+local function joined(before, events)
+  if before == '' or events == '' then
+    return before .. events
+  end
+  local count = string.byte(before) + string.byte(events) - 0x90
+  if #before + #events <= 1024 and string.byte(before) >= 0x90 and string.byte(events) >= 0x90 and count < 0xa0 then
+    return string.char(count) .. string.sub(before, 2) .. string.sub(events, 2)
+  end
+end
+-- A stream takes 4 KB and outlives the document. So events are written to it together: once they are many, or when the
+-- document gets a time to live.
+local function write_events(document, member, before, events, life)
+  local all = joined(before, events)
+  if not all then
+    append(member, before)
+    all = events
+  end
+  if life <= 0 then
+    return all
+  end
+  if all ~= '' then
+    append(member, all)
+  end
+  if before ~= '' then
+    redis.call('HDEL', document, 'e')
+  end
+  return ''
 end
 local function add_names(member, reference)
   add(names, 0, 'k:' .. member .. '\0' .. reference)
@@ -76,27 +106,26 @@ local function rename(member, reference)
   end
   add_names(member, reference)
 end
+local function set_document(document, version, data, events)
+  if events == '' then
+    redis.call('HSET', document, 'v', version, 'd', data)
+  else
+    redis.call('HSET', document, 'v', version, 'd', data, 'e', events)
+  end
+end
 -- Write an incident that had a document, or that expires.
-local function write(i, document, version, data, events)
+local function write(i, document, held, data, events)
   local member, life = changes[i], changes[i + 3]
-  redis.call('HSET', document, 'v', string.format('%.0f', math.max(changes[i + 1] + 1, now)), 'd', data)
+  if events ~= '' or life > 0 then
+    events = write_events(document, member, held[2] or '', events, life)
+  end
+  set_document(document, string.format('%.0f', math.max(changes[i + 1] + 1, now)), data, events)
   if life > 0 then
-    local first = redis.call('HGET', document, 'e')
-    if first then
-      -- The timeline outlives the document.
-      redis.call('HDEL', document, 'e')
-      add_event(member, first)
-    end
     redis.call('PEXPIRE', document, life)
     add(listed, now_ms + life, member)
-  else
-    if version then
-      redis.call('PERSIST', document)
-    end
+  elseif life == 0 then
+    redis.call('PERSIST', document)
     add(listed, 'inf', member)
-  end
-  if events ~= '' then
-    add_event(member, events)
   end
   if changes[i + 6] then
     rename(member, changes[i + 6])
@@ -119,21 +148,16 @@ for start = 1, #changes, 448 do
     local middle = at + changes[i + 2]
     local data, events = string.sub(contents, at, middle - 1), string.sub(contents, middle, middle + changes[i + 5] - 1)
     at = middle + changes[i + 5]
-    local version = not (before == 0 and are_absent) and redis.pcall('HGET', document, 'v')
-    if type(version) == 'table' or tonumber(version or 0) ~= before then
+    local held = before == 0 and are_absent and {} or redis.pcall('HMGET', document, 'v', 'e')
+    if held.err or tonumber(held[1] or 0) ~= before then
       conflicts[#conflicts + 1] = changes[i]
     elseif data == '' then
       stays = true
     else
-      if version or changes[i + 3] > 0 then
-        write(i, document, version, data, events)
+      if held[1] or changes[i + 3] > 0 then
+        write(i, document, held, data, events)
       else
-        -- Most incidents have one change for a long time. A timeline of its own would take more memory than the document.
-        if events ~= '' then
-          redis.call('HSET', document, 'v', stamp, 'd', data, 'e', events)
-        else
-          redis.call('HSET', document, 'v', stamp, 'd', data)
-        end
+        set_document(document, stamp, data, events)
         add(first_listed, 'inf', changes[i])
         first_ones[#first_ones + 1] = i
       end

@@ -10,29 +10,42 @@
 local time = redis.call('TIME')
 local result = {string.format('%.0f', time[1] * 1000000 + time[2])}
 local asked = cmsgpack.unpack(ARGV[2])
-local function read(first, last)
-  for i = first, last, 2 do
-    local document = ARGV[1] .. asked[i]
-    local version = redis.pcall('HGET', document, 'v')
-    if version then
-      version = type(version) == 'table' and 'x' or version
-      local has = version == 'x' or tonumber(version) == asked[i + 1]
-      local size = #result
-      result[size + 1] = (i - 1) / 2
-      result[size + 2] = version
-      result[size + 3] = not has and redis.call('HGET', document, 'd')
+local function read(i)
+  local document, version, data = ARGV[1] .. asked[i], nil, nil
+  if asked[i + 1] == 0 then
+    local held = redis.pcall('HMGET', document, 'v', 'd')
+    version, data = held.err and 'x' or held[1], held[2]
+  else
+    version = redis.pcall('HGET', document, 'v')
+    if type(version) == 'table' then
+      version = 'x'
+    elseif version and tonumber(version) ~= asked[i + 1] then
+      data = redis.call('HGET', document, 'd')
     end
   end
+  if version then
+    local size = #result
+    result[size + 1], result[size + 2], result[size + 3] = (i - 1) / 2, version, data or false
+  end
 end
--- A storm is of new incidents: one command is enough to see that none of many exists.
-for first = 1, #asked, 128 do
-  local last = math.min(first + 127, #asked)
+-- In a storm, most incidents are new: one command is enough to see that none of 64 exists.
+local unknown = {}
+for i = 1, #asked, 2 do
+  if asked[i + 1] == 0 then
+    unknown[#unknown + 1] = i
+  else
+    read(i)
+  end
+end
+for first = 1, #unknown, 64 do
   local keys = {}
-  for i = first, last, 2 do
-    keys[#keys + 1] = ARGV[1] .. asked[i]
+  for j = first, math.min(first + 63, #unknown) do
+    keys[#keys + 1] = ARGV[1] .. asked[unknown[j]]
   end
   if redis.call('EXISTS', unpack(keys)) > 0 then
-    read(first, last)
+    for j = first, math.min(first + 63, #unknown) do
+      read(unknown[j])
+    end
   end
 end
 return result

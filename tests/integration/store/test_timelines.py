@@ -1,6 +1,9 @@
-"""The events of an incident: in its document while it has had one change and is kept, else in a stream."""
+"""The newest events of an incident are in its document, and earlier ones in a stream."""
+
+import itertools
 
 import msgspec
+import pytest
 
 from router.domain import identity, severities, timeline
 from router.domain import incidents as incident
@@ -26,15 +29,35 @@ async def texts(store, key: str = KEY) -> list[str]:
     return [event.text for event in await store.timeline(key)]
 
 
-def test_first_events_take_no_key_of_their_own(with_redis):
+def test_few_events_take_no_key_of_their_own(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         await change(store, opened(), happened(1, "first"))
-        assert await texts(store) == ["first"]
+        await change(store, opened(changed_at=2))
+        await change(store, opened(changed_at=3), happened(2, "second"), happened(2, "third"))
+        assert await texts(store) == ["first", "second", "third"]
         assert not await connection.exists(keys.timeline(KEY))
-        await change(store, opened(changed_at=2), happened(2, "second"))
-        assert await texts(store) == ["first", "second"]
-        assert await connection.xlen(keys.timeline(KEY)) == 1
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize("length", [1, 200, 2_000])
+@pytest.mark.parametrize("events", [1, 7, 20])
+def test_many_events_are_in_order(with_redis, length, events):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        numbers = itertools.count(1)
+        written = []
+        for _ in range(20):
+            said = [happened(at, f"{at} {'x' * length}") for at in itertools.islice(numbers, events)]
+            await change(store, opened(changed_at=said[-1].at), *said)
+            written += [event.text for event in said]
+            assert await texts(store) == written
+        assert await connection.hstrlen(keys.incident(KEY), "e") <= max(1024, events * (length + 40))
+        assert 1 <= await connection.xlen(keys.timeline(KEY)) < 20
+        await change(store, msgspec.structs.replace(opened(), status="closed"))
+        assert await connection.hget(keys.incident(KEY), "e") is None
+        assert await texts(store) == written
 
     with_redis(body)
 
