@@ -34,7 +34,7 @@ class ApiClient:
     def __init__(self, url: str, token: str, now: Callable[[], Timestamp]) -> None:
         self._token = token
         if not (token.isascii() and token.isprintable()):
-            raise Refused("INCIDENT_ROUTER_TOKEN has characters that no token has")
+            raise Refused("INCIDENT_ROUTER_TOKEN contains characters that are not allowed in a token")
         self._client = client.Client(
             name="the router",
             base_url=url.rstrip("/") + endpoints.PREFIX,
@@ -96,7 +96,7 @@ class ApiClient:
         try:
             return shape.model_validate(body, extra="ignore")
         except pydantic.ValidationError as problem:
-            raise Refused("unexpected response: the router may have another version") from problem
+            raise Refused("unexpected response: the router may be of another version") from problem
 
     def _refuse(self, status: int, body: Any, _headers: Mapping[str, str]) -> client.VendorMessage:
         """Raise the error that the router's problem document represents. The client handles other error responses."""
@@ -122,7 +122,7 @@ class ApiClient:
 
     def _unauthorized_message(self) -> str:
         if not self._token:
-            return "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`"
+            return "the router requires a token: set INCIDENT_ROUTER_TOKEN (`incident-router tokens create`)"
         return "the token in INCIDENT_ROUTER_TOKEN is invalid or expired"
 
 

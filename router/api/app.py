@@ -106,13 +106,13 @@ class _Guarded:
 async def _refused(request: requests.Request, error: Exception) -> responses.Response:
     status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
     name, title = {
-        404: ("not-found", "there is nothing at this path"),
+        404: ("not-found", "this path does not exist"),
         413: ("too-large", f"the body is larger than {MOST_BODY_BYTES >> 20} MiB"),
-        405: ("method", "this path does not answer this method"),
-    }.get(status, ("http", "the request can't be answered"))
+        405: ("method", "this path does not support this method"),
+    }.get(status, ("http", "the request can't be processed"))
     return health.problem_response(problems.Problem(status, name, title), request.url.path)
 
 
 async def _failed(request: requests.Request, _error: Exception) -> responses.Response:
-    problem = problems.Problem(500, "internal", "the router failed; its log says why")
+    problem = problems.Problem(500, "internal", "the router failed; see its log")
     return health.problem_response(problem, request.url.path)

@@ -85,11 +85,11 @@ class Authenticator:
             if not await self._tokens.has_any():
                 detail = "no token exists yet: create one with `incident-router tokens create`"
             else:
-                detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
+                detail = "send Authorization: Bearer with a token from `incident-router tokens create`"
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
         if principal.person.role < role:
             raise await self._refused(
-                request, principal, f"this takes the role {role.word}, and yours is {principal.person.role.word}"
+                request, principal, f"this needs the role {role.word}, and yours is {principal.person.role.word}"
             )
         return principal
 
@@ -109,4 +109,4 @@ class Authenticator:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
         if not secrets.compare_digest(offered.encode(), principal.csrf.encode()):
-            raise await self._refused(request, principal, "the form is not one of this session: load the page again")
+            raise await self._refused(request, principal, "the form belongs to another session: reload the page")

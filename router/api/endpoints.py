@@ -83,7 +83,7 @@ class Endpoint:
     etag: Callable[[Any], str] | None = None
 
 
-_NO_INCIDENT = "there is no incident of this key or reference, and none whose key or reference begins so"
+_NO_INCIDENT = "no incident has this key or reference, or a key or reference with this beginning"
 
 
 async def _incidents(call: Call[params.Incidents, None]) -> models.Page[models.IncidentRow]:
@@ -494,9 +494,9 @@ def problem(error: Exception) -> problems.Problem:
             candidates = [candidate.model_dump(mode="json") for candidate in error.candidates]
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case load.Refused():
-            return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
+            return problems.Problem(409, "rules-refused", "the rules can't be used: run `incident-router check`")
         case errors.UnreadableDocument():
-            return problems.Problem(500, "damaged", f"{error}; the log says what to do")
+            return problems.Problem(500, "damaged", f"{error}; see the log for the repair")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
         case actions.Invalid() if error.errors:

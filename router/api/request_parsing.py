@@ -38,7 +38,7 @@ def _with_if_match(decide: request_bodies.Decide, request: requests.Request) -> 
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(
-            428, "precondition", "name the version that you have seen: If-Match with the ETag of GET /review, or `seen`"
+            428, "precondition", "name the version that you reviewed: If-Match with the ETag of GET /review, or `seen`"
         )
     return decide.model_copy(update={"seen": tag})
 

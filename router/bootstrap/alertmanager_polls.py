@@ -61,7 +61,9 @@ async def problems(settings: configuration.Settings) -> list[str]:
         else:
             if not any(map(polled.receives(config), known)):
                 names = ", ".join(known)
-                found.append(f'{name}: poll.receiver "{config.receiver}" is none of its receivers, which are {names}')
+                found.append(
+                    f'{name}: poll.receiver "{config.receiver}" is not one of its receivers, which are {names}'
+                )
         finally:
             await http.aclose()
     return found

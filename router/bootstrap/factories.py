@@ -341,7 +341,7 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
     async def worker_lives() -> State:
         silent = (clock() - await condition.latest_heartbeat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
-            said = "no worker has been heard of lately; deliveries are kept until one is"
+            said = "no worker has been seen lately; deliveries are queued until one starts"
             return State(receives, said, degraded=receives)
         return State(True, "alive")
 

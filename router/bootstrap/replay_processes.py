@@ -91,7 +91,7 @@ def _collected(pipes: list[Any], told: Callable[[float], None]) -> list[replay.P
             try:
                 message = pipes[number].recv()
             except EOFError as error:
-                raise Broken("a process that replayed has ended before it was done") from error
+                raise Broken("a replay process exited early") from error
             if isinstance(message, str):
                 raise Broken(message)
             if isinstance(message, float):

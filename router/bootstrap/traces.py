@@ -20,5 +20,5 @@ def start(wanted: sections.Tracing) -> tracing.Traces:
 def problem(wanted: sections.Tracing) -> str:
     """Return why traces can't be sent as configured; empty if they can."""
     if wanted.endpoint and (util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None):
-        return "tracing.endpoint is set, and OpenTelemetry is not installed: install incident-router[otel]"
+        return "tracing.endpoint is set, but OpenTelemetry is not installed: install incident-router[otel]"
     return ""

@@ -85,9 +85,9 @@ def redrive(
     """Retry one dead letter, or all of them, after you have fixed the problem."""
     operation_filter = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
     if every == bool(identity):
-        raise startup.usage("say either an id or --all")
+        raise startup.usage("give either an ID or --all")
     if identity and operation_filter != request_bodies.Redrive():
-        raise startup.usage("--destination, --operation and --problem go with --all")
+        raise startup.usage("--destination, --operation, and --problem need --all")
 
     async def all_of_them(router: router_access.Reached) -> None:
         redriven = await router.actions.redrive_all(router.act(operation_filter.subject, by, reason), operation_filter)
@@ -130,5 +130,5 @@ async def _found(router: router_access.Reached, identity: str) -> resources.Dead
     async for dead_letter in _all(router):
         if dead_letter.id == identity:
             return dead_letter
-    print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
+    print(f"incident-router: there is no dead letter {identity}", file=sys.stderr)
     raise typer.Exit(1)

@@ -65,7 +65,7 @@ def show(
 ) -> None:
     """Show the alerts of one delivery, with the decision for each."""
     if payload and as_json:
-        raise startup.usage("--body and --json exclude each other")
+        raise startup.usage("--body and --json can't be combined")
 
     async def body(router: router_access.Reached) -> None:
         row = await router.queries.delivery(delivery)
@@ -129,7 +129,7 @@ def _row(delivery_row: models.DeliveryRow) -> tuple[str, ...]:
 
 def _now(decision: models.Decision) -> Iterator[str]:
     if decision.held_by and decision.held_by != decision.incident_key:
-        yield f"held by incident {decision.held_by}, in which it fires"
+        yield f"kept by incident {decision.held_by}, in which it fires"
     if decision.muted_by:
         yield f"muted by {decision.muted_by}"
     if decision.is_late:

@@ -56,7 +56,7 @@ async def _demo(wait: bool) -> None:
 
 async def _tell(teller: demo_scenario.Story, out: console.Console, simulator: str) -> None:
     """Show the scenario as a live table, and its summary at the end."""
-    out.print(f"\nThe simulated status pages, to look at meanwhile: [bold]{simulator}/[/]\n")
+    out.print(f"\nThe simulated status pages: [bold]{simulator}/[/]\n")
     with live.Live(teller, console=out, refresh_per_second=8):
         await teller.tell()
     out.print()

@@ -63,7 +63,7 @@ class Story:
             await self._send("firing", "warning", began)
             await self._rest(0.6)
         await self._until("one incident is open", lambda: self.incident.status == "open")
-        await self._until("both pages wait for a person", lambda: self.waiting == 2)
+        await self._until("both pages await approval", lambda: self.waiting == 2)
         await self._rest(4)
 
     async def _escalate(self) -> None:
@@ -73,14 +73,14 @@ class Story:
         await self._rest(12)
 
     async def _approve(self) -> None:
-        self.chapter = "3  A person approves, and customers are told"
+        self.chapter = "3  A reviewer approves the posts, and customers see them"
         for review in await self.reviews.waiting():
             await self.reviews.decide(review, ReviewDecision("approved", "you"))
         await self._until("both pages show it", lambda: self._states() == {"open"})
         await self._rest(14)
 
     async def _resolve(self) -> None:
-        self.chapter = "4  The alerts resolve, and so does everything else"
+        self.chapter = "4  The alerts resolve, and so do the incident and the posts"
         await self._send("resolved", "critical", self.clock())
         await self._until("everything is resolved", lambda: self._states() == {"resolved"})
         await self._rest(10)
@@ -113,9 +113,7 @@ class Story:
                     await asyncio.sleep(0.02)
                     await self._look()
         except TimeoutError:
-            raise ToldOtherwiseError(
-                f"it did not come to pass within {PATIENCE_SECONDS:g} s that {description}"
-            ) from None
+            raise ToldOtherwiseError(f"not true within {PATIENCE_SECONDS:g} s: {description}") from None
 
     async def _watch(self) -> None:
         while True:

@@ -83,15 +83,15 @@ def _here(config: Path, payload: str, source_arguments: tuple[str, str, Path | N
 def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
     """Return the request to another router, which uses its own rules and doesn't guess the source."""
     if folder is not None:
-        raise startup.usage("--rules can't be said with --server: it is that router's rules that are asked")
+        raise startup.usage("--rules can't be combined with --server: the running router uses its own rules")
     if delivery:
         return request_bodies.Explain(delivery=delivery)
     if not source:
-        raise startup.usage("with --server, say --delivery, or with --source which format the payload has")
+        raise startup.usage("--server needs --delivery, or --source for the payload's format")
     try:
         return request_bodies.Explain(source=source, payload=startup.payload(payload).decode())
     except ValueError as error:  # The payload isn't UTF-8, or is too long.
-        raise startup.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
+        raise startup.usage(f"{payload} can't be sent: it must be UTF-8 and at most 1 MiB") from error
 
 
 def _elsewhere(config: Path, server: str, request: request_bodies.Explain) -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: Ti
         except base.Unparsable as error:
             refusals[name] = str(error)
     if len(read) > 1:
-        raise startup.usage(f"several sources can read this; say with --source which: {', '.join(read)}")
+        raise startup.usage(f"several sources can parse this payload; choose one with --source: {', '.join(read)}")
     if not read:
         for name, refusal in refusals.items():
             print(f"incident-router: source {name} can't read the payload: {terminal.plain(refusal)}", file=sys.stderr)
@@ -234,7 +234,7 @@ def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
     if not posts:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:
-        words = {"review": "awaits approval at", "auto": "is posted at", "shadow": "is only written down for"}
+        words = {"review": "awaits approval at", "auto": "is posted at", "shadow": "is only recorded for"}
         deadline = f"; after {post.timeout} it is {_AT_DEADLINE[post.on_timeout]}" if post.on_timeout else ""
         branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]{deadline}")
         for name, value in post.fields.items():

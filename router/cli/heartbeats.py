@@ -26,7 +26,7 @@ def show_all(
             startup.print_items(heartbeats)
             return
         columns = (tables.Column("incident", shrinks=True), "every", "last received", "state")
-        tables.write(columns, map(_row, heartbeats), "no heartbeat was ever received")
+        tables.write(columns, map(_row, heartbeats), "no heartbeat has been received yet")
 
     router_access.reach(config, server, body)
 

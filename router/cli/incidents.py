@@ -131,7 +131,9 @@ def acknowledge(
         request_body = request_bodies.Acknowledge(incident=incident, reason=reason)
         acknowledged = await router.actions.acknowledge(router.act(incident, by, reason), request_body)
         acknowledgement = acknowledged.acknowledgement
-        message = "acknowledged by" if acknowledged.is_new else "nothing to do, it was acknowledged before by"
+        message = (
+            "acknowledged by" if acknowledged.is_new else "nothing to do: the incident was already acknowledged by"
+        )
         line = f"{acknowledged.reference}: {message} {acknowledgement.by}"
         print(terminal.plain(line if acknowledged.is_new else f"{line} at {tables.moment(acknowledgement.at)}"))
 
@@ -211,13 +213,13 @@ def retract(
 
 _RETRACTED = {
     "retracting": "the post is taken down",
-    "repeated": "it was retracted before, but the post is still public; it is tried again",
-    "searching": "its publishing is under way; what comes of it is taken down",
-    "dismissed": "it waited for review and is dismissed",
-    "withheld": "nothing of it was shown, and nothing will be",
-    "withdrawn": "the approval to publish it again is withdrawn; what was begun is taken down",
-    "resolved": "nothing to do, the post is over",
-    "retracted": "nothing to do, it was retracted before",
+    "repeated": "the post was retracted before, but is still public; the router tries again",
+    "searching": "the post is being published; the router takes it down afterwards",
+    "dismissed": "the post awaited a review and is dismissed",
+    "withheld": "the post was never public, and won't be published",
+    "withdrawn": "the approval to publish it again is withdrawn; a started post is taken down",
+    "resolved": "nothing to do: the post is resolved",
+    "retracted": "nothing to do: the post was retracted before",
 }
 
 
@@ -274,9 +276,9 @@ def correct(
         try:
             corrected = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), request_body)
         except actions.Conflict:
-            print("incident-router: the update has changed since you looked; look at it again", file=sys.stderr)
+            print("incident-router: the update has changed since you looked at it; review it again", file=sys.stderr)
             raise typer.Exit(3) from None
-        print(f"{destination}: the update {posted_update.id} is corrected next")
+        print(f"{destination}: the update {posted_update.id} will be corrected")
         for warning in corrected.warnings:
             print(f"warning: your text has {warning.partition(': ')[2]}", file=sys.stderr)
 

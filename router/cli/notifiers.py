@@ -80,6 +80,6 @@ def redeliver(
             raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"
         await audit.record(connection, audit.Operator(by, reason), "redeliver", subject)
-        print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, as far as {name} receives them")
+        print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, unless {name} filters them out")
 
     startup.with_store(config, body)

@@ -52,6 +52,6 @@ def lift(
 
     async def body(router: router_access.Reached) -> None:
         lifted = await router.actions.lift_pauses(router.act(destination, by, reason))
-        print(f"lifted {lifted.lifted} of {destination}; {lifted.looked_at} incidents that waited are looked at now")
+        print(f"lifted {lifted.lifted} of {destination}; {lifted.looked_at} incidents are reconciled now")
 
     router_access.reach(config, server, body)

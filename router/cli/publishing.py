@@ -69,7 +69,7 @@ def unfreeze(
             print("publishing is active already")
             return
         woken = await router.actions.unfreeze(act)
-        print(f"publishing is active: {woken.looked_at} incidents are looked at now")
+        print(f"publishing is active: {woken.looked_at} incidents are reconciled now")
 
     router_access.reach(config, server, body)
 
@@ -90,6 +90,6 @@ def reset(
             print("the publishing guard has not tripped")
             return
         woken = await router.actions.reset_guard(act)
-        print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
+        print(f"the publishing guard is reset: {woken.looked_at} incidents are reconciled now")
 
     router_access.reach(config, server, body)

@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """Show one body with its headers, without secrets, and its problem."""
     if payload and as_json:
-        raise startup.usage("--body and --json exclude each other")
+        raise startup.usage("--body and --json can't be combined")
 
     async def body(router: router_access.Reached) -> None:
         quarantined = await _found(router, identity)
@@ -89,7 +89,7 @@ def retry(
         act = router.act(identity, by, reason)
         await _found(router, identity)
         reingested = await router.actions.retry_quarantined(act)
-        print(f"handed in as delivery {reingested.delivery} with {reingested.alerts} alerts")
+        print(f"processed as delivery {reingested.delivery} with {reingested.alerts} alerts")
 
     router_access.reach(config, server, body)
 
@@ -117,6 +117,6 @@ def discard(
 async def _found(router: router_access.Reached, identity: str) -> resources.Quarantined:
     quarantined = await router.queries.records.quarantined(identity)
     if quarantined is None:
-        print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
+        print(f"incident-router: the quarantine has no body {identity}", file=sys.stderr)
         raise typer.Exit(1)
     return quarantined

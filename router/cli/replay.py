@@ -33,7 +33,7 @@ def replay(
     since: Annotated[
         str, typer.Option("--since", help="The maximum age of deliveries from Redis, such as 2d.")
     ] = "24h",
-    tail: Annotated[str, typer.Option("--tail", help="The simulated time after the last delivery.")] = "1h",
+    tail: Annotated[str, typer.Option("--tail", help="How long to simulate after the last delivery.")] = "1h",
     format_: Annotated[Format, typer.Option("--format", help="The output format.")] = "text",
     every: Annotated[
         bool, typer.Option("--all", help=f"Show all incidents, not only the first {_SHOWN} of a kind.")

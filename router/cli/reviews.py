@@ -116,7 +116,7 @@ def edit(
     *,
     title: Annotated[str, typer.Option("--title", help="Your title in place of the rule's.")] = "",
     message: Annotated[str, typer.Option("--message", help="Your text in place of the rule's.")] = "",
-    other: Annotated[list[str] | None, typer.Option("--set", help="Another field, as NAME=VALUE.")] = None,
+    other: Annotated[list[str] | None, typer.Option("--set", help="Another field, in the form NAME=VALUE.")] = None,
     seen: Seen = "",
     by: startup.By = "",
     reason: startup.Reason = "",
@@ -131,7 +131,7 @@ def edit(
             raise startup.usage(f'"{pair}" is not of the form NAME=VALUE')
         fields[name] = {"true": True, "false": False}.get(value, value)
     if not fields:
-        raise startup.usage("say what to change: --title, --message or --set")
+        raise startup.usage("name a change: --title, --message, or --set")
     router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
 
 
@@ -282,7 +282,7 @@ def _show(review: models.Review) -> None:
         print(terminal.hanging("    ", line))
     if review.ended_at:
         span = f"started {tables.moment(review.began_at)}, ended {tables.moment(review.ended_at)}"
-        print(terminal.hanging("  ", f"{span}; nobody is notified"))
+        print(terminal.hanging("  ", f"{span}; subscribers are not notified"))
     for name, status in review.components.items():
         print(terminal.hanging("    ", f"{name}: {status}"))
     facts = [*((f"at the vendor now, {name}", str(value)) for name, value in review.at_vendor.items())]

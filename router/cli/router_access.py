@@ -73,7 +73,7 @@ def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
 async def warn_of_unreadable(router: Reached) -> None:
     """Print a warning for each incident that a list leaves out, or shows in part, because it can't be read."""
     for line in (await router.queries.incidents(limit=1)).unreadable:
-        print(f"warning: can't be read: {terminal.plain(line)}; the log says what to do", file=sys.stderr)
+        print(f"warning: can't be read: {terminal.plain(line)}; see the log for the repair", file=sys.stderr)
 
 
 class Reads(Protocol[Row]):
@@ -107,7 +107,7 @@ async def _here(config: Path) -> AsyncIterator[Reached]:
 async def elsewhere(server: str) -> AsyncIterator[Reached]:
     """Connect to the router whose console is at this URL. An invalid URL is a usage error."""
     if not _address(server):
-        raise startup.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
+        raise startup.usage(f'--server: "{server}" is not a URL such as http://127.0.0.1:8082')
     line = api_client.ApiClient(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), factories.clock)
     try:
         yield Reached(api_client.Queries(line), api_client.Actions(line), server)

@@ -49,7 +49,7 @@ def stats(
             (rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in outcomes.rules.items()
         )
         columns = [tables.Column("rule", shrinks=True), *map(tables.Column, _COLUMNS.values())]
-        tables.write(columns, rows, "no rule has had anything to publish yet")
+        tables.write(columns, rows, "no rule has published a post yet")
 
     router_access.reach(config, server, body)
 

@@ -29,5 +29,5 @@ def schema(
         settings = startup.settings(config, configuration.StandIn("not-used", {}))
         destinations = factories.known_destinations(settings)
     else:
-        print(f"There is no {config} here: the schema leaves open where incidents appear.", file=sys.stderr)
+        print(f"There is no {config} here, so the schema accepts any destination.", file=sys.stderr)
     print(json.dumps(rule_file_schema(destinations), indent=indent or None, ensure_ascii=False))

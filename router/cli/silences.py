@@ -202,7 +202,7 @@ def expire(
             silence_id = silence.id if silence is not None else identity
             await router.actions.expire_silence(router.act(silence_id, by, reason))
         except actions.NotFound:
-            raise startup.not_there(f'there is no silence "{identity}" that is still to end') from None
+            raise startup.not_there(f'there is no active or pending silence "{identity}"') from None
         print(f"ended {silence_id}")
 
     router_access.reach(config, server, body)

@@ -73,8 +73,8 @@ def snippet(
     startup.must_be_known("kind", kind, registry.KINDS)
     name = name or kind
     if not samples.can_be_named(name):
-        raise startup.usage(f'"{name}": a name begins with a letter; letters, digits and . _ - may follow')
+        raise startup.usage(f'"{name}": a name begins with a letter, followed by letters, digits, ".", "_", or "-"')
     print(f"# Into {configuration.DEFAULT_FILE}:\n")
     print(samples.settings(kind, name))
-    print("# Into the monitoring system:\n")
+    print("# In the monitoring system:\n")
     print(samples.sender(kind, name, f"{url.rstrip('/')}{webhooks.PREFIX}{name}"), end="")

@@ -35,9 +35,12 @@ def parse(
         ),
     ],
     header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE. Repeatable.")
+        list[str] | None,
+        typer.Option("--header", "-H", help="A header of the delivery, in the form NAME: VALUE. Repeatable."),
     ] = None,
-    query: Annotated[str, typer.Option("--query", help="The query string of the delivery, as name=value&…")] = "",
+    query: Annotated[
+        str, typer.Option("--query", help="The query string of the delivery, in the form name=value&…")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
@@ -68,7 +71,7 @@ def parse(
     else:
         _show(paths, parsed, now)
     if parsed.rejected is not None:
-        print(f"incident-router: not all of it can be read: {_rejected(parsed)}", file=sys.stderr)
+        print(f"incident-router: a part of the payload can't be parsed: {_rejected(parsed)}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -135,9 +138,9 @@ def _show(config: base.Config, parsed: base.Parsed, now: Timestamp) -> None:
     for alert in parsed.alerts:
         out.print(_grid(config, alert, now))
     if not parsed.alerts:
-        print(f"it makes no alert: {parsed.about.get('no_alert', 'there is none in it')}")
+        print(f"the payload makes no alert: {parsed.about.get('no_alert', 'it has none')}")
     if parsed.truncated:
-        print(f"{parsed.truncated} alerts were left out by the sender")
+        print(f"the sender left out {parsed.truncated} alerts")
     for notice in parsed.notices:
         suffix = f" of {notice.fingerprint}" if notice.fingerprint else ""
         print(terminal.plain(f"{notice.code}: {notice.where}{suffix}: {notice.detail}"))
@@ -156,7 +159,7 @@ def _grid(config: base.Config, alert: alerts.Alert, now: Timestamp) -> table.Tab
 
 def _missing(field: str, path: str) -> str:
     text = f"nothing found at {path}" if path else "nothing found"
-    return f"{text}; the time of receipt stands in" if field.endswith("_at") else text
+    return f"{text}; the time of receipt is used" if field.endswith("_at") else text
 
 
 def _value(alert: alerts.Alert, field: str) -> str:

@@ -47,14 +47,16 @@ def send(
     startup.must_be_known("kind", kind, registry.KINDS)
     address = parse.urlsplit(to)
     if address.scheme not in {"http", "https"} or not address.netloc:
-        raise startup.usage(f'"{to}" is no address of a webhook: https://HOST/v1/webhooks/NAME')
+        raise startup.usage(f'"{to}" is not the URL of a webhook, such as https://HOST/v1/webhooks/NAME')
     status: alerts.Status = "resolved" if resolved else "firing"
     now, identity = factories.clock(), factories.new_id()
     body = samples.body(kind, status, now, identity)
     source_config = _given(kind, secret_env, bearer_env)
     proven = proof.of(source_config, body, now, identity) if source_config is not None else proof.Proven(body, {}, {})
     if source_config is not None and proven == (body, {}, {}):
-        raise startup.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
+        raise startup.usage(
+            f"only the sender can sign deliveries of kind {kind}: use a source with another authentication"
+        )
     marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
     startup.until_stopped(_post(address, marked, kind, as_json=as_json))
 
@@ -62,7 +64,7 @@ def send(
 def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
     """Return the settings of a source that expects the given credential; None if none is given."""
     if secret_env and bearer_env:
-        raise startup.usage("--secret-env and --bearer-env exclude each other")
+        raise startup.usage("--secret-env and --bearer-env can't be combined")
     if bearer_env:
         return registry.KINDS[kind].config(kind=kind, bearer=(pydantic.SecretStr(_secret(bearer_env)),))
     return _as_pasted(kind, secret_env) if secret_env else None
@@ -110,11 +112,14 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
     else:
         print("\n".join(map(terminal.plain, _told(problem))))
     if "quarantined" in problem:
-        print("incident-router: it was taken in, but could not be read: is that source of this kind?", file=sys.stderr)
+        print(
+            "incident-router: the router accepted the sample, but could not parse it: does the source have this kind?",
+            file=sys.stderr,
+        )
         raise typer.Exit(1)
     if not all(alert.get("test") for alert in problem.get("alerts", ())):
         print(
-            "incident-router: the router has not taken the sample for a test: is it an older version?", file=sys.stderr
+            "incident-router: the router did not treat the sample as a test: is it an older version?", file=sys.stderr
         )
         raise typer.Exit(1)
 
@@ -122,11 +127,11 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
 def _told(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield the effects of a sample, from the router's response."""
     if answer.get("dry_run"):
-        yield "dry run: the router has kept nothing"
+        yield "dry run: the router stored nothing"
     elif answer.get("delivery"):
         yield f"accepted as a test: delivery {answer['delivery']}"
     if not answer.get("alerts") and "quarantined" not in answer:
-        yield f"it makes no alert: {answer.get('about', {}).get('no_alert', 'there is none in it')}"
+        yield f"the payload makes no alert: {answer.get('about', {}).get('no_alert', 'it has none')}"
     for alert in answer.get("alerts", ()):
         yield ""
         yield f"{alert.get('title') or alert['fingerprint']}  {alert['status']}"

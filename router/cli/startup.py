@@ -130,9 +130,7 @@ def duration(option: str, text: str, min_value: str = "0s", max_value: str = "36
     except ValueError:
         parsed = Duration(-1)
     if not quantities.duration(min_value) <= parsed <= quantities.duration(max_value):
-        raise usage(
-            f"{option} must be a duration from {min_value} to {max_value}, as 90s, 5m or 1h30m, not {text[:_SHOWN]!r}"
-        )
+        raise usage(f"{option} must be from {min_value} to {max_value}, such as 90s or 1h30m, not {text[:_SHOWN]!r}")
     return parsed
 
 
@@ -158,7 +156,7 @@ def must_be_known(noun: str, name: str, names: Collection[str]) -> None:
 
 def not_kept(delivery: str) -> typer.Exit:
     """Print that the archive has no such delivery, and return the exit to raise: status 1."""
-    print(f"incident-router: delivery {delivery} is not kept (any more)", file=sys.stderr)
+    print(f"incident-router: delivery {delivery} is not kept", file=sys.stderr)
     return typer.Exit(1)
 
 

@@ -31,7 +31,7 @@ def create(
 ) -> None:
     """Create a token and print it once. Only a hash of it is stored."""
     if role not in access.ROLES:
-        raise startup.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
+        raise startup.usage(f'"{role}" is not a role: {", ".join(access.ROLES)}')
     seconds = startup.duration("--for", for_) // 1_000_000
     try:
         new_token = request_bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})

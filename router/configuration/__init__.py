@@ -153,7 +153,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
         warnings.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for path in inline_secrets.paths(vars(settings), data):
         key = next(str(part) for part in reversed(path) if isinstance(part, str))
-        hint = f"everyone who can read the file can use the secret in it; refer to it instead: {{env: {key.upper()}}}"
+        hint = f"the file contains a secret; refer to it instead: {{env: {key.upper()}}}"
         warnings.append(dataclasses.replace(document.problem(f'"{key}": {hint}', path), level="warning"))
     return warnings
 
@@ -288,7 +288,7 @@ class _Reading:
         destinations: dict[str, router.notifiers.base.Config] = self._by_kind(data, "notifiers", kinds)
         for name in _names(data, "notifiers") & _names(data, "destinations"):
             # Metrics and log lines identify a destination or notifier by its name alone.
-            message = f'"{name}" is the name of a destination, too'
+            message = f'"{name}" is also the name of a destination'
             self.problems.append(self._document.problem(message, ("notifiers", name), key=True))
         return destinations
 
@@ -340,7 +340,7 @@ class _Reading:
                 self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, destinations)}', at)
             )
         elif not destinations[name].kind.startswith(kind):
-            self.problems.append(self._document.problem(f'"{name}" is no account at {vendor_name}', at))
+            self.problems.append(self._document.problem(f'"{name}" is not an account at {vendor_name}', at))
 
     def _by_kind(self, data: dict[str, Any], part: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
         """Read the entries of ``sources``, ``destinations``, or ``notifiers``, each with the model of its kind."""
@@ -350,9 +350,9 @@ class _Reading:
             at = (part, str(name))
             kind = entry.get("kind") if isinstance(entry, dict) else None
             if kind is None:
-                self.problems.append(self._document.problem(f'"{name}" must say its kind', at, key=True))
+                self.problems.append(self._document.problem(f'"{name}" needs a kind', at, key=True))
             elif not isinstance(kind, str):
-                self.problems.append(self._document.problem('"kind": a text is needed here', (*at, "kind")))
+                self.problems.append(self._document.problem('"kind": expected a text', (*at, "kind")))
             elif kind not in kinds:
                 message = f'unknown kind "{kind}"{suggestions.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))

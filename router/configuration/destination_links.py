@@ -48,7 +48,7 @@ def _of_failover(
         if other not in destinations:
             yield LinkProblem(name, at, f'unknown destination "{other}"{suggestions.hint(other, destinations)}')
         elif other == name:
-            yield LinkProblem(name, at, "a destination can't stand in for itself")
+            yield LinkProblem(name, at, "a destination can't be its own failover")
         elif registry.KINDS[destinations[other].kind].public:
             yield LinkProblem(name, at, f'"{other}" is public: customers would see it')
         elif (destinations[other].kind, destinations[other].base_url) == (config.kind, config.base_url):

@@ -381,7 +381,7 @@ class SlackApp(Section):
         if self.signing_secret is None and self.app_token is None:
             raise ValueError("set signing_secret, if Slack sends requests here, or app_token, for Socket Mode")
         if not self.viewers and not self.responders and not self.admins:
-            raise ValueError("name at least one user or user group in viewers, responders or admins")
+            raise ValueError("name at least one user or user group in viewers, responders, or admins")
         return self
 
 

@@ -77,13 +77,13 @@ class Signing:
     async def _by_token(self, request: requests.Request) -> responses.Response:
         address = self._made.authenticator.address(request)
         if not await self._made.sessions.count_attempt(address or "unknown"):
-            return await self._show(request, "too many tries: wait a minute", 429)
+            return await self._show(request, "Too many attempts. Try again in a minute.", 429)
         async with request.form(max_files=0, max_part_size=4096) as form:
             text, to = str(form.get("token", "")), _own_path(str(form.get("to", "/")))
         person = await self._made.authenticator.person_of_token(text)
         if person is None:
             _log.warning("sign_in_refused", address=address)
-            return await self._show(request, "this is no token that holds", 401)
+            return await self._show(request, "Invalid or expired token.", 401)
         return await self._signed_in(request, person, to, access.split_token(text)[0])
 
     async def _signed_in(
@@ -123,11 +123,11 @@ class Signing:
 
     async def _leave(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
-            return await self._show(request, "signing in with a provider is not configured", 404)
+            return await self._show(request, "Sign-in with an identity provider is not configured.", 404)
         if not await self._made.sessions.count_attempt(
             f"oidc {self._made.authenticator.address(request)}", _DEPARTURES
         ):
-            return await self._show(request, "too many tries: wait a minute", 429)
+            return await self._show(request, "Too many attempts. Try again in a minute.", 429)
         # All tabs of a browser share this secret, so that several tabs can sign in at the same time.
         browser = request.cookies.get(BEGUN) or self._new_text(24)
         to = _own_path(request.query_params.get("to", "/"))
@@ -138,7 +138,7 @@ class Signing:
 
     async def _come_back(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
-            return await self._show(request, "signing in with a provider is not configured", 404)
+            return await self._show(request, "Sign-in with an identity provider is not configured.", 404)
         browser = request.cookies.get(BEGUN, "")
         person, to = await self._provider.end(request.query_params, self._back(), browser)
         return await self._signed_in(request, person, to)

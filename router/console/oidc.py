@@ -121,7 +121,7 @@ class Provider:
         # Without this check, an attacker could make a victim's browser complete the attacker's sign-in, and the victim
         # would act in the attacker's name.
         if _begun is None or _begun.browser != access.digest(browser):
-            raise RefusedError("this sign-in was not begun in this browser, or too long ago: try again")
+            raise RefusedError("this sign-in was not started in this browser, or has expired: try again")
         if "error" in query:
             raise RefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
         metadata = await self._found()
@@ -177,7 +177,7 @@ class Provider:
         ):
             if group_names & set(role_groups):
                 return access.Person(name, role, f"oidc {_plain(claims['sub'])}")
-        raise RefusedError(f"{name} is in none of the groups that may look here")
+        raise RefusedError(f"{name} is not in a group that has access")
 
     async def _found(self) -> _Metadata:
         """Return the provider's metadata, which is fetched again after ``_METADATA_LIFE``."""
@@ -190,7 +190,7 @@ class Provider:
                     answer.raise_for_status()
                     _metadata = msgspec.json.decode(answer.content, type=_Metadata)
             if _metadata.issuer.rstrip("/") != base:
-                raise RefusedError("the provider calls itself otherwise than `issuer` does")
+                raise RefusedError("the issuer in the provider's discovery document differs from `issuer`")
             self._metadata, self._metadata_until = _metadata, self._clock() + _METADATA_LIFE
         return self._metadata
 
@@ -219,14 +219,14 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-        raise UnansweredError("the provider can't be reached now") from error
+        raise UnansweredError("the identity provider can't be reached") from error
     except OAuthError as error:
-        raise RefusedError("the provider does not stand by this sign-in: try again") from error
+        raise RefusedError("the identity provider rejected the sign-in: try again") from error
     except jose_errors.JoseError as error:
-        raise RefusedError("the provider's proof of who you are is not accepted") from error
+        raise RefusedError("the identity provider's token is not valid") from error
     except (msgspec.MsgspecError, ValueError) as error:
         # The response isn't JSON, or required fields are missing.
-        raise UnansweredError("what the provider answers can't be understood") from error
+        raise UnansweredError("the identity provider's response can't be read") from error
 
 
 def _name(claims: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ class Console:
         try:
             principal = await self._made.authenticator.authorize(request, endpoints.VIEWER)
             if self._feed.full:
-                raise problems.unavailable("too many browsers look on", 30)
+                raise problems.unavailable("too many open event streams", 30)
             if self._feed.is_full_for(principal.person.by):
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
         except endpoints.EXPECTED_ERRORS as error:
@@ -183,7 +183,7 @@ _DONE = {
     "silenced": "The silence is active.",
     "expired": "The silence has ended.",
     "forgotten": "The heartbeat is no longer expected.",
-    "frozen": "Publishing is frozen. Nothing is posted at public pages.",
+    "frozen": "Publishing is frozen. Nothing is posted on public pages.",
     "unfrozen": "Publishing is active. Pending updates are posted.",
     "reset": "The publishing guard is reset. Rules publish automatically again.",
     "redriven": "The operation is retried.",

@@ -75,7 +75,9 @@ class ReducibleCall:
         if less is None:
             return None
         for name in _differing(body, less):
-            self.omitted.append(operations.Omission(name, "refused", f"left out, the vendor refused it: {problem}"))
+            self.omitted.append(
+                operations.Omission(name, "refused", f"omitted, because the vendor refused it: {problem}")
+            )
         return less
 
     def _dropped(self, body: Any, path: list[str]) -> Any | None:

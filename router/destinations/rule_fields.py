@@ -56,7 +56,7 @@ def _fitted(
             if None in further:
                 raise _refused(destination, problem) from problem
             omitted += [omission for omission in further if omission is not None]
-    raise errors.Permanent(f"{destination}: the fields can't be made to fit")
+    raise errors.Permanent(f"{destination}: the fields can't be adapted to the destination")
 
 
 def _refused(destination: str, problem: pydantic.ValidationError) -> errors.Permanent:
@@ -101,7 +101,7 @@ def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) 
         return None
     if _is_of_entry(place, fields):
         fields[name], field_name = _without(fields[name], place[1])
-        return operations.Omission(name, "left_out", f"entry {field_name} was left out: {error['msg']}")
+        return operations.Omission(name, "left_out", f"entry {field_name} was omitted: {error['msg']}")
     if declared.is_required():
         return None
     del fields[name]

@@ -55,8 +55,8 @@ def found_over(after: incidents.Incident, now: Timestamp) -> Event:
     """Return the event for an end whose beginning is no longer known."""
     reference = identity.reference(after.episode)
     text = (
-        f"Over, by a resolved alert; the data in Redis that was lost may have had it open. What is found open of it at "
-        f"the vendors is resolved, as {reference}."
+        f"Over, by a resolved alert; the data in Redis that was lost may have had it open. Its items that are open at "
+        f"the vendors are resolved, as {reference}."
     )
     return Event(now, "closed", text, detail={"episode": after.episode, "reference": reference})
 
@@ -87,14 +87,14 @@ def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
 def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if after.episode != before.episode:
         if before.status == "open":
-            yield Event(now, "closed", "Nothing fires any more.")
+            yield Event(now, "closed", "All alerts are resolved.")
         yield opened(after, now)
         before = msgspec.structs.replace(
             before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
         )
     if after.status == "pending" and before.status != "pending":
         hold = timing.timing_of(after).open_after // 1_000_000
-        yield Event(now, "held", f"An alert fires; the incident opens if something still does after {hold} s.")
+        yield Event(now, "held", f"An alert fires. The incident opens if an alert still fires after {hold} s.")
     if after.severity != before.severity and after.status == before.status == "open":
         way = "raised" if after.severity > before.severity else "lowered"
         text = f"The severity is {way} from {before.severity.word} to {after.severity.word}."
@@ -133,10 +133,10 @@ def opened(after: incidents.Incident, now: Timestamp) -> Event:
     name = alert.title or alert.identity
     why = f'for "{name}"'
     if response.timing.heartbeat:
-        why = f'because "{name}" was not heard of for {response.timing.heartbeat // 1_000_000} s'
+        why = f'because "{name}" was not received for {response.timing.heartbeat // 1_000_000} s'
     text = f"Opened as {reference} by rule {response.rule} ({response.place}) {why}."
     if after.follows:
-        text += f" It takes {identity.reference(after.follows)} up again."
+        text += f" It continues {identity.reference(after.follows)}."
     detail = {
         "episode": after.episode,
         "reference": reference,
@@ -152,27 +152,27 @@ def opened(after: incidents.Incident, now: Timestamp) -> Event:
 
 def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if before.status == "pending" and after.status == "closed":
-        yield Event(now, "closed", "It was over before it was held long enough: nothing was opened.")
+        yield Event(now, "closed", "The alerts resolved during the hold period. No incident was opened.")
     elif before.status == "open" and after.status == "closed":
         beats = timing.timing_of(after).heartbeat
-        yield Event(now, "closed", "It is heard of again." if beats else "Nothing fires any more.")
+        yield Event(now, "closed", "The heartbeat was received again." if beats else "All alerts are resolved.")
     elif after.status == "open" and after.monitored_since and not before.monitored_since:
         seconds = timing.monitor_for(after) // 1_000_000
-        yield Event(now, "monitored", f"Nothing fires; the incident is monitored for {seconds} s before it ends.")
+        yield Event(
+            now, "monitored", f"All alerts are resolved. The incident is monitored for {seconds} s before it ends."
+        )
     elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
         if after.quiet_since:
             seconds = timing.quiet_period(after) // 1_000_000
             if after.quiet_after > before.quiet_after and not seconds:
-                text = (
-                    "Nothing fires; it ends as soon as earlier deliveries, which another worker has, say nothing else."
-                )
+                text = "All alerts are resolved. The incident ends unless earlier deliveries contradict that."
                 yield Event(now, "quiet", text)
                 return
-            flaps = " (it goes back and forth)" if timing.flaps(after) else ""
-            ends = "it is monitored before it ends" if timing.monitor_for(after) else "it ends"
-            yield Event(now, "quiet", f"Nothing fires; {ends} if that stays so for {seconds} s{flaps}.")
+            flaps = " (it is flapping)" if timing.flaps(after) else ""
+            ends = "The incident is monitored before it ends" if timing.monitor_for(after) else "It ends"
+            yield Event(now, "quiet", f"All alerts are resolved. {ends} if they stay resolved for {seconds} s{flaps}.")
         else:
-            yield Event(now, "firing", "It fires again before its end.")
+            yield Event(now, "firing", "An alert fires again before the incident ends.")
 
 
 def alerts_changed(
@@ -215,7 +215,7 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp
             reasons.setdefault(muted.by, []).append(name)
     for by, names in reasons.items():
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        yield Event(now, "muted", f"Not heard of: {', '.join(names[:MOST_NAMES])}{more}, by {by}.")
+        yield Event(now, "muted", f"Muted by {by}: {', '.join(names[:MOST_NAMES])}{more}.")
 
 
 def _unheld(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
@@ -225,7 +225,7 @@ def _unheld(before: incidents.Incident, after: incidents.Incident, now: Timestam
     """
     if after.overflow_count and _power_of_ten(after.overflow_count) > _power_of_ten(before.overflow_count):
         noun = "message" if after.overflow_count == 1 else "messages"
-        text = f"Counted {after.overflow_count} {noun} of further alerts: an incident holds no more that fire at once."
+        text = f"Counted {after.overflow_count} {noun} of further alerts beyond the maximum of firing alerts."
         yield Event(now, "unheld", text, detail={"messages": after.overflow_count, "firing": after.still_fires})
 
 

@@ -17,7 +17,7 @@ def check(
         path = ("expect", "notifications", index)
         notification = next((candidate for candidate in left if _matches(expected, candidate)), None)
         if notification is None:
-            yield case.problem(f"expected {_named(expected)}, and there was none{_more(notified, expected)}", *path)
+            yield case.problem(f"expected {_named(expected)}, but there was none{_more(notified, expected)}", *path)
             continue
         left.remove(notification)
         if expected.at is not None and notification.at - start != expected.at:

@@ -71,18 +71,20 @@ def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) 
         playing.silence(action.matchers, Timestamp(playing.now + (action.for_ or _NO_END)))
     elif action.end_silence is not None:
         if not playing.end_silence(action.matchers):
-            yield case.problem("no such silence is active then", "people", index, "end_silence")
+            yield case.problem("no such silence is active at that time", "people", index, "end_silence")
     elif action.freeze is not None:
         playing.freeze(action.freeze)
     elif action.thaw is not None:
         playing.freeze("")
     elif action.retract is not None:
         if not playing.retract(action.retract, retractions.RetractionRequest("somebody", "", action.message)):
-            yield case.problem(f'nothing can be retracted at "{action.retract}" then', "people", index, "retract")
+            yield case.problem(
+                f'nothing can be retracted at "{action.retract}" at that time', "people", index, "retract"
+            )
     elif action.destination is not None:
         kind: Literal["approved", "dismissed"] = "dismissed" if action.dismiss is not None else "approved"
         if not playing.decide(action.destination, reviews.ReviewDecision(kind, "somebody", fields=action.fields)):
-            message = f'nothing awaits approval at "{action.destination}" then'
+            message = f'nothing awaits approval at "{action.destination}" at that time'
             yield case.problem(message, "people", index, action.verb)
 
 
@@ -178,7 +180,7 @@ def _check_operations(
         match = next((call for call in left if (call.kind, call.destination) == operation.what), None)
         kind, name = operation.what
         if match is None:
-            yield case.problem(f"expected {kind} at {name}, and there was none{_more(calls, name)}", *path)
+            yield case.problem(f"expected {kind} at {name}, but there was none{_more(calls, name)}", *path)
             continue
         left.remove(match)
         if operation.at is not None and match.at - start != operation.at:

@@ -21,7 +21,7 @@ def url(text: str) -> str:
         pydantic.TypeAdapter(pydantic.AnyHttpUrl).validate_python(text)
     except pydantic.ValidationError:
         # Pydantic's own message repeats the URL, which may hold a token.
-        raise ValueError("an http or https URL is needed here") from None
+        raise ValueError("expected an http or https URL") from None
     return text
 
 

@@ -52,7 +52,7 @@ def _review_line(event: events.Event, quote: Quote) -> str:
         case events.ReviewChanged():
             return f"The waiting post changed at {quote(event.review.destination)}"
         case events.ReviewReminded() | events.ReviewEscalated():
-            word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated: it still waits"
+            word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated: the post still waits"
             minutes = event.waiting_seconds // 60
             return f"{word} for a reviewer at {quote(event.review.destination)}, after {minutes} minutes"
         case events.ReviewDecided():

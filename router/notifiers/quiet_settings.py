@@ -21,12 +21,14 @@ class Window(pydantic.BaseModel):
 
     days: str = pydantic.Field(default="", description="Days, such as mon-fri or sat,sun; every day if absent.")
     begins: str = pydantic.Field(default="", alias="from", description='When it begins, as "22:00".')
-    ends: str = pydantic.Field(default="", alias="to", description='When it ends, as "07:00"; before: the next day.')
+    ends: str = pydantic.Field(
+        default="", alias="to", description='When it ends, as "07:00"; on the next day if it is before the start.'
+    )
 
     @pydantic.model_validator(mode="after")
     def _is_window(self) -> "Window":
         if bool(self.begins) != bool(self.ends):
-            raise ValueError('"from" and "to" need each other')
+            raise ValueError('"from" and "to" must be set together')
         self.parsed("UTC")
         return self
 
@@ -73,13 +75,13 @@ class QuietHours(pydantic.BaseModel):
             weekly.parse(f"mon {zone}")
         except weekly.Unreadable:
             hint = suggestions.hint(zone, zoneinfo.available_timezones())
-            raise ValueError(f'there is no time zone "{zone}"{hint or "; write one as Europe/Zurich"}') from None
+            raise ValueError(f'there is no time zone "{zone}"{hint or "; write it like Europe/Zurich"}') from None
         return zone
 
     @pydantic.model_validator(mode="after")
     def _ends_sometimes(self) -> "QuietHours":
         if not self._windows():
-            raise ValueError('"from" and "to", or "windows", are needed here')
+            raise ValueError('set "from" and "to", or "windows"')
         built = self.built()
         if (end := built.until(_MONDAY)) and end - _MONDAY >= _WEEK:
             raise ValueError("the quiet hours never end")

@@ -175,7 +175,7 @@ class Renderer:
         blocks = self._reviews.blocks(review_view)
         if not decision and review.taken_by and review.taken_until is not None:
             reviewer, deadline = slack_blocks.escaped(review.taken_by), slack_blocks.moment(review.taken_until)
-            blocks.append(slack_blocks.context(f"{reviewer} works on it until {deadline}."))
+            blocks.append(slack_blocks.context(f"{reviewer} works on this review until {deadline}."))
         if decision and destination in view.decided_at:
             blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
         return Message(f"{incident.reference}/{destination}", text, blocks)
@@ -214,10 +214,10 @@ def _short_line(event: events.Event) -> str:
         case events.ReviewReminded() | events.ReviewEscalated():
             word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated"
             minutes = event.waiting_seconds // 60
-            return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes by now"
+            return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes"
         case events.IncidentReminded():
             why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
-            return f"Still open, for {event.open_seconds // 60} minutes by now, and {why}"
+            return f"Still open, for {event.open_seconds // 60} minutes, and {why}"
     return ""
 
 

@@ -121,7 +121,7 @@ def content(review: events.Review) -> list[slack_blocks.Block]:
     )
     if review.began_at is not None and review.ended_at is not None:
         began, ended = slack_blocks.moment(review.began_at), slack_blocks.moment(review.ended_at)
-        block_content.append(slack_blocks.context(f"It is over: it began at {began} and ended at {ended}."))
+        block_content.append(slack_blocks.context(f"The incident began at {began} and ended at {ended}."))
     for name, text in review.later.items():
         block_content.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escaped(name)}):")))
         block_content += slack_blocks.verbatim(text)[:_LATER_PARTS]

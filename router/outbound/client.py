@@ -92,7 +92,7 @@ class Answer:
         try:
             return msgspec.convert(self.body, shape)
         except msgspec.ValidationError as problem:
-            raise errors.Unanswered(f"{self.about}: not the answer that was expected: {problem}") from problem
+            raise errors.Unanswered(f"{self.about}: unexpected response: {problem}") from problem
 
 
 def segment(text: str) -> str:
@@ -288,14 +288,14 @@ class Client:
             return errors.Unanswered(message, wait)
         if status in {_NOT_FOUND, _GONE}:
             if not vendor_message.is_own:
-                message += ": this is not the vendor's error format; check the base URL and what is in front of it"
+                message += ": this is not the vendor's error format; check the base URL, and the proxies in front of it"
                 return errors.Unanswered(message, wait)
             return errors.NotFound(
                 message, status=status, field=self._mask(vendor_message.field), request_id=vendor_message.request_id
             )
         # APIs don't redirect; a proxy does. It is unknown what became of the request.
         if status < 400:
-            message += ": not the API's answer; redirects are not followed; correct the base URL"
+            message += ": the API would not redirect; correct the base URL"
             return errors.Unanswered(message, wait)
         about_field: _Field = {
             "status": status,

@@ -64,12 +64,12 @@ class Expression:
         try:
             self._compiled = _environment().compile(text)
         except (MemoryError, RecursionError) as error:
-            raise Unreadable("the expression is too deep") from error
+            raise Unreadable("the expression is nested too deeply") from error
         except RuntimeError as error:  # The library raises no more specific error.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
         if kind.name() != "BOOL":
-            raise Unreadable(f"the expression is a {kind.name().lower()}; it has to be true or false")
+            raise Unreadable(f"the expression is a {kind.name().lower()}; it must be true or false")
 
     def __eq__(self, other: object) -> bool:
         """Compare the texts."""
@@ -96,7 +96,7 @@ class Expression:
                 }
             )
         except MemoryError:
-            return "it needs more memory than there is"
+            return "it needs more memory than is available"
         except (RuntimeError, UnicodeError) as error:  # A text that UTF-8 can't encode can't be passed.
             return str(error).partition("\n")[0]
         value = outcome.value()
@@ -110,17 +110,15 @@ def _check_cost(text: str) -> None:
     twice.
     """
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Unreadable("the expression has a character that no text can have: an unpaired surrogate")
+        raise Unreadable("the expression contains an unpaired surrogate, which no text can contain")
     if len(text) > MOST_CHARACTERS:
-        raise Unreadable(f"the expression has {len(text)} characters, and at most {MOST_CHARACTERS} are read")
+        raise Unreadable(f"the expression has {len(text)} characters, and the limit is {MOST_CHARACTERS}")
     bare = _LITERAL.sub(b"''", patterns.encoded(text))
     macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
     if macros > MOST_MACROS:
-        raise Unreadable(
-            f"the expression goes through lists {macros} times, and at most {MOST_MACROS} times are allowed"
-        )
+        raise Unreadable(f"the expression goes through lists {macros} times, and the limit is {MOST_MACROS}")
     if macros and (joins // macros + 1) ** macros > MOST_GROWTH:
-        raise Unreadable("the expression joins texts within lists so often that they could fill the memory")
+        raise Unreadable("the expression joins texts within lists too often, which could exhaust the memory")
 
 
 def _unreadable(complaint: str, text: str) -> Unreadable:

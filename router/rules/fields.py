@@ -14,14 +14,14 @@ Reader = Callable[[alerts.Alert], str]
 PLAIN = {
     "title": "the alert's title",
     "source": "the name of the source that it came from",
-    "severity": "the sender's own word for how bad it is",
+    "severity": "the severity in the sender's words",
     "fingerprint": "the alert's identity: the sender's deduplication key, or a hash of its labels",
 }
 """The fields that every alert has, with what they are."""
 
 NAMED = {
-    "labels": "one label; absent is the empty text",
-    "annotations": "one annotation; absent is the empty text",
+    "labels": "one label; the empty text if absent",
+    "annotations": "one annotation; the empty text if absent",
 }
 """Those that lead a name, as in ``labels.service``, with what they are."""
 
@@ -84,7 +84,9 @@ def parse(name: str) -> Field:
             raise Unknown(f'"{name}": a name of {part} has no spaces, quotes, commas, braces or equals signs')
         return Field(name, part, key)
     if name == "status":
-        raise Unknown("rules can't ask for the status: a resolved alert has to reach the incident that it opened")
+        raise Unknown(
+            "conditions on the status are not allowed: a resolved alert must reach the incident that it opened"
+        )
     if dot:
         close = suggestions.nearest(part, NAMED)
         hint = f'; did you mean "{close}.{key}"?' if close else ""

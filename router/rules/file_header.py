@@ -72,7 +72,7 @@ def _check_sides(
                 f"{' or '.join(sorted(texts))} in {key}"
                 for key, texts in (("source_match", source_texts), ("target_match", target_texts))
             )
-            context.report(f"can never hold: {field.name} is {sides}; leave it out of equal", "equal")
+            context.report(f"can never match: {field.name} is {sides}; remove it from equal", "equal")
 
 
 def equal_fields(context: parse_context.Context, names: Any, *path: str | int) -> tuple[fields.Field, ...]:
@@ -89,7 +89,7 @@ def _lists(context: parse_context.Context, data: Any) -> dict[str, frozenset[str
     if data is None:
         return {}
     if not isinstance(data, dict):
-        context.report('"lists": a mapping of names to lists of texts is needed here')
+        context.report('"lists": expected a mapping of names to lists of texts')
         return {}
     data_text = context.raw_text()
     return {
@@ -100,7 +100,7 @@ def _lists(context: parse_context.Context, data: Any) -> dict[str, frozenset[str
 
 def _texts(context: parse_context.Context, value: Any) -> list[str]:
     if not isinstance(value, list) or not value:
-        context.report("a list of texts is needed here")
+        context.report("expected a list of texts")
         return []
     texts = []
     for index, item in enumerate(value):

@@ -29,7 +29,7 @@ def bounded(name: str, function: Filter) -> Filter:
         for operand in (value, *arguments):
             _check(name, operand)
         if expected is not None and expected(value, *arguments) > MOST_CHARACTERS:
-            raise exceptions.LiquidValueError(f"{name} would give more than {MOST_CHARACTERS} characters", token=None)
+            raise exceptions.LiquidValueError(f"{name} would return more than {MOST_CHARACTERS} characters", token=None)
         result = function(value, *arguments, **keywords)
         _check(name, result)
         return result
@@ -78,7 +78,7 @@ def _check(name: str, value: Any) -> None:
     if isinstance(value, list | tuple | range) and len(value) > MOST_ITEMS:
         raise exceptions.LiquidValueError(f"{name}: more than {MOST_ITEMS} items", token=None)
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
-        raise exceptions.LiquidValueError(f"{name}: a number of more than {_MOST_DIGITS} digits", token=None)
+        raise exceptions.LiquidValueError(f"{name}: a number has more than {_MOST_DIGITS} digits", token=None)
 
 
 def _replaced(value: Any, old: Any, new: Any = "", *_: Any) -> int:

@@ -27,8 +27,12 @@ MONTHS = [name.lower() for name in calendar.month_name]  # The first name is emp
 def _minutes(value: Any) -> int:
     text = str(value)
     if _TIME.fullmatch(text) is None:
-        hint = f'; did you mean "0{text}"?' if _TIME.fullmatch(f"0{text}") else ', as "09:00", or "24:00" for midnight'
-        raise ValueError(f"a time of two digits for hours and minutes is needed here{hint}")
+        hint = (
+            f'; did you mean "0{text}"?'
+            if _TIME.fullmatch(f"0{text}")
+            else ', such as "09:00", or "24:00" for midnight'
+        )
+        raise ValueError(f"expected hours and minutes, of two digits each{hint}")
     return int(text[:2]) * 60 + int(text[3:])
 
 
@@ -65,7 +69,7 @@ def _years(value: Any) -> recurrence.Range:
 def _days_of_month(value: Any) -> recurrence.Range:
     first, last = (_number(end, "day of the month") for end in _ends(str(value)))
     if 0 in {first, last} or (first > 0) != (last > 0):
-        raise ValueError("days of the month are 1:31 counted from its beginning, or -31:-1 from its end")
+        raise ValueError("days of the month are 1:31, counted from the start, or -31:-1, counted from the end")
     return _in_order(first, last, -31, 31)
 
 
@@ -78,7 +82,7 @@ def _number(text: str, unit_name: str) -> int:
 
 def _in_order(first: int, last: int, min_gap: int, max_value: int) -> recurrence.Range:
     if not min_gap <= first <= last <= max_value:
-        raise ValueError(f"a range from {min_gap} to {max_value} is needed here, the smaller end first")
+        raise ValueError(f"expected a range from {min_gap} to {max_value}, the smaller end first")
     return first, last
 
 
@@ -88,10 +92,10 @@ def _zone(value: Any) -> zoneinfo.ZoneInfo:
     except ValueError:
         if _OFFSET.fullmatch(str(value)):
             raise ValueError(
-                f'"{value}" is an offset; name a place, as Europe/Berlin, whose daylight saving time is then followed'
+                f'"{value}" is an offset; name a time zone, such as Europe/Berlin, which includes daylight saving time'
             ) from None
         hint = suggestions.hint(str(value), zoneinfo.available_timezones())
-        raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
+        raise ValueError(f'there is no time zone "{value}"{hint or "; write it like Europe/Zurich"}') from None
 
 
 class TimeShape(pydantic.BaseModel):
@@ -100,16 +104,16 @@ class TimeShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     start_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)] = pydantic.Field(
-        description="when it begins, as 09:00"
+        description="the start, such as 09:00"
     )
     end_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)] = pydantic.Field(
-        description="when it ends, as 17:30 or 24:00; before its beginning: on the next day"
+        description="the end, such as 17:30 or 24:00; on the next day if it is before the start"
     )
 
     @pydantic.model_validator(mode="after")
     def _not_nothing(self) -> "TimeShape":
         if self.start_time == self.end_time:
-            raise ValueError("a time that ends when it begins is nothing; a whole day is 00:00 to 24:00")
+            raise ValueError("the range is empty; a whole day is 00:00 to 24:00")
         return self
 
 
@@ -132,7 +136,7 @@ class Shape(pydantic.BaseModel):
         pydantic.Field(default=[], description="years: 2030, or 2030:2032")
     )
     location: Annotated[Any, pydantic.BeforeValidator(_zone, json_schema_input_type=str)] = pydantic.Field(
-        default=zoneinfo.ZoneInfo("UTC"), description="the time zone, as Europe/Zurich; UTC if absent"
+        default=zoneinfo.ZoneInfo("UTC"), description="the time zone, such as Europe/Zurich; UTC if absent"
     )
 
     def interval(self) -> recurrence.Interval:

@@ -81,7 +81,7 @@ HOST_NAME = "a host name or an address that is not allowed"
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """Return what customers must not see in a text; hosts of the ``allowed`` domains may be named."""
     if len(text) > MOST_CHARACTERS:
-        return [f"more than the {MOST_CHARACTERS} characters that are examined"]
+        return [f"more than the {MOST_CHARACTERS} characters that the leak guard can examine"]
     if _MARKS.search(patterns.encoded(text)):
         return ["a letter with more than 30 marks"]
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
@@ -110,7 +110,7 @@ def _plain(text: str) -> str:
 
 def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
     if BROKEN in text:
-        yield "a part that could not be made"
+        yield "a part that could not be rendered"
     if any(letter != "\n" and letter != "\t" and ord(letter) < 32 for letter in text):
         yield "control characters"
     content = patterns.encoded(text)
@@ -121,7 +121,7 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
     if links.foreign(text, allowed) or not all(links.is_allowed(host, allowed) for host in _hosts(content)):
         yield HOST_NAME
     if links.is_active(text):
-        yield "markup, or an address that is no web page's"
+        yield "markup, or an address other than a web page's"
     for pattern, subject in (
         (_MACHINE, "the name of a machine"),
         (_PATH, "a path of a file"),

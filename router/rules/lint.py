@@ -18,10 +18,10 @@ _ENTITIES = frozenset(
 def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
     """Yield every warning about these rules, which are in the order in which they decide."""
     for rule, earlier in reachability.unreachable_rules(rules):
-        order = "; files and folders are read together in the order of their names" if _apart(rule, earlier) else ""
+        order = "; files and folders are read in the order of their names" if _apart(rule, earlier) else ""
         yield lint_warnings.LintWarning(
             rule,
-            f'can\'t be reached: rule "{earlier.name}" at {earlier.place} matches before it whenever it would{order}',
+            f'can\'t be reached: rule "{earlier.name}" at {earlier.place} matches all its alerts{order}',
         )
     for rule in rules:
         unknown = list(_sources(rule, world.sources))
@@ -48,7 +48,7 @@ def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     if rule.targets and not narrow and not rule.common.group_by and rule.other_conditions == groups.NO_OTHER_CONDITIONS:
         yield lint_warnings.LintWarning(
             rule,
-            "makes one incident of everything that it matches: say with group_by what belongs together; "
+            "makes one incident of all alerts that it matches: set group_by; "
             "fingerprint makes one incident for each alert",
         )
 
@@ -63,8 +63,8 @@ def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         if field.part == "labels" and name in _ENTITIES and not has_single_value:
             yield lint_warnings.LintWarning(
                 rule,
-                f"makes one incident of all alerts that it matches, whatever their {field.name}; "
-                f"for one incident each: group_by: [{field.name}]",
+                f"makes one incident of all alerts that it matches, for every {field.name}; "
+                f"for one incident each, set group_by: [{field.name}]",
                 ("when", field.name),
             )
             return
@@ -80,8 +80,8 @@ def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         names = ", ".join(field.name for field in told_apart)
         yield lint_warnings.LintWarning(
             rule,
-            f"alerts that have none of {names} become one incident: ask for one of them with exists: true, and "
-            "group by fingerprint in a rule for the others",
+            f"alerts that have none of {names} become one incident: require one of them with exists: true, and "
+            "add a rule for the others that groups by fingerprint",
             ("group_by",),
         )
 
@@ -99,7 +99,7 @@ def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     if rule.other_conditions.cel_expressions and not indexed:
         yield lint_warnings.LintWarning(
             rule,
-            "the expression is evaluated for every alert that comes so far: give the rule a condition, too",
+            "the expression is evaluated for every alert that reaches the rule: add a condition",
             ("expr",),
         )
 

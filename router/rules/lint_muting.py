@@ -33,7 +33,7 @@ def _windows(
         key = "except_during" if rule.other_conditions.schedules[0].outside else "during"
         yield lint_warnings.LintWarning(
             rule,
-            "drops alerts in the window for good, also those that still fire when it ends; to delay them, use "
+            "permanently drops alerts in the window, even if they still fire when it ends; to delay them, use "
             "mute_during in the rules that open them",
             (key,),
         )
@@ -41,7 +41,7 @@ def _windows(
         key = "except_during" if rule.other_conditions.schedules[0].outside else "during"
         yield lint_warnings.LintWarning(
             rule,
-            "drops alerts that come at other times for good, also those that still fire when its time begins; to delay "
+            "permanently drops alerts at other times, even if they still fire when its time begins; to delay "
             "them, use mute_during",
             (key,),
         )
@@ -55,7 +55,7 @@ def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_w
         spans = recurrence.occurrences(every, _SOME_DAY)
         results[identity] = bool(spans) and spans[0][1] - spans[0][0] >= _A_YEAR
     if rule.mute_during and results[identity]:
-        yield lint_warnings.LintWarning(rule, "muted at all times: its windows leave no time out", ("mute_during",))
+        yield lint_warnings.LintWarning(rule, "always muted: its windows cover all times", ("mute_during",))
 
 
 def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
@@ -68,7 +68,7 @@ def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
             around = ", which is inhibited by ".join(f'"{rule_name}"' for rule_name in path)
             yield lint_warnings.LintWarning(
                 rule,
-                f"inhibited by {around}: if alerts of these rules fire at the same time, nothing is opened",
+                f"inhibited by {around}: if alerts of these rules fire at the same time, no incident opens",
                 ("inhibited_by",),
             )
             return
@@ -96,7 +96,7 @@ def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.Lint
             yield lint_warnings.LintWarning(
                 subject[0],
                 f'inhibit_rules "{inhibition.name}" at {inhibition.place} mutes nothing: '
-                "no rule in its scope takes such alerts",
+                "no rule in its scope matches such alerts",
             )
 
 
@@ -150,8 +150,8 @@ def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_w
         if _pinned(field, rule) is None and rule.conditions and field not in _named(rule):
             yield lint_warnings.LintWarning(
                 rule,
-                f'"{name}" groups by {field.name}, and nothing says that this rule\'s alerts have it: those without '
-                f"it are never inhibited; ask for it, as {field.name}: {{exists: true}}, or name another label: "
+                f'"{name}" groups by {field.name}, and this rule\'s alerts may lack it: alerts without it are '
+                f"never inhibited; require it with {field.name}: {{exists: true}}, or name another label: "
                 f"{{rule: {name}, equal: [labels.x]}}",
                 ("inhibited_by",),
             )
@@ -186,7 +186,7 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
                 yield lint_warnings.LintWarning(
                     rule,
                     f'never inhibited by "{over.rule}": no two of their alerts have the same {field.name}; '
-                    "leave it out of equal",
+                    "remove it from equal",
                     ("inhibited_by",),
                 )
 

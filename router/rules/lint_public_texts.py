@@ -40,14 +40,12 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
         text = text.replace(allowed, " ")
     parts = templates.literals(text)
     if any(part != visible.visible(part) for part in parts):
-        yield "invisible characters are left out of what is posted"
+        yield "invisible characters are removed from posts"
     for part in parts:
         for objection in leak_guard.objections(part, hosts):
-            advice = (
-                "; domains that may be named stand in pages.allowed_hosts" if objection == leak_guard.HOST_NAME else ""
-            )
+            advice = "; pages.allowed_hosts lists the allowed domains" if objection == leak_guard.HOST_NAME else ""
             quote = " ".join(part.split())[:_LONGEST_QUOTE]
-            yield f'customers will read {objection} in "{quote}"; if that is meant, name it in allow_text{advice}'
+            yield f'customers will read {objection} in "{quote}"; if this is intended, add it to allow_text{advice}'
 
 
 def _unused(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:

@@ -68,7 +68,7 @@ def _quoted(rule: model.Rule, text: str, path: tuple[str | int, ...]) -> Iterato
     if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
         yield lint_warnings.LintWarning(
             rule,
-            f'the typographic quotes are part of the text {text}; YAML knows only straight ones: "{text[1:-1]}"',
+            f'the typographic quotes are part of the text {text}; YAML only has straight quotes: "{text[1:-1]}"',
             path,
         )
 
@@ -96,7 +96,7 @@ def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator
         if text != plain and plain in severity_aliases.WORDS and plain not in texts:
             yield lint_warnings.LintWarning(
                 rule,
-                f'"{text}" is compared as it was sent, and most senders write "{plain}"; for both, list both: '
+                f'"{text}" is compared literally, and most senders write "{plain}"; for both, list both: '
                 f"[{text}, {plain}]",
                 ("when", field),
             )
@@ -114,7 +114,7 @@ def lint_limits(rule: model.Rule, limits: lint_warnings.Limits) -> Iterator[lint
                 yield lint_warnings.LintWarning(
                     rule,
                     f"may render to more than the {max_length} characters that {target.destination} accepts, "
-                    "and is then cut"
+                    "and is then truncated"
                     f"; shorten the alert's text with | truncate: {max_length // 2}",
                     ("open", index, name),
                 )

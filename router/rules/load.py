@@ -186,7 +186,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
             units[unit_of[name]].problems.append(_unreachable(documents_of[name], earlier))
         else:
             place = file_of[apart.name]
-            message = f'rule "{apart.name}" takes every alert of {name}, so that no rule of that file can match'
+            message = f'rule "{apart.name}" matches every alert of {name}, so no rule of that file can match'
             at = ("rules", _position(apart, by_file[place]))
             units[unit_of[place]].problems.append(documents_of[place].problem(message, at))
 
@@ -199,7 +199,7 @@ def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> pro
     elsewhere = ", ".join(f'"{rule.name}" at {rule.place}' for rule in earlier[:_NAMED])
     more = f" and {len(earlier) - _NAMED} more" if len(earlier) > _NAMED else ""
     return document.problem(
-        f"no rule of this file can match, since earlier rules take all its alerts: {elsewhere}{more}; files and "
+        f"no rule of this file can match, because earlier rules match all its alerts: {elsewhere}{more}; files and "
         "folders are read together in the order of their names",
         ("rules", 0),
     )
@@ -221,6 +221,6 @@ def _headings(
                 context.validate(model.FolderShape, document.data)
                 outer = file_header.read(context, document.data, destinations, outer)
             if not folder.name and isinstance(document.data, dict) and document.data.get("isolate"):
-                context.report("what belongs to all can't stand apart", "isolate")
+                context.report("the top folder can't be isolated", "isolate")
         headings[folder.name] = (outer, wrong)
     return headings

@@ -35,7 +35,8 @@ class ReviewShape(pydantic.BaseModel):
         default=Duration(0), description="how long a post may await a review; without it, forever"
     )
     on_timeout: Literal["publish", "dismiss"] = pydantic.Field(
-        default="dismiss", description="what happens then: publish the post with the rule's text, or dismiss it"
+        default="dismiss",
+        description="the action at the deadline: publish the post with the rule's text, or dismiss it",
     )
     remind_every: quantities.Duration = pydantic.Field(
         default=Duration(0), description="how often notifiers are reminded of the review while it waits"
@@ -44,7 +45,7 @@ class ReviewShape(pydantic.BaseModel):
         default=Duration(0), description="how long the review may wait before it is escalated"
     )
     escalate_to: list[str] = pydantic.Field(
-        default=[], description="with escalate_after: further notifiers that receive the review then"
+        default=[], description="with escalate_after: further notifiers that receive the review"
     )
 
     @pydantic.model_validator(mode="after")
@@ -52,7 +53,7 @@ class ReviewShape(pydantic.BaseModel):
         if "on_timeout" in self.model_fields_set and not self.timeout:
             raise ValueError('"on_timeout" needs "timeout"')
         if bool(self.escalate_after) != bool(self.escalate_to):
-            raise ValueError('"escalate_after" and "escalate_to" need each other')
+            raise ValueError('"escalate_after" and "escalate_to" must be set together')
         if not self.timeout and not self.remind_every and not self.escalate_after:
             raise ValueError('set "timeout", "remind_every", or "escalate_after"')
         if 0 < self.remind_every < _MINUTE:
@@ -104,7 +105,7 @@ class ResolveShape(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _whole(self) -> Self:
         if bool(self.monitor_for) != (self.message is not None):
-            raise ValueError('"monitor_for" and "message" need one another')
+            raise ValueError('"monitor_for" and "message" must be set together')
         if not self.monitor_for and not self.review:
             raise ValueError('write "monitor_for" with a "message", or "review: true"')
         return self
@@ -128,14 +129,15 @@ class OpenShape(pydantic.BaseModel):
 
     at: str = pydantic.Field(description="the destination, by its name in the configuration")
     publish: Publish | None = pydantic.Field(
-        default=None, description="for public destinations: only into the timeline, after a review, or at once"
+        default=None,
+        description="for public destinations: shadow (only in the timeline), review, or auto (immediately)",
     )
     review: ReviewShape | None = pydantic.Field(
         default=None, description="the deadline of a review, and what happens then; no deadline by default"
     )
     resolve: Resolve | None = pydantic.Field(
         default=None,
-        description="how a post ends after the last alert: review, or monitor_for and message; by default at once",
+        description="how a post ends after the last alert: review, or monitor_for and message; by default immediately",
     )
     retrospective: bool = pydantic.Field(
         default=False,
@@ -211,7 +213,7 @@ class TimingShape(pydantic.BaseModel):
     def _beats_alone(self) -> Self:
         others = sorted(self.model_fields_set - {"heartbeat"})
         if self.heartbeat and others:
-            raise ValueError(f'"heartbeat" stands alone: {", ".join(others)} would mean nothing beside it')
+            raise ValueError(f'"heartbeat" excludes {", ".join(others)}')
         return self
 
     def durations(self) -> dict[str, Duration]:
@@ -288,7 +290,7 @@ class InhibitShape(pydantic.BaseModel):
 def _plain_name(name: str) -> str:
     """Return the name if it is valid. It is part of incident keys, inhibition keys, metric labels, and log lines."""
     if _NAME.fullmatch(name) is None:
-        raise ValueError("a rule's name is made of letters, digits, '-', '_' and '.'")
+        raise ValueError("a rule's name consists of letters, digits, '-', '_', and '.'")
     return name
 
 
@@ -300,7 +302,7 @@ class PublicShape(pydantic.BaseModel):
     in_: str | None = pydantic.Field(default=None, alias="in", description="one of the texts of this list")
     values: list[str] | None = pydantic.Field(default=None, min_length=1, description="one of these texts")
     pattern: str | None = pydantic.Field(
-        default=None, description="an RE2 pattern of plain characters, from ^ to $, as ^[a-z]{2}-[a-z]+-[0-9]$"
+        default=None, description="an RE2 pattern of plain characters, from ^ to $, such as ^[a-z]{2}-[a-z]+-[0-9]$"
     )
 
 

@@ -20,7 +20,7 @@ def read(
 ) -> Iterator[tuple[templates.Variable, decisions.Allowed]]:
     """Parse ``public`` and report its problems."""
     if isinstance(data, list):
-        context.report(f"each public variable has to say what it may be: {_EXAMPLE}")
+        context.report(f"each public variable needs its allowed values: {_EXAMPLE}")
     for name, value in data.items() if isinstance(data, dict) else ():
         try:
             variable = templates.variable(str(name))
@@ -38,7 +38,7 @@ def _allowed(
         return None  # Already reported with the rule's shape.
     words = [word for word in _WORDS if word in value]
     if len(words) != 1:
-        context.report(f"exactly one of in, values and pattern is needed here: {_EXAMPLE}")
+        context.report(f"set exactly one of in, values, and pattern: {_EXAMPLE}")
         return None
     match words[0]:
         case "in":
@@ -72,7 +72,7 @@ def _texts(context: parse_context.Context, values: Any) -> list[str]:
 
 def _of_values(context: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
     if len(texts) > MOST_VALUES:
-        context.report(f"{len(texts)} texts are more than the {MOST_VALUES} that a public variable may have")
+        context.report(f"{len(texts)} texts are more than the limit of {MOST_VALUES} for a public variable")
         return None
     return decisions.Allowed(tuple(dict.fromkeys(texts))) if texts else None
 

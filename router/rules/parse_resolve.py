@@ -42,7 +42,7 @@ def read(
         return decisions.Ending(review=shape.review)
     if not destination.monitoring:
         context.report(
-            f'"{name}" (kind {destination.kind}) has no status for a post that is monitored: leave out monitor_for',
+            f'"{name}" (kind {destination.kind}) has no status for a monitored post: remove monitor_for',
             *("resolve", "monitor_for"),
         )
         return None
@@ -91,6 +91,6 @@ def check_heartbeat(
     for index, target in enumerate(targets):
         if target.ending.monitor_for:
             context.report(
-                "a heartbeat that is received ends its incident at once: leave out monitor_for",
+                "a received heartbeat ends its incident immediately: remove monitor_for",
                 *("open", index, "resolve"),
             )

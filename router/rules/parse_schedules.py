@@ -25,13 +25,13 @@ def mutes(context: parse_context.Context, data: dict[str, Any], named_intervals:
     if entries is None:
         return
     if entries == []:
-        context.report("an empty list of times is never; leave it out", "mute_during")
+        context.report("an empty list never applies; remove it", "mute_during")
     several = isinstance(entries, list)
     for index, value in enumerate(entries if several else [entries]):
         inside = context.child("mute_during", *((index,) if several else ()))
         parsed_intervals = tuple(_one(inside, value, named_intervals))
         if any(interval.is_always for interval in parsed_intervals):
-            inside.report("holds at all times: its alerts would be muted for good; use ignore to leave them out")
+            inside.report("applies at all times, so its alerts would always be muted; to drop them, use ignore")
         elif parsed_intervals:
             yield intervals.Named(
                 value if isinstance(value, str) else describe.describe_interval(parsed_intervals[0]), parsed_intervals
@@ -43,7 +43,7 @@ def names(context: parse_context.Context, data: Any) -> dict[str, tuple[recurren
     if data is None:
         return {}
     if not isinstance(data, dict):
-        context.report('"time_intervals": a mapping of names to intervals is needed here')
+        context.report('"time_intervals": expected a mapping of names to intervals')
         return {}
     return {name: tuple(_listed(context.child(name), value, {})) for name, value in data.items()}
 
@@ -53,7 +53,7 @@ def _listed(context: parse_context.Context, value: Any, named_intervals: Named) 
         yield from _one(context, value, named_intervals)
         return
     if not value:
-        context.report("an empty list of times is never; leave it out")
+        context.report("an empty list never applies; remove it")
     for index, inner in enumerate(value):
         yield from _one(context.child(index), inner, named_intervals)
 

@@ -122,7 +122,7 @@ class TargetParser:
         before = len(context.problems)
         for name, text in fallback.items():
             if isinstance(text, str) and templates.is_template(text):
-                inside.report("other words are literal: a variable may be what was wrong", name)
+                inside.report("other words are literal: a variable may contain the mistake", name)
         if len(context.problems) == before:
             check_fields(inside, {**merged, **fallback}, destination)
 
@@ -145,7 +145,7 @@ def _check_retrospective(
     if not entry.get("retrospective") or destination.retrospective:
         return
     if destination.public:
-        message = f'"{name}" (kind {destination.kind}) takes no retrospective incidents: leave out retrospective'
+        message = f'"{name}" (kind {destination.kind}) has no retrospective incidents: remove retrospective'
     else:
         message = f'customers don\'t see what is at "{name}" (kind {destination.kind}): leave out retrospective'
     context.report(message, "retrospective")
@@ -159,7 +159,7 @@ def report_unknown_destination(
     key: bool = False,
 ) -> None:
     """Report a destination that isn't configured."""
-    hint = suggestions.hint(name, destinations) if destinations else "; the configuration names none under destinations"
+    hint = suggestions.hint(name, destinations) if destinations else "; the configuration has no destinations"
     context.report(f'there is no destination "{name}"{hint}', *path, key=key)
 
 
@@ -274,11 +274,11 @@ def _check_public(
     ]
     for variable in dict.fromkeys(".".join(parts) for parts in private):
         if templates.LOOKED_UP in variable:
-            context.report(f'customers see what is at "{name}": a name that is looked up can\'t be declared as public')
+            context.report(f'"{name}" is public: a name that is looked up can\'t be declared as public')
         else:
             context.report(
-                f'customers see what is at "{name}", and {variable} is not declared as public; '
-                f"if they may see it, the rule says what it may be with public: {{{variable}: {{values: […]}}}}"
+                f'"{name}" is public, and {variable} is not declared as public; '
+                f"if customers may see it, declare its values with public: {{{variable}: {{values: […]}}}}"
             )
 
 

@@ -32,7 +32,7 @@ def unless(context: parse_context.Context, lists: Lists) -> groups.Group | None:
     if not isinstance(data, dict):
         return None
     if not data:
-        context.report('"unless" without conditions leaves out every alert; leave it out instead')
+        context.report('"unless" without conditions excludes every alert; remove it')
     return groups.Group("none", (_Asking(lists).when(context, data, 0),))
 
 
@@ -59,7 +59,7 @@ class _Asking:
                 conditions += inner.asked
                 nested_groups += inner.groups
             elif name in _BESIDE:
-                context.report(f'"{name}" stands beside "when", not in it', name, key=True)
+                context.report(f'"{name}" belongs beside "when", not inside it', name, key=True)
             else:
                 conditions += self._asked(context, name, value)
         return groups.When(tuple(conditions), tuple(nested_groups))
@@ -68,15 +68,15 @@ class _Asking:
         if depth >= _DEPTH:
             context.report(f"groups are nested deeper than {_DEPTH} levels", name, key=True)
         elif not isinstance(value, list):
-            context.report(f'"{name}": a list is needed here, each entry with conditions as under "when"', name)
+            context.report(f'"{name}": expected a list, each entry with conditions as under "when"', name)
         elif not value:
-            context.report(f'"{name}": an empty list has nothing that could hold', name)
+            context.report(f'"{name}": an empty list never matches', name)
         else:
             for index, member in enumerate(value):
                 if isinstance(member, dict) and member:
                     yield self.when(context.child(name, index), member, depth + 1)
                 else:
-                    context.report(f'"{name}": a mapping with conditions as under "when" is needed here', name, index)
+                    context.report(f'"{name}": expected a mapping with conditions as under "when"', name, index)
 
     def _asked(self, context: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
         parsed = field(context, name, name, key=True)

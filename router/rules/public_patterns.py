@@ -42,7 +42,7 @@ def check(pattern: str) -> None:
         raise Refused(f"not an RE2 pattern: {error}") from error
     fitting = [probe for probe in PROBES if compiled.fullmatch(probe.encode()) is not None]
     if fitting:
-        raise Refused(f'the pattern also fits "{fitting[0]}"; make it narrower, or list the texts with values')
+        raise Refused(f'the pattern also matches "{fitting[0]}"; make it narrower, or list the texts with values')
 
 
 class _Reader:
@@ -54,11 +54,13 @@ class _Reader:
 
     def read(self) -> None:
         if len(self._text) < 3 or not self._text.startswith("^") or not self._text.endswith("$"):
-            raise Refused(f"the pattern has to fit the whole text: begin it with ^ and end it with $, as {_EXAMPLE}")
+            raise Refused(
+                f"the pattern must match the whole text: begin it with ^ and end it with $, such as {_EXAMPLE}"
+            )
         if len(self._text) > 500:
             raise Refused("the pattern is longer than 500 characters; list the texts with values")
         if self._alternatives() > 1 and self._text[self._at :] == "$":
-            raise Refused("^ and $ hold for the first and the last alternative only: put all of them into ( )")
+            raise Refused("^ and $ apply only to the first and the last alternative: put all alternatives into ( )")
         if self._text[self._at :] != "$":
             raise Refused(f"{self._text[self._at]!r} can't stand there")
 
@@ -83,11 +85,11 @@ class _Reader:
         if max_count is not None and max_count <= (_MOST_GROUPS if letters is None else _MOST_MIXED):
             return
         if letters is None:
-            raise Refused(f"a group may be repeated {_MOST_GROUPS} times at most, as {{0,{_MOST_GROUPS}}}")
+            raise Refused(f"a group may be repeated {_MOST_GROUPS} times at most, such as {{0,{_MOST_GROUPS}}}")
         if not (letters <= _LETTERS or letters <= _DIGITS):
             raise Refused(
-                f"{self._text[start : self._at]} fits any name or secret: repeat letters alone or digits alone, or say "
-                f"how often at most, as {{1,{_MOST_MIXED}}}"
+                f"{self._text[start : self._at]} matches any name or secret: repeat only letters or only digits, or "
+                f"set a maximum, such as {{1,{_MOST_MIXED}}}"
             )
 
     def _one(self, depth: int) -> frozenset[str] | None:
@@ -105,9 +107,13 @@ class _Reader:
         if letter == "\\":
             return self._escaped()
         if letter == ".":
-            raise Refused(r"a full stop fits every character; write \. for the full stop itself, or a class as [a-z]")
+            raise Refused(
+                r"a full stop matches every character; write \. for the full stop itself, or a class such as [a-z]"
+            )
         if letter not in PLAIN or letter == "+":
-            raise Refused(f"{letter!r} can't stand there: patterns of public variables speak of plain characters")
+            raise Refused(
+                f"{letter!r} is not allowed there: patterns of public variables contain only plain characters"
+            )
         return frozenset(letter)
 
     def _escaped(self) -> frozenset[str]:
@@ -116,7 +122,7 @@ class _Reader:
             return _DIGITS
         if letter in PLAIN and not letter.isalnum():
             return frozenset(letter)
-        raise Refused(rf"\{letter} can't stand there: patterns of public variables speak of plain characters")
+        raise Refused(rf"\{letter} is not allowed there: patterns of public variables contain only plain characters")
 
     def _class(self) -> frozenset[str]:
         if self._text[self._at : self._at + 1] == "^":
@@ -131,9 +137,11 @@ class _Reader:
             elif letter in PLAIN:
                 letters.add(letter)
             else:
-                raise Refused(f"{letter!r} can't stand there: patterns of public variables speak of plain characters")
+                raise Refused(
+                    f"{letter!r} is not allowed there: patterns of public variables contain only plain characters"
+                )
         if not letters:
-            raise Refused("a class has to name a character")
+            raise Refused("a class must contain a character")
         return frozenset(letters)
 
     def _range(self, first: str, last: str) -> set[str]:
@@ -158,7 +166,7 @@ class _Reader:
         close = self._text.find("}", self._at)
         low, comma, high = self._text[self._at + 1 : max(close, self._at + 1)].partition(",")
         if close < 0 or not low.isdecimal() or (high and not high.isdecimal()):
-            raise Refused("how often is written {2} or {1,8}")
+            raise Refused("write a repetition as {2} or {1,8}")
         self._at = close + 1
         if comma and not high:
             return None

@@ -62,7 +62,7 @@ def _objections(
     if declaration is None or text is None:
         yield f"{name}, which the rule does not declare as public"
     elif not permits(declaration, text):
-        yield f"{name}, which is none of what the rule allows"
+        yield f"{name}, which the rule does not allow"
     elif declaration.pattern:
         yield from (f"{objection} in {name}" for objection in leak_guard.in_value(text))
 
@@ -94,7 +94,7 @@ def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allo
 def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
     """Yield the problems of a text that contains variables, except problems of the variables themselves."""
     if leak_guard.BROKEN in text:
-        yield "a part that could not be made"
+        yield "a part that could not be rendered"
     if any(host not in literal for host in links.foreign(text, hosts)):
         yield "a link to a host that is not allowed"
 

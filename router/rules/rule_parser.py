@@ -192,7 +192,7 @@ class _RuleParser:
             if isinstance(name, str):
                 self._reader.add_reference(self._at, name, *path)
                 if name == own_names:
-                    self._at.report("a rule can't be inhibited by itself", *path)
+                    self._at.report("a rule can't inhibit itself", *path)
 
     def _check_hold(self, timing: Mapping[str, int]) -> None:
         """Report a hold that never takes effect, since an incident opens at the earlier of both times."""
@@ -201,7 +201,7 @@ class _RuleParser:
             texts = quantities.shown(max_hold), quantities.shown(hold)
             self._at.report(
                 f'"max_hold" ({texts[0]}) is shorter than "open_after" ({texts[1]}), so that incidents would open '
-                f"after {texts[0]}; make it longer, or leave it out",
+                f"after {texts[0]}; make it longer, or remove it",
                 "timing",
                 "max_hold",
             )
@@ -215,5 +215,5 @@ class _RuleParser:
         for key in _SHOWS:
             if key in data:
                 self._at.report(
-                    f'"{key}" and "ignore" exclude each other: what is ignored is shown nowhere', key, key=True
+                    f'"{key}" and "ignore" exclude each other: ignored alerts open no incident', key, key=True
                 )

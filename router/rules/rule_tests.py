@@ -42,11 +42,13 @@ class Arrival(pydantic.BaseModel):
     )
     title: str = pydantic.Field(default="", description="its title")
     source: str = pydantic.Field(default="test", description="the source")
-    severity: str = pydantic.Field(default="", description="the severity as the sender sent it")
-    link: str = pydantic.Field(default="", description="the link of the sender")
+    severity: str = pydantic.Field(default="", description="the severity in the sender's words")
+    link: str = pydantic.Field(default="", description="the sender's link")
     labels: dict[str, str] = pydantic.Field(default={}, description="its labels")
     annotations: dict[str, str] = pydantic.Field(default={}, description="its annotations")
-    fingerprint: str = pydantic.Field(default="", description="its identity; by default made of source and labels")
+    fingerprint: str = pydantic.Field(
+        default="", description="its identity; by default derived from the source and the labels"
+    )
     expect: ExpectedDecision | None = pydantic.Field(default=None, description="the expected decision for this alert")
 
 
@@ -99,7 +101,7 @@ class Action(pydantic.BaseModel):
         if len(self._named()) != 1:
             raise ValueError(f"name one action: {', '.join(_VERBS)}")
         if bool(self.fields) != (self.edit is not None):
-            raise ValueError('"edit" and "fields" need one another')
+            raise ValueError('"edit" and "fields" must be set together')
         if self.for_ and self.silence is None:
             raise ValueError('"for" needs "silence"')
         if self.message and self.retract is None:

@@ -22,8 +22,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "alert": {
         "title": "the title of the alert that opened the incident",
         "source": "the name of the source",
-        "severity": "the severity as the sender sent it",
-        "link": "the link of the sender",
+        "severity": "the severity in the sender's words",
+        "link": "the sender's link",
         "starts_at": "when it started, for example 2031-05-01T09:30:00Z",
         "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for names with dots",
         "annotations": "its annotations: `alert.annotations.summary`",
@@ -188,7 +188,7 @@ def variable(name: str) -> Variable:
         field_path = _as_field(name)
         raise Unknown(field_path or problem.replace(" in a template", ""))
     if parsed[0][1:] in {(part,) for part in _OPEN}:
-        raise Unknown(f'"{name}" is all of them; name each: {name}.region')
+        raise Unknown(f'"{name}" has several parts; name each: {name}.region')
     return parsed[0]
 
 
@@ -226,7 +226,7 @@ def _malformed(text: str) -> str:
     content = patterns.encoded(text)
     marked = _MARKED.findall(content)
     if any(_BLANKS.search(tag) is not None for tag in marked):
-        return "more than 100 blanks within a tag"
+        return "more than 100 spaces within a tag"
     rest = _MARKED.sub(b"", content)
     for opening, closing in ((b"{{", "}}"), (b"{%", "%}")):
         if opening in rest:

@@ -204,7 +204,7 @@ class Actions:
             raise NotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         selected = [public[body.destination]] if body.destination else list(public.values())
         if body.message and all(place.kind.retracts for place in selected):
-            raise Invalid("the post is taken off the page, so nothing is said there: leave out the message")
+            raise Invalid("the post is removed from the page, so it needs no message")
 
     async def correct(self, act: ActionContext, body: request_bodies.Correct) -> models.Corrected:
         """Request a correction of a posted update.
@@ -220,7 +220,7 @@ class Actions:
             if config is None:
                 raise NotFound(f'there is no destination "{body.destination}"')
             if not corrections.takes(public_pages.kinds(self._settings), body.destination):
-                raise Invalid(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
+                raise Invalid(f"the vendor's API can't change a posted update at a destination {config.kind}")
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason
             )
@@ -426,7 +426,7 @@ class Actions:
             if incident_key is None:
                 raise NotFound(f'there is no orphan "{act.subject}"')
             if not await orphans.resolve(self._settings, self._connection, incident_key, act.actor.person.name):
-                raise NotFound(f'"{act.subject}" is no orphan: an incident of the router holds it')
+                raise NotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
             return presenters.orphan(incident_key)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
@@ -445,7 +445,7 @@ class Actions:
                 delivery = await reprocessing.of_quarantine(self._settings, self._connection, entry)
                 return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
             except KeyError:
-                raise Invalid(f"source {entry.source} is not configured any more") from None
+                raise Invalid(f"source {entry.source} is no longer configured") from None
             except base.Unparsable as error:
                 raise Invalid(f"it still can't be read: {error}") from error
 

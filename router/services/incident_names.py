@@ -26,7 +26,7 @@ class Ambiguous(Exception):
 def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
     """Return the error for a text that is a prefix of the names of several incidents."""
     count = f"more than {len(candidates)}" if more else str(len(candidates))
-    message = f'"{text}" is ambiguous: the names of {count} incidents begin with it; add more of the name'
+    message = f'"{text}" is ambiguous: {count} incidents match it; add more of the name'
     return Ambiguous(message, candidates, more=more)
 
 

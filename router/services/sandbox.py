@@ -107,7 +107,7 @@ class Sandbox:
             while piece := await process.stdout.read(_PIECE):
                 output += piece
                 if len(output) > self._limits.output_bytes:
-                    return Outcome(problems=["the explanation is too long to be shown"])
+                    return Outcome(problems=["the explanation is too long"])
             status = await process.wait()
         finally:
             if process.returncode is None:

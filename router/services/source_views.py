@@ -6,7 +6,7 @@ from router.services import resources
 from router.sources import base, registry
 from router.web import webhooks
 
-_ANYONE = "anyone may post: it says `auth: none`"
+_ANYONE = "anyone may post: `auth: none` is set"
 
 
 def row(name: str, config: base.Config) -> resources.Source:

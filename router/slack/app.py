@@ -113,7 +113,7 @@ class SlackApp:
             return None
         except Exception:  # noqa: BLE001 - the user needs a reply to any failure
             _log.exception("slack_request_failed", kind=kind)
-            reason = "The router failed. Its log says why."
+            reason = "The router failed. See its log."
         else:
             return answer
         # If this fails, too, a repeated payload is rejected for some minutes, but a new click is accepted.

@@ -43,7 +43,7 @@ class Commands:
         if not visible.visible(reason).strip():
             return replies.failed("A reason is required: /freeze REASON. Nothing was frozen.")
         await self._actions.freeze(act)
-        return replies.Reply(":snowflake: Publishing is frozen. Nothing is posted at public pages.")
+        return replies.Reply(":snowflake: Publishing is frozen. Nothing is posted on public pages.")
 
     async def _list(self) -> replies.Reply:
         page = await self._queries.incidents(limit=_INCIDENTS)

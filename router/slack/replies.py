@@ -83,7 +83,7 @@ def warned(text: str, warnings: Sequence[str]) -> Reply:
     if not warnings:
         return Reply(text)
     lines = "\n".join(f"• {slack_blocks.escaped(warning)}" for warning in warnings[:_WARNINGS])
-    return Reply(f"{text} Look at your text again:\n{lines}")
+    return Reply(f"{text} Check your text:\n{lines}")
 
 
 def failed(reason: str) -> Reply:

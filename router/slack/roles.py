@@ -59,9 +59,9 @@ class Roles:
             return self.person(user, role)
         if None in members:
             unread = ", ".join(sorted(name for (_, name), users in both if users is None))
-            raise RefusedError(f"this takes the role {needed.word}, and the user group {unread} can't be read now")
+            raise RefusedError(f"this needs the role {needed.word}, and the user group {unread} can't be read now")
         yours = f"yours is {direct.word}" if direct is not None else "you have none"
-        raise RefusedError(f"this takes the role {needed.word}, and {yours}")
+        raise RefusedError(f"this needs the role {needed.word}, and {yours}")
 
     @staticmethod
     def person(user: payloads.User, role: access.Role) -> access.Person:

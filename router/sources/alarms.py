@@ -54,9 +54,9 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
     }
     status = meanings.get(alarm.state)
     if status is None:
-        raise base.Unparsable("state", f"{alarm.state[:40]!r} is none of ALARM, OK and INSUFFICIENT_DATA")
+        raise base.Unparsable("state", f"{alarm.state[:40]!r} is not ALARM, OK, or INSUFFICIENT_DATA")
     if status == "ignore":
-        return objects.no_alert("INSUFFICIENT_DATA changes nothing, by the source's settings", alarm=alarm.name)
+        return objects.no_alert("the source's settings ignore INSUFFICIENT_DATA", alarm=alarm.name)
     at = alarm.changed_at or delivery.now
     region = _region(alarm)
     alert = alerts.Alert(

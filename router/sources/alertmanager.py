@@ -182,7 +182,7 @@ def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
     """Read the fields of a group. Only the version and the alerts have to be valid."""
     left_out = group.get("truncatedAlerts", 0)
     if isinstance(left_out, bool) or not isinstance(left_out, int) or left_out < 0:
-        delivery.ignore("truncatedAlerts", "a number of alerts is expected here")
+        delivery.ignore("truncatedAlerts", "expected a number of alerts")
         left_out = 0
     text = {
         name: objects.optional_text(delivery, group.get(name), name)
@@ -207,7 +207,7 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
         raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
     status = _STATUSES.get(objects.scalar(alert.get("status")))
     if status is None:
-        raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
+        raise base.Unparsable(f"{where}.status", "expected firing or resolved")
     alert_fingerprint = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
     if alert_fingerprint and alert.get("labels") is not None:
         labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
@@ -237,11 +237,11 @@ def _unknown_version(version: str | float | None, expected: str) -> base.Unparsa
     if version is None or version == "":
         return base.Unparsable(
             "version",
-            "missing: this is not Alertmanager's webhook; for a payload of your own use a source of kind json",
+            "missing: this is not Alertmanager's webhook; for your own payload, use a source of kind json",
         )
     return base.Unparsable(
         "version",
-        f"{repr(version)[:40]} is not Alertmanager's, which is '{expected}'; for another sender use "
+        f"{repr(version)[:40]} is not Alertmanager's version '{expected}'; for another sender, use "
         "a source of its kind",
     )
 

@@ -64,14 +64,14 @@ def verifier(
     pairs = [_pair(secret) for secret in basic]
     if auth == "none":
         if tokens or pairs or otherwise:
-            raise ValueError("auth is none, yet there are credentials: remove `auth: none`, or the credentials")
+            raise ValueError("auth is none, but there are credentials: remove `auth: none`, or the credentials")
         return Verifier((), anyone=True)
     if not tokens and not pairs and otherwise:
         return Verifier((), anyone=True)
     if not tokens and not pairs:
         raise ValueError(
             "no credentials: set bearer (a list of tokens), basic (a list of user:password), token or signature, "
-            "or say `auth: none` to let anyone post"
+            "or set `auth: none` to accept requests from anyone"
         )
     # Schemes are compared in the spelling of `_spelled_as_ours`.
     accepted = [scheme.capitalize().encode() + b" " + token for token in tokens for scheme in schemes]
@@ -85,7 +85,7 @@ def _token(secret: pydantic.SecretStr) -> bytes:
     # A secret read from a file often ends in a line break, which a header can't contain.
     token = secret.get_secret_value().strip()
     if not token or not token.isprintable() or " " in token:
-        raise ValueError("a bearer token is empty, or has a space or a control character in it")
+        raise ValueError("a bearer token is empty, or contains a space or a control character")
     return token.encode()
 
 

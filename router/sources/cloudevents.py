@@ -39,7 +39,7 @@ def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
     if not kind.startswith(_STRUCTURED):
         return _binary(raw, headers, kind)
     if kind not in _FORMATS:
-        raise base.Unparsable("", f"events in the format {kind[:80]!r} cannot be read: send them as JSON")
+        raise base.Unparsable("", f"events in the format {kind[:80]!r} are not supported: send JSON")
     return body.decode(_decode, raw)
 
 
@@ -54,9 +54,11 @@ def opened(event: Any) -> objects.Members:
     members = objects.members(event, "")
     version = objects.scalar(members.get("specversion"))
     if not version.startswith("1."):
-        raise base.Unparsable("specversion", f"{version[:40]!r} is not 1.0: other CloudEvents are not read")
+        raise base.Unparsable(
+            "specversion", f"{version[:40]!r} is not 1.0: no other version of CloudEvents is supported"
+        )
     for name in _REQUIRED:
-        objects.required(members.get(name), name, "every event has one")
+        objects.required(members.get(name), name, "required in every event")
     if "data_base64" in members:
         kind = objects.scalar(members.get("datacontenttype"))
         members = {**members, "data": _content(_from_base64(members["data_base64"]), {}, _essence(kind))}

@@ -14,8 +14,8 @@ from router.yaml_source import quantities
 
 _SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
 _TO_DO = {
-    "SubscriptionConfirmation": "SNS waits for this subscription to be confirmed",
-    "UnsubscribeConfirmation": "this subscription has been ended; to have it back",
+    "SubscriptionConfirmation": "SNS waits for the confirmation of this subscription",
+    "UnsubscribeConfirmation": "this subscription has been ended; to restore it",
 }
 
 
@@ -65,13 +65,13 @@ class CloudWatch:
         elif message.get("detail-type") == eventbridge.DETAIL_TYPE:
             alarm = eventbridge.alarm(delivery, message)
         else:
-            return self._other(where.rstrip("."), "JSON, but no alarm: AlarmName or NewStateValue is missing")
+            return self._other(where.rstrip("."), "JSON, but not an alarm: AlarmName or NewStateValue is missing")
         return alarms.parsed(delivery, alarm, self._insufficient_data)
 
     def _other(self, where: str, reason: str, **details: str) -> base.Parsed:
         if self._ignores_others:
             return objects.no_alert(reason, **details)
-        raise base.Unparsable(where, f"{reason}; send alarms alone to this topic, or set other_messages: ignore")
+        raise base.Unparsable(where, f"{reason}; send only alarms to this topic, or set other_messages: ignore")
 
 
 def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
@@ -80,7 +80,7 @@ def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
     The message is quarantined and logged, because no alarm arrives until the operator acts.
     """
     url = objects.scalar(body.get("SubscribeURL"))
-    where = url if _SUBSCRIBE_URL.fullmatch(url) else "the address in SubscribeURL, if it is SNS's"
+    where = url if _SUBSCRIBE_URL.fullmatch(url) else "the URL in SubscribeURL, if it belongs to SNS"
     return base.Unparsable("Type", f"{_TO_DO[kind]}: open {where}")
 
 

@@ -91,11 +91,11 @@ def _present(body: objects.Members) -> dict[str, str]:
 def _without_transition(body: objects.Members, texts: dict[str, str]) -> base.Parsed:
     unreplaced = [name for name in body if name not in texts and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
     if "alert_transition" in unreplaced and not texts.get("alert_cycle_key"):
-        return objects.no_alert("a test: Datadog has put no values in")
+        return objects.no_alert("a test: Datadog has not filled in values")
     raise base.Unparsable(
         "alert_transition",
-        "missing, and the title does not say it either: paste the payload of the manual into the webhook, and mention "
-        "the webhook in the message of a monitor",
+        "missing, also from the title: paste the documented payload into the webhook, and mention the "
+        "webhook in the message of a monitor",
     )
 
 
@@ -106,7 +106,7 @@ def _fingerprint(texts: dict[str, str], title: _Title) -> str:
         return f"{texts['alert_id']}/{texts.get('alert_scope', '')}"
     if title.rest:
         return objects.digest(title.rest, title.scope)
-    raise base.Unparsable("alert_cycle_key", "missing, and so are alert_id and title: paste the payload of the manual")
+    raise base.Unparsable("alert_cycle_key", "missing, and so are alert_id and title: paste the documented payload")
 
 
 def _title(texts: dict[str, str], parts: _Title, transition: str) -> str:

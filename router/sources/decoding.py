@@ -39,7 +39,7 @@ def _at_path(value: Any) -> Any:
 def _codecs(value: Any) -> Any:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names:
-        raise ValueError(f"the names of encodings are needed here: {', '.join(_CODECS)}")
+        raise ValueError(f"expected the names of encodings: {', '.join(_CODECS)}")
     for name in names:
         if name not in _CODECS:
             raise ValueError(f'"{name}" is not an encoding{suggestions.hint(str(name), _CODECS)}')

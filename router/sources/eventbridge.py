@@ -32,7 +32,7 @@ def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
     """Read an event. Raises ``base.Unparsable`` if it isn't a state change of an alarm."""
     kind = objects.scalar(event.get("detail-type"))
     if kind != DETAIL_TYPE:
-        problem = f"{kind[:60]!r} is no alarm" if kind else "missing: an input transformer may have taken it away"
+        problem = f"{kind[:60]!r} is not an alarm" if kind else "missing: an input transformer may have removed it"
         raise base.Unparsable("detail-type", f"{problem}; let the rule match only {DETAIL_TYPE!r} and send it whole")
     detail = objects.members(event.get("detail"), "detail")
     state = objects.members(detail.get("state"), "detail.state")

@@ -24,7 +24,9 @@ class Config(base.Config):
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read the incident of a notification; none if the notification is a test."""
-    incident = objects.members(body.get("incident"), "incident", "this is no notification of Google Cloud Monitoring")
+    incident = objects.members(
+        body.get("incident"), "incident", "this is not a notification of Google Cloud Monitoring"
+    )
     if body.get("version") == "test":
         return objects.no_alert("a test of the notification channel")
     state = objects.scalar(incident.get("state"))

@@ -31,7 +31,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     _hold_version(body)
     group = body.get("alerts")
     if not isinstance(group, list):
-        raise base.Unparsable("alerts", "a list of alerts is expected here")
+        raise base.Unparsable("alerts", "expected a list of alerts")
     fallback = objects.scalar(body.get("externalURL"))
     read_alerts, rejected = objects.several(
         delivery,
@@ -49,7 +49,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
     alert = objects.members(item, where)
     status = _STATUSES.get(objects.scalar(alert.get("status")))
     if status is None:
-        raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
+        raise base.Unparsable(f"{where}.status", "expected firing or resolved")
     # Grafana's fingerprint covers labels that it doesn't send, so the fingerprint can't be derived here.
     fingerprint = objects.scalar(alert.get("fingerprint"))
     labels = _labels(delivery, alert, where, needed=not fingerprint)
@@ -78,7 +78,7 @@ def _labels(delivery: reading.Reading, alert: objects.Members, where: str, *, ne
     value = alert.get("labels")
     if needed or isinstance(value, dict):
         return objects.texts(objects.members(value, f"{where}.labels"))
-    delivery.ignore(f"{where}.labels", f"an object is expected here, not {paths.kind_of(value)}")
+    delivery.ignore(f"{where}.labels", f"expected an object, not {paths.kind_of(value)}")
     return {}
 
 
@@ -112,11 +112,10 @@ def _hold_version(body: objects.Members) -> None:
         raise base.Unparsable(
             "version", "missing: this is Grafana's legacy alerting (version 8 and before); use unified alerting"
         )
-    problem = (
-        f"{version[:40]!r} is not Grafana's, which is '1'" if version else "missing: this is not Grafana's webhook"
-    )
+    problem = f"{version[:40]!r} is not Grafana's version '1'" if version else "missing: this is not Grafana's webhook"
     raise base.Unparsable(
-        "version", f"{problem}; for a custom payload of the contact point use a source of kind json, or remove it there"
+        "version",
+        f"{problem}; for a custom payload, use a source of kind json, or remove the payload from the contact point",
     )
 
 

@@ -309,7 +309,7 @@ class Json:
         if isinstance(content, base.Unparsable):
             raise content
         if not isinstance(content, dict):
-            raise base.Unparsable(item.place, f"an object is expected here, not {paths.kind_of(content)}")
+            raise base.Unparsable(item.place, f"expected an object, not {paths.kind_of(content)}")
         status = self._read_status(scope, place)
         title = mapping.any_text(self._title, scope, f"{place}title", delivery)
         labels = {**item.shared, **self._labels(scope, f"{place}labels", delivery)}
@@ -379,7 +379,9 @@ def _identify(title: str, labels: Mapping[str, str], status: alerts.Status, plac
     """
     if not title and not labels:
         if status == "firing":
-            raise base.Unparsable(f"{place}title", f"{_NO_TITLE}, and neither a fingerprint nor labels to name it by")
+            raise base.Unparsable(
+                f"{place}title", f"{_NO_TITLE}, and neither a fingerprint nor labels to use as its name"
+            )
         problem = "there is none, and neither title nor labels to derive it from: send dedup_key, or set fingerprint"
         raise base.Unparsable(f"{place}fingerprint", problem)
     return objects.digest(sorted(labels.items())) if labels else objects.digest(title)

@@ -59,9 +59,9 @@ class Fact(pydantic.BaseModel):
     def _in_one_place(self) -> Self:
         places = [name for name in _PLACES if name in self.model_fields_set]
         if len(places) > 1:
-            raise ValueError(f"{places[0]} and {places[1]} exclude one another: a value is found in one place")
+            raise ValueError(f"{places[0]} and {places[1]} exclude each other: a value has one place")
         if not any(getattr(self, name) for name in places or ("path",)):
-            raise ValueError("say where the value is found: path, body, header, or query")
+            raise ValueError("name the place of the value: path, body, header, or query")
         return self
 
     @property
@@ -133,7 +133,7 @@ class Time(Fact):
             return times.check_zone(value) if value else value
         except KeyError:
             hint = suggestions.hint(value, zoneinfo.available_timezones())
-            raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
+            raise ValueError(f'there is no time zone "{value}"{hint or "; write it like Europe/Zurich"}') from None
 
     @pydantic.model_validator(mode="after")
     def _zone_has_a_meaning(self) -> Self:
@@ -165,7 +165,7 @@ def at_path(value: Any) -> Any:
         return {"path": value}
     if isinstance(value, dict | pydantic.BaseModel):
         return value
-    raise ValueError("a path is needed here, or where else the value is found, such as {header: X-Event}")
+    raise ValueError("expected a path, or another place of the value, such as {header: X-Event}")
 
 
 def _everything_at(value: Any) -> Any:
@@ -222,7 +222,7 @@ def optional_text(getter: Getter, scope: Scope, where: str, delivery: reading.Re
     value = _optional(getter, scope, where, delivery)
     if isinstance(value, dict | list):
         if value:
-            delivery.ignore(where, f"a text is expected here, not {paths.kind_of(value)}")
+            delivery.ignore(where, f"expected a text, not {paths.kind_of(value)}")
         return ""
     return paths.text(value)
 
@@ -257,7 +257,7 @@ def _members(getter: Getter, scope: Scope, where: str, delivery: reading.Reading
         return {name: paths.text(value) for name, value in value.items() if value is not None}
     if isinstance(value, list | str):
         return pairs.labels(value)
-    delivery.ignore(where, f"an object, or a list of tags or pairs, is expected here, not {paths.kind_of(value)}")
+    delivery.ignore(where, f"expected an object, or a list of tags or pairs, not {paths.kind_of(value)}")
     return {}
 
 
@@ -272,4 +272,4 @@ def _micros(value: Any, pattern: str, zone: str) -> Timestamp:
         return (
             times.from_unit(value, pattern) if pattern in times.UNITS else times.from_format(str(value), pattern, zone)
         )
-    raise ValueError(f"a time is expected here, not {paths.kind_of(value)}")
+    raise ValueError(f"expected a time, not {paths.kind_of(value)}")

@@ -28,7 +28,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     firing = state.casefold() != _CLOSED
     alert = alerts.Alert(
         delivery.source,
-        objects.required(body.get("id"), "id", "the issue's id has to be in the payload"),
+        objects.required(body.get("id"), "id", "the payload must contain the issue's ID"),
         "firing" if firing else "resolved",
         delivery.moment(body.get("createdAt"), "createdAt") or delivery.now,
         Timestamp(0 if firing else delivery.moment(body.get("updatedAt"), "updatedAt") or delivery.now),

@@ -102,7 +102,7 @@ def members(value: Any, where: str, remedy: str = "") -> Members:
     """Return a required object. Raises ``base.Unparsable`` with the remedy if there is none."""
     if isinstance(value, dict):
         return value
-    problem = "missing" if value is None else "an object is expected here"
+    problem = "missing" if value is None else "expected an object"
     raise base.Unparsable(where, f"{problem}: {remedy}" if remedy else problem)
 
 
@@ -135,14 +135,14 @@ def optional_texts(delivery: reading.Reading, value: Any, where: str) -> dict[st
     """Return an optional object of texts. Any other value is reported, and the result is empty."""
     if value is None or isinstance(value, dict):
         return texts(optional(value))
-    delivery.ignore(where, f"an object is expected here, not {paths.kind_of(value)}")
+    delivery.ignore(where, f"expected an object, not {paths.kind_of(value)}")
     return {}
 
 
 def optional_text(delivery: reading.Reading, value: Any, where: str) -> str:
     """Return an optional text or number as text. Any other value is reported, and the result is empty."""
     if isinstance(value, dict | list):
-        delivery.ignore(where, f"a text is expected here, not {paths.kind_of(value)}")
+        delivery.ignore(where, f"expected a text, not {paths.kind_of(value)}")
     return scalar(value)
 
 

@@ -102,7 +102,7 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
     except calls.UnknownCall as error:
         raise base.Unparsable("request", str(error)) from error
     if operation.name == "create":
-        alert = _created(source, objects.members(body, "body", "a create request has one"), now)
+        alert = _created(source, objects.members(body, "body", "required in a create request"), now)
         return base.Parsed([alert], about={"action": "create", "alert": alert.fingerprint})
     if operation.name == _PING:
         return base.Parsed([_pinged(source, operation.identifier, now)], about={"action": _PING})
@@ -118,7 +118,7 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
 
 
 def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert:
-    title = objects.required(body.get("message"), "message", "a create request has to name it")
+    title = objects.required(body.get("message"), "message", "required in a create request")
     entity, origin = objects.scalar(body.get("entity")), objects.scalar(body.get("source"))
     details = objects.optional(body.get("details"))
     values = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}

@@ -24,8 +24,8 @@ class Config(base.Config):
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read the incident of an event; none for a ping, and for events that aren't about an incident's state."""
     if "messages" in body:
-        raise base.Unparsable("event", "missing: this is an old version; make a webhook subscription of version 3")
-    event = objects.members(body.get("event"), "event", "this is no webhook of PagerDuty")
+        raise base.Unparsable("event", "missing: this is an old version; create a webhook subscription of version 3")
+    event = objects.members(body.get("event"), "event", "this is not a PagerDuty webhook")
     kind = objects.required(event.get("event_type"), "event.event_type")
     if kind == "pagey.ping":
         return objects.no_alert("a test of the subscription")

@@ -30,9 +30,9 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         alert = _triggered(delivery, body, key)
         return base.Parsed([alert], about={"dedup_key": alert.fingerprint})
     if action not in {"resolve", "acknowledge"}:
-        problem = f"{action[:40]!r} is none of" if action else "missing: send one of"
-        raise base.Unparsable("event_action", f"{problem} trigger, acknowledge and resolve")
-    key = objects.required(key, "dedup_key", f"{action} has to name what it is about")
+        problem = f"{action[:40]!r} is not one of" if action else "missing: send one of"
+        raise base.Unparsable("event_action", f"{problem} trigger, acknowledge, and resolve")
+    key = objects.required(key, "dedup_key", f"{action} must name its subject")
     if action == "acknowledge":
         return objects.no_alert("an acknowledgement changes nothing here", dedup_key=key)
     return base.Parsed(
@@ -41,7 +41,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
 
 
 def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> alerts.Alert:
-    payload = objects.members(body.get("payload"), "payload", "a trigger has to have one")
+    payload = objects.members(body.get("payload"), "payload", "required for a trigger")
     title = objects.required(payload.get("summary"), "payload.summary")
     labels = {name: text for name in _PAYLOAD_LABELS if (text := objects.scalar(payload.get(name)))}
     client = objects.scalar(body.get("client"))

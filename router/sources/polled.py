@@ -31,7 +31,7 @@ class Config(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: str = pydantic.Field(pattern="^https?://", description="Its address, with its path prefix if it has one.")
+    url: str = pydantic.Field(pattern="^https?://", description="Its URL, including a path prefix.")
     every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
     bearer: pydantic.SecretStr | None = None
     basic: pydantic.SecretStr | None = None
@@ -43,7 +43,7 @@ class Config(pydantic.BaseModel):
     @classmethod
     def _without_secrets(cls, url: str) -> str:
         if "@" in parse.urlsplit(url).netloc:
-            raise ValueError("credentials do not belong into the address; use basic")
+            raise ValueError("credentials are not allowed in the URL; use basic")
         return url
 
     @pydantic.field_validator("every")
@@ -79,7 +79,7 @@ class Config(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _at_most_one(self) -> "Config":
         if self.bearer is not None and self.basic is not None:
-            raise ValueError("bearer and basic exclude one another")
+            raise ValueError("bearer and basic exclude each other")
         return self
 
 

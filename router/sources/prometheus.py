@@ -19,7 +19,7 @@ _SHORTEST = 5 * _MINUTE  # The least time that an alert of a sender with a slow 
 _LONGEST = 60 * _MINUTE  # and the most.
 _YOUNG = 30_000_000  # Microseconds.
 _MOST = 10_000
-_BEHIND = "the end has passed, but the sender keeps extending it: its clock is behind; the alert is taken as firing"
+_BEHIND = "the end has passed, but the sender keeps extending it, so its clock is behind; the alert counts as firing"
 PATH = "/api/v2/alerts"  # Rulers append it to an Alertmanager's address.
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
@@ -99,7 +99,7 @@ class Prometheus:
     def _alert(self, wire_alert: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
         labels = {name: value for name, value in wire_alert.labels.items() if value}
         if not labels:
-            raise base.Unparsable(f"{where}.labels", "empty: an alert is known by its labels")
+            raise base.Unparsable(f"{where}.labels", "empty: labels identify an alert")
         fingerprint, now = alertmanager.fingerprint(labels), delivery.now
         starts_at, ends_at = wire_alert.starts_at or now, wire_alert.ends_at
         if 0 < ends_at < wire_alert.starts_at:

@@ -67,7 +67,7 @@ class Reading:
             self.unreadable_time(where, str(error))
             return Timestamp(0)
         if value is not None:
-            self.unreadable_time(where, f"a time is expected here, not {paths.kind_of(value)}")
+            self.unreadable_time(where, f"expected a time, not {paths.kind_of(value)}")
         return Timestamp(0)
 
     def mark(self) -> int:

@@ -45,7 +45,7 @@ class Sentry:
 
     def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         """Read the alert of a webhook; none if the webhook is about something else, such as a comment."""
-        data = objects.members(body.get("data"), "data", "this is no webhook of Sentry's integration platform")
+        data = objects.members(body.get("data"), "data", "this is not a webhook of Sentry's integration platform")
         action = objects.scalar(body.get("action"))
         if self._ignores_new_issues and action == "created" and "issue" in data:
             return objects.no_alert("a new issue, which the source's settings ignore")
@@ -54,13 +54,13 @@ class Sentry:
                 return reader(delivery, data, action)
         if any(name in data for name in _UNHEARD):
             return objects.no_alert(f"{action}: neither an alert nor an issue")
-        raise base.Unparsable("data", "neither metric_alert nor event nor issue is in it")
+        raise base.Unparsable("data", "it has no metric_alert, event, or issue")
 
 
 def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     status = _METRIC_STATUSES.get(action)
     if status is None:
-        raise base.Unparsable("action", f"{action[:40]!r} is none of {', '.join(_METRIC_STATUSES)}")
+        raise base.Unparsable("action", f"{action[:40]!r} is not one of {', '.join(_METRIC_STATUSES)}")
     metric_alert = objects.members(data.get("metric_alert"), "data.metric_alert")
     rule = objects.optional(metric_alert.get("alert_rule"))
     projects = metric_alert.get("projects")
@@ -95,7 +95,7 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
 
 def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     if action != "triggered":
-        raise base.Unparsable("action", f"{action[:40]!r} is not what an alert on an event does, which is triggered")
+        raise base.Unparsable("action", f"{action[:40]!r} is not the action of an alert on an event, triggered")
     event = objects.members(data.get("event"), "data.event")
     tags = _tags(event.get("tags"))
     alert = alerts.Alert(
@@ -129,7 +129,7 @@ def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) 
 def _issue(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     status = _ISSUE_STATUSES.get(action)
     if status is None:
-        return objects.no_alert(f"{action}: changes nothing about whether the issue is over")
+        return objects.no_alert(f"{action}: doesn't change whether the issue is resolved")
     issue = objects.members(data.get("issue"), "data.issue")
     project = objects.optional(issue.get("project"))
     alert = alerts.Alert(

@@ -108,13 +108,13 @@ class Signature:
         """
         header = headers.get(self._header)
         if header is None:
-            return f"there is no header {self._header.decode()} with a signature"
+            return f"the header {self._header.decode()} with the signature is missing"
         before = []
         for name in (self._id, self._time):
             if not name:
                 continue
             if name not in headers:
-                return f"there is no header {name.decode()}, which is part of what is signed"
+                return f"the header {name.decode()}, which is part of the signed content, is missing"
             before.append(headers[name])
         offered = self._offered(header)
         signed = self._signed(before, body)
@@ -158,10 +158,10 @@ class Signature:
         try:
             at = int(header) * _SECOND
         except ValueError:
-            return f"the header {self._time.decode()} is no time in seconds"
+            return f"the header {self._time.decode()} is not a time in seconds"
         if abs(now - at) > self._tolerance:
             tolerance = quantities.shown(self._tolerance)
-            return f"the signed time is more than {tolerance} away: a replay, or a clock that is wrong"
+            return f"the signed time is more than {tolerance} away: a replay, or a wrong clock"
         return ""
 
 
@@ -174,4 +174,4 @@ def _key(secret: pydantic.SecretStr, scheme: Scheme) -> bytes:
     try:
         return base64.b64decode(text.removeprefix(_MARK), validate=True)
     except binascii.Error:
-        raise ValueError(f"a secret of this scheme is base64, as it was given out: {_MARK}…") from None
+        raise ValueError(f"a secret of this scheme is base64, as issued: {_MARK}…") from None

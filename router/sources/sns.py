@@ -47,7 +47,7 @@ _decode = msgspec.json.Decoder(_Message).decode
 def topic(arn: str) -> str:
     """Return the ARN of a topic. Raises ``ValueError`` if it isn't one."""
     if not _TOPIC.fullmatch(arn):
-        raise ValueError(f"{arn[:80]!r} is no topic's ARN: arn:aws:sns:REGION:ACCOUNT:NAME")
+        raise ValueError(f"{arn[:80]!r} is not the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME")
     return arn
 
 
@@ -58,7 +58,7 @@ class Topics:
     certificates, so each is fetched once for all messages that name it, within ``fetch_limits``.
     """
 
-    description = "SNS's signature, of the topics that are named"
+    description = "SNS's signature, for the configured topics"
 
     def __init__(self, topics: Iterable[str], tolerance: int, fetch: verifications.Fetch) -> None:
         self._topics = frozenset(topics)
@@ -92,10 +92,10 @@ class Topics:
 
     def _region(self, kind: str, message: dict[str, str]) -> str:
         if kind not in _SIGNED:
-            raise verifications.RejectedError("this is no signed message of SNS: turn raw message delivery off")
+            raise verifications.RejectedError("this is not a signed SNS message: turn off raw message delivery")
         arn = message.get("TopicArn", "")
         if arn not in self._topics:
-            raise verifications.RejectedError("the message is of a topic that is not among this source's topics")
+            raise verifications.RejectedError("the message's topic is not among this source's topics")
         return arn.split(":")[3]
 
     def _not_too_old(self, timestamp: str, now: Timestamp) -> None:
@@ -104,7 +104,7 @@ class Topics:
         except ValueError:
             at = Timestamp(0)
         if not at or abs(now - at) > self._tolerance:
-            raise verifications.RejectedError("the signed time is too far away: a replay, or a clock that is wrong")
+            raise verifications.RejectedError("the signed time is too far away: a replay, or a wrong clock")
 
     async def _certificate(self, url: str, now: Timestamp, client: str) -> x509.Certificate:
         certificate = self._certificates.get(url)
@@ -112,7 +112,7 @@ class Topics:
             try:
                 certificate = x509.load_pem_x509_certificate(await self._fetch_once(url, now, client))
             except ValueError as error:
-                raise verifications.UnavailableError("SNS answered with something else than its certificate") from error
+                raise verifications.UnavailableError("SNS did not return its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise verifications.RejectedError("the certificate that signed the message is not valid now")
@@ -128,7 +128,7 @@ class Topics:
         task = self._fetching.get(url)
         if task is None:
             if not self._limits.take(client, now):
-                raise verifications.UnavailableError("too many certificates were asked for")
+                raise verifications.UnavailableError("too many certificates were requested")
             self._fetching[url] = task = asyncio.ensure_future(self._fetch(url))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
         return await asyncio.shield(task)
@@ -138,7 +138,7 @@ def _fields(body: bytes) -> dict[str, str]:
     try:
         read = _decode(body if len(body) <= _MOST_BYTES else b"")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise verifications.RejectedError("this is no signed message of SNS: turn raw message delivery off") from error
+        raise verifications.RejectedError("this is not a signed SNS message: turn off raw message delivery") from error
     fields = ((name, getattr(read, name)) for name in _FIELDS)
     return {name: objects.scalar(value) for name, value in fields if value is not None}
 
@@ -149,7 +149,7 @@ def _check_certificate_url(url: str, region: str) -> None:
     # A query or another spelling of the path would let a sender name one certificate in many ways.
     path = _CERTIFICATE_PATH.fullmatch(patterns.encoded(parts.path))
     if path is None or url != f"https://{parts.netloc}{parts.path}":
-        raise verifications.RejectedError("SigningCertURL is no certificate of SNS's")
+        raise verifications.RejectedError("SigningCertURL is not the URL of an SNS certificate")
 
 
 def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
@@ -158,7 +158,7 @@ def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
         parts = parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise verifications.RejectedError(f"{name} is no address") from error
+        raise verifications.RejectedError(f"{name} is not a URL") from error
     host = _HOST.fullmatch(patterns.encoded(parts.netloc))
     if (
         parts.scheme != "https"
@@ -167,7 +167,7 @@ def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
         or host[1].decode() != region
         or not url.isprintable()
     ):
-        raise verifications.RejectedError(f"{name} is not an address of SNS in the topic's region")
+        raise verifications.RejectedError(f"{name} is not a URL of SNS in the topic's region")
     return parts
 
 
@@ -175,7 +175,7 @@ def _verify(certificate: x509.Certificate, message: dict[str, str], names: tuple
     algorithm = _HASHES.get(message.get("SignatureVersion", ""))
     key = certificate.public_key()
     if algorithm is None or not isinstance(key, rsa.RSAPublicKey):
-        raise verifications.RejectedError("the signature is of a version that is not known here")
+        raise verifications.RejectedError("the signature has an unknown version")
     signed = "".join(f"{name}\n{message[name]}\n" for name in names if message.get(name))
     try:
         signature = base64.b64decode(message.get("Signature", ""), validate=True)

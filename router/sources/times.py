@@ -130,7 +130,7 @@ def _from_format(text: str, pattern: str, zone: str) -> Timestamp:
     try:
         return _local(dt.datetime.strptime(text, pattern), zone)  # noqa: DTZ007 - _local adds the zone
     except OverflowError as error:
-        raise ValueError(f"{text[:40]!r} is no date") from error
+        raise ValueError(f"{text[:40]!r} is not a date") from error
     except ValueError:
         raise ValueError(f"{text[:40]!r} doesn't fit the format {pattern!r}") from None
 

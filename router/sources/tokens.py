@@ -33,7 +33,7 @@ class Config(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _one_place(self) -> Self:
         if sum(map(bool, (self.header, self.query, self.form, self.member))) != 1:
-            raise ValueError("a token stands in one place: name a header, or query, or form, or member")
+            raise ValueError("a token has one place: name a header, query, form, or member")
         if not all(value.get_secret_value().strip() for value in self.values):
             raise ValueError("a token is empty")
         return self

@@ -28,12 +28,12 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
             "heartbeat", "missing: this is not Uptime Kuma's own body; set the preset application/json"
         )
     if body["heartbeat"] is None:
-        return objects.no_alert("a test, or a message that is about no heartbeat", message=message)
+        return objects.no_alert("a test, or a message without a heartbeat", message=message)
     heartbeat = objects.members(body["heartbeat"], "heartbeat")
     monitor = objects.optional(body.get("monitor"))
     word = objects.scalar(heartbeat.get("status"))
     if word not in _STATUSES:
-        raise base.Unparsable("heartbeat.status", f"{word[:40]!r} is none of 0 (down), 1 (up), 2 and 3")
+        raise base.Unparsable("heartbeat.status", f"{word[:40]!r} is not 0 (down), 1 (up), 2, or 3")
     status = _STATUSES[word]
     if status is None:
         return objects.no_alert("pending, or under maintenance: neither up nor down", message=message)

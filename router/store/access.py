@@ -40,7 +40,9 @@ class Tokens:
         try:
             return _token(found) if found else None
         except Undecodable as error:
-            damage.report(keys.TOKENS, f"the token {identity!r} can't be read: {error}", "revoke it and make a new one")
+            damage.report(
+                keys.TOKENS, f"the token {identity!r} can't be read: {error}", "revoke it and create a new one"
+            )
             return None
 
     async def read(self) -> list[access.Token]:
@@ -66,7 +68,7 @@ def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
             yield _token(data)
         except Undecodable as error:
             problem = f"the token {identity.decode(errors='replace')!r} can't be read: {error}"
-            damage.report(keys.TOKENS, problem, "revoke it and make a new one")
+            damage.report(keys.TOKENS, problem, "revoke it and create a new one")
 
 
 class Sessions:

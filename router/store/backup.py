@@ -296,7 +296,7 @@ class _Load:
             if "XADD" not in error.reason and "smaller" not in error.reason:
                 raise
             raise BackupError(
-                "something else writes to the store: stop every web and worker, and restore again"
+                "another process writes to the store: stop every web and worker, and restore again"
             ) from error
 
     async def check(self) -> None:

@@ -136,7 +136,7 @@ class Reader:
         if trailer.sha256 != digest:
             raise CorruptBackupError("its checksum does not match")
         if self._read(1):
-            raise CorruptBackupError("there is something after its end")
+            raise CorruptBackupError("it has data after its end")
         self.trailer = trailer
 
     def check(self) -> Trailer:

@@ -113,7 +113,9 @@ def unpack_incident(data: bytes) -> incidents.Incident:
     if stored is None:
         return incident
     if response is None or alert is None:
-        raise errors.UnreadableDocument("the document is not an incident: it has an ask without a response or an alert")
+        raise errors.UnreadableDocument(
+            "the document is not an incident: it has a request without a response or an alert"
+        )
     ask = asks.Ask(
         stored.id, response, alert, stored.began_at, stored.since, stored.fires, stored.severity, stored.is_joined
     )

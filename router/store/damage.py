@@ -25,7 +25,7 @@ _TOLD_EVERY_SECONDS = 60.0
 _MOST_TOLD = 1000
 _told: dict[str, float] = {}
 
-_REPAIR = "repair it, or delete it after you have looked at what is open at the vendors"
+_REPAIR = "repair it, or delete it after you have checked the open items at the vendors"
 
 
 def wrong_type(error: Exception) -> tuple[str, str] | None:
@@ -77,7 +77,7 @@ async def move_aside(connection: "redis.asyncio.Redis", key: str, problem: str) 
     except exceptions.ResponseError as failure:
         if "no such key" not in str(failure):  # Another process has moved the key already.
             raise
-    report(key, problem, f"nothing: it is {aside} now, for you to look at, and the router goes on without it")
+    report(key, problem, f"nothing; the router continues without it, and has renamed it {aside} for inspection")
 
 
 async def repair(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) -> None:
@@ -89,4 +89,4 @@ async def repair(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) ->
         held = answer.decode() if isinstance(answer, bytes) else str(answer)
         if held not in {"none", kind}:
             with contextlib.suppress(errors.DamagedKey):
-                await move_aside(connection, key, f"it is a {held} and not a {kind}")
+                await move_aside(connection, key, f"it is a {held}, not a {kind}")

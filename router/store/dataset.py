@@ -35,7 +35,7 @@ _WORDS: Mapping[str, str] = {
     "replaced": "another data set took its place",
     "went_back": "the data set went back to an earlier state",
     "restored": "the data set was restored from a backup",
-    "unattended": "no process has used the data set for a while, so it may be that of a backup",
+    "unattended": "no process has used the data set recently, so it may come from a backup",
     "new": "the data set is new",
 }
 

@@ -37,8 +37,8 @@ class SchemaTooNew(StoreError):
 
     def __init__(self, held: int, known: int) -> None:
         super().__init__(
-            f"the data in Redis has version {held}, and this version of incident-router works with {known}: "
-            "start the one that has written it, or a later one"
+            f"the data in Redis has version {held}, and this version of incident-router supports {known}: "
+            "start the version that wrote it, or a later one"
         )
         self.held = held
 

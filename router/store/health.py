@@ -41,9 +41,9 @@ class Health:
             memories, files = await self._each("INFO", "memory"), await self._each("INFO", "persistence")
         found = []
         if any(int(one.get("maxmemory", 0)) and one.get("maxmemory_policy") != "noeviction" for one in memories):
-            found.append("maxmemory-policy is not noeviction: what was accepted is dropped when memory is short")
+            found.append("maxmemory-policy is not noeviction: accepted deliveries are evicted when memory is short")
         if not all(int(one.get("aof_enabled", 1)) for one in files):
-            found.append("appendonly is off: what was accepted since the last snapshot is lost with the server")
+            found.append("appendonly is off: deliveries accepted since the last snapshot are lost with the server")
         return found
 
     async def pending_counts(self) -> PendingCounts:

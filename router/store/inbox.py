@@ -83,7 +83,7 @@ class Inbox:
             self._committing -= 1
 
     async def _commit(self, group: list[_Waiting]) -> None:
-        failure = errors.Unavailable("the commit was broken off")
+        failure = errors.Unavailable("the commit was interrupted")
         try:
             await self._write([entry for entry, _ in group])
         except errors.Unavailable as error:

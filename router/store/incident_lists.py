@@ -27,5 +27,5 @@ async def _texts(run: scripts.Scripts, listed: Callable[[int], str], answers: li
                 yield member.decode()
             except UnicodeDecodeError:
                 key = listed(number)
-                damage.report(key, f"its member {member!r} is no incident key", "nothing: it is removed")
+                damage.report(key, f"its member {member!r} is not an incident key", "nothing; it is removed")
                 await run.remove_member(key, member)

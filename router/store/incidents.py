@@ -135,7 +135,7 @@ class Incidents:
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             refused = {name.decode() for name in names if isinstance(name, bytes)}
             for timeline_key, aside in (name for name in names if isinstance(name, list)):
-                todo = f"nothing: it is {aside.decode()} now, for you to look at, and a new timeline begins"
+                todo = f"nothing; a new timeline begins, and the old one is renamed {aside.decode()} for inspection"
                 damage.report(timeline_key.decode(), "it is not a stream", todo)
             for change in of_shard:
                 name = change.incident.key

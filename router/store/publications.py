@@ -82,7 +82,7 @@ def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease | None:
     shown = member.decode(errors="replace")
     if not _is_text(member):
         damage.report(
-            keys.timers(keys.shard(shown)), f"its member {member!r} is no incident key", "nothing: it is removed"
+            keys.timers(keys.shard(shown)), f"its member {member!r} is not an incident key", "nothing; it is removed"
         )
         return None
     key = keys.incident(shown)
@@ -124,7 +124,7 @@ class Publications:
         leases = []
         for one in found:
             if len(one) == _DAMAGED:
-                damage.report(one[0].decode(errors="replace"), f"it is a {one[1].decode()} and not a hash")
+                damage.report(one[0].decode(errors="replace"), f"it is a {one[1].decode()}, not a hash")
             elif lease := _lease(Timestamp(int(now)), one):
                 leases.append(lease)
             elif not _is_text(one[0]):

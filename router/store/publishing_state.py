@@ -77,7 +77,7 @@ def _unpack(data: bytes) -> Stop:
         return _decode(data)
     except Undecodable as error:
         problem = f"a field can't be read: {error}"
-        damage.report(keys.GATE, problem, "unfreeze or reset it once you know who has stopped publishing, and why")
+        damage.report(keys.GATE, problem, "unfreeze or reset it once you know who stopped publishing, and why")
         return _DAMAGED
 
 
@@ -137,7 +137,7 @@ class PublishingControls:
 
         Counting the same post twice is counting it once.
         """
-        why = f"more than {posts.max} posts or {touched.max} components at once"
+        why = f"more than {posts.max} posts or {touched.max} components"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
         arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", Timestamp(0), why)), post, _GUARD, *components]
         async with client.translate_errors():

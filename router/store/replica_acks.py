@@ -54,7 +54,7 @@ class DurableWriter:
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:  # The error message is that of the command.
-            raise errors.Unavailable("the Redis Cluster is moving what was to be written", 1) from error
+            raise errors.Unavailable("the Redis Cluster is moving the slot of the write", 1) from error
 
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         at = await cluster.primary_of(self._connection, key)
@@ -70,6 +70,6 @@ class DurableWriter:
             await cluster.refresh_topology(self._connection)
             raise
         if confirmed < self._durability.replicas:
-            said = f"only {confirmed} of {self._durability.replicas} replicas confirmed what was written"
+            said = f"only {confirmed} of {self._durability.replicas} replicas acknowledged the write"
             raise errors.Unavailable(said, 2)
         return answers

@@ -70,7 +70,7 @@ class Schema:
         async with client.translate_errors():
             if await self._connection.exists(keys.RESTORING):
                 raise errors.Unavailable(
-                    "a backup is being restored, or a restore was broken off: wait for its end, or run "
+                    "a backup is being restored, or a restore was interrupted: wait for its end, or run "
                     "`incident-router restore --replace` again"
                 )
 

@@ -25,7 +25,7 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
     """
     threshold = logging.getLevelNamesMapping().get(level.upper())
     if threshold is None:
-        raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
+        raise ValueError(f"log level {level!r} is not one of debug, info, warning, error")
     target = stream or sys.stderr
     shared = _shared()
     renderer = _json() if format == "json" else _console(target)

@@ -25,23 +25,23 @@ deliveries = prometheus_client.Counter(
 
 alerts = prometheus_client.Counter(
     "incident_router_alerts_total",
-    "Alerts in accepted deliveries, by source and outcome: firing or resolved where a rule routed them, "
-    "ignored where none did.",
+    "Alerts in accepted deliveries, by source and outcome: firing or resolved if a rule routed them, "
+    "ignored if none did.",
     ["source", "outcome"],
     registry=registries.WEB,
 )
 
 truncated_alerts = prometheus_client.Counter(
     "incident_router_truncated_alerts_total",
-    "Alerts that the sender said it left out of a delivery, by source: they were never received.",
+    "Alerts that senders reported as left out of a delivery, by source. The router never received them.",
     ["source"],
     registry=registries.WEB,
 )
 
 notices = prometheus_client.Counter(
     "incident_router_notices_total",
-    "What was cut, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, labels_truncated, "
-    "value_truncated, time_unreadable, field_ignored, group_empty, clock_behind).",
+    "Values that were truncated, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, "
+    "labels_truncated, value_truncated, time_unreadable, field_ignored, group_empty, clock_behind).",
     ["source", "code"],
     registry=registries.WEB,
 )
@@ -55,21 +55,21 @@ slack_connected = instruments.LateGauge(
 
 skipped_silences = prometheus_client.Gauge(
     "incident_router_skipped_silences",
-    "Silences that an Alertmanager listed and that can't be read, by its name: they mute nothing here.",
+    "Silences of an Alertmanager that can't be read and mute nothing here, by its name.",
     ["source"],
     registry=registries.SHARED,
 )
 
 late_alerts = prometheus_client.Counter(
     "incident_router_late_alerts_total",
-    "Messages that the worker ignored as late deliveries, by source: they contradict what was received before them.",
+    "Messages that the worker ignored as late deliveries, by source. A newer message was received before.",
     ["source"],
     registry=registries.WORKER,
 )
 
 decisions = prometheus_client.Counter(
     "incident_router_decisions_total",
-    "Alerts in accepted deliveries, by the rule that decided them; the rule is empty where none did.",
+    "Alerts in accepted deliveries, by the rule that decided them; the rule is empty if none did.",
     ["rule"],
     registry=registries.WEB,
 )
@@ -103,7 +103,7 @@ data_set_losses = prometheus_client.Counter(
 
 data_set_unread_destinations = instruments.LateGauge(
     "incident_router_data_set_unread_destinations",
-    "Destinations whose open items have not been read since the data set was lost: nothing is opened there.",
+    "Destinations whose open items have not been read since the data set was lost. The router opens nothing there.",
     registry=registries.WORKER,
 )
 
@@ -115,7 +115,7 @@ orphans = instruments.LateGauge(
 
 vendor_webhooks = prometheus_client.Counter(
     "incident_router_vendor_webhooks_total",
-    "Requests to /v1/vendor-webhooks, by destination and outcome: looked_at, unrelated (to nothing that is open), "
+    "Requests to /v1/vendor-webhooks, by destination and outcome: looked_at, unrelated (to no open item), "
     "duplicate, unreadable, disconnected, unauthorized, method, too_large, unavailable, or unknown_destination (with "
     "an empty destination).",
     ["destination", "outcome"],
@@ -124,23 +124,22 @@ vendor_webhooks = prometheus_client.Counter(
 
 omitted_fields = prometheus_client.Counter(
     "incident_router_omitted_fields_total",
-    "Fields that an operation did without, so that it could be done, by destination, field and code (cut, left_out, "
-    "refused by the vendor, replaced).",
+    "Fields that the router changed or omitted so that an operation could succeed, by destination, field, and code "
+    "(cut, left_out, refused by the vendor, replaced).",
     ["destination", "field", "code"],
     registry=registries.WORKER,
 )
 
 unreadable_rows = prometheus_client.Counter(
     "incident_router_unreadable_rows_total",
-    "Rows of vendors' lists that could not be read and were passed over, by list (severity, status page, incident, "
-    "...).",
+    "Rows of vendors' lists that could not be read and were skipped, by list (severity, status page, incident, ...).",
     ["list"],
     registry=registries.SHARED,
 )
 
 not_found = prometheus_client.Counter(
     "incident_router_not_found_total",
-    "Incidents and posts that a vendor does not have any more, by destination: after several answers over a minute.",
+    "Incidents and posts that a vendor no longer has, according to several responses over a minute, by destination.",
     ["destination"],
     registry=registries.WORKER,
 )
@@ -163,14 +162,14 @@ notification_delay_seconds = prometheus_client.Histogram(
 
 duplicates_ended = prometheus_client.Counter(
     "incident_router_duplicates_ended_total",
-    "Incidents and posts that the router ended since the vendor carried out an open late, by destination.",
+    "Incidents and posts that the router ended because the vendor carried out an open late, by destination.",
     ["destination"],
     registry=registries.WORKER,
 )
 
 failovers = prometheus_client.Counter(
     "incident_router_failovers_total",
-    "Incidents that a failover announced since the vendor kept them from opening, by destination.",
+    "Incidents that a failover announced because the vendor did not open them, by destination.",
     ["destination"],
     registry=registries.WORKER,
 )
@@ -184,35 +183,35 @@ retractions = prometheus_client.Counter(
 
 polls = prometheus_client.Counter(
     "incident_router_polls_total",
-    "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "
-    "by it), failed or unavailable (Redis was).",
+    "Polls of a source's Alertmanager, by source and result: whole, partial (ends no alert), failed, or unavailable "
+    "(Redis).",
     ["source", "result"],
     registry=registries.WEB,
 )
 
 polled_alerts = prometheus_client.Counter(
     "incident_router_polled_alerts_total",
-    "Alerts that no webhook told of, by source and outcome: found where they fire, "
-    "repeated where they would soon have ended here by themselves, ended where they do not fire any more.",
+    "Alerts that a poll corrected, by source and outcome: found (they fire), repeated (they were about to expire), or "
+    "ended (they no longer fire).",
     ["source", "outcome"],
     registry=registries.WEB,
 )
 
 inbox_entries = instruments.LateGauge(
     "incident_router_inbox_entries",
-    "Deliveries in the inbox: accepted, and not yet folded into incidents.",
+    "Deliveries in the inbox: accepted, but not yet folded into incidents.",
     registry=registries.WORKER,
 )
 
 rules = instruments.LateGauge(
     "incident_router_rules",
-    "Rules that are in force now, of all files together.",
+    "Active rules of all files.",
     registry=registries.WEB,
 )
 
 rules_info = prometheus_client.Gauge(
     "incident_router_rules_info",
-    "1 for the version of the rules in force.",
+    "1 for the version of the active rules.",
     ["version"],
     registry=registries.WEB,
 )
@@ -226,13 +225,13 @@ rules_reloads = prometheus_client.Counter(
 
 rules_last_reload_successful = instruments.LateGauge(
     "incident_router_rules_last_reload_successful",
-    "1 if all rules on disk are in force, 0 if some were refused.",
+    "1 if all rule files on disk are active, 0 if a file is invalid.",
     registry=registries.WEB,
 )
 
 rules_fallback_active = prometheus_client.Gauge(
     "incident_router_rules_fallback_active",
-    "1 while a process decides by the last good rules from Redis, because it started with rules that can't be used.",
+    "1 while a process uses the last good rules from Redis because it started with invalid rule files.",
     registry=registries.WEB,
 )
 
@@ -244,7 +243,7 @@ rules_last_reload_success_timestamp_seconds = instruments.LateGauge(
 
 rules_folder_refused = prometheus_client.Gauge(
     "incident_router_rules_folder_refused",
-    "1 for a folder that stands apart and is not in force as it is on the disk.",
+    "1 for an isolated folder whose files on disk are invalid and not active.",
     ["folder"],
     registry=registries.WEB,
 )
@@ -259,14 +258,14 @@ circuit_breaker_state = prometheus_client.Gauge(
 
 publishing_guard_tripped = instruments.LateGauge(
     "incident_router_publishing_guard_tripped",
-    "1 while the publishing guard has tripped and automatic posts need an approval: there were too many, or a source "
-    "has contradicted itself.",
+    "1 while the publishing guard has tripped and automatic posts need an approval. It trips on too many posts, or "
+    "on a source that contradicts itself.",
     registry=registries.WORKER,
 )
 
 publishing_frozen = instruments.LateGauge(
     "incident_router_publishing_frozen",
-    "1 while publishing is frozen and nothing is posted at public pages.",
+    "1 while publishing is frozen and nothing is posted on public pages.",
     registry=registries.WORKER,
 )
 
@@ -279,38 +278,38 @@ damaged = prometheus_client.Counter(
 
 conflicting_deliveries = prometheus_client.Counter(
     "incident_router_conflicting_deliveries",
-    "Deliveries that say of the same alert that it fires and that it is resolved, by source.",
+    "Deliveries that report the same alert as both firing and resolved, by source.",
     ["source"],
     registry=registries.WORKER,
 )
 
 storm_queued_incidents = instruments.LateGauge(
     "incident_router_storm_queued_incidents",
-    "Incidents that are held back in an alert storm and wait for their turn to open.",
+    "Incidents in the queue of an alert storm, which open later.",
     registry=registries.WORKER,
 )
 
 storms = prometheus_client.Counter(
     "incident_router_storms",
-    "Alert storms that have begun: more incidents were to be opened than may be in a while.",
+    "Alert storms that have begun because more incidents were due than may open per window.",
     registry=registries.WORKER,
 )
 
 quarantine_dropped = prometheus_client.Counter(
     "incident_router_quarantine_dropped",
-    "Bodies that had to leave a full quarantine before a person has looked at them.",
+    "Bodies that were removed from a full quarantine before an operator had handled them.",
     registry=registries.SHARED,
 )
 
 quarantine_entries = instruments.LateGauge(
     "incident_router_quarantine_entries",
-    "Bodies in quarantine now.",
+    "Bodies in the quarantine.",
     registry=registries.WORKER,
 )
 
 dead_letter_deliveries = instruments.LateGauge(
     "incident_router_dead_letter_deliveries",
-    "Deliveries that could not be processed and wait for a person.",
+    "Deliveries that could not be processed and need an operator.",
     registry=registries.WORKER,
 )
 
@@ -328,19 +327,19 @@ archive_entries = instruments.LateGauge(
 
 archive_bytes = instruments.LateGauge(
     "incident_router_archive_bytes",
-    "Memory that they take in Redis, by its own estimate.",
+    "Memory of the kept deliveries in Redis, as Redis estimates it.",
     registry=registries.WORKER,
 )
 
 inbox_oldest_entry_age_seconds = instruments.LateGauge(
     "incident_router_inbox_oldest_entry_age_seconds",
-    "Age of the oldest delivery in the inbox, in seconds; 0 where it is empty.",
+    "Age of the oldest delivery in the inbox, in seconds; 0 if the inbox is empty.",
     registry=registries.WORKER,
 )
 
 accepted_to_opened_seconds = prometheus_client.Histogram(
     "incident_router_accepted_to_opened_seconds",
-    "Seconds from accepting the alert that opened an incident to the vendor's answer that it is open, by destination.",
+    "Seconds from the acceptance of the alert that opened an incident to the vendor's confirmation, by destination.",
     ["destination"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
     registry=registries.WORKER,
@@ -355,7 +354,7 @@ worker_heartbeat_timestamp_seconds = instruments.LateGauge(
 webhook_duration_seconds = instruments.Histogram(
     "incident_router_webhook_duration_seconds",
     "Time from a request's headers to the response, by source and class of the status code (2xx, 4xx, 5xx). It "
-    "includes the time in which the sender sends the body.",
+    "includes the transfer of the body.",
     ["source", "code"],
     (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registries.WEB,

@@ -9,7 +9,7 @@ from starlette import requests as starlette_requests
 from router.web import health, openapi, problems, vendor_webhooks, webhooks
 
 _NAMES = {404: "not-found", 405: "method"}
-_DETAILS = {404: "there is nothing at this path", 405: "this path does not answer this method"}
+_DETAILS = {404: "this path does not exist", 405: "this path does not support this method"}
 
 
 class App(applications.Starlette):
@@ -76,5 +76,5 @@ async def _refused(request: starlette_requests.Request, error: Exception) -> res
 
 async def _failed(request: starlette_requests.Request, _error: Exception) -> responses.Response:
     """Render an unexpected exception; Starlette raises it again afterwards, so that the server logs it."""
-    problem = problems.Problem(500, "internal", "the router failed; its log says why")
+    problem = problems.Problem(500, "internal", "the router failed; see its log")
     return health.problem_response(problem, request.url.path)

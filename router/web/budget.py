@@ -170,5 +170,5 @@ def parsed_size(body_bytes: int, values: int) -> int:
 
 def full() -> problems.Problem:
     """Make the 503 for a request that doesn't fit into the memory now."""
-    reason = "the requests in flight take all of the memory that they may (web.max_bytes_in_flight)"
+    reason = "the requests in flight use all the memory allowed (web.max_bytes_in_flight)"
     return problems.unavailable(reason, 1)

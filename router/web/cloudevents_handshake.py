@@ -21,7 +21,7 @@ def origin(headers: Mapping[bytes, bytes]) -> bytes:
     """
     origin_header = headers.get(b"webhook-request-origin", b"").strip()
     if origin_header and not _ORIGIN.fullmatch(origin_header):
-        raise problems.Problem(400, "origin", "WebHook-Request-Origin is no DNS name")
+        raise problems.Problem(400, "origin", "WebHook-Request-Origin is not a DNS name")
     return origin_header
 
 

@@ -77,6 +77,6 @@ def unavailable(reason: str, retry_after_seconds: int) -> Problem:
     return Problem(
         503,
         "unavailable",
-        f"nothing was accepted: {reason}; send it again",
+        f"nothing was stored: {reason}; retry the request",
         headers=[(b"retry-after", b"%d" % retry_after_seconds)],
     )

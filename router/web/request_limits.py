@@ -122,7 +122,7 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
     if encoding == b"identity":
         return body
     if encoding not in _ENCODINGS:
-        raise problems.Problem(415, "encoding", "this content encoding is not read here: send gzip, deflate or none")
+        raise problems.Problem(415, "encoding", "this content encoding is not supported: send gzip, deflate, or none")
     parts: list[bytes] = []
     try:
         _inflate(body, limit, parts)
@@ -139,7 +139,7 @@ def _inflate(body: bytes, limit: int, parts: list[bytes]) -> None:
         try:
             parts.append(inflater.decompress(body, limit - size + 1))
         except zlib.error as error:
-            detail = f"the body is not what its content encoding says: {error}"
+            detail = f"the body does not match its content encoding: {error}"
             raise problems.Problem(400, "encoding", detail) from error
         size += len(parts[-1])
         if size > limit:
@@ -156,7 +156,7 @@ def too_large(limit: int) -> problems.Problem:
     return problems.Problem(
         413,
         "too-large",
-        f"the body is longer than the {limit} bytes that are read here: send fewer alerts at a time",
+        f"the body is longer than the limit of {limit} bytes: send fewer alerts per delivery",
         limit_bytes=limit,
     )
 
@@ -189,7 +189,7 @@ def not_too_many_values(body: bytes, limit: int) -> None:
     count = count_values(_without_texts(body, _NO_VALUES))
     if count > limit:
         limits = "web.max_body_bytes, web.max_bytes_in_flight"
-        raise base.Unparsable("", f"the JSON holds {count} values, and at most {limit} are read ({limits})")
+        raise base.Unparsable("", f"the JSON holds {count} values, and the limit is {limit} ({limits})")
 
 
 def count_values(body: bytes) -> int:
@@ -317,7 +317,7 @@ class _Cutting:
         size = _size(link)
         if size <= self._most:
             return link
-        self._long.append(("link, which is left out", size))
+        self._long.append(("link, which is omitted", size))
         return ""
 
     def _note(self, code: Code, where: str, detail: str, fingerprint: str, count: int) -> None:

@@ -52,7 +52,7 @@ class SourceEndpoint:
         """Check the method. Raises ``problems.Problem`` (405) if this source doesn't deliver with it."""
         if method != "POST" and not (self._source.in_query and method == "GET"):
             allowed = b"GET, POST" if self._source.in_query else b"POST"
-            raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
+            raise problems.Problem(405, "method", "send deliveries with POST", headers=[(b"allow", allowed)])
 
     @property
     def has_api(self) -> bool:

@@ -90,7 +90,7 @@ class VendorWebhooks:
         if receiver is None:
             raise problems.Problem(404, "unknown-destination", "no destination of this name takes webhooks here")
         if scope["method"] != "POST":
-            raise problems.Problem(405, "method", "webhooks are sent with POST", headers=[(b"allow", b"POST")])
+            raise problems.Problem(405, "method", "send webhooks with POST", headers=[(b"allow", b"POST")])
         headers = dict(scope["headers"])
         with self._budget.share(is_proven=False) as share:
             body = await requests.read(receive, headers, _BODY_BYTES, share)

@@ -154,7 +154,7 @@ class WebhookHandler:
             return 0
         except Exception:  # noqa: BLE001 - logged; the response tells the sender only to retry
             _log.exception("delivery_failed", source=endpoint.name)
-            failure = problems.Problem(500, "internal", "the router failed and accepted nothing; see its log")
+            failure = problems.Problem(500, "internal", "the router failed and stored nothing; see its log")
             return await self._reject(endpoint, failure, scope, send)
         return 200
 

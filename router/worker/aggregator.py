@@ -97,7 +97,7 @@ class Aggregator:
             if times > MOST_ATTEMPTS:
                 self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
                 await self._reader.move_to_dead_letters(
-                    entry, f"{times - 1} workers began to fold it and did not live to finish"
+                    entry, f"{times - 1} workers began to fold it and ended before they finished"
                 )
             elif times:
                 await self._handle_suspected(entry)

@@ -49,7 +49,7 @@ class ConflictGuard:
             return
         metrics.conflicting_deliveries.labels(delivery.source).inc()
         named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
-        why = f"source {delivery.source} says of one alert that it fires and that it is resolved: {named}"
+        why = f"source {delivery.source} reports the same alert as both firing and resolved: {named}"
         for page in sorted(await self._reached(delivery, alert)):
             if await self._publishing.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(

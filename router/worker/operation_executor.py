@@ -366,7 +366,7 @@ class OperationExecutor:
         seen = await place.destination.find(operation)
         if seen is None and session.now() < settled_at:
             wait = min((settled_at - session.now()) / 1_000_000, _SEARCHED_EVERY)
-            raise errors.Pending("not there yet, but the call may still be under way", wait)
+            raise errors.Pending("not found yet, but the call may still be under way", wait)
         return seen
 
     async def _carry_out(

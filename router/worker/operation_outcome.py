@@ -70,7 +70,7 @@ def after_call(
     if operation.kind == "open":
         # It never happened. The next attempt has the same number and key, and knows that it is not the first.
         return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
-    raise AssertionError(f"a destination answers nothing to {operation.kind}")
+    raise AssertionError(f"a destination returns no result for {operation.kind}")
 
 
 def _corrected(

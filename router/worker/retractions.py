@@ -169,9 +169,9 @@ def retracted(
 _TOLD: Mapping[Outcome, str] = {
     "retracting": "Retracted at {at} by {who}: the post is taken down",
     "repeated": "Retracted again at {at} by {who}: the post is still shown, and is taken down",
-    "searching": "Retracted at {at} by {who}: its publishing is under way, and what comes of it is taken down",
+    "searching": "Retracted at {at} by {who}: the post is being published, and is taken down afterwards",
     "dismissed": "Dismissed at {at} by {who}, who retracted it before it was published",
-    "withheld": "Retracted at {at} by {who}: nothing of it was shown, and nothing will be",
+    "withheld": "Retracted at {at} by {who}: the post was never public, and won't be published",
     "withdrawn": "Retracted at {at} by {who}: the approval to publish it again is withdrawn",
 }
 

@@ -105,7 +105,7 @@ class ChangedError(Exception):
 
     def __init__(self, now: Review | None) -> None:
         self.now = now
-        super().__init__("the incident has changed meanwhile" if now else "nothing waits there any more")
+        super().__init__("the incident has changed" if now else "no review is pending there")
 
 
 @dataclass(frozen=True)

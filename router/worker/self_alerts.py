@@ -62,7 +62,7 @@ GUARD = Report(
     "PublishingGuardTripped",
     "incident-router: the publishing guard has tripped",
     "There were too many automatic posts, or a source contradicted itself, so posts wait for a reviewer. "
-    "`incident-router publishing status` says why, "
+    "`incident-router publishing status` shows the reason, "
     "`incident-router reviews list` what waits, and `incident-router publishing reset` lets rules publish again.",
 )
 EARLIER_GUARD = replace(GUARD, name="breaker")
@@ -80,7 +80,7 @@ STORM = Report(
     "incidents",
     "AlertStorm",
     "incident-router: an alert storm holds incidents back",
-    "More incidents were to be opened at once than may be.",
+    "More incidents were due to open than are allowed per window.",
 )
 
 
@@ -91,7 +91,7 @@ def of_account(name: str) -> Report:
         name,
         "DestinationFails",
         f"incident-router can't reach {name}",
-        "Incidents there are neither opened nor resolved until it works again. The router's log says why.",
+        "Incidents there are neither opened nor resolved until it works again. See the router's log.",
     )
 
 
@@ -119,10 +119,10 @@ def pages(state: publishing_state.State, frozen_after: Duration, now: Timestamp)
 def storm(state: storm_queue.StormState) -> Finding:
     """Return whether there is an alert storm, with roughly how many incidents wait, and since when."""
     begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
-    waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"
+    waiting = f"At least {_roughly(state.waiting)} are queued" if state.waiting else "The queue is empty"
     told = (
-        f"{STORM.text} {waiting}; the first began to wait at {begun}. Each opens when there is room, the most severe "
-        "first. `incident-router incidents show` says of each whether it waits."
+        f"{STORM.text} {waiting}; the first was queued at {begun}. The most severe open first. "
+        "`incident-router incidents show` shows whether an incident is queued."
     )
     return Finding(replace(STORM, text=told), state.since > 0, state.since, f"{state.waiting} incidents wait")
 
@@ -148,8 +148,8 @@ def unreadable(
         begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")
         many = "A delivery" if one.number == 1 else f"At least {_roughly(one.number)} deliveries"
         text = (
-            f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened for it. '
-            f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows what was kept, and "
+            f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened. '
+            f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows the bodies, and "
             "`incident-router quarantine retry ID` processes it after a fix."
         )
         title = f"incident-router: deliveries from {one.source} can't be read"

@@ -11,7 +11,7 @@ from router.domain.times import Duration, Timestamp
 from router.yaml_source import quantities
 
 _DONE = {
-    "adopt": "Adopted what the page had drafted",
+    "adopt": "Adopted the page's draft",
     "open": "Opened",
     "update": "Updated",
     "publish": "Published",
@@ -106,7 +106,9 @@ def noticed(
         return [timeline.Event(now, "person", text, at, detail={"edit": after.taken_over})]
     if after.settled and not before.settled and present:
         done = "resolved" if after.state == "resolved" else "deleted"
-        return [timeline.Event(now, "person", f"It was {done} at {at} by a person: it stays so.", at)]
+        return [
+            timeline.Event(now, "person", f"It was {done} at {at} by a person. The router does not change it back.", at)
+        ]
     if before.state == "draft" and after.state == "open":
         return [timeline.Event(now, "person", f"The draft was published at {at} by a person.", at)]
     return []
@@ -122,7 +124,7 @@ def missing(
     text = f"Not found at {after.destination}: {after.missing_answers} answers within {seconds} s"
     text += ", while the account's other reads succeeded. It was deleted, or the key may not see it."
     text += f" {unfinished}." if unfinished else ""
-    text += " Nothing is changed there any more."
+    text += " The router no longer changes it."
     return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
@@ -132,7 +134,7 @@ def found_late(
     """Return the event for an unanswered open that the vendor processed late."""
     if after.state == before.state:
         return []
-    text = f"At {after.destination} an open that got no answer was carried out late: it was found and is used."
+    text = f"At {after.destination} the vendor carried out an unanswered open late. The router uses its result."
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
@@ -142,14 +144,14 @@ def carried_out_late(
     """Return the event for an unanswered change that the vendor processed after the resolution."""
     if after.state == before.state:
         return []
-    text = f"At {after.destination} a change that got no answer was carried out after the resolution: it is undone."
+    text = f"At {after.destination} the vendor carried out an unanswered change late. The router reverts it."
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
 def taken_over(after: publications.Publication, item: operations.OpenItem, now: Timestamp) -> timeline.Event:
     """Return the event for an open incident that was adopted after Redis had lost its data."""
     how = f"its reference {item.reference}" if item.reference else "its title and text"
-    text = f"Found open at {after.destination} by {how} after the data in Redis was lost: it is used, none is opened."
+    text = f"Found open at {after.destination} by {how} after the data in Redis was lost. The router uses it."
     return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
 
 
@@ -158,7 +160,7 @@ def duplicates_ended(at: str, ended: Sequence[str], now: Timestamp) -> list[time
     if not ended:
         return []
     count = "a duplicate was" if len(ended) == 1 else f"{len(ended)} duplicates were"
-    text = f"At {at} {count} ended: the vendor carried out an open late, after it had been repeated."
+    text = f"At {at} {count} ended, because the vendor carried out an open late, after the router had repeated it."
     return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
@@ -198,22 +200,24 @@ def frozen(destination: str, cause: Cause, now: Timestamp) -> timeline.Event:
 def over(publication: publications.Publication, now: Timestamp) -> timeline.Event:
     """Return the event for a review that ended without a decision."""
     at = publication.destination
-    return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)
+    return timeline.Event(now, "review", f"At {at}: the incident ended before anyone acted. Nothing is published.", at)
 
 
 def held(most: int, within: Duration, now: Timestamp) -> timeline.Event:
     """Return the event for a queued episode: at most ``most`` incidents open per ``within`` microseconds."""
-    limit = f"{most} incidents have begun to open within {quantities.shown(within)}"
-    text = f"It waits: alert storm, {limit}. It opens when there is room, the most severe first."
+    limit = f"{most} incidents have opened within {quantities.shown(within)}"
+    text = f"Queued in an alert storm: {limit}. The most severe incidents open first."
     return timeline.Event(now, "storm", text)
 
 
 def freed(since: Timestamp, now: Timestamp) -> timeline.Event:
     """Return the event for an episode that leaves the queue."""
     waited = round((now - since) / 1_000_000)
-    return timeline.Event(now, "storm", f"It is held back no longer, after {waited} s in an alert storm.")
+    return timeline.Event(now, "storm", f"Released from the queue of the alert storm after {waited} s.")
 
 
 def over_in_storm(now: Timestamp) -> timeline.Event:
     """Return the event for an episode that was over before its turn."""
-    return timeline.Event(now, "storm", "It was over before its turn in an alert storm: nothing was opened.")
+    return timeline.Event(
+        now, "storm", "The alerts resolved while the incident was queued in an alert storm. No incident was opened."
+    )

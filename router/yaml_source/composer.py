@@ -84,8 +84,8 @@ def _protect_old_line_breaks(text: str) -> tuple[str, dict[int, int]]:
 
 
 _ADVICE = {
-    "tab character": "YAML can't be indented by tabs; use spaces",
-    "mapping values are not allowed": 'a text with a colon and a space in it needs quotes, as "Checkout: down"',
+    "tab character": "YAML can't be indented with tabs; use spaces",
+    "mapping values are not allowed": 'a text with a colon and a space needs quotes, such as "Checkout: down"',
     "unknown directive": "only the directives %YAML and %TAG exist; a text that begins with % needs quotes",
     "incompatible YAML document": "only YAML 1.1 and 1.2 can be read; delete the line that begins with %YAML",
     "exceeded maximum nesting depth": f"nested deeper than {MAX_DEPTH} levels",
@@ -154,7 +154,7 @@ class _Builder:
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._stop(event, "a file holds one YAML document; this begins a second one")
+            self._stop(event, "a file contains one YAML document; this begins a second one")
 
     def _scalar(self, event: Any) -> None:
         text = event.value.translate(self._substitutes) if self._substitutes else event.value
@@ -196,12 +196,12 @@ class _Builder:
         mark = event.start_mark
         node, size = self._anchors.get(event.anchor, (None, 1))
         if node is None or any(anchor == event.anchor for _, _, anchor, _ in self._outer):
-            self._say(event, f'the alias "{event.anchor}" stands for nothing that was finished before it')
+            self._say(event, f'the alias "{event.anchor}" refers to no complete earlier value')
             node = nodes.Scalar("", None, mark.line + 1, mark.column + 1)
         self._count += size
         # Without aliases, a document of 1 MiB has no more than half as many nodes.
         if self._count > MAX_NODES:
-            self._stop(event, f"the document has more than {MAX_NODES:,} values once its aliases are followed")
+            self._stop(event, f"the document has more than {MAX_NODES:,} values with its aliases expanded")
         self._place(node, event)
 
     def _place(self, node: nodes.Node, event: Any) -> None:
@@ -230,7 +230,7 @@ class _Builder:
         return node
 
     def _refuse_tag(self, event: Any) -> None:
-        self._say(event, f"tags such as {event.tag} are not allowed; text that looks like a number needs quotes")
+        self._say(event, f"tags such as {event.tag} are not allowed; put a text that looks like a number in quotes")
 
     def _stop(self, event: Any, message: str) -> None:
         self.stopped = True

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_MAPPING = "a mapping of keys to values is needed here"
-_LIST = 'a list is needed here: put it in [ ], or begin each entry with "- "'
-_NETWORK = "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32"
+_MAPPING = "expected a mapping of keys to values"
+_LIST = 'expected a list: put it in [ ], or begin each entry with "- "'
+_NETWORK = "expected a network, such as 10.0.0.0/8 or 2001:db8::/32"
 _PHRASES = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",
@@ -19,16 +19,16 @@ _PHRASES = {
     "tuple_type": _LIST,
     "set_type": _LIST,
     "frozen_set_type": _LIST,
-    "string_type": "a text is needed here; a number becomes one in quotes",
-    "bool_parsing": "true or false is needed here",
-    "bool_type": "true or false is needed here",
-    "int_type": "a whole number is needed here",
-    "int_parsing": "a whole number is needed here",
+    "string_type": "expected a text; put a number in quotes",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
     "int_parsing_size": "the number is too large",
-    "int_from_float": "a whole number is needed here",
-    "float_type": "a number is needed here",
-    "float_parsing": "a number is needed here",
-    "finite_number": "a finite number is needed here",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
     "ip_v4_network": _NETWORK,
     "ip_v6_network": _NETWORK,
 }
@@ -52,7 +52,7 @@ def phrase(detail: Mapping[str, Any]) -> str:
         number = detail["ctx"][name]
         if (name, number, singular) == ("min_length", 1, "character"):
             return "must not be empty"
-        amount = f"{number} {singular} is" if number == 1 else f"{number} {many} are"
-        return f"at least {amount} needed here" if name == "min_length" else f"at most {amount} allowed here"
+        amount = f"{number} {singular if number == 1 else many}"
+        return f"expected at least {amount}" if name == "min_length" else f"expected at most {amount}"
     text = _SUBJECT.sub("must ", _PREFIX.sub("", detail["msg"]))
     return text[:1].lower() + text[1:]

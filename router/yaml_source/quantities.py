@@ -28,7 +28,7 @@ def duration(value: Any) -> times.Duration:
         return times.Duration(0)
     parts = _TIME.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError("a duration is needed here, as 90s, 5m, 1h30m or 2d")
+        raise ValueError("expected a duration, such as 90s, 5m, 1h30m, or 2d")
     return times.Duration(sum(int(number) * _TIMES[unit] for number, unit in parts))
 
 
@@ -39,7 +39,7 @@ def size(value: Any) -> int:
         return int(text)
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError("a size is needed here, as 500kB, 256MiB or 1GiB")
+        raise ValueError("expected a size, such as 500kB, 256MiB, or 1GiB")
     return int(match[1]) * _BYTES[match[2]]
 
 

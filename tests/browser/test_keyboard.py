@@ -52,7 +52,7 @@ def test_wrong_token_is_reported_and_can_be_corrected(console, stranger):
     page = visitor.go("/sign-in")
     page.get_by_label("Token").fill("irt_nobody_knows")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("no token that holds")
+    expect(page.get_by_role("alert")).to_contain_text("Invalid or expired token")
     assert "401" in visitor.wrong.pop()
     page.get_by_label("Token").fill(console.token)
     page.get_by_role("button", name="Sign in").click()

@@ -29,7 +29,7 @@ def test_reopened_incident_is_the_same_and_says_so(world):
     assert (seen.vendor_id, seen.state, seen.note) == (first, "open", "")
     (one,) = world.objects(KIND)
     assert (one["incident"]["status"], one["incident"]["reopenCount"]) == ("CONFIRMED", 1)
-    assert one["updates"][-1]["body"].startswith("It fires again.\n\nReference: IR-")
+    assert one["updates"][-1]["body"].startswith("An alert fires again.\n\nReference: IR-")
     assert world.do(KIND, "resolve", at=first).state == "resolved"
 
 
@@ -58,7 +58,7 @@ def test_refused_reopening_creates_a_new_incident(world):
     world.fault(KIND, "status", status=409)
     seen = world.do(KIND, "open", at=first)
     assert (seen.vendor_id == first, seen.state) == (False, "open")
-    assert seen.note == "the vendor did not open the first one again"
+    assert seen.note == "the vendor did not reopen the previous incident"
 
 
 def test_missing_item_is_created_again(world):

@@ -205,7 +205,7 @@ def test_a_kind_is_whole(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_source_without_credentials_is_refused_with_advice(kind):
-    with pytest.raises(ValueError, match=r"set bearer .*, basic .*, token or signature, or say `auth: none`"):
+    with pytest.raises(ValueError, match=r"set bearer .*, basic .*, token or signature, or set `auth: none`"):
         registry.KINDS[kind].config()
 
 

@@ -106,4 +106,4 @@ def test_check_reports_traces_without_the_extra(tmp_path):
     with harness.vendors() as at:
         process = without_the_extra(tmp_path, at, "check")
         assert process.ended() == 1
-        assert "tracing.endpoint is set, and OpenTelemetry is not installed" in process.said
+        assert "tracing.endpoint is set, but OpenTelemetry is not installed" in process.said

@@ -29,9 +29,9 @@ from router.console import views
 from router.domain import access
 from tests import ports
 
-NOT_PROVEN = "the provider&#39;s proof of who you are is not accepted"
-NOT_READABLE = "what the provider answers can&#39;t be understood"
-NOT_THERE = "the provider can&#39;t be reached now"
+NOT_PROVEN = "the identity provider&#39;s token is not valid"
+NOT_READABLE = "the identity provider&#39;s response can&#39;t be read"
+NOT_THERE = "the identity provider can&#39;t be reached"
 SECRET = "the-client-secret-of-the-console"
 CONFIG = """
 management:

@@ -39,7 +39,7 @@ def test_acknowledgement_ends_replies_that_remind(play):  # noqa: F811 - the fix
         await worker.on.deliver(workers.firing(), response=reminding())
         await worker.turn()
         await worker.until(lambda: channel.replies)
-        assert channel.replies[0] == ":bell: Still open, for 0 minutes by now, and not acknowledged"
+        assert channel.replies[0] == ":bell: Still open, for 0 minutes, and not acknowledged"
         await acknowledging(worker).acknowledge("down", acknowledgements.OperatorRequest("ann"))
         await worker.turn()
         reminded = [text for text in channel.replies if "Still open" in text]

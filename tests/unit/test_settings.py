@@ -94,7 +94,7 @@ web: {port: 99999}
     assert [problem.split(":")[0] for problem in found] == ["2", "4", "5", "7", "8"]
     assert 'unknown key "sorces"; did you mean "sources"?' in found[0]
     assert 'unknown kind "alertmanagr"; did you mean "alertmanager"?' in found[1]
-    assert '"b" must say its kind' in found[2]
+    assert '"b" needs a kind' in found[2]
     assert 'unknown key "tmeout_seconds"; did you mean "timeout_seconds"?' in found[3]
     assert '"port"' in found[4]
 
@@ -287,9 +287,9 @@ def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
     text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [plain-text]}\n")
     (problem,) = refused(tmp_path, text)
     assert problem.startswith("9:14: ")
-    assert "a secret of this scheme is base64, as it was given out: whsec_" in problem
+    assert "a secret of this scheme is base64, as issued: whsec_" in problem
     (problem,) = refused(tmp_path, WEBHOOK.replace("[{env: SIGNING}]", "[]"))
-    assert "at least 1 entry is needed here" in problem
+    assert "expected at least 1 entry" in problem
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def correct(http: client.Client, at: posts.Posts, operation: operations.Op
     if update.body != body or status:
         # An earlier attempt may have changed the text already.
         if texts.mark(update.body) not in {correction.seen, texts.mark(body)}:
-            raise errors.Permanent("it was changed at the vendor meanwhile, and stays as it is")
+            raise errors.Permanent("a person has changed the update at the vendor, so it stays")
         change = wire.PatchUpdate(body, status or None)
         await http.call("PATCH", f"{place.path}/updates/{client.segment(correction.update)}", json=change)
         post = await at.observe(place)

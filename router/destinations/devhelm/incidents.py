@@ -103,7 +103,7 @@ class Incidents:
         calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
         if operation.vendor_id and (reopened := await self._opened_again(operation, opening)):
             return reopened
-        note = "the vendor did not open the first one again" if operation.vendor_id else ""
+        note = "the vendor did not reopen the previous incident" if operation.vendor_id else ""
         body = wire.CreateIncident(
             title=references.add_tag(opening.title, operation.reference),
             severity=self._severity(opening, operation),
@@ -159,7 +159,7 @@ class Incidents:
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Raise ``Permanent``: updates of incidents can't be changed."""
-        raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
+        raise errors.Permanent(f"{self.name}: the vendor's API can't change a posted update")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
@@ -222,7 +222,7 @@ class Incidents:
         try:
             incident = (await self._show(operation.vendor_id)).incident
             if _over(incident):
-                text = f"It fires again.\n\nReference: {operation.reference}"
+                text = f"An alert fires again.\n\nReference: {operation.reference}"
                 update = wire.AddUpdate(opening.notify, text, opening.update_status or _FIRES)
                 await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
         except errors.Conflict:
@@ -257,7 +257,7 @@ class Incidents:
             if isinstance(problem, errors.NotFound):  # Reading the incident will show that it is gone.
                 await self._show(operation.vendor_id)
             left = [name for name, value in msgspec.structs.asdict(change).items() if value is not None]
-            detail = f"left as it was, the vendor refused to change it: {problem}"
+            detail = f"unchanged, because the vendor refused the change: {problem}"
             return incident, tuple(operations.Omission(name, "refused", detail) for name in left)
         return answer.read(wire.DetailAnswer).data.incident, ()
 

@@ -172,7 +172,7 @@ class StatusPages:
             return posts.observed(post, operation)
         if await self._posts.is_linked_by_person(post, operation):
             return operations.VendorState(
-                operation.vendor_id, "dismissed", note="a person has made this draft, so it stays"
+                operation.vendor_id, "dismissed", note="a person has created this draft, so it stays"
             )
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.VendorState(operation.vendor_id, "dismissed")
@@ -192,7 +192,7 @@ class StatusPages:
             change = wire.PutPost(affected_components=affected or None, published=False)
             answer = await self._http.call("PUT", place.path, json=change)
             if answer.read(wire.PostAnswer).data.published_at is not None:
-                raise errors.Unanswered(f"{self.name}: unpublishing was answered with a published post")
+                raise errors.Unanswered(f"{self.name}: the vendor answered the removal with a published post")
         # A person who doesn't know its history could publish the draft. And the vendor deletes only what it doesn't
         # show, so the response proves that the post is down.
         await self._http.call("POST", f"{place.path}/dismiss")
@@ -293,7 +293,7 @@ class StatusPages:
         place = posts.PostLocation(post.status_page_id, post.id)
         published = (await calls.call("POST", f"{place.path}/publish", body)).read(wire.PostAnswer).data
         if published.published_at is None:
-            raise errors.Unanswered(f"{self.name}: publishing was answered with a draft")
+            raise errors.Unanswered(f"{self.name}: the vendor answered the publication with a draft")
         sent = self._sent(operation, opening, _kept(body.affected_components, calls))
         sent = sent._replace(read=[entry.id for entry in posts.timeline(post)])
         seen = await self._posts.read_back(published, operation, sent)
@@ -458,7 +458,7 @@ class StatusPages:
         try:
             await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)
         except errors.Permanent as problem:
-            return (operations.Omission("postmortem", "refused", f"left out, the vendor refused it: {problem}"),)
+            return (operations.Omission("postmortem", "refused", f"omitted, because the vendor refused it: {problem}"),)
         return ()
 
 

@@ -50,7 +50,7 @@ class AlertOpening(base.Opening):
         filled_fields, omitted = super().without_empty(fields)
         metadata = filled_fields.get("metadata")
         if isinstance(metadata, Mapping) and len(filled := _filled(metadata)) < len(metadata):
-            detail = f"{len(metadata) - len(filled)} left out: empty, since a label is missing"
+            detail = f"{len(metadata) - len(filled)} omitted: empty, because a label is missing"
             omitted.append(operations.Omission("metadata", "left_out", detail))
             filled_fields["metadata"] = filled
         return filled_fields, omitted

@@ -251,7 +251,9 @@ class Alerts:
         try:
             await self._reads.call("POST", "/v2/incident_alerts", json=wire.AttachAlert(alert.id, incident))
         except (errors.Permanent, errors.Denied) as problem:
-            omitted = (operations.Omission("attach_to", "refused", f"not attached, the vendor refused it: {problem}"),)
+            omitted = (
+                operations.Omission("attach_to", "refused", f"not attached, because the vendor refused it: {problem}"),
+            )
         view = observations.view(operation, {**operation.view.fields, _ATTACHED: incident}, ())
         return msgspec.structs.replace(seen, view=view, omitted=omitted)
 

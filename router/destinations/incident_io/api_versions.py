@@ -66,7 +66,5 @@ class ApiVersion:
     async def detect(self) -> None:
         """Find out at the start which version is served, and log a warning if it is deprecated."""
         if not await self.is_gone() and self.current == "v1":
-            message = (
-                "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"
-            )
+            message = "incident.io has deprecated POST /v1/incidents; set `api: v2`, or keep `auto`"
             self._log.warning("api_deprecated", destination=self._name, version="v1", reason=message)

@@ -58,13 +58,13 @@ def _time(text: str) -> str:
     try:
         dt.datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError("not a time in RFC 3339, such as 2026-11-30T21:15:00Z") from error
+        raise ValueError("not an RFC 3339 time, such as 2026-11-30T21:15:00Z") from error
     return text
 
 
 def _instant(text: str) -> str:
     if dt.datetime.fromisoformat(_time(text)).tzinfo is None:
-        raise ValueError("a time without a zone; write it as in 2026-11-30T21:15:00Z")
+        raise ValueError("a time without a zone; write it as 2026-11-30T21:15:00Z")
     return text
 
 
@@ -102,7 +102,7 @@ class CustomFieldValue(_Part):
         kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
             kinds_text = " and ".join(kinds) if kinds else "none"
-            raise ValueError(f"a value is of exactly one kind ({', '.join(_KINDS)}); this one has {kinds_text}")
+            raise ValueError(f"a value has exactly one kind ({', '.join(_KINDS)}); this one has {kinds_text}")
         return self
 
 
@@ -147,7 +147,7 @@ class Escalation(_Part):
     )
     on_raise: bool = pydantic.Field(
         default=False,
-        description="whether it pages again each time that its severity rises above that of the last page",
+        description="whether it pages again whenever its severity rises above that of the last page",
     )
     cancel: bool = pydantic.Field(default=True, description="whether its escalations are canceled when it resolves")
 
@@ -194,7 +194,7 @@ class IncidentOpening(base.Opening):
         default={}, description="a time for each incident timestamp, by its name or ID"
     )
     escalation: Escalation | None = pydantic.Field(
-        default=None, description="whom the incident pages, and from which severity on"
+        default=None, description="the recipients of pages, and the lowest severity that pages"
     )
     slack_team_id: str | None = pydantic.Field(default=None, description="the Slack workspace, in an Enterprise Grid")
     source_message_channel_id: str | None = pydantic.Field(

@@ -107,7 +107,7 @@ def unchangeable(
     """Report a changed incident type: the vendor's API can't change the type of an open incident."""
     if before is None or before.incident_type == opening.incident_type:
         return ()
-    detail = f'left as it was: incident.io changes no type, "{opening.incident_type or ""}" is for new incidents'
+    detail = f'unchanged: incident.io never changes the type; "{opening.incident_type or ""}" is for new incidents'
     return (operations.Omission("incident_type", "left_out", detail),)
 
 

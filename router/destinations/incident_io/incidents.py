@@ -173,7 +173,7 @@ class Incidents:
             answer = await self._http.call("POST", path, json=body)
             edited = answer.read(wire.IncidentAnswer).incident
         except errors.Failure as problem:
-            omitted.append(operations.Omission(_TIMESTAMPS, "refused", f"left out, the edit failed: {problem}"))
+            omitted.append(operations.Omission(_TIMESTAMPS, "refused", f"omitted, because the edit failed: {problem}"))
             return created
         return msgspec.structs.replace(created, updated_at=edited.updated_at)
 
@@ -227,7 +227,9 @@ class Incidents:
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
         if edited.incident_status.id != closed and edited.incident_status.category not in categories.OVER:
-            raise errors.Unanswered(f"{self.name}: closing was answered with the status {edited.incident_status.name}")
+            raise errors.Unanswered(
+                f"{self.name}: the vendor answered the closing with the status {edited.incident_status.name}"
+            )
         return operations.VendorState(edited.id, "resolved", edited.permalink)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
@@ -240,7 +242,7 @@ class Incidents:
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Raise ``Permanent``: the vendor can't change posted updates."""
-        raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
+        raise errors.Permanent(f"{self.name}: the vendor's API can't change a posted update")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
@@ -441,7 +443,7 @@ class Incidents:
             spared = [name for name in _SPARED if getattr(edit, name) is not None]
             if not spared:
                 raise
-            detail = f"left as it was, the vendor refused to change it: {problem}"
+            detail = f"unchanged, because the vendor refused the change: {problem}"
             omitted += [operations.Omission(name, "refused", detail) for name in spared]
         edit.custom_field_entries = edit.incident_role_assignments = None
         return incident if edit == wire.Edit() else await self._edit(incident.id, edit, omitted)

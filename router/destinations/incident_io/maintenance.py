@@ -105,7 +105,7 @@ async def read_silences(http: client.Client, name: str, labels: Mapping[str, str
 def _silences(window: Window, name: str, labels: Mapping[str, str]) -> list[Silence]:
     """Return a silence for each group of conditions."""
     if window.escalation_targets:
-        raise Unreadable("its alerts are escalated to somebody else")
+        raise Unreadable("its alerts are escalated to another person")
     groups = [group for group in window.alert_condition_groups if group.conditions]
     if not groups or len(groups) < len(window.alert_condition_groups):
         raise Unreadable("it has no conditions, and would mute every alert")

@@ -143,14 +143,16 @@ class StatusPages:
         except errors.Permanent as problem:
             if operation.is_repeated or problem.status not in {400, 422} or not affected:
                 raise
-            detail = f"left out, the vendor refused it: {problem}"
+            detail = f"omitted, because the vendor refused it: {problem}"
             omitted.append(operations.Omission("component_statuses", "refused", detail))
             plain = [msgspec.structs.replace(update, component_statuses=None) for update in updates]
             less = reduced_calls.rekeyed(msgspec.structs.replace(body, updates=plain))
             answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
         post = answer.read(wire.PostAnswer).status_page_incident
         if posts.state(post) != "resolved":
-            raise errors.Unanswered(f"{self.name}: a retrospective incident was answered with the status it had before")
+            raise errors.Unanswered(
+                f"{self.name}: the vendor answered a retrospective incident with its previous status"
+            )
         return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(omitted))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
@@ -211,7 +213,7 @@ class StatusPages:
         )
         entry = await _posted(calls, update)
         if entry is not None and entry.status not in {"", "resolved"}:
-            raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
+            raise errors.Unanswered(f"{self.name}: the vendor answered the resolution with the status {entry.status}")
         entries = [*posts.timeline(post), *([entry] if entry is not None else ())]
         posted_marks = (*observations.marks(operation, entries), texts.mark(text))
         seen = operations.VendorState(post.id, "resolved", told=tuple(dict.fromkeys(posted_marks)))
@@ -228,7 +230,7 @@ class StatusPages:
 
     async def correct(self, _operation: operations.Operation) -> operations.VendorState:
         """Raise ``Permanent``: the vendor can't change posted updates."""
-        raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
+        raise errors.Permanent(f"{self.name}: the vendor's API can't change a posted update")
 
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the post's state and people's changes."""
@@ -447,8 +449,8 @@ def _of_room(number: int) -> str:
     """Return the note for the update with this number, near the vendor's limit on updates."""
     if number < wire.LAST_UPDATE:
         return ""
-    last = "no update is posted any more" if number > wire.LAST_UPDATE else "it is the last update"
-    return f"{last} before the resolution, for the vendor takes {wire.MOST_UPDATES}"
+    last = "no further update is posted" if number > wire.LAST_UPDATE else "it is the last update"
+    return f"{last} before the resolution, because the vendor accepts {wire.MOST_UPDATES}"
 
 
 def _iso(micros: Timestamp) -> str:

@@ -59,7 +59,7 @@ def text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if value is None:
-        raise Unreadable('there is no value; an absent label is the empty text, written ""')
+        raise Unreadable('the value is missing; for an absent label, write ""')
     raise Unreadable("expected a text")
 
 
@@ -81,5 +81,5 @@ def parts(value: Any) -> tuple[str, ...]:
 def _part(value: Any) -> str:
     rendered = text(value)
     if not rendered:
-        raise Unreadable("an empty text matches everything; leave the condition out")
+        raise Unreadable("an empty text matches everything; remove the condition")
     return rendered

@@ -8,7 +8,7 @@ import re2
 
 from router.rules.conditions import condition
 
-_NO_LOOKAROUND = '; RE2 has no lookaround: combine conditions, as {matches: down, not: {matches: "^test"}}'
+_NO_LOOKAROUND = '; RE2 has no lookaround: combine conditions, such as {matches: down, not: {matches: "^test"}}'
 
 
 class _Compiled(Protocol):
@@ -29,7 +29,7 @@ class Matches:
         """Parse a pattern. Raises ``Unreadable`` with RE2's message if the pattern is invalid."""
         pattern = condition.text(value)
         if not pattern:
-            raise condition.Unreadable("an empty pattern matches everything; leave the condition out")
+            raise condition.Unreadable("an empty pattern matches everything; remove the condition")
         try:
             return cls(pattern, re2.compile(encoded(pattern), options()))
         except re2.error as error:

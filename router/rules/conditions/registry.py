@@ -59,7 +59,7 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
         _check_literal(value)
         return (equality.Equal.read(value, scope),)
     if not value:
-        raise condition.Unreadable("there is no condition inside; write the text that the field has to have")
+        raise condition.Unreadable("the condition is empty; write the text that the field must have")
     return tuple(_read_one(name, inner, scope) for name, inner in value.items())
 
 

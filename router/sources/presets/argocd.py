@@ -25,7 +25,7 @@ def _state(body: objects.Members) -> str:
 def _no_alert(body: objects.Members) -> str:
     if not body.get("app") or _state(body):
         return ""
-    return "the application is neither well nor broken: it is syncing, progressing, suspended, or unknown"
+    return "the application is neither healthy nor degraded: it is syncing, progressing, suspended, or unknown"
 
 
 def _with_a_key(body: objects.Members) -> dict[str, Any]:

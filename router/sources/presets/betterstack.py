@@ -10,7 +10,7 @@ _MOMENTS = {"started": "started_at", "acknowledged": "acknowledged_at", "resolve
 
 def _no_incident(body: objects.Members) -> str:
     kind = objects.scalar(objects.optional(body.get("data")).get("type"))
-    return f"a {kind[:40]} is no incident" if kind not in {"", "incident"} else ""
+    return f"a {kind[:40]} is not an incident" if kind not in {"", "incident"} else ""
 
 
 def _with_a_moment(body: objects.Members) -> objects.Members:

@@ -20,7 +20,7 @@ def _event(body: objects.Members) -> str:
 def _no_incident(body: objects.Members) -> str:
     event = _event(body)
     is_event_only = event.startswith(("monitor.", "webhook.", "service.status", "service.component"))
-    return f"{event[:40]} is about no incident" if is_event_only else ""
+    return f"{event[:40]} is not about an incident" if is_event_only else ""
 
 
 def _found(body: objects.Members) -> objects.Members:

@@ -33,11 +33,11 @@ def _incident(body: objects.Members) -> objects.Members:
 def _no_incident(body: objects.Members) -> str:
     event, incident = objects.scalar(body.get("event_type")), _incident(body)
     if event.startswith("private_"):
-        return "incident.io sends nothing of a private incident except its ID"
+        return "incident.io sends only the ID of a private incident"
     if event and not event.startswith("public_incident.incident_"):
         return f"{event[:60]} is not about the state of an incident"
     if incident.get("mode") == "retrospective":
-        return "a retrospective incident is over"
+        return "a retrospective incident has already ended"
     summary = texts.canonical(objects.scalar(incident.get("summary")))
     opened = _AT_THE_BEGINNING.search(summary) or _AT_THE_END.search(summary)
     return f"the router itself opened this incident as {opened[1]}" if opened else ""

@@ -55,7 +55,7 @@ class Config(base.Config):
         # The source's settings define authentication, and the preset the encoding of bodies.
         foreign = value.keys() & {*base.Config.model_fields, "encoding"}
         if foreign:
-            raise ValueError(f"{min(foreign)} is no part of a mapping")
+            raise ValueError(f"{min(foreign)} is not part of a mapping")
         try:
             cls.mapped(value)
         except pydantic.ValidationError as error:
@@ -129,7 +129,7 @@ class Source:
             raise base.Unparsable("status", str(error)) from error
         word = status.casefold()
         ignored = word and word not in self._words and not self._preset.ignored.isdisjoint({word, "*"})
-        return f"{status[:40]} says nothing of whether something fires" if ignored else ""
+        return f"{status[:40]} doesn't show whether an alert fires" if ignored else ""
 
     def _tidied(self, members: objects.Members) -> objects.Members:
         if self._placeholder:

@@ -22,7 +22,7 @@ def test_insufficient_role_leaves_an_audit_line(play):
         second, first = await refused(at)
         assert (first.who, first.by, first.address) == ("ann", f"token {held.id}", "127.0.0.1")
         assert (first.subject, second.subject) == (f"POST {API}/publishing/freeze", "GET /audit")
-        assert first.outcome == "refused: this takes the role responder, and yours is viewer"
+        assert first.outcome == "refused: this needs the role responder, and yours is viewer"
 
     play(body)
 
@@ -34,7 +34,7 @@ def test_form_of_another_session_leaves_an_audit_line(play):
         [line] = await refused(at)
         assert (line.who, line.subject) == ("bob", "POST /silences")
         assert csrf not in line.outcome
-        assert "not one of this session" in line.outcome
+        assert "belongs to another session" in line.outcome
 
     play(body)
 

@@ -59,7 +59,7 @@ def test_endpoint_admits_its_role_and_higher_ones(play, role):
                 assert answer.headers["www-authenticate"] == "Bearer"
             elif RANK[role] < one.role:
                 assert answer.status_code == 403, told
-                assert f"takes the role {one.role.word}" in answer.json()["detail"]
+                assert f"needs the role {one.role.word}" in answer.json()["detail"]
             else:
                 assert allowed(answer), told
                 assert answer.status_code < 500, told
@@ -99,7 +99,7 @@ def test_form_admits_only_its_role(play, role):
                 assert answer.status_code == 401, told
             elif RANK[role] < needed:
                 assert answer.status_code == 403, told
-                assert "takes the role" in answer.text
+                assert "needs the role" in answer.text
             else:
                 assert allowed(answer), told
                 assert answer.status_code < 500, told
@@ -219,7 +219,7 @@ def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
         admin = await at.as_("admin")
         broken = await admin.get(f"{endpoints.PREFIX}/tokens")
         assert broken.status_code == 500
-        assert broken.json()["detail"] == "the router failed; its log says why"
+        assert broken.json()["detail"] == "the router failed; see its log"
         assert broken.headers["x-frame-options"] == "DENY"
         gone = await client.get(f"{endpoints.PREFIX}/silences")
         assert gone.status_code == 503

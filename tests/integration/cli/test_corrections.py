@@ -62,7 +62,7 @@ def test_operator_corrects_the_newest_update(scene):
     assert f"update {update['id']} --if-match {update['seen']}" in router.command("incidents", "show", KEY).stdout
     done = correct(router, "--body", "Payments fail, mail ann@acme.example.", "--reason", "a typo", "--by", "ada")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"devhelm-page: the update {update['id']} is corrected next\n"
+    assert done.stdout == f"devhelm-page: the update {update['id']} will be corrected\n"
     assert "warning: your text has an e-mail address" in done.stderr
     settles(router, at, "Payments fail, mail ann@acme.example.")
     assert "ada corrects an update at devhelm-page: a typo" in router.command("incidents", "show", KEY).stdout
@@ -74,7 +74,7 @@ def test_impossible_correction_is_refused(scene):
     assert (outdated.returncode, "has changed since you looked" in outdated.stderr) == (3, True)
     elsewhere = correct(router, "--body", "Other.", page="public-page")
     assert elsewhere.returncode == 1
-    assert "can't change an update that is posted at a destination incident-io-status-page" in elsewhere.stderr
+    assert "can't change a posted update at a destination incident-io-status-page" in elsewhere.stderr
     unknown = correct(router, "--body", "Other.", "--update", "ffff")
     assert (unknown.returncode, 'has posted no update "ffff"' in unknown.stderr) == (1, True)
     assert correct(router, "--body", "Other.", "--status", "OVER").returncode == 2
@@ -174,5 +174,5 @@ def test_console_corrects_with_a_form(scene, console):
         }
         done = browser.post("/corrections", data=form)
         assert (done.status_code, "done=corrected" in done.headers["location"]) == (303, True)
-        assert "The update is corrected next" in browser.get(done.headers["location"]).text
+        assert "The correction is pending" in browser.get(done.headers["location"]).text
         settles(router, at, "Cards fail.")

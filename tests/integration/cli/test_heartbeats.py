@@ -36,7 +36,7 @@ def test_missed_heartbeat_ends_with_the_next_signal(scene):
         beat(router)
         harness.eventually("it is missed", lambda: at.incidents()["on-call"] == ["open"])
         assert "silent" in router.command("heartbeats", "list").stdout
-        assert "was not heard of for 2 s" in router.command("incidents", "show", KEY).stdout
+        assert "was not received for 2 s" in router.command("incidents", "show", KEY).stdout
         beat(router)
         harness.eventually("it is over", lambda: "resolved" in at.incidents()["on-call"])
 
@@ -44,7 +44,7 @@ def test_missed_heartbeat_ends_with_the_next_signal(scene):
 def test_heartbeat_groups_are_listed_and_can_be_deleted(scene):
     at, start = scene
     with start("1h") as router:
-        assert router.command("heartbeats", "list").stdout == "no heartbeat was ever received\n"
+        assert router.command("heartbeats", "list").stdout == "no heartbeat has been received yet\n"
         for cluster in ("eu", "us"):
             beat(router, cluster)
         harness.eventually("both are known", lambda: router.command("heartbeats", "list").stdout.count("alive") == 2)

@@ -267,10 +267,7 @@ def test_command_lists_candidates_and_exits_2(play):
             done = await asyncio.to_thread(run, *command, "--server", at.url, INCIDENT_ROUTER_TOKEN=token)
             assert (done.returncode, done.stdout) == (2, "")
             head, *candidates = done.stderr.splitlines()
-            assert (
-                head
-                == 'incident-router: "down" is ambiguous: the names of 2 incidents begin with it; add more of the name:'
-            )
+            assert head == 'incident-router: "down" is ambiguous: 2 incidents match it; add more of the name:'
             assert {line.split()[0] for line in candidates} == set(references)
         client = await at.as_("viewer")
         assert len((await client.get(f"{API}/reviews")).json()["items"]) == 2, "nothing was decided"

@@ -104,7 +104,7 @@ def test_approved_post_waits_while_frozen(firing):
     decide(router, "approve")
     harness.eventually("the approval is known", lambda: decide(router, "show").returncode == 1)
     assert len(at.incidents()["public-page"]) == posted
-    assert "incidents are looked at now" in router.command("publishing", "unfreeze").stdout
+    assert "incidents are reconciled now" in router.command("publishing", "unfreeze").stdout
     harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
     assert router.command("publishing", "unfreeze").stdout == "publishing is active already\n"
 
@@ -115,16 +115,16 @@ def test_retract_takes_the_post_down(firing):
     decide(router, "approve", page="devhelm-page")
     harness.eventually("it is shown", lambda: at.incidents()["devhelm-page"].count("open") == shown + 1)
     words = ("incidents", "retract", KEY, "--destination", "devhelm-page", "--reason", "a false alarm")
-    assert "nothing is said there: leave out the message" in router.command(*words, "--message", "Sorry.").stderr
+    assert "so it needs no message" in router.command(*words, "--message", "Sorry.").stderr
     done = router.command(*words, "--by", "ann")
     assert re.fullmatch(r"devhelm-page \(IR-[\w-]+\): the post is taken down\n", done.stdout), done.stderr
     harness.eventually("it is gone", lambda: at.incidents()["devhelm-page"].count("open") == shown)
     again = router.command(*words)
-    assert (again.returncode, "nothing to do, it was retracted before" in again.stdout) == (1, True)
+    assert (again.returncode, "nothing to do: the post was retracted before" in again.stdout) == (1, True)
     told = router.command("incidents", "show", KEY).stdout
     assert "Retracted at devhelm-page by ann: the post is taken down. Reason: a false alarm" in told
     everywhere = router.command("incidents", "retract", KEY, "--reason", "a false alarm")
-    assert "it waited for review and is dismissed" in everywhere.stdout
+    assert "the post awaited a review and is dismissed" in everywhere.stdout
     unknown = router.command("incidents", "retract", KEY, "--destination", "devhelm-pag", "--reason", "x")
     assert 'there is no page "devhelm-pag"; did you mean "devhelm-page"?' in unknown.stderr
     inside = router.command("incidents", "retract", KEY, "--destination", "on-call", "--reason", "x")
@@ -139,7 +139,7 @@ def test_incident_is_acknowledged_and_withdrawn(firing):
     reference = json.loads(router.command("incidents", "show", KEY, "--json").stdout)["reference"]
     assert done.stdout == f"{reference}: acknowledged by ann\n", done.stderr
     again = router.command("incidents", "ack", reference, "--by", "bob")
-    assert (again.returncode, "it was acknowledged before by ann at" in again.stdout) == (0, True)
+    assert (again.returncode, "the incident was already acknowledged by ann at" in again.stdout) == (0, True)
     shown = router.command("incidents", "show", KEY).stdout
     assert re.search(r"acknowledged: +by ann at .*: on it\n", shown)
     assert "Acknowledged by ann: on it" in shown

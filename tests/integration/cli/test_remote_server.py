@@ -225,7 +225,7 @@ def test_references_are_completed_locally_and_remotely(scene):
 def test_missing_token_error_names_the_variable(scene):
     assert told(scene.elsewhere("incidents", "list", token="")) == (
         1,
-        "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`",
+        "the router requires a token: set INCIDENT_ROUTER_TOKEN (`incident-router tokens create`)",
     )
     wrong = scene.elsewhere("incidents", "list", token="irt_of_nobody")
     assert told(wrong) == (1, "the token in INCIDENT_ROUTER_TOKEN is invalid or expired")
@@ -237,7 +237,7 @@ def test_insufficient_role_is_refused(scene):
     viewer = scene.made("looker", "viewer")
     assert told(scene.elsewhere("publishing", "freeze", token=viewer)) == (
         1,
-        "this takes the role responder, and yours is viewer",
+        "this needs the role responder, and yours is viewer",
     )
     assert "frozen" not in scene.here("publishing", "status").stdout
     assert KEY in scene.elsewhere("incidents", "list", token=viewer).stdout
@@ -261,10 +261,10 @@ def test_unreachable_server_is_one_sentence(scene):
     [
         ("publishing freeze --by eve", "the token names you"),
         ("reviews approve KEY public-page --by eve", "the token names you"),
-        ("explain --delivery x --rules folder", "that router's rules"),
+        ("explain --delivery x --rules folder", "uses its own rules"),
         ("explain", "say --delivery"),
         ("silences add =~ --reason c", "is not a matcher"),
-        ("silences add a=b --reason c --for 0s", "--for must be a duration from 1s to 366d"),
+        ("silences add a=b --reason c --for 0s", "--for must be from 1s to 366d"),
         ("silences add a=b --reason c --during nightly", "neither a day, a time, nor a time zone"),
         ("silences add a=~.* --reason c", "the matchers match every alert"),
     ],
@@ -277,7 +277,7 @@ def test_contradictory_options_are_a_usage_error(scene, arguments, said):
 @pytest.mark.parametrize("server", ["localhost:8082", "router.example.com", "http://", "redis://x", "http://[::1"])
 def test_invalid_server_address_is_a_usage_error(tmp_path, server):
     done = run("incidents", "list", "--server", server, cwd=tmp_path)
-    assert (done.returncode, "is no address such as http://127.0.0.1:8082" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "is not a URL such as http://127.0.0.1:8082" in done.stderr) == (2, True), done.stderr
 
 
 def test_remote_explain_uses_the_server_rules(scene):
@@ -321,7 +321,7 @@ def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
     assert here.stdout == elsewhere.stdout
     assert "freeze: frozen (all hands (ann))" in here.stdout
     assert re.fullmatch(
-        r"publishing is active: [1-9]\d* incidents are looked at now\n",
+        r"publishing is active: [1-9]\d* incidents are reconciled now\n",
         scene.elsewhere("publishing", "unfreeze").stdout,
     )
 
@@ -353,7 +353,7 @@ def test_remote_dead_letters_are_redriven_or_discarded(scene):
 def test_quarantine_is_emptied_remotely(scene):
     readable = asyncio.run(keep(scene, b'{"title": "t", "status": "firing", "labels": {"service": "z"}}'))
     done = scene.elsewhere("quarantine", "retry", readable)
-    assert re.fullmatch(r"handed in as delivery \w+ with 1 alerts\n", done.stdout), done.stderr
+    assert re.fullmatch(r"processed as delivery \w+ with 1 alerts\n", done.stdout), done.stderr
     for identity in (scene.odd, scene.no_text):
         assert scene.elsewhere("quarantine", "discard", identity).stdout == f"discarded {identity}\n"
     here, elsewhere = scene.both("quarantine", "list")

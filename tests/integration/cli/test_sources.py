@@ -46,8 +46,8 @@ def test_sources_are_listed_with_their_authentication(file):
         "scripts": ("json", "/v1/webhooks/scripts", ["bearer token (2) or user and password (1)"], []),
         "topic": ("cloudwatch", "/v1/webhooks/topic", ["token in the query parameter key (1)"], []),
         "errors": ("sentry", "/v1/webhooks/errors", ["token in the header x-key (1)", "sentry signature (1)"], []),
-        "signed": ("cloudwatch", "/v1/webhooks/signed", ["SNS's signature, of the topics that are named"], []),
-        "open": ("grafana", "/v1/webhooks/open", ["anyone"], ["anyone may post: it says `auth: none`"]),
+        "signed": ("cloudwatch", "/v1/webhooks/signed", ["SNS's signature, for the configured topics"], []),
+        "open": ("grafana", "/v1/webhooks/open", ["anyone"], ["anyone may post: `auth: none` is set"]),
     }
     shown = run("sources", "list", "--config", str(file)).stdout
     for word in ("scripts", "/v1/webhooks/topic", "sentry signature (1)", "192.0.2.0/24", "anyone may post"):
@@ -76,7 +76,7 @@ def test_every_kind_is_listed_with_what_it_reads():
 
 def halves(said: str) -> tuple[str, str]:
     """Split a snippet into the router's part and the monitoring system's part."""
-    ours, heading, theirs = said.partition("# Into the monitoring system:\n\n")
+    ours, heading, theirs = said.partition("# In the monitoring system:\n\n")
     assert heading
     return ours.removeprefix("# Into incident-router.yaml:\n\n"), theirs
 
@@ -143,7 +143,7 @@ def test_parse_shows_alerts_and_unmatched_paths(mapped):
     assert lines["labels"] == "service=check\\x1bout"
     assert lines["severity"] == "nothing found at data.level"
     assert lines["labels.team"] == "nothing found at data.team"
-    assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"
+    assert lines["starts_at"] == "nothing found at starts_at; the time of receipt is used"
 
 
 def test_parse_shows_the_timing_of_an_alert(mapped):
@@ -199,12 +199,15 @@ def test_partly_readable_payload_exits_1(mapped):
     done = attempt(mapped, body, "--json", source="dashboards")
     assert done.returncode == 1
     assert len(json.loads(done.stdout)["alerts"]) == 1
-    assert "not all of it can be read: alerts[1].status" in done.stderr
+    assert "a part of the payload can't be parsed: alerts[1].status" in done.stderr
 
 
 def test_payload_without_alert_shows_the_reason(mapped):
     done = attempt(mapped, {"alert_transition": "$ALERT_TRANSITION"}, source="monitors")
-    assert (done.returncode, done.stdout) == (0, "it makes no alert: a test: Datadog has put no values in\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "the payload makes no alert: a test: Datadog has not filled in values\n",
+    )
 
 
 def test_headers_say_how_a_body_is_encoded(mapped):

@@ -87,7 +87,7 @@ def test_open_source_needs_no_secret(router):
 def test_unsignable_sample_is_refused_with_reason(router):
     """The sample goes to a source with another authentication."""
     done = sent(router, "cloudwatch", "--secret-env", "OURS")
-    assert (done.exit_code, "only the sender itself can sign for cloudwatch" in done.stderr) == (2, True)
+    assert (done.exit_code, "only the sender can sign deliveries of kind cloudwatch" in done.stderr) == (2, True)
     done = sent(router, "cloudwatch", to="topic?key=in-the-address")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "in-the-address" not in done.stdout
@@ -96,7 +96,7 @@ def test_unsignable_sample_is_refused_with_reason(router):
 def test_sample_of_another_kind_is_reported(router):
     done = sent(router, "grafana", to="another-kind")
     assert done.exit_code == 1
-    assert "could not be read: is that source of this kind?" in done.stderr
+    assert "could not parse it: does the source have this kind?" in done.stderr
 
 
 def test_as_a_process_it_says_the_same(router):
@@ -118,7 +118,7 @@ def test_unreachable_router_is_one_sentence():
     ("command", "said"),
     [
         (["jsn", "--to", "http://127.0.0.1/"], 'there is no kind "jsn"; did you mean "json"?'),
-        (["json", "--to", "127.0.0.1/v1"], "is no address of a webhook"),
+        (["json", "--to", "127.0.0.1/v1"], "is not the URL of a webhook"),
         (["json", "--to", "http://127.0.0.1/", "--secret-env", "ABSENT"], "the environment variable ABSENT is not set"),
         (["azure", "--to", "http://127.0.0.1/", "--secret-env", "WORD"], "WORD: "),
         (["json", "--to", "http://127.0.0.1/", "--secret-env", "A", "--bearer-env", "B"], "exclude each other"),

@@ -74,7 +74,7 @@ def test_terminal_actions_are_in_the_audit_log(router, management):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("x", "--role", "root"), '"root" is no role: viewer, responder, admin'),
+        (("x", "--role", "root"), '"root" is not a role: viewer, responder, admin'),
         (("x", "--for", "soon"), "'soon'"),
         (("",), "NAME"),
         (("x" * 101,), "NAME"),

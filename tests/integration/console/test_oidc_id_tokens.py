@@ -188,7 +188,7 @@ def test_keys_that_are_none_let_nobody_in(with_liar, keys, status, text):
 @pytest.mark.parametrize("state", ["", "forged", "another"])
 def test_unknown_state_is_refused(with_liar, state):
     async def body(provider, found):
-        await identity.refused(provider, found, 403, "not begun in this browser", state=state, code="a-code")
+        await identity.refused(provider, found, 403, "not started in this browser", state=state, code="a-code")
         assert provider.exchanged == []
 
     with_liar(body)

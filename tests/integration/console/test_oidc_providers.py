@@ -12,8 +12,8 @@ from tests.integration import identity
 @pytest.mark.parametrize(
     ("answer", "status", "text"),
     [
-        ((400, {"error": "invalid_grant"}), 403, "the provider does not stand by this sign-in"),
-        ((401, {"error": "invalid_client", "error_description": "no"}), 403, "does not stand by this sign-in"),
+        ((400, {"error": "invalid_grant"}), 403, "the identity provider rejected the sign-in"),
+        ((401, {"error": "invalid_client", "error_description": "no"}), 403, "rejected the sign-in"),
         ((500, "<h1>Oh</h1>"), 502, identity.NOT_THERE),
         ((200, "<h1>Hello</h1>"), 502, identity.NOT_READABLE),
         ((200, "[]"), 502, identity.NOT_READABLE),
@@ -48,7 +48,7 @@ def test_provider_s_error_is_shown_as_text(with_liar):
 @pytest.mark.parametrize(
     ("metadata", "status", "text"),
     [
-        ({"issuer": "https://another.example"}, 403, "calls itself otherwise than `issuer` does"),
+        ({"issuer": "https://another.example"}, 403, "differs from `issuer`"),
         ({"issuer": None}, 502, identity.NOT_READABLE),
         ({"token_endpoint": None}, 502, identity.NOT_READABLE),
         ({"jwks_uri": 5}, 502, identity.NOT_READABLE),
@@ -171,7 +171,7 @@ def test_unverified_email_is_not_used_as_name(with_liar, claims, name):
 def test_similar_group_names_give_no_role(with_liar, groups):
     async def body(provider, found):
         provider.claims = {"groups": groups}
-        await identity.refused(provider, found, 403, "is in none of the groups")
+        await identity.refused(provider, found, 403, "is not in a group")
 
     with_liar(body)
 

@@ -62,7 +62,7 @@ def test_person_removed_from_the_group_loses_the_role(playing):
         provider.claims["groups"] = ["elsewhere"]
         there = (await found.browser.get("/sign-in/oidc")).headers["location"]
         answer = await found.browser.get(provider.takes(there))
-        assert (answer.status_code, "none of the groups" in answer.text) == (403, True)
+        assert (answer.status_code, "is not in a group" in answer.text) == (403, True)
         assert await found.may() == 401
 
     playing(body)

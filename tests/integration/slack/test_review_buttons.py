@@ -157,9 +157,9 @@ def test_user_without_a_role_is_refused_with_reason(slack, action):
     async def body(at):
         await at.management.deliver(consoles.firing())
         await at.act(at.click(action, await at.subject(), EVE))
-        assert "You may not do this: this takes the role responder, and you have none" in at.text
+        assert "You may not do this: this needs the role responder, and you have none" in at.text
         assert await at.audit() == [
-            ("slack:U0EVE (eve)", "slack", "refused: this takes the role responder, and you have none")
+            ("slack:U0EVE (eve)", "slack", "refused: this needs the role responder, and you have none")
         ]
         assert at.workspace.calls == []
         assert await state(at) == ""

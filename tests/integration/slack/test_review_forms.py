@@ -108,7 +108,7 @@ def test_doubtful_text_is_published_with_a_warning(slack):
     async def body(at):
         await opened(at)
         answer = await at.act(at.submission({"message": "db-1.internal.example is away"}))
-        assert "Look at your text again" in answer.text
+        assert "Check your text" in answer.text
         assert (await post(at)).message == "db-1.internal.example is away"
 
     slack(body)

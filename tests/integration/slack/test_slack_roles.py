@@ -54,7 +54,7 @@ def test_unreadable_group_gives_no_role(slack, error):
         at.workspace.errors["usergroups.users.list"] = error
         answer = await at.send("/v1/slack/commands", at.command("/freeze", "test", BOB))
         assert "the user group S0ONCALL can't be read now" in answer.json()["text"]
-        assert (await at.audit(1))[0][2].startswith("refused: this takes the role responder, and the user group")
+        assert (await at.audit(1))[0][2].startswith("refused: this needs the role responder, and the user group")
         # The roles of listed users don't depend on the group.
         assert await may(at, ADA)
         at.workspace.errors.clear()

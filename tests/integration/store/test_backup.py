@@ -329,7 +329,7 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
         with pytest.raises(backup_file.CorruptBackupError):
             await restore(connection, damaged)
         if await connection.keys("ir:*"):
-            with pytest.raises(errors.Unavailable, match="restore was broken off"):
+            with pytest.raises(errors.Unavailable, match="restore was interrupted"):
                 await schema.Schema(connection).ensure()
         await restore(connection, two_keys, replace=True)
         await schema.Schema(connection).ensure()

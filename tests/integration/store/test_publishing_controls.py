@@ -263,7 +263,7 @@ def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
 
         await on.until_awaited(both)
         resolved, missed = sorted(await told())
-        assert resolved == "It was resolved at page by a person: it stays so."
+        assert resolved == "It was resolved at page by a person. The router does not change it back."
         assert missed.startswith("Not found at on-call")
         await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
         await on.turn()

@@ -43,7 +43,7 @@ def test_unconfirmed_write_is_not_reported_as_done(with_redis, write):
         await write(connection)
         with (
             workers.demanding(connection, 9, 0.005),
-            pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas confirmed what was written$"),
+            pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas acknowledged the write$"),
         ):
             await write(connection)
 

@@ -58,7 +58,7 @@ def test_silenced_alert_opens_when_silence_ends(with_redis):
 
         (name, told, calls), _ = await workers.in_time(on.connection, mute)
         assert calls == []
-        assert told == [f"Not heard of: am/{name}, by silence {name} of ann: works."]
+        assert told == [f"Muted by silence {name} of ann: works: am/{name}."]
         await on.until(lambda: at.states() == ["open"])
         assert (await on.incident(name)).muted == {}
 
@@ -242,7 +242,7 @@ def test_commands_create_list_and_end_silences(router):
 
 
 def is_muted(router) -> bool:
-    return "Not heard of" in router.command("incidents", "show", 'checkout-down{labels.service="checkout"}').stdout
+    return "Muted by" in router.command("incidents", "show", 'checkout-down{labels.service="checkout"}').stdout
 
 
 def heeded(router) -> bool:
@@ -263,7 +263,7 @@ def heeded(router) -> bool:
         (['service=~"("'], "not an RE2 pattern"),
         (['service=~".*"'], "match every alert"),
         (['service="a"', "--for", "soon"], "soon"),
-        (['service="a"', "--for", "0s"], "--for must be a duration from 1s to 366d"),
+        (['service="a"', "--for", "0s"], "--for must be from 1s to 366d"),
     ],
 )
 def test_invalid_silence_is_refused_with_reason(router, arguments, said):

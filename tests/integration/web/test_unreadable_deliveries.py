@@ -104,9 +104,7 @@ def test_each_source_has_its_own_incident(with_redis):
 def test_refused_deliveries_are_reported_if_configured(with_redis, destinations):
     async def play(connection):
         scene = Scene(connection, *destinations)
-        await scene.quarantine.count_refused(
-            "prod", "the body is longer than the 16777216 bytes that are read here", NOW
-        )
+        await scene.quarantine.count_refused("prod", "the body is longer than the limit of 16777216 bytes", NOW)
         assert (await scene.turn(NOW)).status == ("open" if destinations else "closed")
 
     with_redis(play)

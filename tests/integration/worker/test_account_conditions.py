@@ -242,7 +242,7 @@ def test_omitted_fields_are_in_timeline_and_metric(play, kind):
         assert omitted_count(**counted) == before + 1
         events = await scene.on.incidents.timeline("down")
         [opened] = [event.text for event in events if event.text.startswith("Opened at there")]
-        assert f"{counted['field']}: left out, the vendor refused it" in opened
+        assert f"{counted['field']}: omitted, because the vendor refused it" in opened
 
     play(kind, body)
 

@@ -21,15 +21,14 @@ def test_queued_incidents_open_once_there_is_room(with_redis):
         assert scene.opened() == ["a", "b"]
         assert await scene.told("a") == []
         assert await scene.told("c") == [
-            "It waits: alert storm, 2 incidents have begun to open within 1h. "
-            "It opens when there is room, the most severe first."
+            "Queued in an alert storm: 2 incidents have opened within 1h. The most severe incidents open first."
         ]
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "d"]
         await scene.room()
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "d", "e"]
-        assert (await scene.told("e"))[1:] == ["It is held back no longer, after 0 s in an alert storm."]
+        assert (await scene.told("e"))[1:] == ["Released from the queue of the alert storm after 0 s."]
         await scene.fires("a", "b", "c", "d", "e", resolved=True)
         assert scene.pager.states() == ["resolved"] * 5
         assert scene.pager.kinds.count("open") == 5
@@ -64,7 +63,9 @@ def test_incident_resolved_while_queued_never_opens(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d")
         await scene.fires("c", resolved=True)
-        assert (await scene.told("c"))[-1] == "It was over before its turn in an alert storm: nothing was opened."
+        assert (await scene.told("c"))[
+            -1
+        ] == "The alerts resolved while the incident was queued in an alert storm. No incident was opened."
         assert not await scene.held("c")
         await scene.room()
         assert scene.opened() == ["a", "b", "d"]

@@ -35,7 +35,7 @@ async def _held(at, client) -> str:
         one = (await client.get(f"/api/v1/incidents/{consoles.key(service)}")).json()
         if any(each["next_reason"] == WAITS for each in one["publications"]):
             assert {(each["next_reason"], each["next_at"]) for each in one["publications"]} == {(WAITS, None)}
-            assert "It waits: alert storm" in one["timeline"][-1]["text"]
+            assert "Queued in an alert storm" in one["timeline"][-1]["text"]
             assert one["timeline"][-1]["what"] == "storm"
             waits.append(service)
     [held] = waits
@@ -56,7 +56,7 @@ def test_console_shows_that_incident_is_queued(play):
         held = await _held(at, await at.as_("viewer"))
         page = (await client.get("/incident", params={"key": consoles.key(held)})).text
         assert "queued in an alert storm" in page
-        assert "It waits: alert storm" in page
+        assert "Queued in an alert storm" in page
 
     play(body)
 

@@ -43,7 +43,7 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         await parent.turn()
         await parent.turn()
         assert [text.partition(" wait;")[0] for text in parent.texts()] == [
-            "open More incidents were to be opened at once than may be. At least 1"
+            "open More incidents were due to open than are allowed per window. At least 1"
         ]
         await scene.fires("d", "e", "f", "g")
         await parent.turn()
@@ -51,7 +51,7 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         await scene.fires("c", "d", "e", "f", "g", resolved=True)
         await parent.turn()
         assert "open" in parent.texts()[0]
-        assert "None waits any more" in parent.texts()[0]
+        assert "The queue is empty" in parent.texts()[0]
         await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
         await parent.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved"]

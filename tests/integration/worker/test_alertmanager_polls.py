@@ -67,7 +67,7 @@ def test_poll_ends_alert_of_lost_resolution(playing):
         await scene.poll()
         assert at.states() == ["resolved"]
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == first
-        assert (await scene.told())[2:4] == ["Alertmanager no longer has am/f1.", "Nothing fires any more."]
+        assert (await scene.told())[2:4] == ["Alertmanager no longer has am/f1.", "All alerts are resolved."]
         assert counted("ended") == before + 1
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)

@@ -24,7 +24,7 @@ def test_automatic_post_on_contradiction_needs_review(with_redis):
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
         state = await publishing_state.PublishingControls(on.connection).read()
-        why = 'source am says of one alert that it fires and that it is resolved: "f1 is down" (f1)'
+        why = 'source am reports the same alert as both firing and resolved: "f1 is down" (f1)'
         assert (state.tripped, {page: stop.why for page, stop in state.tripped_pages.items()}) == (None, {"page": why})
         told = [event.text for event in await on.incidents.timeline("down") if event.what == "review"]
         assert len(told) == 1

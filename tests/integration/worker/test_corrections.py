@@ -124,7 +124,7 @@ def test_update_that_was_changed_meanwhile_stays(with_redis, simulator):
         assert desk.bodies() == ["A colleague's text."]
         assert patches(simulator) == []
         (why,) = [text for _, text in await desk.told() if text.startswith("Could not correct")]
-        assert "changed at the vendor meanwhile" in why
+        assert "changed the update at the vendor" in why
         assert not (await desk.publication()).dead
 
     playing(with_redis, simulator, play)

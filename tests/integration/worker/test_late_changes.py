@@ -129,7 +129,7 @@ def test_incident_reopened_late_is_resolved_again(play):
         await three_minutes_pass(scene)
         await scene.eventually(lambda: scene.states() == ["resolved"])
         events = [event.text for event in await scene.on.incidents.timeline("down")]
-        assert any("carried out after the resolution" in text for text in events)
+        assert any("carried out an unanswered change late" in text for text in events)
 
     play("devhelm", body)
 

@@ -133,7 +133,7 @@ def test_late_update_does_not_reopen_a_resolved_post(play, kind):
         await three_minutes_pass(scene)
         assert status(scene) == "resolved"
         events = [event.text for event in await scene.on.incidents.timeline("down")]
-        assert any("carried out after the resolution" in text for text in events)
+        assert any("carried out an unanswered change late" in text for text in events)
 
     play(kind, body)
 

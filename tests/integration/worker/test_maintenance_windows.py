@@ -150,5 +150,5 @@ def test_only_an_account_at_devhelm_has_windows(tmp_path):
     with pytest.raises(configuration.Refused) as refused:
         configuration.load(file, {})
     assert 'unknown destination "devhelp"; did you mean "devhelm"?' in str(refused.value)
-    assert '"on-call" is no account at DevHelm' in str(refused.value)
-    assert '"devhelm" is no account at incident.io' in str(refused.value)
+    assert '"on-call" is not an account at DevHelm' in str(refused.value)
+    assert '"devhelm" is not an account at incident.io' in str(refused.value)

@@ -157,7 +157,9 @@ def test_resolution_before_decision_ends_the_review(with_redis):
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert await scene.tally() == {"over": 1}
-        assert (await scene.on.incidents.timeline("down"))[-1].text.endswith("before anyone acted; nothing is shown.")
+        assert (await scene.on.incidents.timeline("down"))[-1].text.endswith(
+            "before anyone acted. Nothing is published."
+        )
 
     assert playing(with_redis, play).calls == []
 

@@ -220,7 +220,7 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         assert await scene.reported() == [("guard", "firing", ["on-call", "devhelm"])]
         await scene.fold()
         held = (await scene.store.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident
-        assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components at once"}
+        assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components"}
         await scene.own.turn(NOW + 2)
         assert await scene.reported() == []
         await scene.gate.reset()

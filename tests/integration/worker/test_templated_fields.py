@@ -56,4 +56,4 @@ def test_missing_label_leaves_the_field_out(tmp_path):
             assert not any(named & sent["incident-io", pod].keys() for pod in ("odd", "bare"))
             shown = router.command("incidents", "show", 'monitored{labels.pod="odd"}').stdout
             assert "monitor_id: left out" in shown
-            assert "incident_role_assignments: entry 1 was left out: Value error, not an email address" in shown
+            assert "incident_role_assignments: entry 1 was omitted: Value error, not an email address" in shown

@@ -60,7 +60,7 @@ def test_limit_outside_its_range_is_refused(text):
 def test_invalid_duration_names_the_option_and_its_range(command, option, between, text):
     done = testing.CliRunner().invoke(cli.app, [*command.split(), f"{option}={text}"], env=SURROUNDINGS)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"incident-router: {option} must be a duration from {between}, as ")
+    assert done.stderr.startswith(f"incident-router: {option} must be from {between}, such as ")
 
 
 CHOICES = [

@@ -125,7 +125,7 @@ def test_draft_of_a_person_is_left_alone(account, operation, mode, author):
     account.answer("GET", ONE, {"data": draft})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
     seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
-    assert (seen.state, seen.note) == ("dismissed", "a person has made this draft, so it stays")
+    assert (seen.state, seen.note) == ("dismissed", "a person has created this draft, so it stays")
     assert account.changes == []
 
 

@@ -247,7 +247,7 @@ def edited_to(account, category):
 
 def test_resolution_answered_with_old_status_is_not_recorded(account, operation):
     account.answer(*SHOW, shown())
-    with pytest.raises(errors.Unanswered, match="was answered with the status"):
+    with pytest.raises(errors.Unanswered, match="answered the closing with the status"):
         account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
 
 

@@ -189,9 +189,9 @@ def test_an_update_that_says_something_else_is_posted(account, operation, there_
     ("there", "changes", "told"),
     [
         (93, [UPDATE], ""),
-        (94, [UPDATE], "it is the last update before the resolution, for the vendor takes 100"),
-        (95, [], "no update is posted any more before the resolution, for the vendor takes 100"),
-        (99, [], "no update is posted any more before the resolution, for the vendor takes 100"),
+        (94, [UPDATE], "it is the last update before the resolution, because the vendor accepts 100"),
+        (95, [], "no further update is posted before the resolution, because the vendor accepts 100"),
+        (99, [], "no further update is posted before the resolution, because the vendor accepts 100"),
     ],
 )
 def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, there, changes, told):

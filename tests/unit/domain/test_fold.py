@@ -204,7 +204,7 @@ def test_alerts_beyond_the_bound_are_told():
     more = folded(routed("one too many"), start=full)
     assert (more.overflow_count, len(more.firing)) == (1, fold.MOST_HELD)
     (event,) = timeline.events_for_change(full, more, [routed("one too many")], NOW)
-    assert event.text == "Counted 1 message of further alerts: an incident holds no more that fire at once."
+    assert event.text == "Counted 1 message of further alerts beyond the maximum of firing alerts."
     again = folded(routed("another"), start=more)
     assert timeline.events_for_change(more, again, [routed("another")], NOW) == []
 

@@ -55,14 +55,14 @@ def test_silence_opens_the_incident_as_its_rule_says():
     life = Life().beats().after(LATE)
     assert (life.status, life.incident.severity) == ("open", severities.Severity.CRITICAL)
     assert life.incident.opening_alert.title == "Watchdog"
-    assert life.told[-1].endswith('because "Watchdog" was not heard of for 300 s.')
+    assert life.told[-1].endswith('because "Watchdog" was not received for 300 s.')
     assert life.after(10 * EVERY).incident.generation == 1
 
 
 def test_next_heartbeat_ends_the_incident_and_restarts_waiting():
     life = Life().beats().after(LATE).after(50).beats()
     assert life.status == "closed"
-    assert life.told[-1] == "It is heard of again."
+    assert life.told[-1] == "The heartbeat was received again."
     assert life.after(LATE - 1).status == "closed"
     assert life.after(1).status == "open"
     assert life.incident.generation == 2

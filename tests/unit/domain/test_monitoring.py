@@ -116,10 +116,10 @@ def test_timeline_tells_of_the_monitoring():
     opened = folded(incidents.Incident("key"), "firing", 0)
     monitored = folded(opened, "resolved", 60)
     (event,) = [one for one in timeline.events_for_change(opened, monitored, [], NOW) if one.what == "monitored"]
-    assert event.text == "Nothing fires; the incident is monitored for 900 s before it ends."
+    assert event.text == "All alerts are resolved. The incident is monitored for 900 s before it ends."
     again = folded(monitored, "again", 120)
     texts = [one.text for one in timeline.events_for_change(monitored, again, [], NOW)]
-    assert "It fires again before its end." in texts
+    assert "An alert fires again before the incident ends." in texts
 
 
 def test_stored_incidents_and_targets_from_before_are_read():

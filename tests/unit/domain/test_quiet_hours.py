@@ -210,8 +210,8 @@ def test_retries_count_from_the_end_of_the_window():
     ("given", "problem"),
     [
         ({"time_zone": "Europe/Zurick", "from": "22:00", "to": "07:00"}, 'did you mean "Europe/Zurich"?'),
-        ({"time_zone": "UTC"}, '"from" and "to", or "windows", are needed here'),
-        ({"time_zone": "UTC", "from": "22:00"}, '"from" and "to" need each other'),
+        ({"time_zone": "UTC"}, 'set "from" and "to", or "windows"'),
+        ({"time_zone": "UTC", "from": "22:00"}, '"from" and "to" must be set together'),
         ({"time_zone": "UTC", "from": "22:00", "to": "22:00"}, "ends when it begins"),
         ({"time_zone": "UTC", "from": "10pm", "to": "07:00"}, "is not a time of the day"),
         ({"time_zone": "UTC", "days": "funday"}, '"fun'),

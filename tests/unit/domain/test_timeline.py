@@ -85,24 +85,24 @@ def test_a_severity_that_rises_is_told():
 
 def test_alert_that_ends_during_its_hold_is_recorded():
     told = Told(open_after=90 * SECOND).fires("a")
-    assert told.last == "An alert fires; the incident opens if something still does after 90 s."
+    assert told.last == "An alert fires. The incident opens if an alert still fires after 90 s."
     told.resolves("a")
     assert told.what == ["held", "closed"]
-    assert told.last.endswith("nothing was opened.")
+    assert told.last.endswith("No incident was opened.")
 
 
 def test_quiet_refiring_and_end_are_recorded():
     told = Told(resolve_after=300 * SECOND).fires("a").resolves("a")
-    assert told.events[1].text == "Nothing fires; it ends if that stays so for 300 s."
+    assert told.events[1].text == "All alerts are resolved. It ends if they stay resolved for 300 s."
     told.fires("a").resolves("a").after(300 * SECOND)
     assert [what for what in told.what if what != "alerts"] == ["opened", "quiet", "firing", "quiet", "closed"]
-    assert told.last == "Nothing fires any more."
+    assert told.last == "All alerts are resolved."
 
 
 def test_a_follow_up_names_what_it_takes_up():
     told = Told(reopen_within=300 * SECOND).fires("a").resolves("a").fires("a")
     assert told.what[-1] == "opened"
-    assert "It takes IR-" in told.last
+    assert "It continues IR-" in told.last
 
 
 def test_first_alerts_are_listed_and_storm_is_counted():

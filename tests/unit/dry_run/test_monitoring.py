@@ -116,7 +116,7 @@ def test_unapproved_post_is_not_opened_after_alerts_resolve():
         rules, [FIRES % "0s", ENDS % "5m"], "{at: 0s, open: on-call}, {at: 20m, resolve: on-call}",
         people="{at: 6m, approve: page}",
     )  # fmt: skip
-    assert found == ['nothing awaits approval at "page" then']
+    assert found == ['nothing awaits approval at "page" at that time']
 
 
 def test_frozen_post_is_neither_monitored_nor_resolved():
@@ -174,15 +174,15 @@ def problems(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (rule("resolve: {monitor_for: 15m}"), '"monitor_for" and "message" need one another'),
-        (rule('resolve: {message: "It works."}'), '"monitor_for" and "message" need one another'),
+        (rule("resolve: {monitor_for: 15m}"), '"monitor_for" and "message" must be set together'),
+        (rule('resolve: {message: "It works."}'), '"monitor_for" and "message" must be set together'),
         (rule("resolve: {}"), 'write "monitor_for" with a "message", or "review: true"'),
         (rule("resolve: soon"), "review"),
         (rule("resolve: {monitor_for: 15m, mesage: x}"), "did you mean"),
         (rule('resolve: {monitor_for: 15m, message: "{{ alert.labels.host }}"}'), "not declared as public"),
         (rule('resolve: {monitor_for: 15m, message: "{{ alert.title"}'), "r.yaml:6:102:"),
         (rule(f'resolve: {{monitor_for: 15m, message: "{"x" * 5000}"}}', at="other-page"), "at most 4096"),
-        (rule(MONITOR, rule_rest="    timing: {heartbeat: 5m}\n"), "a heartbeat that is received ends its incident"),
+        (rule(MONITOR, rule_rest="    timing: {heartbeat: 5m}\n"), "a received heartbeat ends its incident"),
     ],
 )
 def test_wrong_resolve_is_explained(text, said):

@@ -142,7 +142,7 @@ def test_freeze_is_received_by_its_subscribers():
         ("", "36:7: review.waiting (page) to approvals after 0s was not expected"),
         (
             "{at: 0s, to: approvals, event: review.waiting}, {at: 5m, to: approvals, event: review.decided}",
-            "36:73: expected review.decided to approvals, and there was none (there were: review.waiting)",
+            "36:73: expected review.decided to approvals, but there was none (there were: review.waiting)",
         ),
         (
             "{at: 1m, to: approvals, event: review.waiting}",
@@ -150,7 +150,7 @@ def test_freeze_is_received_by_its_subscribers():
         ),
         (
             "{to: approvals, event: review.waiting}, {to: leads, event: review.waiting}",
-            "36:65: expected review.waiting to leads, and there was none",
+            "36:65: expected review.waiting to leads, but there was none",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_any_notifier_is_accepted_where_notifiers_are_unknown():
         "expect: {notifications: [{to: x, event: incident.opened}]}}\n"
     )
     assert complaints(text, destinations=conftest.DESTINATIONS)[0].endswith(
-        "expected incident.opened to x, and there was none"
+        "expected incident.opened to x, but there was none"
     )
 
 

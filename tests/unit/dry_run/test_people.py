@@ -92,8 +92,8 @@ def test_silenced_alert_opens_when_its_silence_is_over():
     [
         ("{at: 1m}", "name one action: approve, edit, dismiss, retract, silence, end_silence, freeze, thaw"),
         ("{approve: page, dismiss: page}", "name one action"),
-        ("{edit: page}", '"edit" and "fields" need one another'),
-        ("{approve: page, fields: {title: x}}", '"edit" and "fields" need one another'),
+        ("{edit: page}", '"edit" and "fields" must be set together'),
+        ("{approve: page, fields: {title: x}}", '"edit" and "fields" must be set together'),
         ("{approve: page, for: 1h}", '"for" needs "silence"'),
         ('{silence: ["a paged"]}', "is not a matcher"),
         ("{approve: page, message: x}", '"message" needs "retract"'),
@@ -108,7 +108,7 @@ def test_action_that_makes_no_sense_is_an_error(people, said):
 
 def test_expiring_a_missing_silence_is_an_error():
     (complaint, *_) = playing.complaints(RULES + case("waits", "", people='{end_silence: ["a=b"]}'))
-    assert "no such silence is active then" in complaint
+    assert "no such silence is active at that time" in complaint
 
 
 def test_retracted_post_is_taken_down_and_stays_away():
@@ -126,7 +126,7 @@ def test_retraction_keeps_what_waits_from_being_published():
 
 def test_retraction_of_nothing_is_an_error():
     (complaint, *_) = playing.complaints(RULES + case("paged", "{open: on-call}", people="{retract: page}"))
-    assert 'nothing can be retracted at "page" then' in complaint
+    assert 'nothing can be retracted at "page" at that time' in complaint
 
 
 def test_frozen_post_is_retracted():
@@ -164,7 +164,7 @@ def test_frozen_automatic_post_becomes_a_retrospective_incident():
 @pytest.mark.parametrize(
     ("at", "said"),
     [
-        ("page", '"page" (kind page) takes no retrospective incidents: leave out retrospective'),
+        ("page", '"page" (kind page) has no retrospective incidents: remove retrospective'),
         ("on-call", 'customers don\'t see what is at "on-call" (kind internal): leave out retrospective'),
     ],
 )

@@ -80,10 +80,10 @@ def test_test_expectation_applies_to_each_firing_alert():
         ("incidents: 2", "expected 2 incidents, got 1"),
         ("operations: []", "open at on-call after 0s was not expected"),
         ("operations: [{at: 1m, open: on-call}]", "expected open at on-call after 1m, got it after 0s"),
-        ("operations: [{open: on-call}, {open: page}]", "expected open at page, and there was none"),
+        ("operations: [{open: on-call}, {open: page}]", "expected open at page, but there was none"),
         (
             "operations: [{open: on-call}, {resolve: on-call}]",
-            "resolve at on-call, and there was none (there were: open)",
+            "resolve at on-call, but there was none (there were: open)",
         ),
         ("operations: [{open: on-call, name: x}]", "open at on-call: expected name 'x', got None"),
     ],
@@ -98,7 +98,7 @@ def test_whatever_is_not_as_expected_is_told(expected, complaint):
 
 def test_an_approval_that_nothing_waits_for_is_told():
     test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
-    assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" then']
+    assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" at that time']
 
 
 def test_simultaneous_operations_may_be_in_any_order():
@@ -119,13 +119,13 @@ def test_operations_are_printed_as_expectations():
     [
         ("{name: t, alerts: [{lables: {a: x}}]}", 'unknown key "lables"; did you mean "labels"?'),
         ("{name: t, alerts: []}", "at least 1 entry"),
-        ("{name: t, alerts: [{at: soon}]}", "a duration is needed here"),
+        ("{name: t, alerts: [{at: soon}]}", "expected a duration"),
         ("{name: t, alerts: [{}], expect: {at: [pag]}}", 'there is no destination "pag"; did you mean "page"?'),
         ("{name: t, alerts: [{}], people: [{approve: x}]}", 'there is no destination "x"'),
         ("{name: t, alerts: [{}], expect: {operations: [{at: 1m}]}}", "an operation names one destination"),
         ("{name: t, alerts: [{}], expect: {operations: [{open: pag}]}}", 'there is no destination "pag"'),
         ("{alerts: [{}]}", '"name" is missing'),
-        ("text", "a mapping of keys to values is needed here"),
+        ("text", "expected a mapping of keys to values"),
     ],
 )
 def test_a_test_that_is_written_wrongly_is_told(test, problem):

@@ -117,15 +117,15 @@ def test_several_conditions_on_one_field_all_count():
 @pytest.mark.parametrize(
     ("value", "problem", "path"),
     [
-        (None, 'there is no value; an absent label is the empty text, written ""', ()),
-        ({"not": {"one_of": ["a", None]}}, "there is no value", ("not", "one_of", 1)),
+        (None, 'the value is missing; for an absent label, write ""', ()),
+        ({"not": {"one_of": ["a", None]}}, "the value is missing", ("not", "one_of", 1)),
         ({"matches": ["a"]}, "expected a text", ("matches",)),
         ({"atleast": "5"}, 'unknown condition "atleast"', ("atleast",)),
         ({"start_with": "5"}, 'unknown condition "start_with"; did you mean "starts_with"?', ("start_with",)),
         ({"gte": "five"}, "expected a number", ("gte",)),
         ({"cidr": ["10.0.0.0/8", "10.0.0.1/33"]}, "not a network", ("cidr", 1)),
         ({"contains": ["a", ""]}, "an empty text matches everything", ("contains", 1)),
-        ({"not": {}}, "there is no condition inside", ("not",)),
+        ({"not": {}}, "the condition is empty", ("not",)),
     ],
 )
 def test_invalid_condition_is_reported_with_its_path(value, problem, path):

@@ -54,8 +54,8 @@ def test_failing_expression_does_not_match_and_says_why(make_alert, text, why):
         ("true &&\n  alert.lables.a == ''", 'unknown name "alert.lables.a"', 2, 3),
         ("sise(alert.labels) > 1", 'unknown name "sise"; did you mean "size"?', 1, 1),
         ("alert.title > 5", "found no matching overload for '_>_' applied to '(string, int)'", 1, 13),
-        ("alert.labels", "the expression is a map<string, string>; it has to be true or false", 1, 1),
-        ("'text'", "the expression is a string; it has to be true or false", 1, 1),
+        ("alert.labels", "the expression is a map<string, string>; it must be true or false", 1, 1),
+        ("'text'", "the expression is a string; it must be true or false", 1, 1),
         ("alert.title ==", "Syntax error", 1, 15),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_field_reads_its_value(name, value):
         ("annotation.x", 'did you mean "annotations.x"?'),
         ("labels", '"labels" needs a name: labels.<name>'),
         ("annotations.", '"annotations." needs a name'),
-        ("status", "a resolved alert has to reach the incident that it opened"),
+        ("status", "a resolved alert must reach the incident that it opened"),
         ("alert.title", "Fields are: title, source, severity"),
         ("fingerprints", 'did you mean "fingerprint"?'),
         ("", "Fields are:"),

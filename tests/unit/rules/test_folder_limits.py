@@ -136,4 +136,4 @@ resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20),) * 2)
 print(one.explain(long))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.strip() in {"it needs more memory than there is", "True"}, done.stderr[-300:]
+    assert done.stdout.strip() in {"it needs more memory than is available", "True"}, done.stderr[-300:]

@@ -52,7 +52,7 @@ def test_files_and_folders_are_read_in_name_order(tree, destinations):
 
 CATCH_ALL = "rules: [{name: rest, when: {}, group_by: [fingerprint], open: [{at: on-call}]}]\n"
 DEAD = (
-    'no rule of this file can match, since earlier rules take all its alerts: "rest" at 90.yaml:1; files and '
+    'no rule of this file can match, because earlier rules match all its alerts: "rest" at 90.yaml:1; files and '
     "folders are read together in the order of their names"
 )
 
@@ -69,7 +69,7 @@ def test_file_with_one_matching_rule_is_used(tree, destinations):
     top = tree({"1.yaml": "rules: [{name: x, when: {labels.a: x}, open: []}]", "2.yaml": mixed})
     (warning,) = check.check_folder(top, destinations).problems
     assert (warning.level, warning.line) == ("warning", 2)
-    assert 'can\'t be reached: rule "x" at 1.yaml:1 matches before it' in warning.message
+    assert 'can\'t be reached: rule "x" at 1.yaml:1 matches all its alerts' in warning.message
 
 
 def test_isolated_folder_must_not_take_others_alerts(tree, destinations):
@@ -77,7 +77,7 @@ def test_isolated_folder_must_not_take_others_alerts(tree, destinations):
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["b"]
     (problem,) = loaded.refused["a"]
-    assert problem.message == 'rule "rest" takes every alert of b.yaml, so that no rule of that file can match'
+    assert problem.message == 'rule "rest" matches every alert of b.yaml, so no rule of that file can match'
 
 
 def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
@@ -154,7 +154,7 @@ def test_duplicate_name_is_the_isolated_folder_s_error(tree, destinations):
 
 def test_the_top_can_not_stand_apart(tree, destinations):
     assert told(tree({"folder.yaml": "isolate: true\n", "a.yaml": "rules: []\n"}), destinations) == [
-        "folder.yaml:1:10: what belongs to all can't stand apart"
+        "folder.yaml:1:10: the top folder can't be isolated"
     ]
 
 

@@ -67,7 +67,7 @@ def test_intended_public_text_passes(text):
         ("token b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "secret"),
         ("-----BEGIN RSA PRIVATE KEY-----", "secret"),
         ("a\x1b[31mred", "control"),
-        (f"a {leak_guard.BROKEN}", "could not be made"),
+        (f"a {leak_guard.BROKEN}", "could not be rendered"),
     ],
 )
 def test_what_customers_must_not_see_is_found(text, what):
@@ -157,4 +157,6 @@ def test_an_snmp_identifier_is_objected_to_at_once():
 
 def test_text_too_long_to_examine_is_an_objection():
     assert leak_guard.objections("a " * 5_000) == []
-    assert leak_guard.objections("a " * 5_000 + "a") == ["more than the 10000 characters that are examined"]
+    assert leak_guard.objections("a " * 5_000 + "a") == [
+        "more than the 10000 characters that the leak guard can examine"
+    ]

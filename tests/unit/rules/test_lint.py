@@ -100,7 +100,7 @@ def test_ten_thousand_rules_are_linted_quickly(build):
 
 
 def test_rule_with_one_incident_for_everything_is_warned(build):
-    said = "makes one incident of everything"
+    said = "makes one incident of all alerts"
     assert said in doubted(build, {"open": OPEN})[0][1]
     assert said in doubted(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
     for fine in (
@@ -151,9 +151,7 @@ def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     assert (
         str(report.problems[0])
         .splitlines()[0]
-        .endswith(
-            'a.yaml:3:5: warning: rule "y": can\'t be reached: rule "x" at a.yaml:2 matches before it whenever it would'
-        )
+        .endswith('a.yaml:3:5: warning: rule "y": can\'t be reached: rule "x" at a.yaml:2 matches all its alerts')
     )
     assert (report.count("error"), report.count("warning")) == (0, 2)
     (path / "b.yaml").write_text("rules: 5")
@@ -186,6 +184,6 @@ def test_text_that_may_become_too_long_is_warned(build, title, warned):
     world = lint_warnings.LintContext(limits={"on-call": {"name": 200}})
     rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
     found = doubted(build, rule, world=world)
-    said = "may render to more than the 200 characters that on-call accepts, and is then cut"
+    said = "may render to more than the 200 characters that on-call accepts, and is then truncated"
     assert any(said in message for _, message in found) is warned
     assert not any(said in message for _, message in doubted(build, rule))

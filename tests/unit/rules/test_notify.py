@@ -96,8 +96,8 @@ def test_review_reminds_and_escalates():
         ("{}", 'set "timeout", "remind_every", or "escalate_after"'),
         ("{on_timeout: publish}", '"on_timeout" needs "timeout"'),
         ("{remind_every: 10s}", '"remind_every" must be at least 1m'),
-        ("{escalate_after: 5m}", '"escalate_after" and "escalate_to" need each other'),
-        ("{escalate_to: [team-a]}", '"escalate_after" and "escalate_to" need each other'),
+        ("{escalate_after: 5m}", '"escalate_after" and "escalate_to" must be set together'),
+        ("{escalate_to: [team-a]}", '"escalate_after" and "escalate_to" must be set together'),
         ("{escalate_after: 5m, escalate_to: [team-c]}", 'unknown notifier "team-c"; did you mean'),
     ],
 )

@@ -149,7 +149,7 @@ def test_no_template_reaches_what_is_not_declared(text):
 
 def test_reviewer_sees_the_final_text_and_the_reason():
     shown = rendered({"title": "In {{ alert.labels.listed }}"}, {"listed": "10.0.0\u200b.7"})
-    assert shown == ({"title": "In 10.0.0.7"}, "alert.labels.listed, which is none of what the rule allows")
+    assert shown == ({"title": "In 10.0.0.7"}, "alert.labels.listed, which the rule does not allow")
 
 
 def test_value_matching_its_pattern_is_still_searched():
@@ -187,7 +187,7 @@ def test_link_with_variable_must_have_an_allowed_host(link, label, objected):
 def test_a_part_that_fails_is_told():
     allowed = {"alert.labels.n": decisions.Allowed(("x",))}
     shown = rendered({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
-    assert shown == ({"title": leak_guard.BROKEN}, "a part that could not be made")
+    assert shown == ({"title": leak_guard.BROKEN}, "a part that could not be rendered")
 
 
 def test_invisible_characters_of_literal_text_are_left_out():

@@ -75,7 +75,7 @@ def test_literal_text_is_warned_about_and_never_refused(folder):
     first, second, third = warned(folder, LITERAL)
     assert first.startswith('8:16: rule "leaky": customers will read an IP address in "10.0.0.1 is down, mail"')
     assert second.startswith('10:27: rule "leaky": customers will read an e-mail address in "Mail root@localhost"')
-    assert "name it in allow_text" in second
+    assert "add it to allow_text" in second
     assert third.startswith('15:30: rule "fine": customers will read a host name')
     assert "pages.allowed_hosts" in third
 
@@ -88,7 +88,7 @@ def test_invisible_characters_and_empty_permissions_are_warned_of(folder):
     text = 'rules: [{name: r, when: {}, group_by: [title], allow_text: [""], open: [{at: page, title: "a\\u200bb"}]}]'
     assert warned(folder, text) == [
         '1:60: rule "r": an empty text in allow_text allows nothing',
-        '1:91: rule "r": invisible characters are left out of what is posted',
+        '1:91: rule "r": invisible characters are removed from posts',
     ]
 
 
@@ -118,7 +118,7 @@ def test_variable_may_have_at_most_1000_values(build):
         }
 
     assert build(rule(1_000))
-    with pytest.raises(load.Refused, match="1001 texts are more than the 1000"):
+    with pytest.raises(load.Refused, match="1001 texts are more than the limit of 1000"):
         build(rule(1_001))
 
 
@@ -129,7 +129,7 @@ def test_follow_severity_is_off_by_default(build, make_alert, follow):
 
 
 def test_page_without_a_status_for_monitoring_refuses_it(build):
-    with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a post that is monitored'):
+    with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a monitored post'):
         only(build, resolve={"monitor_for": "15m", "message": "It works again."})
     assert only(build, resolve="review").ending == decisions.Ending(review=True)
 

@@ -87,7 +87,7 @@ def test_expensive_text_is_refused_within_the_limits(file, text):
     [
         ({"cpu_seconds": 1}, "processor time"),
         ({"memory_bytes": 64 * 1024 * 1024}, "64 MiB of memory"),
-        ({"output_bytes": 10}, "too long to be shown"),
+        ({"output_bytes": 10}, "explanation is too long"),
         ({"seconds": 0.01}, "more than 0.01 seconds"),
     ],
     ids=["processor", "memory", "output", "time"],

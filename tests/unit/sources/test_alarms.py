@@ -38,11 +38,11 @@ def refused(call, *arguments, **settings) -> base.Unparsable:
 @pytest.mark.parametrize(
     ("body", "where", "problem"),
     [
-        ({}, "", "no alarm"),
+        ({}, "", "not an alarm"),
         (envelope("the deploy is done"), "Message", "plain text"),
         (envelope("[1]"), "Message", "plain text"),
-        (envelope({"ok": True}), "Message", "no alarm"),
-        (envelope({**MESSAGE, "NewStateValue": "BROKEN"}), "state", "'BROKEN' is none of ALARM, OK"),
+        (envelope({"ok": True}), "Message", "not an alarm"),
+        (envelope({**MESSAGE, "NewStateValue": "BROKEN"}), "state", "'BROKEN' is not ALARM, OK"),
         (envelope({**MESSAGE, "NewStateValue": None}), "Message.NewStateValue", "missing or empty"),
         (envelope({**MESSAGE, "AlarmName": ""}), "Message.AlarmName", "missing or empty"),
         ({"Type": "Notification"}, "Message", "plain text"),
@@ -66,7 +66,10 @@ URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn
 
 @pytest.mark.parametrize(
     ("kind", "what"),
-    [("SubscriptionConfirmation", "waits for this subscription"), ("UnsubscribeConfirmation", "has been ended")],
+    [
+        ("SubscriptionConfirmation", "waits for the confirmation of this subscription"),
+        ("UnsubscribeConfirmation", "has been ended"),
+    ],
 )
 def test_manual_step_at_sns_is_reported(kind, what):
     for settings in ({}, {"other_messages": "ignore"}):
@@ -91,7 +94,7 @@ def test_manual_step_at_sns_is_reported(kind, what):
 )
 def test_url_of_another_host_is_not_repeated(url):
     error = refused(by_sns, envelope("x", Type="SubscriptionConfirmation", SubscribeURL=url))
-    assert error.problem.endswith("open the address in SubscribeURL, if it is SNS's")
+    assert error.problem.endswith("open the URL in SubscribeURL, if it belongs to SNS")
 
 
 def test_all_ways_of_one_alarm_are_one_alert():
@@ -145,7 +148,7 @@ def test_alarm_order_follows_its_own_times():
     ("event", "where", "problem"),
     [
         ({}, "detail-type", "missing: an input transformer"),
-        ({"detail-type": "EC2 Instance State-change Notification"}, "detail-type", "is no alarm"),
+        ({"detail-type": "EC2 Instance State-change Notification"}, "detail-type", "is not an alarm"),
         ({"detail-type": eventbridge.DETAIL_TYPE}, "detail", "missing"),
         (EVENT, "detail.state", "missing"),
         ({**EVENT, "detail": {"state": {"value": "OK"}}}, "detail.alarmName", "missing or empty"),

@@ -32,9 +32,9 @@ def refused(raw: bytes) -> base.Unparsable:
 @pytest.mark.parametrize(
     ("raw", "where", "problem"),
     [
-        (body(version="1"), "version", "'1' is not Alertmanager's, which is '4'"),
+        (body(version="1"), "version", "'1' is not Alertmanager's version '4'"),
         (body(version="3", groupKey=2**60), "version", "'3' is not"),
-        (body(version=4), "version", "4 is not Alertmanager's, which is '4'"),
+        (body(version=4), "version", "4 is not Alertmanager's version '4'"),
         (b'{"alerts":[]}', "version", "use a source of kind json"),
         (b'{"title":"x"}', "version", "use a source of kind json"),
         (body(version=None), "version", "use a source of kind json"),
@@ -43,7 +43,7 @@ def refused(raw: bytes) -> base.Unparsable:
         (body(alerts={}), "alerts", "Expected `array`, got `object`"),
         (body(alert(status="pending"), 7), "alerts[0].status", "firing or resolved"),
         (body({"status": "firing"}), "alerts[0].labels", "missing"),
-        (body({"status": "firing", "labels": ["a"]}), "alerts[0].labels", "an object is expected here"),
+        (body({"status": "firing", "labels": ["a"]}), "alerts[0].labels", "expected an object"),
         (body(7), "alerts[0]", "Expected `object`, got `int`"),
         (b"", "", "the body is empty"),
         (b"alerts=1", "", "the body has to be JSON"),
@@ -61,7 +61,7 @@ def test_a_misfit_is_told_with_its_place(raw, where, problem):
     [
         (alert(status="pending"), "alerts[1].status", "firing or resolved"),
         ({"status": "firing"}, "alerts[1].labels", "missing"),
-        (alert(fingerprint="", labels=7), "alerts[1].labels", "an object is expected here"),
+        (alert(fingerprint="", labels=7), "alerts[1].labels", "expected an object"),
         (7, "alerts[1]", "Expected `object`, got `int`"),
     ],
 )

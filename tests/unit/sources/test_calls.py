@@ -46,12 +46,12 @@ def test_an_empty_body_is_stored_as_null(body):
 
 
 def test_create_request_without_message_is_explained():
-    with pytest.raises(base.Unparsable, match="message: missing or empty: a create request has to name it"):
+    with pytest.raises(base.Unparsable, match="message: missing or empty: required in a create request"):
         delivering.parse("opsgenie-api", {"alias": "lock/3"})
 
 
 def test_a_create_request_without_a_body_is_unparsable():
-    with pytest.raises(base.Unparsable, match="body: missing: a create request has one"):
+    with pytest.raises(base.Unparsable, match="body: missing: required in a create request"):
         delivering.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
 
 

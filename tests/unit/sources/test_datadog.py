@@ -185,7 +185,7 @@ def test_receipt_replaces_missing_or_unreadable_times():
 
 
 def test_other_payload_error_says_what_to_paste():
-    assert "paste the payload of the manual" in refused(text="hello").problem
+    assert "paste the documented payload" in refused(text="hello").problem
     assert refused(alert_transition="Triggered").where == "alert_cycle_key"
 
 

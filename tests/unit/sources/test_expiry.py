@@ -61,5 +61,5 @@ def test_every_kind_has_the_setting(kind):
 
 
 def test_what_is_no_duration_is_refused():
-    with pytest.raises(pydantic.ValidationError, match="a duration is needed"):
+    with pytest.raises(pydantic.ValidationError, match="expected a duration"):
         json.Config(auth="none", resolve_after="soon")

@@ -21,7 +21,7 @@ def one(**incident):
 @pytest.mark.parametrize(
     ("body", "where", "problem"),
     [
-        ({}, "incident", "no notification of Google Cloud Monitoring"),
+        ({}, "incident", "not a notification of Google Cloud Monitoring"),
         ({"incident": []}, "incident", "an object"),
         ({"incident": {}}, "incident.state", "'' is neither open nor closed"),
         ({"incident": {"state": "ajar"}}, "incident.state", "'ajar' is neither"),

@@ -116,7 +116,7 @@ def test_bad_alert_is_set_aside_alone():
     parsed = parse(good, bad, {**good, "status": 7}, receiver="r", truncatedAlerts=2)
     assert [alert.fingerprint for alert in parsed.alerts] == ["good"]
     assert (parsed.rejected.where, parsed.truncated) == ("alerts[1].status", 2)
-    assert parsed.rejected.problem.endswith("is expected here (and 1 more)")
+    assert parsed.rejected.problem.endswith("expected firing or resolved (and 1 more)")
     alone = json.loads(parsed.rejected.body)
     assert (alone["alerts"], alone["receiver"]) == ([bad, {**good, "status": 7}], "r")
     assert refused(**alone).where == "alerts[0].status"

@@ -20,5 +20,5 @@ def test_bad_alert_of_a_group_is_lost_alone():
 
 def test_alertmanager_webhook_error_names_the_version_read():
     group = {**delivering.body("incident-io-alerts", "of-alertmanager-firing"), "version": "4"}
-    with pytest.raises(base.Unparsable, match="'4' is not Alertmanager's, which is '1'"):
+    with pytest.raises(base.Unparsable, match="'4' is not Alertmanager's version '1'"):
         delivering.parse("incident-io-alerts", group)

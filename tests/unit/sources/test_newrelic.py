@@ -16,7 +16,7 @@ def one(**body):
     [
         ({}, "state", "use the template that New Relic offers"),
         ({"current_state": "open", "incident_id": 1}, "state", "the old notification channels"),
-        ({"state": "CLOSED"}, "id", "the issue's id has to be in the payload"),
+        ({"state": "CLOSED"}, "id", "the payload must contain the issue's ID"),
     ],
 )
 def test_a_misfit_is_told_with_its_place(body, where, problem):

@@ -58,7 +58,7 @@ def test_missing_required_object_is_named():
     assert objects.members({"a": 1}, "data") == {"a": 1}
     assert said(objects.members, None, "data") == ("data", "missing")
     assert said(objects.members, None, "data", "send it") == ("data", "missing: send it")
-    assert said(objects.members, [1], "data") == ("data", "an object is expected here")
+    assert said(objects.members, [1], "data") == ("data", "expected an object")
 
 
 def test_missing_optional_object_is_empty():
@@ -112,7 +112,7 @@ def test_notices_name_their_alert_even_if_refused():
     delivery = reading.Reading("here", NOW)
 
     def noted(item, where):
-        delivery.ignore(f"{where}.link", "a text is expected here")
+        delivery.ignore(f"{where}.link", "expected a text")
         return even(item, where)
 
     found, _ = objects.several(delivery, ["a", None, "b"], "all", noted, list)

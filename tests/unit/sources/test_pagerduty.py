@@ -21,8 +21,8 @@ def one(*arguments, **incident):
 @pytest.mark.parametrize(
     ("body", "where", "problem"),
     [
-        ({}, "event", "this is no webhook of PagerDuty"),
-        ({"messages": []}, "event", "make a webhook subscription of version 3"),
+        ({}, "event", "this is not a PagerDuty webhook"),
+        ({"messages": []}, "event", "create a webhook subscription of version 3"),
         ({"event": {}}, "event.event_type", "missing or empty"),
         ({"event": {"event_type": "incident.resolved"}}, "event.data", "missing"),
         ({"event": {"event_type": "incident.resolved", "data": {"type": "incident"}}}, "event.data.id", "missing"),

@@ -25,13 +25,13 @@ def refused(**body) -> base.Unparsable:
 @pytest.mark.parametrize(
     ("body", "where", "problem"),
     [
-        ({}, "event_action", "missing: send one of trigger, acknowledge and resolve"),
-        ({"event_action": "escalate"}, "event_action", "'escalate' is none of trigger"),
-        ({"event_action": "trigger"}, "payload", "missing: a trigger has to have one"),
-        ({"event_action": "trigger", "payload": "x"}, "payload", "an object is expected"),
+        ({}, "event_action", "missing: send one of trigger, acknowledge, and resolve"),
+        ({"event_action": "escalate"}, "event_action", "'escalate' is not one of trigger"),
+        ({"event_action": "trigger"}, "payload", "missing: required for a trigger"),
+        ({"event_action": "trigger", "payload": "x"}, "payload", "expected an object"),
         ({"event_action": "trigger", "payload": {"source": "h"}}, "payload.summary", "missing or empty"),
-        ({"event_action": "resolve"}, "dedup_key", "resolve has to name what it is about"),
-        ({"event_action": "acknowledge", "dedup_key": ""}, "dedup_key", "acknowledge has to name"),
+        ({"event_action": "resolve"}, "dedup_key", "resolve must name its subject"),
+        ({"event_action": "acknowledge", "dedup_key": ""}, "dedup_key", "acknowledge must name"),
     ],
 )
 def test_a_misfit_is_told_with_its_place(body, where, problem):

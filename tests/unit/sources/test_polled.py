@@ -36,7 +36,7 @@ def listed(*receivers: str, **labels: str) -> api.Listed:
         ({"receiver": "("}, "not an RE2 pattern"),
         ({"filter": ["env"]}, "not a matcher"),
         ({"filter": ['env=~"("']}, "not an RE2 pattern"),
-        ({"bearer": "a", "basic": "b:c"}, "exclude one another"),
+        ({"bearer": "a", "basic": "b:c"}, "exclude each other"),
         ({"silenced": True}, "Extra inputs"),
     ],
 )

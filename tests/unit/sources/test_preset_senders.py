@@ -150,7 +150,7 @@ def test_devhelm_incident_is_found_anywhere(envelope):
 @pytest.mark.parametrize("event", ["monitor.created", "webhook.test", "service.status_changed"])
 def test_other_devhelm_events_make_no_alert(event):
     found = delivering.parse("devhelm", {"type": event, "data": {"id": "1", "status": "TRIGGERED", "title": "x"}})
-    assert (found.alerts, found.about) == ([], {"no_alert": f"{event} is about no incident"})
+    assert (found.alerts, found.about) == ([], {"no_alert": f"{event} is not about an incident"})
 
 
 def unnamed_search(sid: str = "s1", **row) -> str:

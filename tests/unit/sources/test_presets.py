@@ -70,10 +70,10 @@ def test_source_s_mapping_overrides_the_preset_s(kind):
         ({"labels": {"a": "]"}}, r"labels.*is not a JMESPath expression"),
         ({"tittle": "a"}, "there is no setting tittle.*title"),
         ({"status": {"pth": "a"}}, "status: Extra inputs are not permitted"),
-        ({"title": 7}, "title: a path is needed here, or where else"),
-        ({"bearer": ["x"]}, "bearer is no part of a mapping"),
-        ({"kind": "json", "title": "a"}, "kind is no part of a mapping"),
-        ({"encoding": "query"}, "encoding is no part of a mapping"),
+        ({"title": 7}, "title: expected a path, or another place"),
+        ({"bearer": ["x"]}, "bearer is not part of a mapping"),
+        ({"kind": "json", "title": "a"}, "kind is not part of a mapping"),
+        ({"encoding": "query"}, "encoding is not part of a mapping"),
     ],
 )
 def test_wrong_mapping_is_found_when_loaded(kind, mapping, problem):
@@ -120,7 +120,7 @@ def test_mismatch_names_the_setting_that_found_nothing(found, settings, where, p
 
 def test_what_is_no_alert_says_why():
     assert short({"test": True}).about == {"no_alert": "a test"}
-    assert short({"s": " Note "}).about == {"no_alert": "Note says nothing of whether something fires"}
+    assert short({"s": " Note "}).about == {"no_alert": "Note doesn't show whether an alert fires"}
     assert short({"test": False, "s": "down", "t": "x"}).alerts
 
 

@@ -47,7 +47,7 @@ def test_unreadable_time_is_reported_with_its_path(value):
 
 def test_notice_about_a_single_alert_names_it():
     delivery = reading.Reading("here", NOW)
-    delivery.ignore("link", "a text is expected here")
+    delivery.ignore("link", "expected a text")
     assert [notice.fingerprint for notice in notices(delivery, ALERT)] == ["f"]
 
 
@@ -60,7 +60,7 @@ def test_notice_about_no_alert_concerns_the_delivery():
 def test_a_storm_of_notices_is_cut_and_counted():
     delivery = reading.Reading("here", NOW)
     for position in range(2_500):
-        delivery.ignore(f"[{position}].link", "a text is expected here")
+        delivery.ignore(f"[{position}].link", "expected a text")
     found = notices(delivery)
     assert len(found) == noticing.MOST_OF_A_CODE + 1
     assert sum(notice.count for notice in found) == 2_500

@@ -28,12 +28,12 @@ def metric(action: str, **fields):
 @pytest.mark.parametrize(
     ("action", "data", "where", "problem"),
     [
-        ("triggered", None, "data", "this is no webhook of Sentry's"),
-        ("triggered", {}, "data", "neither metric_alert nor event nor issue"),
-        ("exploded", {"metric_alert": {"id": "1"}}, "action", "'exploded' is none of critical, warning"),
+        ("triggered", None, "data", "this is not a webhook of Sentry's"),
+        ("triggered", {}, "data", "no metric_alert, event, or issue"),
+        ("exploded", {"metric_alert": {"id": "1"}}, "action", "'exploded' is not one of critical, warning"),
         ("critical", {"metric_alert": 7}, "data.metric_alert", "an object"),
         ("critical", {"metric_alert": {}}, "data.metric_alert.id", "missing or empty"),
-        ("created", {"event": {}}, "action", "which is triggered"),
+        ("created", {"event": {}}, "action", "alert on an event, triggered"),
         ("triggered", {"event": {"title": "t"}}, "data.event.issue_id", "missing or empty"),
         ("resolved", {"issue": None}, "data.issue", "missing"),
         ("resolved", {"issue": {"title": "t"}}, "data.issue.id", "missing or empty"),

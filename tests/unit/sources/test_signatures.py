@@ -98,7 +98,7 @@ def test_incomplete_headers_are_refused_without_errors(scheme):
     whole = SIGN[scheme](BODY)
     for name in whole:
         left = {key: value for key, value in whole.items() if key != name}
-        assert "there is no header" in signature.problem(headers(left), BODY, NOW)
+        assert "is missing" in signature.problem(headers(left), BODY, NOW)
         for odd in ("", " ", "v1=", "sha256=", "v1,", "\xff", "0" * 64, whole[name][:-1]):
             assert signature.problem(headers({**whole, name: odd}), BODY, NOW)
 
@@ -109,7 +109,7 @@ def test_signed_time_too_far_away_is_a_replay(scheme):
     for seconds, accepted in ((0, True), (300, True), (-300, True), (301, False), (-301, False)):
         said = made(scheme).problem(signed, BODY, NOW + seconds * 1_000_000)
         assert (said == "") is accepted
-        assert accepted or "a replay, or a clock that is wrong" in said
+        assert accepted or "a replay, or a wrong clock" in said
     assert made(scheme, tolerance="10m").problem(signed, BODY, NOW + 599 * 1_000_000) == ""
 
 

@@ -228,7 +228,7 @@ def test_confirmation_is_reported_and_unreachable_sns_is_503():
 
 
 def test_invalid_topic_is_refused_in_settings():
-    with pytest.raises(ValueError, match="is no topic's ARN"):
+    with pytest.raises(ValueError, match="is not the ARN of a topic"):
         registry.KINDS["cloudwatch"].config(topics=["alarms"])
 
 

@@ -83,8 +83,8 @@ def test_what_is_in_no_encoding_is_told_so(encoded, problem):
     [
         ({"msg": "x"}, "heartbeat", "set the preset application/json"),
         ({"heartbeat": 7}, "heartbeat", "an object"),
-        ({"heartbeat": {"status": 4}}, "heartbeat.status", "'4' is none of 0"),
-        ({"heartbeat": {}}, "heartbeat.status", "'' is none of 0"),
+        ({"heartbeat": {"status": 4}}, "heartbeat.status", "'4' is not 0"),
+        ({"heartbeat": {}}, "heartbeat.status", "'' is not 0"),
         ({"heartbeat": {"status": 0}}, "monitor.id", "missing or empty"),
     ],
 )

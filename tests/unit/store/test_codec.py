@@ -46,7 +46,7 @@ def test_ask_that_differs_from_the_incident_is_complete():
 def test_a_sole_ask_without_a_response_is_refused():
     document = msgspec.msgpack.decode(codec.pack_incident(folded("a")))
     del document["response"]
-    with pytest.raises(errors.UnreadableDocument, match="an ask without a response"):
+    with pytest.raises(errors.UnreadableDocument, match="a request without a response"):
         codec.unpack_incident(msgspec.msgpack.encode(document))
 
 

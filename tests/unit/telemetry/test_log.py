@@ -64,7 +64,7 @@ def test_a_level_lets_itself_through_and_nothing_below(level):
 
 
 def test_unknown_level_error_lists_valid_ones():
-    with pytest.raises(ValueError, match="'loud' is none of debug, info, warning, error"):
+    with pytest.raises(ValueError, match="'loud' is not one of debug, info, warning, error"):
         log.configure(level="loud")
 
 

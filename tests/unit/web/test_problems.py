@@ -37,7 +37,7 @@ def test_unavailable_says_when_to_come_again():
     problem = problems.unavailable("Redis is away", 9)
     assert problem.status == 503
     assert problem.headers == ((b"retry-after", b"9"),)
-    assert problem.detail == "nothing was accepted: Redis is away; send it again"
+    assert problem.detail == "nothing was stored: Redis is away; retry the request"
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 405, 413, 422, 431, 500, 503])

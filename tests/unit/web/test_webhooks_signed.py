@@ -45,7 +45,7 @@ def test_a_signed_body_is_taken_in():
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({}, "there is no header x-hub-signature-256"),
+        ({}, "the header x-hub-signature-256 with the signature is missing"),
         ({"x_hub_signature_256": RIGHT[:-1] + ("0" if RIGHT[-1] != "0" else "1")}, "the signature is not accepted"),
     ],
 )
@@ -79,7 +79,7 @@ def test_all_that_is_set_has_to_be_right():
 
 
 def test_auth_none_beside_a_signature_admits_nobody():
-    with pytest.raises(ValueError, match="auth is none, yet there are credentials"):
+    with pytest.raises(ValueError, match="auth is none, but there are credentials"):
         registry.KINDS["json"].config(auth="none", **SIGNED)
 
 

@@ -59,13 +59,14 @@ def test_its_end_is_newer_than_its_beginning():
 
 
 @pytest.mark.parametrize(
-    ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
+    ("waiting", "told"),
+    [(0, "The queue is empty"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")],
 )
 def test_storm_report_has_queue_length_and_start(waiting, told):
     found = self_alerts.storm(storm_queue.StormState(waiting, NOW))
     assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
     assert told in found.report.text
-    assert "began to wait at 2023-11-14 22:13:20+00:00" in found.report.text
+    assert "was queued at 2023-11-14 22:13:20+00:00" in found.report.text
     assert found.report.key == self_alerts.STORM.key == 'incident-router{storm="incidents"}'
 
 

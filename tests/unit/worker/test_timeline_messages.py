@@ -49,7 +49,7 @@ def test_series_of_failures_is_recorded_once():
 
 def test_missing_draft_is_not_recorded():
     assert told(known(), known(adoption_tried=True), "adopt") == []
-    assert told(known(), known("draft"), "adopt")[0].text.startswith("Adopted what the page had drafted")
+    assert told(known(), known("draft"), "adopt")[0].text.startswith("Adopted the page's draft")
 
 
 @pytest.mark.parametrize("kind", ["update", "resolve"])
@@ -65,7 +65,7 @@ def test_change_left_to_a_person_is_no_operation(kind):
 @pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
 def test_what_a_person_has_ended_is_told(state, word):
     (event,) = timeline_messages.noticed(known("open"), known(state), NOW, present=True)
-    assert event.text == f"It was {word} at page by a person: it stays so."
+    assert event.text == f"It was {word} at page by a person. The router does not change it back."
 
 
 def test_automatic_end_is_not_attributed_to_a_person():
@@ -92,6 +92,6 @@ def test_a_review_that_came_to_nothing_is_told():
 def test_storm_delay_is_recorded_with_limit_and_duration():
     event = timeline_messages.held(100, 60_000_000, NOW)
     assert (event.what, event.at) == ("storm", NOW)
-    assert "100 incidents have begun to open within 1m" in event.text
-    assert "after 90 s in an alert storm" in timeline_messages.freed(NOW - 90_000_000, NOW).text
-    assert "over before its turn" in timeline_messages.over_in_storm(NOW).text
+    assert "100 incidents have opened within 1m" in event.text
+    assert "the alert storm after 90 s" in timeline_messages.freed(NOW - 90_000_000, NOW).text
+    assert "queued in an alert storm" in timeline_messages.over_in_storm(NOW).text

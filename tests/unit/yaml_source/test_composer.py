@@ -73,10 +73,10 @@ WHILE_SCANNING = " (while scanning for the next token that begins at line 3)"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: |\n  \tx\n", "2:3: YAML can't be indented by tabs; use spaces"),
-        ("a: |\n\tx\n", "2:1: YAML can't be indented by tabs; use spaces"),
-        ("a: b\n\tc\n", "2:1: YAML can't be indented by tabs; use spaces"),
-        ("\ta: b\n", "1:1: YAML can't be indented by tabs; use spaces"),
+        ("a: |\n  \tx\n", "2:3: YAML can't be indented with tabs; use spaces"),
+        ("a: |\n\tx\n", "2:1: YAML can't be indented with tabs; use spaces"),
+        ("a: b\n\tc\n", "2:1: YAML can't be indented with tabs; use spaces"),
+        ("\ta: b\n", "1:1: YAML can't be indented with tabs; use spaces"),
         ("a: 1\n\ufeffb: 2\n", "2:1: a character that YAML does not allow: U+FEFF"),
         ("é: 😀\r\nb: \x7f\n", "2:4: a character that YAML does not allow: U+007F"),
         ("a: \x00\n", "1:4: a character that YAML does not allow: U+0000"),
@@ -106,8 +106,8 @@ def test_lone_surrogate_is_an_invalid_character():
 
 def test_alias_to_an_open_collection_is_refused_alone():
     assert messages("a: &x {b: *x, c: *x}\nd: &x 1\ne: *x\n") == [
-        '1:11: the alias "x" stands for nothing that was finished before it',
-        '1:18: the alias "x" stands for nothing that was finished before it',
+        '1:11: the alias "x" refers to no complete earlier value',
+        '1:18: the alias "x" refers to no complete earlier value',
     ]
 
 

@@ -66,9 +66,9 @@ def test_bom_and_windows_line_ends_change_nothing():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: b: c\n", "1:5: a text with a colon and a space in it needs quotes"),
+        ("a: b: c\n", "1:5: a text with a colon and a space needs quotes"),
         ("a: [1,\nb: 2\n", "3:1: expected ',' or ']' (while parsing a flow sequence that begins at line 1)"),
-        ("a:\n\t- b\n", "2:1: YAML can't be indented by tabs; use spaces"),
+        ("a:\n\t- b\n", "2:1: YAML can't be indented with tabs; use spaces"),
         ('a: "x\n', "2:1: found unexpected end of stream (while scanning a quoted scalar that begins at line 1)"),
         ("a: @x\n", "1:4: found character '@' that can't start a value"),
         ("ok: 1\nbad: \x01\n", "2:6: a character that YAML does not allow: U+0001"),
@@ -85,15 +85,15 @@ def test_broken_syntax_is_one_problem_with_its_place(text, expected):
     ("text", "expected"),
     [
         ("a: 1\nb: 2\na: 3\n", '3:1: duplicate key "a"; the first one is in line 1'),
-        ("a: !thing x\n", "1:4: tags such as !thing are not allowed; text that looks like a number needs quotes"),
+        ("a: !thing x\n", "1:4: tags such as !thing are not allowed; put a text that looks like a number in quotes"),
         ("a: !!python/object:os.system x\n", "1:4: tags such as tag:yaml.org,2002:python/object:os.system are"),
         ("a: !!map {}\n", "1:4: tags such as tag:yaml.org,2002:map are not allowed"),
         ("a: {{ alert.title }}\n", "1:5: a key is plain text; a text with {{ … }} needs quotes"),
         ("? [a]\n: b\n", "1:3: a key is plain text"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n", "3:3: merge keys (<<) are not supported"),
-        ("a: *nothing\n", '1:4: the alias "nothing" stands for nothing that was finished before it'),
-        ("a: &x [*x]\n", '1:8: the alias "x" stands for nothing that was finished before it'),
-        ("a\n--- \nb\n", "2:1: a file holds one YAML document; this begins a second one"),
+        ("a: *nothing\n", '1:4: the alias "nothing" refers to no complete earlier value'),
+        ("a: &x [*x]\n", '1:8: the alias "x" refers to no complete earlier value'),
+        ("a\n--- \nb\n", "2:1: a file contains one YAML document; this begins a second one"),
         ("a: " + "[" * 80 + "]" * 80, "1:67: nested deeper than 64 levels"),
     ],
 )

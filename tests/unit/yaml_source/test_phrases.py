@@ -46,10 +46,10 @@ def test_no_kind_of_error_keeps_its_words(one):
     ("given", "told"),
     [
         ({"text": ""}, "must not be empty"),
-        ({"text": "long"}, "at most 3 characters are allowed here"),
-        ({"items": ["a"]}, "at least 2 entries are needed here"),
+        ({"text": "long"}, "expected at most 3 characters"),
+        ({"items": ["a"]}, "expected at least 2 entries"),
         ({"number": 0}, "must be greater than 0"),
-        ({"number": 1.5}, "a whole number is needed here"),
+        ({"number": 1.5}, "expected a whole number"),
         ({"choice": "c"}, "must be 'a' or 'b'"),
         ({"at": "soon"}, "must be a valid datetime or date, input is too short"),
         ({"even": 1}, "odd numbers aren't allowed"),

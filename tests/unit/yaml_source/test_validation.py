@@ -74,12 +74,10 @@ def test_a_wrong_value_is_placed_at_the_value():
 
 
 def test_words_of_python_are_put_plainly():
-    assert found("sources: 5\n") == ['1:10: "sources": a mapping of keys to values is needed here']
-    assert found("listed: {}\n") == [
-        '1:9: "listed": a list is needed here: put it in [ ], or begin each entry with "- "'
-    ]
+    assert found("sources: 5\n") == ['1:10: "sources": expected a mapping of keys to values']
+    assert found("listed: {}\n") == ['1:9: "listed": expected a list: put it in [ ], or begin each entry with "- "']
     assert found("sources: {a: {kind: json, bearer: [5]}}\n") == [
-        '1:36: "bearer": a text is needed here; a number becomes one in quotes'
+        '1:36: "bearer": expected a text; put a number in quotes'
     ]
 
 
