@@ -16,14 +16,14 @@ MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", endpoints.PREFIX + one.path) for 
 ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/webhooks|/calls|{MANAGED}")
 
 
-class Said(NamedTuple):
+class Command(NamedTuple):
     """A command as it is written in a document."""
 
     place: str
     text: str
 
 
-def said(path: Path) -> Iterator[Said]:
+def documented(path: Path) -> Iterator[Command]:
     """Yield every command of a document: each line of its bash blocks, and each command in backticks."""
     text = path.read_text()
     for block in BLOCK.finditer(text):
@@ -31,9 +31,9 @@ def said(path: Path) -> Iterator[Said]:
         joined = block[1].replace("\\\n", " ")
         for offset, command in enumerate(joined.splitlines()):
             if command.strip() and not command.lstrip().startswith("#"):
-                yield Said(tree.place(path, line + offset), command.strip())
+                yield Command(tree.place(path, line + offset), command.strip())
     for found in INLINE.finditer(text):
-        yield Said(tree.place(path, text.count("\n", 0, found.start()) + 1), found[1])
+        yield Command(tree.place(path, text.count("\n", 0, found.start()) + 1), found[1])
 
 
 def targets(makefile: str) -> set[str]:

@@ -21,11 +21,11 @@ def test_commands_and_contracts_match():
     assert set(contracts.CONTRACTS) == set(COMMANDS)
 
 
-def test_the_page_is_what_the_commands_say():
+def test_reference_page_matches_the_commands():
     assert command_reference.PAGE.read_text(encoding="utf-8") == command_reference.page(), "`make golden` writes it"
 
 
-def test_the_page_has_the_statuses_of_all_commands():
+def test_reference_page_lists_the_general_exit_statuses():
     page = command_reference.PAGE.read_text(encoding="utf-8")
     for number, said in contracts.GENERAL.items():
         assert f"| {number} | {said} |" in page
@@ -41,7 +41,7 @@ def test_list_and_show_commands_print_api_models(words):
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))
-def test_the_help_ends_with_the_exit_statuses(words):
+def test_command_help_ends_with_the_exit_statuses(words):
     for number, meaning in contracts.CONTRACTS[words].statuses.items():
         assert f"{number}: {meaning}" in COMMANDS[words].epilog
 
@@ -50,7 +50,7 @@ GROUPS = sorted({words.partition(" ")[0] for words in COMMANDS if " " in words})
 
 
 @pytest.mark.parametrize("words", ["", *GROUPS, "check", "incidents list", "reviews approve", "sources send"])
-def test_h_helps_at_every_level_within_80_columns(words):
+def test_short_help_option_fits_80_columns_everywhere(words):
     done = testing.CliRunner().invoke(cli.app, [*words.split(), "-h"], env={"COLUMNS": "80", "TERM": "dumb"})
     assert (done.exit_code, done.stderr) == (0, "")
     assert "Usage:" in done.stdout
@@ -58,6 +58,6 @@ def test_h_helps_at_every_level_within_80_columns(words):
     assert ("Exit status: 0: Success. 1: " in re.sub(r"\s+", " ", done.stdout)) == (words in COMMANDS)
 
 
-def test_the_version_is_printed():
+def test_version_option_prints_the_version():
     done = testing.CliRunner().invoke(cli.app, ["--version"])
     assert (done.exit_code, done.stdout) == (0, f"incident-router {cli.__version__}\n")

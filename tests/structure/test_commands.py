@@ -22,17 +22,17 @@ def known() -> commands.Known:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
-def test_every_command_in_a_document_exists(path, known):
-    checked = [(said, known.problem(said.text)) for said in commands.said(path)]
-    assert [f"{said.place}: {said.text}: {problem}" for said, problem in checked if problem] == []
+def test_every_documented_command_exists(path, known):
+    checked = [(command, known.problem(command.text)) for command in commands.documented(path)]
+    assert [f"{command.place}: {command.text}: {problem}" for command, problem in checked if problem] == []
 
 
 def test_readme_begins_with_the_two_main_commands():
-    typed = [said.text for said in commands.said(README)]
+    typed = [command.text for command in commands.documented(README)]
     assert typed[:2] == ["make run", "make test"]
 
 
-def test_every_command_of_the_program_is_explained():
+def test_every_router_command_is_documented():
     written = [path for path in DOCUMENTS if path.is_relative_to(tree.ROOT / "docs") and path.name != "cli.md"]
     text = "\n".join(path.read_text() for path in written)
     missing = [name for name in typer.main.get_command(cli.app).commands if f"`incident-router {name}" not in text]
@@ -44,7 +44,7 @@ def test_dockerfile_command_uses_existing_options(known):
     assert known.problem(shlex.join(["incident-router", *json.loads(start.removeprefix("CMD "))])) == ""
 
 
-def test_make_run_starts_what_the_readme_says(known):
+def test_make_run_starts_the_router_with_simulators(known):
     recipe = (tree.ROOT / "Makefile").read_text()
     assert "incident-router run --simulate" in recipe
     assert known.problem("incident-router run --simulate") == ""
@@ -52,7 +52,7 @@ def test_make_run_starts_what_the_readme_says(known):
 
 def readme_webhook() -> tuple[str, bytes]:
     """Return the source and the body of the README's first curl command."""
-    command = next(said.text for said in commands.said(README) if said.text.startswith("curl "))
+    command = next(command.text for command in commands.documented(README) if command.text.startswith("curl "))
     words = shlex.split(command)
     address = next(word for word in words if word.startswith("http://"))
     return address.rpartition("/")[2], words[words.index("-d") + 1].encode()
@@ -68,7 +68,7 @@ def test_readme_webhook_opens_an_incident():
     assert all(decision.response and decision.response.targets for decision in decided)
 
 
-class TestThatAWrongCommandIsFound:
+class TestCommandCheck:
     @pytest.mark.parametrize(
         ("command", "problem"),
         [
@@ -90,12 +90,12 @@ class TestThatAWrongCommandIsFound:
             ("npm install", "nobody checks 'npm': teach tests/structure/commands.py"),
         ],
     )
-    def test_is_named(self, known, command, problem):
+    def test_wrong_command_has_its_problem_named(self, known, command, problem):
         assert known.problem(command) == problem
 
-    def test_wherever_it_stands(self, tmp_path):
+    def test_commands_are_found_inline_and_in_blocks(self, tmp_path):
         page = tmp_path / "page.md"
         block = "```bash\n# first\nmake two \\\n  x=1\n\nmake three\n```\n"
         page.write_text(f"Type `make one`.\n\n{block}\n```yaml\nmake: four\n```\n")
-        found = {said.text for said in commands.said(page)}
+        found = {command.text for command in commands.documented(page)}
         assert found == {"make one", "make two    x=1", "make three"}

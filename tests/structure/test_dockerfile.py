@@ -31,7 +31,7 @@ def final(built) -> dockerfile.Stage:
     return built[-1]
 
 
-def test_what_builds_stays_behind(built):
+def test_build_stage_is_separate_from_the_final_stage(built):
     assert len(built) >= 2
     assert any(f"--from={built[0].name}" in value for value in built[-1].values("COPY"))
 
@@ -48,7 +48,7 @@ def test_image_has_a_numeric_non_root_user(final):
     assert [step.instruction for step in final.steps].index("USER") < [s.instruction for s in final.steps].index("CMD")
 
 
-def test_nothing_is_installed_in_the_final_stage(final):
+def test_final_stage_installs_nothing(final):
     assert final.values("RUN") == []
 
 
@@ -60,7 +60,7 @@ def test_every_install_is_hashed_or_our_own_wheel(built):
         assert locked or "--no-deps /build/wheels/" in install
 
 
-def test_pip_does_not_get_into_what_runs(built):
+def test_final_environment_excludes_pip(built):
     assert "-m venv --without-pip /opt/incident-router " in " ".join(built[0].values("RUN"))
 
 
@@ -72,22 +72,22 @@ def test_copied_files_exist_and_pass_dockerignore(built):
         assert f"!{source}" in ignore
 
 
-def test_nothing_is_let_through_that_is_not_copied(built):
+def test_dockerignore_admits_only_copied_paths(built):
     let_through = {line[1:] for line in (tree.ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert let_through == {source for stage in built for source in dockerfile.from_context(stage)}
 
 
-def test_kubernetes_asks_for_health_not_the_image(final):
+def test_image_has_no_health_check(final):
     assert final.values("HEALTHCHECK") == []
 
 
-def test_it_is_labelled(final):
+def test_image_has_the_oci_labels(final):
     labels = " ".join(final.values("LABEL"))
     for name in ["title", "description", "licenses", "version", "revision"]:
         assert f"org.opencontainers.image.{name}=" in labels
 
 
-def test_it_starts_the_router_without_a_shell(final):
+def test_image_starts_the_router_without_a_shell(final):
     assert json.loads(final.values("ENTRYPOINT")[-1]) == ["incident-router"]
     assert json.loads(final.values("CMD")[-1])[0] == "run"
 
@@ -96,16 +96,16 @@ def test_hadolint_finds_nothing():
     assert linted((tree.ROOT / "Dockerfile").read_text()) == ""
 
 
-def test_hadolint_would_find_something():
+def test_hadolint_reports_an_unpinned_base():
     assert "DL3006" in linted("FROM python\n")
 
 
-def test_what_runs_has_been_compiled_and_writes_nothing(built, final):
+def test_image_contains_compiled_bytecode_and_writes_none(built, final):
     assert "-m compileall" in built[0].values("RUN")[-1]
     assert final.environment()["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
-def test_the_reader_joins_lines_and_skips_comments():
+def test_parser_joins_lines_and_skips_comments():
     text = "# a\nFROM x AS build\nRUN one \\\n    # why\n    && two\nFROM y\nCOPY --from=build /a b /c\nCOPY d e /f\n"
     read = dockerfile.stages(text)
     assert [(stage.base, stage.name) for stage in read] == [("x", "build"), ("y", "")]
@@ -119,5 +119,5 @@ def test_parser_resolves_a_base_named_by_an_argument():
     assert read.environment() == {"A": "1", "B": "2 3"}
 
 
-def test_the_reader_takes_a_copy_apart():
+def test_parser_splits_a_copy_instruction():
     assert dockerfile.copied("--from=build --chmod=0555 /a /b /c") == ("build", ["/a", "/b"], "/c")

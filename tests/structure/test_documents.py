@@ -34,10 +34,10 @@ def anchors(text: str) -> set[str]:
 def broken_links(path: Path) -> list[str]:
     text = path.read_text()
     links = [(match[1], match[2] or "") for match in LINK.finditer(text) if "://" not in match[1]]
-    return [link + anchor for link, anchor in links if not leads_somewhere(path, link, anchor)]
+    return [link + anchor for link, anchor in links if not is_reachable(path, link, anchor)]
 
 
-def leads_somewhere(path: Path, link: str, anchor: str) -> bool:
+def is_reachable(path: Path, link: str, anchor: str) -> bool:
     target = path.parent / link if link else path
     return target.exists() and (not anchor or anchor[1:] in anchors(target.read_text()))
 
@@ -96,12 +96,12 @@ def test_no_page_documents_a_missing_kind():
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
-def test_every_link_within_the_tree_leads_somewhere(path):
+def test_every_relative_link_has_a_target(path):
     assert broken_links(path) == []
 
 
 @pytest.mark.parametrize("section", ["tutorial", "how-to", "concepts", "reference", "runbooks", "adr"])
-def test_the_index_of_a_section_links_every_page(section):
+def test_section_index_links_every_page(section):
     folder = tree.ROOT / "docs" / section
     pages = {path for path in folder.rglob("*.md") if path.name != "index.md"}
     linked = {
@@ -112,14 +112,14 @@ def test_the_index_of_a_section_links_every_page(section):
     assert pages <= linked
 
 
-def test_every_metric_is_explained_and_no_other(metric_tables):
+def test_documented_metrics_are_those_of_the_code(metric_tables):
     text = prometheus_client.generate_latest(metrics.REGISTRY).decode()
     offered = {match[1] for match in re.finditer(r"^# HELP (\w+)", text, re.MULTILINE)}
     explained = {match[1] for match in re.finditer(r"^\| `(incident_router_\w+)` \|", metric_tables, re.MULTILINE)}
     assert explained == offered
 
 
-def test_a_metric_is_explained_with_its_labels(metric_tables):
+def test_documented_metric_labels_match_the_code(metric_tables):
     for name, metric in collectors.defined().items():
         [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", metric_tables, re.MULTILINE)
         assert re.findall(r"`(\w+)`", row) == list(metric.labels)
@@ -140,18 +140,18 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_value_of_a_label_is_explained(name, metric_tables):
+def test_every_label_value_is_documented(name, metric_tables):
     [row] = re.findall(rf"^\| `{name}` \| .*? \| (.*) \|$", metric_tables, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", row)) == VALUES[name]
 
 
-def test_every_setting_is_explained(configuration_page):
+def test_every_setting_is_documented(configuration_page):
     names = setting_names(sections.File)
     assert "web.port" in names
     assert [name for name in names if f"`{name}`" not in configuration_page] == []
 
 
-def test_no_setting_is_explained_that_is_not_there(configuration_page):
+def test_every_documented_setting_exists(configuration_page):
     rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", configuration_page, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
@@ -179,7 +179,7 @@ def documented_defaults(text: str) -> dict[str, str]:
     return found
 
 
-def test_the_shown_defaults_are_those_of_the_code(configuration_page):
+def test_documented_defaults_match_the_code(configuration_page):
     shown = {name: value for name, value in documented_defaults(configuration_page).items() if name not in DESCRIBED}
     written: dict[str, typing.Any] = {}
     for name, value in shown.items():
@@ -197,17 +197,17 @@ def attribute(section: object, name: str) -> object:
     return functools.reduce(getattr, name.split("."), section)
 
 
-def test_the_environment_s_settings_are_explained(configuration_page):
+def test_every_environment_variable_is_documented(configuration_page):
     assert [
         name for name in configuration._Environment.model_fields if f"`{name.upper()}`" not in configuration_page
     ] == []
 
 
-def test_the_changelog_keeps_its_form():
+def test_changelog_follows_keep_a_changelog():
     assert changelog_problems((tree.ROOT / "CHANGELOG.md").read_text()) == []
 
 
-def test_every_decision_is_listed_and_complete():
+def test_every_decision_record_is_listed_and_complete():
     folder = tree.ROOT / "docs/adr"
     listed = (folder / "index.md").read_text()
     pages = sorted(folder.glob("[0-9]*.md"))
@@ -220,14 +220,14 @@ def test_every_decision_is_listed_and_complete():
         assert f"]({path.name})" in listed
 
 
-def test_the_license_is_whole():
+def test_license_text_is_complete():
     text = (tree.ROOT / "LICENSE").read_text()
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-class TestThatTheseChecksCanFail:
-    def test_link(self, tmp_path):
+class TestNegativeControl:
+    def test_broken_link_is_reported(self, tmp_path):
         page = tmp_path / "page.md"
         page.write_text(
             "# Top\n[here](page.md#top) [there](gone.md) [up](#bottom) [outside](https://example.org/gone.md)"
@@ -242,5 +242,5 @@ class TestThatTheseChecksCanFail:
             ("## [Unreleased]\n## 0.1.0\n### New\n", 2),
         ],
     )
-    def test_changelog(self, text, problems):
+    def test_deviations_from_the_changelog_format_are_reported(self, text, problems):
         assert len(changelog_problems(text)) == problems

@@ -15,7 +15,7 @@ KNOWN = {"id", "name", "description", "entry", "language", "types", "pass_filena
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
-def test_a_hook_runs_a_command_that_there_is(hook):
+def test_hook_runs_an_existing_command(hook):
     program, command, *options = shlex.split(hook["entry"])
     assert program == "incident-router"
     offered = typer.main.get_command(cli.app).commands[command]
@@ -25,6 +25,6 @@ def test_a_hook_runs_a_command_that_there_is(hook):
     assert (hook["language"], hook["pass_filenames"]) == ("python", False)
 
 
-def test_the_manual_names_the_hooks():
+def test_rules_reference_names_every_hook():
     text = (tree.ROOT / "docs" / "reference" / "rules.md").read_text()
     assert {hook["id"] for hook in HOOKS} == set(re.findall(r"`(incident-router-\w+)`", text))

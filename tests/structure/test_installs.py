@@ -43,12 +43,12 @@ def unpinned(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PLACES, ids=tree.place)
-def test_nothing_is_fetched_without_a_lock(path):
+def test_every_package_is_fetched_with_a_lock(path):
     assert unpinned(path.read_text()) == []
 
 
 @pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
-def test_the_pinned_pip_is_installed_first(name):
+def test_pinned_pip_is_installed_first(name):
     found = fetches((tree.ROOT / name).read_text())
     assert len(found) >= 3
     assert found[0].rstrip().endswith("-r requirements/pip.txt")
@@ -67,11 +67,11 @@ def test_the_pinned_pip_is_installed_first(name):
         "pip install --require-hashes --only-binary :all: -r requirements/dev.txt httpx",
     ],
 )
-def test_a_command_without_a_lock_is_found(line):
+def test_command_without_a_lock_is_reported(line):
     assert len(unpinned(line)) == 1
 
 
-def asked_extras(name: str) -> dict[str, set[str]]:
+def required_extras(name: str) -> dict[str, set[str]]:
     """Return the extras that locked packages require of other packages, read from the installed packages."""
     locked = test_locks.pins(name)
     asked: dict[str, set[str]] = {}
@@ -94,11 +94,11 @@ def asked_extras(name: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
-def test_a_lock_names_every_extra(name):
+def test_lock_names_every_extra(name):
     """Versions of pip before 24 reject an extra that the lock doesn't name, or install its newest release."""
     missing = {
         package: extras - test_locks.extras(name).get(package, set())
-        for package, extras in asked_extras(name).items()
+        for package, extras in required_extras(name).items()
         if extras - test_locks.extras(name).get(package, set())
     }
     assert missing == {}

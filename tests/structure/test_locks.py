@@ -43,14 +43,14 @@ def check_locks(folder) -> subprocess.CompletedProcess[str]:
     return subprocess.run([script], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_locks_name_no_registry():
+def test_locks_name_no_registry():
     assert check_locks(tree.ROOT).returncode == 0
 
 
 @pytest.mark.parametrize(
     "line", ["--index-url simple", "--extra-index-url simple", "--find-links wheels", "x @ file:///wheels/x.whl"]
 )
-def test_a_lock_that_names_a_registry_is_refused(tmp_path, line):
+def test_lock_that_names_a_registry_is_rejected(tmp_path, line):
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/runtime.txt").write_text(f"{line}\nidna==3.0\n")
     answer = check_locks(tmp_path)
@@ -69,17 +69,17 @@ def test_every_pin_has_a_hash(name):
 @pytest.mark.parametrize(
     ("name", "extras"), [("runtime", ["otel", "apprise"]), ("embedded", ["embedded"]), ("dev", ["dev", "embedded"])]
 )
-def test_a_lock_holds_all_that_pyproject_asks_for(name, extras):
+def test_lock_contains_every_declared_dependency(name, extras):
     """Fails if a dependency was added without `make lock`."""
     assert declared(*extras) - pins(name).keys() == set()
 
 
-def test_the_locks_agree_on_versions():
+def test_locks_agree_on_versions():
     newest: dict[str, str] = {}
     for name in LOCKS:
         for package, version in pins(name).items():
             assert newest.setdefault(package, version) == version, f"{package} in requirements/{name}.txt"
 
 
-def test_what_runs_holds_no_development_tool():
+def test_runtime_lock_contains_no_development_tool():
     assert pins("runtime").keys() & DEVELOPMENT == set()

@@ -46,15 +46,15 @@ def listed() -> dict[str, set[str]]:
     return {name: set(levels.split(", ")) for name, levels in rows}
 
 
-def test_the_reference_lists_every_event_with_its_levels():
+def test_reference_lists_every_event_with_its_levels():
     assert listed() == logged()
 
 
-def test_events_are_sorted():
+def test_listed_events_are_sorted():
     assert list(listed()) == sorted(listed())
 
 
-def test_events_are_found_however_they_are_logged():
+def test_events_of_renamed_logger_methods_are_found():
     source = """
 say = _log.info if quiet else _log.error
 say("a", x=1)

@@ -76,7 +76,7 @@ def _counted() -> tuple[Counter[str], list[str]]:
     return counts, places
 
 
-def test_denied_phrases_do_not_come_back():
+def test_number_of_denied_phrases_does_not_grow():
     counts, places = _counted()
     grown = {part: count for part, count in counts.items() if count > LIMITS.get(part, 0)}
     listed = "\n".join(

@@ -15,7 +15,7 @@ class MarkedItem:
         return [mark for mark in self._marks if mark.name == name]
 
 
-def test_a_test_whose_program_is_there_runs(monkeypatch):
+def test_marked_test_with_its_program_runs(monkeypatch):
     monkeypatch.setenv("CI", "true")
     programs.pytest_runtest_setup(MarkedItem("sh"))
     programs.pytest_runtest_setup(MarkedItem())
@@ -28,19 +28,19 @@ def test_missing_program_skips_with_advice_outside_ci(monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["true", "1", "True"])
-def test_in_ci_a_missing_program_fails(monkeypatch, value):
+def test_missing_program_fails_the_test_in_ci(monkeypatch, value):
     monkeypatch.setenv("CI", value)
     with pytest.raises(pytest.fail.Exception, match=r"nothing is skipped.*no-such-program"):
         programs.pytest_runtest_setup(MarkedItem("no-such-program"))
 
 
-def test_ci_set_to_false_is_not_ci(monkeypatch):
+def test_missing_program_skips_if_ci_is_false(monkeypatch):
     monkeypatch.setenv("CI", "false")
     with pytest.raises(pytest.skip.Exception):
         programs.pytest_runtest_setup(MarkedItem("no-such-program"))
 
 
-def test_the_plugin_is_loaded(request):
+def test_programs_plugin_is_loaded(request):
     """Without the plug-in, the mark would have no effect, and the tests would fail with a confusing error."""
     plugins = request.config.pluginmanager.get_plugins()
     assert programs.pytest_runtest_setup in {getattr(plugin, "pytest_runtest_setup", None) for plugin in plugins}

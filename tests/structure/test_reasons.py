@@ -47,12 +47,12 @@ def is_prose(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(PROSE.search(node.value))
 
 
-def test_no_code_branches_on_a_text():
+def test_no_code_branches_on_rendered_text():
     ours = [path for path in tree.python("router") if not tree.place(path).startswith(tuple(FOREIGN))]
     assert [tree.place(path, line) for path in ours for line in branches(path.read_text())] == []
 
 
-def test_no_template_branches_on_a_text():
+def test_no_template_branches_on_rendered_text():
     found = [
         tree.place(path, number)
         for path in tree.files("*.html")
@@ -72,34 +72,34 @@ def test_no_template_branches_on_a_text():
         'words.startswith("= ")',
     ],
 )
-def test_a_branch_on_a_text_is_found(line):
+def test_branch_on_rendered_text_is_detected(line):
     assert list(branches(line)) == [1]
 
 
 @pytest.mark.parametrize("line", ['url.startswith("https://")', 'state == "open"', 'word in {"open", "closed"}'])
-def test_codes_and_formats_are_no_texts(line):
+def test_comparison_of_codes_and_formats_is_allowed(line):
     assert list(branches(line)) == []
 
 
 @pytest.mark.parametrize("reason", list(reasons.Reason))
-def test_each_reason_has_a_text(reason):
+def test_every_reason_has_a_text(reason):
     text = messages.describe(reasons.Cause(reason, who="ann", detail="title_changed"))
     assert text
     assert "{" not in text
 
 
 @pytest.mark.parametrize("edit", list(reasons.Edit))
-def test_each_edit_has_a_text(edit):
+def test_every_edit_has_a_text(edit):
     assert messages.describe_edit(edit).startswith("a person has ")
 
 
-def test_the_documentation_lists_each_code():
+def test_reference_lists_every_reason_code():
     page = (tree.ROOT / "docs/reference/reasons.md").read_text()
     listed = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert listed == {*reasons.Reason, *reasons.Edit}
 
 
-def test_texts_that_earlier_versions_stored_stay_readable():
+def test_reason_texts_of_earlier_versions_stay_readable():
     known = publications.Publication("e1", "page", state="open", taken_over="a person has moved the post")
     desired = publications.Desired(
         present=True, content=publications.Content(severities.Severity.MAJOR, {}), public=True, publish="auto"

@@ -40,12 +40,12 @@ def program(tmp_path):
 class TestMakeVenv:
     """The creation of an environment takes long; tests/integration covers it."""
 
-    def test_without_python_it_says_what_to_install(self, tmp_path):
+    def test_missing_python_reports_the_version_to_install(self, tmp_path):
         answer = run("make-venv", "no-such-python", str(tmp_path / "venv"))
         assert answer.returncode == 1
         assert "Install Python 3.11 or newer" in answer.stderr
 
-    def test_an_old_python_is_named_with_its_version(self, tmp_path, program):
+    def test_old_python_is_reported_with_its_version(self, tmp_path, program):
         old = program("python3", 'case "$2" in *version_info*) exit 1;; *) echo 3.9.2;; esac')
         answer = run("make-venv", str(old), str(tmp_path / "venv"))
         assert answer.returncode == 1
@@ -57,7 +57,7 @@ class TestMakeVenv:
         assert answer.returncode == 1
         assert "apt install python3-venv" in answer.stderr
 
-    def test_half_made_environment_is_removed(self, tmp_path, program):
+    def test_incomplete_environment_is_removed(self, tmp_path, program):
         breaks = program("python3", 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; touch "$3/bin/python"; exit 1; fi')
         assert run("make-venv", str(breaks), str(tmp_path / "venv")).returncode == 1
         assert not (tmp_path / "venv").exists()
@@ -77,11 +77,11 @@ class TestInstallDebianPrograms:
 
         return as_user
 
-    def test_somebody_who_is_not_root_gets_nothing_installed(self, as_user):
+    def test_user_without_root_installs_nothing(self, as_user):
         answer, installed = as_user(1000, "no-such-program")
         assert (answer.returncode, answer.stdout, installed) == (0, "", "")
 
-    def test_what_is_there_is_not_installed_again(self, as_user):
+    def test_installed_programs_are_not_installed_again(self, as_user):
         answer, installed = as_user(0, "sh", "cat")
         assert (answer.returncode, answer.stdout, installed) == (0, "", "")
 
@@ -96,7 +96,7 @@ class TestAudit:
             ("echo 'idna 1.0 CVE-1'; echo 'Found 1' >&2; exit 1", 1, "idna 1.0 CVE-1\n", "Found 1\n"),
         ],
     )
-    def test_result_of_the_audit_is_passed_on(self, program, ends, status, stdout, stderr):
+    def test_audit_status_and_output_are_passed_on(self, program, ends, status, stdout, stderr):
         answer = run("audit", str(program("pip-audit", ends)), "a.txt")
         assert (answer.returncode, answer.stdout, answer.stderr) == (status, stdout, stderr)
 
@@ -113,7 +113,7 @@ class TestAudit:
         assert answer.stdout == "--strict --disable-pip --require-hashes -r a.txt -r b.txt\n"
 
 
-def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
+def test_only_runnable_benchmarks_are_run(tmp_path):
     folder = tmp_path / "tests/benchmarks"
     folder.mkdir(parents=True)
     measures = "'''measure.py --json FILE'''\nimport sys\nopen(sys.argv[2], 'w').write('{}')\n"
@@ -126,7 +126,7 @@ def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     assert [path.name for path in (tmp_path / "benchmark-results").iterdir()] == ["measure.json"]
 
 
-def test_benchmarks_run_are_those_documented():
+def test_every_runnable_benchmark_is_documented():
     told = set(re.findall(r"`tests/benchmarks/(\w+)\.py`", (tree.ROOT / "docs/reference/benchmarks.md").read_text()))
     assert told == {
         path.stem for path in (tree.ROOT / "tests/benchmarks").glob("*.py") if "--json FILE" in path.read_text()

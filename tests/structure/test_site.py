@@ -35,7 +35,7 @@ def test_every_page_is_on_the_site(site):
     assert [page for page in pages if not (site / page).exists()] == []
 
 
-def test_the_site_loads_nothing_from_the_network(site):
+def test_site_loads_nothing_from_the_network(site):
     loaded = {
         f"{path.relative_to(site)}: {url}"
         for path in site.rglob("*.html")
@@ -46,12 +46,12 @@ def test_the_site_loads_nothing_from_the_network(site):
     assert loaded == set()
 
 
-def test_the_site_can_be_searched(site):
+def test_site_has_a_search_index(site):
     assert "checkout-down" in (site / "search" / "search_index.json").read_text()
 
 
 @pytest.mark.parametrize(("link", "built"), [("../index.md", True), ("gone.md", False), ("../index.md#gone", False)])
-def test_a_broken_link_fails_the_build(tmp_path, link, built):
+def test_broken_link_fails_the_build(tmp_path, link, built):
     sections = ("tutorial", "how-to", "concepts", "reference", "runbooks", "adr")
     for name in sections:
         (tmp_path / "docs" / name).mkdir(parents=True)

@@ -42,7 +42,7 @@ def too_many_arguments(paths: list[Path]) -> list[str]:
     return found
 
 
-def bags(paths: list[Path], root: Path) -> list[str]:
+def generic_modules(paths: list[Path], root: Path) -> list[str]:
     parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
     return [tree.place(path, root=root) for path, names in parts.items() if any(BAGS.match(name) for name in names)]
 
@@ -57,15 +57,15 @@ def everything() -> list[Path]:
     return tree.python("router", "tests", "scripts")
 
 
-def test_a_file_has_at_most_500_lines(everything):
+def test_files_have_at_most_500_lines(everything):
     assert too_long_files(everything) == []
 
 
-def test_a_function_has_at_most_60_lines(everything):
+def test_functions_have_at_most_60_lines(everything):
     assert too_long_functions(everything) == []
 
 
-def test_half_of_all_functions_have_ten_lines(source):
+def test_median_function_has_at_most_ten_lines(source):
     lines = [function.lines for path in source for function in tree.functions(path)]
     assert statistics.median(lines) <= MOST_MEDIAN_LINES_A_FUNCTION
 
@@ -74,8 +74,8 @@ def test_functions_take_at_most_five_positional_arguments(source):
     assert too_many_arguments(source) == []
 
 
-def test_no_module_is_a_bag(source):
-    assert bags(source, tree.ROOT) == []
+def test_no_module_has_a_generic_name(source):
+    assert generic_modules(source, tree.ROOT) == []
 
 
 def test_tests_are_at_least_as_long_as_source(source):
@@ -83,7 +83,7 @@ def test_tests_are_at_least_as_long_as_source(source):
     assert sum(map(tree.line_count, tests)) >= sum(map(tree.line_count, source))
 
 
-class TestThatTheseChecksCanFail:
+class TestNegativeControl:
     """Negative control: each check finds a file that exceeds its limit by one."""
 
     @pytest.fixture
@@ -94,32 +94,32 @@ class TestThatTheseChecksCanFail:
 
         return write
 
-    def test_file(self, write):
+    def test_file_of_501_lines_is_reported(self, write):
         assert too_long_files(write("x = 1\n" * 500)) == []
         assert len(too_long_files(write("x = 1\n" * 501))) == 1
 
-    def test_function(self, write):
+    def test_function_of_61_lines_is_reported(self, write):
         assert too_long_functions(write("def f():\n" + "    x = 1\n" * 59)) == []
         found = too_long_functions(write("class C:\n    async def f(self):\n" + "        x = 1\n" * 60))
         assert len(found) == 1
         assert found[0].endswith(":2 f has 61 lines")
 
-    def test_arguments(self, write):
+    def test_sixth_positional_argument_is_reported(self, write):
         assert too_many_arguments(write("class C:\n    def f(self, a, b, c, d, e, *, g): ...\n")) == []
         assert len(too_many_arguments(write("class C:\n    def f(self, a, b, c, d, e, g): ...\n"))) == 1
         assert len(too_many_arguments(write("def f(a, b, /, c, d, e, g): ...\n"))) == 1
         assert len(too_many_arguments(write("class C:\n    @staticmethod\n    def f(a, b, c, d, e, g): ...\n"))) == 1
 
-    def test_arguments_are_excused_with_a_reason_only(self, write):
+    def test_excuse_for_arguments_needs_a_reason(self, write):
         rest = "\n    a, b, c, d, e, g): ...\n"
         assert too_many_arguments(write(f"def _f(  # noqa: PLR0917 - each is another thing{rest}")) == []
         assert len(too_many_arguments(write(f"def _f(  # noqa: PLR0917{rest}"))) == 1
         assert len(too_many_arguments(write(f"def f(  # noqa: PLR0917 - each is another thing{rest}"))) == 1
 
     @pytest.mark.parametrize("name", ["utils.py", "helper.py", "common.py", "base_source.py", "source_manager.py"])
-    def test_bag(self, write, tmp_path, name):
-        assert bags(write("", name), tmp_path) == [name]
+    def test_generic_module_name_is_reported(self, write, tmp_path, name):
+        assert generic_modules(write("", name), tmp_path) == [name]
 
     @pytest.mark.parametrize("name", ["base.py", "commonality.py", "score.py"])
-    def test_no_bag(self, write, tmp_path, name):
-        assert bags(write("", name), tmp_path) == []
+    def test_specific_module_name_is_accepted(self, write, tmp_path, name):
+        assert generic_modules(write("", name), tmp_path) == []

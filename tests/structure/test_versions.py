@@ -10,11 +10,11 @@ from tests.chart import helm
 from tests.structure import tree
 
 
-def test_it_is_a_semantic_version():
+def test_version_is_semantic():
     assert re.fullmatch(r"\d+\.\d+\.\d+", router.__version__)
 
 
-def test_the_package_takes_it_from_the_code():
+def test_package_takes_its_version_from_the_code():
     pyproject = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())
     assert pyproject["project"]["dynamic"] == ["version"]
     assert "version" not in pyproject["project"]

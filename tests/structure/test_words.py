@@ -23,16 +23,16 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace")
 
 
-def test_no_file_names_its_workplace_or_a_registry():
+def test_no_file_names_a_workplace_or_registry():
     assert found(FORBIDDEN, tree.files("*")) == []
 
 
-def test_nothing_is_left_unfinished():
+def test_code_contains_no_unfinished_marks():
     assert found(UNFINISHED, tree.python("router", "tests")) == []
 
 
 @pytest.mark.parametrize("word", PLACES + REGISTRIES)
-def test_such_a_word_is_found(tmp_path, word):
+def test_forbidden_word_is_found(tmp_path, word):
     (tmp_path / "page.md").write_text(f"first\nsee {word} there\n")
     [hit] = found(FORBIDDEN, [tmp_path / "page.md"])
     assert ":2: see" in hit
@@ -54,7 +54,7 @@ def test_walk_includes_only_our_hidden_folders(tmp_path):
     assert seen == [".ci/run", "router/a.py", "tests/data/a"]
 
 
-def test_undecodable_msgspec_bytes_are_caught():
+def test_code_catches_undecodable_msgspec_bytes():
     """``msgspec.DecodeError`` doesn't cover text that isn't UTF-8, or JSON that is nested too deeply."""
     allowed = {"router/domain/undecodable.py", "router/sources/body.py", "router/sources/repairs.py"}
     found = {

@@ -40,38 +40,38 @@ def project() -> dict[str, Any]:
     return tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_both_are_there():
+def test_workflows_are_ci_and_release():
     assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=tree.place)
-class TestEach:
-    def test_runs_targets_that_there_are(self, path):
+class TestEachWorkflow:
+    def test_workflow_runs_existing_make_targets(self, path):
         known = commands.Known((tree.ROOT / "Makefile").read_text(), {})
         found = made(read(path.name))
         assert found
         assert [known.problem(line) for line in found] == [""] * len(found)
 
-    def test_pins_every_action_to_a_commit(self, path):
+    def test_every_action_is_pinned_to_a_commit(self, path):
         assert unpinned(path.read_text()) == []
 
-    def test_may_only_read_unless_a_job_says_more(self, path):
+    def test_workflow_permissions_default_to_reading_contents(self, path):
         assert read(path.name)["permissions"] == {"contents": "read"}
 
-    def test_leaves_no_token_behind_in_the_checkout(self, path):
+    def test_checkout_persists_no_credentials(self, path):
         checkouts = [step for step in steps(read(path.name)) if step.get("uses", "").startswith("actions/checkout@")]
         assert checkouts
         assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
 
-    def test_ends_by_itself(self, path):
+    def test_every_job_has_a_timeout(self, path):
         assert all("timeout-minutes" in job or "uses" in job for job in read(path.name)["jobs"].values())
 
-    def test_no_sender_text_reaches_a_shell(self, path):
+    def test_commands_contain_no_workflow_expressions(self, path):
         """An expression in a command is expanded before the shell parses it, so a branch name could be a command."""
         assert [step["run"] for step in steps(read(path.name)) if "${{" in step.get("run", "")] == []
 
 
-def test_a_change_passes_what_contributors_are_asked_for():
+def test_change_runs_make_check_and_make_test():
     assert made(read("ci.yml")) == ["make check", "make test"]
     assert {"pull_request", "push"} <= read("ci.yml")["on"].keys()
 
@@ -83,7 +83,7 @@ def test_change_is_tested_on_every_declared_python(project):
     assert project["requires-python"] == f">={named[0]}"
 
 
-def test_a_release_is_made_of_what_passed():
+def test_release_is_built_after_ci_passes():
     release = read("release.yml")
     assert release["on"] == {"push": {"tags": ["v*"]}}
     assert release["jobs"]["ci"]["uses"] == "./.github/workflows/ci.yml"
@@ -92,19 +92,19 @@ def test_a_release_is_made_of_what_passed():
     assert made(release) == ["make dist"]
 
 
-def test_a_release_runs_on_the_image_s_python():
+def test_release_uses_the_image_s_python():
     [base] = re.findall(r"^ARG BASE=python:(3\.\d+)", (tree.ROOT / "Dockerfile").read_text(), re.MULTILINE)
     versions = [step["with"]["python-version"] for step in steps(read("release.yml")) if "setup-python" in str(step)]
     assert versions == [base]
 
 
-class TestThatTheseChecksCanFail:
+class TestNegativeControl:
     @pytest.mark.parametrize("action", ["actions/checkout@v4", f"a/b@{'0' * 40}", f"a/b@{'0' * 39} # v1.2.3"])
-    def test_action(self, action):
+    def test_unpinned_action_is_reported(self, action):
         assert unpinned(f"    - uses: {action}\n    - name: x\n      uses: {action}\n") == [action] * 2
 
-    def test_pinned_action(self):
+    def test_pinned_action_is_accepted(self):
         assert unpinned(f"    - uses: a/b@{'0' * 40} # v1.2.3\n    uses: ./.github/workflows/ci.yml\n") == []
 
-    def test_commands(self):
+    def test_make_commands_of_a_workflow_are_found(self):
         assert made({"jobs": {"a": {"steps": [{"run": "echo\nmake x"}, {"uses": "y"}]}, "b": {}}}) == ["make x"]
